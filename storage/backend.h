@@ -1,0 +1,186 @@
+#ifndef AUTHSTATE_STORAGE_BACKEND_H_
+#define AUTHSTATE_STORAGE_BACKEND_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "contract/value.h"
+
+// What every store of authentication state does, and every decorator over one.
+//
+// Batch first. `Apply` and `Read` take the work of many sessions at once and answer each member on its own: a member
+// that fails leaves the others alone. A unary call is a batch of one. Batches are what make a durable commit and a
+// network round trip cheap, so the interface hands them through whole.
+//
+// Asynchronous. A call returns without blocking; `done` is called exactly once, from any thread, possibly before the
+// call returns, and must not block. So a decorator that already knows the answer gives it in place, and a driver may
+// hold thousands of calls with a few threads.
+//
+// Promises, shown for every backend by tests/conformance:
+//   1. A commit is atomic, and durable once its result is OK.
+//   2. Per session, operations are linearizable: what is called after a result sees that result.
+//   3. The session's revision starts at 0 and grows by one with every commit. It survives kDeleteSession.
+//   4. Absence is a value (`std::nullopt`, `exists == false`); a failure is a Status. Neither stands for the other.
+//
+// Thread-safe. Destroying a backend waits for the calls under way; no call may be made from then on.
+namespace authstate::storage {
+
+// The name of a key within its session. Ordered by bytes.
+struct KeyName {
+  std::string type;
+  std::string id;
+
+  friend bool operator==(const KeyName& a, const KeyName& b) { return a.type == b.type && a.id == b.id; }
+  friend bool operator!=(const KeyName& a, const KeyName& b) { return !(a == b); }
+  friend bool operator<(const KeyName& a, const KeyName& b) {
+    const int by_type = a.type.compare(b.type);
+    return by_type != 0 ? by_type < 0 : a.id < b.id;
+  }
+  template <typename H>
+  friend H AbslHashValue(H h, const KeyName& name) {
+    return H::combine(std::move(h), name.type, name.id);
+  }
+};
+
+struct KeyWrite {
+  KeyName name;
+  Value value;
+};
+
+// One atomic change of one session. Names and values are valid by the contract and canonical; a key named twice keeps
+// its last write (a delete loses against a set).
+struct Commit {
+  enum class Action : std::uint8_t {
+    // Applies `creds`, `clear_keys`, `sets` and `deletes`, any of which may be empty. Creates the session if need be.
+    kWrite,
+    // Deletes the creds alone. NotFound when there are none.
+    kDeleteCreds,
+    // Deletes creds and keys; the session then does not exist, and keeps its revision. NotFound when it does not exist.
+    kDeleteSession,
+  };
+
+  std::string session_id;
+  Action action = Action::kWrite;
+  std::optional<Value> creds;
+  // Deletes every key that is not in `sets`.
+  bool clear_keys = false;
+  std::vector<KeyWrite> sets;
+  std::vector<KeyName> deletes;
+  // If set, Aborted unless the session is at this revision.
+  std::optional<std::uint64_t> expected_revision;
+};
+
+struct Applied {
+  // The session's revision after the commit.
+  std::uint64_t revision = 0;
+};
+
+struct ReadRequest {
+  std::string session_id;
+  bool want_creds = false;
+  std::vector<KeyName> keys;
+  // ResourceExhausted (reason kResponseTooLarge) when the values together have more bytes than this.
+  std::size_t max_bytes = SIZE_MAX;
+};
+
+// One session's answer; creds, keys and revision are of one moment.
+struct ReadResult {
+  // Whether the session exists: written, and not deleted since.
+  bool exists = false;
+  std::uint64_t revision = 0;
+  std::optional<Value> creds;
+  // One for each requested key, in the order of the request.
+  std::vector<std::optional<Value>> values;
+};
+
+// A whole session as it was at one moment, whatever is written meanwhile. Holds a reader of the backend for as long as
+// it lives, so the caller bounds its life. Not thread-safe; destroyed before its backend.
+class Snapshot {
+ public:
+  struct Page {
+    std::vector<KeyWrite> keys;
+    // No key follows.
+    bool last = false;
+  };
+  using PageDone = absl::AnyInvocable<void(absl::StatusOr<Page>) &&>;
+
+  virtual ~Snapshot() = default;
+
+  virtual std::uint64_t revision() const = 0;
+  virtual const std::optional<Value>& creds() const = 0;
+
+  // The next keys in order: as many as fit `max_bytes` of values, at least one unless none is left. One call at a time;
+  // none after a failure or the last page.
+  virtual void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) = 0;
+};
+
+struct ListRequest {
+  // Only sessions whose id starts with this.
+  std::string prefix;
+  // Only sessions whose id is greater than this, by bytes.
+  std::string after;
+  // At most this many; at least 1.
+  std::size_t limit = 0;
+};
+
+struct SessionSummary {
+  std::string session_id;
+  std::uint64_t revision = 0;
+  bool has_creds = false;
+  std::uint64_t key_count = 0;
+  absl::Time update_time;
+};
+
+// What a backend is, for people. Holds no secret.
+struct Description {
+  // `sqlite`, `postgres`, `memory`.
+  std::string kind;
+  // A file path, or `host:port/database`.
+  std::string location;
+  // Version of the schema in force; 0 for a backend that has none.
+  std::uint32_t schema_version = 0;
+};
+
+class Backend {
+ public:
+  using ApplyDone = absl::AnyInvocable<void(std::vector<absl::StatusOr<Applied>>) &&>;
+  using ReadDone = absl::AnyInvocable<void(std::vector<absl::StatusOr<ReadResult>>) &&>;
+  using SnapshotDone = absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<Snapshot>>) &&>;
+  using ListDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionSummary>>) &&>;
+  using PingDone = absl::AnyInvocable<void(absl::Status) &&>;
+
+  virtual ~Backend() = default;
+
+  // Applies every commit; result i is that of commit i. Commits of one session are applied in the order of the batch.
+  // Work that has not begun by `deadline` fails with DeadlineExceeded, NOT_APPLIED; work under way then is cut off where
+  // the database allows it. A failed member carries an outcome (storage/error.h). Besides the errors named above:
+  // Unavailable, ResourceExhausted, DeadlineExceeded, DataLoss, Internal.
+  virtual void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) = 0;
+
+  // Answers every request; result i is that of request i.
+  virtual void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) = 0;
+
+  // Opens a snapshot; NotFound when the session does not exist, ResourceExhausted when too many are open.
+  virtual void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) = 0;
+
+  // Existing sessions in the order of their id, by bytes. Fewer than `limit` means that none follows.
+  virtual void List(ListRequest request, absl::Time deadline, ListDone done) = 0;
+
+  // Asks the database for a sign of life, past every cache and queue that could hide an outage.
+  virtual void Ping(absl::Time deadline, PingDone done) = 0;
+
+  virtual Description Describe() const = 0;
+};
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_BACKEND_H_

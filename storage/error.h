@@ -1,0 +1,61 @@
+#ifndef AUTHSTATE_STORAGE_ERROR_H_
+#define AUTHSTATE_STORAGE_ERROR_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+// Facts that travel with an absl::Status of the storage layer, as payloads, up to the one place that translates them for
+// callers. The message of a storage error is written for operators and callers alike: it holds no secret and no raw text
+// of a database driver.
+namespace authstate::storage {
+
+// Whether a failed commit may have been applied.
+enum class Outcome : std::uint8_t {
+  kNotApplied,
+  // In doubt: the database may have made it durable.
+  kUnknown,
+};
+
+// Reasons, in the sense of google.rpc.ErrorInfo.reason.
+inline constexpr absl::string_view kNoCreds = "NO_CREDS";
+inline constexpr absl::string_view kNoSession = "NO_SESSION";
+inline constexpr absl::string_view kRevisionMismatch = "REVISION_MISMATCH";
+inline constexpr absl::string_view kDatabaseUnavailable = "DATABASE_UNAVAILABLE";
+inline constexpr absl::string_view kQueueFull = "QUEUE_FULL";
+inline constexpr absl::string_view kDiskFull = "DISK_FULL";
+inline constexpr absl::string_view kDeadlinePassed = "DEADLINE_PASSED";
+inline constexpr absl::string_view kResponseTooLarge = "RESPONSE_TOO_LARGE";
+inline constexpr absl::string_view kCorruptValue = "CORRUPT_VALUE";
+inline constexpr absl::string_view kSchemaUnknown = "SCHEMA_UNKNOWN";
+inline constexpr absl::string_view kDatabaseError = "DATABASE_ERROR";
+
+// A status with its reason.
+absl::Status Error(absl::StatusCode code, absl::string_view reason, absl::string_view message);
+
+// The same status with one more fact; an OK status is returned as it is. The last word on a fact wins.
+absl::Status WithOutcome(absl::Status status, Outcome outcome);
+absl::Status WithRevision(absl::Status status, std::uint64_t revision);
+absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
+
+// The facts, where they were given. A view is valid as long as `status`.
+std::optional<absl::string_view> ReasonOf(const absl::Status& status);
+std::optional<Outcome> OutcomeOf(const absl::Status& status);
+std::optional<std::uint64_t> RevisionOf(const absl::Status& status);
+std::optional<absl::Duration> RetryDelayOf(const absl::Status& status);
+
+// Errors that every backend words alike. All are NOT_APPLIED where they answer a commit.
+absl::Status NoCreds(std::uint64_t revision);
+absl::Status NoSession(std::uint64_t revision);
+absl::Status RevisionMismatch(std::uint64_t expected, std::uint64_t actual);
+absl::Status QueueFull();
+absl::Status DeadlinePassedInQueue();
+absl::Status ResponseTooLarge(std::size_t max_bytes);
+absl::Status UnknownValueKind(int kind);
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_ERROR_H_
