@@ -5,15 +5,15 @@
 #include "absl/strings/string_view.h"
 
 // What a session id, a key type and a key id may be (limits in contract/limits.h). Each check answers OK, or
-// InvalidArgument with a message that starts with `field` and names the rule; it does not quote the value, which may be
-// a phone number.
+// InvalidArgument with the rule that was broken, such as "longer than 512 bytes"; the caller puts the field's name
+// before it. The value is not quoted: it may be a phone number.
 namespace authstate {
 
-absl::Status CheckSessionId(absl::string_view field, absl::string_view session_id);
+absl::Status CheckSessionId(absl::string_view session_id);
 // Like CheckSessionId, but may be empty: the prefix of a listing.
-absl::Status CheckSessionIdPrefix(absl::string_view field, absl::string_view prefix);
-absl::Status CheckKeyType(absl::string_view field, absl::string_view type);
-absl::Status CheckKeyId(absl::string_view field, absl::string_view id);
+absl::Status CheckSessionIdPrefix(absl::string_view prefix);
+absl::Status CheckKeyType(absl::string_view type);
+absl::Status CheckKeyId(absl::string_view id);
 
 // Whether `text` is well-formed UTF-8 (no surrogates, no overlong forms, nothing above U+10FFFF).
 bool IsValidUtf8(absl::string_view text);

@@ -161,8 +161,8 @@ class Backend {
   virtual ~Backend() = default;
 
   // Applies every commit; result i is that of commit i. Commits of one session are applied in the order of the batch.
-  // Work that has not begun by `deadline` fails with DeadlineExceeded, NOT_APPLIED; work under way then is cut off where
-  // the database allows it. A failed member carries an outcome (storage/error.h). Besides the errors named above:
+  // Work that has not begun by `deadline` fails with DeadlineExceeded, NOT_APPLIED; work under way then is cut off
+  // where the database allows it. A failed member carries an outcome (storage/error.h). Besides the errors named above:
   // Unavailable, ResourceExhausted, DeadlineExceeded, DataLoss, Internal.
   virtual void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) = 0;
 

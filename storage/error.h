@@ -1,16 +1,18 @@
 #ifndef AUTHSTATE_STORAGE_ERROR_H_
 #define AUTHSTATE_STORAGE_ERROR_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-// Facts that travel with an absl::Status of the storage layer, as payloads, up to the one place that translates them for
-// callers. The message of a storage error is written for operators and callers alike: it holds no secret and no raw text
-// of a database driver.
+// Facts that travel with an absl::Status of the storage layer, as payloads, up to the one place that translates them
+// for callers. The message of a storage error is written for operators and callers alike: it holds no secret and no raw
+// text of a database driver.
 namespace authstate::storage {
 
 // Whether a failed commit may have been applied.
@@ -41,8 +43,8 @@ absl::Status WithOutcome(absl::Status status, Outcome outcome);
 absl::Status WithRevision(absl::Status status, std::uint64_t revision);
 absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
 
-// The facts, where they were given. A view is valid as long as `status`.
-std::optional<absl::string_view> ReasonOf(const absl::Status& status);
+// The facts, where they were given.
+std::optional<std::string> ReasonOf(const absl::Status& status);
 std::optional<Outcome> OutcomeOf(const absl::Status& status);
 std::optional<std::uint64_t> RevisionOf(const absl::Status& status);
 std::optional<absl::Duration> RetryDelayOf(const absl::Status& status);

@@ -1,0 +1,111 @@
+#include "storage/error.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace authstate::storage {
+namespace {
+
+constexpr absl::string_view kReasonPayload = "authstate.storage/reason";
+constexpr absl::string_view kOutcomePayload = "authstate.storage/outcome";
+constexpr absl::string_view kRevisionPayload = "authstate.storage/revision";
+constexpr absl::string_view kRetryDelayPayload = "authstate.storage/retry-delay-ms";
+
+absl::Status With(absl::Status status, absl::string_view payload, std::string value) {
+  if (!status.ok()) status.SetPayload(payload, absl::Cord(std::move(value)));
+  return status;
+}
+
+std::optional<std::string> Fact(const absl::Status& status, absl::string_view payload) {
+  const auto fact = status.GetPayload(payload);
+  if (!fact.has_value()) return std::nullopt;
+  return std::string(*fact);
+}
+
+}  // namespace
+
+absl::Status Error(absl::StatusCode code, absl::string_view reason, absl::string_view message) {
+  return With(absl::Status(code, message), kReasonPayload, std::string(reason));
+}
+
+absl::Status WithOutcome(absl::Status status, Outcome outcome) {
+  return With(std::move(status), kOutcomePayload, outcome == Outcome::kUnknown ? "UNKNOWN" : "NOT_APPLIED");
+}
+
+absl::Status WithRevision(absl::Status status, std::uint64_t revision) {
+  return With(std::move(status), kRevisionPayload, absl::StrCat(revision));
+}
+
+absl::Status WithRetryDelay(absl::Status status, absl::Duration delay) {
+  return With(std::move(status), kRetryDelayPayload, absl::StrCat(absl::ToInt64Milliseconds(delay)));
+}
+
+std::optional<std::string> ReasonOf(const absl::Status& status) { return Fact(status, kReasonPayload); }
+
+std::optional<Outcome> OutcomeOf(const absl::Status& status) {
+  const std::optional<std::string> fact = Fact(status, kOutcomePayload);
+  if (!fact.has_value()) return std::nullopt;
+  return *fact == "UNKNOWN" ? Outcome::kUnknown : Outcome::kNotApplied;
+}
+
+std::optional<std::uint64_t> RevisionOf(const absl::Status& status) {
+  const std::optional<std::string> fact = Fact(status, kRevisionPayload);
+  std::uint64_t revision = 0;
+  if (!fact.has_value() || !absl::SimpleAtoi(*fact, &revision)) return std::nullopt;
+  return revision;
+}
+
+std::optional<absl::Duration> RetryDelayOf(const absl::Status& status) {
+  const std::optional<std::string> fact = Fact(status, kRetryDelayPayload);
+  std::int64_t milliseconds = 0;
+  if (!fact.has_value() || !absl::SimpleAtoi(*fact, &milliseconds)) return std::nullopt;
+  return absl::Milliseconds(milliseconds);
+}
+
+absl::Status NoCreds(std::uint64_t revision) {
+  return WithRevision(
+      WithOutcome(Error(absl::StatusCode::kNotFound, kNoCreds, "the session has no credentials"), Outcome::kNotApplied),
+      revision);
+}
+
+absl::Status NoSession(std::uint64_t revision) {
+  return WithRevision(
+      WithOutcome(Error(absl::StatusCode::kNotFound, kNoSession, "there is no such session"), Outcome::kNotApplied),
+      revision);
+}
+
+absl::Status RevisionMismatch(std::uint64_t expected, std::uint64_t actual) {
+  return WithRevision(
+      WithOutcome(Error(absl::StatusCode::kAborted, kRevisionMismatch,
+                        absl::StrCat("expected_revision: is ", expected, ", but the session is at revision ", actual)),
+                  Outcome::kNotApplied),
+      actual);
+}
+
+absl::Status QueueFull() {
+  return WithRetryDelay(WithOutcome(Error(absl::StatusCode::kResourceExhausted, kQueueFull,
+                                          "the queue to the database is full; try again later"),
+                                    Outcome::kNotApplied),
+                        absl::Milliseconds(100));
+}
+
+absl::Status DeadlinePassedInQueue() {
+  return WithOutcome(Error(absl::StatusCode::kDeadlineExceeded, kDeadlinePassed,
+                           "the deadline passed before the database could take the request"),
+                     Outcome::kNotApplied);
+}
+
+absl::Status ResponseTooLarge(std::size_t max_bytes) {
+  return Error(absl::StatusCode::kResourceExhausted, kResponseTooLarge,
+               absl::StrCat("keys: their values exceed ", max_bytes, " bytes; ask for fewer, or use LoadSession"));
+}
+
+absl::Status UnknownValueKind(int kind) {
+  return Error(absl::StatusCode::kDataLoss, kCorruptValue, absl::StrCat("a stored value has the unknown kind ", kind));
+}
+
+}  // namespace authstate::storage
