@@ -57,7 +57,7 @@ std::size_t Utf8SequenceLength(absl::string_view text) {
 absl::Status CheckSessionId(absl::string_view session_id) {
   absl::Status size = CheckSize(session_id, kMaxSessionIdBytes);
   if (!size.ok()) return size;
-  return CheckSessionIdPrefix(field, session_id);
+  return CheckSessionIdPrefix(session_id);
 }
 
 absl::Status CheckSessionIdPrefix(absl::string_view prefix) {
