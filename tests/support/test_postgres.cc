@@ -1,0 +1,83 @@
+#include "tests/support/test_postgres.h"
+
+#include <libpq-fe.h>
+
+#include <csignal>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "tests/support/free_port.h"
+
+namespace authstate::test {
+namespace {
+
+// Far more than either takes, also under a sanitizer on a busy machine.
+constexpr absl::Duration kStartTimeout = absl::Seconds(60);
+constexpr absl::Duration kStopTimeout = absl::Seconds(60);
+constexpr absl::Duration kPingInterval = absl::Milliseconds(20);
+
+struct ConnectionCloser {
+  void operator()(PGconn* connection) const { PQfinish(connection); }
+};
+struct ResultCloser {
+  void operator()(PGresult* result) const { PQclear(result); }
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<TestPostgres>> TestPostgres::Create() {
+  const auto port = FreePort();
+  if (!port.ok()) return port.status();
+  std::unique_ptr<TestPostgres> postgres(new TestPostgres(*port));
+  if (absl::Status started = postgres->Start(); !started.ok()) return started;
+  return postgres;
+}
+
+std::string TestPostgres::UrlOf(absl::string_view database) const {
+  return absl::StrCat("postgresql://postgres@127.0.0.1:", port_, "/", database);
+}
+
+absl::StatusOr<std::string> TestPostgres::NewDatabase() {
+  const std::unique_ptr<PGconn, ConnectionCloser> connection(PQconnectdb(url().c_str()));
+  if (PQstatus(connection.get()) != CONNECTION_OK) return absl::UnavailableError(PQerrorMessage(connection.get()));
+  const std::string name = absl::StrCat("test_", ++databases_);
+  // A file copy with fewer checkpoints than the default.
+  const std::string sql = absl::StrCat("CREATE DATABASE ", name, " STRATEGY wal_log");
+  const std::unique_ptr<PGresult, ResultCloser> result(PQexec(connection.get(), sql.c_str()));
+  if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) return absl::InternalError(PQerrorMessage(connection.get()));
+  return UrlOf(name);
+}
+
+absl::Status TestPostgres::Start() {
+  if (process_ != nullptr && process_->running()) return absl::FailedPreconditionError("it is running");
+  auto process = Subprocess::Start(
+      {{"/bin/sh", AUTHSTATE_SERVE_POSTGRES, directory_.File("cluster"), absl::StrCat(port_)}, /*environment=*/{}});
+  if (!process.ok()) return process.status();
+  process_ = *std::move(process);
+  return AwaitReady();
+}
+
+// libpq gives no event for "the server is up", so this asks again until it is, or until the process ended.
+absl::Status TestPostgres::AwaitReady() {
+  const absl::Time deadline = absl::Now() + kStartTimeout;
+  while (PQping(url().c_str()) != PQPING_OK) {
+    if (absl::Now() > deadline) return absl::DeadlineExceededError("PostgreSQL does not answer");
+    if (process_->Wait(kPingInterval).ok()) {
+      return absl::InternalError(absl::StrCat("PostgreSQL ended:\n", process_->output(Subprocess::Stream::kStderr)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TestPostgres::End(int signal) {
+  process_->Signal(signal);
+  return process_->Wait(kStopTimeout).status();
+}
+
+absl::Status TestPostgres::Stop() { return End(SIGINT); }
+
+absl::Status TestPostgres::Kill() { return End(SIGQUIT); }
+
+}  // namespace authstate::test

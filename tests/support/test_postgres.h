@@ -1,0 +1,53 @@
+#ifndef AUTHSTATE_TESTS_SUPPORT_TEST_POSTGRES_H_
+#define AUTHSTATE_TESTS_SUPPORT_TEST_POSTGRES_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "tests/support/subprocess.h"
+#include "tests/support/temp_dir.h"
+
+namespace authstate::test {
+
+// A throwaway PostgreSQL of this process (tests/support/serve_postgres.sh) on a port of its own.
+//
+// Its children end with the thread that called Start: use it from the main thread. Not thread-safe.
+class TestPostgres {
+ public:
+  // Makes the cluster, and returns once it answers.
+  static absl::StatusOr<std::unique_ptr<TestPostgres>> Create();
+
+  // The maintenance database.
+  std::string url() const { return UrlOf("postgres"); }
+  std::uint16_t port() const { return port_; }
+
+  // Makes an empty database and returns its URL.
+  absl::StatusOr<std::string> NewDatabase();
+
+  // Stops it cleanly (what is committed is on disk), and returns once it has ended.
+  absl::Status Stop();
+  // Ends it at once, as a crash would: its connections break and it recovers at the next Start.
+  absl::Status Kill();
+  // Serves the same databases on the same port again, after Stop or Kill; returns once it answers.
+  absl::Status Start();
+
+ private:
+  explicit TestPostgres(std::uint16_t port) : port_(port) {}
+
+  std::string UrlOf(absl::string_view database) const;
+  absl::Status End(int signal);
+  absl::Status AwaitReady();
+
+  const std::uint16_t port_;
+  TempDir directory_;
+  int databases_ = 0;
+  std::unique_ptr<Subprocess> process_;
+};
+
+}  // namespace authstate::test
+
+#endif  // AUTHSTATE_TESTS_SUPPORT_TEST_POSTGRES_H_
