@@ -2,8 +2,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -122,7 +122,8 @@ absl::StatusOr<std::unique_ptr<Subprocess>> Subprocess::Start(Options options) {
   absl::Status started =
       pid > 0 ? AwaitExec(failure->read, options.argv.front()) : absl::ErrnoToStatus(fork_errno, "fork");
   close(failure->read);
-  const int pid_fd = started.ok() ? pidfd_open(pid, 0) : -1;
+  // By its number: the declaration in <sys/pidfd.h> of glibc 2.36 does not link from C++.
+  const int pid_fd = started.ok() ? static_cast<int>(syscall(SYS_pidfd_open, pid, 0)) : -1;
   if (started.ok() && pid_fd < 0) started = absl::ErrnoToStatus(errno, "pidfd_open");
   if (!started.ok()) {
     if (pid > 0) {
