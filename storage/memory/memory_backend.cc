@@ -1,0 +1,208 @@
+#include "storage/memory/memory_backend.h"
+
+#include <map>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/match.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "storage/error.h"
+
+namespace authstate::storage {
+namespace {
+
+using Keys = std::map<KeyName, Value>;
+
+struct Session {
+  std::uint64_t revision = 0;
+  bool exists = false;
+  std::optional<Value> creds;
+  Keys keys;
+  absl::Time update_time;
+};
+
+bool Passed(absl::Time deadline) { return deadline <= absl::Now(); }
+
+class MemorySnapshot final : public Snapshot {
+ public:
+  explicit MemorySnapshot(Session session) : session_(std::move(session)), next_(session_.keys.begin()) {}
+
+  std::uint64_t revision() const override { return session_.revision; }
+  const std::optional<Value>& creds() const override { return session_.creds; }
+
+  void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) override {
+    if (Passed(deadline)) {
+      std::move(done)(DeadlinePassedInQueue());
+      return;
+    }
+    Page page;
+    std::size_t bytes = 0;
+    for (; next_ != session_.keys.end(); ++next_) {
+      bytes += next_->second.bytes.size();
+      if (bytes > max_bytes && !page.keys.empty()) break;
+      page.keys.push_back({next_->first, next_->second});
+    }
+    page.last = next_ == session_.keys.end();
+    std::move(done)(std::move(page));
+  }
+
+ private:
+  const Session session_;
+  Keys::const_iterator next_;
+};
+
+class MemoryBackend final : public Backend {
+ public:
+  void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override;
+  void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override;
+  void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override;
+  void List(ListRequest request, absl::Time deadline, ListDone done) override;
+
+  void Ping(absl::Time deadline, PingDone done) override {
+    std::move(done)(Passed(deadline) ? DeadlinePassedInQueue() : absl::OkStatus());
+  }
+
+  Description Describe() const override { return {"memory", "memory", 0}; }
+
+ private:
+  absl::StatusOr<Applied> ApplyOne(Commit commit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<ReadResult> ReadOne(const ReadRequest& request) ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+
+  absl::Mutex mutex_;
+  // A deleted session stays, for its revision.
+  std::map<std::string, Session> sessions_ ABSL_GUARDED_BY(mutex_);
+};
+
+absl::Status CheckPreconditions(const Commit& commit, const Session& session) {
+  if (commit.expected_revision.has_value() && *commit.expected_revision != session.revision) {
+    return RevisionMismatch(*commit.expected_revision, session.revision);
+  }
+  if (commit.action == Commit::Action::kDeleteCreds && !session.creds.has_value()) return NoCreds(session.revision);
+  if (commit.action == Commit::Action::kDeleteSession && !session.exists) return NoSession(session.revision);
+  return absl::OkStatus();
+}
+
+void WriteTo(Commit commit, Session& session) {
+  if (commit.creds.has_value()) session.creds = *std::move(commit.creds);
+  if (commit.clear_keys) session.keys.clear();
+  for (const KeyName& name : commit.deletes) session.keys.erase(name);
+  for (KeyWrite& write : commit.sets) session.keys[std::move(write.name)] = std::move(write.value);
+  session.exists = true;
+}
+
+absl::StatusOr<Applied> MemoryBackend::ApplyOne(Commit commit) {
+  const auto found = sessions_.find(commit.session_id);
+  const Session never_written;
+  const Session& before = found == sessions_.end() ? never_written : found->second;
+  if (absl::Status checked = CheckPreconditions(commit, before); !checked.ok()) return checked;
+
+  Session& session = sessions_[commit.session_id];
+  switch (commit.action) {
+    case Commit::Action::kWrite:
+      WriteTo(std::move(commit), session);
+      break;
+    case Commit::Action::kDeleteCreds:
+      session.creds.reset();
+      break;
+    case Commit::Action::kDeleteSession:
+      session.creds.reset();
+      session.keys.clear();
+      session.exists = false;
+      break;
+  }
+  session.update_time = absl::Now();
+  return Applied{++session.revision};
+}
+
+void MemoryBackend::Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) {
+  std::vector<absl::StatusOr<Applied>> results;
+  results.reserve(commits.size());
+  if (Passed(deadline)) {
+    results.assign(commits.size(), DeadlinePassedInQueue());
+  } else {
+    const absl::MutexLock lock(&mutex_);
+    for (Commit& commit : commits) results.push_back(ApplyOne(std::move(commit)));
+  }
+  std::move(done)(std::move(results));
+}
+
+absl::StatusOr<ReadResult> MemoryBackend::ReadOne(const ReadRequest& request) {
+  ReadResult result;
+  const auto found = sessions_.find(request.session_id);
+  if (found == sessions_.end()) {
+    result.values.resize(request.keys.size());
+    return result;
+  }
+  const Session& session = found->second;
+  result.exists = session.exists;
+  result.revision = session.revision;
+  if (request.want_creds) result.creds = session.creds;
+  std::size_t bytes = result.creds.has_value() ? result.creds->bytes.size() : 0;
+  for (const KeyName& name : request.keys) {
+    const auto key = session.keys.find(name);
+    std::optional<Value> value;
+    if (key != session.keys.end()) value = key->second;
+    bytes += value.has_value() ? value->bytes.size() : 0;
+    result.values.push_back(std::move(value));
+  }
+  if (bytes > request.max_bytes) return ResponseTooLarge(request.max_bytes);
+  return result;
+}
+
+void MemoryBackend::Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) {
+  std::vector<absl::StatusOr<ReadResult>> results;
+  results.reserve(requests.size());
+  if (Passed(deadline)) {
+    results.assign(requests.size(), DeadlinePassedInQueue());
+  } else {
+    const absl::ReaderMutexLock lock(&mutex_);
+    for (const ReadRequest& request : requests) results.push_back(ReadOne(request));
+  }
+  std::move(done)(std::move(results));
+}
+
+void MemoryBackend::OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) {
+  if (Passed(deadline)) {
+    std::move(done)(DeadlinePassedInQueue());
+    return;
+  }
+  absl::StatusOr<std::unique_ptr<Snapshot>> snapshot = NoSession(0);
+  {
+    const absl::ReaderMutexLock lock(&mutex_);
+    const auto found = sessions_.find(session_id);
+    if (found != sessions_.end()) {
+      if (found->second.exists) {
+        snapshot = std::make_unique<MemorySnapshot>(found->second);
+      } else {
+        snapshot = NoSession(found->second.revision);
+      }
+    }
+  }
+  std::move(done)(std::move(snapshot));
+}
+
+void MemoryBackend::List(ListRequest request, absl::Time deadline, ListDone done) {
+  if (Passed(deadline)) {
+    std::move(done)(DeadlinePassedInQueue());
+    return;
+  }
+  std::vector<SessionSummary> summaries;
+  {
+    const absl::ReaderMutexLock lock(&mutex_);
+    for (auto at = sessions_.upper_bound(request.after); at != sessions_.end() && summaries.size() < request.limit;
+         ++at) {
+      const auto& [session_id, session] = *at;
+      if (!session.exists || !absl::StartsWith(session_id, request.prefix)) continue;
+      summaries.push_back(
+          {session_id, session.revision, session.creds.has_value(), session.keys.size(), session.update_time});
+    }
+  }
+  std::move(done)(std::move(summaries));
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> NewMemoryBackend() { return std::make_unique<MemoryBackend>(); }
+
+}  // namespace authstate::storage
