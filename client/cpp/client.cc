@@ -1,0 +1,270 @@
+#include "client/cpp/client.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/synchronization/mutex.h"
+#include "authstate/v1/admin_service.grpc.pb.h"
+#include "authstate/v1/auth_state_service.grpc.pb.h"
+#include "client/cpp/cancellation.h"
+#include "client/cpp/conversion.h"
+#include "client/cpp/error.h"
+#include "client/cpp/idempotency_policy.h"
+#include "client/cpp/retry_loop.h"
+#include "client/cpp/status_translation.h"
+#include "contract/limits.h"
+
+namespace authstate::client {
+namespace {
+
+constexpr int kMinReconnectPauseMs = 100;
+constexpr int kMaxReconnectPauseMs = 2'000;
+
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(static_cast<int>(kMaxMessageBytes));
+  arguments.SetMaxSendMessageSize(static_cast<int>(kMaxMessageBytes));
+  // Retries are ours alone, by the table of idempotency_policy.cc.
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  // An unencrypted call of private keys goes to the server itself, not to a proxy named in the environment.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kMinReconnectPauseMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kMinReconnectPauseMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectPauseMs);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+class SystemTimekeeper : public Timekeeper {
+ public:
+  explicit SystemTimekeeper(Cancellation& cancellation) : cancellation_(cancellation) {}
+
+  absl::Time Now() override { return absl::Now(); }
+  bool Sleep(absl::Duration duration) override { return cancellation_.Sleep(duration); }
+  double Jitter() override {
+    const absl::MutexLock lock(&mutex_);
+    return absl::Uniform(random_, 0.0, 1.0);
+  }
+
+ private:
+  Cancellation& cancellation_;
+  absl::Mutex mutex_;
+  absl::BitGen random_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+class Client::Impl {
+ public:
+  using Store = v1::AuthStateService::Stub;
+  using Admin = v1::AdminService::Stub;
+  template <typename Stub, typename Request, typename Response>
+  using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
+
+  explicit Impl(ClientOptions options)
+      : options_(std::move(options)),
+        time_(cancellation_),
+        channel_(OpenChannel(options_.address)),
+        store_(channel_),
+        admin_(channel_) {}
+
+  void Cancel() { cancellation_.Cancel(); }
+  Store& store() { return store_; }
+  Admin& admin() { return admin_; }
+
+  // Sends a unary call, with its retries.
+  template <typename Stub, typename Request, typename Response>
+  absl::Status Send(Rpc rpc, bool conditional, Stub& stub, Method<Stub, Request, Response> method,
+                    const Request& request, Response* response) {
+    return RetryLoop(RepetitionOf(rpc, conditional), Schedule(options_.deadline), time_, [&](absl::Time deadline) {
+      grpc::ClientContext context;
+      context.set_deadline(absl::ToChronoTime(deadline));
+      const Cancellation::Call call(cancellation_, context);
+      return FromGrpcStatus((stub.*method)(&context, request, response));
+    });
+  }
+
+  template <typename Request, typename Response>
+  absl::Status Read(Rpc rpc, Method<Store, Request, Response> method, const Request& request, Response* response) {
+    return Send(rpc, /*conditional=*/false, store_, method, request, response);
+  }
+
+  // Sends a mutation and returns the revision it led to. Where NOT_FOUND counts as done, that is the revision the error
+  // carries.
+  template <typename Request, typename Response>
+  absl::StatusOr<std::uint64_t> Mutate(Rpc rpc, Method<Store, Request, Response> method, const Request& request) {
+    Response response;
+    std::uint64_t revision = 0;
+    const bool conditional = request.has_expected_revision();
+    const absl::Status status =
+        RetryLoop(RepetitionOf(rpc, conditional), Schedule(options_.deadline), time_, [&](absl::Time deadline) {
+          grpc::ClientContext context;
+          context.set_deadline(absl::ToChronoTime(deadline));
+          const Cancellation::Call call(cancellation_, context);
+          const absl::Status attempt = FromGrpcStatus((store_.*method)(&context, request, &response));
+          revision = attempt.ok() ? response.revision() : RevisionOf(attempt).value_or(0);
+          return attempt;
+        });
+    if (!status.ok()) return status;
+    return revision;
+  }
+
+  absl::Status Load(const v1::LoadSessionRequest& request, absl::FunctionRef<absl::Status(SessionPage)> on_page) {
+    // Once a page was handed out, an error is final: the next attempt would begin again.
+    absl::Status final_error;
+    const auto attempt = [&](absl::Time deadline) {
+      grpc::ClientContext context;
+      context.set_deadline(absl::ToChronoTime(deadline));
+      const Cancellation::Call call(cancellation_, context);
+      bool handed_out = false;
+      const absl::Status status = ReadPages(context, request, on_page, &handed_out);
+      if (!handed_out) return status;
+      final_error = status;
+      return absl::OkStatus();
+    };
+    const Repetition repetition = RepetitionOf(Rpc::kLoadSession, /*conditional=*/false);
+    const absl::Status status = RetryLoop(repetition, Schedule(options_.load_deadline), time_, attempt);
+    return status.ok() ? final_error : status;
+  }
+
+ private:
+  RetrySchedule Schedule(absl::Duration deadline) const {
+    RetrySchedule schedule;
+    schedule.patience = options_.patience;
+    schedule.deadline = deadline;
+    return schedule;
+  }
+
+  absl::Status ReadPages(grpc::ClientContext& context, const v1::LoadSessionRequest& request,
+                         absl::FunctionRef<absl::Status(SessionPage)> on_page, bool* handed_out) {
+    const auto reader = store_.LoadSession(&context, request);
+    absl::Status refused;
+    v1::LoadSessionResponse message;
+    while (refused.ok() && reader->Read(&message)) {
+      *handed_out = true;
+      absl::StatusOr<SessionPage> page = FromMessage(std::move(message));
+      refused = page.ok() ? on_page(*std::move(page)) : page.status();
+    }
+    if (!refused.ok()) context.TryCancel();
+    const absl::Status status = FromGrpcStatus(reader->Finish());
+    return refused.ok() ? status : refused;
+  }
+
+  const ClientOptions options_;
+  Cancellation cancellation_;
+  SystemTimekeeper time_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  Store store_;
+  Admin admin_;
+};
+
+Client::Client(ClientOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Client::~Client() = default;
+
+absl::StatusOr<Creds> Client::GetCreds(const std::string& session_id) {
+  v1::GetCredsRequest request;
+  request.set_session_id(session_id);
+  v1::GetCredsResponse response;
+  const absl::Status status = impl_->Read(Rpc::kGetCreds, &Impl::Store::GetCreds, request, &response);
+  if (!status.ok()) return status;
+  absl::StatusOr<Value> value = FromMessage(std::move(*response.mutable_creds()));
+  if (!value.ok()) return value.status();
+  return Creds{*std::move(value), response.revision()};
+}
+
+absl::StatusOr<std::uint64_t> Client::SetCreds(const std::string& session_id, Value creds,
+                                               std::optional<std::uint64_t> expected_revision) {
+  v1::SetCredsRequest request;
+  request.set_session_id(session_id);
+  *request.mutable_creds() = ToMessage(std::move(creds));
+  if (expected_revision.has_value()) request.set_expected_revision(*expected_revision);
+  return impl_->Mutate(Rpc::kSetCreds, &Impl::Store::SetCreds, request);
+}
+
+absl::StatusOr<std::uint64_t> Client::DeleteCreds(const std::string& session_id,
+                                                  std::optional<std::uint64_t> expected_revision) {
+  v1::DeleteCredsRequest request;
+  request.set_session_id(session_id);
+  if (expected_revision.has_value()) request.set_expected_revision(*expected_revision);
+  return impl_->Mutate(Rpc::kDeleteCreds, &Impl::Store::DeleteCreds, request);
+}
+
+absl::StatusOr<Keys> Client::GetKeys(const std::string& session_id, const std::vector<KeyName>& names) {
+  v1::GetKeysRequest request;
+  request.set_session_id(session_id);
+  for (v1::KeySelection& selection : ToSelections(names)) *request.add_keys() = std::move(selection);
+  v1::GetKeysResponse response;
+  const absl::Status status = impl_->Read(Rpc::kGetKeys, &Impl::Store::GetKeys, request, &response);
+  if (!status.ok()) return status;
+  return FromMessage(std::move(response));
+}
+
+absl::StatusOr<std::uint64_t> Client::SetKeys(const std::string& session_id, std::vector<KeyEntry> keys,
+                                              std::optional<std::uint64_t> expected_revision) {
+  v1::SetKeysRequest request;
+  request.set_session_id(session_id);
+  for (KeyEntry& entry : keys) *request.add_keys() = ToMessage(std::move(entry));
+  if (expected_revision.has_value()) request.set_expected_revision(*expected_revision);
+  return impl_->Mutate(Rpc::kSetKeys, &Impl::Store::SetKeys, request);
+}
+
+absl::StatusOr<std::uint64_t> Client::DeleteKeys(const std::string& session_id, const std::vector<KeyName>& names,
+                                                 std::optional<std::uint64_t> expected_revision) {
+  v1::DeleteKeysRequest request;
+  request.set_session_id(session_id);
+  for (v1::KeySelection& selection : ToSelections(names)) *request.add_keys() = std::move(selection);
+  if (expected_revision.has_value()) request.set_expected_revision(*expected_revision);
+  return impl_->Mutate(Rpc::kDeleteKeys, &Impl::Store::DeleteKeys, request);
+}
+
+absl::StatusOr<std::uint64_t> Client::Commit(CommitRequest commit) {
+  return impl_->Mutate(Rpc::kCommit, &Impl::Store::Commit, ToMessage(std::move(commit)));
+}
+
+absl::Status Client::LoadSession(const std::string& session_id, std::uint32_t page_bytes,
+                                 absl::FunctionRef<absl::Status(SessionPage)> on_page) {
+  v1::LoadSessionRequest request;
+  request.set_session_id(session_id);
+  request.set_page_bytes(page_bytes);
+  return impl_->Load(request, on_page);
+}
+
+absl::Status Client::ListSessions(const std::string& prefix,
+                                  absl::FunctionRef<absl::Status(SessionSummary)> on_session) {
+  v1::ListSessionsRequest request;
+  request.set_prefix(prefix);
+  request.set_page_size(static_cast<std::uint32_t>(kMaxListPageSize));
+  do {
+    v1::ListSessionsResponse response;
+    absl::Status status = impl_->Read(Rpc::kListSessions, &Impl::Store::ListSessions, request, &response);
+    if (!status.ok()) return status;
+    for (v1::Session& session : *response.mutable_sessions()) {
+      status = on_session(FromMessage(std::move(session)));
+      if (!status.ok()) return status;
+    }
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::uint64_t> Client::DeleteSession(const std::string& session_id,
+                                                    std::optional<std::uint64_t> expected_revision) {
+  v1::DeleteSessionRequest request;
+  request.set_session_id(session_id);
+  if (expected_revision.has_value()) request.set_expected_revision(*expected_revision);
+  return impl_->Mutate(Rpc::kDeleteSession, &Impl::Store::DeleteSession, request);
+}
+
+absl::StatusOr<ServerInfo> Client::GetServerInfo() {
+  v1::GetServerInfoResponse response;
+  const absl::Status status = impl_->Send(Rpc::kGetServerInfo, /*conditional=*/false, impl_->admin(),
+                                          &Impl::Admin::GetServerInfo, v1::GetServerInfoRequest(), &response);
+  if (!status.ok()) return status;
+  return FromMessage(std::move(response));
+}
+
+void Client::Cancel() { impl_->Cancel(); }
+
+}  // namespace authstate::client

@@ -1,0 +1,91 @@
+#ifndef AUTHSTATE_CLIENT_CPP_CLIENT_H_
+#define AUTHSTATE_CLIENT_CPP_CLIENT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/cpp/types.h"
+
+// A blocking client of authstated.
+//
+// Errors are canonical codes as in proto/authstate/v1/auth_state_service.proto; client/cpp/error.h reads what they
+// carry. Absence is NotFound, or a list of absent keys; a failure is never answered as absence.
+//
+// Retries are declared per call in idempotency_policy.cc: reads, and mutations that lead to the same state, wait
+// through an outage for up to `patience`. A mutation with an `expected_revision` is sent again only if the server said
+// that it was not applied; otherwise the error's outcome is kUnknown, and the caller looks before it writes again.
+namespace authstate::client {
+
+struct ClientOptions {
+  // host:port, or unix:PATH. The connection is not encrypted.
+  std::string address = "127.0.0.1:50051";
+  // How long one call may take, its retries included; of ListSessions, each page.
+  absl::Duration deadline = absl::Seconds(30);
+  // For how long after its beginning a call may be tried again; zero: never.
+  absl::Duration patience = absl::Seconds(10);
+  // How long LoadSession may take as a whole.
+  absl::Duration load_deadline = absl::Minutes(10);
+};
+
+// Thread-safe: any number of calls at a time, over one connection. Messages up to 64 MiB in both directions.
+class Client {
+ public:
+  // Does not connect; the first call does.
+  explicit Client(ClientOptions options);
+  // No call may be under way.
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // NotFound when the session has no creds.
+  absl::StatusOr<Creds> GetCreds(const std::string& session_id);
+  // The mutations return the session's revision after the commit.
+  absl::StatusOr<std::uint64_t> SetCreds(const std::string& session_id, Value creds,
+                                         std::optional<std::uint64_t> expected_revision = std::nullopt);
+  // NotFound when there are none, unless a lost call of this one deleted them.
+  absl::StatusOr<std::uint64_t> DeleteCreds(const std::string& session_id,
+                                            std::optional<std::uint64_t> expected_revision = std::nullopt);
+
+  absl::StatusOr<Keys> GetKeys(const std::string& session_id, const std::vector<KeyName>& names);
+  absl::StatusOr<std::uint64_t> SetKeys(const std::string& session_id, std::vector<KeyEntry> keys,
+                                        std::optional<std::uint64_t> expected_revision = std::nullopt);
+  // A key that is not there is no error.
+  absl::StatusOr<std::uint64_t> DeleteKeys(const std::string& session_id, const std::vector<KeyName>& names,
+                                           std::optional<std::uint64_t> expected_revision = std::nullopt);
+  absl::StatusOr<std::uint64_t> Commit(CommitRequest commit);
+
+  // Reads the whole session from one snapshot, page by page, ordered by type and id. OK says that it was read whole. An
+  // error of `on_page` ends the reading and is returned. Retried only as long as no page has arrived.
+  // `page_bytes`: about how many bytes of values a page holds; 0: the server's default, 1 MiB.
+  absl::Status LoadSession(const std::string& session_id, std::uint32_t page_bytes,
+                           absl::FunctionRef<absl::Status(SessionPage)> on_page);
+
+  // Hands out every session whose id starts with `prefix`, ordered by id. An error of `on_session` ends the listing and
+  // is returned.
+  absl::Status ListSessions(const std::string& prefix, absl::FunctionRef<absl::Status(SessionSummary)> on_session);
+
+  // NotFound when there is no such session, unless a lost call of this one deleted it.
+  absl::StatusOr<std::uint64_t> DeleteSession(const std::string& session_id,
+                                              std::optional<std::uint64_t> expected_revision = std::nullopt);
+
+  absl::StatusOr<ServerInfo> GetServerInfo();
+
+  // Ends the calls under way, and all that follow, with Cancelled. From any thread, but not from a signal handler.
+  void Cancel();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace authstate::client
+
+#endif  // AUTHSTATE_CLIENT_CPP_CLIENT_H_

@@ -1,0 +1,140 @@
+#include "client/cpp/conversion.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+namespace authstate::client {
+namespace {
+
+KeyName TakeName(v1::Key* key) { return KeyName{std::move(*key->mutable_type()), std::move(*key->mutable_id())}; }
+
+}  // namespace
+
+v1::Value ToMessage(Value value) {
+  v1::Value message;
+  switch (value.kind) {
+    case ValueKind::kRaw:
+      message.set_raw(std::move(value.bytes));
+      break;
+    case ValueKind::kJson:
+      message.set_json(std::move(value.bytes));
+      break;
+  }
+  return message;
+}
+
+v1::Key ToMessage(KeyName name) {
+  v1::Key message;
+  message.set_type(std::move(name.type));
+  message.set_id(std::move(name.id));
+  return message;
+}
+
+v1::KeyEntry ToMessage(KeyEntry entry) {
+  v1::KeyEntry message;
+  *message.mutable_key() = ToMessage(std::move(entry.name));
+  *message.mutable_value() = ToMessage(std::move(entry.value));
+  return message;
+}
+
+v1::CommitRequest ToMessage(CommitRequest commit) {
+  v1::CommitRequest message;
+  message.set_session_id(std::move(commit.session_id));
+  if (commit.creds.has_value()) *message.mutable_creds() = ToMessage(*std::move(commit.creds));
+  message.mutable_sets()->Reserve(static_cast<int>(commit.sets.size()));
+  for (KeyEntry& entry : commit.sets) *message.add_sets() = ToMessage(std::move(entry));
+  for (KeyName& name : commit.deletes) *message.add_deletes() = ToMessage(std::move(name));
+  message.set_clear_keys(commit.clear_keys);
+  if (commit.expected_revision.has_value()) message.set_expected_revision(*commit.expected_revision);
+  return message;
+}
+
+std::vector<v1::KeySelection> ToSelections(const std::vector<KeyName>& names) {
+  std::vector<v1::KeySelection> selections;
+  for (const KeyName& name : names) {
+    if (selections.empty() || selections.back().type() != name.type) selections.emplace_back().set_type(name.type);
+    selections.back().add_ids(name.id);
+  }
+  return selections;
+}
+
+absl::StatusOr<Value> FromMessage(v1::Value message) {
+  switch (message.kind_case()) {
+    case v1::Value::kRaw:
+      return Value{ValueKind::kRaw, std::move(*message.mutable_raw())};
+    case v1::Value::kJson:
+      return Value{ValueKind::kJson, std::move(*message.mutable_json())};
+    case v1::Value::KIND_NOT_SET:
+      break;
+  }
+  return absl::DataLossError("the server answered a value of a kind that this client does not know");
+}
+
+absl::StatusOr<std::vector<KeyEntry>> FromMessage(google::protobuf::RepeatedPtrField<v1::KeyEntry> messages) {
+  std::vector<KeyEntry> entries;
+  entries.reserve(static_cast<std::size_t>(messages.size()));
+  for (v1::KeyEntry& message : messages) {
+    absl::StatusOr<Value> value = FromMessage(std::move(*message.mutable_value()));
+    if (!value.ok()) return value.status();
+    entries.push_back(KeyEntry{TakeName(message.mutable_key()), *std::move(value)});
+  }
+  return entries;
+}
+
+absl::StatusOr<Keys> FromMessage(v1::GetKeysResponse message) {
+  absl::StatusOr<std::vector<KeyEntry>> found = FromMessage(std::move(*message.mutable_found()));
+  if (!found.ok()) return found.status();
+  Keys keys;
+  keys.found = *std::move(found);
+  for (v1::Key& key : *message.mutable_absent()) keys.absent.push_back(TakeName(&key));
+  keys.revision = message.revision();
+  return keys;
+}
+
+absl::StatusOr<SessionPage> FromMessage(v1::LoadSessionResponse message) {
+  SessionPage page;
+  page.revision = message.revision();
+  if (message.has_creds()) {
+    absl::StatusOr<Value> creds = FromMessage(std::move(*message.mutable_creds()));
+    if (!creds.ok()) return creds.status();
+    page.creds = *std::move(creds);
+  }
+  absl::StatusOr<std::vector<KeyEntry>> keys = FromMessage(std::move(*message.mutable_keys()));
+  if (!keys.ok()) return keys.status();
+  page.keys = *std::move(keys);
+  return page;
+}
+
+SessionSummary FromMessage(v1::Session message) {
+  SessionSummary summary;
+  summary.session_id = std::move(*message.mutable_session_id());
+  summary.revision = message.revision();
+  summary.has_creds = message.has_creds();
+  summary.key_count = message.key_count();
+  summary.update_time =
+      absl::FromUnixSeconds(message.update_time().seconds()) + absl::Nanoseconds(message.update_time().nanos());
+  return summary;
+}
+
+ServerInfo FromMessage(v1::GetServerInfoResponse message) {
+  ServerInfo server;
+  server.version = std::move(*message.mutable_version());
+  server.backend = std::move(*message.mutable_backend());
+  server.location = std::move(*message.mutable_location());
+  server.schema_version = message.schema_version();
+  server.uptime = absl::Seconds(message.uptime().seconds()) + absl::Nanoseconds(message.uptime().nanos());
+  server.serving = message.serving();
+  const v1::Limits& limits = message.limits();
+  server.limits.session_id_bytes = limits.session_id_bytes();
+  server.limits.key_type_bytes = limits.key_type_bytes();
+  server.limits.key_id_bytes = limits.key_id_bytes();
+  server.limits.value_bytes = limits.value_bytes();
+  server.limits.commit_bytes = limits.commit_bytes();
+  server.limits.commit_operations = limits.commit_operations();
+  server.limits.message_bytes = limits.message_bytes();
+  return server;
+}
+
+}  // namespace authstate::client

@@ -1,0 +1,51 @@
+#include "client/cpp/retry_loop.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "client/cpp/error.h"
+
+namespace authstate::client {
+namespace {
+
+bool WorthAnotherTry(const absl::Status& status) {
+  return absl::IsUnavailable(status) || (absl::IsResourceExhausted(status) && RetryDelayOf(status).has_value());
+}
+
+// Whether the failed attempt may have changed something. A failure without word from the server counts as such.
+bool InDoubt(const absl::Status& status) {
+  const bool refused = !absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status) &&
+                       !absl::IsCancelled(status) && !absl::IsUnknown(status) && !absl::IsInternal(status);
+  return OutcomeOf(status).value_or(refused ? Outcome::kNotApplied : Outcome::kUnknown) == Outcome::kUnknown;
+}
+
+absl::Duration Jittered(absl::Duration pause, Timekeeper& time) { return pause * (1.0 - time.Jitter() / 2); }
+
+}  // namespace
+
+absl::Status RetryLoop(Repetition repetition, const RetrySchedule& schedule, Timekeeper& time,
+                       absl::FunctionRef<absl::Status(absl::Time deadline)> attempt) {
+  const absl::Time begin = time.Now();
+  const absl::Time last_begin = begin + std::min(schedule.patience, schedule.deadline);
+  const bool mutation = repetition != Repetition::kRead;
+  bool in_doubt = false;
+  absl::Duration pause = schedule.min_pause;
+  while (true) {
+    absl::Status status = attempt(begin + schedule.deadline);
+    if (status.ok()) return status;
+    if (in_doubt && repetition == Repetition::kNotFoundIsDone && absl::IsNotFound(status)) return absl::OkStatus();
+    in_doubt = in_doubt || (mutation && InDoubt(status));
+    if (mutation) status = WithOutcome(std::move(status), in_doubt ? Outcome::kUnknown : Outcome::kNotApplied);
+
+    if (!WorthAnotherTry(status) || (in_doubt && repetition == Repetition::kConditional)) return status;
+    const absl::Duration wait = std::max(Jittered(pause, time), RetryDelayOf(status).value_or(absl::ZeroDuration()));
+    if (time.Now() + wait > last_begin) return status;
+    if (!time.Sleep(wait)) {
+      const absl::Status cancelled = absl::CancelledError("cancelled while waiting for the server");
+      return mutation ? WithOutcome(cancelled, in_doubt ? Outcome::kUnknown : Outcome::kNotApplied) : cancelled;
+    }
+    pause = std::min(pause * 2, schedule.max_pause);
+  }
+}
+
+}  // namespace authstate::client

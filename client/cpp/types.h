@@ -1,0 +1,106 @@
+#ifndef AUTHSTATE_CLIENT_CPP_TYPES_H_
+#define AUTHSTATE_CLIENT_CPP_TYPES_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "contract/value.h"
+
+// What the client takes and answers, in types of its own: plain values, as thread-safe as a std::string. Shapes and
+// limits are those of proto/authstate/v1.
+namespace authstate::client {
+
+// The name of a key within its session. Ordered by bytes, type first.
+struct KeyName {
+  std::string type;
+  std::string id;
+
+  friend bool operator==(const KeyName& a, const KeyName& b) { return a.type == b.type && a.id == b.id; }
+  friend bool operator!=(const KeyName& a, const KeyName& b) { return !(a == b); }
+  friend bool operator<(const KeyName& a, const KeyName& b) {
+    const int by_type = a.type.compare(b.type);
+    return by_type != 0 ? by_type < 0 : a.id < b.id;
+  }
+};
+
+struct KeyEntry {
+  KeyName name;
+  Value value;
+
+  friend bool operator==(const KeyEntry& a, const KeyEntry& b) { return a.name == b.name && a.value == b.value; }
+  friend bool operator!=(const KeyEntry& a, const KeyEntry& b) { return !(a == b); }
+};
+
+struct Creds {
+  Value value;
+  // The session's revision at which they were read.
+  std::uint64_t revision = 0;
+};
+
+struct Keys {
+  // Both in the order of the request; together they name every requested key once.
+  std::vector<KeyEntry> found;
+  std::vector<KeyName> absent;
+  // 0 when the session was never written.
+  std::uint64_t revision = 0;
+};
+
+// One atomic change of one session.
+struct CommitRequest {
+  std::string session_id;
+  std::optional<Value> creds;
+  std::vector<KeyEntry> sets;
+  std::vector<KeyName> deletes;
+  // Deletes every key that is not in `sets`.
+  bool clear_keys = false;
+  // If set, applied only when the session is at this revision (0: never written).
+  std::optional<std::uint64_t> expected_revision;
+};
+
+// A part of a session, from one consistent snapshot.
+struct SessionPage {
+  // The same in every page of a snapshot.
+  std::uint64_t revision = 0;
+  // In the first page only, and only if the session has creds.
+  std::optional<Value> creds;
+  std::vector<KeyEntry> keys;
+};
+
+struct SessionSummary {
+  std::string session_id;
+  std::uint64_t revision = 0;
+  bool has_creds = false;
+  std::uint64_t key_count = 0;
+  // By the clock of the database.
+  absl::Time update_time;
+};
+
+struct ServerInfo {
+  std::string version;
+  // `sqlite`, `postgres` or `memory`, and where it keeps its data; neither holds a secret.
+  std::string backend;
+  std::string location;
+  std::uint32_t schema_version = 0;
+  absl::Duration uptime;
+  // Whether the server counts its backend as reachable.
+  bool serving = false;
+
+  // In bytes, but for the operations.
+  struct Limits {
+    std::uint32_t session_id_bytes = 0;
+    std::uint32_t key_type_bytes = 0;
+    std::uint32_t key_id_bytes = 0;
+    std::uint32_t value_bytes = 0;
+    std::uint32_t commit_bytes = 0;
+    std::uint32_t commit_operations = 0;
+    std::uint32_t message_bytes = 0;
+  };
+  Limits limits;
+};
+
+}  // namespace authstate::client
+
+#endif  // AUTHSTATE_CLIENT_CPP_TYPES_H_
