@@ -1,0 +1,69 @@
+#include "server/admin_service.h"
+
+#include <cstdint>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "authstate/v1/admin_service.grpc.pb.h"
+#include "contract/limits.h"
+#include "contract/version.h"
+#include "server/guard.h"
+#include "server/unary_call.h"
+#include "storage/backend.h"
+
+namespace authstate::server {
+namespace {
+
+using Context = grpc::CallbackServerContext;
+using Bytes = grpc::ByteBuffer;
+
+void FillLimits(v1::Limits* limits) {
+  limits->set_session_id_bytes(kMaxSessionIdBytes);
+  limits->set_key_type_bytes(kMaxKeyTypeBytes);
+  limits->set_key_id_bytes(kMaxKeyIdBytes);
+  limits->set_value_bytes(kMaxValueBytes);
+  limits->set_commit_bytes(kMaxCommitBytes);
+  limits->set_commit_operations(kMaxCommitOperations);
+  limits->set_message_bytes(kMaxMessageBytes);
+}
+
+class AdminService final : public v1::AdminService::WithRawCallbackMethod_GetServerInfo<v1::AdminService::Service> {
+ public:
+  AdminService(const storage::Backend* backend, Guard* guard, absl::Time started, std::function<bool()> serving)
+      : backend_(backend), guard_(guard), started_(started), serving_(std::move(serving)) {}
+
+  grpc::ServerUnaryReactor* GetServerInfo(Context* context, const Bytes* request, Bytes* response) override {
+    return RunUnary<v1::GetServerInfoRequest, v1::GetServerInfoResponse>(
+        guard_, {"GetServerInfo"}, context, request, response,
+        [this](const v1::GetServerInfoRequest&, absl::Time, auto respond) { respond(Info()); });
+  }
+
+ private:
+  v1::GetServerInfoResponse Info() const {
+    const storage::Description description = backend_->Describe();
+    v1::GetServerInfoResponse info;
+    info.set_version(kVersion);
+    info.set_backend(description.kind);
+    info.set_location(description.location);
+    info.set_schema_version(description.schema_version);
+    info.mutable_uptime()->set_seconds(absl::ToInt64Seconds(absl::Now() - started_));
+    info.set_serving(serving_());
+    FillLimits(info.mutable_limits());
+    return info;
+  }
+
+  const storage::Backend* const backend_;
+  Guard* const guard_;
+  const absl::Time started_;
+  const std::function<bool()> serving_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> NewAdminService(const storage::Backend* backend, Guard* guard, absl::Time started,
+                                               std::function<bool()> serving) {
+  return std::make_unique<AdminService>(backend, guard, started, std::move(serving));
+}
+
+}  // namespace authstate::server

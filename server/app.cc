@@ -1,0 +1,138 @@
+#include "server/app.h"
+
+#include <grpcpp/impl/codegen/service_type.h>
+#include <grpcpp/server.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "contract/version.h"
+#include "server/admin_service.h"
+#include "server/auth_state_service.h"
+#include "server/exit_code.h"
+#include "server/guard.h"
+#include "server/health_monitor.h"
+#include "server/listener.h"
+#include "server/logging.h"
+#include "storage/backend.h"
+#include "storage/error.h"
+#include "storage/sqlite/sqlite_backend.h"
+
+namespace authstate::server {
+namespace {
+
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+absl::StatusOr<std::unique_ptr<storage::Backend>> OpenBackend(const Options& options) {
+  switch (options.backend) {
+    case BackendKind::kSqlite: {
+      storage::SqliteOptions sqlite;
+      sqlite.path = options.sqlite_path;
+      sqlite.migrate = options.migrate;
+      return storage::OpenSqliteBackend(std::move(sqlite));
+    }
+    case BackendKind::kPostgres:
+      return absl::UnimplementedError("--backend postgres: this build has no such driver");
+  }
+  return absl::InternalError("no such backend");
+}
+
+int ExitCodeOfOpening(const absl::Status& status) {
+  if (storage::ReasonOf(status) == storage::kSchemaUnknown) return kExitSchema;
+  return absl::IsUnavailable(status) ? kExitDatabaseAway : kExitStore;
+}
+
+int Fail(const absl::Status& status, int exit_code) {
+  std::fprintf(stderr, "authstated: %s\n", std::string(status.message()).c_str());
+  return exit_code;
+}
+
+bool IsLoopback(absl::string_view address) {
+  return absl::StartsWith(address, "127.") || absl::StartsWith(address, "localhost:") ||
+         absl::StartsWith(address, "[::1]:") || absl::StartsWith(address, "unix:");
+}
+
+// Waits for the first stop signal. From then on a second one ends the process at once.
+int WaitForStopSignal() {
+  const sigset_t signals = StopSignals();
+  int signal = 0;
+  sigwait(&signals, &signal);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  return signal;
+}
+
+void AnnounceReady(const std::string& address, const storage::Description& description) {
+  std::printf("authstated ready on %s, backend %s %s\n", address.c_str(), description.kind.c_str(),
+              description.location.c_str());
+  std::fflush(stdout);
+  Log(LogLevel::kInfo, "ready",
+      {{"version", kVersion},
+       {"address", address},
+       {"backend", description.kind},
+       {"location", description.location},
+       {"schema_version", absl::StrCat(description.schema_version)}});
+}
+
+int Serve(const Options& options, storage::Backend* backend) {
+  GuardOptions guard_options;
+  guard_options.default_deadline = options.default_deadline;
+  Guard guard(guard_options);
+
+  std::atomic<bool> serving = true;
+  const std::unique_ptr<grpc::Service> auth_state = NewAuthStateService(backend, &guard);
+  const std::unique_ptr<grpc::Service> admin =
+      NewAdminService(backend, &guard, absl::Now(), [&serving] { return serving.load(); });
+  const absl::StatusOr<Listener> listener = Listen(options.listen, {auth_state.get(), admin.get()});
+  if (!listener.ok()) return Fail(listener.status(), kExitListen);
+  grpc::Server* const server = listener->server.get();
+  auto health = std::make_unique<HealthMonitor>(backend, options.health_interval, [server, &serving](bool alive) {
+    serving.store(alive);
+    SetServing(server, alive);
+  });
+  if (!IsLoopback(listener->address)) {
+    Log(LogLevel::kWarn, "serving without encryption on an address that others may reach",
+        {{"address", listener->address}});
+  }
+  AnnounceReady(listener->address, backend->Describe());
+
+  const int signal = WaitForStopSignal();
+  Log(LogLevel::kInfo, "stopping", {{"signal", absl::StrCat(signal)}});
+  health.reset();
+  SetServing(server, false);
+  server->Shutdown(absl::ToChronoTime(absl::Now() + options.drain_timeout));
+  server->Wait();
+  Log(LogLevel::kInfo, "stopped");
+  return kExitOk;
+}
+
+}  // namespace
+
+void BlockStopSignals() {
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+int RunApp(const Options& options) {
+  StartLogging(options.log_level, options.log_format);
+  const absl::Cleanup stop_logging = [] { StopLogging(); };
+  absl::StatusOr<std::unique_ptr<storage::Backend>> backend = OpenBackend(options);
+  if (!backend.ok()) return Fail(backend.status(), ExitCodeOfOpening(backend.status()));
+  return Serve(options, backend->get());
+}
+
+}  // namespace authstate::server

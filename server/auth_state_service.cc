@@ -1,0 +1,87 @@
+#include "server/auth_state_service.h"
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <utility>
+
+#include "authstate/v1/auth_state_service.grpc.pb.h"
+#include "server/auth_state_handlers.h"
+#include "server/guard.h"
+#include "server/load_session.h"
+#include "server/unary_call.h"
+
+namespace authstate::server {
+namespace {
+
+using Context = grpc::CallbackServerContext;
+using Bytes = grpc::ByteBuffer;
+
+// Every method is taken raw, so that a message that does not parse reaches the guard (server/request_parser.h).
+using RawService = v1::AuthStateService::WithRawCallbackMethod_GetCreds<
+    v1::AuthStateService::WithRawCallbackMethod_SetCreds<v1::AuthStateService::WithRawCallbackMethod_DeleteCreds<
+        v1::AuthStateService::WithRawCallbackMethod_GetKeys<v1::AuthStateService::WithRawCallbackMethod_SetKeys<
+            v1::AuthStateService::WithRawCallbackMethod_DeleteKeys<v1::AuthStateService::WithRawCallbackMethod_Commit<
+                v1::AuthStateService::WithRawCallbackMethod_LoadSession<
+                    v1::AuthStateService::WithRawCallbackMethod_ListSessions<
+                        v1::AuthStateService::WithRawCallbackMethod_DeleteSession<
+                            v1::AuthStateService::Service>>>>>>>>>>;
+
+class AuthStateService final : public RawService {
+ public:
+  AuthStateService(storage::Backend* backend, Guard* guard) : backend_(backend), guard_(guard), handlers_(backend) {}
+
+  grpc::ServerUnaryReactor* GetCreds(Context* context, const Bytes* request, Bytes* response) override {
+    return Run<v1::GetCredsRequest, v1::GetCredsResponse>({"GetCreds"}, context, request, response);
+  }
+  grpc::ServerUnaryReactor* SetCreds(Context* context, const Bytes* request, Bytes* response) override {
+    return Run<v1::SetCredsRequest, v1::SetCredsResponse>({"SetCreds", true}, context, request, response);
+  }
+  grpc::ServerUnaryReactor* DeleteCreds(Context* context, const Bytes* request, Bytes* response) override {
+    return Run<v1::DeleteCredsRequest, v1::DeleteCredsResponse>({"DeleteCreds", true}, context, request, response);
+  }
+  grpc::ServerUnaryReactor* GetKeys(Context* context, const Bytes* request, Bytes* response) override {
+    return Run<v1::GetKeysRequest, v1::GetKeysResponse>({"GetKeys"}, context, request, response);
+  }
+  grpc::ServerUnaryReactor* SetKeys(Context* context, const Bytes* request, Bytes* response) override {
+    return Run<v1::SetKeysRequest, v1::SetKeysResponse>({"SetKeys", true}, context, request, response);
+  }
+  grpc::ServerUnaryReactor* DeleteKeys(Context* context, const Bytes* request, Bytes* response) override {
+    return Run<v1::DeleteKeysRequest, v1::DeleteKeysResponse>({"DeleteKeys", true}, context, request, response);
+  }
+  grpc::ServerUnaryReactor* Commit(Context* context, const Bytes* request, Bytes* response) override {
+    return Run<v1::CommitRequest, v1::CommitResponse>({"Commit", true}, context, request, response);
+  }
+  grpc::ServerUnaryReactor* ListSessions(Context* context, const Bytes* request, Bytes* response) override {
+    return Run<v1::ListSessionsRequest, v1::ListSessionsResponse>({"ListSessions"}, context, request, response);
+  }
+  grpc::ServerUnaryReactor* DeleteSession(Context* context, const Bytes* request, Bytes* response) override {
+    return Run<v1::DeleteSessionRequest, v1::DeleteSessionResponse>({"DeleteSession", true}, context, request,
+                                                                    response);
+  }
+  grpc::ServerWriteReactor<Bytes>* LoadSession(Context* context, const Bytes* request) override {
+    return server::StartLoadSession(backend_, guard_->Begin({"LoadSession"}, context, *request), context);
+  }
+
+ private:
+  template <typename Request, typename Response>
+  grpc::ServerUnaryReactor* Run(const Method& method, Context* context, const Bytes* request, Bytes* response) {
+    return RunUnary<Request, Response>(guard_, method, context, request, response,
+                                       [this](Request message, absl::Time deadline, auto respond) {
+                                         handlers_.Handle(std::move(message), deadline, std::move(respond));
+                                       });
+  }
+
+  storage::Backend* const backend_;
+  Guard* const guard_;
+  AuthStateHandlers handlers_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> NewAuthStateService(storage::Backend* backend, Guard* guard) {
+  return std::make_unique<AuthStateService>(backend, guard);
+}
+
+}  // namespace authstate::server

@@ -1,0 +1,23 @@
+#ifndef AUTHSTATE_SERVER_AUTH_STATE_SERVICE_H_
+#define AUTHSTATE_SERVER_AUTH_STATE_SERVICE_H_
+
+#include <memory>
+
+namespace grpc {
+class Service;
+}
+namespace authstate::storage {
+class Backend;
+}
+
+namespace authstate::server {
+
+class Guard;
+
+// authstate.v1.AuthStateService over `backend`. Both arguments are borrowed, and outlive the server that the service is
+// registered with.
+std::unique_ptr<grpc::Service> NewAuthStateService(storage::Backend* backend, Guard* guard);
+
+}  // namespace authstate::server
+
+#endif  // AUTHSTATE_SERVER_AUTH_STATE_SERVICE_H_

@@ -1,0 +1,25 @@
+#ifndef AUTHSTATE_SERVER_EXIT_CODE_H_
+#define AUTHSTATE_SERVER_EXIT_CODE_H_
+
+namespace authstate::server {
+
+// What authstated exits with; `--help` and README.md document the numbers.
+enum ExitCode : int {
+  kExitOk = 0,
+  // Anything without a code of its own.
+  kExitFailure = 1,
+  // A bad option, environment variable or configuration file.
+  kExitUsage = 2,
+  // The address cannot be listened on.
+  kExitListen = 3,
+  // The store cannot be opened: an unwritable file, a file that another server uses, a wrong password.
+  kExitStore = 4,
+  // The database does not answer.
+  kExitDatabaseAway = 5,
+  // The store's schema is not one that this version knows.
+  kExitSchema = 6,
+};
+
+}  // namespace authstate::server
+
+#endif  // AUTHSTATE_SERVER_EXIT_CODE_H_

@@ -1,0 +1,74 @@
+#include "server/health_monitor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "server/logging.h"
+
+namespace authstate::server {
+namespace {
+
+constexpr int kFailuresToFall = 2;
+constexpr int kSuccessesToRise = 2;
+// A database that needs longer for a sign of life counts as away.
+constexpr absl::Duration kPingPatience = absl::Seconds(3);
+
+}  // namespace
+
+bool Hysteresis::Observe(bool alive) {
+  if (alive == serving_) {
+    against_ = 0;
+    return false;
+  }
+  if (++against_ < (serving_ ? failures_to_fall_ : successes_to_rise_)) return false;
+  serving_ = alive;
+  against_ = 0;
+  return true;
+}
+
+HealthMonitor::HealthMonitor(storage::Backend* backend, absl::Duration interval, OnChange on_change)
+    : backend_(backend),
+      interval_(interval),
+      on_change_(std::move(on_change)),
+      state_(/*serving=*/true, kFailuresToFall, kSuccessesToRise),
+      thread_([this] { Run(); }) {}
+
+HealthMonitor::~HealthMonitor() {
+  {
+    const absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  thread_.join();
+}
+
+absl::Status HealthMonitor::PingOnce() {
+  absl::Status result;
+  absl::Notification answered;
+  backend_->Ping(absl::Now() + std::max(interval_, kPingPatience), [&](absl::Status status) {
+    result = std::move(status);
+    answered.Notify();
+  });
+  answered.WaitForNotification();
+  return result;
+}
+
+void HealthMonitor::Run() {
+  while (true) {
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), interval_)) return;
+    }
+    const absl::Status alive = PingOnce();
+    if (!state_.Observe(alive.ok())) continue;
+    if (alive.ok()) {
+      Log(LogLevel::kInfo, "backend is back; serving");
+    } else {
+      Log(LogLevel::kError, "backend is away; not serving", {{"error", std::string(alive.message())}});
+    }
+    on_change_(alive.ok());
+  }
+}
+
+}  // namespace authstate::server

@@ -1,0 +1,51 @@
+#ifndef AUTHSTATE_SERVER_OPTIONS_H_
+#define AUTHSTATE_SERVER_OPTIONS_H_
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/logging.h"
+
+namespace authstate::server {
+
+enum class BackendKind : std::uint8_t { kSqlite, kPostgres };
+
+// How authstated is set up. Each option is a flag (`--sqlite-path`), an environment variable (`AUTHSTATE_SQLITE_PATH`)
+// and an entry of the TOML file that `--config` names (`sqlite-path = "…"`). Flags win over the environment, which wins
+// over the file.
+struct Options {
+  std::string listen = "127.0.0.1:50051";
+  BackendKind backend = BackendKind::kSqlite;
+  std::string sqlite_path = "authstate.db";
+  // May hold a password.
+  std::string postgres_url;
+  int postgres_connections = 4;
+  bool migrate = false;
+  LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kJson;
+  absl::Duration default_deadline = absl::Seconds(30);
+  absl::Duration drain_timeout = absl::Seconds(10);
+  absl::Duration health_interval = absl::Seconds(1);
+};
+
+// What to do instead of serving: print `text`, on standard error if `exit_code` is not 0, and exit.
+struct PrintAndExit {
+  std::string text;
+  int exit_code = 0;
+};
+
+// Reads the options of a process from its arguments (without the program's name), its environment and its configuration
+// file. An error is one line that names the option. `environment` holds `NAME=value`.
+std::variant<Options, PrintAndExit> ParseOptions(const std::vector<std::string>& arguments,
+                                                 const std::vector<std::string>& environment);
+
+// A PostgreSQL URL or conninfo string with its passwords replaced by `***`.
+std::string MaskPassword(absl::string_view url);
+
+}  // namespace authstate::server
+
+#endif  // AUTHSTATE_SERVER_OPTIONS_H_

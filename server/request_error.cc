@@ -1,0 +1,25 @@
+#include "server/request_error.h"
+
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+
+namespace authstate::server {
+namespace {
+
+constexpr absl::string_view kFieldPayload = "authstate.server/field";
+
+}  // namespace
+
+absl::Status InvalidField(absl::string_view field, absl::string_view rule) {
+  absl::Status status = absl::InvalidArgumentError(absl::StrCat(field, ": ", rule));
+  status.SetPayload(kFieldPayload, absl::Cord(field));
+  return status;
+}
+
+std::optional<std::string> FieldOf(const absl::Status& status) {
+  const auto field = status.GetPayload(kFieldPayload);
+  if (!field.has_value()) return std::nullopt;
+  return std::string(*field);
+}
+
+}  // namespace authstate::server

@@ -1,0 +1,19 @@
+#ifndef AUTHSTATE_STORAGE_SQLITE_COMMIT_APPLIER_H_
+#define AUTHSTATE_STORAGE_SQLITE_COMMIT_APPLIER_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "storage/backend.h"
+#include "storage/sqlite/connection.h"
+
+namespace authstate::storage {
+
+// Applies one commit inside a transaction that the caller has begun and will end. An error (NotFound, Aborted) means
+// that nothing was changed. Throws SQLite::Exception, after which the caller has to undo what was done.
+absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& commit, absl::Time now);
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_SQLITE_COMMIT_APPLIER_H_

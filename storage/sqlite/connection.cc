@@ -1,0 +1,55 @@
+#include "storage/sqlite/connection.h"
+
+#include <SQLiteCpp/Column.h>
+
+#include <cstddef>
+
+namespace authstate::storage {
+namespace {
+
+// Another connection holds the file only for moments: while it checkpoints or recovers the log.
+constexpr int kBusyTimeoutMs = 5000;
+
+int OpenFlags(SqliteConnection::Mode mode) {
+  return mode == SqliteConnection::Mode::kReadOnly ? SQLite::OPEN_READONLY
+                                                   : SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE;
+}
+
+}  // namespace
+
+SqliteConnection::SqliteConnection(const std::string& path, Mode mode)
+    : database_(path, OpenFlags(mode), kBusyTimeoutMs) {}
+
+SQLite::Statement& SqliteConnection::Prepare(const char* sql) {
+  std::unique_ptr<SQLite::Statement>& statement = statements_[sql];
+  if (statement == nullptr) {
+    statement = std::make_unique<SQLite::Statement>(database_, sql);
+  } else {
+    // A statement that failed reports its old error once more when it is reset.
+    statement->tryReset();
+    statement->clearBindings();
+  }
+  return *statement;
+}
+
+void SqliteConnection::RollBackQuietly() noexcept {
+  for (const auto& entry : statements_) entry.second->tryReset();
+  (void)database_.tryExec("ROLLBACK");
+}
+
+void BindText(SQLite::Statement& statement, int index, const std::string& text) { statement.bindNoCopy(index, text); }
+
+void BindBlob(SQLite::Statement& statement, int index, absl::string_view bytes) {
+  // A null pointer would bind NULL.
+  const void* const start = bytes.empty() ? "" : static_cast<const void*>(bytes.data());
+  statement.bindNoCopy(index, start, static_cast<int>(bytes.size()));
+}
+
+void Run(SQLite::Statement& statement) {
+  (void)statement.exec();
+  statement.reset();
+}
+
+std::string TextColumn(SQLite::Statement& statement, int index) { return statement.getColumn(index).getString(); }
+
+}  // namespace authstate::storage

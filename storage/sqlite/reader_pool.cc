@@ -1,0 +1,41 @@
+#include "storage/sqlite/reader_pool.h"
+
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "storage/error.h"
+
+namespace authstate::storage {
+
+ReaderPool::ReaderPool(std::vector<std::unique_ptr<SqliteConnection>> connections, std::size_t queue_limit)
+    : connections_(std::move(connections)), queue_(queue_limit) {
+  threads_.reserve(connections_.size());
+  for (const auto& connection : connections_) {
+    threads_.emplace_back([this, reader = connection.get()] { Serve(reader); });
+  }
+}
+
+ReaderPool::~ReaderPool() {
+  queue_.Close();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ReaderPool::Run(absl::Time deadline, Task task) {
+  Work work{deadline, std::move(task)};
+  if (!queue_.TryPush(work)) std::move(work.task)(QueueFull());
+}
+
+void ReaderPool::Serve(SqliteConnection* connection) {
+  while (true) {
+    std::vector<Work> batch = queue_.PopBatch(1);
+    if (batch.empty()) return;
+    Work& work = batch.front();
+    if (work.deadline <= absl::Now()) {
+      std::move(work.task)(DeadlinePassedInQueue());
+    } else {
+      std::move(work.task)(connection);
+    }
+  }
+}
+
+}  // namespace authstate::storage

@@ -1,0 +1,125 @@
+#include "storage/sqlite/session_reader.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "storage/error.h"
+#include "storage/sqlite/statements.h"
+
+namespace authstate::storage {
+namespace {
+
+// The value in the columns `kind_column` and the next.
+absl::StatusOr<Value> ValueColumns(SQLite::Statement& statement, int kind_column) {
+  const int kind = statement.getColumn(kind_column).getInt();
+  if (kind != static_cast<int>(ValueKind::kRaw) && kind != static_cast<int>(ValueKind::kJson)) {
+    return UnknownValueKind(kind);
+  }
+  return Value{static_cast<ValueKind>(kind), TextColumn(statement, kind_column + 1)};
+}
+
+// The value that `select`, bound, finds; nullopt when it finds none.
+absl::StatusOr<std::optional<Value>> SelectValue(SQLite::Statement& select) {
+  std::optional<Value> found;
+  if (select.executeStep()) {
+    absl::StatusOr<Value> value = ValueColumns(select, 0);
+    if (!value.ok()) return value.status();
+    found = *std::move(value);
+  }
+  select.reset();
+  return found;
+}
+
+absl::StatusOr<std::optional<Value>> SelectCreds(SqliteConnection& connection, const std::string& session_id) {
+  SQLite::Statement& select = connection.Prepare(sql::kSelectCreds);
+  BindText(select, 1, session_id);
+  return SelectValue(select);
+}
+
+absl::StatusOr<std::optional<Value>> SelectKey(SqliteConnection& connection, const std::string& session_id,
+                                               const KeyName& name) {
+  SQLite::Statement& select = connection.Prepare(sql::kSelectKey);
+  BindText(select, 1, session_id);
+  BindText(select, 2, name.type);
+  BindText(select, 3, name.id);
+  return SelectValue(select);
+}
+
+}  // namespace
+
+absl::StatusOr<ReadResult> ReadSession(SqliteConnection& connection, const ReadRequest& request) {
+  ReadResult result;
+  SQLite::Statement& session = connection.Prepare(sql::kSelectSession);
+  BindText(session, 1, request.session_id);
+  if (session.executeStep()) {
+    result.revision = static_cast<std::uint64_t>(session.getColumn(0).getInt64());
+    result.exists = session.getColumn(1).getInt() != 0;
+  }
+  session.reset();
+
+  std::size_t bytes = 0;
+  if (request.want_creds) {
+    absl::StatusOr<std::optional<Value>> creds = SelectCreds(connection, request.session_id);
+    if (!creds.ok()) return creds.status();
+    result.creds = *std::move(creds);
+    if (result.creds.has_value()) bytes += result.creds->bytes.size();
+  }
+  result.values.reserve(request.keys.size());
+  for (const KeyName& name : request.keys) {
+    absl::StatusOr<std::optional<Value>> value = SelectKey(connection, request.session_id, name);
+    if (!value.ok()) return value.status();
+    if (value->has_value()) bytes += (*value)->bytes.size();
+    if (bytes > request.max_bytes) return ResponseTooLarge(request.max_bytes);
+    result.values.push_back(*std::move(value));
+  }
+  return result;
+}
+
+absl::StatusOr<Snapshot::Page> ReadKeysAfter(SqliteConnection& connection, const std::string& session_id,
+                                             std::size_t max_bytes, KeyName* after) {
+  Snapshot::Page page;
+  page.last = true;
+  std::size_t bytes = 0;
+  SQLite::Statement& select = connection.Prepare(sql::kSelectKeysAfter);
+  BindText(select, 1, session_id);
+  BindText(select, 2, after->type);
+  BindText(select, 3, after->id);
+  while (select.executeStep()) {
+    bytes += static_cast<std::size_t>(select.getColumn(3).size());
+    if (bytes > max_bytes && !page.keys.empty()) {
+      page.last = false;
+      break;
+    }
+    absl::StatusOr<Value> value = ValueColumns(select, 2);
+    if (!value.ok()) return value.status();
+    page.keys.push_back({{TextColumn(select, 0), TextColumn(select, 1)}, *std::move(value)});
+  }
+  select.reset();
+  if (!page.keys.empty()) *after = page.keys.back().name;
+  return page;
+}
+
+std::vector<SessionSummary> ListSessions(SqliteConnection& connection, const ListRequest& request) {
+  std::vector<SessionSummary> sessions;
+  // Session ids are ASCII below 0x7f, so this is above every id that starts with the prefix.
+  const std::string prefix_end = request.prefix + '\x7f';
+  SQLite::Statement& select = connection.Prepare(sql::kListSessions);
+  BindText(select, 1, request.after);
+  BindText(select, 2, request.prefix);
+  BindText(select, 3, prefix_end);
+  select.bind(4, static_cast<std::int64_t>(request.limit));
+  while (select.executeStep()) {
+    SessionSummary summary;
+    summary.session_id = TextColumn(select, 0);
+    summary.revision = static_cast<std::uint64_t>(select.getColumn(1).getInt64());
+    summary.has_creds = select.getColumn(2).getInt() != 0;
+    summary.key_count = static_cast<std::uint64_t>(select.getColumn(3).getInt64());
+    summary.update_time = absl::FromUnixMicros(select.getColumn(4).getInt64());
+    sessions.push_back(std::move(summary));
+  }
+  select.reset();
+  return sessions;
+}
+
+}  // namespace authstate::storage

@@ -1,0 +1,27 @@
+#ifndef AUTHSTATE_STORAGE_SQLITE_SESSION_READER_H_
+#define AUTHSTATE_STORAGE_SQLITE_SESSION_READER_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "storage/backend.h"
+#include "storage/sqlite/connection.h"
+
+// What the SQLite driver reads, on one connection, inside a transaction of the caller where several answers have to be
+// of one moment. All throw SQLite::Exception.
+namespace authstate::storage {
+
+absl::StatusOr<ReadResult> ReadSession(SqliteConnection& connection, const ReadRequest& request);
+
+// The next page of keys after `after`; the name of the page's last key is left in `after`. An empty `after.type` is
+// before every key.
+absl::StatusOr<Snapshot::Page> ReadKeysAfter(SqliteConnection& connection, const std::string& session_id,
+                                             std::size_t max_bytes, KeyName* after);
+
+std::vector<SessionSummary> ListSessions(SqliteConnection& connection, const ListRequest& request);
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_SQLITE_SESSION_READER_H_

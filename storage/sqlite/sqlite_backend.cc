@@ -1,0 +1,167 @@
+#include "storage/sqlite/sqlite_backend.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "storage/error.h"
+#include "storage/sqlite/connection.h"
+#include "storage/sqlite/file_lock.h"
+#include "storage/sqlite/group_writer.h"
+#include "storage/sqlite/reader_pool.h"
+#include "storage/sqlite/session_reader.h"
+#include "storage/sqlite/sqlite_error.h"
+#include "storage/sqlite/sqlite_schema.h"
+#include "storage/sqlite/sqlite_snapshot.h"
+#include "storage/sqlite/statements.h"
+
+namespace authstate::storage {
+namespace {
+
+// All answers of one moment: a read transaction around them.
+std::vector<absl::StatusOr<ReadResult>> ReadAll(SqliteConnection& connection,
+                                                const std::vector<ReadRequest>& requests) {
+  std::vector<absl::StatusOr<ReadResult>> results;
+  results.reserve(requests.size());
+  try {
+    Run(connection.Prepare(sql::kBegin));
+    for (const ReadRequest& request : requests) results.push_back(ReadSession(connection, request));
+  } catch (const SQLite::Exception& exception) {
+    results.resize(requests.size(), FromSqlite(exception));
+  }
+  connection.RollBackQuietly();
+  return results;
+}
+
+class SqliteBackend final : public Backend {
+ public:
+  SqliteBackend(SqliteOptions options, FileLock lock, std::uint32_t schema_version,
+                std::unique_ptr<SqliteConnection> writer, std::vector<std::unique_ptr<SqliteConnection>> readers)
+      : options_(std::move(options)),
+        lock_(std::move(lock)),
+        schema_version_(schema_version),
+        writer_(std::move(writer), options_.queue_limit),
+        readers_(std::move(readers), options_.queue_limit) {}
+
+  void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
+    writer_.Apply(std::move(commits), deadline, std::move(done));
+  }
+
+  void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override {
+    readers_.Run(deadline, [requests = std::move(requests),
+                            done = std::move(done)](absl::StatusOr<SqliteConnection*> connection) mutable {
+      if (connection.ok()) return std::move(done)(ReadAll(**connection, requests));
+      std::move(done)(std::vector<absl::StatusOr<ReadResult>>(requests.size(), connection.status()));
+    });
+  }
+
+  void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
+    readers_.Run(deadline, [this, session_id = std::move(session_id),
+                            done = std::move(done)](absl::StatusOr<SqliteConnection*> turn) mutable {
+      if (!turn.ok()) return std::move(done)(turn.status());
+      std::optional<SnapshotPlace> place = SnapshotPlace::Take(&open_snapshots_, options_.snapshots);
+      if (!place.has_value()) return std::move(done)(QueueFull());
+      std::move(done)(CatchSqlite(
+          [&] { return SqliteSnapshot::Open(options_.path, std::move(session_id), &readers_, *std::move(place)); }));
+    });
+  }
+
+  void List(ListRequest request, absl::Time deadline, ListDone done) override {
+    readers_.Run(deadline, [request = std::move(request),
+                            done = std::move(done)](absl::StatusOr<SqliteConnection*> connection) mutable {
+      if (!connection.ok()) return std::move(done)(connection.status());
+      std::move(done)(CatchSqlite(
+          [&]() -> absl::StatusOr<std::vector<SessionSummary>> { return ListSessions(**connection, request); }));
+    });
+  }
+
+  void Ping(absl::Time deadline, PingDone done) override {
+    readers_.Run(deadline, [done = std::move(done)](absl::StatusOr<SqliteConnection*> connection) mutable {
+      if (!connection.ok()) return std::move(done)(connection.status());
+      std::move(done)(CatchSqlite([&] {
+        SQLite::Statement& ping = (*connection)->Prepare(sql::kPing);
+        (void)ping.executeStep();
+        ping.reset();
+        return absl::OkStatus();
+      }));
+    });
+  }
+
+  Description Describe() const override { return {"sqlite", options_.path, schema_version_}; }
+
+ private:
+  const SqliteOptions options_;
+  const FileLock lock_;
+  const std::uint32_t schema_version_;
+  std::atomic<int> open_snapshots_ = 0;
+  // The writer goes last: its connection is the one that can fold the log into the file when it closes.
+  GroupWriter writer_;
+  ReaderPool readers_;
+};
+
+absl::Status CheckPath(const std::string& path) {
+  if (path.empty() || path == ":memory:" || absl::StartsWith(path, "file:")) {
+    return absl::InvalidArgumentError("is not the path of a file");
+  }
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return absl::InvalidArgumentError("is a folder, not a file");
+  return absl::OkStatus();
+}
+
+// Makes the file with its permissions before SQLite does, which would leave them to the umask.
+absl::Status MakeFile(const std::string& path) {
+  const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (descriptor < 0) return absl::ErrnoToStatus(errno, "cannot be opened for writing");
+  close(descriptor);
+  return absl::OkStatus();
+}
+
+void Configure(SqliteConnection& writer) {
+  writer.database().exec("PRAGMA journal_mode = WAL");
+  writer.database().exec("PRAGMA synchronous = FULL");
+}
+
+absl::StatusOr<std::unique_ptr<Backend>> Open(SqliteOptions options) {
+  absl::Status status = CheckPath(options.path);
+  if (status.ok()) status = MakeFile(options.path);
+  if (!status.ok()) return status;
+  absl::StatusOr<FileLock> lock = FileLock::Acquire(absl::StrCat(options.path, ".lock"));
+  if (!lock.ok()) return lock.status();
+  return CatchSqlite([&]() -> absl::StatusOr<std::unique_ptr<Backend>> {
+    auto writer = std::make_unique<SqliteConnection>(options.path, SqliteConnection::Mode::kReadWrite);
+    Configure(*writer);
+    const absl::StatusOr<std::uint32_t> version = PrepareSqliteSchema(*writer, options.migrate);
+    if (!version.ok()) return version.status();
+    std::vector<std::unique_ptr<SqliteConnection>> readers;
+    for (int i = 0; i < options.readers; ++i) {
+      readers.push_back(std::make_unique<SqliteConnection>(options.path, SqliteConnection::Mode::kReadOnly));
+    }
+    return std::make_unique<SqliteBackend>(std::move(options), *std::move(lock), *version, std::move(writer),
+                                           std::move(readers));
+  });
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Backend>> OpenSqliteBackend(SqliteOptions options) {
+  const std::string path = options.path;
+  absl::StatusOr<std::unique_ptr<Backend>> backend = Open(std::move(options));
+  if (backend.ok()) return backend;
+  const absl::Status& cause = backend.status();
+  absl::Status named(cause.code(), absl::StrCat(path, ": ", cause.message()));
+  cause.ForEachPayload(
+      [&named](absl::string_view type, const absl::Cord& payload) { named.SetPayload(type, payload); });
+  return named;
+}
+
+}  // namespace authstate::storage

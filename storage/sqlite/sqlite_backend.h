@@ -1,0 +1,36 @@
+#ifndef AUTHSTATE_STORAGE_SQLITE_SQLITE_BACKEND_H_
+#define AUTHSTATE_STORAGE_SQLITE_SQLITE_BACKEND_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "storage/backend.h"
+
+namespace authstate::storage {
+
+struct SqliteOptions {
+  // The database file; made, readable by its owner alone, when it is not there. Its folder must exist.
+  std::string path;
+  // Threads that read, each with a connection of its own.
+  int readers = 4;
+  // Snapshots open at once.
+  int snapshots = 16;
+  // Calls that wait for the writer, and calls that wait for a reader; what comes on top is refused with kQueueFull.
+  std::size_t queue_limit = 4096;
+  // Whether an older schema may be brought up to date.
+  bool migrate = false;
+};
+
+// The embedded store: one SQLite file in WAL mode with synchronous=FULL. One thread writes, and commits whatever has
+// gathered while it was busy as one transaction (group commit); readers work beside it and never wait for it.
+//
+// Fails with InvalidArgument or PermissionDenied when the file cannot be opened for writing, FailedPrecondition when
+// another process serves it (lock file PATH.lock) or its schema is unknown (reason kSchemaUnknown), DataLoss when it is
+// no database. Every message starts with the path.
+absl::StatusOr<std::unique_ptr<Backend>> OpenSqliteBackend(SqliteOptions options);
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_SQLITE_SQLITE_BACKEND_H_

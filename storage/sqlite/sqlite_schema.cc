@@ -1,0 +1,67 @@
+#include "storage/sqlite/sqlite_schema.h"
+
+#include <string>
+#include <vector>
+
+#include "storage/error.h"
+#include "storage/sqlite/statements.h"
+
+namespace authstate::storage {
+namespace {
+
+std::vector<AppliedMigration> Applied(SqliteConnection& connection) {
+  std::vector<AppliedMigration> applied;
+  SQLite::Statement& select = connection.Prepare(sql::kSelectMigrations);
+  while (select.executeStep()) {
+    applied.push_back({static_cast<std::uint32_t>(select.getColumn(0).getInt64()), TextColumn(select, 1)});
+  }
+  select.reset();
+  return applied;
+}
+
+bool HasForeignTables(SqliteConnection& connection) {
+  SQLite::Statement& count = connection.Prepare(sql::kCountForeignTables);
+  (void)count.executeStep();
+  const bool foreign = count.getColumn(0).getInt64() > 0;
+  count.reset();
+  return foreign;
+}
+
+void Apply(SqliteConnection& connection, const Migration& migration) {
+  connection.database().exec(std::string(migration.sql));
+  const std::string name(migration.name);
+  const std::string checksum(migration.checksum);
+  SQLite::Statement& insert = connection.Prepare(sql::kInsertMigration);
+  insert.bind(1, static_cast<std::int64_t>(migration.version));
+  BindText(insert, 2, name);
+  BindText(insert, 3, checksum);
+  Run(insert);
+}
+
+absl::StatusOr<std::uint32_t> PrepareInTransaction(SqliteConnection& connection, bool migrate) {
+  connection.database().exec(sql::kCreateMigrationsTable);
+  const std::vector<AppliedMigration> applied = Applied(connection);
+  if (applied.empty() && HasForeignTables(connection)) {
+    return Error(absl::StatusCode::kFailedPrecondition, kSchemaUnknown,
+                 "the file is a SQLite database of something else; name another file");
+  }
+  const absl::StatusOr<std::vector<Migration>> plan = PlanMigrations(SqliteMigrations(), applied, migrate);
+  if (!plan.ok()) return plan.status();
+  for (const Migration& migration : *plan) Apply(connection, migration);
+  return SqliteMigrations().back().version;
+}
+
+}  // namespace
+
+absl::StatusOr<std::uint32_t> PrepareSqliteSchema(SqliteConnection& connection, bool migrate) {
+  Run(connection.Prepare(sql::kBeginImmediate));
+  absl::StatusOr<std::uint32_t> version = PrepareInTransaction(connection, migrate);
+  if (version.ok()) {
+    Run(connection.Prepare(sql::kCommit));
+  } else {
+    connection.RollBackQuietly();
+  }
+  return version;
+}
+
+}  // namespace authstate::storage

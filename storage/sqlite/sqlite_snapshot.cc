@@ -1,0 +1,55 @@
+#include "storage/sqlite/sqlite_snapshot.h"
+
+#include <utility>
+
+#include "storage/error.h"
+#include "storage/sqlite/session_reader.h"
+#include "storage/sqlite/sqlite_error.h"
+#include "storage/sqlite/statements.h"
+
+namespace authstate::storage {
+
+std::optional<SnapshotPlace> SnapshotPlace::Take(std::atomic<int>* open, int limit) {
+  if (open->fetch_add(1) < limit) return SnapshotPlace(open);
+  open->fetch_sub(1);
+  return std::nullopt;
+}
+
+SnapshotPlace::~SnapshotPlace() {
+  if (open_ != nullptr) open_->fetch_sub(1);
+}
+
+SqliteSnapshot::SqliteSnapshot(std::unique_ptr<SqliteConnection> connection, std::string session_id, ReadResult session,
+                               ReaderPool* readers, SnapshotPlace place)
+    : connection_(std::move(connection)),
+      session_id_(std::move(session_id)),
+      session_(std::move(session)),
+      readers_(readers),
+      place_(std::move(place)) {}
+
+absl::StatusOr<std::unique_ptr<Snapshot>> SqliteSnapshot::Open(const std::string& path, std::string session_id,
+                                                               ReaderPool* readers, SnapshotPlace place) {
+  auto connection = std::make_unique<SqliteConnection>(path, SqliteConnection::Mode::kReadOnly);
+  Run(connection->Prepare(sql::kBegin));
+  ReadRequest request;
+  request.session_id = session_id;
+  request.want_creds = true;
+  absl::StatusOr<ReadResult> session = ReadSession(*connection, request);
+  if (!session.ok()) return session.status();
+  if (!session->exists) return NoSession(session->revision);
+  return std::unique_ptr<Snapshot>(
+      new SqliteSnapshot(std::move(connection), std::move(session_id), *std::move(session), readers, std::move(place)));
+}
+
+void SqliteSnapshot::Next(std::size_t max_bytes, absl::Time deadline, PageDone done) {
+  readers_->Run(deadline, [this, max_bytes, done = std::move(done)](absl::StatusOr<SqliteConnection*> turn) mutable {
+    // The reader lends its thread alone: the snapshot lives on a connection of its own.
+    std::move(done)(turn.ok() ? ReadPage(max_bytes) : absl::StatusOr<Page>(turn.status()));
+  });
+}
+
+absl::StatusOr<Snapshot::Page> SqliteSnapshot::ReadPage(std::size_t max_bytes) {
+  return CatchSqlite([&] { return ReadKeysAfter(*connection_, session_id_, max_bytes, &after_); });
+}
+
+}  // namespace authstate::storage

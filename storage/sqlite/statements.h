@@ -1,0 +1,64 @@
+#ifndef AUTHSTATE_STORAGE_SQLITE_STATEMENTS_H_
+#define AUTHSTATE_STORAGE_SQLITE_STATEMENTS_H_
+
+// Every SQL statement of the SQLite driver; the tables are those of migrations/sqlite.
+namespace authstate::storage::sql {
+
+inline constexpr char kBegin[] = "BEGIN";
+inline constexpr char kBeginImmediate[] = "BEGIN IMMEDIATE";
+inline constexpr char kCommit[] = "COMMIT";
+inline constexpr char kSavepoint[] = "SAVEPOINT member";
+inline constexpr char kReleaseSavepoint[] = "RELEASE member";
+inline constexpr char kRollBackToSavepoint[] = "ROLLBACK TO member";
+
+// revision, present, has creds
+inline constexpr char kSelectSession[] =
+    "SELECT revision, present, EXISTS (SELECT 1 FROM auth_creds WHERE session_id = ?1) "
+    "FROM auth_sessions WHERE session_id = ?1";
+inline constexpr char kUpsertSession[] =
+    "INSERT INTO auth_sessions (session_id, revision, present, updated_at) VALUES (?1, ?2, ?3, ?4) "
+    "ON CONFLICT (session_id) DO UPDATE SET revision = ?2, present = ?3, updated_at = ?4";
+
+inline constexpr char kSelectCreds[] = "SELECT kind, value FROM auth_creds WHERE session_id = ?1";
+inline constexpr char kUpsertCreds[] =
+    "INSERT INTO auth_creds (session_id, kind, value) VALUES (?1, ?2, ?3) "
+    "ON CONFLICT (session_id) DO UPDATE SET kind = ?2, value = ?3";
+inline constexpr char kDeleteCreds[] = "DELETE FROM auth_creds WHERE session_id = ?1";
+
+inline constexpr char kSelectKey[] =
+    "SELECT kind, value FROM auth_keys WHERE session_id = ?1 AND key_type = ?2 AND key_id = ?3";
+inline constexpr char kUpsertKey[] =
+    "INSERT INTO auth_keys (session_id, key_type, key_id, kind, value) VALUES (?1, ?2, ?3, ?4, ?5) "
+    "ON CONFLICT (session_id, key_type, key_id) DO UPDATE SET kind = ?4, value = ?5";
+inline constexpr char kDeleteKey[] = "DELETE FROM auth_keys WHERE session_id = ?1 AND key_type = ?2 AND key_id = ?3";
+inline constexpr char kDeleteAllKeys[] = "DELETE FROM auth_keys WHERE session_id = ?1";
+
+// key_type, key_id, kind, value of the keys after (?2, ?3)
+inline constexpr char kSelectKeysAfter[] =
+    "SELECT key_type, key_id, kind, value FROM auth_keys WHERE session_id = ?1 AND (key_type, key_id) > (?2, ?3) "
+    "ORDER BY key_type, key_id";
+
+// session_id, revision, has creds, number of keys, updated_at of the sessions after ?1 and in [?2, ?3)
+inline constexpr char kListSessions[] =
+    "SELECT session_id, revision, EXISTS (SELECT 1 FROM auth_creds c WHERE c.session_id = s.session_id), "
+    "(SELECT count(*) FROM auth_keys k WHERE k.session_id = s.session_id), updated_at "
+    "FROM auth_sessions s "
+    "WHERE session_id > ?1 AND session_id >= ?2 AND session_id < ?3 AND present "
+    "ORDER BY session_id LIMIT ?4";
+
+inline constexpr char kPing[] = "SELECT version FROM auth_schema_migrations ORDER BY version DESC LIMIT 1";
+
+inline constexpr char kCreateMigrationsTable[] =
+    "CREATE TABLE IF NOT EXISTS auth_schema_migrations (version INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, "
+    "checksum TEXT NOT NULL, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) STRICT";
+inline constexpr char kSelectMigrations[] = "SELECT version, checksum FROM auth_schema_migrations ORDER BY version";
+inline constexpr char kInsertMigration[] =
+    "INSERT INTO auth_schema_migrations (version, name, checksum) VALUES (?1, ?2, ?3)";
+// How many tables the file has that are not ours.
+inline constexpr char kCountForeignTables[] =
+    "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
+    "AND name <> 'auth_schema_migrations'";
+
+}  // namespace authstate::storage::sql
+
+#endif  // AUTHSTATE_STORAGE_SQLITE_STATEMENTS_H_
