@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "contract/limits.h"
+#include "grpc/health/v1/health.pb.h"
 #include "server/logging.h"
 
 namespace authstate::server {
@@ -67,6 +68,8 @@ absl::StatusOr<Listener> Listen(const std::string& address, const std::vector<gr
   gpr_set_log_function(ForwardGrpcLog);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  // Links the descriptor of the health service, for reflection.
+  google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
 
   grpc::ServerBuilder builder;
   int port = 0;
