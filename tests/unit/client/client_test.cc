@@ -1,0 +1,241 @@
+#include "client/cpp/client.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/synchronization/notification.h"
+#include "client/cpp/error.h"
+#include "contract/limits.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "tests/unit/client/fake_store.h"
+
+namespace authstate::client {
+namespace {
+
+using ::testing::ElementsAre;
+
+constexpr char kSession[] = "demo";
+
+grpc::Status Error(grpc::StatusCode code, const std::string& reason, const std::map<std::string, std::string>& facts) {
+  google::rpc::ErrorInfo error;
+  error.set_reason(reason);
+  error.set_domain("authstate");
+  for (const auto& [name, fact] : facts) (*error.mutable_metadata())[name] = fact;
+  google::rpc::Status status;
+  status.set_code(code);
+  status.add_details()->PackFrom(error);
+  return {code, "what happened", status.SerializeAsString()};
+}
+
+class ClientTest : public ::testing::Test {
+ protected:
+  static ClientOptions Options(const std::string& address) {
+    ClientOptions options;
+    options.address = address;
+    return options;
+  }
+
+  FakeStore store_;
+  Client client_{Options(store_.address())};
+};
+
+TEST_F(ClientTest, CredsComeWithTheirKindAndRevision) {
+  store_.get_creds = [](const v1::GetCredsRequest& request, v1::GetCredsResponse* response) {
+    EXPECT_EQ(request.session_id(), kSession);
+    response->mutable_creds()->set_json("{}");
+    response->set_revision(7);
+    return grpc::Status::OK;
+  };
+  const auto creds = client_.GetCreds(kSession);
+  ASSERT_TRUE(creds.ok()) << creds.status();
+  EXPECT_EQ(creds->value, (Value{ValueKind::kJson, "{}"}));
+  EXPECT_EQ(creds->revision, 7U);
+}
+
+TEST_F(ClientTest, ErrorsCarryTheFactsOfTheServer) {
+  store_.commit = [](const v1::CommitRequest& /*request*/, v1::CommitResponse* /*response*/) {
+    return Error(
+        grpc::StatusCode::ABORTED, "REVISION_MISMATCH",
+        {{"revision", "9"}, {"outcome", "NOT_APPLIED"}, {"request_id", "r-1"}, {"field", "expected_revision"}});
+  };
+  const absl::Status status = client_.Commit({kSession}).status();
+  EXPECT_TRUE(absl::IsAborted(status));
+  EXPECT_EQ(ReasonOf(status), "REVISION_MISMATCH");
+  EXPECT_EQ(FieldOf(status), "expected_revision");
+  EXPECT_EQ(RevisionOf(status), 9U);
+  EXPECT_EQ(OutcomeOf(status), Outcome::kNotApplied);
+  EXPECT_EQ(RequestIdOf(status), "r-1");
+}
+
+TEST_F(ClientTest, AnOutageIsWaitedOut) {
+  int calls = 0;
+  store_.get_creds = [&calls](const v1::GetCredsRequest& /*request*/, v1::GetCredsResponse* response) {
+    if (++calls == 1) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "database away");
+    response->mutable_creds()->set_json("{}");
+    return grpc::Status::OK;
+  };
+  EXPECT_TRUE(client_.GetCreds(kSession).ok());
+  EXPECT_EQ(calls, 2);
+}
+
+TEST_F(ClientTest, ConditionalCommitInDoubtIsSentOnce) {
+  int calls = 0;
+  store_.commit = [&calls](const v1::CommitRequest& request, v1::CommitResponse* /*response*/) {
+    ++calls;
+    EXPECT_EQ(request.expected_revision(), 3U);
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "connection reset");
+  };
+  CommitRequest commit;
+  commit.session_id = kSession;
+  commit.expected_revision = 3;
+  const absl::Status status = client_.Commit(std::move(commit)).status();
+  EXPECT_TRUE(absl::IsUnavailable(status));
+  EXPECT_EQ(OutcomeOf(status), Outcome::kUnknown);
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(ClientTest, RepeatedDeleteAnswersTheRevisionOfTheLostOne) {
+  int calls = 0;
+  store_.delete_session = [&calls](const v1::DeleteSessionRequest& /*request*/,
+                                   v1::DeleteSessionResponse* /*response*/) {
+    if (++calls == 1) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "reply lost");
+    return Error(grpc::StatusCode::NOT_FOUND, "NO_SESSION", {{"revision", "5"}});
+  };
+  const auto revision = client_.DeleteSession(kSession);
+  ASSERT_TRUE(revision.ok()) << revision.status();
+  EXPECT_EQ(*revision, 5U);
+}
+
+TEST_F(ClientTest, KeysOfOneTypeShareASelectionAndAbsentOnesAreNamed) {
+  store_.get_keys = [](const v1::GetKeysRequest& request, v1::GetKeysResponse* response) {
+    EXPECT_EQ(request.keys_size(), 2);
+    EXPECT_EQ(request.keys(0).ids_size(), 2);
+    v1::KeyEntry* entry = response->add_found();
+    entry->mutable_key()->set_type("pre-key");
+    entry->mutable_key()->set_id("1");
+    entry->mutable_value()->set_raw("x");
+    response->add_absent()->set_type("session");
+    return grpc::Status::OK;
+  };
+  const auto keys = client_.GetKeys(kSession, {{"pre-key", "1"}, {"pre-key", "2"}, {"session", "1.0"}});
+  ASSERT_TRUE(keys.ok()) << keys.status();
+  EXPECT_THAT(keys->found, ElementsAre(KeyEntry{{"pre-key", "1"}, {ValueKind::kRaw, "x"}}));
+  EXPECT_EQ(keys->absent.size(), 1U);
+}
+
+TEST_F(ClientTest, ValueOfAnUnknownKindIsDataLoss) {
+  store_.get_creds = [](const v1::GetCredsRequest& /*request*/, v1::GetCredsResponse* response) {
+    response->mutable_creds();
+    return grpc::Status::OK;
+  };
+  EXPECT_TRUE(absl::IsDataLoss(client_.GetCreds(kSession).status()));
+}
+
+TEST_F(ClientTest, ListingFollowsThePages) {
+  store_.list_sessions = [](const v1::ListSessionsRequest& request, v1::ListSessionsResponse* response) {
+    EXPECT_EQ(request.prefix(), "a");
+    response->add_sessions()->set_session_id(request.page_token().empty() ? "a1" : "a2");
+    if (request.page_token().empty()) response->set_next_page_token("second");
+    return grpc::Status::OK;
+  };
+  std::vector<std::string> ids;
+  const absl::Status status = client_.ListSessions("a", [&ids](SessionSummary session) {
+    ids.push_back(std::move(session.session_id));
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_THAT(ids, ElementsAre("a1", "a2"));
+}
+
+TEST_F(ClientTest, LoadIsRepeatedBeforeItsFirstPage) {
+  int calls = 0;
+  store_.load_session = [&calls](grpc::ServerContext* /*context*/,
+                                 grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
+    if (++calls == 1) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "database away");
+    writer->Write(v1::LoadSessionResponse());
+    return grpc::Status::OK;
+  };
+  int pages = 0;
+  const absl::Status status = client_.LoadSession(kSession, 0, [&pages](const SessionPage& /*page*/) {
+    ++pages;
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(pages, 1);
+}
+
+TEST_F(ClientTest, LoadThatBreaksAfterAPageFails) {
+  int calls = 0;
+  store_.load_session = [&calls](grpc::ServerContext* /*context*/,
+                                 grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
+    ++calls;
+    writer->Write(v1::LoadSessionResponse());
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "database away");
+  };
+  const absl::Status status =
+      client_.LoadSession(kSession, 0, [](const SessionPage& /*page*/) { return absl::OkStatus(); });
+  EXPECT_TRUE(absl::IsUnavailable(status));
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(ClientTest, ErrorOfThePageCallbackEndsTheReading) {
+  store_.load_session = [](grpc::ServerContext* context, grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
+    while (!context->IsCancelled()) writer->Write(v1::LoadSessionResponse());
+    return grpc::Status::CANCELLED;
+  };
+  const absl::Status status =
+      client_.LoadSession(kSession, 0, [](const SessionPage& /*page*/) { return absl::AbortedError("enough"); });
+  EXPECT_EQ(status, absl::AbortedError("enough"));
+}
+
+TEST_F(ClientTest, MessagesAboveTheDefaultLimitPass) {
+  const std::string big(std::size_t{20} << 20, 'x');
+  store_.get_creds = [&big](const v1::GetCredsRequest& /*request*/, v1::GetCredsResponse* response) {
+    response->mutable_creds()->set_raw(big);
+    return grpc::Status::OK;
+  };
+  const auto creds = client_.GetCreds(kSession);
+  ASSERT_TRUE(creds.ok()) << creds.status();
+  EXPECT_EQ(creds->value.bytes.size(), big.size());
+}
+
+TEST_F(ClientTest, CancelEndsACallUnderWay) {
+  absl::Notification began;
+  store_.load_session = [&began](grpc::ServerContext* context, grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
+    began.Notify();
+    while (!context->IsCancelled()) writer->Write(v1::LoadSessionResponse());
+    return grpc::Status::CANCELLED;
+  };
+  std::thread canceller([this, &began] {
+    began.WaitForNotification();
+    client_.Cancel();
+  });
+  const absl::Status status =
+      client_.LoadSession(kSession, 0, [](const SessionPage& /*page*/) { return absl::OkStatus(); });
+  canceller.join();
+  EXPECT_TRUE(absl::IsCancelled(status)) << status;
+}
+
+TEST_F(ClientTest, CallsAfterCancelFail) {
+  client_.Cancel();
+  EXPECT_TRUE(absl::IsCancelled(client_.GetCreds(kSession).status()));
+}
+
+TEST(UnreachableServerTest, IsUnavailable) {
+  ClientOptions options;
+  options.address = "unix:/nonexistent/authstated.sock";
+  options.patience = absl::ZeroDuration();
+  Client client(options);
+  EXPECT_TRUE(absl::IsUnavailable(client.GetCreds(kSession).status()));
+}
+
+}  // namespace
+}  // namespace authstate::client
