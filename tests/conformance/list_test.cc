@@ -1,0 +1,124 @@
+// Listings: order, prefix, place, size, and what is told of each session.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "tests/conformance/conformance_suite.h"
+
+namespace authstate::conformance {
+namespace {
+
+using Ids = std::vector<std::string>;
+
+constexpr std::size_t kAll = 1000;
+
+class ListTest : public ConformanceTest {
+ protected:
+  void Create(const Ids& session_ids) {
+    std::vector<storage::Commit> batch;
+    for (const std::string& session_id : session_ids) batch.push_back(SetCreds(session_id, Json("{}")));
+    for (const auto& result : Apply(std::move(batch))) ASSERT_TRUE(result.ok()) << result.status();
+  }
+};
+
+TEST_F(ListTest, OfAnEmptyStoreIsEmpty) { EXPECT_EQ(ListIds({"", "", kAll}), Ids{}); }
+
+TEST_F(ListTest, IsOrderedByBytes) {
+  Ids session_ids = {"b", "a", "B", "A", "a-b", "a.b", "a:b", "a@b", "a_b", "aB", "ab", "10", "9", "1", "Z", "_", "-"};
+  Create(session_ids);
+  std::sort(session_ids.begin(), session_ids.end());
+  EXPECT_EQ(ListIds({"", "", kAll}), session_ids);
+}
+
+TEST_F(ListTest, PrefixIsTakenByItsLetters) {
+  Create({"a", "a_", "a_1", "ab", "a_b", "A_1", "b", "a`"});
+  EXPECT_EQ(ListIds({"a_", "", kAll}), (Ids{"a_", "a_1", "a_b"}));
+  EXPECT_EQ(ListIds({"a", "", kAll}), (Ids{"a", "a_", "a_1", "a_b", "a`", "ab"}));
+  EXPECT_EQ(ListIds({"c", "", kAll}), Ids{});
+  EXPECT_EQ(ListIds({"a_1x", "", kAll}), Ids{});
+}
+
+TEST_F(ListTest, BeginsAfterTheGivenId) {
+  Create({"a", "b", "c", "d"});
+  EXPECT_EQ(ListIds({"", "b", kAll}), (Ids{"c", "d"}));
+  EXPECT_EQ(ListIds({"", "bb", kAll}), (Ids{"c", "d"}));
+  EXPECT_EQ(ListIds({"", "d", kAll}), Ids{});
+}
+
+TEST_F(ListTest, PrefixAndPlaceHoldTogether) {
+  Create({"a1", "a2", "a3", "b1"});
+  EXPECT_EQ(ListIds({"a", "a1", kAll}), (Ids{"a2", "a3"}));
+  EXPECT_EQ(ListIds({"b", "a1", kAll}), (Ids{"b1"}));
+  EXPECT_EQ(ListIds({"a", "b", kAll}), Ids{});
+}
+
+TEST_F(ListTest, PagesHaveEverySessionOnce) {
+  Ids session_ids;
+  for (int i = 0; i < 25; ++i) session_ids.push_back(absl::StrCat("s", i));
+  Create(session_ids);
+  Create({"r", "t"});
+  std::sort(session_ids.begin(), session_ids.end());
+
+  constexpr std::size_t kLimit = 10;
+  Ids listed;
+  std::vector<std::size_t> sizes;
+  do {
+    const Ids page = ListIds({"s", listed.empty() ? "" : listed.back(), kLimit});
+    listed.insert(listed.end(), page.begin(), page.end());
+    sizes.push_back(page.size());
+  } while (sizes.back() == kLimit);
+  EXPECT_EQ(listed, session_ids);
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{10, 10, 5}));
+}
+
+TEST_F(ListTest, TellsOfEachSession) {
+  MustApply(SetKeys("keys", {{{"t", "1"}, Raw("1")}, {{"t", "2"}, Raw("2")}, {{"u", "1"}, Raw("3")}}));
+  MustApply(DeleteKeys("keys", {{"t", "1"}}));
+  MustApply(SetCreds("creds", Json("{}")));
+
+  const auto listed = List({"", "", kAll});
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  ASSERT_EQ(listed->size(), 2U);
+  const auto& creds = listed->at(0);
+  EXPECT_EQ(creds.session_id, "creds");
+  EXPECT_EQ(creds.revision, 1U);
+  EXPECT_TRUE(creds.has_creds);
+  EXPECT_EQ(creds.key_count, 0U);
+  const auto& keys = listed->at(1);
+  EXPECT_EQ(keys.session_id, "keys");
+  EXPECT_EQ(keys.revision, 2U);
+  EXPECT_FALSE(keys.has_creds);
+  EXPECT_EQ(keys.key_count, 2U);
+}
+
+TEST_F(ListTest, UpdateTimeMovesWithEveryCommit) {
+  const auto update_time = [this] {
+    const auto listed = List({"", "", kAll});
+    EXPECT_TRUE(listed.ok() && listed->size() == 1) << listed.status();
+    return listed.ok() && !listed->empty() ? listed->front().update_time : absl::InfinitePast();
+  };
+  // The clock is the database's, which may differ from ours; but it is the same clock each time.
+  MustApply(SetCreds("s", Json("{}")));
+  const absl::Time first = update_time();
+  EXPECT_GT(first, absl::UnixEpoch());
+  EXPECT_EQ(update_time(), first);
+  // A clock may stand still for one tick; it does not for many commits.
+  for (int i = 0; i < 100; ++i) MustApply(SetKeys("s", {{{"t", "1"}, Raw("v")}}));
+  EXPECT_GT(update_time(), first);
+}
+
+TEST_F(ListTest, LeavesOutDeletedSessions) {
+  Create({"a", "b", "c"});
+  MustApply(DeleteSession("b"));
+  EXPECT_EQ(ListIds({"", "", kAll}), (Ids{"a", "c"}));
+  EXPECT_EQ(ListIds({"", "", 2}), (Ids{"a", "c"}));
+  MustApply(SetKeys("b", {{{"t", "1"}, Raw("v")}}));
+  EXPECT_EQ(ListIds({"", "", kAll}), (Ids{"a", "b", "c"}));
+}
+
+}  // namespace
+}  // namespace authstate::conformance
