@@ -1,0 +1,38 @@
+// Builds dist/esm and dist/cjs. The compiler takes the module format from the package.json nearest to a source file, so
+// the CommonJS build compiles a copy of the sources beside a package.json of its own.
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(root, "dist");
+const staging = join(root, "dist/.cjs");
+
+// Compiles `base`/src; the compiler's configuration and its format are those of `base`.
+function compile(base, outDir) {
+  const tsconfig = join(base, "tsconfig.build.json");
+  const compilerOptions = {
+    rootDir: "src",
+    outDir,
+    noEmit: false,
+    declaration: true,
+    allowImportingTsExtensions: false,
+  };
+  writeFileSync(tsconfig, JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions, include: ["src"] }));
+  try {
+    execFileSync(join(root, "node_modules/.bin/tsc"), ["--project", tsconfig], { stdio: "inherit" });
+  } finally {
+    rmSync(tsconfig);
+  }
+}
+
+rmSync(dist, { recursive: true, force: true });
+compile(root, join(dist, "esm"));
+
+mkdirSync(staging, { recursive: true });
+writeFileSync(join(staging, "package.json"), '{ "type": "commonjs" }\n');
+cpSync(join(root, "src"), join(staging, "src"), { recursive: true });
+compile(staging, join(dist, "cjs"));
+cpSync(join(staging, "package.json"), join(dist, "cjs/package.json"));
+rmSync(staging, { recursive: true });

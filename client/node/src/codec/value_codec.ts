@@ -1,0 +1,135 @@
+// Between the values of Baileys and the values of the contract. What is written is what
+// JSON.stringify(value, BufferJSON.replacer) writes (toJSON is honoured, undefined members are left out, NaN is null), in
+// canonical form; what is read revives every Buffer and, unlike BufferJSON.reviver, nothing else: {"5511@s.whatsapp.net":1}
+// stays an object. Plain walks, because a callback for every member is several times slower.
+import type { Value } from "../gen/authstate/v1/value.js";
+import { MAX_JSON_DEPTH } from "../limits.js";
+import { asBuffer, bytesOfTag, CANONICAL_TAG_START, CodecError } from "./buffer_tag.js";
+
+type Members = Record<string, unknown>;
+
+const TOO_DEEP = `deeper than ${MAX_JSON_DEPTH} levels, or circular`;
+
+// Whether JSON.stringify alone would not write `value` in canonical form.
+function needsRewriting(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (value instanceof Uint8Array) return true;
+  if (depth > MAX_JSON_DEPTH) throw new CodecError(TOO_DEEP);
+  if (Array.isArray(value)) {
+    for (const element of value) if (needsRewriting(element, depth + 1)) return true;
+    return false;
+  }
+  const members = value as Members;
+  if (members["type"] === "Buffer" || typeof members["toJSON"] === "function") return true;
+  for (const name of Object.keys(members)) if (needsRewriting(members[name], depth + 1)) return true;
+  return false;
+}
+
+function applyToJson(value: unknown, name: string): unknown {
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
+  const { toJSON } = value as Members;
+  return typeof toJSON === "function" ? (toJSON.call(value, name) as unknown) : value;
+}
+
+function setMember(members: Members, name: string, value: unknown): void {
+  if (name !== "__proto__") members[name] = value;
+  else Object.defineProperty(members, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
+// A Buffer in a rewritten value; a class, to tell it from an object that looks like it. The members are in the canonical
+// order.
+class Tag {
+  readonly type = "Buffer";
+  readonly data: string;
+
+  constructor(data: string) {
+    this.data = data;
+  }
+}
+
+function tagOf(bytes: Uint8Array): Tag {
+  return new Tag(asBuffer(bytes).toString("base64"));
+}
+
+// A copy that JSON.stringify alone writes in canonical form. `undefined` for what has no JSON form.
+function rewrite(original: unknown, name: string, depth: number): unknown {
+  const value = applyToJson(original, name);
+  if (value instanceof Uint8Array) return tagOf(value);
+  if (value instanceof Number || value instanceof String || value instanceof Boolean) return value.valueOf();
+  if (typeof value === "function" || typeof value === "symbol") return undefined;
+  if (typeof value !== "object" || value === null) return value;
+  if (depth > MAX_JSON_DEPTH) throw new CodecError(TOO_DEEP);
+
+  if (Array.isArray(value)) {
+    return Array.from(value, (element, index) => rewrite(element, String(index), depth + 1));
+  }
+  const copy: Members = {};
+  let count = 0;
+  for (const member of Object.keys(value)) {
+    const written = rewrite((value as Members)[member], member, depth + 1);
+    if (written === undefined) continue;
+    setMember(copy, member, written);
+    count++;
+  }
+  const bytes = count === 2 && copy["type"] === "Buffer" ? bytesOfTag(copy["data"]) : undefined;
+  return bytes === undefined ? copy : tagOf(bytes);
+}
+
+// The result shares nothing with `value`. Throws CodecError for a value that has no JSON form, and for a Buffer tag that is a bad one.
+export function encodeValue(value: unknown): Value {
+  if (value instanceof Uint8Array) return { kind: { $case: "raw", value: Buffer.from(value) } };
+  const rewritten = needsRewriting(value, 1) ? rewrite(value, "", 1) : value;
+  if (rewritten instanceof Tag) return { kind: { $case: "raw", value: Buffer.from(rewritten.data, "base64") } };
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(rewritten);
+  } catch {
+    throw new CodecError("cannot be written as JSON");
+  }
+  if (text === undefined) throw new CodecError("has no JSON form");
+  return { kind: { $case: "json", value: text } };
+}
+
+// JSON.parse keeps the last of two members of one name, so that an object with such members may be taken for a tag;
+// JSON.stringify never writes one.
+function revive(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) value[index] = revive(value[index]);
+    return value;
+  }
+  const members = value as Members;
+  const names = Object.keys(members);
+  if (names.length === 2 && members["type"] === "Buffer" && typeof members["data"] === "string") {
+    return Buffer.from(members["data"], "base64");
+  }
+  for (const name of names) members[name] = revive(members[name]);
+  return value;
+}
+
+// Reads a canonical value, as the server answers it.
+export function decodeValue(value: Value | undefined): unknown {
+  switch (value?.kind?.$case) {
+    case "raw":
+      return value.kind.value;
+    case "json": {
+      const text = value.kind.value;
+      const parsed: unknown = JSON.parse(text);
+      return text.includes(CANONICAL_TAG_START) ? revive(parsed) : parsed;
+    }
+    default:
+      throw new CodecError("is of an unknown kind");
+  }
+}
+
+// The bytes that count against the limits of the contract.
+export function sizeOfValue(value: Value): number {
+  switch (value.kind?.$case) {
+    case "raw":
+      return value.kind.value.byteLength;
+    case "json":
+      return Buffer.byteLength(value.kind.value);
+    default:
+      return 0;
+  }
+}

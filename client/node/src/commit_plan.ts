@@ -1,0 +1,79 @@
+// What several writes of one session come to, and the commits that carry it.
+import type { CommitRequest } from "./gen/authstate/v1/auth_state_service.js";
+import type { Key, KeyEntry, Value } from "./gen/authstate/v1/value.js";
+import { sizeOfValue } from "./codec/value_codec.js";
+import { MAX_COMMIT_BYTES, MAX_COMMIT_OPERATIONS } from "./limits.js";
+
+export interface KeyWrite {
+  key: Key;
+  /** Unset to delete the key. */
+  value: Value | undefined;
+}
+
+export type Change =
+  | { kind: "keys"; writes: readonly KeyWrite[] }
+  // Deletes all keys.
+  | { kind: "clear" };
+
+/** A type has no NUL, so no two keys share a name. */
+export function nameOf({ type, id }: Key): string {
+  return `${type}\0${id}`;
+}
+
+/** Operations and bytes of a commit, as the contract counts them. */
+export class CommitSize {
+  #operations = 0;
+  #bytes = 0;
+
+  get fits(): boolean {
+    return this.#operations <= MAX_COMMIT_OPERATIONS && this.#bytes <= MAX_COMMIT_BYTES;
+  }
+
+  add(value: Value | undefined): this {
+    this.#operations++;
+    if (value !== undefined) this.#bytes += sizeOfValue(value);
+    return this;
+  }
+
+  addChange(change: Change): this {
+    if (change.kind === "keys") for (const { value } of change.writes) this.add(value);
+    return this;
+  }
+}
+
+function emptyCommit(sessionId: string): CommitRequest {
+  return { sessionId, creds: undefined, sets: [], deletes: [], clearKeys: false, expectedRevision: undefined };
+}
+
+/**
+ * The commits that have the effect of `changes` one after the other, and write `creds`. One commit as long as it is
+ * within the limits of the contract. Each is safe to repeat: none expects a revision.
+ */
+export function planCommits(sessionId: string, creds: Value | undefined, changes: readonly Change[]): CommitRequest[] {
+  let clearKeys = false;
+  const lastWrites = new Map<string, KeyWrite>();
+  for (const change of changes) {
+    if (change.kind === "clear") {
+      clearKeys = true;
+      lastWrites.clear();
+    } else {
+      for (const write of change.writes) lastWrites.set(nameOf(write.key), write);
+    }
+  }
+  const changesNothing = creds === undefined && !clearKeys && lastWrites.size === 0;
+  if (changesNothing) return [];
+
+  let commit: CommitRequest = { ...emptyCommit(sessionId), creds, clearKeys };
+  let size = creds === undefined ? new CommitSize() : new CommitSize().add(creds);
+  const commits = [commit];
+  for (const { key, value } of lastWrites.values()) {
+    if (!size.add(value).fits) {
+      commit = emptyCommit(sessionId);
+      size = new CommitSize().add(value);
+      commits.push(commit);
+    }
+    if (value === undefined) commit.deletes.push(key);
+    else commit.sets.push({ key, value } satisfies KeyEntry);
+  }
+  return commits;
+}

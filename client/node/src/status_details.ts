@@ -1,0 +1,68 @@
+// From the errors of gRPC to AuthStateError: the one place that knows how the server dresses its errors.
+import { type ServiceError, status } from "@grpc/grpc-js";
+import { ErrorInfo, RetryInfo } from "./gen/google/rpc/error_details.js";
+import { Status } from "./gen/google/rpc/status.js";
+import { AuthStateError, type AuthStateErrorCode } from "./errors.js";
+
+const DOMAIN = "authstate";
+const TRAILER = "grpc-status-details-bin";
+const TYPE_PREFIX = "type.googleapis.com/google.rpc.";
+
+interface Details {
+  info?: ErrorInfo;
+  retryDelayMs?: number;
+}
+
+function detailsOf(error: ServiceError): Details {
+  const details: Details = {};
+  const [trailer] = error.metadata?.get(TRAILER) ?? [];
+  if (!Buffer.isBuffer(trailer)) return details;
+  try {
+    for (const { typeUrl, value } of Status.decode(trailer).details) {
+      if (typeUrl === `${TYPE_PREFIX}ErrorInfo`) {
+        const info = ErrorInfo.decode(value);
+        if (info.domain === DOMAIN) details.info = info;
+      } else if (typeUrl === `${TYPE_PREFIX}RetryInfo`) {
+        const delay = RetryInfo.decode(value).retryDelay;
+        if (delay !== undefined) details.retryDelayMs = Number(delay.seconds) * 1_000 + delay.nanos / 1_000_000;
+      }
+    }
+  } catch {
+    // Some proxy's trailer: the code alone has to do.
+  }
+  return details;
+}
+
+// A code that did not come from authstated itself comes from the connection: a server that died under the call is seen
+// as any of these.
+const CONNECTION_CODES: readonly AuthStateErrorCode[] = [
+  "UNAVAILABLE",
+  "DEADLINE_EXCEEDED",
+  "CANCELLED",
+  "INTERNAL",
+  "UNKNOWN",
+];
+
+function isRetryable(code: AuthStateErrorCode, { info, retryDelayMs }: Details): boolean {
+  if (info === undefined) return CONNECTION_CODES.includes(code);
+  if (code === "RESOURCE_EXHAUSTED") return info.reason === "QUEUE_FULL" || retryDelayMs !== undefined;
+  return code === "UNAVAILABLE" || code === "DEADLINE_EXCEEDED";
+}
+
+// `mutates` tells whether the call would have changed something: then the error says whether it did.
+export function fromServiceError(rpc: string, error: ServiceError, mutates: boolean): AuthStateError {
+  const details = detailsOf(error);
+  const code = (status[error.code] ?? "UNKNOWN") as AuthStateErrorCode;
+  const metadata = details.info?.metadata ?? {};
+  const toldOutcome = metadata["outcome"] === "NOT_APPLIED" ? "NOT_APPLIED" : "UNKNOWN";
+  return new AuthStateError(`${rpc}: ${error.details}`, {
+    code,
+    reason: details.info?.reason ?? "CONNECTION",
+    field: metadata["field"],
+    outcome: mutates ? toldOutcome : undefined,
+    requestId: metadata["request_id"],
+    retryable: isRetryable(code, details),
+    retryDelayMs: details.retryDelayMs,
+    cause: error,
+  });
+}
