@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# ./dev format: formats C++, and the Node client's TypeScript.
+# shellcheck source=tools/dev/lint.sh
+source "$AUTHSTATE_ROOT/tools/dev/lint.sh"
+
+format_usage() {
+  cat <<'TEXT'
+Usage: ./dev format
+
+Formats the C++ sources with clang-format, the contract with buf, and client/node with its own formatter.
+TEXT
+}
+
+dev_format() {
+  case ${1:-} in
+    '') ;;
+    -h | --help) format_usage && return ;;
+    *) usage_error "format takes no arguments, not '$1'" ;;
+  esac
+  ensure_packages lint
+  ensure_node
+  ensure_npm_packages tools/buf client/node
+  step format-cpp format_cpp
+  step format-proto run_buf format --write
+  step format-node npm --prefix client/node run format
+}
+
+format_cpp() {
+  cpp_files | xargs -r clang-format -i
+}

@@ -1,0 +1,132 @@
+# shellcheck shell=bash
+# ./dev lint: everything about the tree that a machine can judge without running it.
+# shellcheck source=tools/dev/deps.sh
+source "$AUTHSTATE_ROOT/tools/dev/deps.sh"
+# shellcheck source=tools/dev/build.sh
+source "$AUTHSTATE_ROOT/tools/dev/build.sh"
+# shellcheck source=tools/dev/layers.sh
+source "$AUTHSTATE_ROOT/tools/dev/layers.sh"
+
+LINTS=(buf breaking format layers shell node tidy)
+
+lint_usage() {
+  cat <<'TEXT'
+Usage: ./dev lint [CHECK...]
+
+  buf        the contract against buf's STANDARD and COMMENTS rules
+  breaking   the contract against the one last published (see below)
+  format     C++ against clang-format
+  layers     who may include whom
+  shell      scripts against shellcheck
+  node       the Node client: types, format, generated stubs, publint, are-the-types-wrong
+  tidy       C++ against clang-tidy, with clang's thread safety analysis; sources that have not changed since they
+             passed are not checked again
+
+All of them by default. The published contract is that of the last tag v*; before the first one, that of origin/main,
+or on main itself the one before the last change. AUTHSTATE_BREAKING_BASE=COMMIT names another.
+TEXT
+}
+
+dev_lint() {
+  local check status=0
+  for check in "$@"; do
+    case $check in
+      -h | --help) lint_usage && return ;;
+      *) [[ " ${LINTS[*]} " == *" $check "* ]] || usage_error "lint: unknown check '$check'" ;;
+    esac
+  done
+  [[ $# -gt 0 ]] || set -- "${LINTS[@]}"
+  ensure_packages build test lint
+  ensure_node
+  ensure_npm_packages tools/buf
+  for check in "$@"; do
+    "lint_$check" || status=1
+  done
+  return "$status"
+}
+
+lint_buf() {
+  step lint-buf run_buf lint
+}
+
+lint_breaking() {
+  step lint-breaking check_breaking
+}
+
+lint_format() {
+  step lint-format check_format
+}
+
+lint_layers() {
+  step lint-layers check_layers
+}
+
+lint_shell() {
+  step lint-shell check_scripts
+}
+
+lint_node() {
+  ensure_npm_packages client/node
+  step lint-node npm --prefix client/node run check
+}
+
+lint_tidy() {
+  configure default -D AUTHSTATE_BUILD_TESTS=ON
+  compile default all
+  step lint-tidy node tools/dev/tidy.mjs build "$CACHE_DIR/clang-tidy"
+}
+
+run_buf() {
+  local platform
+  case $(uname -m) in
+    aarch64) platform=linux-aarch64 ;;
+    *) platform=linux-x64 ;;
+  esac
+  "tools/buf/node_modules/@bufbuild/buf-$platform/bin/buf" "$@"
+}
+
+check_breaking() {
+  local base=${AUTHSTATE_BREAKING_BASE:-} against status=0
+  [[ -n $base ]] || base=$(published_commit)
+  if [[ -z $base ]]; then
+    echo 'No earlier contract in this clone: nothing to compare with.'
+    return
+  fi
+  echo "Against $(git log -1 --format='%h %s' "$base")"
+  against=$(mktemp -d)
+  git archive "$base" buf.yaml proto | tar --extract --directory "$against" &&
+    run_buf breaking --against "$against" || status=$?
+  rm -rf "$against"
+  return "$status"
+}
+
+# The commit to compare with: the last release; before the first one, what origin/main has that HEAD has not; on main
+# itself, what the last change of the contract started from. None when that had no contract, or the clone is shallow.
+published_commit() {
+  local tag candidate
+  tag=$(git describe --tags --match 'v*' --abbrev=0 2>/dev/null) || true
+  if [[ -n $tag ]]; then
+    candidate=$tag
+  elif ! git diff --quiet HEAD -- proto; then
+    candidate=HEAD
+  elif ! git diff --quiet HEAD origin/main -- proto 2>/dev/null && git cat-file -e origin/main 2>/dev/null; then
+    candidate=origin/main
+  else
+    candidate=$(git log -1 --format=%H -- proto)~1
+  fi
+  if git cat-file -e "$candidate:buf.yaml" 2>/dev/null; then
+    git rev-parse "$candidate^{commit}"
+  fi
+}
+
+cpp_files() {
+  git ls-files --cached --others --exclude-standard -- '*.h' '*.cc'
+}
+
+check_format() {
+  cpp_files | xargs -r clang-format --dry-run -Werror
+}
+
+check_scripts() {
+  git ls-files --cached --others --exclude-standard -- dev .ci/run '*.sh' | xargs -r shellcheck --external-sources
+}

@@ -1,0 +1,18 @@
+# shellcheck shell=bash
+# The C++ build. Where and how is in CMakePresets.json.
+# shellcheck source=tools/dev/packages.sh
+source "$AUTHSTATE_ROOT/tools/dev/packages.sh"
+
+# configure PRESET [CMAKE_ARGUMENT...]: keeps what an earlier configuration has set and the arguments do not name.
+configure() {
+  local preset=$1
+  shift
+  step "configure-$preset" cmake --preset "$preset" "$@" || die 'CMake could not configure the build'
+}
+
+# compile PRESET TARGET...
+compile() {
+  local preset=$1
+  shift
+  step "compile-$preset" cmake --build --preset "$preset" --target "$@" || die 'the build failed'
+}

@@ -1,0 +1,148 @@
+# shellcheck shell=bash
+# ./dev test: every test, and one line that counts them.
+# shellcheck source=tools/dev/deps.sh
+source "$AUTHSTATE_ROOT/tools/dev/deps.sh"
+# shellcheck source=tools/dev/build.sh
+source "$AUTHSTATE_ROOT/tools/dev/build.sh"
+# shellcheck source=tools/dev/tally.sh
+source "$AUTHSTATE_ROOT/tools/dev/tally.sh"
+
+test_usage() {
+  cat <<'TEXT'
+Usage: ./dev test [--sanitize=address|thread] [SUITE...] [PATTERN...]
+
+Suites: unit, conformance, integration (C++), client (Node client), vectors, e2e (real Baileys). All of them by default.
+A PATTERN is a regular expression over C++ test names, as ctest -R takes it; patterns alone choose the C++ suites.
+
+--sanitize runs the unit and conformance tests in a build of their own, with the address and undefined behaviour
+sanitizers or with the thread sanitizer. With CI=true the address sanitizer runs after the plain tests.
+
+Ends with `N passed, N failed`, and `, N skipped` where some were, alone on a line. Exits with 0 when none failed.
+TEXT
+}
+
+CPP_SUITES=(unit conformance integration)
+SANITIZED_SUITES=(unit conformance)
+NODE_SUITES=(client vectors e2e)
+
+dev_test() {
+  local sanitize='' pattern='' suites=()
+  while [[ $# -gt 0 ]]; do
+    case $1 in
+      -h | --help) test_usage && return ;;
+      --sanitize=address | --sanitize=thread) sanitize=${1#*=} ;;
+      unit | conformance | integration | client | vectors | e2e) suites+=("$1") ;;
+      -*) usage_error "test: unknown option '$1'" ;;
+      *) pattern+=${pattern:+|}$1 ;;
+    esac
+    shift
+  done
+  if [[ -n $sanitize ]]; then
+    [[ ${#suites[@]} -gt 0 ]] || suites=("${SANITIZED_SUITES[@]}")
+    only_suites "$sanitize sanitizer" SANITIZED_SUITES "${suites[@]}"
+    ensure_packages build test
+    test_cpp "$sanitize" "$pattern" "${suites[@]}"
+  else
+    ensure_test_dependencies
+    if [[ ${#suites[@]} -eq 0 ]]; then
+      suites=("${CPP_SUITES[@]}")
+      [[ -n $pattern ]] || suites+=("${NODE_SUITES[@]}")
+    fi
+    test_suites "$pattern" "${suites[@]}"
+    [[ ${CI:-} != true ]] || test_cpp address "$pattern" "${SANITIZED_SUITES[@]}"
+  fi
+  print_tally
+}
+
+only_suites() {
+  local what=$1 suite
+  local -n allowed=$2
+  shift 2
+  for suite in "$@"; do
+    [[ " ${allowed[*]} " == *" $suite "* ]] || usage_error "test: the $what runs ${allowed[*]}, not $suite"
+  done
+}
+
+test_suites() {
+  local pattern=$1 suite cpp=()
+  shift
+  for suite in "$@"; do
+    case $suite in
+      unit | conformance | integration) cpp+=("$suite") ;;
+    esac
+  done
+  configure default -D AUTHSTATE_BUILD_TESTS=ON
+  compile default all
+  export AUTHSTATE_BIN_DIR=$AUTHSTATE_ROOT/build/bin
+  [[ ${#cpp[@]} -eq 0 ]] || run_cpp_suites default build "$pattern" "${cpp[@]}"
+  for suite in "$@"; do
+    case $suite in
+      client)
+        ensure_npm_packages client/node
+        check_once node-client-check npm --prefix client/node run check
+        run_node_suite client client/node
+        ;;
+      vectors)
+        ensure_npm_packages tests
+        check_once vectors npm --prefix tests run check --workspace vectors
+        ;;
+      e2e)
+        build_node_client
+        ensure_npm_packages tests
+        run_node_suite e2e tests/e2e
+        ;;
+    esac
+  done
+}
+
+# test_cpp SANITIZER PATTERN SUITE...
+test_cpp() {
+  local sanitizer=$1 pattern=$2 directory suite targets=()
+  shift 2
+  case $sanitizer in
+    address) directory=build/asan ;;
+    thread) directory=build/tsan ;;
+  esac
+  for suite in "$@"; do
+    targets+=("tests/$suite/all")
+  done
+  configure "$sanitizer" -D AUTHSTATE_BUILD_TESTS=ON
+  compile "$sanitizer" "${targets[@]}"
+  export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+  export UBSAN_OPTIONS=print_stacktrace=1
+  export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+  run_cpp_suites "$sanitizer" "$directory" "$pattern" "$@"
+}
+
+# run_cpp_suites LABEL BUILD_DIR PATTERN SUITE...
+run_cpp_suites() {
+  local label=$1 directory=$2 pattern=$3 suite report name
+  shift 3
+  for suite in "$@"; do
+    name=$suite
+    [[ $label == default ]] || name=$suite-$label
+    report=$AUTHSTATE_ROOT/build/log/$name.xml
+    rm -f "$report"
+    step "$name" ctest --test-dir "$directory/tests/$suite" --output-on-failure --no-tests=ignore \
+      --parallel "$(nproc)" --timeout 900 --output-junit "$report" ${pattern:+--tests-regex "$pattern"} || true
+    tally_junit "$name" "$report"
+  done
+}
+
+# run_node_suite NAME DIR
+run_node_suite() {
+  local status=0
+  # The report that node:test writes for people, whatever Node's version thinks of the log file it writes to.
+  NODE_OPTIONS="${NODE_OPTIONS:-} --test-reporter=spec --test-reporter-destination=stdout" \
+    step "$1" npm --prefix "$2" test || status=$?
+  tally_node_test "$1" "$LOG_DIR/$1.log" "$status"
+}
+
+# check_once NAME COMMAND...: a check that counts as one test.
+check_once() {
+  if step "$@"; then
+    tally 1 0 0
+  else
+    tally 0 1 0
+  fi
+}
