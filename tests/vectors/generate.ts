@@ -47,9 +47,7 @@ function jsonVector(name: string, source: ValueVector["source"], bufferJson: str
 // BufferJSON writes no white space and base64 alone, so its text is the canonical one.
 function vectorsOf(name: string, value: unknown): ValueVector[] {
   const vector = (source: ValueVector["source"], label: string, text: string): ValueVector =>
-    value instanceof Uint8Array
-      ? rawVector(label, source, text, value)
-      : jsonVector(label, source, text, write(value));
+    value instanceof Uint8Array ? rawVector(label, source, text, value) : jsonVector(label, source, text, write(value));
   const vectors = [vector("baileys", name, write(value))];
   const arrayForm = JSON.stringify(value);
   if (arrayForm.includes('"type":"Buffer"')) vectors.push(vector("array-form", `${name}/array-form`, arrayForm));

@@ -8,6 +8,9 @@ export type Logger = Parameters<Baileys["addTransactionCapability"]>[1];
 export type Repository = ReturnType<Baileys["DEFAULT_CONNECTION_CONFIG"]["makeSignalRepository"]>;
 export type PreKeyBundle = Parameters<Repository["injectE2ESession"]>[0]["session"];
 
+// WA_ADV_ACCOUNT_SIG_PREFIX, which Baileys 6 does not export.
+const ACCOUNT_SIGNATURE_PREFIX = Buffer.from([6, 0]);
+
 const nothing = (): void => undefined;
 
 export const silentLogger: Logger = {
@@ -109,7 +112,7 @@ export function memoryKeys(): { store: SignalKeyStore; values: Map<string, Map<s
 
 // Lets a new account scan a QR code: Baileys' own pairing code runs on a stanza as WhatsApp would send it.
 export function pairCreds(baileys: Baileys, creds: AuthenticationState["creds"], jid: string, lid: string): void {
-  const { Curve, hmacSign, proto, WA_ADV_ACCOUNT_SIG_PREFIX } = baileys;
+  const { Curve, hmacSign, proto } = baileys;
   const phone = Curve.generateKeyPair();
   const details = proto.ADVDeviceIdentity.encode({
     rawId: 305419896,
@@ -123,7 +126,7 @@ export function pairCreds(baileys: Baileys, creds: AuthenticationState["creds"],
     accountSignatureKey: phone.public,
     accountSignature: Curve.sign(
       phone.private,
-      Buffer.concat([WA_ADV_ACCOUNT_SIG_PREFIX, details, creds.signedIdentityKey.public]),
+      Buffer.concat([ACCOUNT_SIGNATURE_PREFIX, details, creds.signedIdentityKey.public]),
     ),
   }).finish();
   const identity = proto.ADVSignedDeviceIdentityHMAC.encode({

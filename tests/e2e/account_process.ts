@@ -1,0 +1,117 @@
+// The program of an AccountProcess.
+import * as baileys from "baileys";
+import { useAuthState } from "../../client/node/dist/esm/index.js";
+import { pairCreds, SignalAccount } from "../vectors/signal_account.ts";
+import type { AccountApi, AccountOptions, Reply, Request } from "./account_api.ts";
+
+const { address, sessionId, jid, lid } = JSON.parse(process.argv[2] ?? "") as AccountOptions;
+const auth = await useAuthState(sessionId, { address });
+const account = new SignalAccount(baileys, jid, auth.state);
+const { keys, repository } = account;
+const { creds } = auth.state;
+
+const write = (value: unknown): string => JSON.stringify(value, baileys.BufferJSON.replacer);
+const { AppStateSyncKeyData } = baileys.proto.Message;
+
+const api: AccountApi = {
+  async creds() {
+    const fresh = await useAuthState(sessionId, { address });
+    await fresh.close();
+    return { own: write(creds), stored: write(fresh.state.creds) };
+  },
+  async pair() {
+    pairCreds(baileys, creds, jid, lid);
+    await auth.saveCreds();
+  },
+  async touchCreds() {
+    creds.accountSyncCounter++;
+    await auth.saveCreds();
+  },
+  async makePreKeys(count) {
+    const [first] = await Promise.all([account.makePreKeys(count), auth.saveCreds()]);
+    await auth.saveCreds();
+    return first;
+  },
+  async publicPreKeys(ids) {
+    const found = await keys.get("pre-key", ids);
+    return Object.fromEntries(
+      Object.entries(found).map(([id, pair]) => [id, Buffer.from(pair.public).toString("hex")]),
+    );
+  },
+  preKeyBundle: (id) => account.preKeyBundle(id),
+  openSession: (to, session) => repository.injectE2ESession({ jid: to, session }),
+  encrypt: (to, text) => account.encrypt(to, text),
+  decrypt: (from, message) => account.decrypt(from, message),
+
+  async encryptForGroup(group, text) {
+    const { ciphertext, senderKeyDistributionMessage } = await repository.encryptGroupMessage({
+      group,
+      meId: jid,
+      data: Buffer.from(text),
+    });
+    return { ciphertext, distribution: senderKeyDistributionMessage };
+  },
+  joinGroup: (groupId, authorJid, distribution) =>
+    repository.processSenderKeyDistributionMessage({
+      item: { groupId, axolotlSenderKeyDistributionMessage: Buffer.from(distribution) },
+      authorJid,
+    }),
+  async decryptFromGroup(group, authorJid, ciphertext) {
+    const bytes = await repository.decryptGroupMessage({ group, authorJid, msg: Buffer.from(ciphertext) });
+    return Buffer.from(bytes).toString();
+  },
+  rememberSenderKey: async (group, jids) =>
+    keys.set({ "sender-key-memory": { [group]: Object.fromEntries(jids.map((name) => [name, true])) } }),
+  rememberedSenderKey: async (group) => (await keys.get("sender-key-memory", [group]))[group],
+
+  async storeAppStateKey(id, keyData) {
+    // As APP_STATE_SYNC_KEY_SHARE hands it over: an instance decoded from the wire.
+    const wire = AppStateSyncKeyData.encode({
+      keyData,
+      fingerprint: { rawId: 1, currentIndex: 0 },
+      timestamp: 1,
+    }).finish();
+    await keys.set({ "app-state-sync-key": { [id]: AppStateSyncKeyData.decode(wire) } });
+  },
+  async applyAppStatePatch(name, { bytes, version }) {
+    const stored = (await keys.get("app-state-sync-version", [name]))[name] ?? baileys.newLTHashState();
+    const indexes: string[] = [];
+    const getKey = async (id: string) => (await keys.get("app-state-sync-key", [id]))[id];
+    const patch = baileys.proto.SyncdPatch.decode(bytes);
+    patch.version = { version };
+    const next = await baileys.decodeSyncdPatch(
+      patch,
+      name,
+      stored,
+      async (id) => (await getKey(id))!,
+      ({ index }) => indexes.push(index.join("/")),
+      true,
+    );
+    await keys.set({ "app-state-sync-version": { [name]: { ...next, version } } });
+    return indexes;
+  },
+  appStateVersion: async (name) => (await keys.get("app-state-sync-version", [name]))[name]?.version,
+
+  async learnLid(pn, lidJid) {
+    const user = baileys.jidDecode(pn)!.user;
+    await keys.set({ "device-list": { [user]: ["0"] } });
+    await repository.lidMapping.storeLIDPNMappings([{ pn, lid: lidJid }]);
+    return (await repository.migrateSession(pn, lidJid)).migrated;
+  },
+  lidOf: (pn) => repository.lidMapping.getLIDForPN(pn),
+  pnOf: (lidJid) => repository.lidMapping.getPNForLID(lidJid),
+
+  async close() {
+    await auth.close();
+  },
+};
+
+process.on("message", ({ id, method, args }: Request) => {
+  const run = api[method] as (...given: unknown[]) => Promise<unknown>;
+  run(...args).then(
+    (value) => process.send!({ id, value } satisfies Reply),
+    (error: unknown) =>
+      process.send!({ id, error: error instanceof Error ? error.stack! : String(error) } satisfies Reply),
+  );
+});
+process.send!({ id: 0 } satisfies Reply);
