@@ -20,6 +20,7 @@
 #include "server/exit_code.h"
 #include "server/guard.h"
 #include "server/health_monitor.h"
+#include "server/library_logs.h"
 #include "server/listener.h"
 #include "server/logging.h"
 #include "storage/backend.h"
@@ -28,6 +29,10 @@
 
 namespace authstate::server {
 namespace {
+
+// For replies on their way when no call is under way any more. gRPC itself would wait for idle clients to answer its
+// goodbye, which some do only when they next have something to say.
+constexpr absl::Duration kGoodbye = absl::Milliseconds(250);
 
 sigset_t StopSignals() {
   sigset_t signals;
@@ -113,7 +118,8 @@ int Serve(const Options& options, storage::Backend* backend) {
   Log(LogLevel::kInfo, "stopping", {{"signal", absl::StrCat(signal)}});
   health.reset();
   SetServing(server, false);
-  server->Shutdown(absl::ToChronoTime(absl::Now() + options.drain_timeout));
+  guard.Drain(absl::Now() + options.drain_timeout);
+  server->Shutdown(absl::ToChronoTime(absl::Now() + kGoodbye));
   server->Wait();
   Log(LogLevel::kInfo, "stopped");
   return kExitOk;
@@ -129,6 +135,7 @@ void BlockStopSignals() {
 
 int RunApp(const Options& options) {
   StartLogging(options.log_level, options.log_format);
+  RouteLibraryLogs();
   const absl::Cleanup stop_logging = [] { StopLogging(); };
   absl::StatusOr<std::unique_ptr<storage::Backend>> backend = OpenBackend(options);
   if (!backend.ok()) return Fail(backend.status(), ExitCodeOfOpening(backend.status()));

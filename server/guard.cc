@@ -21,6 +21,7 @@ namespace authstate::server {
 namespace {
 
 constexpr absl::string_view kOverloaded = "OVERLOADED";
+constexpr absl::string_view kDraining = "DRAINING";
 constexpr absl::Duration kOverloadRetryDelay = absl::Milliseconds(200);
 
 std::string RequestIdOf(const grpc::CallbackServerContext& context) {
@@ -70,6 +71,11 @@ std::unique_ptr<Call> Guard::Begin(const Method& method, grpc::CallbackServerCon
 
 absl::Status Guard::Admit(std::size_t bytes) {
   const absl::MutexLock lock(&mutex_);
+  if (draining_) {
+    return storage::WithOutcome(
+        storage::Error(absl::StatusCode::kUnavailable, kDraining, "the server is stopping; call another, or again"),
+        storage::Outcome::kNotApplied);
+  }
   // A lone request is always admitted: it is within the limit of a message.
   if (requests_ > 0 && (requests_ >= options_.max_requests || request_bytes_ + bytes > options_.max_request_bytes)) {
     return storage::WithRetryDelay(
@@ -87,6 +93,13 @@ void Guard::Release(std::size_t bytes) {
   const absl::MutexLock lock(&mutex_);
   --requests_;
   request_bytes_ -= bytes;
+}
+
+void Guard::Drain(absl::Time deadline) {
+  const absl::MutexLock lock(&mutex_);
+  draining_ = true;
+  const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return requests_ == 0; };
+  mutex_.AwaitWithDeadline(absl::Condition(&idle), deadline);
 }
 
 Call::Call(Guard* guard, const Method& method, grpc::CallbackServerContext* context, const grpc::ByteBuffer& request)

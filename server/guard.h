@@ -51,6 +51,9 @@ class Guard {
   std::unique_ptr<Call> Begin(const Method& method, grpc::CallbackServerContext* context,
                               const grpc::ByteBuffer& request);
 
+  // Refuses every call from now on with UNAVAILABLE, and waits until none is under way or `deadline` has passed.
+  void Drain(absl::Time deadline);
+
  private:
   friend class Call;
 
@@ -61,6 +64,7 @@ class Guard {
   absl::Mutex mutex_;
   std::size_t requests_ ABSL_GUARDED_BY(mutex_) = 0;
   std::size_t request_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 // One RPC under way. Not thread-safe: its owner hands it on, from the thread that began it to the one that finishes.

@@ -1,6 +1,5 @@
 #include "server/listener.h"
 
-#include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
@@ -19,7 +18,6 @@
 #include "absl/strings/strip.h"
 #include "contract/limits.h"
 #include "grpc/health/v1/health.pb.h"
-#include "server/logging.h"
 
 namespace authstate::server {
 namespace {
@@ -28,8 +26,6 @@ constexpr char kAuthStateService[] = "authstate.v1.AuthStateService";
 constexpr char kAdminService[] = "authstate.v1.AdminService";
 // Clients may ping this often, also without calls; README.md tells them to do so every 30 s.
 constexpr int kMinPingIntervalMs = 10'000;
-
-void ForwardGrpcLog(gpr_log_func_args* args) { Log(LogLevel::kDebug, "grpc", {{"text", args->message}}); }
 
 std::string HostOf(const std::string& address) {
   const std::string host = address.substr(0, address.rfind(':'));
@@ -65,7 +61,6 @@ std::string WithPort(const std::string& address, int port) {
 }  // namespace
 
 absl::StatusOr<Listener> Listen(const std::string& address, const std::vector<grpc::Service*>& services) {
-  gpr_set_log_function(ForwardGrpcLog);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   // Links the descriptor of the health service, for reflection.

@@ -1,0 +1,109 @@
+// An operator's look inside: a real grpcurl against a running authstated.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/support/subprocess.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/test_server.h"
+
+namespace authstate {
+namespace {
+
+using test::Subprocess;
+using ::testing::HasSubstr;
+
+constexpr absl::Duration kPatience = absl::Seconds(30);
+
+struct Output {
+  int exit_code = -1;
+  std::string text;
+  std::string error;
+};
+
+class GrpcurlTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto version = Subprocess::Start({{"grpcurl", "-version"}, {}});
+    if (!version.ok()) {
+      ASSERT_EQ(std::getenv("CI"), nullptr) << "CI requires grpcurl; ./dev deps installs it";
+      GTEST_SKIP() << "no grpcurl in PATH; ./dev deps installs it where Go modules can be had";
+    }
+    auto server = test::TestServer::Create({{"--sqlite-path", directory_.File("authstate.db")}, {}});
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+  }
+
+  Output Grpcurl(std::vector<std::string> flags, const std::vector<std::string>& what) {
+    std::vector<std::string> argv = {"grpcurl", "-plaintext"};
+    argv.insert(argv.end(), flags.begin(), flags.end());
+    argv.push_back(server_->address());
+    argv.insert(argv.end(), what.begin(), what.end());
+    auto process = Subprocess::Start({argv, {}});
+    EXPECT_TRUE(process.ok()) << process.status();
+    const auto exit = (*process)->Wait(kPatience);
+    EXPECT_TRUE(exit.ok()) << exit.status();
+    return {exit->code.value_or(-1), (*process)->output(Subprocess::Stream::kStdout),
+            (*process)->output(Subprocess::Stream::kStderr)};
+  }
+
+  // Calls a method of the store with a JSON request and returns the JSON response.
+  nlohmann::json Call(const std::string& method, const std::string& request) {
+    const Output output = Grpcurl({"-d", request}, {absl::StrCat("authstate.v1.AuthStateService/", method)});
+    EXPECT_EQ(output.exit_code, 0) << output.error;
+    return nlohmann::json::parse(output.text, nullptr, /*allow_exceptions=*/false);
+  }
+
+  test::TempDir directory_;
+  std::unique_ptr<test::TestServer> server_;
+};
+
+TEST_F(GrpcurlTest, ListsTheServices) {
+  const Output output = Grpcurl({}, {"list"});
+  EXPECT_EQ(output.exit_code, 0) << output.error;
+  for (const char* service : {"authstate.v1.AuthStateService", "authstate.v1.AdminService", "grpc.health.v1.Health"}) {
+    EXPECT_THAT(output.text, HasSubstr(service));
+  }
+}
+
+TEST_F(GrpcurlTest, DescribesTheContract) {
+  EXPECT_THAT(Grpcurl({}, {"describe", "authstate.v1.AuthStateService"}).text, HasSubstr("rpc Commit"));
+  EXPECT_THAT(Grpcurl({}, {"describe", "authstate.v1.CommitRequest"}).text, HasSubstr("uint64 expected_revision"));
+}
+
+TEST_F(GrpcurlTest, AsksForHealthAndServerInfo) {
+  EXPECT_THAT(Grpcurl({}, {"grpc.health.v1.Health/Check"}).text, HasSubstr("SERVING"));
+  EXPECT_THAT(Grpcurl({}, {"authstate.v1.AdminService/GetServerInfo"}).text, HasSubstr("\"backend\": \"sqlite\""));
+}
+
+TEST_F(GrpcurlTest, WritesAndReadsCredsAndKeys) {
+  EXPECT_EQ(Call("SetCreds", R"({"session_id":"962302","creds":{"json":"{\"registered\": true}"}})")["revision"], "1");
+  EXPECT_EQ(Call("GetCreds", R"({"session_id":"962302"})")["creds"]["json"], R"({"registered":true})");
+  EXPECT_EQ(Call("Commit", R"({"session_id":"962302","expected_revision":1,"sets":[
+      {"key":{"type":"pre-key","id":"1"},"value":{"json":"{\"public\":{\"type\":\"Buffer\",\"data\":[1,2]}}"}},
+      {"key":{"type":"identity-key","id":"u.0"},"value":{"raw":"BQEC"}}]})")["revision"],
+            "2");
+  const nlohmann::json keys = Call(
+      "GetKeys",
+      R"({"session_id":"962302","keys":[{"type":"pre-key","ids":["1","2"]},{"type":"identity-key","ids":["u.0"]}]})");
+  EXPECT_EQ(keys["found"][0]["value"]["json"], R"({"public":{"type":"Buffer","data":"AQI="}})");
+  EXPECT_EQ(keys["found"][1]["value"]["raw"], "BQEC");
+  EXPECT_EQ(keys["absent"][0]["id"], "2");
+  EXPECT_EQ(keys["revision"], "2");
+}
+
+TEST_F(GrpcurlTest, ShowsErrorsWithTheirDetails) {
+  const Output output = Grpcurl({"-d", R"({"session_id":"nobody"})"}, {"authstate.v1.AuthStateService/GetCreds"});
+  EXPECT_NE(output.exit_code, 0);
+  EXPECT_THAT(output.error, HasSubstr("NotFound"));
+  EXPECT_THAT(output.error, HasSubstr("NO_CREDS"));
+}
+
+}  // namespace
+}  // namespace authstate

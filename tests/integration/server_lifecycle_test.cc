@@ -1,0 +1,301 @@
+// authstated as a process: its ready line, its errors and exit codes, its clean stop.
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "authstate/v1/auth_state_service.grpc.pb.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "tests/support/free_port.h"
+#include "tests/support/subprocess.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/test_postgres.h"
+#include "tests/support/test_server.h"
+
+namespace authstate {
+namespace {
+
+using test::Subprocess;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr absl::Duration kPatience = absl::Seconds(30);
+
+// Runs authstated to its end and expects it to fail with `code` and one line on standard error that has `part`.
+void ExpectFailure(std::vector<std::string> arguments, int code, const std::string& part) {
+  arguments.insert(arguments.begin(), test::ProgramPath("authstated"));
+  auto process = Subprocess::Start({arguments, {}});
+  ASSERT_TRUE(process.ok()) << process.status();
+  const auto exit = (*process)->Wait(kPatience);
+  ASSERT_TRUE(exit.ok()) << exit.status();
+  EXPECT_EQ(exit->code, code);
+  EXPECT_EQ((*process)->output(Subprocess::Stream::kStdout), "");
+  const std::string error = (*process)->output(Subprocess::Stream::kStderr);
+  EXPECT_THAT(error, StartsWith("authstated: "));
+  EXPECT_THAT(error, HasSubstr(part));
+  EXPECT_EQ(std::count(error.begin(), error.end(), '\n'), 1) << error;
+}
+
+class ServerLifecycleTest : public testing::Test {
+ protected:
+  std::unique_ptr<test::TestServer> MustStart(std::vector<std::string> arguments) {
+    auto server = test::TestServer::Create({std::move(arguments), {}});
+    EXPECT_TRUE(server.ok()) << server.status();
+    return server.ok() ? *std::move(server) : nullptr;
+  }
+
+  std::vector<std::string> OnSqlite() { return {"--sqlite-path", directory_.File("authstate.db")}; }
+
+  test::TempDir directory_;
+};
+
+TEST_F(ServerLifecycleTest, SaysInOneLineThatItIsReady) {
+  auto server = MustStart(OnSqlite());
+  ASSERT_NE(server, nullptr);
+  EXPECT_THAT(server->ready_line(), MatchesRegex("authstated ready on 127\\.0\\.0\\.1:[0-9]+, backend sqlite .*db"));
+}
+
+TEST_F(ServerLifecycleTest, SigtermAndSigintEndItCleanly) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    auto server = MustStart(OnSqlite());
+    ASSERT_NE(server, nullptr);
+    server->process().Signal(signal);
+    const auto exit = server->process().Wait(kPatience);
+    ASSERT_TRUE(exit.ok()) << exit.status();
+    EXPECT_EQ(exit->code, 0);
+  }
+}
+
+TEST_F(ServerLifecycleTest, AStopFoldsTheLogIntoTheFile) {
+  auto server = MustStart(OnSqlite());
+  ASSERT_NE(server, nullptr);
+  ASSERT_TRUE(server->Terminate().ok());
+  EXPECT_NE(access(directory_.File("authstate.db").c_str(), F_OK), -1);
+  EXPECT_EQ(access(directory_.File("authstate.db-wal").c_str(), F_OK), -1);
+}
+
+TEST_F(ServerLifecycleTest, TheFileIsForItsOwnerAlone) {
+  auto server = MustStart(OnSqlite());
+  ASSERT_NE(server, nullptr);
+  for (const char* name : {"authstate.db", "authstate.db-wal", "authstate.db-shm"}) {
+    struct stat status {};
+    ASSERT_EQ(stat(directory_.File(name).c_str(), &status), 0) << name;
+    EXPECT_EQ(status.st_mode & 0777U, 0600U) << name;
+  }
+}
+
+TEST_F(ServerLifecycleTest, ATakenPortIsOneLineAndItsCode) {
+  auto first = MustStart(OnSqlite());
+  ASSERT_NE(first, nullptr);
+  ExpectFailure({"--sqlite-path", directory_.File("second.db"), "--listen", first->address()}, 3,
+                absl::StrCat("--listen ", first->address(), ": Address already in use"));
+}
+
+TEST_F(ServerLifecycleTest, AnAddressThatIsNoneIsOneLineAndItsCode) {
+  ExpectFailure({"--sqlite-path", directory_.File("a.db"), "--listen", "192.0.2.1:50051"}, 3,
+                "--listen 192.0.2.1:50051");
+  ExpectFailure({"--sqlite-path", directory_.File("b.db"), "--listen", "nonsense"}, 3, "--listen nonsense");
+}
+
+TEST_F(ServerLifecycleTest, AFileThatCannotBeWrittenIsOneLineAndItsCode) {
+  ExpectFailure({"--sqlite-path", directory_.File("no/such/folder.db")}, 4, "cannot be opened for writing");
+  ExpectFailure({"--sqlite-path", directory_.path()}, 4, "is a folder");
+  const std::string text = directory_.File("text.db");
+  std::ofstream(text) << "this is a text that somebody keeps, and not a database at all";
+  ExpectFailure({"--sqlite-path", text}, 4, text);
+}
+
+TEST_F(ServerLifecycleTest, ASecondServerOnTheSameFileIsRefused) {
+  auto first = MustStart(OnSqlite());
+  ASSERT_NE(first, nullptr);
+  ExpectFailure({"--sqlite-path", directory_.File("authstate.db"), "--listen", "127.0.0.1:0"}, 4,
+                "another process serves this file");
+}
+
+TEST_F(ServerLifecycleTest, ADatabaseThatDoesNotAnswerIsOneLineAndItsCode) {
+  const auto port = test::FreePort();
+  ASSERT_TRUE(port.ok());
+  ExpectFailure({"--backend", "postgres", "--listen", "127.0.0.1:0", "--postgres-url",
+                 absl::StrCat("postgresql://u:s3cret@127.0.0.1:", *port, "/d")},
+                5, "127.0.0.1");
+}
+
+TEST_F(ServerLifecycleTest, ABadOptionIsOneLineAndItsCode) {
+  ExpectFailure({"--no-such-option"}, 2, "--no-such-option");
+  ExpectFailure({"--backend", "oracle"}, 2, "--backend");
+}
+
+TEST_F(ServerLifecycleTest, ThePasswordIsNotInTheProcessList) {
+  auto postgres = test::TestPostgres::Create();
+  ASSERT_TRUE(postgres.ok()) << postgres.status();
+  const std::string url = absl::StrCat("postgresql://postgres:s3cret@127.0.0.1:", (*postgres)->port(), "/postgres");
+  auto server = MustStart({"--backend", "postgres", "--postgres-url", url});
+  ASSERT_NE(server, nullptr);
+  std::ifstream file(absl::StrCat("/proc/", server->process().pid(), "/cmdline"));
+  std::stringstream command_line;
+  command_line << file.rdbuf();
+  EXPECT_THAT(command_line.str(), HasSubstr("--postgres-url"));
+  EXPECT_THAT(command_line.str(), Not(HasSubstr("s3cret")));
+  EXPECT_THAT(server->ready_line(), Not(HasSubstr("s3cret")));
+  EXPECT_THAT(server->process().output(Subprocess::Stream::kStderr), Not(HasSubstr("s3cret")));
+}
+
+TEST_F(ServerLifecycleTest, TheLogIsOneJsonObjectALine) {
+  auto server = MustStart({"--sqlite-path", directory_.File("authstate.db"), "--log-level", "debug"});
+  ASSERT_NE(server, nullptr);
+  auto stub = v1::AuthStateService::NewStub(grpc::CreateChannel(server->address(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  context.AddMetadata("x-request-id", "my-request.1");
+  v1::SetCredsRequest request;
+  request.set_session_id("s1");
+  request.mutable_creds()->set_json(R"({"secret":"tops3cret"})");
+  v1::SetCredsResponse response;
+  ASSERT_TRUE(stub->SetCreds(&context, request, &response).ok());
+  EXPECT_EQ(context.GetServerInitialMetadata().count("x-request-id"), 1U);
+  ASSERT_TRUE(server->Terminate().ok());
+
+  bool found = false;
+  const std::string log = server->process().output(Subprocess::Stream::kStderr);
+  EXPECT_THAT(log, Not(HasSubstr("tops3cret")));
+  for (const absl::string_view line : absl::StrSplit(log, '\n', absl::SkipEmpty())) {
+    const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    ASSERT_TRUE(entry.is_object()) << line;
+    for (const char* field : {"time", "level", "message"}) EXPECT_TRUE(entry.contains(field)) << line;
+    if (entry.value("request_id", "") != "my-request.1") continue;
+    found = true;
+    EXPECT_EQ(entry["method"], "SetCreds");
+    EXPECT_EQ(entry["code"], "OK");
+    EXPECT_EQ(entry["session_id"], "s1");
+  }
+  EXPECT_TRUE(found) << log;
+}
+
+// What the health service streams for the store's service, in order, until `last` has been seen `times` times.
+class HealthWatch {
+ public:
+  explicit HealthWatch(const std::string& address)
+      : stub_(grpc::health::v1::Health::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))) {
+    context_.set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service("authstate.v1.AuthStateService");
+    stream_ = stub_->Watch(&context_, request);
+  }
+  ~HealthWatch() { context_.TryCancel(); }
+  HealthWatch(const HealthWatch&) = delete;
+  HealthWatch& operator=(const HealthWatch&) = delete;
+
+  // The next state; UNKNOWN when the stream ended.
+  grpc::health::v1::HealthCheckResponse::ServingStatus Next() {
+    grpc::health::v1::HealthCheckResponse response;
+    return stream_->Read(&response) ? response.status() : grpc::health::v1::HealthCheckResponse::UNKNOWN;
+  }
+
+ private:
+  std::unique_ptr<grpc::health::v1::Health::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReader<grpc::health::v1::HealthCheckResponse>> stream_;
+};
+
+TEST_F(ServerLifecycleTest, HealthSaysNotServingBeforeTheStop) {
+  auto server = MustStart(OnSqlite());
+  ASSERT_NE(server, nullptr);
+  HealthWatch watch(server->address());
+  EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::SERVING);
+  server->process().Signal(SIGTERM);
+  EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+}
+
+TEST_F(ServerLifecycleTest, HealthFollowsTheDatabaseBothWays) {
+  auto postgres = test::TestPostgres::Create();
+  ASSERT_TRUE(postgres.ok()) << postgres.status();
+  auto server =
+      MustStart({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--health-interval-ms", "50"});
+  ASSERT_NE(server, nullptr);
+  HealthWatch watch(server->address());
+  EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::SERVING);
+  ASSERT_TRUE((*postgres)->Stop().ok());
+  EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+  ASSERT_TRUE((*postgres)->Start().ok());
+  EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::SERVING);
+}
+
+TEST_F(ServerLifecycleTest, AStopFinishesTheCallUnderWayAndRefusesNewOnes) {
+  auto server = MustStart(OnSqlite());
+  ASSERT_NE(server, nullptr);
+  const auto channel = grpc::CreateChannel(server->address(), grpc::InsecureChannelCredentials());
+  auto stub = v1::AuthStateService::NewStub(channel);
+  v1::CommitRequest commit;
+  commit.set_session_id("large");
+  constexpr int kKeys = 64;
+  for (int i = 0; i < kKeys; ++i) {
+    v1::KeyEntry* const entry = commit.add_sets();
+    entry->mutable_key()->set_type("session");
+    entry->mutable_key()->set_id(absl::StrCat(i));
+    entry->mutable_value()->set_raw(std::string(100'000, 'x'));
+  }
+  grpc::ClientContext commit_context;
+  v1::CommitResponse committed;
+  ASSERT_TRUE(stub->Commit(&commit_context, commit, &committed).ok());
+
+  // More than flow control lets the server send ahead, so the stream is under way until it is read on.
+  v1::LoadSessionRequest load;
+  load.set_session_id("large");
+  load.set_page_bytes(1);
+  grpc::ClientContext load_context;
+  auto stream = stub->LoadSession(&load_context, load);
+  v1::LoadSessionResponse page;
+  ASSERT_TRUE(stream->Read(&page));
+  HealthWatch watch(server->address());
+  EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::SERVING);
+  server->process().Signal(SIGTERM);
+  EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+  // Health tells first; a call that comes in between is still served.
+  grpc::Status late;
+  do {
+    grpc::ClientContext late_context;
+    late = stub->Commit(&late_context, commit, &committed);
+  } while (late.ok());
+  EXPECT_EQ(late.error_code(), grpc::StatusCode::UNAVAILABLE);
+
+  int keys = page.keys_size();
+  while (stream->Read(&page)) keys += page.keys_size();
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(keys, kKeys);
+  const auto exit = server->process().Wait(kPatience);
+  ASSERT_TRUE(exit.ok()) << exit.status();
+  EXPECT_EQ(exit->code, 0);
+}
+
+TEST_F(ServerLifecycleTest, AStreamAtTheTimeOfTheStopDoesNotHoldItBeyondTheDrainTimeout) {
+  auto server = MustStart({"--sqlite-path", directory_.File("authstate.db"), "--drain-timeout-ms", "100"});
+  ASSERT_NE(server, nullptr);
+  HealthWatch watch(server->address());  // a call that never ends by itself
+  EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::SERVING);
+  const auto exit = server->Terminate();
+  ASSERT_TRUE(exit.ok()) << exit.status();
+  EXPECT_EQ(exit->code, 0);
+}
+
+}  // namespace
+}  // namespace authstate

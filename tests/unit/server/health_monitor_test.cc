@@ -1,0 +1,75 @@
+#include "server/health_monitor.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/synchronization/notification.h"
+
+namespace authstate::server {
+namespace {
+
+TEST(HysteresisTest, FallsOnlyAfterFailuresInARow) {
+  Hysteresis state(/*serving=*/true, /*failures_to_fall=*/2, /*successes_to_rise=*/2);
+  EXPECT_FALSE(state.Observe(false));
+  EXPECT_FALSE(state.Observe(true));
+  EXPECT_FALSE(state.Observe(false));
+  EXPECT_TRUE(state.serving());
+  EXPECT_TRUE(state.Observe(false));
+  EXPECT_FALSE(state.serving());
+}
+
+TEST(HysteresisTest, RisesOnlyAfterSuccessesInARow) {
+  Hysteresis state(/*serving=*/false, /*failures_to_fall=*/1, /*successes_to_rise=*/3);
+  EXPECT_FALSE(state.Observe(true));
+  EXPECT_FALSE(state.Observe(true));
+  EXPECT_FALSE(state.Observe(false));
+  EXPECT_FALSE(state.Observe(true));
+  EXPECT_FALSE(state.Observe(true));
+  EXPECT_TRUE(state.Observe(true));
+  EXPECT_TRUE(state.serving());
+}
+
+TEST(HysteresisTest, ReportsAChangeOnce) {
+  Hysteresis state(/*serving=*/true, /*failures_to_fall=*/1, /*successes_to_rise=*/1);
+  EXPECT_TRUE(state.Observe(false));
+  EXPECT_FALSE(state.Observe(false));
+  EXPECT_TRUE(state.Observe(true));
+  EXPECT_FALSE(state.Observe(true));
+}
+
+// A backend that answers signs of life alone.
+class PingedBackend final : public storage::Backend {
+ public:
+  std::atomic<bool> alive = true;
+
+  void Ping(absl::Time, PingDone done) override {
+    std::move(done)(alive ? absl::OkStatus() : absl::UnavailableError("away"));
+  }
+  void Apply(std::vector<storage::Commit>, absl::Time, ApplyDone) override { std::abort(); }
+  void Read(std::vector<storage::ReadRequest>, absl::Time, ReadDone) override { std::abort(); }
+  void OpenSnapshot(std::string, absl::Time, SnapshotDone) override { std::abort(); }
+  void List(storage::ListRequest, absl::Time, ListDone) override { std::abort(); }
+  storage::Description Describe() const override { return {}; }
+};
+
+TEST(HealthMonitorTest, FollowsTheBackendBothWays) {
+  PingedBackend backend;
+  absl::Notification fell;
+  absl::Notification rose;
+  backend.alive = false;
+  const HealthMonitor monitor(&backend, absl::Milliseconds(1), [&](bool serving) {
+    if (!serving && !fell.HasBeenNotified()) fell.Notify();
+    if (serving && !rose.HasBeenNotified()) rose.Notify();
+  });
+  fell.WaitForNotification();
+  EXPECT_FALSE(rose.HasBeenNotified());
+  backend.alive = true;
+  rose.WaitForNotification();
+}
+
+}  // namespace
+}  // namespace authstate::server

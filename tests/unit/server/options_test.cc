@@ -1,0 +1,143 @@
+#include "server/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "server/exit_code.h"
+
+namespace authstate::server {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// A configuration file that lasts as long as its test.
+class ConfigFile {
+ public:
+  explicit ConfigFile(const std::string& text) : path_(testing::TempDir() + "authstate_options_test.toml") {
+    std::ofstream(path_) << text;
+  }
+  ~ConfigFile() { std::remove(path_.c_str()); }
+  ConfigFile(const ConfigFile&) = delete;
+  ConfigFile& operator=(const ConfigFile&) = delete;
+
+  std::string flag() const { return "--config=" + path_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  const std::string path_;
+};
+
+Options MustParse(const std::vector<std::string>& arguments, const std::vector<std::string>& environment = {}) {
+  auto parsed = ParseOptions(arguments, environment);
+  if (const auto* print = std::get_if<PrintAndExit>(&parsed)) {
+    ADD_FAILURE() << print->text;
+    return {};
+  }
+  return std::get<Options>(parsed);
+}
+
+PrintAndExit MustPrint(const std::vector<std::string>& arguments, const std::vector<std::string>& environment = {}) {
+  auto parsed = ParseOptions(arguments, environment);
+  if (std::holds_alternative<Options>(parsed)) {
+    ADD_FAILURE() << "the options were accepted";
+    return {};
+  }
+  return std::get<PrintAndExit>(parsed);
+}
+
+void ExpectUsageError(const PrintAndExit& print, const std::string& part) {
+  EXPECT_EQ(print.exit_code, kExitUsage);
+  EXPECT_THAT(print.text, HasSubstr(part));
+  EXPECT_EQ(print.text.find('\n'), print.text.size() - 1) << "not one line: " << print.text;
+}
+
+TEST(OptionsTest, DefaultsAreSafe) {
+  const Options options = MustParse({});
+  EXPECT_EQ(options.listen, "127.0.0.1:50051");
+  EXPECT_EQ(options.backend, BackendKind::kSqlite);
+  EXPECT_FALSE(options.migrate);
+  EXPECT_EQ(options.log_format, LogFormat::kJson);
+}
+
+TEST(OptionsTest, FlagsWinOverTheEnvironmentWhichWinsOverTheFile) {
+  const ConfigFile file("listen = \"file:1\"\nsqlite-path = \"file.db\"\nlog-level = \"error\"\n");
+  const std::vector<std::string> environment = {"AUTHSTATE_LISTEN=environment:2", "AUTHSTATE_SQLITE_PATH=env.db"};
+  const Options options = MustParse({file.flag(), "--listen", "flag:3"}, environment);
+  EXPECT_EQ(options.listen, "flag:3");
+  EXPECT_EQ(options.sqlite_path, "env.db");
+  EXPECT_EQ(options.log_level, LogLevel::kError);
+}
+
+TEST(OptionsTest, TheEnvironmentMayNameTheFile) {
+  const ConfigFile file("sqlite-path = \"file.db\"\nmigrate = true\n");
+  const Options options = MustParse({}, {"AUTHSTATE_CONFIG=" + file.path()});
+  EXPECT_EQ(options.sqlite_path, "file.db");
+  EXPECT_TRUE(options.migrate);
+}
+
+TEST(OptionsTest, AFlagOptionIsReadFromTheEnvironment) {
+  EXPECT_TRUE(MustParse({}, {"AUTHSTATE_MIGRATE=true"}).migrate);
+  EXPECT_FALSE(MustParse({}, {"AUTHSTATE_MIGRATE=false"}).migrate);
+}
+
+TEST(OptionsTest, AnEmptyEnvironmentVariableCountsAsUnset) {
+  EXPECT_EQ(MustParse({}, {"AUTHSTATE_LISTEN="}).listen, "127.0.0.1:50051");
+}
+
+TEST(OptionsTest, BadInputIsOneLineThatNamesTheOption) {
+  ExpectUsageError(MustPrint({"--lisen", "x"}), "--lisen");
+  ExpectUsageError(MustPrint({"--backend", "mysql"}), "--backend");
+  ExpectUsageError(MustPrint({"--postgres-connections", "0"}), "--postgres-connections");
+  ExpectUsageError(MustPrint({"--drain-timeout-ms", "soon"}), "--drain-timeout-ms");
+  ExpectUsageError(MustPrint({}, {"AUTHSTATE_LOG_LEVEL=loud"}), "--log-level");
+  ExpectUsageError(MustPrint({"--config", "/does/not/exist.toml"}), "/does/not/exist.toml");
+  ExpectUsageError(MustPrint({"--backend", "postgres"}), "--postgres-url");
+  const ConfigFile file("sqlte-path = \"x\"\n");
+  ExpectUsageError(MustPrint({file.flag()}), "sqlte-path");
+}
+
+TEST(OptionsTest, HelpAndVersionExitWithSuccess) {
+  const PrintAndExit help = MustPrint({"--help"});
+  EXPECT_EQ(help.exit_code, kExitOk);
+  for (const char* option : {"--listen", "--backend", "--sqlite-path", "--postgres-url", "--log-level", "--log-format",
+                             "--config", "--migrate", "--print-config", "Exit codes"}) {
+    EXPECT_THAT(help.text, HasSubstr(option));
+  }
+  EXPECT_THAT(MustPrint({"--version"}).text, HasSubstr("authstated "));
+}
+
+TEST(OptionsTest, PrintConfigReadsBackAsAFileAndHidesThePassword) {
+  const PrintAndExit print = MustPrint({"--print-config", "--backend=postgres", "--sqlite-path=a\"b\\c",
+                                        "--postgres-url=postgresql://u:s3cret@h:5432/d", "--drain-timeout-ms=77"});
+  EXPECT_EQ(print.exit_code, kExitOk);
+  EXPECT_THAT(print.text, Not(HasSubstr("s3cret")));
+  EXPECT_THAT(print.text, HasSubstr("postgresql://u:***@h:5432/d"));
+  const ConfigFile file(print.text);
+  const Options options = MustParse({file.flag()});
+  EXPECT_EQ(options.backend, BackendKind::kPostgres);
+  EXPECT_EQ(options.drain_timeout, absl::Milliseconds(77));
+}
+
+TEST(MaskPasswordTest, EveryPlaceOfAPasswordIsMasked) {
+  EXPECT_EQ(MaskPassword("postgresql://u:p@h/d"), "postgresql://u:***@h/d");
+  EXPECT_EQ(MaskPassword("postgresql://u:p@ss@h/d"), "postgresql://u:***@h/d");
+  EXPECT_EQ(MaskPassword("postgresql://u@h/d"), "postgresql://u@h/d");
+  EXPECT_EQ(MaskPassword("postgresql://h:5432/d"), "postgresql://h:5432/d");
+  EXPECT_EQ(MaskPassword("postgresql://h/d?user=u&password=p&sslmode=require"),
+            "postgresql://h/d?user=u&password=***&sslmode=require");
+  EXPECT_EQ(MaskPassword("host=h password=p user=u"), "host=h password=*** user=u");
+  EXPECT_EQ(MaskPassword(R"(host=h password='a b\'c' user=u)"), "host=h password=*** user=u");
+  EXPECT_EQ(MaskPassword("host=h sslpassword = p user=u"), "host=h sslpassword = *** user=u");
+  EXPECT_EQ(MaskPassword(""), "");
+}
+
+}  // namespace
+}  // namespace authstate::server

@@ -1,0 +1,58 @@
+#include "storage/schema.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "storage/error.h"
+
+namespace authstate::storage {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr Migration kKnown[] = {{1, "first", "aa", "SQL 1"}, {2, "second", "bb", "SQL 2"}, {3, "third", "cc", "SQL 3"}};
+
+std::vector<std::uint32_t> Versions(const absl::StatusOr<std::vector<Migration>>& plan) {
+  std::vector<std::uint32_t> versions;
+  for (const Migration& migration : plan.value()) versions.push_back(migration.version);
+  return versions;
+}
+
+void ExpectRefused(const absl::StatusOr<std::vector<Migration>>& plan, const char* message_part) {
+  ASSERT_TRUE(absl::IsFailedPrecondition(plan.status())) << plan.status();
+  EXPECT_EQ(ReasonOf(plan.status()), kSchemaUnknown);
+  EXPECT_THAT(std::string(plan.status().message()), HasSubstr(message_part));
+}
+
+TEST(PlanMigrationsTest, AnEmptyDatabaseGetsAllWithoutBeingAsked) {
+  EXPECT_THAT(Versions(PlanMigrations(kKnown, {}, /*migrate=*/false)), testing::ElementsAre(1, 2, 3));
+}
+
+TEST(PlanMigrationsTest, AnUpToDateDatabaseGetsNone) {
+  const AppliedMigration applied[] = {{1, "aa"}, {2, "bb"}, {3, "cc"}};
+  EXPECT_TRUE(Versions(PlanMigrations(kKnown, applied, /*migrate=*/false)).empty());
+}
+
+TEST(PlanMigrationsTest, AnOlderDatabaseIsRefusedUnlessMigrateWasGiven) {
+  const AppliedMigration applied[] = {{1, "aa"}};
+  ExpectRefused(PlanMigrations(kKnown, applied, /*migrate=*/false), "--migrate");
+  EXPECT_THAT(Versions(PlanMigrations(kKnown, applied, /*migrate=*/true)), testing::ElementsAre(2, 3));
+}
+
+TEST(PlanMigrationsTest, ANewerDatabaseIsRefusedAlsoWithMigrate) {
+  const AppliedMigration applied[] = {{1, "aa"}, {2, "bb"}, {3, "cc"}, {4, "dd"}};
+  ExpectRefused(PlanMigrations(kKnown, applied, /*migrate=*/true), "newer version");
+}
+
+TEST(PlanMigrationsTest, AChangedFileIsRefused) {
+  const AppliedMigration applied[] = {{1, "aa"}, {2, "xx"}};
+  ExpectRefused(PlanMigrations(kKnown, applied, /*migrate=*/true), "migration 2 (second)");
+}
+
+TEST(PlanMigrationsTest, AGapIsRefused) {
+  const AppliedMigration applied[] = {{1, "aa"}, {3, "cc"}};
+  ExpectRefused(PlanMigrations(kKnown, applied, /*migrate=*/true), "lacks migration 2");
+}
+
+}  // namespace
+}  // namespace authstate::storage
