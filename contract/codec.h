@@ -21,7 +21,8 @@
 // for Buffers; this codec does not.
 //
 // The scanner is ours because no packaged parser fits: JSON.stringify writes unpaired surrogates as escapes (legal by
-// RFC 8259 section 8.2), which simdjson, RapidJSON and nlohmann-json reject; and all of them re-write numbers.
+// RFC 8259 section 8.2), which simdjson, RapidJSON and nlohmann-json reject; and they refuse or re-write numbers beyond
+// a double (ARCHITECTURE.md has the trial).
 //
 // All functions are pure and thread-safe. Errors are InvalidArgument with the byte offset and the reason, and never
 // quote the text: it is secret.
