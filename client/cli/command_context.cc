@@ -1,0 +1,25 @@
+#include "client/cli/command_context.h"
+
+#include <algorithm>
+
+namespace authstate::cli {
+namespace {
+
+// A person waits; a server that restarts is back by then.
+constexpr absl::Duration kPatience = absl::Seconds(5);
+
+}  // namespace
+
+client::Client& CommandContext::client() {
+  if (client_ == nullptr) {
+    client::ClientOptions options;
+    options.address = options_.address;
+    options.deadline = options_.timeout;
+    options.patience = std::min(kPatience, options_.timeout);
+    options.load_deadline = std::max(options.load_deadline, options_.timeout);
+    client_ = std::make_unique<client::Client>(options);
+  }
+  return *client_;
+}
+
+}  // namespace authstate::cli

@@ -1,0 +1,45 @@
+#ifndef AUTHSTATE_CLIENT_CLI_COMMAND_CONTEXT_H_
+#define AUTHSTATE_CLIENT_CLI_COMMAND_CONTEXT_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "client/cli/output.h"
+#include "client/cpp/client.h"
+
+namespace authstate::cli {
+
+inline constexpr absl::Duration kDefaultTimeout = absl::Seconds(30);
+
+// The options that every command takes.
+struct GlobalOptions {
+  std::string address = client::ClientOptions().address;
+  absl::Duration timeout = kDefaultTimeout;
+  bool json = false;
+};
+
+// What a command works with. Not thread-safe.
+class CommandContext {
+ public:
+  explicit CommandContext(GlobalOptions options) : options_(std::move(options)), output_(options_.json) {}
+
+  // Made by the first call, so that a command can prepare the signals of the client's threads.
+  client::Client& client();
+  Output& output() { return output_; }
+  const GlobalOptions& options() const { return options_; }
+
+ private:
+  const GlobalOptions options_;
+  Output output_;
+  std::unique_ptr<client::Client> client_;
+};
+
+// What the chosen command does; its error is printed, and becomes the exit code.
+using Action = std::function<absl::Status(CommandContext&)>;
+
+}  // namespace authstate::cli
+
+#endif  // AUTHSTATE_CLIENT_CLI_COMMAND_CONTEXT_H_

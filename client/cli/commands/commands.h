@@ -1,0 +1,24 @@
+#ifndef AUTHSTATE_CLIENT_CLI_COMMANDS_COMMANDS_H_
+#define AUTHSTATE_CLIENT_CLI_COMMANDS_COMMANDS_H_
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "client/cli/command_context.h"
+
+// Each function adds commands to `parent`. The command that is chosen puts what it does into `*action`, which outlives
+// the parsing.
+namespace authstate::cli {
+
+void AddSessionCommands(CLI::App& parent, Action* action);
+void AddSessionExport(CLI::App& session, Action* action);
+void AddSessionImport(CLI::App& session, Action* action);
+void AddCredsCommands(CLI::App& parent, Action* action);
+void AddKeysCommands(CLI::App& parent, Action* action);
+void AddServerCommands(CLI::App& parent, Action* action);
+void AddCompletionCommand(CLI::App& parent, Action* action);
+
+}  // namespace authstate::cli
+
+#endif  // AUTHSTATE_CLIENT_CLI_COMMANDS_COMMANDS_H_

@@ -1,0 +1,193 @@
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/cli/commands/commands.h"
+#include "client/cli/text.h"
+#include "client/cli/value_argument.h"
+#include "contract/codec.h"
+
+namespace authstate::cli {
+namespace {
+
+// What the key commands take; each command its part.
+struct KeysOptions {
+  std::string session_id;
+  std::string type;
+  std::vector<std::string> ids;
+  std::string id;
+  std::string value;
+  bool raw = false;
+  std::optional<std::uint64_t> expected_revision;
+};
+
+std::vector<client::KeyName> NamesOf(const KeysOptions& options) {
+  std::vector<client::KeyName> names;
+  names.reserve(options.ids.size());
+  for (const std::string& id : options.ids) names.push_back({options.type, id});
+  return names;
+}
+
+absl::Status ReportRevision(Output& output, const std::string& session_id, std::uint64_t revision) {
+  if (output.json()) return output.WriteLine(ToText({{"session_id", session_id}, {"revision", revision}}));
+  return output.WriteLine(absl::StrCat("session ", session_id, " is at revision ", revision));
+}
+
+absl::string_view KindText(const Value& value) { return value.kind == ValueKind::kRaw ? "raw" : "json"; }
+
+absl::Status WriteKeysAsJson(Output& output, const KeysOptions& options, const client::Keys& keys) {
+  std::vector<std::string> found;
+  for (const client::KeyEntry& entry : keys.found) {
+    found.push_back(
+        WithTextMember({{"type", entry.name.type}, {"id", entry.name.id}}, "value", ToBufferJson(entry.value)));
+  }
+  Json absent = Json::array();
+  for (const client::KeyName& name : keys.absent) absent.push_back({{"type", name.type}, {"id", name.id}});
+  const Json read{{"session_id", options.session_id}, {"revision", keys.revision}, {"absent", absent}};
+  return output.WriteLine(WithTextMember(read, "keys", absl::StrCat("[", absl::StrJoin(found, ","), "]")));
+}
+
+absl::Status WriteKeys(Output& output, const KeysOptions& options, const client::Keys& keys) {
+  if (output.json()) return WriteKeysAsJson(output, options, keys);
+  for (const client::KeyEntry& entry : keys.found) {
+    const std::string label = options.ids.size() == 1 ? "" : absl::StrCat(Printable(entry.name.id), "\t");
+    const absl::Status status = output.WriteLine(absl::StrCat(label, ToBufferJson(entry.value)));
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteRaw(Output& output, const client::Keys& keys) {
+  if (keys.found.empty()) return absl::OkStatus();
+  const Value& value = keys.found.front().value;
+  if (value.kind != ValueKind::kRaw) {
+    return absl::FailedPreconditionError("the value is JSON, not a Buffer; leave --raw out");
+  }
+  return output.Write(value.bytes);
+}
+
+absl::Status GetKeys(CommandContext& context, const KeysOptions& options) {
+  if (options.raw && (options.ids.size() != 1 || context.output().json())) {
+    return absl::InvalidArgumentError("--raw prints the bytes of one key, and not as JSON");
+  }
+  const absl::StatusOr<client::Keys> keys = context.client().GetKeys(options.session_id, NamesOf(options));
+  if (!keys.ok()) return keys.status();
+  const absl::Status status =
+      options.raw ? WriteRaw(context.output(), *keys) : WriteKeys(context.output(), options, *keys);
+  if (!status.ok() || keys->absent.empty()) return status;
+  std::vector<std::string> absent;
+  for (const client::KeyName& name : keys->absent) absent.push_back(name.id);
+  return absl::NotFoundError(
+      absl::StrCat("session ", options.session_id, " has no ", options.type, " ", absl::StrJoin(absent, ", ")));
+}
+
+absl::Status SetKey(CommandContext& context, const KeysOptions& options) {
+  absl::StatusOr<std::string> bytes = ReadValueArgument(options.value);
+  if (!bytes.ok()) return bytes.status();
+  absl::StatusOr<Value> value =
+      options.raw ? Value{ValueKind::kRaw, *std::move(bytes)} : ParseBufferJson(*std::move(bytes));
+  if (!value.ok()) return value.status();
+  const auto revision = context.client().SetKeys(options.session_id, {{{options.type, options.id}, *std::move(value)}},
+                                                 options.expected_revision);
+  if (!revision.ok()) return revision.status();
+  return ReportRevision(context.output(), options.session_id, *revision);
+}
+
+absl::Status DeleteKeys(CommandContext& context, const KeysOptions& options) {
+  const auto revision = context.client().DeleteKeys(options.session_id, NamesOf(options), options.expected_revision);
+  if (!revision.ok()) return revision.status();
+  return ReportRevision(context.output(), options.session_id, *revision);
+}
+
+absl::Status ListKeys(CommandContext& context, const KeysOptions& options) {
+  std::uint64_t revision = 0;
+  std::vector<std::vector<std::string>> rows{{"TYPE", "ID", "KIND", "BYTES"}};
+  Json keys = Json::array();
+  const absl::Status status = context.client().LoadSession(options.session_id, 0, [&](const client::SessionPage& page) {
+    revision = page.revision;
+    for (const auto& [name, value] : page.keys) {
+      if (!options.type.empty() && name.type != options.type) continue;
+      if (context.output().json()) {
+        keys.push_back({{"type", name.type},
+                        {"id", name.id},
+                        {"kind", std::string(KindText(value))},
+                        {"bytes", value.bytes.size()}});
+      } else {
+        rows.push_back({name.type, Printable(name.id), std::string(KindText(value)), absl::StrCat(value.bytes.size())});
+      }
+    }
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  if (!context.output().json()) return context.output().Write(Table(rows));
+  return context.output().WriteLine(
+      ToText({{"session_id", options.session_id}, {"revision", revision}, {"keys", keys}}));
+}
+
+// A command with its SESSION argument.
+CLI::App* AddCommand(CLI::App& keys, const std::string& name, const std::string& description, KeysOptions& options) {
+  CLI::App* const command = keys.add_subcommand(name, description);
+  command->add_option("SESSION", options.session_id, "The session's id")->required();
+  return command;
+}
+
+void AddNames(CLI::App& command, KeysOptions& options) {
+  command.add_option("TYPE", options.type, "The key type, such as pre-key")->required();
+  command.add_option("ID", options.ids, "Key ids of that type")->required();
+}
+
+void AddExpectedRevision(CLI::App& command, KeysOptions& options) {
+  command.add_option("--expected-revision", options.expected_revision, "Only if the session is at this revision");
+}
+
+void AddGet(CLI::App& keys, Action* action) {
+  const auto options = std::make_shared<KeysOptions>();
+  CLI::App* const get = AddCommand(keys, "get", "Print keys as BufferJSON text. They are secret", *options);
+  AddNames(*get, *options);
+  get->add_flag("--raw", options->raw, "Print the bytes of one key whose value is a Buffer, and nothing else");
+  get->footer("With several ids each line is an id, a tab and the value. An id that is absent makes the exit code 3.");
+  get->callback([=] { *action = [options](CommandContext& context) { return GetKeys(context, *options); }; });
+}
+
+void AddSet(CLI::App& keys, Action* action) {
+  const auto options = std::make_shared<KeysOptions>();
+  CLI::App* const set = AddCommand(keys, "set", "Write a key", *options);
+  set->add_option("TYPE", options->type, "The key type, such as pre-key")->required();
+  set->add_option("ID", options->id, "The key's id")->required();
+  set->add_option("VALUE", options->value, kValueHelp)->required();
+  set->add_flag("--raw", options->raw, "VALUE is the bytes of a Buffer, not BufferJSON text");
+  AddExpectedRevision(*set, *options);
+  set->callback([=] { *action = [options](CommandContext& context) { return SetKey(context, *options); }; });
+}
+
+void AddDelete(CLI::App& keys, Action* action) {
+  const auto options = std::make_shared<KeysOptions>();
+  CLI::App* const remove = AddCommand(keys, "delete", "Delete keys; one that is absent is no error", *options);
+  AddNames(*remove, *options);
+  AddExpectedRevision(*remove, *options);
+  remove->callback([=] { *action = [options](CommandContext& context) { return DeleteKeys(context, *options); }; });
+}
+
+void AddList(CLI::App& keys, Action* action) {
+  const auto options = std::make_shared<KeysOptions>();
+  CLI::App* const list = AddCommand(keys, "list", "List the names and sizes of keys, no values", *options);
+  list->add_option("TYPE", options->type, "Only keys of this type");
+  list->callback([=] { *action = [options](CommandContext& context) { return ListKeys(context, *options); }; });
+}
+
+}  // namespace
+
+void AddKeysCommands(CLI::App& parent, Action* action) {
+  CLI::App* const keys = parent.add_subcommand("keys", "Read, write, delete and list the keys of a session");
+  AddGet(*keys, action);
+  AddSet(*keys, action);
+  AddDelete(*keys, action);
+  AddList(*keys, action);
+}
+
+}  // namespace authstate::cli

@@ -1,0 +1,48 @@
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/commands/commands.h"
+#include "client/cli/text.h"
+
+namespace authstate::cli {
+namespace {
+
+Json ToJson(const client::ServerInfo& server) {
+  const client::ServerInfo::Limits& limits = server.limits;
+  return {{"version", server.version},
+          {"backend", server.backend},
+          {"location", server.location},
+          {"schema_version", server.schema_version},
+          {"uptime_seconds", absl::ToInt64Seconds(server.uptime)},
+          {"serving", server.serving},
+          {"limits",
+           {{"session_id_bytes", limits.session_id_bytes},
+            {"key_type_bytes", limits.key_type_bytes},
+            {"key_id_bytes", limits.key_id_bytes},
+            {"value_bytes", limits.value_bytes},
+            {"commit_bytes", limits.commit_bytes},
+            {"commit_operations", limits.commit_operations},
+            {"message_bytes", limits.message_bytes}}}};
+}
+
+absl::Status ShowServer(CommandContext& context) {
+  const absl::StatusOr<client::ServerInfo> server = context.client().GetServerInfo();
+  if (!server.ok()) return server.status();
+  if (context.output().json()) return context.output().WriteLine(ToText(ToJson(*server)));
+  return context.output().Write(
+      Table({{"version", server->version},
+             {"serving", server->serving ? "yes" : "no"},
+             {"backend", absl::StrCat(server->backend, " ", server->location)},
+             {"schema", absl::StrCat(server->schema_version)},
+             {"uptime", absl::FormatDuration(absl::Trunc(server->uptime, absl::Seconds(1)))}}));
+}
+
+}  // namespace
+
+void AddServerCommands(CLI::App& parent, Action* action) {
+  CLI::App* const server = parent.add_subcommand("server", "Ask about the server");
+  CLI::App* const info = server->add_subcommand("info", "Show version, backend, health and limits");
+  info->callback([=] { *action = ShowServer; });
+}
+
+}  // namespace authstate::cli

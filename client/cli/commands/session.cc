@@ -1,0 +1,177 @@
+#include <unistd.h>
+
+#include <cstdint>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/commands/commands.h"
+#include "client/cli/find_session.h"
+#include "client/cli/text.h"
+
+namespace authstate::cli {
+namespace {
+
+std::string TimeText(absl::Time time) { return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone()); }
+
+Json ToJson(const client::SessionSummary& session) {
+  return {{"session_id", session.session_id},
+          {"revision", session.revision},
+          {"has_creds", session.has_creds},
+          {"key_count", session.key_count},
+          {"update_time", TimeText(session.update_time)}};
+}
+
+struct ListOptions {
+  std::string prefix;
+  bool quiet = false;
+};
+
+absl::Status ListSessions(CommandContext& context, const ListOptions& options) {
+  std::vector<std::vector<std::string>> rows{{"SESSION", "REVISION", "CREDS", "KEYS", "UPDATED"}};
+  Json sessions = Json::array();
+  const absl::Status status =
+      context.client().ListSessions(options.prefix, [&](const client::SessionSummary& session) -> absl::Status {
+        if (context.output().json()) {
+          sessions.push_back(ToJson(session));
+        } else if (options.quiet) {
+          return context.output().WriteLine(session.session_id);
+        } else {
+          rows.push_back({session.session_id, absl::StrCat(session.revision), session.has_creds ? "yes" : "no",
+                          absl::StrCat(session.key_count), TimeText(session.update_time)});
+        }
+        return absl::OkStatus();
+      });
+  if (!status.ok()) return status;
+  if (context.output().json()) return context.output().WriteLine(ToText({{"sessions", sessions}}));
+  return options.quiet ? absl::OkStatus() : context.output().Write(Table(rows));
+}
+
+// How much a session keeps, without what.
+struct Inventory {
+  struct Keys {
+    std::uint64_t count = 0;
+    std::uint64_t bytes = 0;
+  };
+
+  std::uint64_t revision = 0;
+  std::optional<std::uint64_t> creds_bytes;
+  std::map<std::string, Keys> types;
+};
+
+absl::StatusOr<Inventory> TakeInventory(client::Client& client, const std::string& session_id) {
+  Inventory inventory;
+  const absl::Status status = client.LoadSession(session_id, 0, [&inventory](const client::SessionPage& page) {
+    inventory.revision = page.revision;
+    if (page.creds.has_value()) inventory.creds_bytes = page.creds->bytes.size();
+    for (const client::KeyEntry& entry : page.keys) {
+      Inventory::Keys& keys = inventory.types[entry.name.type];
+      ++keys.count;
+      keys.bytes += entry.value.bytes.size();
+    }
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return inventory;
+}
+
+absl::Status ShowSession(CommandContext& context, const std::string& session_id) {
+  const absl::StatusOr<Inventory> inventory = TakeInventory(context.client(), session_id);
+  if (!inventory.ok()) return inventory.status();
+  if (context.output().json()) {
+    Json types = Json::array();
+    for (const auto& [type, keys] : inventory->types) {
+      types.push_back({{"type", type}, {"count", keys.count}, {"bytes", keys.bytes}});
+    }
+    Json shown{{"session_id", session_id}, {"revision", inventory->revision}};
+    shown["creds_bytes"] = inventory->creds_bytes.has_value() ? Json(*inventory->creds_bytes) : Json();
+    shown["keys"] = types;
+    return context.output().WriteLine(ToText(shown));
+  }
+  const std::string creds =
+      inventory->creds_bytes.has_value() ? absl::StrCat(*inventory->creds_bytes, " bytes") : "none";
+  std::vector<std::vector<std::string>> rows{
+      {"session", session_id}, {"revision", absl::StrCat(inventory->revision)}, {"creds", creds}};
+  for (const auto& [type, keys] : inventory->types) {
+    rows.push_back({type, absl::StrCat(Count(keys.count, "key"), ", ", keys.bytes, " bytes")});
+  }
+  return context.output().Write(Table(rows));
+}
+
+struct DeleteOptions {
+  std::string session_id;
+  bool yes = false;
+  std::optional<std::uint64_t> expected_revision;
+};
+
+// Asks on the terminal; FailedPrecondition when the answer is no, or there is nobody to ask.
+absl::Status Confirm(CommandContext& context, const std::string& session_id) {
+  if (isatty(STDIN_FILENO) != 1) {
+    return absl::FailedPreconditionError("deleting a session needs --yes when standard input is not a terminal");
+  }
+  const auto session = FindSession(context.client(), session_id);
+  if (!session.ok()) return session.status();
+  if (!session->has_value()) return absl::NotFoundError(absl::StrCat("session ", session_id, " does not exist"));
+  std::cerr << "Delete session " << session_id << ((*session)->has_creds ? ", its creds" : "") << " and "
+            << Count((*session)->key_count, "key") << "? This cannot be taken back. [y/N] " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer == "y" || answer == "Y" || answer == "yes") return absl::OkStatus();
+  return absl::FailedPreconditionError("not deleted");
+}
+
+absl::Status DeleteSession(CommandContext& context, const DeleteOptions& options) {
+  if (!options.yes) {
+    const absl::Status confirmed = Confirm(context, options.session_id);
+    if (!confirmed.ok()) return confirmed;
+  }
+  const auto revision = context.client().DeleteSession(options.session_id, options.expected_revision);
+  if (!revision.ok()) return revision.status();
+  if (context.output().json()) {
+    return context.output().WriteLine(ToText({{"session_id", options.session_id}, {"revision", *revision}}));
+  }
+  return context.output().WriteLine(absl::StrCat("deleted session ", options.session_id));
+}
+
+void AddList(CLI::App& session, Action* action) {
+  const auto options = std::make_shared<ListOptions>();
+  CLI::App* const list = session.add_subcommand("list", "List sessions");
+  list->add_option("--prefix", options->prefix, "Only sessions whose id starts with this");
+  list->add_flag("-q,--quiet", options->quiet, "Print ids alone, one a line");
+  list->callback([=] { *action = [options](CommandContext& context) { return ListSessions(context, *options); }; });
+}
+
+void AddShow(CLI::App& session, Action* action) {
+  const auto session_id = std::make_shared<std::string>();
+  CLI::App* const show = session.add_subcommand("show", "Show what a session keeps: counts and sizes, no values");
+  show->add_option("SESSION", *session_id, "The session's id")->required();
+  show->callback(
+      [=] { *action = [session_id](CommandContext& context) { return ShowSession(context, *session_id); }; });
+}
+
+void AddDelete(CLI::App& session, Action* action) {
+  const auto options = std::make_shared<DeleteOptions>();
+  CLI::App* const remove = session.add_subcommand("delete", "Delete a session: its creds and all its keys");
+  remove->add_option("SESSION", options->session_id, "The session's id")->required();
+  remove->add_flag("-y,--yes", options->yes, "Do not ask");
+  remove->add_option("--expected-revision", options->expected_revision, "Only if the session is at this revision");
+  remove->callback([=] { *action = [options](CommandContext& context) { return DeleteSession(context, *options); }; });
+}
+
+}  // namespace
+
+void AddSessionCommands(CLI::App& parent, Action* action) {
+  CLI::App* const session = parent.add_subcommand("session", "List, show, delete, export and import sessions");
+  AddList(*session, action);
+  AddShow(*session, action);
+  AddDelete(*session, action);
+  AddSessionExport(*session, action);
+  AddSessionImport(*session, action);
+}
+
+}  // namespace authstate::cli

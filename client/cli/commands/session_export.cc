@@ -1,0 +1,97 @@
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/commands/commands.h"
+#include "client/cli/folder/folder_writer.h"
+#include "client/cli/progress.h"
+#include "client/cli/signal_watcher.h"
+#include "client/cli/text.h"
+
+namespace authstate::cli {
+namespace {
+
+struct ExportOptions {
+  std::string session_id;
+  std::string folder;
+  bool force = false;
+  bool keys_only = false;
+};
+
+struct Exported {
+  std::uint64_t revision = 0;
+  std::uint64_t keys = 0;
+  bool creds = false;
+};
+
+// Puts one page of the session into the folder.
+absl::Status WritePage(const client::SessionPage& page, const ExportOptions& options, FolderWriter& writer,
+                       Exported* exported) {
+  exported->revision = page.revision;
+  if (page.creds.has_value() && !options.keys_only) {
+    const absl::Status status = writer.AddCreds(*page.creds);
+    if (!status.ok()) return status;
+    exported->creds = true;
+  }
+  for (const client::KeyEntry& entry : page.keys) {
+    const absl::Status status = writer.AddKey(entry);
+    if (!status.ok()) return status;
+    ++exported->keys;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Report(Output& output, const ExportOptions& options, const Exported& exported) {
+  if (output.json()) {
+    return output.WriteLine(ToText({{"session_id", options.session_id},
+                                    {"folder", options.folder},
+                                    {"revision", exported.revision},
+                                    {"creds", exported.creds},
+                                    {"keys", exported.keys}}));
+  }
+  return output.WriteLine(absl::StrCat("exported ", exported.creds ? "creds and " : "", Count(exported.keys, "key"),
+                                       " of session ", options.session_id, " at revision ", exported.revision, " to ",
+                                       options.folder));
+}
+
+absl::Status ExportSession(CommandContext& context, const ExportOptions& options) {
+  SignalWatcher signals;
+  client::Client& client = context.client();
+  signals.Start([&client] { client.Cancel(); });
+  absl::StatusOr<FolderWriter> writer = FolderWriter::Create(options.folder, options.force);
+  if (!writer.ok()) return writer.status();
+  Progress progress(context.output().json());
+  Exported exported;
+  absl::Status status = client.LoadSession(options.session_id, 0, [&](const client::SessionPage& page) {
+    absl::Status written = WritePage(page, options, *writer, &exported);
+    progress.Show("keys exported:", exported.keys, 0);
+    return written.ok() ? signals.Check() : written;
+  });
+  if (!status.ok()) return status;
+  if (!exported.creds && !options.keys_only) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("session ", options.session_id,
+                     " has no creds, and Baileys would make new ones in such a folder; --keys-only exports the keys"));
+  }
+  status = signals.Check();
+  if (status.ok()) status = writer->Publish();
+  return status.ok() ? Report(context.output(), options, exported) : status;
+}
+
+}  // namespace
+
+void AddSessionExport(CLI::App& session, Action* action) {
+  const auto options = std::make_shared<ExportOptions>();
+  CLI::App* const command = session.add_subcommand(
+      "export", "Write a session to a folder that Baileys' useMultiFileAuthState opens, from one snapshot");
+  command->add_option("SESSION", options->session_id, "The session's id")->required();
+  command->add_option("DIR", options->folder, "The folder: absent or empty. It appears whole, or not at all")
+      ->required();
+  command->add_flag("--force", options->force, "Replace a folder that holds a session");
+  command->add_flag("--keys-only", options->keys_only, "Leave the creds out");
+  command->callback([=] { *action = [options](CommandContext& context) { return ExportSession(context, *options); }; });
+}
+
+}  // namespace authstate::cli

@@ -1,0 +1,87 @@
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/cli/commands/commands.h"
+#include "client/cli/folder/folder_reader.h"
+#include "client/cli/importer.h"
+#include "client/cli/progress.h"
+#include "client/cli/signal_watcher.h"
+#include "client/cli/text.h"
+
+namespace authstate::cli {
+namespace {
+
+struct ImportOptions {
+  std::string session_id;
+  std::string folder;
+  bool replace = false;
+  bool keys_only = false;
+  FileNameRules names;
+};
+
+absl::Status Report(Output& output, const ImportOptions& options, const Folder& folder, const ImportResult& result) {
+  if (output.json()) {
+    return output.WriteLine(ToText({{"session_id", options.session_id},
+                                    {"folder", options.folder},
+                                    {"revision", result.revision},
+                                    {"creds", folder.creds.has_value()},
+                                    {"keys", result.keys},
+                                    {"commits", result.commits},
+                                    {"ignored", folder.ignored}}));
+  }
+  std::string text = absl::StrCat("imported ", folder.creds.has_value() ? "creds and " : "", Count(result.keys, "key"),
+                                  " into session ", options.session_id, " at revision ", result.revision, " in ",
+                                  Count(result.commits, "commit"), "; read back and equal");
+  if (!folder.ignored.empty()) {
+    absl::StrAppend(&text, "\nnot read, being no .json files: ", Printable(absl::StrJoin(folder.ignored, ", ")));
+  }
+  return output.WriteLine(text);
+}
+
+absl::Status ImportSession(CommandContext& context, const ImportOptions& options) {
+  SignalWatcher signals;
+  client::Client& client = context.client();
+  signals.Start([&client] { client.Cancel(); });
+  Progress progress(context.output().json());
+  absl::StatusOr<Folder> folder = ReadFolder(options.folder, options.names, [&](std::size_t done, std::size_t total) {
+    progress.Show("reading", done, total);
+    return signals.Check();
+  });
+  if (!folder.ok()) return folder.status();
+  if (options.keys_only) {
+    folder->creds.reset();
+  } else if (!folder->creds.has_value()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(options.folder, " has no creds.json; --keys-only imports the keys alone"));
+  }
+  const absl::StatusOr<ImportResult> result = Import(client, options.session_id, *folder, options.replace, progress);
+  return result.ok() ? Report(context.output(), options, *folder, *result) : result.status();
+}
+
+}  // namespace
+
+void AddSessionImport(CLI::App& session, Action* action) {
+  const auto options = std::make_shared<ImportOptions>();
+  CLI::App* const command = session.add_subcommand(
+      "import", "Read a folder of Baileys' useMultiFileAuthState into a session, then compare what was stored");
+  command->footer(
+      "Stop the program that uses the folder first. A torn, empty or unknown file is named, and nothing is changed.\n"
+      "A folder within the limits of one commit (10,000 values, 32 MiB) is imported in one. A larger one is not: its "
+      "keys come first\nand the creds last, so that an import that ends early is never taken for a whole session; "
+      "--replace starts it over.");
+  command->add_option("SESSION", options->session_id, "The session's id")->required();
+  command->add_option("DIR", options->folder, "The folder")->required();
+  command->add_flag("--replace", options->replace, "Replace the session if it exists; keys not in DIR are deleted");
+  command->add_flag("--keys-only", options->keys_only, "Leave the creds out; those of the session stay");
+  command->add_option("--key-type", options->names.more_types, "A key type to know beside those of Baileys; repeatable")
+      ->allow_extra_args(false);
+  command->add_flag("--literal-ids", options->names.literal_ids,
+                    "Where a file name does not tell whether - was : and __ was /, take it as it stands");
+  command->callback([=] { *action = [options](CommandContext& context) { return ImportSession(context, *options); }; });
+}
+
+}  // namespace authstate::cli

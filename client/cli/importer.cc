@@ -1,0 +1,144 @@
+#include "client/cli/importer.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/find_session.h"
+#include "client/cli/text.h"
+#include "client/cpp/error.h"
+
+namespace authstate::cli {
+namespace {
+
+// Where the session stands before the import.
+struct Standing {
+  bool exists = false;
+  bool has_creds = false;
+  std::uint64_t revision = 0;
+};
+
+absl::StatusOr<Standing> Look(client::Client& client, const std::string& session_id) {
+  const auto session = FindSession(client, session_id);
+  if (!session.ok()) return session.status();
+  if (session->has_value()) return Standing{true, (*session)->has_creds, (*session)->revision};
+  // A session that was deleted keeps its revision, which the refusal of its creds tells.
+  const absl::Status refusal = client.GetCreds(session_id).status();
+  if (refusal.ok()) return absl::AbortedError(absl::StrCat("session ", session_id, " was written just now"));
+  if (!absl::IsNotFound(refusal)) return refusal;
+  const std::optional<std::uint64_t> revision = client::RevisionOf(refusal);
+  if (!revision.has_value()) return absl::InternalError("the server did not tell the session's revision");
+  return Standing{false, false, *revision};
+}
+
+// An error after which part of the import may be in the store.
+absl::Status Unfinished(const absl::Status& status, const ImportPlan& plan, std::size_t applied) {
+  if (applied == 0 && !plan.delete_creds_first) return status;
+  const bool creds_missing = plan.commits.back().creds.has_value();
+  return WithMessage(status,
+                     absl::StrCat(status.message(), "; ", applied, " of ", plan.commits.size(), " commits were applied",
+                                  creds_missing ? ", the session has no creds" : "", ": import again with --replace"));
+}
+
+// Writes the commits one after another, and returns the last revision.
+absl::StatusOr<std::uint64_t> Write(client::Client& client, const std::string& session_id, const ImportPlan& plan,
+                                    std::uint64_t revision, Progress& progress) {
+  if (plan.delete_creds_first) {
+    const absl::StatusOr<std::uint64_t> deleted = client.DeleteCreds(session_id, revision);
+    if (!deleted.ok()) return deleted.status();
+    revision = *deleted;
+  }
+  const std::size_t total = plan.commits.size();
+  std::size_t applied = 0;
+  progress.Show("writing", applied, total);
+  for (client::CommitRequest commit : plan.commits) {
+    commit.expected_revision = revision;
+    const absl::StatusOr<std::uint64_t> written = client.Commit(std::move(commit));
+    if (!written.ok()) return Unfinished(written.status(), plan, applied);
+    revision = *written;
+    progress.Show("writing", ++applied, total);
+  }
+  return revision;
+}
+
+// What differs between what was imported and what the store holds now.
+class Comparison {
+ public:
+  Comparison(const Folder& imported, std::uint64_t revision) : imported_(imported), revision_(revision) {}
+
+  // Takes the next page of the store, in order.
+  absl::Status Take(const client::SessionPage& page) {
+    if (page.revision != revision_) {
+      return absl::AbortedError(
+          absl::StrCat("imported at revision ", revision_,
+                       ", but another writer has changed the session since; it was not compared"));
+    }
+    // The creds are in the first page.
+    if (keys_ == 0 && imported_.creds.has_value() && !creds_equal_) creds_equal_ = page.creds == imported_.creds;
+    for (const client::KeyEntry& entry : page.keys) {
+      if (keys_ >= imported_.keys.size() || imported_.keys[keys_] != entry) return Differs(entry.name);
+      ++keys_;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Finish() const {
+    if (imported_.creds.has_value() && !creds_equal_)
+      return absl::DataLossError("the store holds other creds than were imported");
+    if (keys_ < imported_.keys.size()) return Differs(imported_.keys[keys_].name);
+    return absl::OkStatus();
+  }
+
+  std::size_t keys() const { return keys_; }
+
+ private:
+  static absl::Status Differs(const client::KeyName& name) {
+    return absl::DataLossError(
+        absl::StrCat("the store does not hold what was imported, from key ", name.type, " ", name.id, " on"));
+  }
+
+  const Folder& imported_;
+  const std::uint64_t revision_;
+  bool creds_equal_ = false;
+  std::size_t keys_ = 0;
+};
+
+absl::Status Compare(client::Client& client, const std::string& session_id, const Folder& imported,
+                     std::uint64_t revision, Progress& progress) {
+  Comparison comparison(imported, revision);
+  const absl::Status status = client.LoadSession(session_id, 0, [&](const client::SessionPage& page) {
+    const absl::Status equal = comparison.Take(page);
+    progress.Show("comparing", comparison.keys(), imported.keys.size());
+    return equal;
+  });
+  if (status.ok()) return comparison.Finish();
+  if (absl::IsAborted(status) || absl::IsDataLoss(status)) return status;
+  return WithMessage(status, absl::StrCat("imported at revision ", revision, ", but not compared: ", status.message()));
+}
+
+}  // namespace
+
+absl::StatusOr<ImportResult> Import(client::Client& client, const std::string& session_id, const Folder& folder,
+                                    bool replace, Progress& progress) {
+  if (!folder.creds.has_value() && folder.keys.empty())
+    return absl::FailedPreconditionError("there is nothing to import");
+  const absl::StatusOr<Standing> standing = Look(client, session_id);
+  if (!standing.ok()) return standing.status();
+  if (standing->exists && !replace) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("session ", session_id, " exists; --replace puts the folder in its place"));
+  }
+  const ImportPlan plan = PlanImport(session_id, folder, standing->exists, standing->has_creds);
+  ImportResult result;
+  result.keys = folder.keys.size();
+  result.commits = plan.commits.size();
+  const absl::StatusOr<std::uint64_t> revision = Write(client, session_id, plan, standing->revision, progress);
+  if (!revision.ok()) return revision.status();
+  result.revision = *revision;
+  const absl::Status status = Compare(client, session_id, folder, result.revision, progress);
+  if (!status.ok()) return status;
+  return result;
+}
+
+}  // namespace authstate::cli
