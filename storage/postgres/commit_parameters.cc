@@ -1,0 +1,98 @@
+#include "storage/postgres/commit_parameters.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+namespace authstate::storage {
+namespace {
+
+std::int16_t Number(Commit::Action action) {
+  switch (action) {
+    case Commit::Action::kWrite:
+      return 0;
+    case Commit::Action::kDeleteCreds:
+      return 1;
+    case Commit::Action::kDeleteSession:
+      break;
+  }
+  return 2;
+}
+
+std::int16_t Number(ValueKind kind) { return static_cast<std::int16_t>(kind); }
+
+// The last write of each key, in the order of the keys.
+std::vector<const KeyWrite*> LastWrites(const std::vector<KeyWrite>& sets) {
+  std::vector<const KeyWrite*> writes;
+  writes.reserve(sets.size());
+  // From the last to the first, so that the stable sort puts the last write of a key first, where unique keeps it.
+  for (auto write = sets.rbegin(); write != sets.rend(); ++write) writes.push_back(&*write);
+  std::stable_sort(writes.begin(), writes.end(),
+                   [](const KeyWrite* a, const KeyWrite* b) { return a->name < b->name; });
+  const auto end = std::unique(writes.begin(), writes.end(),
+                               [](const KeyWrite* a, const KeyWrite* b) { return a->name == b->name; });
+  writes.erase(end, writes.end());
+  return writes;
+}
+
+}  // namespace
+
+void CommitParameters::Add(const Commit& commit) {
+  const bool writes = commit.action == Commit::Action::kWrite;
+  session_id_.AddBytes(commit.session_id);
+  action_.AddInt2(Number(commit.action));
+  if (commit.expected_revision.has_value()) {
+    expected_revision_.AddInt8(static_cast<std::int64_t>(*commit.expected_revision));
+  } else {
+    expected_revision_.AddNull();
+  }
+  clear_keys_.AddBool(writes && commit.clear_keys);
+  if (writes && commit.creds.has_value()) {
+    creds_kind_.AddInt2(Number(commit.creds->kind));
+    creds_value_.AddBytes(commit.creds->bytes);
+  } else {
+    creds_kind_.AddNull();
+    creds_value_.AddNull();
+  }
+  if (!writes) return;
+  AddSets(commit);
+  if (!commit.clear_keys) AddDeletes(commit);
+}
+
+void CommitParameters::AddSets(const Commit& commit) {
+  for (const KeyWrite* write : LastWrites(commit.sets)) {
+    set_session_id_.AddBytes(commit.session_id);
+    set_type_.AddBytes(write->name.type);
+    set_id_.AddBytes(write->name.id);
+    set_kind_.AddInt2(Number(write->value.kind));
+    set_value_.AddBytes(write->value.bytes);
+  }
+}
+
+void CommitParameters::AddDeletes(const Commit& commit) {
+  std::vector<KeyName> kept;
+  kept.reserve(commit.sets.size());
+  for (const KeyWrite& write : commit.sets) kept.push_back(write.name);
+  std::sort(kept.begin(), kept.end());
+  std::vector<KeyName> deletes = commit.deletes;
+  std::sort(deletes.begin(), deletes.end());
+  deletes.erase(std::unique(deletes.begin(), deletes.end()), deletes.end());
+  for (const KeyName& name : deletes) {
+    if (std::binary_search(kept.begin(), kept.end(), name)) continue;
+    delete_session_id_.AddBytes(commit.session_id);
+    delete_type_.AddBytes(name.type);
+    delete_id_.AddBytes(name.id);
+  }
+}
+
+std::vector<std::string> CommitParameters::Encode() && {
+  std::vector<std::string> parameters;
+  for (PgArray* array :
+       {&session_id_, &action_, &expected_revision_, &clear_keys_, &creds_kind_, &creds_value_, &set_session_id_,
+        &set_type_, &set_id_, &set_kind_, &set_value_, &delete_session_id_, &delete_type_, &delete_id_}) {
+    parameters.push_back(std::move(*array).Encode());
+  }
+  return parameters;
+}
+
+}  // namespace authstate::storage

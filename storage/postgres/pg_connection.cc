@@ -1,0 +1,118 @@
+#include "storage/postgres/pg_connection.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "storage/error.h"
+#include "storage/postgres/pqxx_compat.h"
+
+namespace authstate::storage {
+namespace {
+
+// What libpq said of a failed connection, on one line. It names hosts, users and databases, never a password; should
+// one stand in it all the same, nothing of it is shown.
+std::string Cause(absl::string_view message, const std::string& password) {
+  if (!password.empty() && message.find(password) != absl::string_view::npos) return "the connection was refused";
+  std::string line = absl::StrReplaceAll(absl::StripAsciiWhitespace(message), {{"\n", " "}, {"\t", " "}});
+  absl::RemoveExtraAsciiWhitespace(&line);
+  return line;
+}
+
+}  // namespace
+
+PgConnection::PgConnection(Conninfo conninfo, absl::Duration call_timeout, Watchdog& watchdog)
+    : conninfo_(std::move(conninfo)), call_timeout_(call_timeout), watchdog_(watchdog) {}
+
+absl::Status PgConnection::Connect() {
+  connection_.reset();
+  try {
+    connection_ = pqxx_compat::Connect(conninfo_.text);
+    backoff_.Succeeded();
+    return absl::OkStatus();
+  } catch (const std::exception& error) {
+    backoff_.Failed(absl::Now());
+    return Error(absl::StatusCode::kUnavailable, kDatabaseUnavailable,
+                 absl::StrCat("cannot connect to ", conninfo_.location, ": ", Cause(error.what(), conninfo_.password)));
+  }
+}
+
+// Whether the connection has ended while it was idle. The server then has sent its farewell or closed the socket, so
+// there is something to read; in a connection that is well there is nothing. To find out before a statement is sent
+// spares its caller the doubt whether it was applied.
+bool PgConnection::Broken() const {
+  if (!connection_->is_open()) return true;
+  pollfd socket = {connection_->sock(), POLLIN | POLLRDHUP, 0};
+  return poll(&socket, 1, 0) != 0;
+}
+
+std::optional<Failure> PgConnection::EnsureConnected() {
+  if (connection_ != nullptr && !Broken()) return std::nullopt;
+  Drop();
+  Failure failure;
+  failure.fault = Fault::kNeverBegan;
+  failure.wait = backoff_.Wait(absl::Now());
+  if (failure.wait == absl::ZeroDuration() && Connect().ok()) return std::nullopt;
+  failure.wait = backoff_.Wait(absl::Now());
+  return failure;
+}
+
+PgConnection::Execution PgConnection::Execute(const char* sql, const Parameters& parameters, absl::Time deadline) {
+  if (std::optional<Failure> failure = EnsureConnected(); failure.has_value()) return {*std::move(failure), {}};
+  return Continue(sql, parameters, deadline);
+}
+
+Failure PgConnection::Failed(const std::string& sqlstate, bool overran) {
+  Failure failure;
+  failure.fault = FaultOf(sqlstate);
+  failure.sqlstate = sqlstate;
+  failure.sent = true;
+  failure.overran = overran;
+  const bool elsewhere = failure.fault == Fault::kNeverBegan || failure.fault == Fault::kLost ||
+                         failure.fault == Fault::kInDoubt || failure.fault == Fault::kStandby;
+  if (overran || elsewhere || !connection_->is_open()) Drop();
+  return failure;
+}
+
+PgConnection::Execution PgConnection::Continue(const char* sql, const Parameters& parameters, absl::Time deadline) {
+  const absl::Time now = absl::Now();
+  Failure before;
+  if (deadline <= now) {
+    before.overran = true;
+    return {before, {}};
+  }
+  if (connection_ == nullptr) {
+    before.fault = Fault::kLost;
+    return {before, {}};
+  }
+  bool overran = false;
+  try {
+    Execution execution;
+    {
+      const Watchdog::Guard guard(watchdog_, connection_->sock(), std::min(deadline, now + call_timeout_));
+      try {
+        execution.rows = pqxx_compat::Execute(*connection_, sql, parameters);
+      } catch (...) {
+        overran = guard.fired();
+        throw;
+      }
+      overran = guard.fired();
+    }
+    // The answer came with the deadline: it stands, but the socket is shut.
+    if (overran) Drop();
+    return execution;
+  } catch (const pqxx::sql_error& error) {
+    return {Failed(error.sqlstate(), overran), {}};
+  } catch (const std::exception&) {
+    return {Failed("", overran), {}};
+  }
+}
+
+}  // namespace authstate::storage

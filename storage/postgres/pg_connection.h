@@ -1,0 +1,62 @@
+#ifndef AUTHSTATE_STORAGE_POSTGRES_PG_CONNECTION_H_
+#define AUTHSTATE_STORAGE_POSTGRES_PG_CONNECTION_H_
+
+#include <memory>
+#include <optional>
+#include <pqxx/pqxx>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "storage/postgres/conninfo.h"
+#include "storage/postgres/pg_failure.h"
+#include "storage/postgres/reconnect_backoff.h"
+#include "storage/postgres/watchdog.h"
+
+namespace authstate::storage {
+
+// One connection to the database, made when it is first needed and again after it broke. Blocks; a call ends by its
+// deadline, but for the making of a connection, which ends by the connect_timeout of the conninfo.
+//
+// No session state: statements are unnamed, so each may run on another server behind a pooler. Not thread-safe.
+class PgConnection {
+ public:
+  // What a statement came to: rows, or a failure.
+  struct Execution {
+    std::optional<Failure> failure;
+    pqxx::result rows;
+  };
+  // In binary format each (pg_array.h).
+  using Parameters = std::vector<std::string>;
+
+  // `watchdog` outlives it. No call takes longer than `call_timeout`, whatever its deadline.
+  PgConnection(Conninfo conninfo, absl::Duration call_timeout, Watchdog& watchdog);
+
+  // Connects now. Unavailable with a cause for operators, on one line.
+  absl::Status Connect();
+
+  // Runs one statement, on a new connection if need be. Without parameters it may be several, divided by semicolons.
+  Execution Execute(const char* sql, const Parameters& parameters, absl::Time deadline);
+
+  // Runs one more statement of the transaction that Execute began; kLost when its connection is gone.
+  Execution Continue(const char* sql, const Parameters& parameters, absl::Time deadline);
+
+  // Throws the connection away, and whatever was begun on it.
+  void Drop() { connection_.reset(); }
+
+ private:
+  std::optional<Failure> EnsureConnected();
+  bool Broken() const;
+  Failure Failed(const std::string& sqlstate, bool overran);
+
+  const Conninfo conninfo_;
+  const absl::Duration call_timeout_;
+  Watchdog& watchdog_;
+  ReconnectBackoff backoff_;
+  std::unique_ptr<pqxx::connection> connection_;
+};
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_POSTGRES_PG_CONNECTION_H_

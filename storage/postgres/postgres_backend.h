@@ -1,0 +1,48 @@
+#ifndef AUTHSTATE_STORAGE_POSTGRES_POSTGRES_BACKEND_H_
+#define AUTHSTATE_STORAGE_POSTGRES_POSTGRES_BACKEND_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "storage/backend.h"
+
+namespace authstate::storage {
+
+struct PostgresOptions {
+  // `postgresql://user:password@host:port/database`, or a conninfo string of libpq. Several hosts are allowed; the one
+  // that takes writes is used. Secret: never logged.
+  std::string url;
+  // Connections, each with a thread, for everything but snapshots. At least 1.
+  int connections = 4;
+  // Connections for snapshots: as many can be open at once. At least 1.
+  int snapshot_connections = 2;
+  // Calls that may wait for a connection; more are refused at once.
+  std::size_t queue_limit = 4096;
+  // Whether an older schema may be brought up to date. An empty database gets its schema in any case.
+  bool migrate = false;
+  // How long the making of one connection may take, for each host; in whole seconds.
+  absl::Duration connect_timeout = absl::Seconds(5);
+  // How long a statement may take, also when its caller would wait longer. Its connection is thrown away then.
+  absl::Duration call_timeout = absl::Seconds(60);
+};
+
+// A store in PostgreSQL 12 or newer, in the native layout (migrations/postgres): storage/backend.h over a bounded set
+// of connections, one statement for a batch, and no session state, so that it also works through a pooler in
+// transaction mode.
+//
+// Opening connects once, and checks the schema or makes it. Fails with
+//   InvalidArgument     the URL cannot be read
+//   Unavailable         the database cannot be reached; the cause on one line, without secrets
+//   FailedPrecondition  its schema is none that this program serves (kSchemaUnknown), or its text is not UTF-8
+// While the database is away later on, calls fail at once with Unavailable and a retry delay, and connections are made
+// again with jittered backoff.
+//
+// A commit whose connection broke, or whose deadline passed, once it had been sent is in doubt: Outcome::kUnknown.
+absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(PostgresOptions options);
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_POSTGRES_POSTGRES_BACKEND_H_

@@ -1,0 +1,121 @@
+#include "storage/postgres/postgres_schema.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "storage/error.h"
+#include "storage/postgres/pg_array.h"
+#include "storage/postgres/row.h"
+#include "storage/postgres/statements.h"
+
+namespace authstate::storage {
+namespace {
+
+// Two servers that make the first table at the same moment: the second is refused by a unique index of the catalogue,
+// IF NOT EXISTS or not, and finds the table when it looks again.
+constexpr int kMaxAttempts = 5;
+
+bool IsRace(const Failure& failure) {
+  return failure.fault == Fault::kAgain || failure.sqlstate == "23505" || failure.sqlstate == "42P07";
+}
+
+// One try. Once something has failed, it answers that failure and does nothing more.
+class SchemaChange {
+ public:
+  SchemaChange(PgConnection& connection, absl::Time deadline) : connection_(connection), deadline_(deadline) {}
+
+  absl::Status CheckEncoding();
+  absl::StatusOr<std::vector<AppliedMigration>> Applied();
+  // In one transaction, under a lock that makes others wait: plans again, then applies.
+  absl::Status Migrate(bool migrate);
+
+  const std::optional<Failure>& failure() const { return failure_; }
+
+ private:
+  pqxx::result Run(const char* sql, const PgConnection::Parameters& parameters = {});
+  absl::Status Failed() const;
+
+  PgConnection& connection_;
+  const absl::Time deadline_;
+  std::optional<Failure> failure_;
+  bool in_transaction_ = false;
+};
+
+pqxx::result SchemaChange::Run(const char* sql, const PgConnection::Parameters& parameters) {
+  if (failure_.has_value()) return {};
+  PgConnection::Execution execution = in_transaction_ ? connection_.Continue(sql, parameters, deadline_)
+                                                      : connection_.Execute(sql, parameters, deadline_);
+  failure_ = std::move(execution.failure);
+  return execution.rows;
+}
+
+absl::Status SchemaChange::Failed() const {
+  const absl::Status status = ToStatus(*failure_);
+  return absl::Status(status.code(), absl::StrCat("the schema cannot be read or made: ", status.message()));
+}
+
+absl::Status SchemaChange::CheckEncoding() {
+  const pqxx::result rows = Run(statements::kServerEncoding);
+  if (failure_.has_value()) return Failed();
+  if (ToText(rows[0][0]) == "UTF8") return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition, kSchemaUnknown,
+               "the database does not keep its text as UTF-8; create it with ENCODING 'UTF8'");
+}
+
+absl::StatusOr<std::vector<AppliedMigration>> SchemaChange::Applied() {
+  const pqxx::result has_schema = Run(statements::kHasSchema);
+  if (failure_.has_value()) return Failed();
+  std::vector<AppliedMigration> applied;
+  if (!ToBool(has_schema[0][0])) return applied;
+  const pqxx::result rows = Run(statements::kAppliedMigrations);
+  if (failure_.has_value()) return Failed();
+  for (const auto& row : rows) applied.push_back({static_cast<std::uint32_t>(ToInt(row[0])), ToText(row[1])});
+  return applied;
+}
+
+absl::Status SchemaChange::Migrate(bool migrate) {
+  Run(statements::kBeginMigration);
+  in_transaction_ = true;
+  Run(statements::kCreateMigrationsTable);
+  Run(statements::kLockMigrationsTable);
+  const auto applied = Applied();
+  if (!applied.ok()) return applied.status();
+  const auto plan = PlanMigrations(PostgresMigrations(), *applied, migrate);
+  if (!plan.ok()) return plan.status();
+  for (const Migration& migration : *plan) {
+    Run(std::string(migration.sql).c_str());
+    Run(statements::kRecordMigration,
+        {EncodePgInt8(migration.version), std::string(migration.name), std::string(migration.checksum)});
+  }
+  Run(statements::kEndMigration);
+  return failure_.has_value() ? Failed() : absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::uint32_t> EnsurePostgresSchema(PgConnection& connection, bool migrate, absl::Time deadline) {
+  for (int attempt = 1;; ++attempt) {
+    SchemaChange change(connection, deadline);
+    if (absl::Status encoding = change.CheckEncoding(); !encoding.ok()) return encoding;
+    const auto applied = change.Applied();
+    if (!applied.ok()) return applied.status();
+    const auto plan = PlanMigrations(PostgresMigrations(), *applied, migrate);
+    if (!plan.ok()) return plan.status();
+    if (plan->empty()) return PostgresMigrations().back().version;
+
+    const absl::Status migrated = change.Migrate(migrate);
+    if (migrated.ok()) return PostgresMigrations().back().version;
+    // Whatever was begun ends with the connection.
+    connection.Drop();
+    if (!change.failure().has_value() || !IsRace(*change.failure())) return migrated;
+    if (attempt == kMaxAttempts) {
+      return Error(absl::StatusCode::kFailedPrecondition, kSchemaUnknown,
+                   "the database has tables named auth_* that are not of this program; use a database of its own");
+    }
+  }
+}
+
+}  // namespace authstate::storage

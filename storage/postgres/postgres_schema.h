@@ -1,0 +1,24 @@
+#ifndef AUTHSTATE_STORAGE_POSTGRES_POSTGRES_SCHEMA_H_
+#define AUTHSTATE_STORAGE_POSTGRES_POSTGRES_SCHEMA_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "storage/postgres/pg_connection.h"
+#include "storage/schema.h"
+
+namespace authstate::storage {
+
+// The files of migrations/postgres.
+absl::Span<const Migration> PostgresMigrations();
+
+// Brings the database to the schema of this program, as PlanMigrations allows (storage/schema.h), and returns its
+// version. Several servers may do so at once: one of them makes the change, in one transaction, and the others find it
+// made. FailedPrecondition when the schema is not one that can be served.
+absl::StatusOr<std::uint32_t> EnsurePostgresSchema(PgConnection& connection, bool migrate, absl::Time deadline);
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_POSTGRES_POSTGRES_SCHEMA_H_

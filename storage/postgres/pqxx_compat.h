@@ -1,0 +1,53 @@
+#ifndef AUTHSTATE_STORAGE_POSTGRES_PQXX_COMPAT_H_
+#define AUTHSTATE_STORAGE_POSTGRES_PQXX_COMPAT_H_
+
+#include <cstddef>
+#include <memory>
+#include <pqxx/pqxx>
+#include <string>
+#include <vector>
+
+// Every difference between the libpqxx of Debian 12 (6.4), Ubuntu 24.04 (7.8) and Debian 13 (7.10) that we meet.
+namespace authstate::storage::pqxx_compat {
+
+// Connects at once. Throws what libpqxx throws.
+inline std::unique_ptr<pqxx::connection> Connect(const std::string& conninfo) {
+  auto connection = std::make_unique<pqxx::connection>(conninfo);
+#if PQXX_VERSION_MAJOR < 7
+  // 6.x would connect again by itself and so hide that a statement was lost. Deprecated there, and the only way.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+  connection->inhibit_reactivation(true);
+#pragma GCC diagnostic pop
+#endif
+  return connection;
+}
+
+// Runs one statement by itself, every parameter in binary format.
+inline pqxx::result Execute(pqxx::connection& connection, const char* sql, const std::vector<std::string>& parameters) {
+  pqxx::nontransaction transaction(connection);
+#if PQXX_VERSION_MAJOR < 7
+  if (parameters.empty()) return transaction.exec(sql);
+  std::vector<pqxx::binarystring> binary;
+  binary.reserve(parameters.size());
+  for (const std::string& parameter : parameters) binary.emplace_back(parameter);
+  return transaction.exec_params(sql, pqxx::prepare::make_dynamic_params(binary));
+#else
+  if (parameters.empty()) return transaction.exec(sql);
+  pqxx::params binary;
+  binary.reserve(parameters.size());
+  for (const std::string& parameter : parameters) {
+    binary.append(
+        std::basic_string_view<std::byte>(reinterpret_cast<const std::byte*>(parameter.data()), parameter.size()));
+  }
+#if PQXX_VERSION_MAJOR > 7 || PQXX_VERSION_MINOR >= 10
+  return transaction.exec(sql, binary);
+#else
+  return transaction.exec_params(sql, binary);
+#endif
+#endif
+}
+
+}  // namespace authstate::storage::pqxx_compat
+
+#endif  // AUTHSTATE_STORAGE_POSTGRES_PQXX_COMPAT_H_

@@ -1,0 +1,27 @@
+#ifndef AUTHSTATE_STORAGE_POSTGRES_ROW_H_
+#define AUTHSTATE_STORAGE_POSTGRES_ROW_H_
+
+#include <cstdint>
+#include <pqxx/pqxx>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "contract/value.h"
+
+// Fields of a result, which come as text in every libpqxx. Pure.
+namespace authstate::storage {
+
+// The integer of a field that a statement of ours declares as one.
+std::int64_t ToInt(const pqxx::field& field);
+
+// `t` is true.
+bool ToBool(const pqxx::field& field);
+
+std::string ToText(const pqxx::field& field);
+
+// A stored value from its kind and its bytes in hex. DataLoss when the kind is unknown.
+absl::StatusOr<Value> ToValue(const pqxx::field& kind, const pqxx::field& hex);
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_POSTGRES_ROW_H_

@@ -1,0 +1,146 @@
+#include "storage/postgres/session_reader.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "storage/error.h"
+#include "storage/postgres/pg_array.h"
+#include "storage/postgres/row.h"
+#include "storage/postgres/statements.h"
+
+namespace authstate::storage {
+namespace {
+
+constexpr int kMaxReads = 2;
+
+PgConnection::Execution Ask(PgConnection& connection, const char* sql, const PgConnection::Parameters& parameters,
+                            absl::Time deadline) {
+  PgConnection::Execution execution;
+  for (int i = 0; i < kMaxReads; ++i) {
+    execution = connection.Execute(sql, parameters, deadline);
+    if (!execution.failure.has_value() || execution.failure->overran) break;
+    const Fault fault = execution.failure->fault;
+    if (fault != Fault::kLost && fault != Fault::kAgain && fault != Fault::kInDoubt) break;
+  }
+  return execution;
+}
+
+std::int64_t Clamped(std::size_t bytes) {
+  constexpr auto kMost = static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max());
+  return static_cast<std::int64_t>(std::min(bytes, kMost));
+}
+
+PgConnection::Parameters ReadParameters(const std::vector<ReadRequest>& requests) {
+  PgArray session_id = PgArray::Text();
+  PgArray want_creds = PgArray::Bool();
+  PgArray max_bytes = PgArray::Int8();
+  PgArray key_request = PgArray::Int8();
+  PgArray key_session_id = PgArray::Text();
+  PgArray key_type = PgArray::Text();
+  PgArray key_id = PgArray::Text();
+  std::int64_t number = 0;
+  for (const ReadRequest& request : requests) {
+    ++number;
+    session_id.AddBytes(request.session_id);
+    want_creds.AddBool(request.want_creds);
+    max_bytes.AddInt8(Clamped(request.max_bytes));
+    for (const KeyName& name : request.keys) {
+      key_request.AddInt8(number);
+      key_session_id.AddBytes(request.session_id);
+      key_type.AddBytes(name.type);
+      key_id.AddBytes(name.id);
+    }
+  }
+  PgConnection::Parameters parameters;
+  for (PgArray* array : {&session_id, &want_creds, &max_bytes, &key_request, &key_session_id, &key_type, &key_id}) {
+    parameters.push_back(std::move(*array).Encode());
+  }
+  return parameters;
+}
+
+// Takes one row of statements::kRead into the result of its request. `first_place` is the place of the request's first
+// key, less one.
+void Take(const pqxx::row& row, const ReadRequest& request, std::int64_t first_place,
+          absl::StatusOr<ReadResult>& result) {
+  const std::int64_t place = ToInt(row[1]);
+  if (place < 0) {
+    if (ToBool(row[4])) {
+      result = ResponseTooLarge(request.max_bytes);
+    } else if (result.ok()) {
+      result->revision = static_cast<std::uint64_t>(ToInt(row[2]));
+      result->exists = ToBool(row[3]);
+    }
+    return;
+  }
+  if (!result.ok()) return;
+  absl::StatusOr<Value> value = ToValue(row[5], row[6]);
+  if (!value.ok()) {
+    result = value.status();
+  } else if (place == 0) {
+    result->creds = *std::move(value);
+  } else {
+    result->values[static_cast<std::size_t>(place - first_place - 1)] = *std::move(value);
+  }
+}
+
+// The least id above all that start with `prefix`; empty when that is not to be had by one more in the last byte.
+std::string AbovePrefix(std::string prefix) {
+  constexpr char kLastAscii = 0x7f;
+  if (prefix.empty() || prefix.back() < 0 || prefix.back() == kLastAscii) return "";
+  ++prefix.back();
+  return prefix;
+}
+
+}  // namespace
+
+std::vector<absl::StatusOr<ReadResult>> ReadSessions(PgConnection& connection, const std::vector<ReadRequest>& requests,
+                                                     absl::Time deadline) {
+  if (requests.empty()) return {};
+  const PgConnection::Execution execution = Ask(connection, statements::kRead, ReadParameters(requests), deadline);
+  if (execution.failure.has_value()) {
+    return std::vector<absl::StatusOr<ReadResult>>(requests.size(), ToStatus(*execution.failure));
+  }
+  std::vector<absl::StatusOr<ReadResult>> results(requests.size(), ReadResult());
+  std::vector<std::int64_t> first_places;
+  std::int64_t keys = 0;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    results[i]->values.resize(requests[i].keys.size());
+    first_places.push_back(keys);
+    keys += static_cast<std::int64_t>(requests[i].keys.size());
+  }
+  for (const auto& row : execution.rows) {
+    const auto i = static_cast<std::size_t>(ToInt(row[0]) - 1);
+    Take(row, requests[i], first_places[i], results[i]);
+  }
+  return results;
+}
+
+absl::StatusOr<std::vector<SessionSummary>> ListSessions(PgConnection& connection, const ListRequest& request,
+                                                         absl::Time deadline) {
+  const PgConnection::Execution execution =
+      Ask(connection, statements::kList,
+          {request.after, request.prefix, AbovePrefix(request.prefix), EncodePgInt8(Clamped(request.limit))}, deadline);
+  if (execution.failure.has_value()) return ToStatus(*execution.failure);
+  std::vector<SessionSummary> summaries;
+  for (const auto& row : execution.rows) {
+    SessionSummary summary;
+    summary.session_id = ToText(row[0]);
+    summary.revision = static_cast<std::uint64_t>(ToInt(row[1]));
+    summary.has_creds = ToBool(row[2]);
+    summary.key_count = static_cast<std::uint64_t>(ToInt(row[3]));
+    summary.update_time = absl::FromUnixMicros(ToInt(row[4]));
+    summaries.push_back(std::move(summary));
+  }
+  return summaries;
+}
+
+absl::Status PingDatabase(PgConnection& connection, absl::Time deadline) {
+  const PgConnection::Execution execution = Ask(connection, statements::kPing, {}, deadline);
+  return execution.failure.has_value() ? ToStatus(*execution.failure) : absl::OkStatus();
+}
+
+}  // namespace authstate::storage

@@ -1,0 +1,23 @@
+#ifndef AUTHSTATE_STORAGE_POSTGRES_SESSION_WRITER_H_
+#define AUTHSTATE_STORAGE_POSTGRES_SESSION_WRITER_H_
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "storage/backend.h"
+#include "storage/postgres/pg_connection.h"
+
+namespace authstate::storage {
+
+// Backend::Apply on one connection; blocks until every commit has its result.
+//
+// The commits go in waves: one statement each, with the first pending commit of every session, up to a bound of bytes
+// and members. A commit that lost a race against another connection goes again with the next wave, until the deadline.
+// What is in doubt is never sent again.
+std::vector<absl::StatusOr<Applied>> ApplyCommits(PgConnection& connection, const std::vector<Commit>& commits,
+                                                  absl::Time deadline);
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_POSTGRES_SESSION_WRITER_H_

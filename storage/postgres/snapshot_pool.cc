@@ -1,0 +1,169 @@
+#include "storage/postgres/snapshot_pool.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "storage/error.h"
+#include "storage/postgres/pg_array.h"
+#include "storage/postgres/row.h"
+#include "storage/postgres/statements.h"
+
+namespace authstate::storage {
+namespace {
+
+constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+// Bounds what one page looks at where values are tiny.
+constexpr std::int64_t kMaxPageKeys = 20'000;
+constexpr absl::Duration kEndTimeout = absl::Seconds(5);
+
+// Where a snapshot stands, and what it began with.
+struct State {
+  std::string session_id;
+  std::uint64_t revision = 0;
+  std::optional<Value> creds;
+  // The last key that was read; nothing is before the empty name.
+  KeyName last;
+};
+
+absl::StatusOr<std::shared_ptr<State>> Begin(PgConnection& connection, std::string session_id, absl::Time deadline) {
+  const auto begun = connection.Execute(statements::kBeginSnapshot, {}, deadline);
+  if (begun.failure.has_value()) return ToStatus(*begun.failure);
+  const auto head = connection.Continue(statements::kSnapshotHead, {session_id}, deadline);
+  if (head.failure.has_value()) return ToStatus(*head.failure);
+
+  if (head.rows.empty()) return NoSession(0);
+  const auto row = head.rows[0];
+  auto state = std::make_shared<State>();
+  state->session_id = std::move(session_id);
+  state->revision = static_cast<std::uint64_t>(ToInt(row[0]));
+  if (!ToBool(row[1])) return NoSession(state->revision);
+  if (!row[2].is_null()) {
+    auto creds = ToValue(row[2], row[3]);
+    if (!creds.ok()) return creds.status();
+    state->creds = *std::move(creds);
+  }
+  return state;
+}
+
+void End(PgConnection& connection) {
+  const auto ended = connection.Continue(statements::kEndSnapshot, {}, absl::Now() + kEndTimeout);
+  if (ended.failure.has_value()) connection.Drop();
+}
+
+absl::StatusOr<Snapshot::Page> ReadPage(PgConnection& connection, State& state, std::size_t max_bytes,
+                                        absl::Time deadline) {
+  const auto bytes = static_cast<std::int64_t>(
+      std::min(max_bytes, static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max())));
+  const auto execution = connection.Continue(
+      statements::kSnapshotPage,
+      {state.session_id, state.last.type, state.last.id, EncodePgInt8(bytes), EncodePgInt8(kMaxPageKeys)}, deadline);
+  if (execution.failure.has_value()) return ToStatus(*execution.failure);
+  Snapshot::Page page;
+  page.last = true;
+  for (const auto& row : execution.rows) {
+    auto value = ToValue(row[2], row[3]);
+    if (!value.ok()) return value.status();
+    page.keys.push_back({{ToText(row[0]), ToText(row[1])}, *std::move(value)});
+    page.last = ToInt(row[4]) == static_cast<std::int64_t>(execution.rows.size());
+  }
+  if (!page.keys.empty()) state.last = page.keys.back().name;
+  return page;
+}
+
+}  // namespace
+
+struct SnapshotPool::Lane {
+  explicit Lane(std::unique_ptr<PgConnection> connection) : queue(kNoLimit), thread(std::move(connection), queue) {}
+  ~Lane() { queue.Close(); }
+
+  ConnectionQueue queue;
+  ConnectionThread thread;
+};
+
+class PostgresSnapshot final : public Snapshot {
+ public:
+  PostgresSnapshot(SnapshotPool& pool, SnapshotPool::Lane* lane, std::shared_ptr<State> state)
+      : pool_(pool), lane_(lane), state_(std::move(state)) {}
+
+  ~PostgresSnapshot() override {
+    Enqueue(lane_->queue, {absl::InfiniteFuture(), [](absl::StatusOr<PgConnection*> connection) {
+                             if (connection.ok()) End(**connection);
+                           }});
+    pool_.GiveBack(lane_);
+  }
+
+  std::uint64_t revision() const override { return state_->revision; }
+  const std::optional<Value>& creds() const override { return state_->creds; }
+
+  void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) override {
+    Enqueue(lane_->queue, {deadline, [state = state_, max_bytes, deadline,
+                                      done = std::move(done)](absl::StatusOr<PgConnection*> connection) mutable {
+                             if (connection.ok()) {
+                               std::move(done)(ReadPage(**connection, *state, max_bytes, deadline));
+                             } else {
+                               std::move(done)(connection.status());
+                             }
+                           }});
+  }
+
+ private:
+  SnapshotPool& pool_;
+  SnapshotPool::Lane* const lane_;
+  const std::shared_ptr<State> state_;
+};
+
+SnapshotPool::SnapshotPool(int connections, const std::function<std::unique_ptr<PgConnection>()>& new_connection) {
+  const absl::MutexLock lock(&mutex_);
+  for (int i = 0; i < connections; ++i) {
+    lanes_.push_back(std::make_unique<Lane>(new_connection()));
+    free_.push_back(lanes_.back().get());
+  }
+}
+
+SnapshotPool::~SnapshotPool() = default;
+
+SnapshotPool::Lane* SnapshotPool::Take() {
+  const absl::MutexLock lock(&mutex_);
+  if (free_.empty()) return nullptr;
+  Lane* const lane = free_.back();
+  free_.pop_back();
+  return lane;
+}
+
+void SnapshotPool::GiveBack(Lane* lane) {
+  const absl::MutexLock lock(&mutex_);
+  free_.push_back(lane);
+}
+
+void SnapshotPool::Open(std::string session_id, absl::Time deadline, Backend::SnapshotDone done) {
+  Lane* const lane = Take();
+  if (lane == nullptr) {
+    std::move(done)(QueueFull());
+    return;
+  }
+  Enqueue(lane->queue, {deadline, [this, lane, session_id = std::move(session_id), deadline,
+                                   done = std::move(done)](absl::StatusOr<PgConnection*> connection) mutable {
+                          std::move(done)(OpenOn(lane, std::move(connection), std::move(session_id), deadline));
+                        }});
+}
+
+absl::StatusOr<std::unique_ptr<Snapshot>> SnapshotPool::OpenOn(Lane* lane, absl::StatusOr<PgConnection*> connection,
+                                                               std::string session_id, absl::Time deadline) {
+  if (!connection.ok()) {
+    GiveBack(lane);
+    return connection.status();
+  }
+  auto state = Begin(**connection, std::move(session_id), deadline);
+  if (!state.ok()) {
+    End(**connection);
+    GiveBack(lane);
+    return state.status();
+  }
+  return std::make_unique<PostgresSnapshot>(*this, lane, *std::move(state));
+}
+
+}  // namespace authstate::storage

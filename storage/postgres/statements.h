@@ -1,0 +1,158 @@
+#ifndef AUTHSTATE_STORAGE_POSTGRES_STATEMENTS_H_
+#define AUTHSTATE_STORAGE_POSTGRES_STATEMENTS_H_
+
+// Every SQL statement of the native layout, but its schema (migrations/postgres). Parameters are binary (pg_array.h).
+// Values come back as hex by encode(), whose form no setting of the database changes.
+namespace authstate::storage::statements {
+
+// Commits many sessions, each at most once, in one statement that commits by itself. $1 to $6: one element a member;
+// $7 to $11: keys to set; $12 to $14: keys to delete; no key is named twice, nor set and deleted.
+// Actions: 0 write, 1 delete the creds, 2 delete the session.
+//
+// All parts of the statement see the snapshot of its beginning, also after `passed` has waited for a concurrent commit
+// of a session: a deletion would not see the keys that this commit wrote. So a member passes only when the session
+// still has the revision of the snapshot; every change of a session changes its revision, so then what the other parts
+// see is what is there. A member that lost such a race yields no row in `passed` though `old` meets its conditions; the
+// caller runs it again.
+//
+// Deadlocks: sessions are locked in the order of their id, and creds and keys are touched only under the lock of their
+// session.
+inline constexpr char kCommit[] = R"sql(
+WITH input AS (
+  SELECT * FROM unnest($1::text[], $2::int2[], $3::int8[], $4::bool[], $5::int2[], $6::bytea[]) WITH ORDINALITY
+    AS i(session_id, action, expected_revision, clear_keys, creds_kind, creds_value, member)
+), old AS (
+  SELECT i.member, i.session_id, i.action, i.expected_revision,
+         coalesce(s.revision, 0) AS revision, coalesce(s.present, false) AS present,
+         EXISTS (SELECT FROM auth_creds c WHERE c.session_id = i.session_id) AS has_creds
+  FROM input i LEFT JOIN auth_sessions s ON s.session_id = i.session_id
+), passed AS (
+  INSERT INTO auth_sessions AS s (session_id, revision, present, updated_at)
+  SELECT session_id, revision + 1, action <> 2, now()
+  FROM old
+  WHERE (expected_revision IS NULL OR expected_revision = revision)
+    AND (action = 0 OR (action = 1 AND has_creds) OR (action = 2 AND present))
+  ORDER BY session_id COLLATE "C"
+  ON CONFLICT (session_id) DO UPDATE
+    SET revision = excluded.revision, present = excluded.present, updated_at = excluded.updated_at
+    WHERE s.revision = excluded.revision - 1
+  RETURNING s.session_id, s.revision
+), creds_deleted AS (
+  DELETE FROM auth_creds c USING passed p, input i
+  WHERE i.session_id = p.session_id AND i.action <> 0 AND c.session_id = p.session_id
+), creds_set AS (
+  INSERT INTO auth_creds (session_id, kind, value)
+  SELECT p.session_id, i.creds_kind, i.creds_value
+  FROM passed p JOIN input i ON i.session_id = p.session_id
+  WHERE i.creds_kind IS NOT NULL
+  ON CONFLICT (session_id) DO UPDATE SET kind = excluded.kind, value = excluded.value
+), keys_cleared AS (
+  DELETE FROM auth_keys k USING passed p, input i
+  WHERE i.session_id = p.session_id AND (i.clear_keys OR i.action = 2) AND k.session_id = p.session_id
+    AND NOT EXISTS (
+      SELECT FROM unnest($7::text[], $8::text[], $9::text[]) AS kept(session_id, key_type, key_id)
+      WHERE kept.session_id = k.session_id AND kept.key_type = k.key_type AND kept.key_id = k.key_id)
+), keys_deleted AS (
+  DELETE FROM auth_keys k
+  USING passed p, unnest($12::text[], $13::text[], $14::text[]) AS d(session_id, key_type, key_id)
+  WHERE d.session_id = p.session_id
+    AND k.session_id = d.session_id AND k.key_type = d.key_type AND k.key_id = d.key_id
+), keys_set AS (
+  INSERT INTO auth_keys (session_id, key_type, key_id, kind, value)
+  SELECT w.session_id, w.key_type, w.key_id, w.kind, w.value
+  FROM unnest($7::text[], $8::text[], $9::text[], $10::int2[], $11::bytea[])
+    AS w(session_id, key_type, key_id, kind, value)
+  JOIN passed p ON p.session_id = w.session_id
+  ON CONFLICT (session_id, key_type, key_id) DO UPDATE SET kind = excluded.kind, value = excluded.value
+)
+SELECT p.revision, old.revision, old.present, old.has_creds
+FROM old LEFT JOIN passed p ON p.session_id = old.session_id
+ORDER BY old.member)sql";
+
+// Reads many sessions from one snapshot. $1 to $3: one element a request; $4 to $7: the wanted keys, $4 telling the
+// request (from 1). Rows: request, place, revision, present, too large, kind, value. One row with place -1 a request;
+// then, unless it is too large, a row of place 0 for its creds, and of place n for the n-th of all wanted keys.
+// octet_length does not read a long value from its place, so what is too large is not even loaded.
+inline constexpr char kRead[] = R"sql(
+WITH request AS (
+  SELECT * FROM unnest($1::text[], $2::bool[], $3::int8[]) WITH ORDINALITY
+    AS r(session_id, want_creds, max_bytes, number)
+), found AS (
+  SELECT r.number, 0 AS place, c.kind, c.value
+  FROM request r JOIN auth_creds c ON c.session_id = r.session_id
+  WHERE r.want_creds
+  UNION ALL
+  SELECT w.number, w.place, k.kind, k.value
+  FROM unnest($4::int8[], $5::text[], $6::text[], $7::text[]) WITH ORDINALITY
+    AS w(number, session_id, key_type, key_id, place)
+  JOIN auth_keys k ON k.session_id = w.session_id AND k.key_type = w.key_type AND k.key_id = w.key_id
+), size AS (
+  SELECT number, sum(octet_length(value)) AS bytes FROM found GROUP BY number
+)
+SELECT r.number, -1, coalesce(s.revision, 0), coalesce(s.present, false), coalesce(z.bytes > r.max_bytes, false),
+       NULL, NULL
+FROM request r LEFT JOIN auth_sessions s ON s.session_id = r.session_id LEFT JOIN size z ON z.number = r.number
+UNION ALL
+SELECT r.number, f.place, NULL, NULL, NULL, f.kind, encode(f.value, 'hex')
+FROM found f JOIN request r ON r.number = f.number JOIN size z ON z.number = f.number
+WHERE z.bytes <= r.max_bytes)sql";
+
+// Existing sessions after $1, from $2 on and below $3 (if not empty) that start with $2; at most $4.
+inline constexpr char kList[] = R"sql(
+SELECT s.session_id, s.revision,
+       EXISTS (SELECT FROM auth_creds c WHERE c.session_id = s.session_id),
+       (SELECT count(*) FROM auth_keys k WHERE k.session_id = s.session_id),
+       (extract(epoch FROM s.updated_at) * 1000000)::int8
+FROM auth_sessions s
+WHERE s.present AND s.session_id > $1::text AND s.session_id >= $2::text
+  AND ($3::text = '' OR s.session_id < $3::text) AND starts_with(s.session_id, $2::text)
+ORDER BY s.session_id
+LIMIT $4::int8)sql";
+
+inline constexpr char kPing[] = "SELECT 1";
+
+inline constexpr char kBeginSnapshot[] = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+inline constexpr char kEndSnapshot[] = "ROLLBACK";
+
+// Revision, present, and the creds' kind and value, of session $1; no row when it was never written.
+inline constexpr char kSnapshotHead[] = R"sql(
+SELECT s.revision, s.present, c.kind, encode(c.value, 'hex')
+FROM auth_sessions s LEFT JOIN auth_creds c ON c.session_id = s.session_id
+WHERE s.session_id = $1::text)sql";
+
+// The keys of session $1 after ($2, $3): as many as fit $4 bytes, at least one, at most $5. The last column tells how
+// many keys were looked at, at most one more than $5: as many as there are rows means that none is left.
+inline constexpr char kSnapshotPage[] = R"sql(
+SELECT key_type, key_id, kind, encode(value, 'hex'), keys
+FROM (
+  SELECT key_type, key_id, kind, value, count(*) OVER () AS keys,
+         row_number() OVER in_order AS number, sum(octet_length(value)) OVER in_order AS bytes
+  FROM (
+    SELECT key_type, key_id, kind, value FROM auth_keys
+    WHERE session_id = $1::text AND (key_type, key_id) > ($2::text, $3::text)
+    ORDER BY key_type, key_id
+    LIMIT $5::int8 + 1) AS candidate
+  WINDOW in_order AS (ORDER BY key_type, key_id ROWS UNBOUNDED PRECEDING)) AS measured
+WHERE number = 1 OR (bytes <= $4::int8 AND number <= $5::int8)
+ORDER BY number)sql";
+
+// Schema.
+inline constexpr char kServerEncoding[] = "SHOW server_encoding";
+inline constexpr char kHasSchema[] = "SELECT to_regclass('auth_schema_migrations') IS NOT NULL";
+inline constexpr char kAppliedMigrations[] = "SELECT version, checksum FROM auth_schema_migrations ORDER BY version";
+inline constexpr char kBeginMigration[] = "BEGIN";
+inline constexpr char kEndMigration[] = "COMMIT";
+inline constexpr char kCreateMigrationsTable[] = R"sql(
+CREATE TABLE IF NOT EXISTS auth_schema_migrations (
+  version int PRIMARY KEY,
+  name text NOT NULL,
+  checksum text NOT NULL,
+  applied_at timestamptz NOT NULL DEFAULT now()
+))sql";
+inline constexpr char kLockMigrationsTable[] = "LOCK TABLE auth_schema_migrations IN EXCLUSIVE MODE";
+inline constexpr char kRecordMigration[] =
+    "INSERT INTO auth_schema_migrations (version, name, checksum) VALUES ($1::int8, $2::text, $3::text)";
+
+}  // namespace authstate::storage::statements
+
+#endif  // AUTHSTATE_STORAGE_POSTGRES_STATEMENTS_H_

@@ -1,0 +1,52 @@
+#include "storage/postgres/watchdog.h"
+
+#include <sys/socket.h>
+
+#include "absl/time/clock.h"
+
+namespace authstate::storage {
+
+Watchdog::Watchdog() : thread_([this] { Run(); }) {}
+
+Watchdog::~Watchdog() {
+  {
+    const absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    changed_.Signal();
+  }
+  thread_.join();
+}
+
+void Watchdog::Run() {
+  const absl::MutexLock lock(&mutex_);
+  while (!stopping_) {
+    const absl::Time now = absl::Now();
+    while (!guards_.empty() && guards_.begin()->first <= now) {
+      Guard* const guard = guards_.begin()->second;
+      guards_.erase(guards_.begin());
+      guard->fired_ = true;
+      // Under the mutex: the guard's end waits for it, so the number still belongs to this socket.
+      shutdown(guard->socket_, SHUT_RDWR);
+    }
+    changed_.WaitWithDeadline(&mutex_, guards_.empty() ? absl::InfiniteFuture() : guards_.begin()->first);
+  }
+}
+
+Watchdog::Guard::Guard(Watchdog& watchdog, int socket, absl::Time deadline) : watchdog_(watchdog), socket_(socket) {
+  const absl::MutexLock lock(&watchdog_.mutex_);
+  place_ = watchdog_.guards_.emplace(deadline, this);
+  // Only a deadline that is now the nearest changes how long to wait.
+  if (place_ == watchdog_.guards_.begin()) watchdog_.changed_.Signal();
+}
+
+Watchdog::Guard::~Guard() {
+  const absl::MutexLock lock(&watchdog_.mutex_);
+  if (!fired_) watchdog_.guards_.erase(place_);
+}
+
+bool Watchdog::Guard::fired() const {
+  const absl::MutexLock lock(&watchdog_.mutex_);
+  return fired_;
+}
+
+}  // namespace authstate::storage
