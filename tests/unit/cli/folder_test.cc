@@ -1,0 +1,233 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/folder/folder_problem.h"
+#include "client/cli/folder/folder_reader.h"
+#include "client/cli/folder/folder_writer.h"
+#include "contract/limits.h"
+#include "tests/support/temp_dir.h"
+
+namespace authstate::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+constexpr mode_t kPermissions = 0777;
+
+void Put(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+
+std::string Get(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+std::vector<std::string> Entries(const std::string& path) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(path)) names.push_back(entry.path().filename());
+  return names;
+}
+
+mode_t Mode(const std::string& path) {
+  struct stat facts {};
+  EXPECT_EQ(stat(path.c_str(), &facts), 0);
+  return facts.st_mode & kPermissions;
+}
+
+absl::Status GoOn(std::size_t /*done*/, std::size_t /*total*/) { return absl::OkStatus(); }
+
+std::vector<std::string> FilesAtFault(const absl::Status& status) {
+  std::vector<std::string> files;
+  for (const FolderProblem& problem : FolderProblemsOf(status)) files.push_back(problem.file);
+  return files;
+}
+
+Value JsonValue(std::string text) { return {ValueKind::kJson, std::move(text)}; }
+
+class FolderReaderTest : public ::testing::Test {
+ protected:
+  void File(const std::string& name, const std::string& text) { Put(folder_.File(name), text); }
+  absl::StatusOr<Folder> Read() { return ReadFolder(folder_.path(), {}, GoOn); }
+
+  test::TempDir folder_;
+};
+
+TEST_F(FolderReaderTest, CredsAndKeysComeInCanonicalForm) {
+  File("creds.json", R"({ "me" : {"type":"Buffer","data":[1,2]} })");
+  File("session-1.0.json", "{}");
+  File("pre-key-2.json", R"({"type":"Buffer","data":"eA=="})");
+  const auto folder = Read();
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  EXPECT_EQ(folder->creds, JsonValue(R"({"me":{"type":"Buffer","data":"AQI="}})"));
+  EXPECT_THAT(folder->keys, ElementsAre(client::KeyEntry{{"pre-key", "2"}, {ValueKind::kRaw, "x"}},
+                                        client::KeyEntry{{"session", "1.0"}, JsonValue("{}")}));
+}
+
+TEST_F(FolderReaderTest, WithoutCredsFileThereAreNoCreds) {
+  File("pre-key-1.json", "{}");
+  EXPECT_FALSE(Read()->creds.has_value());
+}
+
+TEST_F(FolderReaderTest, EveryBadFileIsNamed) {
+  File("creds.json", R"({"a":)");
+  File("pre-key-1.json", "");
+  File("pre-key-2.json", "{}");
+  File("pre-key-3.json", "null");
+  File("pre-key-4.json", R"({"type":"Buffer","data":"!"})");
+  File("pre-key-5.json", "\"\xff\"");
+  File("unknown.json", "{}");
+  File("session-1-2.json", "{}");
+  fs::create_directory(folder_.File("pre-key-6.json"));
+  EXPECT_THAT(FilesAtFault(Read().status()),
+              UnorderedElementsAre("creds.json", "pre-key-1.json", "pre-key-3.json", "pre-key-4.json", "pre-key-5.json",
+                                   "unknown.json", "session-1-2.json", "pre-key-6.json"));
+}
+
+TEST_F(FolderReaderTest, CredsThatAreNoObjectAreRefused) {
+  for (const std::string text : {"[]", "null", "1", R"({"type":"Buffer","data":""})"}) {
+    File("creds.json", text);
+    EXPECT_THAT(FilesAtFault(Read().status()), ElementsAre("creds.json")) << text;
+  }
+}
+
+TEST_F(FolderReaderTest, ValueOverTheLimitIsRefused) {
+  File("creds.json", absl::StrCat(R"({"a":")", std::string(kMaxValueBytes, 'x'), "\"}"));
+  EXPECT_THAT(FilesAtFault(Read().status()), ElementsAre("creds.json"));
+}
+
+TEST_F(FolderReaderTest, FileWrittenMeanwhileIsNamed) {
+  File("creds.json", "{}");
+  File("pre-key-1.json", "{}");
+  const auto folder = ReadFolder(folder_.path(), {}, [this](std::size_t done, std::size_t total) {
+    if (done == total) {
+      File("creds.json", R"({"a":1})");
+      File("pre-key-2.json", "{}");
+      fs::remove(folder_.File("pre-key-1.json"));
+    }
+    return absl::OkStatus();
+  });
+  EXPECT_THAT(FilesAtFault(folder.status()), UnorderedElementsAre("creds.json", "pre-key-1.json", "pre-key-2.json"));
+}
+
+TEST_F(FolderReaderTest, OtherFilesAreListedAsIgnored) {
+  File("creds.json", "{}");
+  File("notes.txt", "x");
+  EXPECT_THAT(Read()->ignored, ElementsAre("notes.txt"));
+}
+
+TEST_F(FolderReaderTest, ErrorOfTheCallbackEndsTheReading) {
+  File("creds.json", "{}");
+  const auto folder = ReadFolder(folder_.path(), {}, [](std::size_t /*done*/, std::size_t /*total*/) {
+    return absl::CancelledError("interrupted");
+  });
+  EXPECT_TRUE(absl::IsCancelled(folder.status()));
+}
+
+TEST_F(FolderReaderTest, FolderThatIsNotThereIsRefused) {
+  EXPECT_TRUE(absl::IsFailedPrecondition(ReadFolder(folder_.File("absent"), {}, GoOn).status()));
+}
+
+class FolderWriterTest : public ::testing::Test {
+ protected:
+  // Writes a folder of creds and one key, and publishes it.
+  absl::Status Write(const std::string& target, bool replace) {
+    auto writer = FolderWriter::Create(target, replace);
+    if (!writer.ok()) return writer.status();
+    absl::Status status = writer->AddCreds(JsonValue("{}"));
+    if (status.ok()) status = writer->AddKey({{"sender-key", "g@g.us::1::0"}, {ValueKind::kRaw, "x"}});
+    return status.ok() ? writer->Publish() : status;
+  }
+
+  test::TempDir parent_;
+  const std::string target_ = parent_.File("session");
+};
+
+TEST_F(FolderWriterTest, FilesAreThoseOfBaileysAndForTheOwnerAlone) {
+  ASSERT_TRUE(Write(target_, /*replace=*/false).ok());
+  EXPECT_EQ(Get(target_ + "/creds.json"), "{}");
+  EXPECT_EQ(Get(target_ + "/sender-key-g@g.us--1--0.json"), R"({"type":"Buffer","data":"eA=="})");
+  EXPECT_EQ(Mode(target_), mode_t{0700});
+  EXPECT_EQ(Mode(target_ + "/creds.json"), mode_t{0600});
+  EXPECT_THAT(Entries(parent_.path()), ElementsAre("session"));
+}
+
+TEST_F(FolderWriterTest, NothingAppearsWithoutPublish) {
+  {
+    auto writer = FolderWriter::Create(target_, /*replace=*/false);
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    ASSERT_TRUE(writer->AddCreds(JsonValue("{}")).ok());
+    EXPECT_FALSE(fs::exists(target_));
+  }
+  EXPECT_THAT(Entries(parent_.path()), IsEmpty());
+}
+
+TEST_F(FolderWriterTest, EmptyFolderIsFilled) {
+  fs::create_directory(target_);
+  EXPECT_TRUE(Write(target_ + "/", /*replace=*/false).ok());
+  EXPECT_EQ(Entries(target_).size(), 2U);
+}
+
+TEST_F(FolderWriterTest, FilledFolderIsReplacedOnlyOnRequest) {
+  fs::create_directory(target_);
+  Put(target_ + "/pre-key-1.json", "old");
+  EXPECT_TRUE(absl::IsFailedPrecondition(Write(target_, /*replace=*/false)));
+  EXPECT_EQ(Get(target_ + "/pre-key-1.json"), "old");
+  const absl::Status replaced = Write(target_, /*replace=*/true);
+  EXPECT_TRUE(replaced.ok()) << replaced;
+  EXPECT_THAT(Entries(target_), UnorderedElementsAre("creds.json", "sender-key-g@g.us--1--0.json"));
+  EXPECT_THAT(Entries(parent_.path()), ElementsAre("session"));
+}
+
+TEST_F(FolderWriterTest, FolderOfOtherThingsIsNeverReplaced) {
+  fs::create_directory(target_);
+  Put(target_ + "/thesis.odt", "years of work");
+  const absl::Status status = Write(target_, /*replace=*/true);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(Entries(target_), ElementsAre("thesis.odt"));
+}
+
+TEST_F(FolderWriterTest, FolderFilledMeanwhileIsNotReplaced) {
+  auto writer = FolderWriter::Create(target_, /*replace=*/false);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  fs::create_directory(target_);
+  Put(target_ + "/creds.json", "another's");
+  EXPECT_TRUE(absl::IsFailedPrecondition(writer->Publish()));
+  EXPECT_EQ(Get(target_ + "/creds.json"), "another's");
+}
+
+TEST_F(FolderWriterTest, FileAsTargetIsRefused) {
+  Put(target_, "x");
+  EXPECT_TRUE(absl::IsFailedPrecondition(Write(target_, /*replace=*/true)));
+}
+
+TEST_F(FolderWriterTest, KeysThatShareAFileAreNamedBoth) {
+  auto writer = FolderWriter::Create(target_, /*replace=*/false);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  ASSERT_TRUE(writer->AddKey({{"session", "a:b"}, JsonValue("1")}).ok());
+  const absl::Status status = writer->AddKey({{"session", "a-b"}, JsonValue("2")});
+  EXPECT_TRUE(absl::IsFailedPrecondition(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("session a:b and session a-b"));
+}
+
+TEST_F(FolderWriterTest, IdTooLongForAFileIsRefused) {
+  auto writer = FolderWriter::Create(target_, /*replace=*/false);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  const std::string id(kMaxKeyIdBytes, 'x');
+  EXPECT_TRUE(absl::IsFailedPrecondition(writer->AddKey({{"session", id}, JsonValue("1")})));
+}
+
+}  // namespace
+}  // namespace authstate::cli
