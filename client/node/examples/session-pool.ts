@@ -1,0 +1,229 @@
+// A small pool of WhatsApp sessions whose whole state lives in authstate: npm run example -- --help
+import { setMaxListeners } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { type AuthState, AuthStateError, useAuthState } from "@authstate/baileys";
+import { DEFAULT_CONNECTION_CONFIG, DisconnectReason, makeWASocket, type WASocket } from "baileys";
+import qrcode from "qrcode-terminal";
+
+const HELP = `Usage: session-pool [options] SESSION...
+
+Connects every SESSION to WhatsApp and keeps it connected. A session that authstate does not know yet is
+paired first: by QR code, or with --pair by a code that is typed in on the phone.
+
+  --address HOST:PORT   where authstated listens (default 127.0.0.1:50051)
+  --pair PHONE          pair by code; PHONE in digits with country code; for a single SESSION
+  --patience MS         how long to wait for a store that is away (default 60000)
+  --log-level LEVEL     what Baileys logs: silent, error, warn, info, debug, trace (default silent)
+  --connect-timeout MS  how long a connection may take to come up (default 60000)
+  --wa-url URL          another WhatsApp server, for tests
+  --help                this text
+
+SIGINT or SIGTERM ends the sockets, flushes what is to be stored, and exits with 0.
+Exit code 1: the store could not be used; 2: bad usage.`;
+
+const FIRST_BACKOFF_MS = 500;
+const MAX_BACKOFF_MS = 60_000;
+
+interface PoolOptions {
+  address: string;
+  pair: string | undefined;
+  patienceMs: number;
+  connectTimeoutMs: number;
+  logLevel: string;
+  waUrl: string;
+}
+
+type Ending = "stopped" | "logged out" | "replaced";
+
+interface Disconnect {
+  code: number | undefined;
+  wasOpen: boolean;
+}
+
+function statusOf(error: unknown): number | undefined {
+  return (error as { output?: { statusCode?: number } } | undefined)?.output?.statusCode;
+}
+
+// One account: a socket after the other, over one auth state.
+class Session {
+  readonly #id: string;
+  readonly #options: PoolOptions;
+  readonly #stop: AbortSignal;
+
+  constructor(id: string, options: PoolOptions, stop: AbortSignal) {
+    this.#id = id;
+    this.#options = options;
+    this.#stop = stop;
+  }
+
+  async run(): Promise<Ending> {
+    const { address, patienceMs } = this.#options;
+    const logger = this.#logger();
+    const auth = await useAuthState(this.#id, { address, patienceMs, logger });
+    try {
+      // A store that cannot be written should show now, not when the phone has been paired.
+      if (!auth.state.creds.registered) await auth.saveCreds();
+      return await this.#stayConnected(auth);
+    } finally {
+      await auth.close();
+    }
+  }
+
+  async #stayConnected(auth: AuthState): Promise<Ending> {
+    for (let failures = 0; !this.#stop.aborted;) {
+      const { code, wasOpen } = await this.#connect(auth);
+      if (this.#stop.aborted) break;
+      switch (code) {
+        case DisconnectReason.loggedOut:
+          await auth.removeSession();
+          this.#say("logged out on the phone; its state is deleted");
+          return "logged out";
+        case DisconnectReason.connectionReplaced:
+          // Somebody else uses the account. To connect again would throw them out, and so on, forever.
+          this.#say("replaced by another connection; stopping");
+          return "replaced";
+        case DisconnectReason.restartRequired:
+          // What WhatsApp asks for right after pairing.
+          this.#say("restart required");
+          failures = 0;
+          break;
+        default:
+          failures = wasOpen ? 1 : failures + 1;
+          await this.#backOff(code, failures);
+      }
+    }
+    return "stopped";
+  }
+
+  // Resolves when the socket has closed.
+  #connect(auth: AuthState): Promise<Disconnect> {
+    return new Promise((resolve) => {
+      // Not makeCacheableSignalKeyStore: it would show a value whose write failed.
+      const socket = makeWASocket({ auth: auth.state, logger: this.#logger(), waWebSocketUrl: this.#options.waUrl });
+      const end = (): void => void socket.end(undefined);
+      this.#stop.addEventListener("abort", end, { once: true });
+      // Baileys waits forever for a server that answers the upgrade with an HTTP error.
+      const watchdog = setTimeout(end, this.#options.connectTimeoutMs);
+      let wasOpen = false;
+      let pairing = false;
+
+      socket.ev.on("creds.update", () => {
+        auth.saveCreds().catch((error: unknown) => {
+          this.#say(`creds not stored: ${describe(error)}`);
+          end();
+        });
+      });
+      socket.ev.on("connection.update", ({ connection, lastDisconnect, qr }) => {
+        if (qr !== undefined || connection === "open") clearTimeout(watchdog);
+        if (qr !== undefined && !pairing) {
+          pairing = this.#options.pair !== undefined;
+          this.#offerPairing(socket, qr);
+        }
+        if (connection === "open") {
+          wasOpen = true;
+          this.#say("connected");
+        }
+        if (connection === "close") {
+          clearTimeout(watchdog);
+          this.#stop.removeEventListener("abort", end);
+          resolve({ code: statusOf(lastDisconnect?.error), wasOpen });
+        }
+      });
+    });
+  }
+
+  #offerPairing(socket: WASocket, qr: string): void {
+    if (this.#options.pair === undefined) {
+      qrcode.generate(qr, { small: true }, (drawing) => this.#say(`scan this with the phone\n${drawing}`));
+      return;
+    }
+    socket.requestPairingCode(this.#options.pair).then(
+      (code) => this.#say(`pairing code: ${code}`),
+      (error: unknown) => this.#say(`no pairing code: ${describe(error)}`),
+    );
+  }
+
+  async #backOff(code: number | undefined, failures: number): Promise<void> {
+    const ceiling = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
+    const delayMs = Math.round(ceiling * (0.5 + Math.random() / 2));
+    this.#say(`disconnected (${code ?? "no status"}); connecting again in ${delayMs} ms`);
+    await sleep(delayMs, undefined, { signal: this.#stop }).catch(() => undefined);
+  }
+
+  #logger() {
+    const logger = DEFAULT_CONNECTION_CONFIG.logger.child({ session: this.#id });
+    logger.level = this.#options.logLevel;
+    return logger;
+  }
+
+  #say(what: string): void {
+    console.log(`${this.#id}: ${what}`);
+  }
+}
+
+function describe(error: unknown): string {
+  if (error instanceof AuthStateError) return `${error.code} ${error.reason}: ${error.message}`;
+  return error instanceof Error ? error.message : String(error);
+}
+
+function parse(): { sessionIds: string[]; options: PoolOptions } {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      address: { type: "string", default: "127.0.0.1:50051" },
+      pair: { type: "string" },
+      patience: { type: "string", default: "60000" },
+      "connect-timeout": { type: "string", default: "60000" },
+      "log-level": { type: "string", default: "silent" },
+      "wa-url": { type: "string", default: String(DEFAULT_CONNECTION_CONFIG.waWebSocketUrl) },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(HELP);
+    process.exit(0);
+  }
+  const milliseconds = (name: "patience" | "connect-timeout"): number => {
+    if (!/^\d{1,9}$/.test(values[name])) throw new Error(`--${name}: not a number of milliseconds`);
+    return Number(values[name]);
+  };
+  if (positionals.length === 0) throw new Error("name at least one SESSION");
+  if (new Set(positionals).size !== positionals.length) throw new Error("a SESSION is named twice");
+  if (values.pair !== undefined && positionals.length !== 1) throw new Error("--pair is for a single SESSION");
+  const { address, pair, "log-level": logLevel, "wa-url": waUrl } = values;
+  const timeouts = { patienceMs: milliseconds("patience"), connectTimeoutMs: milliseconds("connect-timeout") };
+  return { sessionIds: positionals, options: { address, pair, ...timeouts, logLevel, waUrl } };
+}
+
+async function main(): Promise<void> {
+  const { sessionIds, options } = parse();
+  const stop = new AbortController();
+  // Every session listens.
+  setMaxListeners(0, stop.signal);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      console.log("stopping");
+      stop.abort();
+    });
+  }
+  await Promise.all(
+    sessionIds.map(async (id) => {
+      try {
+        console.log(`${id}: ${await new Session(id, options, stop.signal).run()}`);
+      } catch (error) {
+        // One account must not take the others along.
+        console.error(`${id}: ${describe(error)}`);
+        process.exitCode = 1;
+      }
+    }),
+  );
+}
+
+main()
+  .catch((error: unknown) => {
+    console.error(`session-pool: ${describe(error)}\nTry --help.`);
+    process.exitCode = 2;
+  })
+  // Everything is stored and closed; only timers of Baileys are left, which would keep the process for 20 s.
+  .finally(() => process.exit());

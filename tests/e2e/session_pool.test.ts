@@ -1,0 +1,221 @@
+// The example pool on a real authstated, against a WhatsApp that accepts connections and closes them, or refuses them
+// with a status: Baileys takes the status of a refusal for the reason of the disconnect (see refuse_loudly.mjs).
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { DisconnectReason } from "baileys";
+import { WebSocketServer } from "ws";
+import { useAuthState } from "../../client/node/dist/esm/index.js";
+import { Authstated, SqliteStore, TestFolder } from "./servers.ts";
+
+const CLIENT = fileURLToPath(new URL("../../client/node", import.meta.url));
+
+const REFUSE_LOUDLY = new URL("refuse_loudly.mjs", import.meta.url).href;
+
+class FakeWhatsApp extends EventEmitter {
+  // Statuses that the next connections are refused with; without one, a connection is accepted and closed.
+  readonly refusals: number[] = [];
+  connections = 0;
+  // Whether accepted connections stay open.
+  patient = false;
+  readonly #http: Server = createServer();
+  readonly #webSocket = new WebSocketServer({ noServer: true });
+
+  async start(): Promise<void> {
+    this.#http.on("upgrade", (request, socket, head) => {
+      this.connections++;
+      const status = this.refusals.shift();
+      if (status !== undefined) {
+        socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\n\r\n`);
+      } else {
+        this.#webSocket.handleUpgrade(request, socket, head, (accepted) => {
+          if (!this.patient) accepted.close();
+        });
+      }
+      this.emit("connection");
+    });
+    this.#http.listen(0, "127.0.0.1");
+    await once(this.#http, "listening");
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${(this.#http.address() as AddressInfo).port}/ws/chat`;
+  }
+
+  async connected(count: number): Promise<void> {
+    while (this.connections < count) await once(this, "connection");
+  }
+
+  stop(): void {
+    for (const client of this.#webSocket.clients) client.terminate();
+    this.#http.close();
+  }
+}
+
+class Pool {
+  output = "";
+  readonly ended: Promise<number | null>;
+  readonly #child: ChildProcess;
+  readonly #changed = new EventEmitter();
+
+  constructor(imports: string[], args: string[]) {
+    const options = imports.flatMap((module) => ["--import", module]);
+    this.#child = spawn(process.execPath, [...options, "examples/session-pool.ts", ...args], {
+      cwd: CLIENT,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const gather = (data: Buffer): void => {
+      this.output += data.toString();
+      this.#changed.emit("change");
+    };
+    this.#child.stdout?.on("data", gather);
+    this.#child.stderr?.on("data", gather);
+    this.ended = once(this.#child, "close").then(([code]: unknown[]) => {
+      this.#changed.emit("change");
+      return code as number | null;
+    });
+  }
+
+  async says(pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.output)) {
+      if (this.#child.exitCode !== null) throw new Error(`the pool ended without ${pattern}:\n${this.output}`);
+      await once(this.#changed, "change");
+    }
+  }
+
+  stop(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+}
+
+describe("the session pool example", () => {
+  const folder = new TestFolder();
+  const authstated = new Authstated(new SqliteStore(folder).options);
+  let whatsApp: FakeWhatsApp;
+  let pools: Pool[];
+
+  const start = (imports: string[], args: string[]): Pool => {
+    const pool = new Pool(imports, ["--address", authstated.address, "--wa-url", whatsApp.url, ...args]);
+    pools.push(pool);
+    return pool;
+  };
+  const startPool = (...args: string[]): Pool => start(["tsx", REFUSE_LOUDLY], args);
+  const storedIdentity = async (sessionId: string): Promise<unknown> => {
+    const { state, close } = await useAuthState(sessionId, { address: authstated.address });
+    await close();
+    return state.creds.signedIdentityKey;
+  };
+
+  before(() => authstated.start());
+  after(async () => {
+    await authstated.crash();
+    folder.remove();
+  });
+  beforeEach(async () => {
+    whatsApp = new FakeWhatsApp();
+    await whatsApp.start();
+    pools = [];
+  });
+  afterEach(async () => {
+    for (const pool of pools) pool.stop("SIGKILL");
+    await Promise.all(pools.map(({ ended }) => ended));
+    whatsApp.stop();
+  });
+
+  it("stores new creds, connects again after every disconnect, and stops with exit code 0", async () => {
+    const pool = startPool("one");
+    await whatsApp.connected(3);
+    await pool.says(/^one: disconnected \(428\); connecting again in \d+ ms$/m);
+    const identity = await storedIdentity("one");
+    assert.deepEqual(await storedIdentity("one"), identity, "there are no stored creds");
+    pool.stop("SIGTERM");
+    assert.equal(await pool.ended, 0, pool.output);
+    assert.match(pool.output, /^one: stopped$/m);
+
+    // Another process goes on with the same identity.
+    const connections = whatsApp.connections;
+    const next = startPool("one");
+    await whatsApp.connected(connections + 1);
+    next.stop("SIGINT");
+    assert.equal(await next.ended, 0, next.output);
+    assert.deepEqual(await storedIdentity("one"), identity);
+  });
+
+  it("stops cleanly while its sockets are open", async () => {
+    whatsApp.patient = true;
+    const pool = startPool("two", "three");
+    await whatsApp.connected(2);
+    pool.stop("SIGTERM");
+    assert.equal(await pool.ended, 0, pool.output);
+    assert.match(pool.output, /^two: stopped$/m);
+    assert.match(pool.output, /^three: stopped$/m);
+  });
+
+  it("deletes the state of a session that was logged out", async () => {
+    whatsApp.patient = true;
+    const first = startPool("four");
+    await whatsApp.connected(1);
+    const identity = await storedIdentity("four");
+    first.stop("SIGTERM");
+    await first.ended;
+
+    whatsApp.refusals.push(DisconnectReason.loggedOut);
+    const second = startPool("four");
+    assert.equal(await second.ended, 0, second.output);
+    assert.match(second.output, /^four: logged out$/m);
+    assert.notDeepEqual(await storedIdentity("four"), identity);
+  });
+
+  it("leaves the account to whoever replaced it", async () => {
+    whatsApp.refusals.push(DisconnectReason.connectionReplaced);
+    const pool = startPool("five");
+    assert.equal(await pool.ended, 0, pool.output);
+    assert.match(pool.output, /^five: replaced by another connection; stopping$/m);
+    assert.equal(whatsApp.connections, 1);
+    const identity = await storedIdentity("five");
+    assert.deepEqual(await storedIdentity("five"), identity);
+  });
+
+  it("connects again at once when a restart is required", async () => {
+    whatsApp.patient = true;
+    whatsApp.refusals.push(DisconnectReason.restartRequired);
+    const pool = startPool("six");
+    await whatsApp.connected(2);
+    assert.doesNotMatch(pool.output, /connecting again in/);
+    pool.stop("SIGTERM");
+    assert.equal(await pool.ended, 0, pool.output);
+  });
+
+  it("does not wait forever for a connection that does not come up", async () => {
+    whatsApp.patient = true;
+    whatsApp.refusals.push(DisconnectReason.unavailableService, DisconnectReason.unavailableService);
+    const pool = start(["tsx"], ["--connect-timeout", "200", "seven"]);
+    await whatsApp.connected(3);
+    pool.stop("SIGTERM");
+    assert.equal(await pool.ended, 0, pool.output);
+  });
+
+  it("says what is wrong with its arguments", async () => {
+    for (const args of [
+      [],
+      ["--pair", "5511999990001", "a", "b"],
+      ["a", "a"],
+      ["--patience", "soon", "a"],
+      ["--nonsense"],
+    ]) {
+      const pool = startPool(...args);
+      assert.equal(await pool.ended, 2, pool.output);
+      assert.match(pool.output, /^session-pool: .+\nTry --help\.$/m);
+    }
+  });
+
+  it("ends with exit code 1 when the store cannot be used", async () => {
+    const pool = startPool("--patience", "0", "not a session id");
+    assert.equal(await pool.ended, 1, pool.output);
+    assert.match(pool.output, /INVALID_ARGUMENT/);
+  });
+});
