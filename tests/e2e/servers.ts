@@ -1,7 +1,7 @@
 // The servers that a test runs against, each a process of its own on a port and in a folder of its own.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -46,6 +46,12 @@ async function freePort(): Promise<number> {
 
 export class TestFolder {
   readonly path = mkdtempSync(join(tmpdir(), "authstate-e2e-"));
+
+  constructor() {
+    // PostgreSQL, which does not run as root, has to get in.
+    chmodSync(this.path, 0o755);
+    process.once("exit", () => this.remove());
+  }
 
   remove(): void {
     rmSync(this.path, { recursive: true, force: true });
