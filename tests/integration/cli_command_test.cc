@@ -1,0 +1,264 @@
+// authstatectl against a real authstated on SQLite: every command, its output for people and for programs, exit codes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/integration/cli_runner.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/test_server.h"
+
+namespace authstate {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr int kOk = 0;
+constexpr int kFailure = 1;
+constexpr int kUsage = 2;
+constexpr int kNotFound = 3;
+constexpr int kRefused = 4;
+constexpr int kUnavailable = 5;
+constexpr int kReaderGone = 141;
+
+class CliCommandTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto server = test::TestServer::Create({{"--sqlite-path", directory_.File("authstate.db")}, {}});
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    cli_ = std::make_unique<CliRunner>(server_->address());
+  }
+
+  CliResult Run(std::vector<std::string> arguments) { return cli_->Run(std::move(arguments)); }
+  void MustRun(std::vector<std::string> arguments) {
+    const CliResult result = Run(std::move(arguments));
+    ASSERT_EQ(result.code, kOk) << result.err;
+  }
+  // A session `demo` with creds, a JSON key and a Buffer key, at revision 3.
+  void MakeSession() {
+    MustRun({"creds", "set", "demo", R"({"me":"secret-creds"})"});
+    MustRun({"keys", "set", "demo", "pre-key", "5", R"({"public":"secret-key"})"});
+    MustRun({"keys", "set", "demo", "sender-key", "g@g.us::1::0", "raw bytes", "--raw"});
+  }
+
+  test::TempDir directory_;
+  std::unique_ptr<test::TestServer> server_;
+  std::unique_ptr<CliRunner> cli_;
+};
+
+TEST_F(CliCommandTest, HelpHasExamplesAndExitCodes) {
+  const CliResult result = Run({"--help"});
+  EXPECT_EQ(result.code, kOk);
+  EXPECT_THAT(result.out, AllOf(HasSubstr("Examples:"), HasSubstr("Exit codes:"), HasSubstr("AUTHSTATE_ADDRESS")));
+}
+
+TEST_F(CliCommandTest, VersionIsOneLine) {
+  EXPECT_THAT(Run({"--version"}).out, MatchesRegex("authstatectl [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+}
+
+TEST_F(CliCommandTest, WrongUsageIsOneLineAndExitCode2) {
+  const std::vector<std::vector<std::string>> wrong = {{},
+                                                       {"bogus"},
+                                                       {"session"},
+                                                       {"session", "show"},
+                                                       {"session", "list", "extra"},
+                                                       {"--timeout", "3", "session", "list"},
+                                                       {"--timeout", "-1s", "session", "list"},
+                                                       {"session", "delete", "x", "--expected-revision", "one"},
+                                                       {"completion", "fish"}};
+  for (const auto& arguments : wrong) {
+    const CliResult result = Run(arguments);
+    EXPECT_EQ(result.code, kUsage) << result.err;
+    EXPECT_EQ(result.out, "");
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  }
+}
+
+TEST_F(CliCommandTest, CredsComeBackAsTheyWereGiven) {
+  const std::string creds = R"({"n":1e400,"key":{"type":"Buffer","data":"AQI="},"odd":"\ud800"})";
+  EXPECT_EQ(Run({"creds", "set", "demo", creds}).out, "session demo is at revision 1\n");
+  EXPECT_EQ(Run({"creds", "get", "demo"}).out, creds + "\n");
+}
+
+TEST_F(CliCommandTest, CredsAsJsonCarryTheRevision) {
+  EXPECT_EQ(Run({"--json", "creds", "set", "demo", "{}"}).OutJson()["revision"], 1);
+  const CliResult result = Run({"creds", "get", "demo", "--json"});
+  EXPECT_EQ(result.OutJson(), nlohmann::json::parse(R"({"session_id":"demo","revision":1,"creds":{}})"));
+}
+
+TEST_F(CliCommandTest, ValuesComeFromFilesAndStandardInputToo) {
+  std::ofstream(directory_.File("creds.json")) << R"({"from":"file"})";
+  MustRun({"creds", "set", "demo", absl::StrCat("@", directory_.File("creds.json"))});
+  EXPECT_EQ(Run({"creds", "get", "demo"}).out, "{\"from\":\"file\"}\n");
+  EXPECT_EQ(cli_->Bash(R"(echo '{"from":"stdin"}' | authstatectl creds set demo -)").code, kOk);
+  EXPECT_EQ(Run({"creds", "get", "demo"}).out, "{\"from\":\"stdin\"}\n");
+}
+
+TEST_F(CliCommandTest, BadValuesAreRefusedAndNothingChanges) {
+  MakeSession();
+  const std::vector<std::vector<std::string>> refused = {
+      {"creds", "set", "demo", "{"},
+      {"creds", "set", "demo", "[]"},
+      {"creds", "set", "demo", "@/nonexistent"},
+      {"creds", "set", "not an id", "{}"},
+      {"creds", "set", "demo", "{}", "--expected-revision", "9"},
+      {"keys", "set", "demo", "pre-key", "5", R"({"type":"Buffer","data":"!"})"},
+      {"keys", "set", "demo", "pre-key", "", "{}"},
+      {"keys", "set", "demo", "pre-key", "5", "{}", "--expected-revision", "9"},
+      {"keys", "delete", "demo", "pre-key", "5", "--expected-revision", "9"},
+      {"keys", "get", "demo", "pre-key", "5", "--raw"},
+      {"session", "delete", "demo", "--yes", "--expected-revision", "9"}};
+  for (const auto& arguments : refused) {
+    const CliResult result = Run(arguments);
+    EXPECT_EQ(result.code, kRefused) << testing::PrintToString(arguments) << result.err;
+    EXPECT_THAT(result.err, AllOf(StartsWith("authstatectl: "), Not(HasSubstr("secret"))));
+  }
+  EXPECT_EQ(Run({"session", "show", "demo", "--json"}).OutJson()["revision"], 3);
+}
+
+TEST_F(CliCommandTest, WhatIsNotThereIsExitCode3) {
+  MustRun({"keys", "set", "keys-only", "pre-key", "5", "{}"});
+  const std::vector<std::vector<std::string>> absent = {{"session", "show", "demo"},
+                                                        {"session", "delete", "demo", "--yes"},
+                                                        {"creds", "get", "demo"},
+                                                        {"creds", "get", "keys-only"},
+                                                        {"keys", "list", "demo"},
+                                                        {"keys", "get", "demo", "pre-key", "5"},
+                                                        {"session", "export", "demo", directory_.File("out")}};
+  for (const auto& arguments : absent) {
+    EXPECT_EQ(Run(arguments).code, kNotFound) << testing::PrintToString(arguments);
+  }
+}
+
+TEST_F(CliCommandTest, ServerThatIsAwayIsExitCode5AndNamed) {
+  ASSERT_TRUE(server_->Kill().ok());
+  const CliResult result = Run({"--timeout", "300ms", "session", "list"});
+  EXPECT_EQ(result.code, kUnavailable);
+  EXPECT_THAT(result.err, HasSubstr(server_->address()));
+}
+
+TEST_F(CliCommandTest, ErrorsNameFieldAndRequest) {
+  const CliResult result = Run({"creds", "get", "not an id"});
+  EXPECT_THAT(result.err, MatchesRegex("authstatectl: INVALID_ARGUMENT: .*\\(field session_id, request .+\\)\n"));
+  const nlohmann::json error = Run({"creds", "get", "not an id", "--json"}).ErrJson()["error"];
+  EXPECT_EQ(error["code"], "INVALID_ARGUMENT");
+  EXPECT_EQ(error["reason"], "INVALID_FIELD");
+  EXPECT_EQ(error["field"], "session_id");
+  EXPECT_NE(error["request_id"], "");
+}
+
+TEST_F(CliCommandTest, SessionsAreListed) {
+  MakeSession();
+  MustRun({"keys", "set", "other", "pre-key", "5", "{}"});
+  EXPECT_THAT(Run({"session", "list"}).out,
+              MatchesRegex("SESSION +REVISION.*\ndemo +3 +yes +2 .*\nother +1 +no +1 .*\n"));
+  EXPECT_EQ(Run({"session", "list", "--quiet"}).out, "demo\nother\n");
+  EXPECT_EQ(Run({"session", "list", "-q", "--prefix", "o"}).out, "other\n");
+  const nlohmann::json sessions = Run({"session", "list", "--json"}).OutJson()["sessions"];
+  ASSERT_EQ(sessions.size(), 2U);
+  EXPECT_EQ(sessions[0]["session_id"], "demo");
+  EXPECT_EQ(sessions[0]["key_count"], 2);
+  EXPECT_EQ(sessions[1]["has_creds"], false);
+}
+
+TEST_F(CliCommandTest, ShowAndListTellSizesAndNoValues) {
+  MakeSession();
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"session", "show", "demo"}, {"keys", "list", "demo"}}) {
+    std::vector<std::string> as_json = command;
+    as_json.emplace_back("--json");
+    for (const CliResult& result : {Run(command), Run(as_json)}) {
+      EXPECT_THAT(result.out, AllOf(HasSubstr("pre-key"), Not(HasSubstr("secret")), Not(HasSubstr("raw bytes"))));
+    }
+  }
+  const nlohmann::json shown = Run({"session", "show", "demo", "--json"}).OutJson();
+  EXPECT_EQ(shown["keys"][1], nlohmann::json::parse(R"({"type":"sender-key","count":1,"bytes":9})"));
+}
+
+TEST_F(CliCommandTest, KeysAreListedByType) {
+  MakeSession();
+  EXPECT_EQ(Run({"keys", "list", "demo", "sender-key"}).out,
+            "TYPE        ID            KIND  BYTES\nsender-key  g@g.us::1::0  raw   9\n");
+}
+
+TEST_F(CliCommandTest, KeyIdsDoNotSteerTheTerminal) {
+  MustRun({"keys", "set", "demo", "pre-key", "\x1b[2J", "{}"});
+  EXPECT_THAT(Run({"keys", "list", "demo"}).out, AllOf(HasSubstr("\\x1b[2J"), Not(HasSubstr("\x1b"))));
+}
+
+TEST_F(CliCommandTest, KeysAreReadOneOrSeveral) {
+  MakeSession();
+  MustRun({"keys", "set", "demo", "pre-key", "6", "6"});
+  EXPECT_EQ(Run({"keys", "get", "demo", "pre-key", "6"}).out, "6\n");
+  EXPECT_EQ(Run({"keys", "get", "demo", "pre-key", "6", "5"}).out, "6\t6\n5\t{\"public\":\"secret-key\"}\n");
+  const CliResult one_absent = Run({"keys", "get", "demo", "pre-key", "6", "7", "--json"});
+  EXPECT_EQ(one_absent.code, kNotFound);
+  EXPECT_EQ(one_absent.OutJson()["keys"], nlohmann::json::parse(R"([{"type":"pre-key","id":"6","value":6}])"));
+  EXPECT_EQ(one_absent.OutJson()["absent"], nlohmann::json::parse(R"([{"type":"pre-key","id":"7"}])"));
+}
+
+TEST_F(CliCommandTest, BuffersAreReadAsTextOrRaw) {
+  MakeSession();
+  EXPECT_EQ(Run({"keys", "get", "demo", "sender-key", "g@g.us::1::0"}).out,
+            "{\"type\":\"Buffer\",\"data\":\"cmF3IGJ5dGVz\"}\n");
+  EXPECT_EQ(Run({"keys", "get", "demo", "sender-key", "g@g.us::1::0", "--raw"}).out, "raw bytes");
+}
+
+TEST_F(CliCommandTest, KeysAreDeleted) {
+  MakeSession();
+  EXPECT_EQ(Run({"keys", "delete", "demo", "pre-key", "5", "6"}).out, "session demo is at revision 4\n");
+  EXPECT_EQ(Run({"keys", "get", "demo", "pre-key", "5"}).code, kNotFound);
+}
+
+TEST_F(CliCommandTest, DeletingASessionNeedsYesWithoutATerminal) {
+  MakeSession();
+  EXPECT_EQ(Run({"session", "delete", "demo"}).code, kRefused);
+  EXPECT_EQ(Run({"session", "list", "-q"}).out, "demo\n");
+  EXPECT_EQ(Run({"session", "delete", "demo", "--yes"}).out, "deleted session demo\n");
+  EXPECT_EQ(Run({"session", "list", "-q"}).out, "");
+}
+
+TEST_F(CliCommandTest, DeletingASessionAsksOnATerminal) {
+  MakeSession();
+  const CliResult declined = cli_->Bash(R"(script -qec "authstatectl session delete demo" /dev/null <<< n)");
+  EXPECT_EQ(declined.code, kRefused);
+  EXPECT_THAT(declined.out, HasSubstr("Delete session demo, its creds and 2 keys?"));
+  EXPECT_EQ(Run({"session", "list", "-q"}).out, "demo\n");
+  EXPECT_EQ(cli_->Bash(R"(script -qec "authstatectl session delete demo" /dev/null <<< y)").code, kOk);
+  EXPECT_EQ(Run({"session", "list", "-q"}).out, "");
+}
+
+TEST_F(CliCommandTest, ServerInfoShowsHealthAndLimits) {
+  EXPECT_THAT(Run({"server", "info"}).out, AllOf(HasSubstr("serving  yes"), HasSubstr("sqlite")));
+  const nlohmann::json server = Run({"server", "info", "--json"}).OutJson();
+  EXPECT_EQ(server["serving"], true);
+  EXPECT_EQ(server["limits"]["commit_operations"], 10'000);
+}
+
+TEST_F(CliCommandTest, OutputThatCannotBeWrittenIsAnError) {
+  const CliResult result = cli_->Bash("authstatectl server info > /dev/full");
+  EXPECT_EQ(result.code, kFailure);
+  EXPECT_THAT(result.err, HasSubstr("cannot write the output"));
+}
+
+TEST_F(CliCommandTest, ReaderThatWentAwayIsNoError) {
+  // A pipe whose one reader has closed its end.
+  const CliResult result =
+      cli_->Bash(absl::StrCat("mkfifo ", directory_.File("pipe"), "; exec 4<>", directory_.File("pipe"), " 5>",
+                              directory_.File("pipe"), " 4>&-; authstatectl server info >&5"));
+  EXPECT_EQ(result.code, kReaderGone);
+  EXPECT_EQ(result.err, "");
+}
+
+}  // namespace
+}  // namespace authstate

@@ -1,0 +1,250 @@
+// authstatectl against a server that hangs, corrupts, or changes its mind: what a real one does not do when asked.
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "authstate/v1/auth_state_service.grpc.pb.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "tests/integration/cli_runner.h"
+#include "tests/support/subprocess.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/test_server.h"
+
+namespace authstate {
+namespace {
+
+namespace fs = std::filesystem;
+using test::Subprocess;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr int kOk = 0;
+constexpr int kRefused = 4;
+constexpr int kUnavailable = 5;
+constexpr int kDataLoss = 6;
+constexpr int kInterrupted = 130;
+constexpr absl::Duration kPatience = absl::Seconds(60);
+
+grpc::Status Error(grpc::StatusCode code, const std::string& reason, const std::string& fact,
+                   const std::string& value) {
+  google::rpc::ErrorInfo error;
+  error.set_reason(reason);
+  error.set_domain("authstate");
+  (*error.mutable_metadata())[fact] = value;
+  google::rpc::Status status;
+  status.set_code(code);
+  status.add_details()->PackFrom(error);
+  return {code, "what happened", status.SerializeAsString()};
+}
+
+grpc::Status NoSession() { return Error(grpc::StatusCode::NOT_FOUND, "NO_SESSION", "revision", "0"); }
+
+// A server without sessions, whose answers a test may change before it is called.
+class FakeServer : public v1::AuthStateService::Service {
+ public:
+  FakeServer() {
+    int port = 0;
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(this);
+    server_ = builder.BuildAndStart();
+    address_ = absl::StrCat("127.0.0.1:", port);
+  }
+  ~FakeServer() override { server_->Shutdown(absl::ToChronoTime(absl::Now())); }
+
+  const std::string& address() const { return address_; }
+
+  std::function<grpc::Status()> get_creds = NoSession;
+  std::function<grpc::Status(grpc::ServerContext*, const v1::CommitRequest&, v1::CommitResponse*)> commit;
+  std::function<grpc::Status(grpc::ServerContext*, grpc::ServerWriter<v1::LoadSessionResponse>*)> load;
+
+ private:
+  grpc::Status GetCreds(grpc::ServerContext* /*context*/, const v1::GetCredsRequest* /*request*/,
+                        v1::GetCredsResponse* /*response*/) override {
+    return get_creds();
+  }
+  grpc::Status ListSessions(grpc::ServerContext* /*context*/, const v1::ListSessionsRequest* /*request*/,
+                            v1::ListSessionsResponse* /*response*/) override {
+    return grpc::Status::OK;
+  }
+  grpc::Status Commit(grpc::ServerContext* context, const v1::CommitRequest* request,
+                      v1::CommitResponse* response) override {
+    return commit(context, *request, response);
+  }
+  grpc::Status LoadSession(grpc::ServerContext* context, const v1::LoadSessionRequest* /*request*/,
+                           grpc::ServerWriter<v1::LoadSessionResponse>* writer) override {
+    return load(context, writer);
+  }
+
+  std::string address_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+v1::LoadSessionResponse Page(const std::string& creds) {
+  v1::LoadSessionResponse page;
+  page.set_revision(1);
+  page.mutable_creds()->set_json(creds);
+  return page;
+}
+
+// A call that ends when its client goes away: writing fails then.
+template <typename Response>
+grpc::Status WriteUntilCancelled(grpc::ServerContext* context, grpc::ServerWriter<Response>* writer) {
+  while (!context->IsCancelled() && writer->Write(Response())) {
+  }
+  return grpc::Status::CANCELLED;
+}
+
+class CliFakeServerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    fs::create_directory(folder_);
+    std::ofstream(folder_ + "/creds.json") << "{}";
+    server_.commit = [](grpc::ServerContext* /*context*/, const v1::CommitRequest& request,
+                        v1::CommitResponse* response) {
+      EXPECT_TRUE(request.has_expected_revision());
+      response->set_revision(1);
+      return grpc::Status::OK;
+    };
+    server_.load = [](grpc::ServerContext* /*context*/, grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
+      writer->Write(Page("{}"));
+      return grpc::Status::OK;
+    };
+  }
+
+  std::unique_ptr<Subprocess> Start(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), test::ProgramPath("authstatectl"));
+    auto process = Subprocess::Start({std::move(arguments), cli_.Environment()});
+    EXPECT_TRUE(process.ok()) << process.status();
+    return process.ok() ? *std::move(process) : nullptr;
+  }
+
+  std::vector<std::string> Entries() {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(directory_.path())) names.push_back(entry.path().filename());
+    return names;
+  }
+
+  test::TempDir directory_;
+  const std::string folder_ = directory_.File("auth");
+  FakeServer server_;
+  const CliRunner cli_{server_.address()};
+};
+
+TEST_F(CliFakeServerTest, CorruptDataIsExitCode6) {
+  server_.get_creds = [] { return Error(grpc::StatusCode::DATA_LOSS, "CORRUPT_VALUE", "request_id", "r-1"); };
+  const CliResult result = cli_.Run({"creds", "get", "demo"});
+  EXPECT_EQ(result.code, kDataLoss);
+  EXPECT_THAT(result.err, HasSubstr("request r-1"));
+}
+
+TEST_F(CliFakeServerTest, ImportAsksForTheRevisionItSaw) {
+  EXPECT_EQ(cli_.Run({"session", "import", "demo", folder_}).code, kOk);
+}
+
+TEST_F(CliFakeServerTest, ImportThatReadsBackSomethingElseIsExitCode6) {
+  server_.load = [](grpc::ServerContext* /*context*/, grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
+    writer->Write(Page(R"({"other":1})"));
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(cli_.Run({"session", "import", "demo", folder_}).code, kDataLoss);
+}
+
+TEST_F(CliFakeServerTest, ImportThatReadsBackMoreIsExitCode6) {
+  server_.load = [](grpc::ServerContext* /*context*/, grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
+    v1::LoadSessionResponse page = Page("{}");
+    v1::KeyEntry* entry = page.add_keys();
+    entry->mutable_key()->set_type("pre-key");
+    entry->mutable_key()->set_id("1");
+    entry->mutable_value()->set_json("1");
+    writer->Write(page);
+    return grpc::Status::OK;
+  };
+  const CliResult result = cli_.Run({"session", "import", "demo", folder_});
+  EXPECT_EQ(result.code, kDataLoss);
+  EXPECT_THAT(result.err, HasSubstr("key pre-key 1"));
+}
+
+TEST_F(CliFakeServerTest, ImportThatAnotherWriterOvertakesIsRefused) {
+  server_.commit = [](grpc::ServerContext* /*context*/, const v1::CommitRequest& request,
+                      v1::CommitResponse* /*response*/) {
+    EXPECT_EQ(request.expected_revision(), 0U);
+    return Error(grpc::StatusCode::ABORTED, "REVISION_MISMATCH", "outcome", "NOT_APPLIED");
+  };
+  EXPECT_EQ(cli_.Run({"session", "import", "demo", folder_}).code, kRefused);
+}
+
+TEST_F(CliFakeServerTest, ImportWhoseReplyIsLostSaysSo) {
+  server_.commit = [](grpc::ServerContext* /*context*/, const v1::CommitRequest& /*request*/,
+                      v1::CommitResponse* /*response*/) {
+    return Error(grpc::StatusCode::UNAVAILABLE, "DATABASE_UNAVAILABLE", "outcome", "UNKNOWN");
+  };
+  const CliResult result = cli_.Run({"session", "import", "demo", folder_});
+  EXPECT_EQ(result.code, kUnavailable);
+  EXPECT_THAT(result.err, HasSubstr("it may have been applied"));
+}
+
+TEST_F(CliFakeServerTest, ExportThatBreaksLeavesNothing) {
+  server_.load = [](grpc::ServerContext* /*context*/, grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
+    writer->Write(Page("{}"));
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "database away");
+  };
+  EXPECT_EQ(cli_.Run({"session", "export", "demo", directory_.File("out")}).code, kUnavailable);
+  EXPECT_THAT(Entries(), ElementsAre("auth"));
+}
+
+TEST_F(CliFakeServerTest, InterruptedExportLeavesNothing) {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    absl::Notification began;
+    server_.load = [&began](grpc::ServerContext* context, grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
+      writer->Write(Page("{}"));
+      began.Notify();
+      return WriteUntilCancelled(context, writer);
+    };
+    const auto process = Start({"session", "export", "demo", directory_.File("out")});
+    ASSERT_NE(process, nullptr);
+    ASSERT_TRUE(began.WaitForNotificationWithTimeout(kPatience));
+    process->Signal(signal);
+    const auto exit = process->Wait(kPatience);
+    ASSERT_TRUE(exit.ok()) << exit.status();
+    EXPECT_EQ(exit->code, kInterrupted);
+    EXPECT_THAT(Entries(), ElementsAre("auth"));
+  }
+}
+
+TEST_F(CliFakeServerTest, InterruptedImportSaysThatItMayHaveBeenApplied) {
+  absl::Notification began;
+  absl::Notification ended;
+  server_.commit = [&](grpc::ServerContext* /*context*/, const v1::CommitRequest& /*request*/,
+                       v1::CommitResponse* /*response*/) {
+    began.Notify();
+    ended.WaitForNotification();
+    return grpc::Status::OK;
+  };
+  const auto process = Start({"session", "import", "demo", folder_});
+  ASSERT_NE(process, nullptr);
+  const bool called = began.WaitForNotificationWithTimeout(kPatience);
+  process->Signal(SIGINT);
+  const auto exit = process->Wait(kPatience);
+  ended.Notify();
+  ASSERT_TRUE(called);
+  ASSERT_TRUE(exit.ok()) << exit.status();
+  EXPECT_EQ(exit->code, kInterrupted);
+  EXPECT_THAT(process->output(Subprocess::Stream::kStderr), HasSubstr("it may have been applied"));
+}
+
+}  // namespace
+}  // namespace authstate

@@ -1,0 +1,209 @@
+// authstatectl session import and export, against a real authstated on SQLite.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "contract/limits.h"
+#include "tests/integration/cli_runner.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/test_server.h"
+
+namespace authstate {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr int kOk = 0;
+constexpr int kRefused = 4;
+
+class CliFolderTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto server = test::TestServer::Create({{"--sqlite-path", directory_.File("authstate.db")}, {}});
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    cli_ = std::make_unique<CliRunner>(server_->address());
+    fs::create_directory(folder_);
+  }
+
+  CliResult Run(std::vector<std::string> arguments) { return cli_->Run(std::move(arguments)); }
+  void File(const std::string& name, const std::string& text) {
+    std::ofstream(absl::StrCat(folder_, "/", name), std::ios::binary) << text;
+  }
+  void MakeFolder() {
+    File("creds.json", R"({"me":{"id":"5511:1@s.whatsapp.net"},"key":{"type":"Buffer","data":"AQI="}})");
+    File("pre-key-1.json", R"({"public":{"type":"Buffer","data":"AA=="}})");
+    File("session-5511_1.0.json", R"({"_sessions":{},"version":"v1"})");
+    File("sender-key-120@g.us--5511_1--0.json", R"({"type":"Buffer","data":"eA=="})");
+    File("app-state-sync-key-AA__A+K____6w==.json", R"({"keyData":"x"})");
+    File("lid-mapping-5511.json", R"("123")");
+    File("tctoken-__index.json", R"({"token":{"type":"Buffer","data":""}})");
+  }
+  nlohmann::json Sessions() { return Run({"session", "list", "--json"}).OutJson()["sessions"]; }
+  // What differs between two folders; empty when they are equal.
+  std::string Difference(const std::string& one, const std::string& other) {
+    return cli_->Bash(absl::StrCat("diff -r ", one, " ", other)).out;
+  }
+
+  test::TempDir directory_;
+  const std::string folder_ = directory_.File("auth");
+  const std::string exported_ = directory_.File("exported");
+  std::unique_ptr<test::TestServer> server_;
+  std::unique_ptr<CliRunner> cli_;
+};
+
+TEST_F(CliFolderTest, ImportedFolderIsExportedAsItWas) {
+  MakeFolder();
+  const CliResult imported = Run({"session", "import", "demo", folder_});
+  ASSERT_EQ(imported.code, kOk) << imported.err;
+  EXPECT_EQ(imported.out,
+            "imported creds and 6 keys into session demo at revision 1 in 1 commit; read back and equal\n");
+  EXPECT_EQ(imported.err, "");
+  EXPECT_EQ(Run({"keys", "get", "demo", "sender-key", "120@g.us::5511_1::0", "--raw"}).out, "x");
+  const CliResult exported = Run({"session", "export", "demo", exported_});
+  ASSERT_EQ(exported.code, kOk) << exported.err;
+  EXPECT_EQ(exported.out, absl::StrCat("exported creds and 6 keys of session demo at revision 1 to ", exported_, "\n"));
+  EXPECT_EQ(Difference(folder_, exported_), "");
+}
+
+TEST_F(CliFolderTest, ResultsAsJson) {
+  MakeFolder();
+  File("notes.txt", "x");
+  const nlohmann::json imported = Run({"session", "import", "demo", folder_, "--json"}).OutJson();
+  EXPECT_EQ(imported["keys"], 6);
+  EXPECT_EQ(imported["creds"], true);
+  EXPECT_EQ(imported["commits"], 1);
+  EXPECT_EQ(imported["ignored"], nlohmann::json::array({"notes.txt"}));
+  EXPECT_EQ(Run({"session", "export", "demo", exported_, "--json"}).OutJson()["keys"], 6);
+}
+
+TEST_F(CliFolderTest, TornFilesAreAllNamedAndNothingChanges) {
+  MakeFolder();
+  File("creds.json", R"({"me":{"id":"secret)");
+  File("pre-key-2.json", "");
+  const CliResult result = Run({"session", "import", "demo", folder_});
+  EXPECT_EQ(result.code, kRefused);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("creds.json: "), HasSubstr("pre-key-2.json: is empty"),
+                                HasSubstr("nothing was changed"), Not(HasSubstr("secret"))));
+  const nlohmann::json error = Run({"session", "import", "demo", folder_, "--json"}).ErrJson()["error"];
+  EXPECT_EQ(error["files"].size(), 2U);
+  EXPECT_EQ(error["files"][1]["file"], "pre-key-2.json");
+  EXPECT_THAT(Sessions(), IsEmpty());
+}
+
+TEST_F(CliFolderTest, UnknownFilesAreRefusedUnlessTheirTypeIsNamed) {
+  MakeFolder();
+  File("poll-key-1.json", "{}");
+  EXPECT_THAT(Run({"session", "import", "demo", folder_}).err, HasSubstr("poll-key-1.json: is of no known key type"));
+  EXPECT_THAT(Sessions(), IsEmpty());
+  EXPECT_EQ(Run({"session", "import", "demo", folder_, "--key-type", "poll-key"}).code, kOk);
+  EXPECT_EQ(Run({"keys", "get", "demo", "poll-key", "1"}).out, "{}\n");
+}
+
+TEST_F(CliFolderTest, FolderWithoutCredsIsRefusedUnlessKeysAloneAreWanted) {
+  File("pre-key-1.json", "{}");
+  EXPECT_EQ(Run({"session", "import", "demo", folder_}).code, kRefused);
+  EXPECT_THAT(Sessions(), IsEmpty());
+  EXPECT_EQ(Run({"session", "import", "demo", folder_, "--keys-only"}).code, kOk);
+  EXPECT_EQ(Sessions()[0]["has_creds"], false);
+}
+
+TEST_F(CliFolderTest, FolderWithoutAnythingIsRefused) {
+  EXPECT_EQ(Run({"session", "import", "demo", folder_, "--keys-only"}).code, kRefused);
+  EXPECT_EQ(Run({"session", "import", "demo", directory_.File("absent")}).code, kRefused);
+  EXPECT_THAT(Sessions(), IsEmpty());
+}
+
+TEST_F(CliFolderTest, ExistingSessionIsReplacedOnlyOnRequest) {
+  MakeFolder();
+  ASSERT_EQ(Run({"keys", "set", "demo", "pre-key", "99", "{}"}).code, kOk);
+  const CliResult refused = Run({"session", "import", "demo", folder_});
+  EXPECT_EQ(refused.code, kRefused);
+  EXPECT_THAT(refused.err, HasSubstr("--replace"));
+  EXPECT_EQ(Sessions()[0]["revision"], 1);
+  ASSERT_EQ(Run({"session", "import", "demo", folder_, "--replace"}).code, kOk);
+  ASSERT_EQ(Run({"session", "export", "demo", exported_}).code, kOk);
+  EXPECT_EQ(Difference(folder_, exported_), "");
+}
+
+TEST_F(CliFolderTest, DeletedSessionIsImportedAgain) {
+  MakeFolder();
+  ASSERT_EQ(Run({"session", "import", "demo", folder_}).code, kOk);
+  ASSERT_EQ(Run({"session", "delete", "demo", "--yes"}).code, kOk);
+  EXPECT_EQ(Run({"session", "import", "demo", folder_}).code, kOk);
+  EXPECT_EQ(Sessions()[0]["revision"], 3);
+}
+
+TEST_F(CliFolderTest, ReplacedKeysAloneLeaveTheCreds) {
+  MakeFolder();
+  ASSERT_EQ(Run({"creds", "set", "demo", R"({"stays":true})"}).code, kOk);
+  ASSERT_EQ(Run({"session", "import", "demo", folder_, "--keys-only", "--replace"}).code, kOk);
+  EXPECT_EQ(Run({"creds", "get", "demo"}).out, "{\"stays\":true}\n");
+}
+
+TEST_F(CliFolderTest, FolderOverTheLimitOfACommitIsImportedInSeveral) {
+  MakeFolder();
+  for (int i = 0; i < 5; ++i) {
+    File(absl::StrCat("session-", i, ".0.json"), absl::StrCat("\"", std::string(kMaxValueBytes - 2, 'x'), "\""));
+  }
+  const nlohmann::json first = Run({"session", "import", "demo", folder_, "--json"}).OutJson();
+  EXPECT_EQ(first["commits"], 2);
+  EXPECT_EQ(first["revision"], 2);
+  // The old creds are deleted by a commit of their own.
+  const nlohmann::json second = Run({"session", "import", "demo", folder_, "--json", "--replace"}).OutJson();
+  EXPECT_EQ(second["revision"], 5);
+  ASSERT_EQ(Run({"session", "export", "demo", exported_}).code, kOk);
+  EXPECT_EQ(Difference(folder_, exported_), "");
+}
+
+TEST_F(CliFolderTest, FilledFolderIsNotOverwrittenUnlessForced) {
+  MakeFolder();
+  ASSERT_EQ(Run({"session", "import", "demo", folder_}).code, kOk);
+  ASSERT_EQ(Run({"keys", "delete", "demo", "pre-key", "1"}).code, kOk);
+  EXPECT_EQ(Run({"session", "export", "demo", folder_}).code, kRefused);
+  EXPECT_TRUE(fs::exists(folder_ + "/pre-key-1.json"));
+  EXPECT_EQ(Run({"session", "export", "demo", folder_, "--force"}).code, kOk);
+  EXPECT_FALSE(fs::exists(folder_ + "/pre-key-1.json"));
+}
+
+TEST_F(CliFolderTest, SessionWithoutCredsIsExportedOnlyOnRequest) {
+  ASSERT_EQ(Run({"keys", "set", "demo", "pre-key", "1", "{}"}).code, kOk);
+  EXPECT_EQ(Run({"session", "export", "demo", exported_}).code, kRefused);
+  EXPECT_FALSE(fs::exists(exported_));
+  EXPECT_EQ(Run({"session", "export", "demo", exported_, "--keys-only"}).code, kOk);
+  EXPECT_TRUE(fs::exists(exported_ + "/pre-key-1.json"));
+}
+
+TEST_F(CliFolderTest, KeysThatWouldShareAFileAreNamedAndNothingIsWritten) {
+  ASSERT_EQ(Run({"creds", "set", "demo", "{}"}).code, kOk);
+  ASSERT_EQ(Run({"keys", "set", "demo", "session", "a:b", "1"}).code, kOk);
+  ASSERT_EQ(Run({"keys", "set", "demo", "session", "a-b", "2"}).code, kOk);
+  const CliResult result = Run({"session", "export", "demo", exported_});
+  EXPECT_EQ(result.code, kRefused);
+  EXPECT_THAT(result.err, HasSubstr("session a-b and session a:b"));
+  EXPECT_FALSE(fs::exists(exported_));
+}
+
+TEST_F(CliFolderTest, ProgressIsShownOnATerminal) {
+  MakeFolder();
+  const CliResult imported =
+      cli_->Bash(absl::StrCat(R"(script -qec "authstatectl session import demo )", folder_, R"(" /dev/null)"));
+  EXPECT_EQ(imported.code, kOk);
+  EXPECT_THAT(imported.out, AllOf(HasSubstr("reading ["), HasSubstr("writing ["), HasSubstr("comparing [")));
+  const CliResult exported =
+      cli_->Bash(absl::StrCat(R"(script -qec "authstatectl session export demo )", exported_, R"(" /dev/null)"));
+  EXPECT_THAT(exported.out, HasSubstr("keys exported: 6"));
+}
+
+}  // namespace
+}  // namespace authstate
