@@ -1,0 +1,133 @@
+// Folders of the real useMultiFileAuthState go through `authstatectl session import` and `export` and come out equal, and
+// an account goes on from the folder that was exported.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import * as baileys from "baileys";
+import * as baileys6 from "baileys-6";
+import { type Baileys, pairCreds, SignalAccount } from "../vectors/signal_account.ts";
+import { Authstated, SqliteStore, TestFolder } from "./servers.ts";
+
+const BINARIES = process.env["AUTHSTATE_BIN_DIR"] ?? fileURLToPath(new URL("../../build/bin", import.meta.url));
+const ALICE = "5511999990001@s.whatsapp.net";
+const BOB = "5511999990002@s.whatsapp.net";
+const GROUP = "120363040000000001@g.us";
+const OLD_GROUP = "5511999990001-1600000000@g.us";
+
+const versions: [string, Baileys][] = [
+  ["Baileys 7", baileys],
+  ["Baileys 6", baileys6 as unknown as Baileys],
+];
+
+interface Account {
+  folder: string;
+  account: SignalAccount;
+  // Every key that stands, as `type id`.
+  names: Set<string>;
+  saveCreds: () => Promise<void>;
+}
+
+async function openAccount(module: Baileys, jid: string, folder: string): Promise<Account> {
+  const { state, saveCreds } = await module.useMultiFileAuthState(folder);
+  const names = new Set<string>();
+  const keys: typeof state.keys = {
+    get: (type, ids) => state.keys.get(type, ids),
+    set: async (data) => {
+      await state.keys.set(data);
+      for (const [type, entries] of Object.entries(data)) {
+        for (const [id, value] of Object.entries(entries)) {
+          if (value) names.add(`${type} ${id}`);
+          else names.delete(`${type} ${id}`);
+        }
+      }
+    },
+  };
+  const account = new SignalAccount(module, jid, { creds: state.creds, keys });
+  return { folder, account, names, saveCreds };
+}
+
+// What Baileys stores beside the Signal messages, under ids of every kind that it makes.
+async function keepOddThings({ account }: Account): Promise<void> {
+  const { proto } = baileys;
+  // Base64 of these bytes has `/`, `//` and `+`.
+  const keyIds = [Buffer.from([0, 0, 0, 0x2b, 0xff, 0xff]), Buffer.from([0xff, 0xff, 0xff, 0xfb, 0xef, 0xbe])];
+  for (const keyId of keyIds) {
+    const keyData = proto.Message.AppStateSyncKeyData.fromObject({
+      keyData: randomBytes(32),
+      timestamp: 1_760_000_000,
+    });
+    await account.keys.set({ "app-state-sync-key": { [keyId.toString("base64")]: keyData } });
+  }
+  await account.keys.set({
+    "app-state-sync-version": { critical_unblock_low: { version: 1, hash: Buffer.alloc(128, 1), indexValueMap: {} } },
+    "sender-key-memory": { [GROUP]: { [BOB]: true }, [OLD_GROUP]: { [BOB]: true } },
+    "lid-mapping": { "5511999990002": "123456789012345", "123456789012345_reverse": "5511999990002" },
+    "device-list": { "5511999990002": ["0", "7"] },
+    tctoken: {
+      __index: { token: Buffer.from(JSON.stringify([BOB])) },
+      [BOB]: { token: Buffer.alloc(0), senderTimestamp: 1_760_000_001 },
+    },
+  });
+}
+
+async function talk(alice: Account, bob: Account): Promise<void> {
+  const session = await bob.account.preKeyBundle(await bob.account.makePreKeys(5));
+  await alice.account.repository.injectE2ESession({ jid: BOB, session });
+  assert.equal(await bob.account.decrypt(ALICE, await alice.account.encrypt(BOB, "there")), "there");
+  assert.equal(await alice.account.decrypt(BOB, await bob.account.encrypt(ALICE, "and back")), "and back");
+  for (const group of [GROUP, OLD_GROUP]) {
+    const own = await alice.account.repository.encryptGroupMessage({ group, meId: ALICE, data: Buffer.from("all") });
+    const item = { groupId: group, axolotlSenderKeyDistributionMessage: own.senderKeyDistributionMessage };
+    await bob.account.repository.processSenderKeyDistributionMessage({ item, authorJid: ALICE });
+  }
+}
+
+function readFolder(folder: string): Record<string, string> {
+  const files = readdirSync(folder).map((file) => [file, readFileSync(join(folder, file), "utf8")]);
+  return Object.fromEntries(files) as Record<string, string>;
+}
+
+for (const [name, module] of versions) {
+  describe(`A folder of ${name}`, () => {
+    it("comes back from the store as it went in, and its account goes on", async () => {
+      const folder = new TestFolder();
+      const authstated = new Authstated(new SqliteStore(folder).options);
+      try {
+        await authstated.start();
+        const authstatectl = async (...args: string[]): Promise<string> => {
+          const command = join(BINARIES, "authstatectl");
+          return (await promisify(execFile)(command, ["--address", authstated.address, ...args])).stdout;
+        };
+        const alice = await openAccount(module, ALICE, join(folder.path, "alice"));
+        const bob = await openAccount(module, BOB, join(folder.path, "bob"));
+        await talk(alice, bob);
+        await keepOddThings(bob);
+        pairCreds(module, bob.account.state.creds, BOB, "123456789012345:7@lid");
+        await bob.saveCreds();
+
+        await authstatectl("session", "import", "bob", bob.folder);
+        const stored = JSON.parse(await authstatectl("--json", "keys", "list", "bob")) as {
+          keys: { type: string; id: string }[];
+        };
+        assert.deepEqual(stored.keys.map(({ type, id }) => `${type} ${id}`).sort(), [...bob.names].sort());
+
+        const exported = join(folder.path, "exported");
+        await authstatectl("session", "export", "bob", exported);
+        assert.deepEqual(readFolder(exported), readFolder(bob.folder));
+
+        const again = await openAccount(module, BOB, exported);
+        assert.equal(await again.account.decrypt(ALICE, await alice.account.encrypt(BOB, "go on")), "go on");
+        const words = await again.account.encrypt(ALICE, "I am still the one");
+        assert.equal(await alice.account.decrypt(BOB, words), "I am still the one");
+      } finally {
+        await authstated.crash();
+        folder.remove();
+      }
+    });
+  });
+}
