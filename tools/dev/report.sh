@@ -35,13 +35,15 @@ step() {
   return "$status"
 }
 
-# Shows of a log what a reader needs: from node:test the summary of failures, from anything else the end, without the
-# lines of tests that passed.
+# Shows of a log what a reader needs: from node:test the summary of failures, from a compilation its first fault, from
+# anything else the end, without the lines of tests that passed.
 show_failure() {
   local log=$1
   say "---- ${log#"$AUTHSTATE_ROOT"/}"
   if grep -q 'failing tests:$' "$log"; then
     sed -n '/failing tests:$/,$p' "$log" | head -n 120 >&2
+  elif grep -q '^FAILED: ' "$log"; then
+    sed -n '/^FAILED: /,$p' "$log" | cut -c 1-400 | head -n 40 >&2
   else
     grep -vE '^ *(Start +[0-9]+:|[0-9]+/[0-9]+ Test +#[0-9]+: .* Passed )' "$log" | tail -n 100 >&2 || true
   fi

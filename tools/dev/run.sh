@@ -8,8 +8,8 @@ run_usage() {
 Usage: ./dev run [OPTION...]
 
 Installs what is missing, builds authstated and serves on 127.0.0.1:50051 from the SQLite file
-~/.local/share/authstate/authstate.db. The options go to authstated: see build/bin/authstated --help. One that chooses
-a store (--backend, --sqlite-path, --postgres-url, --config, or their AUTHSTATE_* variables) replaces that file.
+~/.local/share/authstate/authstate.db, or as the options say: they go to authstated, whose --help lists them. With
+--config or AUTHSTATE_CONFIG the file is what the configuration says.
 
 Stop it with Ctrl-C.
 TEXT
@@ -23,23 +23,22 @@ dev_run() {
   ensure_packages build
   configure_programs
   compile default authstated
-  if ! store_is_chosen "$@"; then
+  if ! file_is_chosen "$@"; then
     file=${XDG_DATA_HOME:-$HOME/.local/share}/authstate/authstate.db
     mkdir -p "$(dirname "$file")"
     chmod 700 "$(dirname "$file")"
-    set -- --backend sqlite --sqlite-path "$file" "$@"
+    set -- --sqlite-path "$file" "$@"
   fi
   exec build/bin/authstated "$@"
 }
 
-store_is_chosen() {
+# A flag of ours would win over the environment and the configuration; one given later wins over ours.
+file_is_chosen() {
   local argument
-  [[ -n ${AUTHSTATE_BACKEND:-}${AUTHSTATE_SQLITE_PATH:-}${AUTHSTATE_POSTGRES_URL:-}${AUTHSTATE_CONFIG:-} ]] && return
+  [[ -n ${AUTHSTATE_SQLITE_PATH:-}${AUTHSTATE_CONFIG:-} ]] && return
   for argument in "$@"; do
     case $argument in
-      --backend | --backend=* | --sqlite-path | --sqlite-path=* | --postgres-url | --postgres-url=* | --config | --config=*)
-        return
-        ;;
+      --config | --config=*) return ;;
     esac
   done
   return 1
