@@ -14,10 +14,8 @@ namespace {
 constexpr std::size_t kUnicodeEscapeDigits = 4;
 
 bool IsHex(absl::string_view digits) {
-  for (const char c : digits) {
-    if (!absl::ascii_isxdigit(static_cast<unsigned char>(c))) return false;
-  }
-  return true;
+  return std::all_of(digits.begin(), digits.end(),
+                     [](char c) { return absl::ascii_isxdigit(static_cast<unsigned char>(c)); });
 }
 
 std::uint32_t HexValue(absl::string_view digits) {
@@ -180,7 +178,7 @@ absl::StatusOr<absl::string_view> JsonScanner::Literal() {
   return ErrorAt(offset_, "expected a value");
 }
 
-absl::Status JsonScanner::ErrorAt(std::size_t offset, absl::string_view reason) const {
+absl::Status JsonScanner::ErrorAt(std::size_t offset, absl::string_view reason) {
   return absl::InvalidArgumentError(absl::StrCat("malformed JSON at byte ", offset, ": ", reason));
 }
 

@@ -34,7 +34,7 @@ class JsonScanner {
   // `true`, `false` or `null`.
   absl::StatusOr<absl::string_view> Literal();
 
-  absl::Status ErrorAt(std::size_t offset, absl::string_view reason) const;
+  static absl::Status ErrorAt(std::size_t offset, absl::string_view reason);
 
  private:
   absl::Status Escape();

@@ -1,5 +1,6 @@
 #include "contract/names.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -22,34 +23,38 @@ bool IsSessionIdByte(char c) {
 
 bool IsPrintableAscii(char c) { return c >= 0x20 && c <= 0x7e; }
 
-template <typename Predicate>
-bool AllOf(absl::string_view text, Predicate predicate) {
-  for (const char c : text) {
-    if (!predicate(c)) return false;
-  }
-  return true;
+// What a lead byte promises: the length of its sequence, and the range of the second byte, which is narrower than that
+// of the others where it would make an overlong form, a surrogate, or a code point above U+10FFFF.
+struct Utf8Sequence {
+  std::size_t length = 0;
+  std::uint8_t second_min = 0x80;
+  std::uint8_t second_max = 0xBF;
+};
+
+// Of length 0 for a byte that leads nothing.
+Utf8Sequence SequenceOf(std::uint8_t lead) {
+  if (lead < 0x80) return {1};
+  if (lead < 0xC2) return {0};
+  if (lead < 0xE0) return {2};
+  if (lead < 0xF0)
+    return {3, static_cast<std::uint8_t>(lead == 0xE0 ? 0xA0 : 0x80),
+            static_cast<std::uint8_t>(lead == 0xED ? 0x9F : 0xBF)};
+  if (lead < 0xF5)
+    return {4, static_cast<std::uint8_t>(lead == 0xF0 ? 0x90 : 0x80),
+            static_cast<std::uint8_t>(lead == 0xF4 ? 0x8F : 0xBF)};
+  return {0};
 }
 
 // Bytes of the UTF-8 sequence at the start of `text`, or 0 when it is malformed. `text` is not empty.
 std::size_t Utf8SequenceLength(absl::string_view text) {
-  const auto byte = [text](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-  const auto continues = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xC0U) == 0x80U; };
-  const std::uint8_t lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return continues(1) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    if (!continues(1) || !continues(2)) return 0;
-    if (lead == 0xE0 && byte(1) < 0xA0) return 0;   // overlong
-    if (lead == 0xED && byte(1) >= 0xA0) return 0;  // surrogate
-    return 3;
+  const auto byte = [text](std::size_t at) { return static_cast<std::uint8_t>(text[at]); };
+  const Utf8Sequence sequence = SequenceOf(byte(0));
+  if (sequence.length > text.size()) return 0;
+  if (sequence.length > 1 && (byte(1) < sequence.second_min || byte(1) > sequence.second_max)) return 0;
+  for (std::size_t at = 2; at < sequence.length; ++at) {
+    if ((byte(at) & 0xC0U) != 0x80U) return 0;
   }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    if (!continues(1) || !continues(2) || !continues(3)) return 0;
-    if (lead == 0xF0 && byte(1) < 0x90) return 0;   // overlong
-    if (lead == 0xF4 && byte(1) >= 0x90) return 0;  // above U+10FFFF
-    return 4;
-  }
-  return 0;
+  return sequence.length;
 }
 
 }  // namespace
@@ -64,14 +69,16 @@ absl::Status CheckSessionIdPrefix(absl::string_view prefix) {
   if (prefix.size() > kMaxSessionIdBytes) {
     return absl::InvalidArgumentError(absl::StrCat("longer than ", kMaxSessionIdBytes, " bytes"));
   }
-  if (!AllOf(prefix, IsSessionIdByte)) return absl::InvalidArgumentError("has a byte outside [A-Za-z0-9._:@-]");
+  if (!std::all_of(prefix.begin(), prefix.end(), IsSessionIdByte))
+    return absl::InvalidArgumentError("has a byte outside [A-Za-z0-9._:@-]");
   return absl::OkStatus();
 }
 
 absl::Status CheckKeyType(absl::string_view type) {
   absl::Status size = CheckSize(type, kMaxKeyTypeBytes);
   if (!size.ok()) return size;
-  if (!AllOf(type, IsPrintableAscii)) return absl::InvalidArgumentError("has a byte that is not printable ASCII");
+  if (!std::all_of(type.begin(), type.end(), IsPrintableAscii))
+    return absl::InvalidArgumentError("has a byte that is not printable ASCII");
   return absl::OkStatus();
 }
 

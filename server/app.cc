@@ -25,6 +25,7 @@
 #include "server/logging.h"
 #include "storage/backend.h"
 #include "storage/error.h"
+#include "storage/postgres/postgres_backend.h"
 #include "storage/sqlite/sqlite_backend.h"
 
 namespace authstate::server {
@@ -50,8 +51,13 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> OpenBackend(const Options& opt
       sqlite.migrate = options.migrate;
       return storage::OpenSqliteBackend(std::move(sqlite));
     }
-    case BackendKind::kPostgres:
-      return absl::UnimplementedError("--backend postgres: this build has no such driver");
+    case BackendKind::kPostgres: {
+      storage::PostgresOptions postgres;
+      postgres.url = options.postgres_url;
+      postgres.connections = options.postgres_connections;
+      postgres.migrate = options.migrate;
+      return storage::OpenPostgresBackend(std::move(postgres));
+    }
   }
   return absl::InternalError("no such backend");
 }

@@ -67,7 +67,7 @@ class SqliteBackend final : public Backend {
 
   void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
     readers_.Run(deadline, [this, session_id = std::move(session_id),
-                            done = std::move(done)](absl::StatusOr<SqliteConnection*> turn) mutable {
+                            done = std::move(done)](const absl::StatusOr<SqliteConnection*>& turn) mutable {
       if (!turn.ok()) return std::move(done)(turn.status());
       std::optional<SnapshotPlace> place = SnapshotPlace::Take(&open_snapshots_, options_.snapshots);
       if (!place.has_value()) return std::move(done)(QueueFull());
@@ -143,6 +143,7 @@ absl::StatusOr<std::unique_ptr<Backend>> Open(SqliteOptions options) {
     const absl::StatusOr<std::uint32_t> version = PrepareSqliteSchema(*writer, options.migrate);
     if (!version.ok()) return version.status();
     std::vector<std::unique_ptr<SqliteConnection>> readers;
+    readers.reserve(static_cast<std::size_t>(options.readers));
     for (int i = 0; i < options.readers; ++i) {
       readers.push_back(std::make_unique<SqliteConnection>(options.path, SqliteConnection::Mode::kReadOnly));
     }

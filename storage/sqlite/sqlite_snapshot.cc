@@ -42,10 +42,11 @@ absl::StatusOr<std::unique_ptr<Snapshot>> SqliteSnapshot::Open(const std::string
 }
 
 void SqliteSnapshot::Next(std::size_t max_bytes, absl::Time deadline, PageDone done) {
-  readers_->Run(deadline, [this, max_bytes, done = std::move(done)](absl::StatusOr<SqliteConnection*> turn) mutable {
-    // The reader lends its thread alone: the snapshot lives on a connection of its own.
-    std::move(done)(turn.ok() ? ReadPage(max_bytes) : absl::StatusOr<Page>(turn.status()));
-  });
+  readers_->Run(deadline,
+                [this, max_bytes, done = std::move(done)](const absl::StatusOr<SqliteConnection*>& turn) mutable {
+                  // The reader lends its thread alone: the snapshot lives on a connection of its own.
+                  std::move(done)(turn.ok() ? ReadPage(max_bytes) : absl::StatusOr<Page>(turn.status()));
+                });
 }
 
 absl::StatusOr<Snapshot::Page> SqliteSnapshot::ReadPage(std::size_t max_bytes) {
