@@ -34,7 +34,7 @@ absl::StatusOr<std::unique_ptr<TestPostgres>> TestPostgres::Create() {
   if (absl::Status started = postgres->Start(); !started.ok()) return started;
   // fsync guards against a crash of the whole machine alone. What is committed survives every Kill without it.
   for (const char* sql : {"ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"}) {
-    if (absl::Status run = postgres->Run(sql); !run.ok()) return run;
+    if (absl::Status run = Run(postgres->url(), sql); !run.ok()) return run;
   }
   return postgres;
 }
@@ -43,8 +43,8 @@ std::string TestPostgres::UrlOf(absl::string_view database) const {
   return absl::StrCat("postgresql://postgres@127.0.0.1:", port_, "/", database);
 }
 
-absl::Status TestPostgres::Run(const std::string& sql) {
-  const std::unique_ptr<PGconn, ConnectionCloser> connection(PQconnectdb(url().c_str()));
+absl::Status TestPostgres::Run(const std::string& url, const std::string& sql) {
+  const std::unique_ptr<PGconn, ConnectionCloser> connection(PQconnectdb(url.c_str()));
   if (PQstatus(connection.get()) != CONNECTION_OK) return absl::UnavailableError(PQerrorMessage(connection.get()));
   const std::unique_ptr<PGresult, ResultCloser> result(PQexec(connection.get(), sql.c_str()));
   if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR) return absl::InternalError(PQerrorMessage(connection.get()));
@@ -53,7 +53,7 @@ absl::Status TestPostgres::Run(const std::string& sql) {
 
 absl::StatusOr<std::string> TestPostgres::NewDatabase() {
   const std::string name = absl::StrCat("test_", ++databases_);
-  if (absl::Status made = Run(absl::StrCat("CREATE DATABASE ", name)); !made.ok()) return made;
+  if (absl::Status made = Run(url(), absl::StrCat("CREATE DATABASE ", name)); !made.ok()) return made;
   return UrlOf(name);
 }
 

@@ -27,8 +27,8 @@ class TestPostgres {
 
   // Makes an empty database and returns its URL.
   absl::StatusOr<std::string> NewDatabase();
-  // Runs one statement in the maintenance database, such as one that ends other connections.
-  absl::Status Run(const std::string& sql);
+  // Runs statements on a connection of their own to the database at `url`.
+  static absl::Status Run(const std::string& url, const std::string& sql);
 
   // Stops it cleanly (what is committed is on disk), and returns once it has ended.
   absl::Status Stop();

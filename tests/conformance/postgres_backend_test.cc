@@ -1,0 +1,281 @@
+// What the PostgreSQL driver does when the database is away, slow, strange or not alone.
+#include "storage/postgres/postgres_backend.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "storage/error.h"
+#include "tests/conformance/await.h"
+#include "tests/support/test_postgres.h"
+
+namespace authstate::storage {
+namespace {
+
+using conformance::Answer;
+using test::TestPostgres;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr absl::Duration kPatience = absl::Seconds(60);
+
+Commit SetKey(std::string session_id, std::string id) {
+  Commit commit;
+  commit.session_id = std::move(session_id);
+  commit.sets = {{{"t", std::move(id)}, {ValueKind::kRaw, "v"}}};
+  return commit;
+}
+
+class PostgresBackendTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    auto postgres = TestPostgres::Create();
+    ASSERT_TRUE(postgres.ok()) << postgres.status();
+    postgres_ = postgres->release();
+  }
+  static void TearDownTestSuite() {
+    delete postgres_;
+    postgres_ = nullptr;
+  }
+
+  void SetUp() override {
+    auto url = postgres().NewDatabase();
+    ASSERT_TRUE(url.ok()) << url.status();
+    options_.url = *url;
+  }
+
+  static TestPostgres& postgres() { return *postgres_; }
+  const std::string& url() const { return options_.url; }
+  PostgresOptions& options() { return options_; }
+
+  absl::Status TryOpen() {
+    auto backend = OpenPostgresBackend(options_);
+    if (backend.ok()) backend_ = *std::move(backend);
+    return backend.status();
+  }
+  void Open() {
+    const absl::Status opened = TryOpen();
+    ASSERT_TRUE(opened.ok()) << opened;
+  }
+  void Sql(const std::string& sql) {
+    const absl::Status run = TestPostgres::Run(url(), sql);
+    ASSERT_TRUE(run.ok()) << run;
+  }
+
+  std::vector<absl::StatusOr<Applied>> Apply(std::vector<Commit> commits, absl::Duration timeout = kPatience) {
+    Answer<std::vector<absl::StatusOr<Applied>>> answer;
+    backend_->Apply(std::move(commits), absl::Now() + timeout, answer.Done());
+    return answer.Await();
+  }
+  absl::StatusOr<ReadResult> Read(std::string session_id, std::vector<KeyName> keys = {}) {
+    Answer<std::vector<absl::StatusOr<ReadResult>>> answer;
+    backend_->Read({{std::move(session_id), true, std::move(keys)}}, absl::Now() + kPatience, answer.Done());
+    return std::move(answer.Await().front());
+  }
+  absl::StatusOr<std::unique_ptr<Snapshot>> Snap(std::string session_id) {
+    Answer<absl::StatusOr<std::unique_ptr<Snapshot>>> answer;
+    backend_->OpenSnapshot(std::move(session_id), absl::Now() + kPatience, answer.Done());
+    return answer.Await();
+  }
+  absl::Status Ping() {
+    Answer<absl::Status> answer;
+    backend_->Ping(absl::Now() + kPatience, answer.Done());
+    return answer.Await();
+  }
+  // Asks until the database answers; the backend itself says how long to wait.
+  absl::Status AwaitHealth() {
+    const absl::Time limit = absl::Now() + kPatience;
+    absl::Status status = Ping();
+    while (!status.ok() && absl::Now() < limit) {
+      absl::SleepFor(RetryDelayOf(status).value_or(absl::Milliseconds(10)));
+      status = Ping();
+    }
+    return status;
+  }
+
+ private:
+  static TestPostgres* postgres_;
+  PostgresOptions options_;
+  std::unique_ptr<Backend> backend_;
+};
+
+TestPostgres* PostgresBackendTest::postgres_ = nullptr;
+
+TEST_F(PostgresBackendTest, UnreachableDatabaseIsNamedWithoutItsPassword) {
+  options().url = "postgresql://user:s3cret@127.0.0.1:1/auth";
+  const absl::Status status = TryOpen();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(ReasonOf(status), std::string(kDatabaseUnavailable));
+  const std::string message(status.message());
+  EXPECT_THAT(message, HasSubstr("127.0.0.1:1/auth"));
+  EXPECT_THAT(message, Not(HasSubstr("s3cret")));
+  EXPECT_THAT(message, Not(HasSubstr("\n")));
+}
+
+TEST_F(PostgresBackendTest, ServersThatStartAtOnceOnAnEmptyDatabaseAllComeUp) {
+  constexpr int kServers = 8;
+  std::vector<absl::Status> opened(kServers);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kServers; ++i) {
+    threads.emplace_back([this, &opened, i] { opened[i] = OpenPostgresBackend(options()).status(); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const absl::Status& status : opened) EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST_F(PostgresBackendTest, NewerSchemaIsRefused) {
+  Open();
+  Sql("INSERT INTO auth_schema_migrations (version, name, checksum) VALUES (1000, 'later', 'x')");
+  EXPECT_EQ(ReasonOf(TryOpen()), std::string(kSchemaUnknown));
+}
+
+TEST_F(PostgresBackendTest, ChangedSchemaIsRefused) {
+  Open();
+  Sql("UPDATE auth_schema_migrations SET checksum = 'other'");
+  EXPECT_EQ(ReasonOf(TryOpen()), std::string(kSchemaUnknown));
+}
+
+TEST_F(PostgresBackendTest, TablesOfOthersAreLeftAlone) {
+  Sql("CREATE TABLE auth_creds (mine int); INSERT INTO auth_creds VALUES (1)");
+  const absl::Status status = TryOpen();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  Sql("UPDATE auth_creds SET mine = 2");
+}
+
+TEST_F(PostgresBackendTest, DatabaseOfAnotherEncodingIsRefused) {
+  const absl::Status made =
+      TestPostgres::Run(postgres().url(), "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+  ASSERT_TRUE(made.ok()) << made;
+  options().url = absl::StrCat("postgresql://postgres@127.0.0.1:", postgres().port(), "/latin");
+  EXPECT_EQ(TryOpen().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(PostgresBackendTest, OutageIsAnErrorNeverAbsenceAndEndsByItself) {
+  Open();
+  ASSERT_TRUE(Apply({SetKey("s", "1")}).front().ok());
+  ASSERT_TRUE(postgres().Stop().ok());
+
+  for (int i = 0; i < 20; ++i) {
+    const auto read = Read("s", {{"t", "1"}});
+    EXPECT_EQ(read.status().code(), absl::StatusCode::kUnavailable) << read.status();
+    EXPECT_TRUE(RetryDelayOf(read.status()).has_value());
+    const absl::Status applied = Apply({SetKey("s", "2")}).front().status();
+    EXPECT_EQ(applied.code(), absl::StatusCode::kUnavailable) << applied;
+    // The connections were seen to be broken before anything was sent.
+    EXPECT_EQ(OutcomeOf(applied), Outcome::kNotApplied) << applied;
+    EXPECT_EQ(Snap("s").status().code(), absl::StatusCode::kUnavailable);
+  }
+  EXPECT_EQ(Ping().code(), absl::StatusCode::kUnavailable);
+
+  ASSERT_TRUE(postgres().Start().ok());
+  ASSERT_TRUE(AwaitHealth().ok());
+}
+
+TEST_F(PostgresBackendTest, ConnectionsEndedWhileIdleAreReplacedUnseen) {
+  Open();
+  ASSERT_TRUE(Apply({SetKey("s", "1")}).front().ok());
+  for (int i = 0; i < 10; ++i) {
+    Sql("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()");
+    const auto applied = Apply({SetKey("s", "2")});
+    EXPECT_TRUE(applied.front().ok()) << applied.front().status();
+    EXPECT_TRUE(Read("s").ok());
+  }
+}
+
+TEST_F(PostgresBackendTest, StatementThatOverrunsIsCutOffAndItsCommitIsInDoubt) {
+  Open();
+  ASSERT_TRUE(Apply({SetKey("s", "1")}).front().ok());
+  // Holds the session's row for longer than the commit will wait, and lets go of it with the connection.
+  std::thread holder([this] {
+    // Its end is an error, as it is terminated.
+    TestPostgres::Run(url(), "BEGIN; UPDATE auth_sessions SET updated_at = now(); SELECT pg_sleep(60)").IgnoreError();
+  });
+  // The holder is there once its lock is.
+  const std::string is_held =
+      "DO $$ BEGIN PERFORM FROM pg_locks WHERE relation = 'auth_sessions'::regclass AND mode = 'RowExclusiveLock'; "
+      "IF NOT FOUND THEN RAISE 'not yet'; END IF; END $$";
+  while (!TestPostgres::Run(url(), is_held).ok()) absl::SleepFor(absl::Milliseconds(10));
+
+  const absl::Status applied = Apply({SetKey("s", "2")}, absl::Milliseconds(200)).front().status();
+  EXPECT_EQ(applied.code(), absl::StatusCode::kDeadlineExceeded) << applied;
+  EXPECT_EQ(OutcomeOf(applied), Outcome::kUnknown);
+  // Others are not held up.
+  EXPECT_TRUE(Apply({SetKey("other", "1")}).front().ok());
+
+  const absl::Status ended = TestPostgres::Run(
+      url(),
+      "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' "
+      "AND pid <> pg_backend_pid()");
+  EXPECT_TRUE(ended.ok()) << ended;
+  holder.join();
+  EXPECT_TRUE(Apply({SetKey("s", "3")}).front().ok());
+}
+
+TEST_F(PostgresBackendTest, MemberThatTheDatabaseRefusesDoesNotFailTheOthers) {
+  Open();
+  const auto results = Apply({SetKey("a", "1"), SetKey("b", "\xff"), SetKey("c", "1"), SetKey("b", "1")});
+  EXPECT_TRUE(results[0].ok()) << results[0].status();
+  EXPECT_EQ(results[1].status().code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(OutcomeOf(results[1].status()), Outcome::kNotApplied);
+  EXPECT_TRUE(results[2].ok()) << results[2].status();
+  ASSERT_TRUE(results[3].ok()) << results[3].status();
+  EXPECT_EQ(results[3]->revision, 1U);
+}
+
+TEST_F(PostgresBackendTest, UnknownKindOfValueIsDataLoss) {
+  Open();
+  ASSERT_TRUE(Apply({SetKey("s", "1")}).front().ok());
+  Sql("UPDATE auth_keys SET kind = 7");
+  const auto read = Read("s", {{"t", "1"}});
+  EXPECT_EQ(read.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(ReasonOf(read.status()), std::string(kCorruptValue));
+}
+
+TEST_F(PostgresBackendTest, SnapshotsBeyondTheirConnectionsAreRefused) {
+  options().snapshot_connections = 2;
+  Open();
+  ASSERT_TRUE(Apply({SetKey("s", "1")}).front().ok());
+  auto first = Snap("s");
+  const auto second = Snap("s");
+  ASSERT_TRUE(first.ok() && second.ok());
+  const auto third = Snap("s");
+  EXPECT_EQ(third.status().code(), absl::StatusCode::kResourceExhausted) << third.status();
+  EXPECT_TRUE(RetryDelayOf(third.status()).has_value());
+  first->reset();
+  EXPECT_TRUE(Snap("s").ok());
+}
+
+TEST_F(PostgresBackendTest, SnapshotWhoseConnectionBrokeFailsAndIsNotContinuedElsewhere) {
+  Open();
+  ASSERT_TRUE(Apply({SetKey("s", "1")}).front().ok());
+  auto snapshot = Snap("s");
+  ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+  Sql("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+      "WHERE datname = current_database() AND pid <> pg_backend_pid()");
+  for (int i = 0; i < 2; ++i) {
+    Answer<absl::StatusOr<Snapshot::Page>> page;
+    (*snapshot)->Next(1000, absl::Now() + kPatience, page.Done());
+    EXPECT_EQ(page.Await().status().code(), absl::StatusCode::kUnavailable);
+  }
+  snapshot->reset();
+  EXPECT_TRUE(Snap("s").ok());
+}
+
+TEST_F(PostgresBackendTest, FullQueueRefusesAtOnce) {
+  options().queue_limit = 0;
+  Open();
+  const absl::Status status = Apply({SetKey("s", "1")}).front().status();
+  EXPECT_EQ(ReasonOf(status), std::string(kQueueFull));
+  EXPECT_EQ(OutcomeOf(status), Outcome::kNotApplied);
+}
+
+}  // namespace
+}  // namespace authstate::storage
