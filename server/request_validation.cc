@@ -54,11 +54,14 @@ absl::StatusOr<Value> TakeValue(FieldName field, v1::Value* value) {
 // Gathers the operations of one commit and holds them to the limits that they have together.
 class CommitBuilder {
  public:
+  // Before Begin, and not counted as an operation: a commit of as many sets as may be can still replace all keys.
+  void ClearKeys() { commit_.clear_keys = true; }
+
   absl::Status Begin(std::string session_id, std::size_t operations, absl::string_view operations_field) {
     absl::Status status = At("session_id", CheckSessionId(session_id));
     if (!status.ok()) return status;
     commit_.session_id = std::move(session_id);
-    if (operations == 0) return InvalidField(operations_field, "has no operation");
+    if (operations == 0 && !commit_.clear_keys) return InvalidField(operations_field, "has no operation");
     if (operations > kMaxCommitOperations) {
       return InvalidField(operations_field, absl::StrCat("more than ", kMaxCommitOperations, " operations"));
     }
@@ -95,8 +98,6 @@ class CommitBuilder {
     commit_.deletes.push_back(std::move(name));
     return absl::OkStatus();
   }
-
-  void ClearKeys() { commit_.clear_keys = true; }
 
   template <typename Request>
   storage::Commit Finish(const Request& request) {
@@ -244,7 +245,6 @@ absl::StatusOr<storage::Commit> Validate(v1::CommitRequest request) {
                             {std::move(*key.mutable_type()), std::move(*key.mutable_id())});
   }
   if (!status.ok()) return status;
-  if (request.clear_keys()) builder.ClearKeys();
   return builder.Finish(request);
 }
 

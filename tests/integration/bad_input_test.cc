@@ -382,6 +382,37 @@ TEST_F(BadInputTest, AMessageOverTheWireLimitIsRefusedAndNothingChanges) {
   EXPECT_EQ(Everything(), before);
 }
 
+TEST_F(BadInputTest, AFullCommitMayStillReplaceAllKeys) {
+  v1::CommitRequest commit;
+  commit.set_session_id(kSession);
+  commit.set_clear_keys(true);
+  for (std::size_t i = 0; i < kMaxCommitOperations; ++i) *commit.add_sets() = Entry("pre-key", absl::StrCat("n", i));
+  grpc::ClientContext context;
+  v1::CommitResponse response;
+  const grpc::Status status = stub_->Commit(&context, commit, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+
+  grpc::ClientContext list_context;
+  v1::ListSessionsResponse sessions;
+  ASSERT_TRUE(stub_->ListSessions(&list_context, {}, &sessions).ok());
+  EXPECT_EQ(sessions.sessions(0).key_count(), kMaxCommitOperations);
+}
+
+TEST_F(BadInputTest, ACommitMayClearKeysAndDoNothingElse) {
+  v1::CommitRequest commit;
+  commit.set_session_id(kSession);
+  commit.set_clear_keys(true);
+  grpc::ClientContext context;
+  v1::CommitResponse response;
+  ASSERT_TRUE(stub_->Commit(&context, commit, &response).ok());
+
+  grpc::ClientContext list_context;
+  v1::ListSessionsResponse sessions;
+  ASSERT_TRUE(stub_->ListSessions(&list_context, {}, &sessions).ok());
+  EXPECT_EQ(sessions.sessions(0).key_count(), 0U);
+  EXPECT_TRUE(sessions.sessions(0).has_creds());
+}
+
 TEST_F(BadInputTest, WhatIsJustWithinTheLimitsIsTaken) {
   v1::CommitRequest commit;
   commit.set_session_id(std::string(kMaxSessionIdBytes, 's'));

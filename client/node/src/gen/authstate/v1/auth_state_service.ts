@@ -130,7 +130,7 @@ export interface DeleteKeysResponse {
   revision: bigint;
 }
 
-/** Request of Commit. At least one operation; up to 10,000 operations and 32 MiB of values together. */
+/** Request of Commit. At least one operation or `clear_keys`; up to 10,000 operations and 32 MiB of values together. */
 export interface CommitRequest {
   /** The session. 1 to 128 bytes of [A-Za-z0-9._:@-]. */
   sessionId: string;
@@ -142,7 +142,7 @@ export interface CommitRequest {
   sets: KeyEntry[];
   /** The keys to delete. A key that is not there is no error. */
   deletes: Key[];
-  /** If true, every key of the session that is not in `sets` is deleted. The credentials stay. */
+  /** If true, every key of the session that is not in `sets` is deleted. The credentials stay. Not counted as an operation. */
   clearKeys: boolean;
   /** If set, the commit is applied only when the session is at this revision (0: never written), else ABORTED. */
   expectedRevision?: bigint | undefined;
