@@ -229,10 +229,11 @@ absl::StatusOr<storage::Commit> Validate(v1::DeleteKeysRequest request) {
 }
 
 absl::StatusOr<storage::Commit> Validate(v1::CommitRequest request) {
-  const std::size_t operations =
-      static_cast<std::size_t>(request.has_creds()) + static_cast<std::size_t>(request.clear_keys()) +
-      static_cast<std::size_t>(request.sets_size()) + static_cast<std::size_t>(request.deletes_size());
+  const std::size_t operations = static_cast<std::size_t>(request.has_creds()) +
+                                 static_cast<std::size_t>(request.sets_size()) +
+                                 static_cast<std::size_t>(request.deletes_size());
   CommitBuilder builder;
+  if (request.clear_keys()) builder.ClearKeys();
   absl::Status status = builder.Begin(std::move(*request.mutable_session_id()), operations, "commit");
   if (status.ok() && request.has_creds()) status = builder.SetCreds(request.mutable_creds());
   for (int i = 0; status.ok() && i < request.sets_size(); ++i) {
