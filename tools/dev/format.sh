@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# ./dev format: formats C++, and the Node client's TypeScript.
+# ./dev format: formats C++, the contract and TypeScript.
 # shellcheck source=tools/dev/lint.sh
 source "$AUTHSTATE_ROOT/tools/dev/lint.sh"
 
@@ -7,7 +7,8 @@ format_usage() {
   cat <<'TEXT'
 Usage: ./dev format
 
-Formats the C++ sources with clang-format, the contract with buf, and client/node with its own formatter.
+Formats the C++ sources with clang-format, the contract with buf, and the TypeScript of client/node and tests with
+their own formatter.
 TEXT
 }
 
@@ -19,10 +20,11 @@ dev_format() {
   esac
   ensure_packages lint
   ensure_node
-  ensure_npm_packages tools/buf client/node
+  ensure_npm_packages tools/buf client/node tests
   step format-cpp format_cpp
   step format-proto run_buf format --write
-  step format-node npm --prefix client/node run format
+  step format-node-client npm --prefix client/node run format
+  step format-node-tests npm --prefix tests run format
 }
 
 format_cpp() {

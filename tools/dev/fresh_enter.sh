@@ -21,5 +21,5 @@ ln -s fd/1 "$system/dev/stdout"
 ln -s fd/2 "$system/dev/stderr"
 
 # Not exec: the first process of a namespace has to outlive the shell it waits for.
-env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 CI="${CI:-}" \
+env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 ${CI:+CI="$CI"} \
   chroot "$system" bash /root/authstate/tools/dev/fresh_inside.sh

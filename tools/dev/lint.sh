@@ -7,7 +7,7 @@ source "$AUTHSTATE_ROOT/tools/dev/build.sh"
 # shellcheck source=tools/dev/layers.sh
 source "$AUTHSTATE_ROOT/tools/dev/layers.sh"
 
-LINTS=(buf breaking format layers shell node tidy)
+LINTS=(buf breaking format layers shell node deploy tidy)
 
 lint_usage() {
   cat <<'TEXT'
@@ -18,7 +18,8 @@ Usage: ./dev lint [CHECK...]
   format     C++ against clang-format
   layers     who may include whom
   shell      scripts against shellcheck
-  node       the Node client: types, format, generated stubs, publint, are-the-types-wrong
+  node       the Node client and its tests: types, format, generated stubs, publint, are-the-types-wrong
+  deploy     the example configuration against authstated, the systemd unit against systemd where there is one
   tidy       C++ against clang-tidy, with clang's thread safety analysis; sources that have not changed since they
              passed are not checked again
 
@@ -66,8 +67,17 @@ lint_shell() {
 }
 
 lint_node() {
-  ensure_npm_packages client/node
-  step lint-node npm --prefix client/node run check
+  ensure_npm_packages client/node tests
+  local status=0
+  step lint-node-client npm --prefix client/node run check || status=1
+  step lint-node-tests npm --prefix tests run check || status=1
+  return "$status"
+}
+
+lint_deploy() {
+  configure_programs
+  compile default authstated
+  step lint-deploy check_deploy
 }
 
 lint_tidy() {
@@ -129,4 +139,17 @@ check_format() {
 
 check_scripts() {
   git ls-files --cached --others --exclude-standard -- dev .ci/run '*.sh' | xargs -r shellcheck --external-sources
+}
+
+check_deploy() {
+  local units status=0
+  build/bin/authstated --config deploy/authstated.toml --print-config || return
+  command -v systemd-analyze >/dev/null || return 0
+  # systemd wants the program to exist where the unit says.
+  units=$(mktemp -d)
+  sed "s|=/usr/local/bin/authstated|=$AUTHSTATE_ROOT/build/bin/authstated|" deploy/authstated.service \
+    >"$units/authstated.service" &&
+    systemd-analyze verify --man=no "$units/authstated.service" || status=$?
+  rm -rf "$units"
+  return "$status"
 }
