@@ -41,7 +41,7 @@ dev_test() {
     [[ ${#suites[@]} -gt 0 ]] || suites=("${SANITIZED_SUITES[@]}")
     only_suites "$sanitize sanitizer" SANITIZED_SUITES "${suites[@]}"
     ensure_packages build test
-    test_cpp "$sanitize" "$pattern" "${suites[@]}"
+    test_sanitized "$sanitize" "$pattern" "${suites[@]}"
   else
     ensure_test_dependencies
     if [[ ${#suites[@]} -eq 0 ]]; then
@@ -49,7 +49,7 @@ dev_test() {
       [[ -n $pattern ]] || suites+=("${NODE_SUITES[@]}")
     fi
     test_suites "$pattern" "${suites[@]}"
-    [[ ${CI:-} != true ]] || test_cpp address "$pattern" "${SANITIZED_SUITES[@]}"
+    [[ ${CI:-} != true ]] || test_sanitized address "$pattern" "${SANITIZED_SUITES[@]}"
   fi
   print_tally
 }
@@ -75,28 +75,23 @@ test_suites() {
   compile default all
   export AUTHSTATE_BIN_DIR=$AUTHSTATE_ROOT/build/bin
   [[ ${#cpp[@]} -eq 0 ]] || run_cpp_suites default build "$pattern" "${cpp[@]}"
+  [[ ${#cpp[@]} -eq $# ]] || set_up_node_suites
   for suite in "$@"; do
     case $suite in
-      client)
-        ensure_npm_packages client/node
-        check_once node-client-check npm --prefix client/node run check
-        run_node_suite client client/node
-        ;;
-      vectors)
-        ensure_npm_packages tests
-        check_once vectors npm --prefix tests run check --workspace vectors
-        ;;
-      e2e)
-        build_node_client
-        ensure_npm_packages tests
-        run_node_suite e2e tests/e2e
-        ;;
+      client) run_node_suite client client/node ;;
+      vectors) check_once vectors npm --prefix tests run check --workspace vectors ;;
+      e2e) run_node_suite e2e tests/e2e ;;
     esac
   done
 }
 
-# test_cpp SANITIZER PATTERN SUITE...
-test_cpp() {
+set_up_node_suites() {
+  build_node_client
+  ensure_npm_packages tests
+}
+
+# test_sanitized SANITIZER PATTERN SUITE...
+test_sanitized() {
   local sanitizer=$1 pattern=$2 directory suite targets=()
   shift 2
   case $sanitizer in
