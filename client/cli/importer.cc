@@ -84,8 +84,8 @@ class Comparison {
   }
 
   absl::Status Finish() const {
-    if (imported_.creds.has_value() && !creds_equal_)
-      return absl::DataLossError("the store holds other creds than were imported");
+    const bool creds_differ = imported_.creds.has_value() && !creds_equal_;
+    if (creds_differ) return absl::DataLossError("the store holds other creds than were imported");
     if (keys_ < imported_.keys.size()) return Differs(imported_.keys[keys_].name);
     return absl::OkStatus();
   }
@@ -107,8 +107,8 @@ class Comparison {
 absl::Status Compare(client::Client& client, const std::string& session_id, const Folder& imported,
                      std::uint64_t revision, Progress& progress) {
   Comparison comparison(imported, revision);
-  const absl::Status status = client.LoadSession(session_id, 0, [&](const client::SessionPage& page) {
-    const absl::Status equal = comparison.Take(page);
+  absl::Status status = client.LoadSession(session_id, 0, [&](const client::SessionPage& page) {
+    absl::Status equal = comparison.Take(page);
     progress.Show("comparing", comparison.keys(), imported.keys.size());
     return equal;
   });
@@ -121,8 +121,8 @@ absl::Status Compare(client::Client& client, const std::string& session_id, cons
 
 absl::StatusOr<ImportResult> Import(client::Client& client, const std::string& session_id, const Folder& folder,
                                     bool replace, Progress& progress) {
-  if (!folder.creds.has_value() && folder.keys.empty())
-    return absl::FailedPreconditionError("there is nothing to import");
+  const bool empty = !folder.creds.has_value() && folder.keys.empty();
+  if (empty) return absl::FailedPreconditionError("there is nothing to import");
   const absl::StatusOr<Standing> standing = Look(client, session_id);
   if (!standing.ok()) return standing.status();
   if (standing->exists && !replace) {

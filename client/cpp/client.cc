@@ -103,7 +103,7 @@ class Client::Impl {
           grpc::ClientContext context;
           context.set_deadline(absl::ToChronoTime(deadline));
           const Cancellation::Call call(cancellation_, context);
-          const absl::Status attempt = FromGrpcStatus((store_.*method)(&context, request, &response));
+          absl::Status attempt = FromGrpcStatus((store_.*method)(&context, request, &response));
           revision = attempt.ok() ? response.revision() : RevisionOf(attempt).value_or(0);
           return attempt;
         });
@@ -119,13 +119,13 @@ class Client::Impl {
       context.set_deadline(absl::ToChronoTime(deadline));
       const Cancellation::Call call(cancellation_, context);
       bool handed_out = false;
-      const absl::Status status = ReadPages(context, request, on_page, &handed_out);
+      absl::Status status = ReadPages(context, request, on_page, &handed_out);
       if (!handed_out) return status;
       final_error = status;
       return absl::OkStatus();
     };
     const Repetition repetition = RepetitionOf(Rpc::kLoadSession, /*conditional=*/false);
-    const absl::Status status = RetryLoop(repetition, Schedule(options_.load_deadline), time_, attempt);
+    absl::Status status = RetryLoop(repetition, Schedule(options_.load_deadline), time_, attempt);
     return status.ok() ? final_error : status;
   }
 

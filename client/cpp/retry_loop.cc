@@ -19,6 +19,12 @@ bool InDoubt(const absl::Status& status) {
   return OutcomeOf(status).value_or(refused ? Outcome::kNotApplied : Outcome::kUnknown) == Outcome::kUnknown;
 }
 
+// The error with its outcome, over all attempts; a read has none.
+absl::Status Settled(absl::Status status, bool mutation, bool in_doubt) {
+  if (!mutation) return status;
+  return WithOutcome(std::move(status), in_doubt ? Outcome::kUnknown : Outcome::kNotApplied);
+}
+
 absl::Duration Jittered(absl::Duration pause, Timekeeper& time) { return pause * (1.0 - time.Jitter() / 2); }
 
 }  // namespace
@@ -35,14 +41,14 @@ absl::Status RetryLoop(Repetition repetition, const RetrySchedule& schedule, Tim
     if (status.ok()) return status;
     if (in_doubt && repetition == Repetition::kNotFoundIsDone && absl::IsNotFound(status)) return absl::OkStatus();
     in_doubt = in_doubt || (mutation && InDoubt(status));
-    if (mutation) status = WithOutcome(std::move(status), in_doubt ? Outcome::kUnknown : Outcome::kNotApplied);
+    status = Settled(std::move(status), mutation, in_doubt);
 
-    if (!WorthAnotherTry(status) || (in_doubt && repetition == Repetition::kConditional)) return status;
+    const bool repeatable = !in_doubt || repetition != Repetition::kConditional;
+    if (!repeatable || !WorthAnotherTry(status)) return status;
     const absl::Duration wait = std::max(Jittered(pause, time), RetryDelayOf(status).value_or(absl::ZeroDuration()));
     if (time.Now() + wait > last_begin) return status;
     if (!time.Sleep(wait)) {
-      const absl::Status cancelled = absl::CancelledError("cancelled while waiting for the server");
-      return mutation ? WithOutcome(cancelled, in_doubt ? Outcome::kUnknown : Outcome::kNotApplied) : cancelled;
+      return Settled(absl::CancelledError("cancelled while waiting for the server"), mutation, in_doubt);
     }
     pause = std::min(pause * 2, schedule.max_pause);
   }
