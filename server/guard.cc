@@ -20,10 +20,6 @@
 namespace authstate::server {
 namespace {
 
-constexpr absl::string_view kOverloaded = "OVERLOADED";
-constexpr absl::string_view kDraining = "DRAINING";
-constexpr absl::Duration kOverloadRetryDelay = absl::Milliseconds(200);
-
 std::string RequestIdOf(const grpc::CallbackServerContext& context) {
   const auto& metadata = context.client_metadata();
   const auto sent = metadata.find(kRequestIdKey);
@@ -69,39 +65,6 @@ std::unique_ptr<Call> Guard::Begin(const Method& method, grpc::CallbackServerCon
   return std::make_unique<Call>(this, method, context, request);
 }
 
-absl::Status Guard::Admit(std::size_t bytes) {
-  const absl::MutexLock lock(&mutex_);
-  if (draining_) {
-    return storage::WithOutcome(
-        storage::Error(absl::StatusCode::kUnavailable, kDraining, "the server is stopping; call another, or again"),
-        storage::Outcome::kNotApplied);
-  }
-  // A lone request is always admitted: it is within the limit of a message.
-  if (requests_ > 0 && (requests_ >= options_.max_requests || request_bytes_ + bytes > options_.max_request_bytes)) {
-    return storage::WithRetryDelay(
-        storage::WithOutcome(storage::Error(absl::StatusCode::kResourceExhausted, kOverloaded,
-                                            "the server has too many requests under way; try again later"),
-                             storage::Outcome::kNotApplied),
-        kOverloadRetryDelay);
-  }
-  ++requests_;
-  request_bytes_ += bytes;
-  return absl::OkStatus();
-}
-
-void Guard::Release(std::size_t bytes) {
-  const absl::MutexLock lock(&mutex_);
-  --requests_;
-  request_bytes_ -= bytes;
-}
-
-void Guard::Drain(absl::Time deadline) {
-  const absl::MutexLock lock(&mutex_);
-  draining_ = true;
-  const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return requests_ == 0; };
-  mutex_.AwaitWithDeadline(absl::Condition(&idle), deadline);
-}
-
 Call::Call(Guard* guard, const Method& method, grpc::CallbackServerContext* context, const grpc::ByteBuffer& request)
     : guard_(guard),
       method_(method),
@@ -110,16 +73,16 @@ Call::Call(Guard* guard, const Method& method, grpc::CallbackServerContext* cont
       request_id_(RequestIdOf(*context)),
       request_(request),
       request_bytes_(request.Length()),
-      admission_(guard->Admit(request_bytes_)) {
+      admitted_(guard->admission_.Enter(request_bytes_)) {
   context->AddInitialMetadata(kRequestIdKey, request_id_);
 }
 
 Call::~Call() {
-  if (admission_.ok()) guard_->Release(request_bytes_);
+  if (admitted_.ok()) guard_->admission_.Leave(request_bytes_);
 }
 
 absl::Status Call::Receive(google::protobuf::Message* message) {
-  if (!admission_.ok()) return admission_;
+  if (!admitted_.ok()) return admitted_;
   absl::Status parsed = ParseRequest(request_, message);
   request_.Clear();
   if (parsed.ok()) session_id_ = SessionIdOf(*message);

@@ -8,11 +8,10 @@
 #include <memory>
 #include <string>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/admission.h"
 
 namespace google::protobuf {
 class Message;
@@ -26,14 +25,12 @@ namespace authstate::server {
 struct GuardOptions {
   // For callers that set no deadline.
   absl::Duration default_deadline = absl::Seconds(30);
-  // Requests under way at once, and their bytes on the wire; what comes on top is refused with RESOURCE_EXHAUSTED.
-  std::size_t max_requests = 4096;
-  std::size_t max_request_bytes = std::size_t{512} << 20;
+  Admission::Limits limits;
 };
 
 // What a handler's RPC is, known at compile time.
 struct Method {
-  // As in `authstate.v1.AuthStateService/Commit`.
+  // As in `Commit`.
   absl::string_view name;
   // Whether a failure has to say if the work was applied.
   bool mutation = false;
@@ -45,26 +42,20 @@ class Call;
 // Thread-safe; outlives its calls.
 class Guard {
  public:
-  explicit Guard(GuardOptions options) : options_(options) {}
+  explicit Guard(GuardOptions options) : options_(options), admission_(options.limits) {}
 
   // Begins the RPC on `context`. Never null: a call that is not admitted fails in Call::Receive.
   std::unique_ptr<Call> Begin(const Method& method, grpc::CallbackServerContext* context,
                               const grpc::ByteBuffer& request);
 
-  // Refuses every call from now on with UNAVAILABLE, and waits until none is under way or `deadline` has passed.
-  void Drain(absl::Time deadline);
+  // Refuses every call from now on, and waits until none is under way or `deadline` has passed.
+  void Drain(absl::Time deadline) { (void)admission_.Drain(deadline); }
 
  private:
   friend class Call;
 
-  absl::Status Admit(std::size_t bytes);
-  void Release(std::size_t bytes);
-
   const GuardOptions options_;
-  absl::Mutex mutex_;
-  std::size_t requests_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::size_t request_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  Admission admission_;
 };
 
 // One RPC under way. Not thread-safe: its owner hands it on, from the thread that began it to the one that finishes.
@@ -94,7 +85,7 @@ class Call {
   std::string session_id_;
   grpc::ByteBuffer request_;
   const std::size_t request_bytes_;
-  absl::Status admission_;
+  const absl::Status admitted_;
 };
 
 // The bytes of a response on the wire.

@@ -133,6 +133,30 @@ TEST_F(ServerLifecycleTest, ASecondServerOnTheSameFileIsRefused) {
                 "another process serves this file");
 }
 
+TEST_F(ServerLifecycleTest, ASchemaThatIsNotKnownIsOneLineAndItsCode) {
+  auto server = MustStart(OnSqlite());
+  ASSERT_NE(server, nullptr);
+  ASSERT_TRUE(server->Terminate().ok());
+  auto newer =
+      Subprocess::Start({{"sqlite3", directory_.File("authstate.db"),
+                          "INSERT INTO auth_schema_migrations (version, name, checksum) VALUES (999, 'x', 'y')"},
+                         {}});
+  ASSERT_TRUE(newer.ok()) << newer.status();
+  const auto exit = (*newer)->Wait(kPatience);
+  ASSERT_TRUE(exit.ok() && exit->code == 0) << (*newer)->output(Subprocess::Stream::kStderr);
+  ExpectFailure({"--sqlite-path", directory_.File("authstate.db"), "--listen", "127.0.0.1:0"}, 6, "version 999");
+  // The operator's word does not change that.
+  ExpectFailure({"--sqlite-path", directory_.File("authstate.db"), "--listen", "127.0.0.1:0", "--migrate"}, 6,
+                "version 999");
+}
+
+TEST_F(ServerLifecycleTest, AFileOfAnotherProgramIsRefused) {
+  auto other = Subprocess::Start({{"sqlite3", directory_.File("other.db"), "CREATE TABLE theirs (x)"}, {}});
+  ASSERT_TRUE(other.ok()) << other.status();
+  ASSERT_TRUE((*other)->Wait(kPatience).ok());
+  ExpectFailure({"--sqlite-path", directory_.File("other.db"), "--listen", "127.0.0.1:0"}, 6, "something else");
+}
+
 TEST_F(ServerLifecycleTest, ADatabaseThatDoesNotAnswerIsOneLineAndItsCode) {
   const auto port = test::FreePort();
   ASSERT_TRUE(port.ok());
