@@ -3,6 +3,9 @@
 # shellcheck source=tools/dev/packages.sh
 source "$AUTHSTATE_ROOT/tools/dev/packages.sh"
 
+# What one checkout compiled, another takes from the cache: paths below the root count as relative ones.
+export CCACHE_BASEDIR=$AUTHSTATE_ROOT CCACHE_NOHASHDIR=true
+
 # configure PRESET [CMAKE_ARGUMENT...]: keeps what an earlier configuration has set and the arguments do not name.
 configure() {
   local preset=$1
