@@ -14,7 +14,9 @@ if(AUTHSTATE_SANITIZE STREQUAL "thread")
   find_package(absl REQUIRED)
   add_library(authstate_tsan SHARED ${CMAKE_CURRENT_LIST_DIR}/tsan/abseil_synchronization.cc)
   target_compile_options(authstate_tsan PRIVATE -Wno-pmf-conversions)
-  # It needs abseil's library, so CMake links it ahead of that: the dynamic linker finds its functions first.
   target_link_libraries(authstate_tsan PUBLIC absl::synchronization ${CMAKE_DL_LIBS})
-  link_libraries(-Wl,--no-as-needed authstate_tsan)
+  # For every program from here on, ahead of all libraries: the dynamic linker has to find its functions before abseil's.
+  link_libraries(authstate_tsan)
+  set(is_program $<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>)
+  add_link_options($<${is_program}:-Wl,--no-as-needed> $<${is_program}:$<TARGET_FILE:authstate_tsan>>)
 endif()

@@ -15,8 +15,7 @@ Suites: unit, conformance, integration (C++), client (Node client), vectors, e2e
 A PATTERN is a regular expression over C++ test names, as ctest -R takes it; patterns alone choose the C++ suites.
 
 --sanitize runs the unit and conformance tests in a build of their own, with the address and undefined behaviour
-sanitizers or with the thread sanitizer, which leaves out what runs over gRPC (see tests/unit/client/CMakeLists.txt).
-With CI=true the address sanitizer runs after the plain tests.
+sanitizers or with the thread sanitizer. With CI=true the address sanitizer runs after the plain tests.
 
 Ends with `N passed, N failed`, and `, N skipped` where some were, alone on a line. Exits with 0 when none failed.
 TEXT
@@ -115,7 +114,6 @@ run_cpp_suites() {
   local label=$1 directory=$2 pattern=$3 suite report name options=()
   shift 3
   [[ -z $pattern ]] || options+=(--tests-regex "$pattern")
-  [[ $label != thread ]] || options+=(--label-exclude '^rpc$')
   for suite in "$@"; do
     name=$suite
     [[ $label == default ]] || name=$suite-$label

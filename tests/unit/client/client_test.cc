@@ -76,7 +76,7 @@ TEST_F(ClientTest, ErrorsCarryTheFactsOfTheServer) {
 }
 
 TEST_F(ClientTest, AnOutageIsWaitedOut) {
-  int calls = 0;
+  std::atomic<int> calls = 0;
   store_.get_creds = [&calls](const v1::GetCredsRequest& /*request*/, v1::GetCredsResponse* response) {
     if (++calls == 1) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "database away");
     response->mutable_creds()->set_json("{}");
@@ -87,7 +87,7 @@ TEST_F(ClientTest, AnOutageIsWaitedOut) {
 }
 
 TEST_F(ClientTest, ConditionalCommitInDoubtIsSentOnce) {
-  int calls = 0;
+  std::atomic<int> calls = 0;
   store_.commit = [&calls](const v1::CommitRequest& request, v1::CommitResponse* /*response*/) {
     ++calls;
     EXPECT_EQ(request.expected_revision(), 3U);
@@ -103,7 +103,7 @@ TEST_F(ClientTest, ConditionalCommitInDoubtIsSentOnce) {
 }
 
 TEST_F(ClientTest, RepeatedDeleteAnswersTheRevisionOfTheLostOne) {
-  int calls = 0;
+  std::atomic<int> calls = 0;
   store_.delete_session = [&calls](const v1::DeleteSessionRequest& /*request*/,
                                    v1::DeleteSessionResponse* /*response*/) {
     if (++calls == 1) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "reply lost");
@@ -156,7 +156,7 @@ TEST_F(ClientTest, ListingFollowsThePages) {
 }
 
 TEST_F(ClientTest, LoadIsRepeatedBeforeItsFirstPage) {
-  int calls = 0;
+  std::atomic<int> calls = 0;
   store_.load_session = [&calls](grpc::ServerContext* /*context*/,
                                  grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
     if (++calls == 1) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "database away");
@@ -173,7 +173,7 @@ TEST_F(ClientTest, LoadIsRepeatedBeforeItsFirstPage) {
 }
 
 TEST_F(ClientTest, LoadThatBreaksAfterAPageFails) {
-  int calls = 0;
+  std::atomic<int> calls = 0;
   store_.load_session = [&calls](grpc::ServerContext* /*context*/,
                                  grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
     ++calls;
