@@ -56,7 +56,7 @@ absl::Status WriteKeys(Output& output, const KeysOptions& options, const client:
   if (output.json()) return WriteKeysAsJson(output, options, keys);
   for (const client::KeyEntry& entry : keys.found) {
     const std::string label = options.ids.size() == 1 ? "" : absl::StrCat(Printable(entry.name.id), "\t");
-    const absl::Status status = output.WriteLine(absl::StrCat(label, ToBufferJson(entry.value)));
+    absl::Status status = output.WriteLine(absl::StrCat(label, ToBufferJson(entry.value)));
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
@@ -77,8 +77,7 @@ absl::Status GetKeys(CommandContext& context, const KeysOptions& options) {
   }
   const absl::StatusOr<client::Keys> keys = context.client().GetKeys(options.session_id, NamesOf(options));
   if (!keys.ok()) return keys.status();
-  const absl::Status status =
-      options.raw ? WriteRaw(context.output(), *keys) : WriteKeys(context.output(), options, *keys);
+  absl::Status status = options.raw ? WriteRaw(context.output(), *keys) : WriteKeys(context.output(), options, *keys);
   if (!status.ok() || keys->absent.empty()) return status;
   std::vector<std::string> absent;
   for (const client::KeyName& name : keys->absent) absent.push_back(name.id);
@@ -108,7 +107,7 @@ absl::Status ListKeys(CommandContext& context, const KeysOptions& options) {
   std::uint64_t revision = 0;
   std::vector<std::vector<std::string>> rows{{"TYPE", "ID", "KIND", "BYTES"}};
   Json keys = Json::array();
-  const absl::Status status = context.client().LoadSession(options.session_id, 0, [&](const client::SessionPage& page) {
+  absl::Status status = context.client().LoadSession(options.session_id, 0, [&](const client::SessionPage& page) {
     revision = page.revision;
     for (const auto& [name, value] : page.keys) {
       if (!options.type.empty() && name.type != options.type) continue;

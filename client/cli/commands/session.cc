@@ -35,7 +35,7 @@ struct ListOptions {
 absl::Status ListSessions(CommandContext& context, const ListOptions& options) {
   std::vector<std::vector<std::string>> rows{{"SESSION", "REVISION", "CREDS", "KEYS", "UPDATED"}};
   Json sessions = Json::array();
-  const absl::Status status =
+  absl::Status status =
       context.client().ListSessions(options.prefix, [&](const client::SessionSummary& session) -> absl::Status {
         if (context.output().json()) {
           sessions.push_back(ToJson(session));
@@ -127,7 +127,7 @@ absl::Status Confirm(CommandContext& context, const std::string& session_id) {
 
 absl::Status DeleteSession(CommandContext& context, const DeleteOptions& options) {
   if (!options.yes) {
-    const absl::Status confirmed = Confirm(context, options.session_id);
+    absl::Status confirmed = Confirm(context, options.session_id);
     if (!confirmed.ok()) return confirmed;
   }
   const auto revision = context.client().DeleteSession(options.session_id, options.expected_revision);

@@ -31,12 +31,12 @@ absl::Status WritePage(const client::SessionPage& page, const ExportOptions& opt
                        Exported* exported) {
   exported->revision = page.revision;
   if (page.creds.has_value() && !options.keys_only) {
-    const absl::Status status = writer.AddCreds(*page.creds);
+    absl::Status status = writer.AddCreds(*page.creds);
     if (!status.ok()) return status;
     exported->creds = true;
   }
   for (const client::KeyEntry& entry : page.keys) {
-    const absl::Status status = writer.AddKey(entry);
+    absl::Status status = writer.AddKey(entry);
     if (!status.ok()) return status;
     ++exported->keys;
   }

@@ -127,7 +127,7 @@ absl::Status FolderWriter::TakePlace() const {
   if (std::rename(staging_.c_str(), target_.c_str()) == 0) return absl::OkStatus();
   const bool occupied = errno == ENOTEMPTY || errno == EEXIST;
   if (!occupied || !replace_) return SystemError(absl::StrCat(target_, " cannot be written"));
-  const absl::Status status = CheckTarget(target_, replace_);
+  absl::Status status = CheckTarget(target_, replace_);
   if (!status.ok()) return status;
   if (renameat2(AT_FDCWD, staging_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) == 0) return absl::OkStatus();
   return SystemError(absl::StrCat(target_, " cannot be replaced in one step; export to a new folder"));
