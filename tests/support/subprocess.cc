@@ -208,13 +208,11 @@ std::optional<std::string> Subprocess::FindLine(absl::string_view text, Stream s
 
 absl::StatusOr<std::string> Subprocess::WaitForLine(absl::string_view text, absl::Duration timeout, Stream stream) {
   const absl::MutexLock lock(&mutex_);
-  std::optional<std::string> line;
   const auto settled = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    line = FindLine(text, stream);
-    return line.has_value() || exit_.has_value();
+    return exit_.has_value() || FindLine(text, stream).has_value();
   };
   mutex_.AwaitWithTimeout(absl::Condition(&settled), timeout);
-  if (line.has_value()) return *std::move(line);
+  if (std::optional<std::string> line = FindLine(text, stream); line.has_value()) return *std::move(line);
   const std::string output = absl::StrCat("\nstdout: ", stdout_, "\nstderr: ", stderr_);
   if (!exit_.has_value()) return absl::DeadlineExceededError(absl::StrCat("no line has '", text, "'", output));
   return absl::FailedPreconditionError(
