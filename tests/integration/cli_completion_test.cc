@@ -19,7 +19,6 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 
 class CliCompletionTest : public testing::Test {
@@ -41,11 +40,14 @@ class CliCompletionTest : public testing::Test {
   // What bash offers at the end of `line`. `last_word` is what bash itself takes for the word under the cursor, having
   // split the line at COMP_WORDBREAKS.
   std::vector<std::string> InBash(const std::string& line, const std::string& last_word) {
+    constexpr absl::string_view kComplete = R"sh(
+      set -u
+      source <(authstatectl completion bash)
+      COMP_POINT=${#COMP_LINE} COMP_WORDBREAKS=$' \t\n"\'><=;|&(:@' COMPREPLY=()
+      _authstatectl authstatectl "$last_word" previous
+      printf '%s\n' "${COMPREPLY[@]}")sh";
     const CliResult result = cli_->Bash(
-        absl::StrCat("set -u; source <(authstatectl completion bash); cd ", directory_.path(), "; COMP_LINE='", line,
-                     "'; COMP_POINT=${#COMP_LINE}; COMP_WORDBREAKS=$' \\t\\n\"\\'><=;|&(:@'; COMPREPLY=(); "
-                     "_authstatectl authstatectl '",
-                     last_word, "' x; printf '%s\\n' \"${COMPREPLY[@]}\""));
+        absl::StrCat("cd ", directory_.path(), "; COMP_LINE='", line, "' last_word='", last_word, "'", kComplete));
     EXPECT_EQ(result.err, "");
     return Lines(result.out);
   }

@@ -29,7 +29,6 @@ namespace fs = std::filesystem;
 using test::Subprocess;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 constexpr int kOk = 0;
 constexpr int kRefused = 4;

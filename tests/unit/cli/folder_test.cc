@@ -143,7 +143,7 @@ TEST_F(FolderReaderTest, FolderThatIsNotThereIsRefused) {
 class FolderWriterTest : public ::testing::Test {
  protected:
   // Writes a folder of creds and one key, and publishes it.
-  absl::Status Write(const std::string& target, bool replace) {
+  static absl::Status Write(const std::string& target, bool replace) {
     auto writer = FolderWriter::Create(target, replace);
     if (!writer.ok()) return writer.status();
     absl::Status status = writer->AddCreds(JsonValue("{}"));
