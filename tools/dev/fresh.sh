@@ -60,21 +60,36 @@ host_mirror() {
 }
 
 in_fresh_copy() {
-  local suite=$1 system status=0
-  system=$(mktemp -d "$FRESH_DIR/run-$suite.XXXXXX")
-  # shellcheck disable=SC2064  # the path as it is now
-  trap "rm -rf --one-file-system '$system'" EXIT
-  step "copy-$suite" cp -a --reflink=auto "$FRESH_DIR/$suite/." "$system"
-  step "clone-$suite" git clone --quiet --no-hardlinks --no-local "$AUTHSTATE_ROOT" "$system/root/authstate"
-  hand_in_settings "$system"
+  local suite=$1 status=0
+  # What a killed run could not remove.
+  find "$FRESH_DIR" -mindepth 1 -maxdepth 1 -name 'run-*' -mtime +1 -exec rm -rf --one-file-system {} +
+  fresh_system=$(mktemp -d "$FRESH_DIR/run-$suite.XXXXXX")
+  fresh_process=
+  trap leave_fresh_copy EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  step "copy-$suite" cp -a --reflink=auto "$FRESH_DIR/$suite/." "$fresh_system"
+  step "clone-$suite" git clone --quiet --no-local "$AUTHSTATE_ROOT" "$fresh_system/root/authstate"
+  hand_in_settings "$fresh_system"
   # A process and a mount namespace of their own: when the first process in them ends, all others and all mounts do.
-  timeout --kill-after=10s "$FRESH_LIMIT" \
+  setpriv --pdeathsig TERM timeout --kill-after=10s "$FRESH_LIMIT" \
     unshare --mount --propagation private --pid --fork --kill-child=KILL \
-    bash tools/dev/fresh_enter.sh "$system" </dev/null || status=$?
+    bash tools/dev/fresh_enter.sh "$fresh_system" </dev/null &
+  fresh_process=$!
+  wait "$fresh_process" || status=$?
+  fresh_process=
   mkdir -p "$LOG_DIR/fresh-$suite"
-  cp -a "$system/root/authstate/build/log/." "$LOG_DIR/fresh-$suite/" 2>/dev/null || true
+  cp -a "$fresh_system/root/authstate/build/log/." "$LOG_DIR/fresh-$suite/" 2>/dev/null || true
   [[ $status -ne 124 ]] || say "fresh: stopped after $FRESH_LIMIT"
   return "$status"
+}
+
+leave_fresh_copy() {
+  if [[ -n $fresh_process ]]; then
+    kill "$fresh_process" 2>/dev/null || true
+    wait "$fresh_process" 2>/dev/null || true
+  fi
+  rm -rf --one-file-system "$fresh_system"
 }
 
 # What this host needs to reach the outside, as the bare system's own settings.

@@ -24,7 +24,8 @@ timed() {
 serve_until_ready() {
   local began=$SECONDS
   # A port of its own choice: the network is the host's.
-  ./dev run --listen 127.0.0.1:0 >/tmp/run.out &
+  : >/tmp/run.out
+  ./dev run --listen 127.0.0.1:0 >>/tmp/run.out &
   server=$!
   until grep -q '^authstated ready on ' /tmp/run.out; do
     kill -0 "$server" 2>/dev/null || { echo 'authstated ended before it was ready'; return 1; }
