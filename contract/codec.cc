@@ -40,7 +40,7 @@ class Canonicalizer {
   absl::StatusOr<Value> Run() {
     absl::Status status = CopyValue(/*depth=*/1);
     if (!status.ok()) return status;
-    if (!scanner_.AtEnd()) return scanner_.ErrorAt(scanner_.offset(), "text after the value");
+    if (!scanner_.AtEnd()) return JsonScanner::ErrorAt(scanner_.offset(), "text after the value");
     if (outermost_tag_.has_value()) return Value{ValueKind::kRaw, *std::move(outermost_tag_)};
     return Value{ValueKind::kJson, std::move(out_)};
   }
@@ -71,7 +71,7 @@ class Canonicalizer {
 
   absl::Status CheckDepth(int depth) const {
     if (depth <= kMaxJsonDepth) return absl::OkStatus();
-    return scanner_.ErrorAt(scanner_.offset(), absl::StrCat("deeper than ", kMaxJsonDepth, " levels"));
+    return JsonScanner::ErrorAt(scanner_.offset(), absl::StrCat("deeper than ", kMaxJsonDepth, " levels"));
   }
 
   absl::Status CopyArray(int depth) {
@@ -87,7 +87,7 @@ class Canonicalizer {
       status = CopyValue(depth + 1);
       if (!status.ok()) return status;
       if (scanner_.Consume(']')) break;
-      if (!scanner_.Consume(',')) return scanner_.ErrorAt(scanner_.offset(), "expected , or ] in an array");
+      if (!scanner_.Consume(',')) return JsonScanner::ErrorAt(scanner_.offset(), "expected , or ] in an array");
       out_.push_back(',');
     }
     out_.push_back(']');
@@ -115,7 +115,7 @@ class Canonicalizer {
       if (count < kTagMembers) members[count] = member;
       ++count;
       if (scanner_.Consume('}')) break;
-      if (!scanner_.Consume(',')) return scanner_.ErrorAt(scanner_.offset(), "expected , or } in an object");
+      if (!scanner_.Consume(',')) return JsonScanner::ErrorAt(scanner_.offset(), "expected , or } in an object");
       out_.push_back(',');
     }
     out_.push_back('}');
@@ -128,7 +128,7 @@ class Canonicalizer {
     absl::Status status = CopyToken(scanner_.String());
     if (!status.ok()) return status;
     member->name.end = out_.size();
-    if (!scanner_.Consume(':')) return scanner_.ErrorAt(scanner_.offset(), "expected : after a member name");
+    if (!scanner_.Consume(':')) return JsonScanner::ErrorAt(scanner_.offset(), "expected : after a member name");
     out_.push_back(':');
     member->value.begin = out_.size();
     status = CopyValue(depth + 1);

@@ -36,12 +36,16 @@ Utf8Sequence SequenceOf(std::uint8_t lead) {
   if (lead < 0x80) return {1};
   if (lead < 0xC2) return {0};
   if (lead < 0xE0) return {2};
-  if (lead < 0xF0)
-    return {3, static_cast<std::uint8_t>(lead == 0xE0 ? 0xA0 : 0x80),
-            static_cast<std::uint8_t>(lead == 0xED ? 0x9F : 0xBF)};
-  if (lead < 0xF5)
-    return {4, static_cast<std::uint8_t>(lead == 0xF0 ? 0x90 : 0x80),
-            static_cast<std::uint8_t>(lead == 0xF4 ? 0x8F : 0xBF)};
+  if (lead < 0xF0) {
+    const std::uint8_t second_min = lead == 0xE0 ? 0xA0 : 0x80;
+    const std::uint8_t second_max = lead == 0xED ? 0x9F : 0xBF;
+    return {3, second_min, second_max};
+  }
+  if (lead < 0xF5) {
+    const std::uint8_t second_min = lead == 0xF0 ? 0x90 : 0x80;
+    const std::uint8_t second_max = lead == 0xF4 ? 0x8F : 0xBF;
+    return {4, second_min, second_max};
+  }
   return {0};
 }
 
@@ -69,16 +73,18 @@ absl::Status CheckSessionIdPrefix(absl::string_view prefix) {
   if (prefix.size() > kMaxSessionIdBytes) {
     return absl::InvalidArgumentError(absl::StrCat("longer than ", kMaxSessionIdBytes, " bytes"));
   }
-  if (!std::all_of(prefix.begin(), prefix.end(), IsSessionIdByte))
+  if (!std::all_of(prefix.begin(), prefix.end(), IsSessionIdByte)) {
     return absl::InvalidArgumentError("has a byte outside [A-Za-z0-9._:@-]");
+  }
   return absl::OkStatus();
 }
 
 absl::Status CheckKeyType(absl::string_view type) {
   absl::Status size = CheckSize(type, kMaxKeyTypeBytes);
   if (!size.ok()) return size;
-  if (!std::all_of(type.begin(), type.end(), IsPrintableAscii))
+  if (!std::all_of(type.begin(), type.end(), IsPrintableAscii)) {
     return absl::InvalidArgumentError("has a byte that is not printable ASCII");
+  }
   return absl::OkStatus();
 }
 
