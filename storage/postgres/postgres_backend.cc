@@ -88,7 +88,7 @@ class PostgresBackend final : public Backend {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(PostgresOptions options) {
+absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptions& options) {
   const auto conninfo = ParseConninfo(options.url, options.connect_timeout);
   if (!conninfo.ok()) return conninfo.status();
   auto watchdog = std::make_unique<Watchdog>();

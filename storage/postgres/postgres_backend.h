@@ -41,7 +41,7 @@ struct PostgresOptions {
 // again with jittered backoff.
 //
 // A commit whose connection broke, or whose deadline passed, once it had been sent is in doubt: Outcome::kUnknown.
-absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(PostgresOptions options);
+absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptions& options);
 
 }  // namespace authstate::storage
 

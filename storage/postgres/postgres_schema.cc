@@ -54,7 +54,7 @@ pqxx::result SchemaChange::Run(const char* sql, const PgConnection::Parameters& 
 
 absl::Status SchemaChange::Failed() const {
   const absl::Status status = ToStatus(*failure_);
-  return absl::Status(status.code(), absl::StrCat("the schema cannot be read or made: ", status.message()));
+  return {status.code(), absl::StrCat("the schema cannot be read or made: ", status.message())};
 }
 
 absl::Status SchemaChange::CheckEncoding() {

@@ -101,10 +101,11 @@ std::vector<absl::StatusOr<ReadResult>> ReadSessions(PgConnection& connection, c
                                                      absl::Time deadline) {
   if (requests.empty()) return {};
   const PgConnection::Execution execution = Ask(connection, statements::kRead, ReadParameters(requests), deadline);
-  if (execution.failure.has_value()) {
-    return std::vector<absl::StatusOr<ReadResult>>(requests.size(), ToStatus(*execution.failure));
-  }
   std::vector<absl::StatusOr<ReadResult>> results(requests.size(), ReadResult());
+  if (execution.failure.has_value()) {
+    results.assign(requests.size(), ToStatus(*execution.failure));
+    return results;
+  }
   std::vector<std::int64_t> first_places;
   std::int64_t keys = 0;
   for (std::size_t i = 0; i < requests.size(); ++i) {

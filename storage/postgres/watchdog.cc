@@ -24,6 +24,7 @@ void Watchdog::Run() {
     while (!guards_.empty() && guards_.begin()->first <= now) {
       Guard* const guard = guards_.begin()->second;
       guards_.erase(guards_.begin());
+      guard->watchdog_.mutex_.AssertHeld();  // It is this one, which the analysis of locks cannot know.
       guard->fired_ = true;
       // Under the mutex: the guard's end waits for it, so the number still belongs to this socket.
       shutdown(guard->socket_, SHUT_RDWR);

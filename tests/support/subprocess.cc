@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -40,9 +41,9 @@ std::vector<std::string> MergedEnvironment(const std::vector<std::string>& addit
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const absl::string_view text(*entry);
     const absl::string_view name = text.substr(0, text.find('=') + 1);
-    bool replaced = false;
-    for (const std::string& addition : additions)
-      replaced = replaced || absl::string_view(addition).substr(0, name.size()) == name;
+    const bool replaced = std::any_of(additions.begin(), additions.end(), [name](absl::string_view addition) {
+      return addition.substr(0, name.size()) == name;
+    });
     if (!replaced) merged.emplace_back(text);
   }
   return merged;
