@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -10,8 +11,6 @@
 #include "absl/strings/match.h"
 #include "server/app.h"
 #include "server/options.h"
-
-extern char** environ;
 
 namespace {
 
