@@ -56,7 +56,8 @@ function cacheKey({ file, command, output }, includes, version) {
   const files = includes.get(object)
   if (!files) throw new Error(`${relative(root, file)} is not compiled yet: build first`)
   const parts = files.map((path) => `${relative(root, path)} ${fileDigest(path)}`).sort()
-  return digest([version, fileDigest(join(root, '.clang-tidy')), ...arguments_, command.replaceAll(root, '.'), ...parts].join('\n'))
+  const rules = ['.clang-tidy', 'tests/.clang-tidy'].map((name) => fileDigest(join(root, name)))
+  return digest([version, ...rules, ...arguments_, command.replaceAll(root, '.'), ...parts].join('\n'))
 }
 
 function forgetOldResults() {
