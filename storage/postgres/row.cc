@@ -1,6 +1,7 @@
 #include "storage/postgres/row.h"
 
-#include "absl/strings/escaping.h"
+#include <cstddef>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/string_view.h"
 #include "storage/error.h"
@@ -9,6 +10,18 @@ namespace authstate::storage {
 namespace {
 
 absl::string_view View(const pqxx::field& field) { return {field.c_str(), field.size()}; }
+
+std::uint8_t Nibble(char digit) { return static_cast<std::uint8_t>(digit <= '9' ? digit - '0' : digit - 'a' + 10); }
+
+// Of encode(…, 'hex'), which writes lower case. abseil's decoder has changed its form between the versions we build
+// with.
+std::string FromHex(absl::string_view hex) {
+  std::string bytes(hex.size() / 2, '\0');
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    bytes[at] = static_cast<char>(Nibble(hex[2 * at]) << 4U | Nibble(hex[2 * at + 1]));
+  }
+  return bytes;
+}
 
 }  // namespace
 
@@ -28,7 +41,7 @@ absl::StatusOr<Value> ToValue(const pqxx::field& kind, const pqxx::field& hex) {
   if (stored_kind != static_cast<int>(ValueKind::kRaw) && stored_kind != static_cast<int>(ValueKind::kJson)) {
     return UnknownValueKind(static_cast<int>(stored_kind));
   }
-  return Value{static_cast<ValueKind>(stored_kind), absl::HexStringToBytes(View(hex))};
+  return Value{static_cast<ValueKind>(stored_kind), FromHex(View(hex))};
 }
 
 }  // namespace authstate::storage

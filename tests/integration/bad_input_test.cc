@@ -85,7 +85,7 @@ std::vector<BadString> BadJson() {
           {"byte over 255", R"({"k":{"type":"Buffer","data":[1,256]}})"},
           {"JSON not UTF-8", "{\"a\":\"\xff\"}"},
           {"JSON too deep", std::string(kMaxJsonDepth + 1, '[') + std::string(kMaxJsonDepth + 1, ']')},
-          {"JSON too long", absl::StrCat("{\"a\":\"", std::string(kMaxValueBytes, 'x'), "\"}")}};
+          {"JSON too long", absl::StrCat(R"({"a":")", std::string(kMaxValueBytes, 'x'), R"("})")}};
 }
 
 template <typename Request, typename Response>

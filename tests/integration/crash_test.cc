@@ -148,11 +148,13 @@ class CrashTest : public testing::Test {
     auto server = TestServer::Create({std::move(arguments), /*environment=*/{}});
     ASSERT_TRUE(server.ok()) << server.status();
     std::vector<std::unique_ptr<Writer>> writers;
+    writers.reserve(kWriters);
     for (int i = 0; i < kWriters; ++i) writers.push_back(std::make_unique<Writer>(absl::StrCat("session-", i)));
 
     for (int kill = 0; kill < kKills && !HasFailure(); ++kill) {
       const std::uint64_t commits_before = Commits(writers);
       std::vector<std::thread> threads;
+      threads.reserve(writers.size());
       for (const auto& writer : writers) {
         threads.emplace_back([&writer, address = (*server)->address()] { writer->Run(address); });
       }
