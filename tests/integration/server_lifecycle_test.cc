@@ -59,7 +59,7 @@ void ExpectFailure(std::vector<std::string> arguments, int code, const std::stri
 
 class ServerLifecycleTest : public testing::Test {
  protected:
-  std::unique_ptr<test::TestServer> MustStart(std::vector<std::string> arguments) {
+  static std::unique_ptr<test::TestServer> MustStart(std::vector<std::string> arguments) {
     auto server = test::TestServer::Create({std::move(arguments), {}});
     EXPECT_TRUE(server.ok()) << server.status();
     return server.ok() ? *std::move(server) : nullptr;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,13 +47,19 @@ class PingedBackend final : public storage::Backend {
  public:
   std::atomic<bool> alive = true;
 
-  void Ping(absl::Time, PingDone done) override {
+  void Ping(absl::Time /*deadline*/, PingDone done) override {
     std::move(done)(alive ? absl::OkStatus() : absl::UnavailableError("away"));
   }
-  void Apply(std::vector<storage::Commit>, absl::Time, ApplyDone) override { std::abort(); }
-  void Read(std::vector<storage::ReadRequest>, absl::Time, ReadDone) override { std::abort(); }
-  void OpenSnapshot(std::string, absl::Time, SnapshotDone) override { std::abort(); }
-  void List(storage::ListRequest, absl::Time, ListDone) override { std::abort(); }
+  void Apply(std::vector<storage::Commit> /*commits*/, absl::Time /*deadline*/, ApplyDone /*done*/) override {
+    std::abort();
+  }
+  void Read(std::vector<storage::ReadRequest> /*requests*/, absl::Time /*deadline*/, ReadDone /*done*/) override {
+    std::abort();
+  }
+  void OpenSnapshot(std::string /*session_id*/, absl::Time /*deadline*/, SnapshotDone /*done*/) override {
+    std::abort();
+  }
+  void List(storage::ListRequest /*request*/, absl::Time /*deadline*/, ListDone /*done*/) override { std::abort(); }
   storage::Description Describe() const override { return {}; }
 };
 
