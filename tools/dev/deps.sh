@@ -8,7 +8,8 @@ deps_usage() {
 Usage: ./dev deps [run|build|test|lint|fresh...]
 
 Installs what the commands named need, or all of them. The packages are listed in tools/dev/packages.txt. Where the
-system's Node is older than 20, a pinned one is downloaded into ~/.cache/authstate; grpcurl is built there as well.
+system's Node is older than 20, or its npm than 10, pinned ones are downloaded into ~/.cache/authstate; grpcurl is
+built there as well.
 TEXT
 }
 

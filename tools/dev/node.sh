@@ -1,13 +1,15 @@
 # shellcheck shell=bash
-# Node 20 or newer with npm, and the packages of our Node projects.
+# A Node and an npm that are new enough, and the packages of our Node projects.
 # shellcheck source=tools/dev/packages.sh
 source "$AUTHSTATE_ROOT/tools/dev/packages.sh"
 
 CACHE_DIR=${XDG_CACHE_HOME:-$HOME/.cache}/authstate
 NODE_OLDEST=20
+# npm 9 cannot install from the lock file of client/node.
+NPM_OLDEST=10
 
-# ensure_node: puts a good Node and npm first in PATH: what is there already, what was downloaded before, the
-# distribution's own, or (Debian 12, Ubuntu 24.04) the pinned one of tools/node.
+# ensure_node: puts a good Node and npm first in PATH: what is there already, what was downloaded before, or the pinned
+# ones of tools/node, which the distribution's npm can fetch. Debian 12 has too old a Node, Debian 13 too old an npm.
 ensure_node() {
   local runtime
   good_node && return
@@ -24,12 +26,13 @@ ensure_node() {
   esac
   export PATH=$runtime/node_modules/.bin:$PATH
   hash -r
-  good_node || die "need Node $NODE_OLDEST or newer for $(uname -m); install it and npm, then try again"
+  good_node || die "no Node for $(uname -m) here; install Node $NODE_OLDEST with npm $NPM_OLDEST or newer, then try again"
 }
 
 good_node() {
   command -v node >/dev/null && command -v npm >/dev/null &&
-    [[ $(node -p 'process.versions.node.split(".")[0]') -ge $NODE_OLDEST ]]
+    [[ $(node -p 'process.versions.node.split(".")[0]') -ge $NODE_OLDEST ]] &&
+    [[ $(npm --version | cut -d . -f 1) -ge $NPM_OLDEST ]]
 }
 
 install_runtime() {
