@@ -81,11 +81,14 @@ class FakeServer : public v1::AuthStateService::Service {
   }
   grpc::Status Commit(grpc::ServerContext* context, const v1::CommitRequest* request,
                       v1::CommitResponse* response) override {
-    return commit(context, *request, response);
+    // A copy: the test that put it there may end, or put another one there, before this call does.
+    const auto answer = commit;
+    return answer(context, *request, response);
   }
   grpc::Status LoadSession(grpc::ServerContext* context, const v1::LoadSessionRequest* /*request*/,
                            grpc::ServerWriter<v1::LoadSessionResponse>* writer) override {
-    return load(context, writer);
+    const auto answer = load;
+    return answer(context, writer);
   }
 
   std::string address_;
@@ -207,15 +210,15 @@ TEST_F(CliFakeServerTest, ExportThatBreaksLeavesNothing) {
 
 TEST_F(CliFakeServerTest, InterruptedExportLeavesNothing) {
   for (const int signal : {SIGINT, SIGTERM}) {
-    absl::Notification began;
-    server_.load = [&began](grpc::ServerContext* context, grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
+    const auto began = std::make_shared<absl::Notification>();
+    server_.load = [began](grpc::ServerContext* context, grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
       writer->Write(Page("{}"));
-      began.Notify();
+      began->Notify();
       return WriteUntilCancelled(context, writer);
     };
     const auto process = Start({"session", "export", "demo", directory_.File("out")});
     ASSERT_NE(process, nullptr);
-    ASSERT_TRUE(began.WaitForNotificationWithTimeout(kPatience));
+    ASSERT_TRUE(began->WaitForNotificationWithTimeout(kPatience));
     process->Signal(signal);
     const auto exit = process->Wait(kPatience);
     ASSERT_TRUE(exit.ok()) << exit.status();
@@ -225,20 +228,21 @@ TEST_F(CliFakeServerTest, InterruptedExportLeavesNothing) {
 }
 
 TEST_F(CliFakeServerTest, InterruptedImportSaysThatItMayHaveBeenApplied) {
-  absl::Notification began;
-  absl::Notification ended;
-  server_.commit = [&](grpc::ServerContext* /*context*/, const v1::CommitRequest& /*request*/,
-                       v1::CommitResponse* /*response*/) {
-    began.Notify();
-    ended.WaitForNotification();
+  // Shared: the server's thread may still look at them when this test is over.
+  const auto began = std::make_shared<absl::Notification>();
+  const auto ended = std::make_shared<absl::Notification>();
+  server_.commit = [began, ended](grpc::ServerContext* /*context*/, const v1::CommitRequest& /*request*/,
+                                  v1::CommitResponse* /*response*/) {
+    began->Notify();
+    ended->WaitForNotification();
     return grpc::Status::OK;
   };
   const auto process = Start({"session", "import", "demo", folder_});
   ASSERT_NE(process, nullptr);
-  const bool called = began.WaitForNotificationWithTimeout(kPatience);
+  const bool called = began->WaitForNotificationWithTimeout(kPatience);
   process->Signal(SIGINT);
   const auto exit = process->Wait(kPatience);
-  ended.Notify();
+  ended->Notify();
   ASSERT_TRUE(called);
   ASSERT_TRUE(exit.ok()) << exit.status();
   EXPECT_EQ(exit->code, kInterrupted);
