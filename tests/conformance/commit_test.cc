@@ -167,6 +167,7 @@ TEST_F(CommitTest, BatchOfManySessionsAnswersEachInItsPlace) {
   }
 
   std::vector<storage::ReadRequest> requests;
+  requests.reserve(batch.size());
   for (const Commit& commit : batch) {
     requests.push_back({commit.session_id, true, {{"session", "a"}, {"session", "none"}, {"pre-key", "1"}}});
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <random>
@@ -168,6 +169,21 @@ TEST_F(ConcurrencyTest, DeleteRacingAnInsertLeavesWhatTheirRevisionsSay) {
   }
 }
 
+// A commit of any kind that writes `text`; `pick` answers a number below the one it is given.
+Commit AnyCommit(const std::string& session_id, const std::string& text, const std::function<int(int)>& pick) {
+  const int action = pick(10);
+  if (action == 0) return DeleteSession(session_id);
+  if (action == 1) return DeleteCreds(session_id);
+  Commit commit = SetKeys(session_id, {});
+  for (int key = 0; key < 4; ++key) {
+    commit.sets.push_back({{"t", absl::StrCat(pick(8))}, Raw(text)});
+    commit.deletes.push_back({"t", absl::StrCat(pick(8))});
+  }
+  if (pick(3) == 0) commit.creds = Raw(text);
+  commit.clear_keys = pick(6) == 0;
+  return commit;
+}
+
 TEST_F(ConcurrencyTest, BatchesOverTheSameSessionsEndInAStateThatSomeOrderExplains) {
   constexpr int kSessions = 6;
   constexpr int kBatches = 15;
@@ -182,17 +198,7 @@ TEST_F(ConcurrencyTest, BatchesOverTheSameSessionsEndInAStateThatSomeOrderExplai
       for (int member = 0; member < kBatchSize; ++member) {
         sessions.push_back(pick(kSessions));
         const std::string session_id = absl::StrCat("s", sessions.back());
-        Commit commit = SetKeys(session_id, {});
-        for (int key = 0; key < 4; ++key) {
-          commit.sets.push_back({{"t", absl::StrCat(pick(8))}, Raw(absl::StrCat(thread, i, member))});
-          commit.deletes.push_back({"t", absl::StrCat(pick(8))});
-        }
-        if (pick(3) == 0) commit.creds = Raw(absl::StrCat(thread, i, member));
-        commit.clear_keys = pick(6) == 0;
-        const int action = pick(10);
-        if (action == 0) commit = DeleteSession(session_id);
-        if (action == 1) commit = DeleteCreds(session_id);
-        batch.push_back(std::move(commit));
+        batch.push_back(AnyCommit(session_id, absl::StrCat(thread, i, member), pick));
       }
       const auto results = Apply(batch);
       for (int member = 0; member < kBatchSize; ++member) {

@@ -62,8 +62,9 @@ class PostgresBackendTest : public testing::Test {
 
   absl::Status TryOpen() {
     auto backend = OpenPostgresBackend(options_);
-    if (backend.ok()) backend_ = *std::move(backend);
-    return backend.status();
+    if (!backend.ok()) return backend.status();
+    backend_ = *std::move(backend);
+    return absl::OkStatus();
   }
   void Open() {
     const absl::Status opened = TryOpen();
@@ -128,6 +129,7 @@ TEST_F(PostgresBackendTest, ServersThatStartAtOnceOnAnEmptyDatabaseAllComeUp) {
   constexpr int kServers = 8;
   std::vector<absl::Status> opened(kServers);
   std::vector<std::thread> threads;
+  threads.reserve(kServers);
   for (int i = 0; i < kServers; ++i) {
     threads.emplace_back([this, &opened, i] { opened[i] = OpenPostgresBackend(options()).status(); });
   }

@@ -26,13 +26,16 @@ constexpr std::size_t kAllBytes = std::size_t{1} << 20;
 std::vector<KeyWrite> Numbered(int count, std::size_t bytes, char fill = 'v') {
   std::vector<KeyWrite> keys;
   keys.reserve(count);
-  for (int i = 0; i < count; ++i)
+  for (int i = 0; i < count; ++i) {
     keys.push_back({{"pre-key", absl::StrFormat("%04d", i)}, Raw(std::string(bytes, fill))});
+  }
   return keys;
 }
 
 bool SameKeys(const std::vector<KeyWrite>& a, const std::vector<KeyWrite>& b) {
-  const auto same = [](const KeyWrite& x, const KeyWrite& y) { return x.name == y.name && x.value == y.value; };
+  const auto same = [](const KeyWrite& left, const KeyWrite& right) {
+    return left.name == right.name && left.value == right.value;
+  };
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), same);
 }
 
