@@ -56,7 +56,7 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> OpenBackend(const Options& opt
       postgres.url = options.postgres_url;
       postgres.connections = options.postgres_connections;
       postgres.migrate = options.migrate;
-      return storage::OpenPostgresBackend(std::move(postgres));
+      return storage::OpenPostgresBackend(postgres);
     }
   }
   return absl::InternalError("no such backend");
