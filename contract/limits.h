@@ -9,6 +9,7 @@
 namespace authstate {
 
 inline constexpr std::size_t kMaxSessionIdBytes = 128;
+inline constexpr std::size_t kMaxOwnerBytes = 128;
 inline constexpr std::size_t kMaxKeyTypeBytes = 64;
 inline constexpr std::size_t kMaxKeyIdBytes = 512;
 inline constexpr std::size_t kMaxValueBytes = std::size_t{8} << 20;
@@ -24,6 +25,10 @@ inline constexpr std::size_t kDefaultLoadPageBytes = std::size_t{1} << 20;
 // Sessions in one page of ListSessions.
 inline constexpr std::size_t kMaxListPageSize = 1'000;
 inline constexpr std::size_t kDefaultListPageSize = 100;
+
+// For how long a lease may be had at once, in seconds.
+inline constexpr std::int64_t kMinLeaseSeconds = 1;
+inline constexpr std::int64_t kMaxLeaseSeconds = 3'600;
 
 // Levels of arrays and objects in one JSON value.
 inline constexpr int kMaxJsonDepth = 128;

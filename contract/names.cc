@@ -23,6 +23,15 @@ bool IsSessionIdByte(char c) {
 
 bool IsPrintableAscii(char c) { return c >= 0x20 && c <= 0x7e; }
 
+absl::Status CheckPrintableAscii(absl::string_view value, std::size_t max_bytes) {
+  absl::Status size = CheckSize(value, max_bytes);
+  if (!size.ok()) return size;
+  if (!std::all_of(value.begin(), value.end(), IsPrintableAscii)) {
+    return absl::InvalidArgumentError("has a byte that is not printable ASCII");
+  }
+  return absl::OkStatus();
+}
+
 // What a lead byte promises: the length of its sequence, and the range of the second byte, which is narrower than that
 // of the others where it would make an overlong form, a surrogate, or a code point above U+10FFFF.
 struct Utf8Sequence {
@@ -79,14 +88,9 @@ absl::Status CheckSessionIdPrefix(absl::string_view prefix) {
   return absl::OkStatus();
 }
 
-absl::Status CheckKeyType(absl::string_view type) {
-  absl::Status size = CheckSize(type, kMaxKeyTypeBytes);
-  if (!size.ok()) return size;
-  if (!std::all_of(type.begin(), type.end(), IsPrintableAscii)) {
-    return absl::InvalidArgumentError("has a byte that is not printable ASCII");
-  }
-  return absl::OkStatus();
-}
+absl::Status CheckOwner(absl::string_view owner) { return CheckPrintableAscii(owner, kMaxOwnerBytes); }
+
+absl::Status CheckKeyType(absl::string_view type) { return CheckPrintableAscii(type, kMaxKeyTypeBytes); }
 
 absl::Status CheckKeyId(absl::string_view id) {
   absl::Status size = CheckSize(id, kMaxKeyIdBytes);

@@ -9,6 +9,7 @@
 #include "authstate/v1/auth_state_service.grpc.pb.h"
 #include "server/auth_state_handlers.h"
 #include "server/guard.h"
+#include "server/lease_handlers.h"
 #include "server/load_session.h"
 #include "server/unary_call.h"
 
@@ -19,18 +20,24 @@ using Context = grpc::CallbackServerContext;
 using Bytes = grpc::ByteBuffer;
 
 // Every method is taken raw, so that a message that does not parse reaches the guard (server/request_parser.h).
-using RawService = v1::AuthStateService::WithRawCallbackMethod_GetCreds<
-    v1::AuthStateService::WithRawCallbackMethod_SetCreds<v1::AuthStateService::WithRawCallbackMethod_DeleteCreds<
-        v1::AuthStateService::WithRawCallbackMethod_GetKeys<v1::AuthStateService::WithRawCallbackMethod_SetKeys<
-            v1::AuthStateService::WithRawCallbackMethod_DeleteKeys<v1::AuthStateService::WithRawCallbackMethod_Commit<
-                v1::AuthStateService::WithRawCallbackMethod_LoadSession<
-                    v1::AuthStateService::WithRawCallbackMethod_ListSessions<
-                        v1::AuthStateService::WithRawCallbackMethod_DeleteSession<
-                            v1::AuthStateService::Service>>>>>>>>>>;
+using RawService =
+    v1::AuthStateService::WithRawCallbackMethod_AcquireLease<v1::AuthStateService::WithRawCallbackMethod_RenewLease<
+        v1::AuthStateService::WithRawCallbackMethod_ReleaseLease<v1::AuthStateService::WithRawCallbackMethod_GetLease<
+            v1::AuthStateService::WithRawCallbackMethod_GetCreds<v1::AuthStateService::WithRawCallbackMethod_SetCreds<
+                v1::AuthStateService::WithRawCallbackMethod_DeleteCreds<
+                    v1::AuthStateService::WithRawCallbackMethod_GetKeys<
+                        v1::AuthStateService::WithRawCallbackMethod_SetKeys<
+                            v1::AuthStateService::WithRawCallbackMethod_DeleteKeys<
+                                v1::AuthStateService::WithRawCallbackMethod_Commit<
+                                    v1::AuthStateService::WithRawCallbackMethod_LoadSession<
+                                        v1::AuthStateService::WithRawCallbackMethod_ListSessions<
+                                            v1::AuthStateService::WithRawCallbackMethod_DeleteSession<
+                                                v1::AuthStateService::Service>>>>>>>>>>>>>>;
 
 class AuthStateService final : public RawService {
  public:
-  AuthStateService(storage::Backend* backend, Guard* guard) : backend_(backend), guard_(guard), handlers_(backend) {}
+  AuthStateService(storage::Backend* backend, Guard* guard, Stealing stealing)
+      : backend_(backend), guard_(guard), handlers_(backend), lease_handlers_(backend, stealing) {}
 
   grpc::ServerUnaryReactor* GetCreds(Context* context, const Bytes* request, Bytes* response) override {
     return Run<v1::GetCredsRequest, v1::GetCredsResponse>({"GetCreds"}, context, request, response);
@@ -60,6 +67,20 @@ class AuthStateService final : public RawService {
     return Run<v1::DeleteSessionRequest, v1::DeleteSessionResponse>({"DeleteSession", true}, context, request,
                                                                     response);
   }
+  grpc::ServerUnaryReactor* AcquireLease(Context* context, const Bytes* request, Bytes* response) override {
+    return RunLease<v1::AcquireLeaseRequest, v1::AcquireLeaseResponse>({"AcquireLease", true}, context, request,
+                                                                       response);
+  }
+  grpc::ServerUnaryReactor* RenewLease(Context* context, const Bytes* request, Bytes* response) override {
+    return RunLease<v1::RenewLeaseRequest, v1::RenewLeaseResponse>({"RenewLease", true}, context, request, response);
+  }
+  grpc::ServerUnaryReactor* ReleaseLease(Context* context, const Bytes* request, Bytes* response) override {
+    return RunLease<v1::ReleaseLeaseRequest, v1::ReleaseLeaseResponse>({"ReleaseLease", true}, context, request,
+                                                                       response);
+  }
+  grpc::ServerUnaryReactor* GetLease(Context* context, const Bytes* request, Bytes* response) override {
+    return RunLease<v1::GetLeaseRequest, v1::GetLeaseResponse>({"GetLease"}, context, request, response);
+  }
   grpc::ServerWriteReactor<Bytes>* LoadSession(Context* context, const Bytes* request) override {
     return server::StartLoadSession(backend_, guard_->Begin({"LoadSession"}, context, *request), context);
   }
@@ -73,15 +94,24 @@ class AuthStateService final : public RawService {
                                        });
   }
 
+  template <typename Request, typename Response>
+  grpc::ServerUnaryReactor* RunLease(const Method& method, Context* context, const Bytes* request, Bytes* response) {
+    return RunUnary<Request, Response>(guard_, method, context, request, response,
+                                       [this](const Request& message, absl::Time deadline, auto respond) {
+                                         lease_handlers_.Handle(message, deadline, std::move(respond));
+                                       });
+  }
+
   storage::Backend* const backend_;
   Guard* const guard_;
   AuthStateHandlers handlers_;
+  LeaseHandlers lease_handlers_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> NewAuthStateService(storage::Backend* backend, Guard* guard) {
-  return std::make_unique<AuthStateService>(backend, guard);
+std::unique_ptr<grpc::Service> NewAuthStateService(storage::Backend* backend, Guard* guard, Stealing stealing) {
+  return std::make_unique<AuthStateService>(backend, guard, stealing);
 }
 
 }  // namespace authstate::server

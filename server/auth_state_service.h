@@ -14,9 +14,11 @@ namespace authstate::server {
 
 class Guard;
 
-// authstate.v1.AuthStateService over `backend`. Both arguments are borrowed, and outlive the server that the service is
-// registered with.
-std::unique_ptr<grpc::Service> NewAuthStateService(storage::Backend* backend, Guard* guard);
+enum class Stealing : bool;
+
+// authstate.v1.AuthStateService over `backend`. Backend and guard are borrowed, and outlive the server that the service
+// is registered with.
+std::unique_ptr<grpc::Service> NewAuthStateService(storage::Backend* backend, Guard* guard, Stealing stealing);
 
 }  // namespace authstate::server
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -33,11 +34,12 @@ class LoadSessionStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer
     absl::StatusOr<v1::LoadSessionRequest> valid = Validate(std::move(request));
     if (!valid.ok()) return End(valid.status());
     page_bytes_ = valid->page_bytes();
+    fence_ = valid->fence();
     backend_->OpenSnapshot(std::move(*valid->mutable_session_id()), call_->deadline(),
                            [this](absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot) {
                              if (!snapshot.ok()) return End(snapshot.status());
                              snapshot_ = *std::move(snapshot);
-                             ReadPage();
+                             Begin();
                            });
   }
 
@@ -50,6 +52,13 @@ class LoadSessionStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer
   void OnDone() override { delete this; }
 
  private:
+  // The fence is checked against the moment that the snapshot shows.
+  void Begin() {
+    const absl::Status checked = fence_ == 0 ? absl::OkStatus() : storage::CheckFence(snapshot_->lease(), fence_);
+    if (!checked.ok()) return End(checked);
+    ReadPage();
+  }
+
   void ReadPage() {
     snapshot_->Next(page_bytes_, call_->deadline(), [this](absl::StatusOr<storage::Snapshot::Page> page) {
       if (!page.ok()) return End(page.status());
@@ -105,6 +114,7 @@ class LoadSessionStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer
   grpc::CallbackServerContext* const context_;
   std::unique_ptr<storage::Snapshot> snapshot_;
   std::size_t page_bytes_ = 0;
+  std::uint64_t fence_ = 0;
   bool began_ = false;
   bool last_ = false;
   bool written_ = false;

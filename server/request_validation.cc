@@ -102,6 +102,7 @@ class CommitBuilder {
   template <typename Request>
   storage::Commit Finish(const Request& request) {
     if (request.has_expected_revision()) commit_.expected_revision = request.expected_revision();
+    commit_.fence = request.fence();
     return std::move(commit_);
   }
 
@@ -148,6 +149,7 @@ absl::StatusOr<storage::Commit> ValidateBare(Request request, storage::Commit::A
   commit.session_id = std::move(*request.mutable_session_id());
   commit.action = action;
   if (request.has_expected_revision()) commit.expected_revision = request.expected_revision();
+  commit.fence = request.fence();
   return commit;
 }
 
@@ -159,6 +161,7 @@ absl::StatusOr<storage::ReadRequest> Validate(v1::GetCredsRequest request) {
   storage::ReadRequest read;
   read.session_id = std::move(*request.mutable_session_id());
   read.want_creds = true;
+  read.fence = request.fence();
   return read;
 }
 
@@ -174,6 +177,7 @@ absl::StatusOr<storage::ReadRequest> Validate(v1::GetKeysRequest request) {
   storage::ReadRequest read;
   read.session_id = std::move(*request.mutable_session_id());
   read.max_bytes = kMaxCommitBytes;
+  read.fence = request.fence();
   read.keys.reserve(ids);
   absl::flat_hash_set<storage::KeyName> seen;
   for (int i = 0; i < request.keys_size(); ++i) {

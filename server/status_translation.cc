@@ -58,6 +58,8 @@ grpc::Status TranslateStatus(const absl::Status& status, absl::string_view reque
   metadata["request_id"] = std::string(request_id);
   if (const auto field = FieldOf(status)) metadata["field"] = *field;
   if (const auto revision = storage::RevisionOf(status)) metadata["revision"] = absl::StrCat(*revision);
+  if (const auto fence = storage::FenceOf(status)) metadata["fence"] = absl::StrCat(*fence);
+  if (const auto owner = storage::OwnerOf(status)) metadata["owner"] = *owner;
   if (mutation) metadata["outcome"] = std::string(OutcomeName(status));
 
   google::rpc::Status rpc_status;

@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "contract/value.h"
+#include "storage/lease.h"
 
 // What every store of authentication state does, and every decorator over one.
 //
@@ -77,6 +78,9 @@ struct Commit {
   std::vector<KeyName> deletes;
   // If set, Aborted unless the session is at this revision.
   std::optional<std::uint64_t> expected_revision;
+  // The fence of the session's lease; 0: none. StaleFence unless it is the current one; without one, LeaseHeld while a
+  // lease is live (storage/lease.h). Decided in the same step as the commit itself.
+  std::uint64_t fence = 0;
 };
 
 struct Applied {
@@ -90,6 +94,8 @@ struct ReadRequest {
   std::vector<KeyName> keys;
   // ResourceExhausted (reason kResponseTooLarge) when the values together have more bytes than this.
   std::size_t max_bytes = SIZE_MAX;
+  // The fence of the session's lease; 0: none. StaleFence unless it is the current one.
+  std::uint64_t fence = 0;
 };
 
 // One session's answer; creds, keys and revision are of one moment.
@@ -117,6 +123,8 @@ class Snapshot {
 
   virtual std::uint64_t revision() const = 0;
   virtual const std::optional<Value>& creds() const = 0;
+  // For CheckFence.
+  virtual const Lease& lease() const = 0;
 
   // The next keys in order: as many as fit `max_bytes` of values, at least one unless none is left. One call at a time;
   // none after a failure or the last page.
@@ -156,6 +164,7 @@ class Backend {
   using ReadDone = absl::AnyInvocable<void(std::vector<absl::StatusOr<ReadResult>>) &&>;
   using SnapshotDone = absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<Snapshot>>) &&>;
   using ListDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionSummary>>) &&>;
+  using LeasesDone = absl::AnyInvocable<void(std::vector<absl::StatusOr<LeaseResult>>) &&>;
   using PingDone = absl::AnyInvocable<void(absl::Status) &&>;
 
   virtual ~Backend() = default;
@@ -174,6 +183,10 @@ class Backend {
 
   // Existing sessions in the order of their id, by bytes. Fewer than `limit` means that none follows.
   virtual void List(ListRequest request, absl::Time deadline, ListDone done) = 0;
+
+  // Does every request; result i is that of request i. Requests of one session take place in the order of the batch.
+  // Safe to repeat but for kRelease, which then finds a stale fence.
+  virtual void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) = 0;
 
   // Asks the database for a sign of life, past every cache and queue that could hide an outage.
   virtual void Ping(absl::Time deadline, PingDone done) = 0;

@@ -13,6 +13,8 @@ namespace {
 constexpr absl::string_view kReasonPayload = "authstate.storage/reason";
 constexpr absl::string_view kOutcomePayload = "authstate.storage/outcome";
 constexpr absl::string_view kRevisionPayload = "authstate.storage/revision";
+constexpr absl::string_view kFencePayload = "authstate.storage/fence";
+constexpr absl::string_view kOwnerPayload = "authstate.storage/owner";
 constexpr absl::string_view kRetryDelayPayload = "authstate.storage/retry-delay-ms";
 
 absl::Status With(absl::Status status, absl::string_view payload, std::string value) {
@@ -24,6 +26,13 @@ std::optional<std::string> Fact(const absl::Status& status, absl::string_view pa
   const auto fact = status.GetPayload(payload);
   if (!fact.has_value()) return std::nullopt;
   return std::string(*fact);
+}
+
+std::optional<std::uint64_t> NumberFact(const absl::Status& status, absl::string_view payload) {
+  const std::optional<std::string> fact = Fact(status, payload);
+  std::uint64_t number = 0;
+  if (!fact.has_value() || !absl::SimpleAtoi(*fact, &number)) return std::nullopt;
+  return number;
 }
 
 }  // namespace
@@ -40,6 +49,14 @@ absl::Status WithRevision(absl::Status status, std::uint64_t revision) {
   return With(std::move(status), kRevisionPayload, absl::StrCat(revision));
 }
 
+absl::Status WithFence(absl::Status status, std::uint64_t fence) {
+  return With(std::move(status), kFencePayload, absl::StrCat(fence));
+}
+
+absl::Status WithOwner(absl::Status status, std::string owner) {
+  return With(std::move(status), kOwnerPayload, std::move(owner));
+}
+
 absl::Status WithRetryDelay(absl::Status status, absl::Duration delay) {
   return With(std::move(status), kRetryDelayPayload, absl::StrCat(absl::ToInt64Milliseconds(delay)));
 }
@@ -52,12 +69,11 @@ std::optional<Outcome> OutcomeOf(const absl::Status& status) {
   return *fact == "UNKNOWN" ? Outcome::kUnknown : Outcome::kNotApplied;
 }
 
-std::optional<std::uint64_t> RevisionOf(const absl::Status& status) {
-  const std::optional<std::string> fact = Fact(status, kRevisionPayload);
-  std::uint64_t revision = 0;
-  if (!fact.has_value() || !absl::SimpleAtoi(*fact, &revision)) return std::nullopt;
-  return revision;
-}
+std::optional<std::uint64_t> RevisionOf(const absl::Status& status) { return NumberFact(status, kRevisionPayload); }
+
+std::optional<std::uint64_t> FenceOf(const absl::Status& status) { return NumberFact(status, kFencePayload); }
+
+std::optional<std::string> OwnerOf(const absl::Status& status) { return Fact(status, kOwnerPayload); }
 
 std::optional<absl::Duration> RetryDelayOf(const absl::Status& status) {
   const std::optional<std::string> fact = Fact(status, kRetryDelayPayload);

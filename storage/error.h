@@ -26,6 +26,8 @@ enum class Outcome : std::uint8_t {
 inline constexpr absl::string_view kNoCreds = "NO_CREDS";
 inline constexpr absl::string_view kNoSession = "NO_SESSION";
 inline constexpr absl::string_view kRevisionMismatch = "REVISION_MISMATCH";
+inline constexpr absl::string_view kLeaseHeld = "LEASE_HELD";
+inline constexpr absl::string_view kStaleFence = "STALE_FENCE";
 inline constexpr absl::string_view kDatabaseUnavailable = "DATABASE_UNAVAILABLE";
 inline constexpr absl::string_view kQueueFull = "QUEUE_FULL";
 inline constexpr absl::string_view kDiskFull = "DISK_FULL";
@@ -41,12 +43,17 @@ absl::Status Error(absl::StatusCode code, absl::string_view reason, absl::string
 // The same status with one more fact; an OK status is returned as it is. The last word on a fact wins.
 absl::Status WithOutcome(absl::Status status, Outcome outcome);
 absl::Status WithRevision(absl::Status status, std::uint64_t revision);
+absl::Status WithFence(absl::Status status, std::uint64_t fence);
+// Empty: nobody.
+absl::Status WithOwner(absl::Status status, std::string owner);
 absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
 
 // The facts, where they were given.
 std::optional<std::string> ReasonOf(const absl::Status& status);
 std::optional<Outcome> OutcomeOf(const absl::Status& status);
 std::optional<std::uint64_t> RevisionOf(const absl::Status& status);
+std::optional<std::uint64_t> FenceOf(const absl::Status& status);
+std::optional<std::string> OwnerOf(const absl::Status& status);
 std::optional<absl::Duration> RetryDelayOf(const absl::Status& status);
 
 // Errors that every backend words alike. All are NOT_APPLIED where they answer a commit.

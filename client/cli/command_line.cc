@@ -60,6 +60,7 @@ std::unique_ptr<CLI::App> BuildApp(GlobalOptions* options, Action* action) {
   AddSessionCommands(*app, action);
   AddCredsCommands(*app, action);
   AddKeysCommands(*app, action);
+  AddLeaseCommands(*app, action);
   AddServerCommands(*app, action);
   AddCompletionCommand(*app, action);
   return app;

@@ -111,6 +111,15 @@ class Client::Impl {
     return revision;
   }
 
+  // Sends a call that answers with a lease.
+  template <typename Response, typename Request>
+  absl::StatusOr<Lease> LeaseOf(Rpc rpc, Method<Store, Request, Response> method, const Request& request) {
+    Response response;
+    const absl::Status status = Send(rpc, /*conditional=*/false, store_, method, request, &response);
+    if (!status.ok()) return status;
+    return FromMessage(std::move(*response.mutable_lease()));
+  }
+
   absl::Status Load(const v1::LoadSessionRequest& request, absl::FunctionRef<absl::Status(SessionPage)> on_page) {
     // Once a page was handed out, an error is final: the next attempt would begin again.
     absl::Status final_error;
@@ -191,10 +200,12 @@ absl::StatusOr<std::uint64_t> Client::DeleteCreds(const std::string& session_id,
   return impl_->Mutate(Rpc::kDeleteCreds, &Impl::Store::DeleteCreds, request);
 }
 
-absl::StatusOr<Keys> Client::GetKeys(const std::string& session_id, const std::vector<KeyName>& names) {
+absl::StatusOr<Keys> Client::GetKeys(const std::string& session_id, const std::vector<KeyName>& names,
+                                     std::uint64_t fence) {
   v1::GetKeysRequest request;
   request.set_session_id(session_id);
   for (v1::KeySelection& selection : ToSelections(names)) *request.add_keys() = std::move(selection);
+  request.set_fence(fence);
   v1::GetKeysResponse response;
   const absl::Status status = impl_->Read(Rpc::kGetKeys, &Impl::Store::GetKeys, request, &response);
   if (!status.ok()) return status;
@@ -255,6 +266,37 @@ absl::StatusOr<std::uint64_t> Client::DeleteSession(const std::string& session_i
   request.set_session_id(session_id);
   if (expected_revision.has_value()) request.set_expected_revision(*expected_revision);
   return impl_->Mutate(Rpc::kDeleteSession, &Impl::Store::DeleteSession, request);
+}
+
+absl::StatusOr<Lease> Client::AcquireLease(const std::string& session_id, const std::string& owner, absl::Duration ttl,
+                                           bool steal) {
+  v1::AcquireLeaseRequest request;
+  request.set_session_id(session_id);
+  request.set_owner(owner);
+  *request.mutable_ttl() = ToMessage(ttl);
+  request.set_steal(steal);
+  return impl_->LeaseOf<v1::AcquireLeaseResponse>(Rpc::kAcquireLease, &Impl::Store::AcquireLease, request);
+}
+
+absl::StatusOr<Lease> Client::RenewLease(const std::string& session_id, std::uint64_t fence, absl::Duration ttl) {
+  v1::RenewLeaseRequest request;
+  request.set_session_id(session_id);
+  request.set_fence(fence);
+  *request.mutable_ttl() = ToMessage(ttl);
+  return impl_->LeaseOf<v1::RenewLeaseResponse>(Rpc::kRenewLease, &Impl::Store::RenewLease, request);
+}
+
+absl::Status Client::ReleaseLease(const std::string& session_id, std::uint64_t fence) {
+  v1::ReleaseLeaseRequest request;
+  request.set_session_id(session_id);
+  request.set_fence(fence);
+  return impl_->LeaseOf<v1::ReleaseLeaseResponse>(Rpc::kReleaseLease, &Impl::Store::ReleaseLease, request).status();
+}
+
+absl::StatusOr<Lease> Client::GetLease(const std::string& session_id) {
+  v1::GetLeaseRequest request;
+  request.set_session_id(session_id);
+  return impl_->LeaseOf<v1::GetLeaseResponse>(Rpc::kGetLease, &Impl::Store::GetLease, request);
 }
 
 absl::StatusOr<ServerInfo> Client::GetServerInfo() {

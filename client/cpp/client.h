@@ -54,7 +54,9 @@ class Client {
   absl::StatusOr<std::uint64_t> DeleteCreds(const std::string& session_id,
                                             std::optional<std::uint64_t> expected_revision = std::nullopt);
 
-  absl::StatusOr<Keys> GetKeys(const std::string& session_id, const std::vector<KeyName>& names);
+  // With a `fence`, FailedPrecondition unless it is the session's current one.
+  absl::StatusOr<Keys> GetKeys(const std::string& session_id, const std::vector<KeyName>& names,
+                               std::uint64_t fence = 0);
   absl::StatusOr<std::uint64_t> SetKeys(const std::string& session_id, std::vector<KeyEntry> keys,
                                         std::optional<std::uint64_t> expected_revision = std::nullopt);
   // A key that is not there is no error.
@@ -75,6 +77,15 @@ class Client {
   // NotFound when there is no such session, unless a lost call of this one deleted it.
   absl::StatusOr<std::uint64_t> DeleteSession(const std::string& session_id,
                                               std::optional<std::uint64_t> expected_revision = std::nullopt);
+
+  // Makes `owner` the one that may change the session, for 1 s to 1 h. FailedPrecondition when another owner has a live
+  // lease and `steal` is not set; error.h tells whose.
+  absl::StatusOr<Lease> AcquireLease(const std::string& session_id, const std::string& owner, absl::Duration ttl,
+                                     bool steal = false);
+  // FailedPrecondition when `fence` is not the session's current one.
+  absl::StatusOr<Lease> RenewLease(const std::string& session_id, std::uint64_t fence, absl::Duration ttl);
+  absl::Status ReleaseLease(const std::string& session_id, std::uint64_t fence);
+  absl::StatusOr<Lease> GetLease(const std::string& session_id);
 
   absl::StatusOr<ServerInfo> GetServerInfo();
 

@@ -1,5 +1,6 @@
 #include "client/cpp/conversion.h"
 
+#include <cstdint>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -7,6 +8,14 @@
 
 namespace authstate::client {
 namespace {
+
+absl::Duration ToDuration(const google::protobuf::Duration& message) {
+  return absl::Seconds(message.seconds()) + absl::Nanoseconds(message.nanos());
+}
+
+absl::Time ToTime(const google::protobuf::Timestamp& message) {
+  return absl::FromUnixSeconds(message.seconds()) + absl::Nanoseconds(message.nanos());
+}
 
 KeyName TakeName(v1::Key* key) { return KeyName{std::move(*key->mutable_type()), std::move(*key->mutable_id())}; }
 
@@ -48,6 +57,14 @@ v1::CommitRequest ToMessage(CommitRequest commit) {
   for (KeyName& name : commit.deletes) *message.add_deletes() = ToMessage(std::move(name));
   message.set_clear_keys(commit.clear_keys);
   if (commit.expected_revision.has_value()) message.set_expected_revision(*commit.expected_revision);
+  message.set_fence(commit.fence);
+  return message;
+}
+
+google::protobuf::Duration ToMessage(absl::Duration duration) {
+  google::protobuf::Duration message;
+  message.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));
+  message.set_nanos(static_cast<std::int32_t>(absl::ToInt64Nanoseconds(duration)));
   return message;
 }
 
@@ -113,9 +130,17 @@ SessionSummary FromMessage(v1::Session message) {
   summary.revision = message.revision();
   summary.has_creds = message.has_creds();
   summary.key_count = message.key_count();
-  summary.update_time =
-      absl::FromUnixSeconds(message.update_time().seconds()) + absl::Nanoseconds(message.update_time().nanos());
+  summary.update_time = ToTime(message.update_time());
   return summary;
+}
+
+Lease FromMessage(v1::Lease message) {
+  Lease lease;
+  lease.owner = std::move(*message.mutable_owner());
+  lease.fence = message.fence();
+  lease.remaining = ToDuration(message.remaining());
+  if (message.has_expire_time()) lease.expire_time = ToTime(message.expire_time());
+  return lease;
 }
 
 ServerInfo FromMessage(v1::GetServerInfoResponse message) {
@@ -124,7 +149,7 @@ ServerInfo FromMessage(v1::GetServerInfoResponse message) {
   server.backend = std::move(*message.mutable_backend());
   server.location = std::move(*message.mutable_location());
   server.schema_version = message.schema_version();
-  server.uptime = absl::Seconds(message.uptime().seconds()) + absl::Nanoseconds(message.uptime().nanos());
+  server.uptime = ToDuration(message.uptime());
   server.serving = message.serving();
   const v1::Limits& limits = message.limits();
   server.limits.session_id_bytes = limits.session_id_bytes();

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "authstate/v1/admin_service.pb.h"
 #include "authstate/v1/auth_state_service.pb.h"
 #include "client/cpp/types.h"
@@ -16,6 +17,7 @@ v1::Value ToMessage(Value value);
 v1::Key ToMessage(KeyName name);
 v1::KeyEntry ToMessage(KeyEntry entry);
 v1::CommitRequest ToMessage(CommitRequest commit);
+google::protobuf::Duration ToMessage(absl::Duration duration);
 // Neighbours of one type share a selection.
 std::vector<v1::KeySelection> ToSelections(const std::vector<KeyName>& names);
 
@@ -24,6 +26,7 @@ absl::StatusOr<std::vector<KeyEntry>> FromMessage(google::protobuf::RepeatedPtrF
 absl::StatusOr<Keys> FromMessage(v1::GetKeysResponse message);
 absl::StatusOr<SessionPage> FromMessage(v1::LoadSessionResponse message);
 SessionSummary FromMessage(v1::Session message);
+Lease FromMessage(v1::Lease message);
 ServerInfo FromMessage(v1::GetServerInfoResponse message);
 
 }  // namespace authstate::client

@@ -13,6 +13,8 @@ namespace {
 constexpr absl::string_view kField = "field";
 constexpr absl::string_view kOutcome = "outcome";
 constexpr absl::string_view kRevision = "revision";
+constexpr absl::string_view kFence = "fence";
+constexpr absl::string_view kOwner = "owner";
 constexpr absl::string_view kRequestId = "request_id";
 constexpr absl::string_view kNotAppliedText = "NOT_APPLIED";
 constexpr absl::string_view kUnknownText = "UNKNOWN";
@@ -33,6 +35,13 @@ std::optional<std::string> MetadataOf(const absl::Status& status, absl::string_v
   return entry->second;
 }
 
+std::optional<std::uint64_t> NumberOf(const absl::Status& status, absl::string_view name) {
+  const std::optional<std::string> text = MetadataOf(status, name);
+  std::uint64_t number = 0;
+  if (!text.has_value() || !absl::SimpleAtoi(*text, &number)) return std::nullopt;
+  return number;
+}
+
 }  // namespace
 
 std::optional<std::string> ReasonOf(const absl::Status& status) {
@@ -49,12 +58,11 @@ std::optional<Outcome> OutcomeOf(const absl::Status& status) {
   return *text == kNotAppliedText ? Outcome::kNotApplied : Outcome::kUnknown;
 }
 
-std::optional<std::uint64_t> RevisionOf(const absl::Status& status) {
-  const std::optional<std::string> text = MetadataOf(status, kRevision);
-  std::uint64_t revision = 0;
-  if (!text.has_value() || !absl::SimpleAtoi(*text, &revision)) return std::nullopt;
-  return revision;
-}
+std::optional<std::uint64_t> RevisionOf(const absl::Status& status) { return NumberOf(status, kRevision); }
+
+std::optional<std::uint64_t> FenceOf(const absl::Status& status) { return NumberOf(status, kFence); }
+
+std::optional<std::string> OwnerOf(const absl::Status& status) { return MetadataOf(status, kOwner); }
 
 std::optional<std::string> RequestIdOf(const absl::Status& status) { return MetadataOf(status, kRequestId); }
 

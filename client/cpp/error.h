@@ -28,6 +28,9 @@ std::optional<std::string> FieldOf(const absl::Status& status);
 std::optional<Outcome> OutcomeOf(const absl::Status& status);
 // The session's revision, where the server knew it.
 std::optional<std::uint64_t> RevisionOf(const absl::Status& status);
+// The session's current fence, and who holds its lease (empty: nobody), where the lease is the reason.
+std::optional<std::uint64_t> FenceOf(const absl::Status& status);
+std::optional<std::string> OwnerOf(const absl::Status& status);
 // The id under which the server logged the request.
 std::optional<std::string> RequestIdOf(const absl::Status& status);
 // How long the server asks to wait before the next try.

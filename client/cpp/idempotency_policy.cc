@@ -10,16 +10,21 @@ Repetition Unconditional(Rpc rpc) {
     case Rpc::kGetKeys:
     case Rpc::kLoadSession:
     case Rpc::kListSessions:
+    case Rpc::kGetLease:
     case Rpc::kGetServerInfo:
       return Repetition::kRead;
     case Rpc::kSetCreds:
     case Rpc::kSetKeys:
     case Rpc::kDeleteKeys:
     case Rpc::kCommit:
+    case Rpc::kAcquireLease:
+    case Rpc::kRenewLease:
       return Repetition::kSameState;
     case Rpc::kDeleteCreds:
     case Rpc::kDeleteSession:
       return Repetition::kNotFoundIsDone;
+    case Rpc::kReleaseLease:
+      break;
   }
   return Repetition::kConditional;
 }

@@ -18,6 +18,10 @@ enum class Rpc : std::uint8_t {
   kLoadSession,
   kListSessions,
   kDeleteSession,
+  kAcquireLease,
+  kRenewLease,
+  kReleaseLease,
+  kGetLease,
   kGetServerInfo,
 };
 
@@ -29,8 +33,9 @@ enum class Repetition : std::uint8_t {
   kSameState,
   // Leads to the same state, but answers NOT_FOUND if the lost call was applied: NOT_FOUND then counts as done.
   kNotFoundIsDone,
-  // If the lost call was applied, a repetition is refused as if another writer had come first: not safe. Repeated only
-  // when the server said that nothing was applied.
+  // If the lost call was applied, a repetition is refused as if another had come first: not safe. Repeated only when
+  // the
+  // server said that nothing was applied.
   kConditional,
 };
 

@@ -58,6 +58,20 @@ struct CommitRequest {
   bool clear_keys = false;
   // If set, applied only when the session is at this revision (0: never written).
   std::optional<std::uint64_t> expected_revision;
+  // The fence of the session's lease; 0: none.
+  std::uint64_t fence = 0;
+};
+
+// Who may change a session.
+struct Lease {
+  // Empty: nobody's.
+  std::string owner;
+  // Grows with every change of owner; 0: the session never had a lease.
+  std::uint64_t fence = 0;
+  // For how long it still lives, counted from the moment the request was sent; zero when it has expired.
+  absl::Duration remaining;
+  // By the clock of the database; InfinitePast when nobody has it.
+  absl::Time expire_time = absl::InfinitePast();
 };
 
 // A part of a session, from one consistent snapshot.

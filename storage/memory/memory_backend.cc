@@ -15,12 +15,19 @@ namespace {
 using Keys = std::map<KeyName, Value>;
 
 struct Session {
+  // `remaining` is that of the last change; At() tells it for a moment.
+  Lease lease;
   std::uint64_t revision = 0;
   bool exists = false;
   std::optional<Value> creds;
   Keys keys;
   absl::Time update_time;
 };
+
+Lease At(Lease lease, absl::Time now) {
+  if (lease.held()) lease.remaining = lease.expire_time - now;
+  return lease;
+}
 
 bool Passed(absl::Time deadline) { return deadline <= absl::Now(); }
 
@@ -30,6 +37,7 @@ class MemorySnapshot final : public Snapshot {
 
   std::uint64_t revision() const override { return session_.revision; }
   const std::optional<Value>& creds() const override { return session_.creds; }
+  const Lease& lease() const override { return session_.lease; }
 
   void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) override {
     if (Passed(deadline)) {
@@ -59,6 +67,8 @@ class MemoryBackend final : public Backend {
   void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override;
   void List(ListRequest request, absl::Time deadline, ListDone done) override;
 
+  void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override;
+
   void Ping(absl::Time deadline, PingDone done) override {
     std::move(done)(Passed(deadline) ? DeadlinePassedInQueue() : absl::OkStatus());
   }
@@ -67,6 +77,7 @@ class MemoryBackend final : public Backend {
 
  private:
   absl::StatusOr<Applied> ApplyOne(Commit commit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<LeaseResult> LeaseOne(const LeaseRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<ReadResult> ReadOne(const ReadRequest& request) ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   absl::Mutex mutex_;
@@ -95,9 +106,13 @@ absl::StatusOr<Applied> MemoryBackend::ApplyOne(Commit commit) {
   const auto found = sessions_.find(commit.session_id);
   const Session never_written;
   const Session& before = found == sessions_.end() ? never_written : found->second;
-  if (absl::Status checked = CheckPreconditions(commit, before); !checked.ok()) return checked;
+  Lease lease = At(before.lease, absl::Now());
+  absl::Status checked = commit.fence == 0 ? AdvanceForUnfencedCommit(&lease) : CheckFence(lease, commit.fence);
+  if (checked.ok()) checked = CheckPreconditions(commit, before);
+  if (!checked.ok()) return checked;
 
   Session& session = sessions_[commit.session_id];
+  session.lease = std::move(lease);
   switch (commit.action) {
     case Commit::Action::kWrite:
       WriteTo(std::move(commit), session);
@@ -127,9 +142,36 @@ void MemoryBackend::Apply(std::vector<Commit> commits, absl::Time deadline, Appl
   std::move(done)(std::move(results));
 }
 
+absl::StatusOr<LeaseResult> MemoryBackend::LeaseOne(const LeaseRequest& request) {
+  const absl::Time now = absl::Now();
+  const auto found = sessions_.find(request.session_id);
+  LeaseResult result;
+  if (found != sessions_.end()) result = {At(found->second.lease, now), found->second.revision};
+  if (absl::Status advanced = Advance(request, now, &result.lease); !advanced.ok()) return advanced;
+  if (request.action != LeaseRequest::Action::kGet) sessions_[request.session_id].lease = result.lease;
+  return result;
+}
+
+void MemoryBackend::Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) {
+  std::vector<absl::StatusOr<LeaseResult>> results;
+  results.reserve(requests.size());
+  if (Passed(deadline)) {
+    results.assign(requests.size(), DeadlinePassedInQueue());
+  } else {
+    const absl::MutexLock lock(&mutex_);
+    for (const LeaseRequest& request : requests) results.push_back(LeaseOne(request));
+  }
+  std::move(done)(std::move(results));
+}
+
 absl::StatusOr<ReadResult> MemoryBackend::ReadOne(const ReadRequest& request) {
   ReadResult result;
   const auto found = sessions_.find(request.session_id);
+  if (request.fence != 0) {
+    const Lease never_held;
+    const Lease& lease = found == sessions_.end() ? never_held : found->second.lease;
+    if (absl::Status checked = CheckFence(lease, request.fence); !checked.ok()) return checked;
+  }
   if (found == sessions_.end()) {
     result.values.resize(request.keys.size());
     return result;

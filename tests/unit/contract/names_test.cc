@@ -27,6 +27,14 @@ TEST(NamesTest, APrefixMayBeEmpty) {
   EXPECT_FALSE(CheckSessionIdPrefix(std::string(kMaxSessionIdBytes + 1, 'x')).ok());
 }
 
+TEST(NamesTest, AnOwnerIsPrintableAscii) {
+  EXPECT_TRUE(CheckOwner("host-1:4711:9f3c").ok());
+  EXPECT_TRUE(CheckOwner(std::string(kMaxOwnerBytes, 'x')).ok());
+  EXPECT_EQ(CheckOwner("").message(), "empty");
+  EXPECT_EQ(CheckOwner(std::string(kMaxOwnerBytes + 1, 'x')).message(), "longer than 128 bytes");
+  EXPECT_EQ(CheckOwner("a\nb").message(), "has a byte that is not printable ASCII");
+}
+
 TEST(NamesTest, AKeyTypeIsPrintableAscii) {
   EXPECT_TRUE(CheckKeyType("pre-key").ok());
   EXPECT_TRUE(CheckKeyType(" ~").ok());

@@ -1,0 +1,78 @@
+#include "storage/lease.h"
+
+#include "absl/strings/str_cat.h"
+#include "storage/error.h"
+
+namespace authstate::storage {
+namespace {
+
+absl::Status WithLease(absl::Status status, const Lease& lease) {
+  return WithOwner(WithFence(WithOutcome(std::move(status), Outcome::kNotApplied), lease.fence), lease.owner);
+}
+
+void PassTo(std::string owner, Lease* lease) {
+  lease->owner = std::move(owner);
+  ++lease->fence;
+}
+
+void Extend(absl::Duration ttl, absl::Time now, Lease* lease) {
+  lease->expire_time = now + ttl;
+  lease->remaining = ttl;
+}
+
+void End(Lease* lease) {
+  PassTo("", lease);
+  lease->expire_time = absl::InfinitePast();
+  lease->remaining = -absl::InfiniteDuration();
+}
+
+}  // namespace
+
+absl::Status Advance(const LeaseRequest& request, absl::Time now, Lease* lease) {
+  switch (request.action) {
+    case LeaseRequest::Action::kGet:
+      return absl::OkStatus();
+    case LeaseRequest::Action::kAcquire:
+      if (lease->owner != request.owner) {
+        if (lease->live() && !request.steal) return LeaseHeld(*lease);
+        PassTo(request.owner, lease);
+      }
+      Extend(request.ttl, now, lease);
+      return absl::OkStatus();
+    case LeaseRequest::Action::kRenew:
+      if (absl::Status checked = CheckFence(*lease, request.fence); !checked.ok()) return checked;
+      Extend(request.ttl, now, lease);
+      return absl::OkStatus();
+    case LeaseRequest::Action::kRelease:
+      if (absl::Status checked = CheckFence(*lease, request.fence); !checked.ok()) return checked;
+      End(lease);
+      return absl::OkStatus();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckFence(const Lease& lease, std::uint64_t fence) {
+  return lease.held() && lease.fence == fence ? absl::OkStatus() : StaleFence(lease);
+}
+
+absl::Status AdvanceForUnfencedCommit(Lease* lease) {
+  if (lease->live()) return LeaseHeld(*lease);
+  if (lease->held()) End(lease);
+  return absl::OkStatus();
+}
+
+absl::Status LeaseHeld(const Lease& lease) {
+  return WithLease(Error(absl::StatusCode::kFailedPrecondition, kLeaseHeld,
+                         absl::StrCat("the session has a live lease, of ", lease.owner)),
+                   lease);
+}
+
+absl::Status StaleFence(const Lease& lease) {
+  return WithLease(
+      Error(absl::StatusCode::kFailedPrecondition, kStaleFence,
+            lease.held() ? absl::StrCat("fence: not the current one; the session's lease is that of ", lease.owner)
+                         : std::string("fence: not the current one; nobody has the session's lease")),
+      lease);
+}
+
+}  // namespace authstate::storage
