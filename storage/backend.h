@@ -81,6 +81,9 @@ struct Commit {
   // The fence of the session's lease; 0: none. StaleFence unless it is the current one; without one, LeaseHeld while a
   // lease is live (storage/lease.h). Decided in the same step as the commit itself.
   std::uint64_t fence = 0;
+  // Its place among the commits under `fence`, from 1; 0: none. Applied only as the next one: one that was applied
+  // before is answered with the session's revision and changes nothing; NumberGap when one in between is missing.
+  std::uint64_t number = 0;
 };
 
 struct Applied {

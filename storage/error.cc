@@ -102,6 +102,13 @@ absl::Status RevisionMismatch(std::uint64_t expected, std::uint64_t actual) {
       actual);
 }
 
+absl::Status NumberGap(std::uint64_t number, std::uint64_t applied_number) {
+  return WithOutcome(
+      Error(absl::StatusCode::kFailedPrecondition, kNumberGap,
+            absl::StrCat("number: is ", number, ", but the last one applied under this fence is ", applied_number)),
+      Outcome::kNotApplied);
+}
+
 absl::Status QueueFull() {
   return WithRetryDelay(WithOutcome(Error(absl::StatusCode::kResourceExhausted, kQueueFull,
                                           "the queue to the database is full; try again later"),

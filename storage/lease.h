@@ -60,6 +60,8 @@ struct LeaseResult {
   Lease lease;
   // The session's revision at that moment.
   std::uint64_t revision = 0;
+  // The highest Commit::number applied under the lease's fence.
+  std::uint64_t applied_number = 0;
 };
 
 // The lease that follows from `request` at time `now`, or why it is refused. Changes nothing itself.

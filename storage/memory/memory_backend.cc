@@ -17,6 +17,7 @@ using Keys = std::map<KeyName, Value>;
 struct Session {
   // `remaining` is that of the last change; At() tells it for a moment.
   Lease lease;
+  std::uint64_t applied_number = 0;
   std::uint64_t revision = 0;
   bool exists = false;
   std::optional<Value> creds;
@@ -27,6 +28,12 @@ struct Session {
 Lease At(Lease lease, absl::Time now) {
   if (lease.held()) lease.remaining = lease.expire_time - now;
   return lease;
+}
+
+// Numbers count under one fence.
+void SetLease(Lease lease, Session& session) {
+  if (lease.fence != session.lease.fence) session.applied_number = 0;
+  session.lease = std::move(lease);
 }
 
 bool Passed(absl::Time deadline) { return deadline <= absl::Now(); }
@@ -108,11 +115,16 @@ absl::StatusOr<Applied> MemoryBackend::ApplyOne(Commit commit) {
   const Session& before = found == sessions_.end() ? never_written : found->second;
   Lease lease = At(before.lease, absl::Now());
   absl::Status checked = commit.fence == 0 ? AdvanceForUnfencedCommit(&lease) : CheckFence(lease, commit.fence);
+  if (checked.ok() && commit.number != 0) {
+    if (commit.number <= before.applied_number) return Applied{before.revision};
+    if (commit.number > before.applied_number + 1) checked = NumberGap(commit.number, before.applied_number);
+  }
   if (checked.ok()) checked = CheckPreconditions(commit, before);
   if (!checked.ok()) return checked;
 
   Session& session = sessions_[commit.session_id];
-  session.lease = std::move(lease);
+  SetLease(std::move(lease), session);
+  if (commit.number != 0) session.applied_number = commit.number;
   switch (commit.action) {
     case Commit::Action::kWrite:
       WriteTo(std::move(commit), session);
@@ -148,7 +160,10 @@ absl::StatusOr<LeaseResult> MemoryBackend::LeaseOne(const LeaseRequest& request)
   LeaseResult result;
   if (found != sessions_.end()) result = {At(found->second.lease, now), found->second.revision};
   if (absl::Status advanced = Advance(request, now, &result.lease); !advanced.ok()) return advanced;
-  if (request.action != LeaseRequest::Action::kGet) sessions_[request.session_id].lease = result.lease;
+  if (found == sessions_.end() && request.action == LeaseRequest::Action::kGet) return result;
+  Session& session = sessions_[request.session_id];
+  SetLease(result.lease, session);
+  result.applied_number = session.applied_number;
   return result;
 }
 

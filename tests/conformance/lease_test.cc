@@ -68,6 +68,11 @@ Commit OneKey(std::string session_id, std::string value) {
   return SetKeys(std::move(session_id), {{{"t", "1"}, Raw(std::move(value))}});
 }
 
+Commit Numbered(std::uint64_t fence, std::uint64_t number, Commit commit) {
+  commit.number = number;
+  return Under(fence, std::move(commit));
+}
+
 class LeaseTest : public ConformanceTest {
  protected:
   std::vector<absl::StatusOr<LeaseResult>> Do(std::vector<LeaseRequest> requests) {
@@ -351,6 +356,57 @@ TEST_F(LeaseTest, NoCommitOfAnOldFenceLandsAfterASteal) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(reversals, 0);
   EXPECT_EQ(Must(Get("s")).lease.fence, static_cast<std::uint64_t>(kOwners * kSteals));
+}
+
+TEST_F(LeaseTest, NumberedCommitsAreAppliedOnceAndInOrder) {
+  const std::uint64_t fence = FenceOf(Acquire("s", "a"));
+  EXPECT_EQ(MustApply(Numbered(fence, 1, OneKey("s", "one"))), 1U);
+  EXPECT_EQ(MustApply(Numbered(fence, 2, OneKey("s", "two"))), 2U);
+  EXPECT_EQ(MustApply(Numbered(fence, 1, OneKey("s", "one"))), 2U);
+  EXPECT_EQ(Key("s", {"t", "1"}), Raw("two"));
+  const auto gap = Apply(Numbered(fence, 4, OneKey("s", "four")));
+  EXPECT_TRUE(FailsWith(gap, absl::StatusCode::kFailedPrecondition, storage::kNumberGap));
+  EXPECT_TRUE(IsNotApplied(gap.status()));
+  EXPECT_EQ(Must(Get("s")).applied_number, 2U);
+  EXPECT_EQ(MustRead("s").revision, 2U);
+}
+
+TEST_F(LeaseTest, NumbersOfOneBatchAreAppliedInOrder) {
+  const std::uint64_t fence = FenceOf(Acquire("s", "a"));
+  const auto results = Apply({Numbered(fence, 1, OneKey("s", "one")), Numbered(fence, 2, OneKey("s", "two")),
+                              Numbered(fence, 2, OneKey("s", "again")), Numbered(fence, 3, OneKey("s", "three"))});
+  for (const auto& result : results) EXPECT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(Key("s", {"t", "1"}), Raw("three"));
+  EXPECT_EQ(MustRead("s").revision, 3U);
+}
+
+TEST_F(LeaseTest, NumbersBeginAnewUnderANewFence) {
+  const std::uint64_t first = FenceOf(Acquire("s", "a"));
+  MustApply(Numbered(first, 1, OneKey("s", "one")));
+  MustApply(Numbered(first, 2, OneKey("s", "two")));
+  EXPECT_EQ(Must(Acquire("s", "a")).applied_number, 2U);
+  const LeaseResult stolen = Must(Steal("s", "b"));
+  EXPECT_EQ(stolen.applied_number, 0U);
+  EXPECT_TRUE(IsStale(Apply(Numbered(first, 3, OneKey("s", "late"))).status()));
+  MustApply(Numbered(stolen.lease.fence, 1, OneKey("s", "first of b")));
+  EXPECT_EQ(Key("s", {"t", "1"}), Raw("first of b"));
+}
+
+TEST_F(LeaseTest, NumberOfARefusedCommitIsFreeForTheNext) {
+  const std::uint64_t fence = FenceOf(Acquire("s", "a"));
+  EXPECT_FALSE(Apply(Numbered(fence, 1, DeleteCreds("s"))).ok());
+  EXPECT_EQ(Must(Get("s")).applied_number, 0U);
+  MustApply(Numbered(fence, 1, OneKey("s", "v")));
+}
+
+TEST_F(LeaseTest, NumbersOutliveTheBackend) {
+  if (!store().durable()) return;
+  const std::uint64_t fence = FenceOf(Acquire("s", "a"));
+  MustApply(Numbered(fence, 1, OneKey("s", "v")));
+  Reopen();
+  EXPECT_EQ(Must(Renew("s", fence)).applied_number, 1U);
+  EXPECT_EQ(MustApply(Numbered(fence, 1, OneKey("s", "again"))), 1U);
+  EXPECT_EQ(Key("s", {"t", "1"}), Raw("v"));
 }
 
 TEST_F(LeaseTest, PassedDeadlineChangesNothing) {
