@@ -1,49 +1,42 @@
 #include "storage/sqlite/commit_applier.h"
 
 #include <string>
+#include <utility>
 
 #include "storage/error.h"
+#include "storage/sqlite/session_row.h"
 #include "storage/sqlite/statements.h"
 
 namespace authstate::storage {
 namespace {
 
-struct SessionState {
-  std::uint64_t revision = 0;
-  bool present = false;
-  bool has_creds = false;
-};
-
-SessionState SelectSession(SqliteConnection& connection, const std::string& session_id) {
-  SessionState state;
-  SQLite::Statement& select = connection.Prepare(sql::kSelectSession);
+bool HasCreds(SqliteConnection& connection, const std::string& session_id) {
+  SQLite::Statement& select = connection.Prepare(sql::kHasCreds);
   BindText(select, 1, session_id);
-  if (select.executeStep()) {
-    state.revision = static_cast<std::uint64_t>(select.getColumn(0).getInt64());
-    state.present = select.getColumn(1).getInt() != 0;
-    state.has_creds = select.getColumn(2).getInt() != 0;
-  }
+  (void)select.executeStep();
+  const bool has_creds = select.getColumn(0).getInt() != 0;
   select.reset();
-  return state;
+  return has_creds;
 }
 
-absl::Status CheckPreconditions(const Commit& commit, const SessionState& state) {
-  if (commit.expected_revision.has_value() && *commit.expected_revision != state.revision) {
-    return RevisionMismatch(*commit.expected_revision, state.revision);
+absl::Status CheckPreconditions(SqliteConnection& connection, const Commit& commit, const SessionRow& row) {
+  if (commit.expected_revision.has_value() && *commit.expected_revision != row.revision) {
+    return RevisionMismatch(*commit.expected_revision, row.revision);
   }
-  if (commit.action == Commit::Action::kDeleteCreds && !state.has_creds) return NoCreds(state.revision);
-  if (commit.action == Commit::Action::kDeleteSession && !state.present) return NoSession(state.revision);
+  if (commit.action == Commit::Action::kDeleteCreds && !HasCreds(connection, commit.session_id)) {
+    return NoCreds(row.revision);
+  }
+  if (commit.action == Commit::Action::kDeleteSession && !row.present) return NoSession(row.revision);
   return absl::OkStatus();
 }
 
-void UpsertSession(SqliteConnection& connection, const std::string& session_id, std::uint64_t revision, bool present,
-                   absl::Time now) {
-  SQLite::Statement& upsert = connection.Prepare(sql::kUpsertSession);
-  BindText(upsert, 1, session_id);
-  upsert.bind(2, static_cast<std::int64_t>(revision));
-  upsert.bind(3, present ? 1 : 0);
-  upsert.bind(4, absl::ToUnixMicros(now));
-  Run(upsert);
+// Holds the commit to the session's lease, and changes that where the commit does.
+absl::Status PassLease(const Commit& commit, SessionRow* row) {
+  if (commit.fence != 0) return CheckFence(row->lease, commit.fence);
+  Lease lease = row->lease;
+  if (absl::Status passed = AdvanceForUnfencedCommit(&lease); !passed.ok()) return passed;
+  SetLease(std::move(lease), row);
+  return absl::OkStatus();
 }
 
 void UpsertCreds(SqliteConnection& connection, const std::string& session_id, const Value& creds) {
@@ -88,13 +81,19 @@ void Write(SqliteConnection& connection, const Commit& commit) {
 }  // namespace
 
 absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& commit, absl::Time now) {
-  const SessionState state = SelectSession(connection, commit.session_id);
-  absl::Status preconditions = CheckPreconditions(commit, state);
-  if (!preconditions.ok()) return preconditions;
+  SessionRow row = SelectSessionRow(connection, commit.session_id, now);
+  if (absl::Status passed = PassLease(commit, &row); !passed.ok()) return passed;
+  if (commit.number != 0) {
+    if (commit.number <= row.applied_number) return Applied{row.revision};
+    if (commit.number > row.applied_number + 1) return NumberGap(commit.number, row.applied_number);
+    row.applied_number = commit.number;
+  }
+  if (absl::Status checked = CheckPreconditions(connection, commit, row); !checked.ok()) return checked;
 
-  const std::uint64_t revision = state.revision + 1;
-  const bool present = commit.action != Commit::Action::kDeleteSession;
-  UpsertSession(connection, commit.session_id, revision, present, now);
+  ++row.revision;
+  row.present = commit.action != Commit::Action::kDeleteSession;
+  row.updated_at = now;
+  UpsertSessionRow(connection, commit.session_id, row);
   switch (commit.action) {
     case Commit::Action::kWrite:
       Write(connection, commit);
@@ -106,7 +105,7 @@ absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& 
       DeleteOfSession(connection, sql::kDeleteCreds, commit.session_id);
       break;
   }
-  return Applied{revision};
+  return Applied{row.revision};
 }
 
 }  // namespace authstate::storage

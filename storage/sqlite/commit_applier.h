@@ -10,8 +10,9 @@
 
 namespace authstate::storage {
 
-// Applies one commit inside a transaction that the caller has begun and will end. An error (NotFound, Aborted) means
-// that nothing was changed. Throws SQLite::Exception, after which the caller has to undo what was done.
+// Applies one commit inside a transaction that the caller has begun and will end. An error (NotFound, Aborted,
+// FailedPrecondition) means that nothing was changed. `now` is the time of the store. Throws SQLite::Exception, after
+// which the caller has to undo what was done.
 absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& commit, absl::Time now);
 
 }  // namespace authstate::storage

@@ -7,14 +7,13 @@
 
 #include "absl/time/clock.h"
 #include "storage/error.h"
-#include "storage/sqlite/commit_applier.h"
 #include "storage/sqlite/sqlite_error.h"
 #include "storage/sqlite/statements.h"
 
 namespace authstate::storage {
 namespace {
 
-// Calls that share one transaction.
+// Jobs that share one transaction.
 constexpr std::size_t kGroupLimit = 256;
 
 // When the log could not be written or synced, its frames may have reached the disk all the same, and a restart would
@@ -25,38 +24,37 @@ Outcome OutcomeOfFailedCommit(const SQLite::Exception& exception) {
 
 }  // namespace
 
-GroupWriter::GroupWriter(std::unique_ptr<SqliteConnection> connection, std::size_t queue_limit)
-    : connection_(std::move(connection)), queue_(queue_limit), thread_([this] { Run(); }) {}
+GroupWriter::GroupWriter(std::unique_ptr<SqliteConnection> connection, const StoreClock& clock, std::size_t queue_limit)
+    : connection_(std::move(connection)), clock_(clock), queue_(queue_limit), thread_([this] { Run(); }) {}
 
 GroupWriter::~GroupWriter() {
   queue_.Close();
   thread_.join();
 }
 
-void GroupWriter::Apply(std::vector<Commit> commits, absl::Time deadline, Backend::ApplyDone done) {
-  Call call{std::move(commits), deadline, std::move(done), {}};
-  if (queue_.TryPush(call)) return;
-  call.results.assign(call.commits.size(), QueueFull());
-  std::move(call.done)(std::move(call.results));
+void GroupWriter::Take(std::unique_ptr<WriteJob> job) {
+  if (queue_.TryPush(job)) return;
+  job->FailAll(QueueFull());
+  job->Answer();
 }
 
 void GroupWriter::Run() {
   while (true) {
-    std::vector<Call> group = queue_.PopBatch(kGroupLimit);
+    const Group group = queue_.PopBatch(kGroupLimit);
     if (group.empty()) return;
     CommitGroup(group);
-    for (Call& call : group) std::move(call.done)(std::move(call.results));
+    for (const auto& job : group) job->Answer();
   }
 }
 
-void GroupWriter::CommitGroup(std::vector<Call>& group) {
+void GroupWriter::CommitGroup(const Group& group) {
   const auto fail_all = [&group](const SQLite::Exception& exception, Outcome outcome) {
     const absl::Status status = WithOutcome(FromSqlite(exception), outcome);
-    for (Call& call : group) call.results.assign(call.commits.size(), status);
+    for (const auto& job : group) job->FailAll(status);
   };
   try {
     storage::Run(connection_->Prepare(sql::kBeginImmediate));
-    ApplyGroup(group);
+    DoGroup(group);
   } catch (const SQLite::Exception& exception) {
     connection_->RollBackQuietly();
     return fail_all(exception, Outcome::kNotApplied);
@@ -69,28 +67,28 @@ void GroupWriter::CommitGroup(std::vector<Call>& group) {
   }
 }
 
-void GroupWriter::ApplyGroup(std::vector<Call>& group) {
-  const absl::Time now = absl::Now();
-  for (Call& call : group) {
-    call.results.reserve(call.commits.size());
-    for (const Commit& commit : call.commits) {
-      call.results.push_back(call.deadline <= now ? DeadlinePassedInQueue() : ApplyMember(commit, now));
+void GroupWriter::DoGroup(const Group& group) {
+  const absl::Time now = clock_.Now();
+  for (const auto& job : group) {
+    if (job->deadline() <= absl::Now()) {
+      job->FailAll(DeadlinePassedInQueue());
+      continue;
     }
+    for (std::size_t i = 0; i < job->size(); ++i) DoMember(*job, now);
   }
 }
 
-absl::StatusOr<Applied> GroupWriter::ApplyMember(const Commit& commit, absl::Time now) {
+void GroupWriter::DoMember(WriteJob& job, absl::Time now) {
   storage::Run(connection_->Prepare(sql::kSavepoint));
-  absl::StatusOr<Applied> result;
+  bool keep = false;
   try {
-    result = ApplyCommit(*connection_, commit, now);
+    keep = job.DoNext(*connection_, now);
   } catch (const SQLite::Exception& exception) {
     // Some errors end the whole transaction; then the savepoint is gone, and going back to it throws.
-    result = WithOutcome(FromSqlite(exception), Outcome::kNotApplied);
+    job.FailNext(WithOutcome(FromSqlite(exception), Outcome::kNotApplied));
   }
-  if (!result.ok()) storage::Run(connection_->Prepare(sql::kRollBackToSavepoint));
+  if (!keep) storage::Run(connection_->Prepare(sql::kRollBackToSavepoint));
   storage::Run(connection_->Prepare(sql::kReleaseSavepoint));
-  return result;
 }
 
 }  // namespace authstate::storage

@@ -6,45 +6,41 @@
 #include <thread>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "storage/backend.h"
 #include "storage/sqlite/connection.h"
+#include "storage/sqlite/store_clock.h"
+#include "storage/sqlite/write_job.h"
 #include "storage/work_queue.h"
 
 namespace authstate::storage {
 
-// The one thread that writes. It takes all calls that gathered while it was busy and makes them durable with a single
-// transaction, so that the cost of a sync to disk is shared; an idle writer takes a lone call at once. Each commit has
-// a savepoint of its own: one that fails leaves the others alone. Thread-safe.
+// The one thread that writes. It takes all jobs that gathered while it was busy and makes them durable with a single
+// transaction, so that the cost of a sync to disk is shared; an idle writer takes a lone job at once. Each member has a
+// savepoint of its own: one that fails leaves the others alone. Thread-safe.
 class GroupWriter {
  public:
-  GroupWriter(std::unique_ptr<SqliteConnection> connection, std::size_t queue_limit);
+  // `clock` outlives it.
+  GroupWriter(std::unique_ptr<SqliteConnection> connection, const StoreClock& clock, std::size_t queue_limit);
   // Finishes what is queued.
   ~GroupWriter();
   GroupWriter(const GroupWriter&) = delete;
   GroupWriter& operator=(const GroupWriter&) = delete;
 
-  void Apply(std::vector<Commit> commits, absl::Time deadline, Backend::ApplyDone done);
+  // Does the job and lets it answer; at once with QueueFull when there is no room.
+  void Take(std::unique_ptr<WriteJob> job);
 
  private:
-  using Results = std::vector<absl::StatusOr<Applied>>;
-
-  struct Call {
-    std::vector<Commit> commits;
-    absl::Time deadline;
-    Backend::ApplyDone done;
-    Results results;
-  };
+  using Group = std::vector<std::unique_ptr<WriteJob>>;
 
   void Run();
-  void CommitGroup(std::vector<Call>& group);
-  // Applies all commits of the group inside the transaction. Throws when the transaction cannot go on.
-  void ApplyGroup(std::vector<Call>& group);
-  absl::StatusOr<Applied> ApplyMember(const Commit& commit, absl::Time now);
+  void CommitGroup(const Group& group);
+  // Does all members of the group inside the transaction. Throws when the transaction cannot go on.
+  void DoGroup(const Group& group);
+  void DoMember(WriteJob& job, absl::Time now);
 
   const std::unique_ptr<SqliteConnection> connection_;
-  WorkQueue<Call> queue_;
+  const StoreClock& clock_;
+  WorkQueue<std::unique_ptr<WriteJob>> queue_;
   std::thread thread_;
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "storage/error.h"
+#include "storage/sqlite/session_row.h"
 #include "storage/sqlite/statements.h"
 
 namespace authstate::storage {
@@ -48,15 +49,16 @@ absl::StatusOr<std::optional<Value>> SelectKey(SqliteConnection& connection, con
 
 }  // namespace
 
-absl::StatusOr<ReadResult> ReadSession(SqliteConnection& connection, const ReadRequest& request) {
-  ReadResult result;
-  SQLite::Statement& session = connection.Prepare(sql::kSelectSession);
-  BindText(session, 1, request.session_id);
-  if (session.executeStep()) {
-    result.revision = static_cast<std::uint64_t>(session.getColumn(0).getInt64());
-    result.exists = session.getColumn(1).getInt() != 0;
+absl::StatusOr<ReadResult> ReadSession(SqliteConnection& connection, const ReadRequest& request, absl::Time now,
+                                       Lease* lease) {
+  const SessionRow row = SelectSessionRow(connection, request.session_id, now);
+  if (lease != nullptr) *lease = row.lease;
+  if (request.fence != 0) {
+    if (absl::Status checked = CheckFence(row.lease, request.fence); !checked.ok()) return checked;
   }
-  session.reset();
+  ReadResult result;
+  result.revision = row.revision;
+  result.exists = row.present;
 
   std::size_t bytes = 0;
   if (request.want_creds) {

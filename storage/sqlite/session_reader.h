@@ -13,7 +13,9 @@
 // of one moment. All throw SQLite::Exception.
 namespace authstate::storage {
 
-absl::StatusOr<ReadResult> ReadSession(SqliteConnection& connection, const ReadRequest& request);
+// `now` is the time of the store; `lease`, if given, is set to the session's lease.
+absl::StatusOr<ReadResult> ReadSession(SqliteConnection& connection, const ReadRequest& request, absl::Time now,
+                                       Lease* lease = nullptr);
 
 // The next page of keys after `after`; the name of the page's last key is left in `after`. An empty `after.type` is
 // before every key.

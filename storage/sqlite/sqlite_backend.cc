@@ -15,27 +15,31 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "storage/error.h"
+#include "storage/sqlite/commit_applier.h"
 #include "storage/sqlite/connection.h"
 #include "storage/sqlite/file_lock.h"
 #include "storage/sqlite/group_writer.h"
+#include "storage/sqlite/lease_applier.h"
 #include "storage/sqlite/reader_pool.h"
 #include "storage/sqlite/session_reader.h"
 #include "storage/sqlite/sqlite_error.h"
 #include "storage/sqlite/sqlite_schema.h"
 #include "storage/sqlite/sqlite_snapshot.h"
 #include "storage/sqlite/statements.h"
+#include "storage/sqlite/store_clock.h"
+#include "storage/sqlite/write_job.h"
 
 namespace authstate::storage {
 namespace {
 
 // All answers of one moment: a read transaction around them.
-std::vector<absl::StatusOr<ReadResult>> ReadAll(SqliteConnection& connection,
-                                                const std::vector<ReadRequest>& requests) {
+std::vector<absl::StatusOr<ReadResult>> ReadAll(SqliteConnection& connection, const std::vector<ReadRequest>& requests,
+                                                absl::Time now) {
   std::vector<absl::StatusOr<ReadResult>> results;
   results.reserve(requests.size());
   try {
     Run(connection.Prepare(sql::kBegin));
-    for (const ReadRequest& request : requests) results.push_back(ReadSession(connection, request));
+    for (const ReadRequest& request : requests) results.push_back(ReadSession(connection, request, now));
   } catch (const SQLite::Exception& exception) {
     results.resize(requests.size(), FromSqlite(exception));
   }
@@ -50,17 +54,18 @@ class SqliteBackend final : public Backend {
       : options_(std::move(options)),
         lock_(std::move(lock)),
         schema_version_(schema_version),
-        writer_(std::move(writer), options_.queue_limit),
+        writer_(std::move(writer), clock_, options_.queue_limit),
         readers_(std::move(readers), options_.queue_limit) {}
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
-    writer_.Apply(std::move(commits), deadline, std::move(done));
+    writer_.Take(
+        std::make_unique<BatchJob<Commit, Applied>>(std::move(commits), deadline, ApplyCommit, std::move(done)));
   }
 
   void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override {
-    readers_.Run(deadline, [requests = std::move(requests),
+    readers_.Run(deadline, [this, requests = std::move(requests),
                             done = std::move(done)](absl::StatusOr<SqliteConnection*> connection) mutable {
-      if (connection.ok()) return std::move(done)(ReadAll(**connection, requests));
+      if (connection.ok()) return std::move(done)(ReadAll(**connection, requests, clock_.Now()));
       std::move(done)(std::vector<absl::StatusOr<ReadResult>>(requests.size(), connection.status()));
     });
   }
@@ -71,9 +76,15 @@ class SqliteBackend final : public Backend {
       if (!turn.ok()) return std::move(done)(turn.status());
       std::optional<SnapshotPlace> place = SnapshotPlace::Take(&open_snapshots_, options_.snapshots);
       if (!place.has_value()) return std::move(done)(QueueFull());
-      std::move(done)(CatchSqlite(
-          [&] { return SqliteSnapshot::Open(options_.path, std::move(session_id), &readers_, *std::move(place)); }));
+      std::move(done)(CatchSqlite([&] {
+        return SqliteSnapshot::Open(options_.path, std::move(session_id), clock_.Now(), &readers_, *std::move(place));
+      }));
     });
+  }
+
+  void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
+    writer_.Take(std::make_unique<BatchJob<LeaseRequest, LeaseResult>>(std::move(requests), deadline, ApplyLeaseRequest,
+                                                                       std::move(done)));
   }
 
   void List(ListRequest request, absl::Time deadline, ListDone done) override {
@@ -102,6 +113,7 @@ class SqliteBackend final : public Backend {
  private:
   const SqliteOptions options_;
   const FileLock lock_;
+  const StoreClock clock_;
   const std::uint32_t schema_version_;
   std::atomic<int> open_snapshots_ = 0;
   // The writer goes last: its connection is the one that can fold the log into the file when it closes.

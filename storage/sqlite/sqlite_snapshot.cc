@@ -20,25 +20,28 @@ SnapshotPlace::~SnapshotPlace() {
 }
 
 SqliteSnapshot::SqliteSnapshot(std::unique_ptr<SqliteConnection> connection, std::string session_id, ReadResult session,
-                               ReaderPool* readers, SnapshotPlace place)
+                               Lease lease, ReaderPool* readers, SnapshotPlace place)
     : connection_(std::move(connection)),
       session_id_(std::move(session_id)),
       session_(std::move(session)),
+      lease_(std::move(lease)),
       readers_(readers),
       place_(std::move(place)) {}
 
 absl::StatusOr<std::unique_ptr<Snapshot>> SqliteSnapshot::Open(const std::string& path, std::string session_id,
-                                                               ReaderPool* readers, SnapshotPlace place) {
+                                                               absl::Time now, ReaderPool* readers,
+                                                               SnapshotPlace place) {
   auto connection = std::make_unique<SqliteConnection>(path, SqliteConnection::Mode::kReadOnly);
   Run(connection->Prepare(sql::kBegin));
   ReadRequest request;
   request.session_id = session_id;
   request.want_creds = true;
-  absl::StatusOr<ReadResult> session = ReadSession(*connection, request);
+  Lease lease;
+  absl::StatusOr<ReadResult> session = ReadSession(*connection, request, now, &lease);
   if (!session.ok()) return session.status();
   if (!session->exists) return NoSession(session->revision);
-  return std::unique_ptr<Snapshot>(
-      new SqliteSnapshot(std::move(connection), std::move(session_id), *std::move(session), readers, std::move(place)));
+  return std::unique_ptr<Snapshot>(new SqliteSnapshot(std::move(connection), std::move(session_id), *std::move(session),
+                                                      std::move(lease), readers, std::move(place)));
 }
 
 void SqliteSnapshot::Next(std::size_t max_bytes, absl::Time deadline, PageDone done) {

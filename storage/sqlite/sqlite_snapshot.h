@@ -35,16 +35,18 @@ class SnapshotPlace {
 // A read transaction on a connection of its own; its pages are read on the pool's threads.
 class SqliteSnapshot final : public Snapshot {
  public:
-  // Begins the transaction. NotFound when the session does not exist. Throws SQLite::Exception.
-  static absl::StatusOr<std::unique_ptr<Snapshot>> Open(const std::string& path, std::string session_id,
+  // Begins the transaction. NotFound when the session does not exist. `now` is the time of the store. Throws
+  // SQLite::Exception.
+  static absl::StatusOr<std::unique_ptr<Snapshot>> Open(const std::string& path, std::string session_id, absl::Time now,
                                                         ReaderPool* readers, SnapshotPlace place);
 
   std::uint64_t revision() const override { return session_.revision; }
   const std::optional<Value>& creds() const override { return session_.creds; }
+  const Lease& lease() const override { return lease_; }
   void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) override;
 
  private:
-  SqliteSnapshot(std::unique_ptr<SqliteConnection> connection, std::string session_id, ReadResult session,
+  SqliteSnapshot(std::unique_ptr<SqliteConnection> connection, std::string session_id, ReadResult session, Lease lease,
                  ReaderPool* readers, SnapshotPlace place);
 
   absl::StatusOr<Page> ReadPage(std::size_t max_bytes);
@@ -52,6 +54,7 @@ class SqliteSnapshot final : public Snapshot {
   const std::unique_ptr<SqliteConnection> connection_;
   const std::string session_id_;
   const ReadResult session_;
+  const Lease lease_;
   ReaderPool* const readers_;
   const SnapshotPlace place_;
   KeyName after_;

@@ -11,13 +11,15 @@ inline constexpr char kSavepoint[] = "SAVEPOINT member";
 inline constexpr char kReleaseSavepoint[] = "RELEASE member";
 inline constexpr char kRollBackToSavepoint[] = "ROLLBACK TO member";
 
-// revision, present, has creds
 inline constexpr char kSelectSession[] =
-    "SELECT revision, present, EXISTS (SELECT 1 FROM auth_creds WHERE session_id = ?1) "
+    "SELECT revision, present, updated_at, fence, lease_owner, lease_expires_at, lease_ttl, applied_number "
     "FROM auth_sessions WHERE session_id = ?1";
 inline constexpr char kUpsertSession[] =
-    "INSERT INTO auth_sessions (session_id, revision, present, updated_at) VALUES (?1, ?2, ?3, ?4) "
-    "ON CONFLICT (session_id) DO UPDATE SET revision = ?2, present = ?3, updated_at = ?4";
+    "INSERT INTO auth_sessions (session_id, revision, present, updated_at, fence, lease_owner, lease_expires_at, "
+    "lease_ttl, applied_number) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
+    "ON CONFLICT (session_id) DO UPDATE SET revision = ?2, present = ?3, updated_at = ?4, fence = ?5, "
+    "lease_owner = ?6, lease_expires_at = ?7, lease_ttl = ?8, applied_number = ?9";
+inline constexpr char kHasCreds[] = "SELECT EXISTS (SELECT 1 FROM auth_creds WHERE session_id = ?1)";
 
 inline constexpr char kSelectCreds[] = "SELECT kind, value FROM auth_creds WHERE session_id = ?1";
 inline constexpr char kUpsertCreds[] =

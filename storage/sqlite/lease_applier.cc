@@ -1,0 +1,22 @@
+#include "storage/sqlite/lease_applier.h"
+
+#include <utility>
+
+#include "storage/sqlite/session_row.h"
+
+namespace authstate::storage {
+
+absl::StatusOr<LeaseResult> ApplyLeaseRequest(SqliteConnection& connection, const LeaseRequest& request,
+                                              absl::Time now) {
+  SessionRow row = SelectSessionRow(connection, request.session_id, now);
+  Lease lease = row.lease;
+  if (absl::Status advanced = Advance(request, now, &lease); !advanced.ok()) return advanced;
+  if (request.action != LeaseRequest::Action::kGet) {
+    SetLease(std::move(lease), &row);
+    row.lease_ttl = request.ttl;
+    UpsertSessionRow(connection, request.session_id, row);
+  }
+  return LeaseResult{row.lease, row.revision, row.applied_number};
+}
+
+}  // namespace authstate::storage

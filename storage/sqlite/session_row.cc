@@ -1,0 +1,61 @@
+#include "storage/sqlite/session_row.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/sqlite/statements.h"
+
+namespace authstate::storage {
+namespace {
+
+std::uint64_t Unsigned(SQLite::Statement& select, int column) {
+  return static_cast<std::uint64_t>(select.getColumn(column).getInt64());
+}
+
+// Columns 3 to 6: fence, owner, expiry, ttl.
+void ReadLease(SQLite::Statement& select, absl::Time now, SessionRow* row) {
+  row->lease.fence = Unsigned(select, 3);
+  row->lease.owner = TextColumn(select, 4);
+  if (!row->lease.held()) return;
+  row->lease_ttl = absl::Microseconds(select.getColumn(6).getInt64());
+  row->lease.expire_time = std::min(absl::FromUnixMicros(select.getColumn(5).getInt64()), now + row->lease_ttl);
+  row->lease.remaining = row->lease.expire_time - now;
+}
+
+}  // namespace
+
+SessionRow SelectSessionRow(SqliteConnection& connection, const std::string& session_id, absl::Time now) {
+  SessionRow row;
+  SQLite::Statement& select = connection.Prepare(sql::kSelectSession);
+  BindText(select, 1, session_id);
+  if (select.executeStep()) {
+    row.revision = Unsigned(select, 0);
+    row.present = select.getColumn(1).getInt() != 0;
+    row.updated_at = absl::FromUnixMicros(select.getColumn(2).getInt64());
+    ReadLease(select, now, &row);
+    row.applied_number = Unsigned(select, 7);
+  }
+  select.reset();
+  return row;
+}
+
+void UpsertSessionRow(SqliteConnection& connection, const std::string& session_id, const SessionRow& row) {
+  SQLite::Statement& upsert = connection.Prepare(sql::kUpsertSession);
+  BindText(upsert, 1, session_id);
+  upsert.bind(2, static_cast<std::int64_t>(row.revision));
+  upsert.bind(3, row.present ? 1 : 0);
+  upsert.bind(4, absl::ToUnixMicros(row.updated_at));
+  upsert.bind(5, static_cast<std::int64_t>(row.lease.fence));
+  BindText(upsert, 6, row.lease.owner);
+  upsert.bind(7, row.lease.held() ? absl::ToUnixMicros(row.lease.expire_time) : 0);
+  upsert.bind(8, absl::ToInt64Microseconds(row.lease_ttl));
+  upsert.bind(9, static_cast<std::int64_t>(row.applied_number));
+  Run(upsert);
+}
+
+void SetLease(Lease lease, SessionRow* row) {
+  if (lease.fence != row->lease.fence) row->applied_number = 0;
+  row->lease = std::move(lease);
+}
+
+}  // namespace authstate::storage
