@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"strings"
+	"time"
+)
+
+// A state is what the contract says a session is. Comparable: two equal states behave alike for ever.
+type state struct {
+	revision uint64
+	exists   bool
+	// `name=value` of every key, sorted, each followed by a line end.
+	values string
+
+	fence uint64
+	// Empty: nobody.
+	owner string
+	// The highest number applied under the fence.
+	applied uint64
+	// The lease is certainly live before the first, and certainly expired after the second: the clock of the database
+	// is not ours, but each extension happened between its call and its return.
+	liveUntil   int64
+	expiredFrom int64
+}
+
+const forever = math.MaxInt64
+
+// By how much the database's clock may drift from ours while a lease lives.
+const drift = int64(20 * time.Millisecond)
+
+func (s state) held() bool { return s.owner != "" }
+
+func (s state) mayBeLive(op *operation) bool { return s.held() && op.Call-drift <= s.expiredFrom }
+
+func (s state) mayBeExpired(op *operation) bool { return !s.held() || op.Return >= s.liveUntil-drift }
+
+func (s state) current(fence uint64) bool { return s.held() && s.fence == fence }
+
+// passTo gives the session another owner, under a new fence.
+func (s state) passTo(owner string) state {
+	s.owner = owner
+	s.fence++
+	s.applied = 0
+	s.liveUntil, s.expiredFrom = 0, 0
+	return s
+}
+
+// extend lets the lease live from a moment within `op` for as long as it asks.
+func (s state) extend(op *operation) state {
+	s.liveUntil = op.Call + op.Args.TTL
+	s.expiredFrom = forever
+	if op.Return < forever-op.Args.TTL {
+		s.expiredFrom = op.Return + op.Args.TTL
+	}
+	return s
+}
+
+// write is the state after a commit's writes, without their conditions.
+func (s state) write(a *args) state {
+	values := parseValues(s.values)
+	for _, name := range a.Deletes {
+		delete(values, name)
+	}
+	for name, value := range a.Sets {
+		values[name] = value
+	}
+	s.values = formatValues(values)
+	s.revision++
+	s.exists = true
+	return s
+}
+
+func (s state) erase() state {
+	s.values = ""
+	s.revision++
+	s.exists = false
+	return s
+}
+
+func (s state) String() string {
+	lease := "nobody's"
+	if s.held() {
+		lease = s.owner + "'s"
+	}
+	values := strings.ReplaceAll(strings.TrimSuffix(s.values, "\n"), "\n", " ")
+	return fmt.Sprintf("revision %d, fence %d, %s, applied %d, {%s}", s.revision, s.fence, lease, s.applied, values)
+}
+
+func parseValues(text string) map[string]string {
+	values := map[string]string{}
+	for _, line := range strings.Split(text, "\n") {
+		if name, value, found := strings.Cut(line, "="); found {
+			values[name] = value
+		}
+	}
+	return values
+}
+
+func formatValues(values map[string]string) string {
+	lines := make([]string, 0, len(values))
+	for name, value := range values {
+		lines = append(lines, name+"="+value+"\n")
+	}
+	sort.Strings(lines)
+	return strings.Join(lines, "")
+}
