@@ -54,6 +54,8 @@ void CommitParameters::Add(const Commit& commit) {
     creds_kind_.AddNull();
     creds_value_.AddNull();
   }
+  fence_.AddInt8(static_cast<std::int64_t>(commit.fence));
+  number_.AddInt8(static_cast<std::int64_t>(commit.number));
   if (!writes) return;
   AddSets(commit);
   if (!commit.clear_keys) AddDeletes(commit);
@@ -87,9 +89,9 @@ void CommitParameters::AddDeletes(const Commit& commit) {
 
 std::vector<std::string> CommitParameters::Encode() && {
   std::vector<std::string> parameters;
-  for (PgArray* array :
-       {&session_id_, &action_, &expected_revision_, &clear_keys_, &creds_kind_, &creds_value_, &set_session_id_,
-        &set_type_, &set_id_, &set_kind_, &set_value_, &delete_session_id_, &delete_type_, &delete_id_}) {
+  for (PgArray* array : {&session_id_, &action_, &expected_revision_, &clear_keys_, &creds_kind_, &creds_value_,
+                         &set_session_id_, &set_type_, &set_id_, &set_kind_, &set_value_, &delete_session_id_,
+                         &delete_type_, &delete_id_, &fence_, &number_}) {
     parameters.push_back(std::move(*array).Encode());
   }
   return parameters;

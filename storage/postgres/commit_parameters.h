@@ -39,6 +39,9 @@ class CommitParameters {
   PgArray delete_session_id_ = PgArray::Text();
   PgArray delete_type_ = PgArray::Text();
   PgArray delete_id_ = PgArray::Text();
+
+  PgArray fence_ = PgArray::Int8();
+  PgArray number_ = PgArray::Int8();
 };
 
 }  // namespace authstate::storage

@@ -9,6 +9,7 @@
 #include "storage/postgres/conninfo.h"
 #include "storage/postgres/pg_connection.h"
 #include "storage/postgres/postgres_schema.h"
+#include "storage/postgres/session_leases.h"
 #include "storage/postgres/session_reader.h"
 #include "storage/postgres/session_writer.h"
 #include "storage/postgres/snapshot_pool.h"
@@ -52,6 +53,15 @@ class PostgresBackend final : public Backend {
 
   void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
     snapshots_.Open(std::move(session_id), deadline, std::move(done));
+  }
+
+  void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
+    Enqueue(queue_, {deadline, [requests = std::move(requests), deadline,
+                                done = std::move(done)](absl::StatusOr<PgConnection*> connection) mutable {
+                       using Results = std::vector<absl::StatusOr<LeaseResult>>;
+                       std::move(done)(connection.ok() ? DoLeaseRequests(**connection, requests, deadline)
+                                                       : Results(requests.size(), connection.status()));
+                     }});
   }
 
   void List(ListRequest request, absl::Time deadline, ListDone done) override {

@@ -68,7 +68,13 @@ void Take(const pqxx::row& row, const ReadRequest& request, std::int64_t first_p
           absl::StatusOr<ReadResult>& result) {
   const std::int64_t place = ToInt(row[1]);
   if (place < 0) {
-    if (ToBool(row[4])) {
+    Lease lease;
+    lease.fence = static_cast<std::uint64_t>(ToInt(row[7]));
+    lease.owner = ToText(row[8]);
+    const absl::Status checked = request.fence == 0 ? absl::OkStatus() : CheckFence(lease, request.fence);
+    if (!checked.ok()) {
+      result = checked;
+    } else if (ToBool(row[4])) {
       result = ResponseTooLarge(request.max_bytes);
     } else if (result.ok()) {
       result->revision = static_cast<std::uint64_t>(ToInt(row[2]));

@@ -31,6 +31,15 @@ std::size_t ByteSize(const Commit& commit) {
   return bytes;
 }
 
+// Whether the commit may pass the lease that a row of statements::kCommit shows.
+absl::Status CheckLease(const Commit& commit, const pqxx::row& row) {
+  Lease lease;
+  lease.fence = static_cast<std::uint64_t>(ToInt(row[4]));
+  lease.owner = ToText(row[5]);
+  if (commit.fence != 0) return CheckFence(lease, commit.fence);
+  return ToBool(row[6]) ? LeaseHeld(lease) : absl::OkStatus();
+}
+
 class SessionWriter {
  public:
   SessionWriter(PgConnection& connection, const std::vector<Commit>& commits, absl::Time deadline)
@@ -107,9 +116,17 @@ void SessionWriter::Understand(const Wave& wave, const pqxx::result& rows) {
     const auto revision = static_cast<std::uint64_t>(ToInt(row[1]));
     const bool present = ToBool(row[2]);
     const bool has_creds = ToBool(row[3]);
+    const absl::Status lease = CheckLease(commit, row);
+    const auto applied_number = static_cast<std::uint64_t>(ToInt(row[7]));
     auto& result = results_[wave[i]];
     if (!row[0].is_null()) {
       result = Applied{static_cast<std::uint64_t>(ToInt(row[0]))};
+    } else if (!lease.ok()) {
+      result = lease;
+    } else if (commit.number != 0 && commit.number <= applied_number) {
+      result = Applied{revision};
+    } else if (commit.number > applied_number + 1) {
+      result = NumberGap(commit.number, applied_number);
     } else if (commit.expected_revision.value_or(revision) != revision) {
       result = RevisionMismatch(*commit.expected_revision, revision);
     } else if (commit.action == Commit::Action::kDeleteCreds && !has_creds) {

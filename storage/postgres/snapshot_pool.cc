@@ -25,6 +25,8 @@ struct State {
   std::string session_id;
   std::uint64_t revision = 0;
   std::optional<Value> creds;
+  // Owner and fence alone: a snapshot's lease is for CheckFence.
+  Lease lease;
   // The last key that was read; nothing is before the empty name.
   KeyName last;
 };
@@ -41,6 +43,8 @@ absl::StatusOr<std::shared_ptr<State>> Begin(PgConnection& connection, std::stri
   state->session_id = std::move(session_id);
   state->revision = static_cast<std::uint64_t>(ToInt(row[0]));
   if (!ToBool(row[1])) return NoSession(state->revision);
+  state->lease.fence = static_cast<std::uint64_t>(ToInt(row[4]));
+  state->lease.owner = ToText(row[5]);
   if (!row[2].is_null()) {
     auto creds = ToValue(row[2], row[3]);
     if (!creds.ok()) return creds.status();
@@ -98,6 +102,7 @@ class PostgresSnapshot final : public Snapshot {
 
   std::uint64_t revision() const override { return state_->revision; }
   const std::optional<Value>& creds() const override { return state_->creds; }
+  const Lease& lease() const override { return state_->lease; }
 
   void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) override {
     Enqueue(lane_->queue, {deadline, [state = state_, max_bytes, deadline,

@@ -6,7 +6,8 @@
 namespace authstate::storage::statements {
 
 // Commits many sessions, each at most once, in one statement that commits by itself. $1 to $6: one element a member;
-// $7 to $11: keys to set; $12 to $14: keys to delete; no key is named twice, nor set and deleted.
+// $7 to $11: keys to set; $12 to $14: keys to delete; no key is named twice, nor set and deleted; $15 and $16: one more
+// element a member each, its fence and its number.
 // Actions: 0 write, 1 delete the creds, 2 delete the session.
 //
 // All parts of the statement see the snapshot of its beginning, also after `passed` has waited for a concurrent commit
@@ -15,27 +16,44 @@ namespace authstate::storage::statements {
 // see is what is there. A member that lost such a race yields no row in `passed` though `old` meets its conditions; the
 // caller runs it again.
 //
+// Leases (storage/lease.h): a member passes under its fence, or without one where no lease is live; then it ends an
+// expired one. The row is held to that again once it is locked, as a lease changes without the revision. A member whose
+// number was applied before yields no row in `passed` either.
+//
 // Deadlocks: sessions are locked in the order of their id, and creds and keys are touched only under the lock of their
 // session.
 inline constexpr char kCommit[] = R"sql(
 WITH input AS (
-  SELECT * FROM unnest($1::text[], $2::int2[], $3::int8[], $4::bool[], $5::int2[], $6::bytea[]) WITH ORDINALITY
-    AS i(session_id, action, expected_revision, clear_keys, creds_kind, creds_value, member)
+  SELECT * FROM unnest($1::text[], $2::int2[], $3::int8[], $4::bool[], $5::int2[], $6::bytea[], $15::int8[], $16::int8[])
+    WITH ORDINALITY
+    AS i(session_id, action, expected_revision, clear_keys, creds_kind, creds_value, fence, number, member)
 ), old AS (
   SELECT i.member, i.session_id, i.action, i.expected_revision,
          coalesce(s.revision, 0) AS revision, coalesce(s.present, false) AS present,
-         EXISTS (SELECT FROM auth_creds c WHERE c.session_id = i.session_id) AS has_creds
+         EXISTS (SELECT FROM auth_creds c WHERE c.session_id = i.session_id) AS has_creds,
+         i.fence AS named_fence, i.number, coalesce(s.fence, 0) AS fence, coalesce(s.lease_owner, '') AS owner,
+         coalesce(s.lease_owner <> '' AND s.lease_expires_at > now(), false) AS live,
+         coalesce(s.applied_number, 0) AS applied_number
   FROM input i LEFT JOIN auth_sessions s ON s.session_id = i.session_id
 ), passed AS (
-  INSERT INTO auth_sessions AS s (session_id, revision, present, updated_at)
-  SELECT session_id, revision + 1, action <> 2, now()
+  INSERT INTO auth_sessions AS s (session_id, revision, present, updated_at, fence, lease_owner, applied_number)
+  SELECT session_id, revision + 1, action <> 2, now(),
+         CASE WHEN named_fence = 0 AND owner <> '' THEN fence + 1 ELSE fence END,
+         CASE WHEN named_fence = 0 THEN '' ELSE owner END,
+         CASE WHEN named_fence = 0 THEN 0 WHEN number = 0 THEN applied_number ELSE number END
   FROM old
-  WHERE (expected_revision IS NULL OR expected_revision = revision)
+  WHERE CASE WHEN named_fence = 0 THEN NOT live ELSE owner <> '' AND fence = named_fence END
+    AND (number = 0 OR number = applied_number + 1)
+    AND (expected_revision IS NULL OR expected_revision = revision)
     AND (action = 0 OR (action = 1 AND has_creds) OR (action = 2 AND present))
   ORDER BY session_id COLLATE "C"
   ON CONFLICT (session_id) DO UPDATE
-    SET revision = excluded.revision, present = excluded.present, updated_at = excluded.updated_at
+    SET revision = excluded.revision, present = excluded.present, updated_at = excluded.updated_at,
+        fence = excluded.fence, lease_owner = excluded.lease_owner, applied_number = excluded.applied_number
     WHERE s.revision = excluded.revision - 1
+      AND CASE WHEN s.lease_owner <> '' AND excluded.lease_owner = ''
+               THEN s.fence = excluded.fence - 1 AND s.lease_expires_at <= now()
+               ELSE s.fence = excluded.fence END
   RETURNING s.session_id, s.revision
 ), creds_deleted AS (
   DELETE FROM auth_creds c USING passed p, input i
@@ -65,14 +83,14 @@ WITH input AS (
   JOIN passed p ON p.session_id = w.session_id
   ON CONFLICT (session_id, key_type, key_id) DO UPDATE SET kind = excluded.kind, value = excluded.value
 )
-SELECT p.revision, old.revision, old.present, old.has_creds
+SELECT p.revision, old.revision, old.present, old.has_creds, old.fence, old.owner, old.live, old.applied_number
 FROM old LEFT JOIN passed p ON p.session_id = old.session_id
 ORDER BY old.member)sql";
 
 // Reads many sessions from one snapshot. $1 to $3: one element a request; $4 to $7: the wanted keys, $4 telling the
-// request (from 1). Rows: request, place, revision, present, too large, kind, value. One row with place -1 a request;
-// then, unless it is too large, a row of place 0 for its creds, and of place n for the n-th of all wanted keys.
-// octet_length does not read a long value from its place, so what is too large is not even loaded.
+// request (from 1). Rows: request, place, revision, present, too large, kind, value, fence, owner. One row with place
+// -1 a request; then, unless it is too large, a row of place 0 for its creds, and of place n for the n-th of all wanted
+// keys. octet_length does not read a long value from its place, so what is too large is not even loaded.
 inline constexpr char kRead[] = R"sql(
 WITH request AS (
   SELECT * FROM unnest($1::text[], $2::bool[], $3::int8[]) WITH ORDINALITY
@@ -90,10 +108,10 @@ WITH request AS (
   SELECT number, sum(octet_length(value)) AS bytes FROM found GROUP BY number
 )
 SELECT r.number, -1, coalesce(s.revision, 0), coalesce(s.present, false), coalesce(z.bytes > r.max_bytes, false),
-       NULL, NULL
+       NULL, NULL, coalesce(s.fence, 0), coalesce(s.lease_owner, '')
 FROM request r LEFT JOIN auth_sessions s ON s.session_id = r.session_id LEFT JOIN size z ON z.number = r.number
 UNION ALL
-SELECT r.number, f.place, NULL, NULL, NULL, f.kind, encode(f.value, 'hex')
+SELECT r.number, f.place, NULL, NULL, NULL, f.kind, encode(f.value, 'hex'), NULL, NULL
 FROM found f JOIN request r ON r.number = f.number JOIN size z ON z.number = f.number
 WHERE z.bytes <= r.max_bytes)sql";
 
@@ -114,9 +132,9 @@ inline constexpr char kPing[] = "SELECT 1";
 inline constexpr char kBeginSnapshot[] = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 inline constexpr char kEndSnapshot[] = "ROLLBACK";
 
-// Revision, present, and the creds' kind and value, of session $1; no row when it was never written.
+// Revision, present, the creds' kind and value, fence and owner, of session $1; no row when it was never written.
 inline constexpr char kSnapshotHead[] = R"sql(
-SELECT s.revision, s.present, c.kind, encode(c.value, 'hex')
+SELECT s.revision, s.present, c.kind, encode(c.value, 'hex'), s.fence, s.lease_owner
 FROM auth_sessions s LEFT JOIN auth_creds c ON c.session_id = s.session_id
 WHERE s.session_id = $1::text)sql";
 

@@ -1,0 +1,7 @@
+-- Who may write a session (storage/lease.h), and the number of the last commit applied under its fence.
+ALTER TABLE auth_sessions
+  ADD COLUMN fence bigint NOT NULL DEFAULT 0,
+  -- Empty: nobody; lease_expires_at then means nothing.
+  ADD COLUMN lease_owner text COLLATE "C" NOT NULL DEFAULT '',
+  ADD COLUMN lease_expires_at timestamptz NOT NULL DEFAULT 'epoch',
+  ADD COLUMN applied_number bigint NOT NULL DEFAULT 0;
