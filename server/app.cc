@@ -20,6 +20,7 @@
 #include "server/exit_code.h"
 #include "server/guard.h"
 #include "server/health_monitor.h"
+#include "server/lease_handlers.h"
 #include "server/library_logs.h"
 #include "server/listener.h"
 #include "server/logging.h"
@@ -104,7 +105,8 @@ int Serve(const Options& options, storage::Backend* backend) {
   Guard guard(guard_options);
 
   std::atomic<bool> serving = true;
-  const std::unique_ptr<grpc::Service> auth_state = NewAuthStateService(backend, &guard);
+  const std::unique_ptr<grpc::Service> auth_state =
+      NewAuthStateService(backend, &guard, options.deny_steal ? Stealing::kRefused : Stealing::kAllowed);
   const std::unique_ptr<grpc::Service> admin =
       NewAdminService(backend, &guard, absl::Now(), [&serving] { return serving.load(); });
   const absl::StatusOr<Listener> listener = Listen(options.listen, {auth_state.get(), admin.get()});

@@ -83,6 +83,7 @@ void Declare(CLI::App* app, Parsed* parsed) {
   app->add_option("--postgres-connections", options.postgres_connections, "Connections kept to PostgreSQL")
       ->check(CLI::Range(1, kMaxConnections));
   app->add_flag("--migrate", options.migrate, "Bring an older schema up to date before serving");
+  app->add_flag("--deny-steal", options.deny_steal, "Refuse to take a live lease from its owner, whoever asks");
   AddChoice(app, "--log-level", &options.log_level, kLogLevels, "Least level that is logged");
   AddChoice(app, "--log-format", &options.log_format, kLogFormats, "json for machines, text for people");
   app->add_option("--default-deadline-ms", parsed->default_deadline_ms, "Deadline of a request that sets none")
@@ -131,6 +132,7 @@ std::string PrintConfig(const Parsed& parsed) {
                       "\npostgres-url = ", Quoted(MaskPassword(options.postgres_url)),     //
                       "\npostgres-connections = ", options.postgres_connections,           //
                       "\nmigrate = ", options.migrate ? "true" : "false",                  //
+                      "\ndeny-steal = ", options.deny_steal ? "true" : "false",            //
                       "\nlog-level = ", Quoted(NameOf(kLogLevels, options.log_level)),     //
                       "\nlog-format = ", Quoted(NameOf(kLogFormats, options.log_format)),  //
                       "\ndefault-deadline-ms = ", parsed.default_deadline_ms,              //

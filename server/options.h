@@ -25,6 +25,7 @@ struct Options {
   std::string postgres_url;
   int postgres_connections = 4;
   bool migrate = false;
+  bool deny_steal = false;
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kJson;
   absl::Duration default_deadline = absl::Seconds(30);

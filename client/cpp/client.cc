@@ -235,10 +235,11 @@ absl::StatusOr<std::uint64_t> Client::Commit(CommitRequest commit) {
 }
 
 absl::Status Client::LoadSession(const std::string& session_id, std::uint32_t page_bytes,
-                                 absl::FunctionRef<absl::Status(SessionPage)> on_page) {
+                                 absl::FunctionRef<absl::Status(SessionPage)> on_page, std::uint64_t fence) {
   v1::LoadSessionRequest request;
   request.set_session_id(session_id);
   request.set_page_bytes(page_bytes);
+  request.set_fence(fence);
   return impl_->Load(request, on_page);
 }
 

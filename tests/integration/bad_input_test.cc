@@ -286,6 +286,49 @@ void AddLoadSession(std::vector<BadInput>* table) {
   add("page too large", request, "page_bytes");
 }
 
+// Length and fence as AcquireLease, RenewLease and ReleaseLease take them.
+template <typename Request, typename Response>
+void AddTtls(Method<Request, Response> method, Request valid, std::vector<BadInput>* table) {
+  valid.clear_ttl();
+  table->push_back(Bad("no ttl", method, valid, "ttl", true));
+  valid.mutable_ttl()->set_nanos(999'999'999);
+  table->push_back(Bad("ttl too short", method, valid, "ttl", true));
+  valid.mutable_ttl()->set_seconds(kMaxLeaseSeconds);
+  table->push_back(Bad("ttl too long", method, valid, "ttl", true));
+  valid.mutable_ttl()->set_seconds(-1);
+  table->push_back(Bad("negative ttl", method, valid, "ttl", true));
+}
+
+void AddLeases(std::vector<BadInput>* table) {
+  v1::AcquireLeaseRequest acquire;
+  acquire.set_owner("a");
+  acquire.mutable_ttl()->set_seconds(1);
+  AddSessionIds(&Stub::AcquireLease, acquire, true, table);
+  acquire.set_session_id(kSession);
+  AddTtls(&Stub::AcquireLease, acquire, table);
+  for (const BadString& bad :
+       {BadString{"no owner", ""}, BadString{"owner too long", std::string(kMaxOwnerBytes + 1, 'o')},
+        BadString{"owner with a line end", "a\n"}, BadString{"owner not UTF-8", "\xff"}}) {
+    acquire.set_owner(bad.value);
+    table->push_back(Bad(bad.what, &Stub::AcquireLease, acquire, "owner", true));
+  }
+  v1::RenewLeaseRequest renew;
+  renew.set_fence(1);
+  renew.mutable_ttl()->set_seconds(1);
+  AddSessionIds(&Stub::RenewLease, renew, true, table);
+  renew.set_session_id(kSession);
+  AddTtls(&Stub::RenewLease, renew, table);
+  renew.clear_fence();
+  table->push_back(Bad("no fence", &Stub::RenewLease, renew, "fence", true));
+  v1::ReleaseLeaseRequest release;
+  release.set_fence(1);
+  AddSessionIds(&Stub::ReleaseLease, release, true, table);
+  release.set_session_id(kSession);
+  release.clear_fence();
+  table->push_back(Bad("no fence", &Stub::ReleaseLease, release, "fence", true));
+  AddSessionIds(&Stub::GetLease, v1::GetLeaseRequest(), false, table);
+}
+
 std::vector<BadInput> Table() {
   std::vector<BadInput> table;
   AddCreds(&table);
@@ -299,6 +342,7 @@ std::vector<BadInput> Table() {
       &Stub::SetKeys, "keys", [](v1::SetKeysRequest* request) { return request->add_keys(); }, &table);
   AddCommit(&table);
   AddSessions(&table);
+  AddLeases(&table);
   AddLoadSession(&table);
   return table;
 }

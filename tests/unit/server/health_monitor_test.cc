@@ -59,6 +59,9 @@ class PingedBackend final : public storage::Backend {
   void OpenSnapshot(std::string /*session_id*/, absl::Time /*deadline*/, SnapshotDone /*done*/) override {
     std::abort();
   }
+  void Leases(std::vector<storage::LeaseRequest> /*requests*/, absl::Time /*deadline*/, LeasesDone /*done*/) override {
+    std::abort();
+  }
   void List(storage::ListRequest /*request*/, absl::Time /*deadline*/, ListDone /*done*/) override { std::abort(); }
   storage::Description Describe() const override { return {}; }
 };
