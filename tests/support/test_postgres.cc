@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "tests/support/free_port.h"
+#include "tests/support/support_script.h"
 
 namespace authstate::test {
 namespace {
@@ -16,6 +17,7 @@ namespace {
 // Far more than either takes, also under a sanitizer on a busy machine.
 constexpr absl::Duration kStartTimeout = absl::Seconds(60);
 constexpr absl::Duration kStopTimeout = absl::Seconds(60);
+constexpr absl::Duration kAnswerTimeout = absl::Seconds(60);
 constexpr absl::Duration kPingInterval = absl::Milliseconds(20);
 
 struct ConnectionCloser {
@@ -27,11 +29,13 @@ struct ResultCloser {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<TestPostgres>> TestPostgres::Create() {
+absl::StatusOr<std::unique_ptr<TestPostgres>> TestPostgres::Create(Options options) {
   const auto port = FreePort();
   if (!port.ok()) return port.status();
-  std::unique_ptr<TestPostgres> postgres(new TestPostgres(*port));
+  std::unique_ptr<TestPostgres> postgres(new TestPostgres(*port, std::move(options)));
   if (absl::Status started = postgres->Start(); !started.ok()) return started;
+  // Its data, and with it this setting, came from the other server.
+  if (postgres->options_.standby_of != 0) return postgres;
   // fsync guards against a crash of the whole machine alone. What is committed survives every Kill without it.
   for (const char* sql : {"ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"}) {
     if (absl::Status run = Run(postgres->url(), sql); !run.ok()) return run;
@@ -43,12 +47,28 @@ std::string TestPostgres::UrlOf(absl::string_view database) const {
   return absl::StrCat("postgresql://postgres@127.0.0.1:", port_, "/", database);
 }
 
-absl::Status TestPostgres::Run(const std::string& url, const std::string& sql) {
+absl::Status TestPostgres::Run(const std::string& url, const std::string& sql) { return Query(url, sql).status(); }
+
+absl::StatusOr<std::string> TestPostgres::Query(const std::string& url, const std::string& sql) {
   const std::unique_ptr<PGconn, ConnectionCloser> connection(PQconnectdb(url.c_str()));
   if (PQstatus(connection.get()) != CONNECTION_OK) return absl::UnavailableError(PQerrorMessage(connection.get()));
   const std::unique_ptr<PGresult, ResultCloser> result(PQexec(connection.get(), sql.c_str()));
   if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR) return absl::InternalError(PQerrorMessage(connection.get()));
-  return absl::OkStatus();
+  if (PQntuples(result.get()) == 0 || PQnfields(result.get()) == 0) return "";
+  return PQgetvalue(result.get(), 0, 0);
+}
+
+absl::Status TestPostgres::AwaitAnswer(const std::string& url, const std::string& sql, absl::string_view wanted) {
+  const absl::Time deadline = absl::Now() + kAnswerTimeout;
+  while (true) {
+    const auto answer = Query(url, sql);
+    if (answer.ok() && *answer == wanted) return absl::OkStatus();
+    if (absl::Now() > deadline) {
+      return absl::DeadlineExceededError(
+          absl::StrCat(sql, ": ", answer.ok() ? *answer : std::string(answer.status().message())));
+    }
+    absl::SleepFor(kPingInterval);
+  }
 }
 
 absl::StatusOr<std::string> TestPostgres::NewDatabase() {
@@ -59,8 +79,11 @@ absl::StatusOr<std::string> TestPostgres::NewDatabase() {
 
 absl::Status TestPostgres::Start() {
   if (process_ != nullptr && process_->running()) return absl::FailedPreconditionError("it is running");
-  auto process = Subprocess::Start(
-      {{"/bin/sh", AUTHSTATE_SERVE_POSTGRES, directory_.File("cluster"), absl::StrCat(port_)}, /*environment=*/{}});
+  Subprocess::Options options;
+  options.argv = {"/bin/sh", SupportScript("serve_postgres.sh"), directory_.File("cluster"), absl::StrCat(port_)};
+  options.argv.insert(options.argv.end(), options_.settings.begin(), options_.settings.end());
+  if (options_.standby_of != 0) options.environment.push_back(absl::StrCat("STANDBY_OF=", options_.standby_of));
+  auto process = Subprocess::Start(std::move(options));
   if (!process.ok()) return process.status();
   process_ = *std::move(process);
   return AwaitReady();
