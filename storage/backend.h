@@ -144,10 +144,18 @@ struct SessionSummary {
 struct Description {
   // `sqlite`, `postgres`, `memory`.
   std::string kind;
+  // How the operator calls it: the connection profile (`timeweb`), else the same as `kind`.
+  std::string name;
   // A file path, or `host:port/database`.
   std::string location;
   // Version of the schema in force; 0 for a backend that has none.
   std::uint32_t schema_version = 0;
+  // `native` or `legacy`; empty for a backend that has no choice.
+  std::string layout;
+  // TLS version and how the peer was verified (`TLSv1.3, verify-full`); empty without TLS.
+  std::string tls;
+  // `none`, `session` or `transaction`; empty for a backend that has no connections.
+  std::string pooler;
 };
 
 class Backend {

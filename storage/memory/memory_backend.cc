@@ -63,7 +63,7 @@ class MemoryBackend final : public Backend {
     std::move(done)(Passed(deadline) ? DeadlinePassedInQueue() : absl::OkStatus());
   }
 
-  Description Describe() const override { return {"memory", "memory", 0}; }
+  Description Describe() const override { return {"memory", "memory", "memory", 0, "", "", ""}; }
 
  private:
   absl::StatusOr<Applied> ApplyOne(Commit commit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

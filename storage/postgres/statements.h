@@ -139,7 +139,8 @@ ORDER BY number)sql";
 // Schema.
 inline constexpr char kServerEncoding[] = "SHOW server_encoding";
 inline constexpr char kHasSchema[] = "SELECT to_regclass('auth_schema_migrations') IS NOT NULL";
-inline constexpr char kAppliedMigrations[] = "SELECT version, checksum FROM auth_schema_migrations ORDER BY version";
+inline constexpr char kAppliedMigrations[] =
+    "SELECT version, checksum, serves_from FROM auth_schema_migrations ORDER BY version";
 inline constexpr char kBeginMigration[] = "BEGIN";
 inline constexpr char kEndMigration[] = "COMMIT";
 inline constexpr char kCreateMigrationsTable[] = R"sql(
@@ -147,11 +148,13 @@ CREATE TABLE IF NOT EXISTS auth_schema_migrations (
   version int PRIMARY KEY,
   name text NOT NULL,
   checksum text NOT NULL,
+  serves_from int NOT NULL,
   applied_at timestamptz NOT NULL DEFAULT now()
 ))sql";
 inline constexpr char kLockMigrationsTable[] = "LOCK TABLE auth_schema_migrations IN EXCLUSIVE MODE";
 inline constexpr char kRecordMigration[] =
-    "INSERT INTO auth_schema_migrations (version, name, checksum) VALUES ($1::int8, $2::text, $3::text)";
+    "INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) "
+    "VALUES ($1::int8, $2::text, $3::text, $4::int8)";
 
 }  // namespace authstate::storage::statements
 

@@ -50,10 +50,11 @@ inline constexpr char kPing[] = "SELECT version FROM auth_schema_migrations ORDE
 
 inline constexpr char kCreateMigrationsTable[] =
     "CREATE TABLE IF NOT EXISTS auth_schema_migrations (version INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, "
-    "checksum TEXT NOT NULL, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) STRICT";
-inline constexpr char kSelectMigrations[] = "SELECT version, checksum FROM auth_schema_migrations ORDER BY version";
+    "checksum TEXT NOT NULL, serves_from INTEGER NOT NULL, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) STRICT";
+inline constexpr char kSelectMigrations[] =
+    "SELECT version, checksum, serves_from FROM auth_schema_migrations ORDER BY version";
 inline constexpr char kInsertMigration[] =
-    "INSERT INTO auth_schema_migrations (version, name, checksum) VALUES (?1, ?2, ?3)";
+    "INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) VALUES (?1, ?2, ?3, ?4)";
 // How many tables the file has that are not ours.
 inline constexpr char kCountForeignTables[] =
     "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "

@@ -139,8 +139,16 @@ TEST_F(PostgresBackendTest, ServersThatStartAtOnceOnAnEmptyDatabaseAllComeUp) {
 
 TEST_F(PostgresBackendTest, NewerSchemaIsRefused) {
   Open();
-  Sql("INSERT INTO auth_schema_migrations (version, name, checksum) VALUES (1000, 'later', 'x')");
+  Sql("INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) "
+      "SELECT max(version) + 1, 'later', 'x', max(version) + 1 FROM auth_schema_migrations");
   EXPECT_EQ(ReasonOf(TryOpen()), std::string(kSchemaUnknown));
+}
+
+TEST_F(PostgresBackendTest, NewerSchemaThatThisServerMayServeIsServed) {
+  Open();
+  Sql("INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) "
+      "SELECT max(version) + 1, 'later', 'x', max(version) FROM auth_schema_migrations");
+  EXPECT_TRUE(TryOpen().ok());
 }
 
 TEST_F(PostgresBackendTest, ChangedSchemaIsRefused) {
