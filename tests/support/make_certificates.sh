@@ -6,6 +6,7 @@
 #   elsewhere.pem, elsewhere.key   a server of another name, by the first of them
 #   hba.conf                       takes connections with TLS alone, of every role
 set -eu
+# shellcheck source=tests/support/as_postgres.sh
 . "$(dirname "$0")/as_postgres.sh"
 dir=$1
 mkdir -p "$dir"

@@ -6,6 +6,7 @@
 # pooler it ignores no start-up parameter, and Debian's version keeps no prepared statements. It ends with the process
 # that started it; SIGTERM ends it at once.
 set -eu
+# shellcheck source=tests/support/as_postgres.sh
 . "$(dirname "$0")/as_postgres.sh"
 dir=$1 port=$2 mode=$3 postgres_port=$4 pool_size=$5
 

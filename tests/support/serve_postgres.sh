@@ -7,6 +7,7 @@
 #
 # With STANDBY_OF=PORT a DIR without a cluster becomes a standby, named "standby", of the server on that port.
 set -eu
+# shellcheck source=tests/support/as_postgres.sh
 . "$(dirname "$0")/as_postgres.sh"
 dir=$1 port=$2
 shift 2
