@@ -144,10 +144,11 @@ TEST_F(ServerLifecycleTest, ASchemaThatIsNotKnownIsOneLineAndItsCode) {
   ASSERT_TRUE(newer.ok()) << newer.status();
   const auto exit = (*newer)->Wait(kPatience);
   ASSERT_TRUE(exit.ok() && exit->code == 0) << (*newer)->output(Subprocess::Stream::kStderr);
-  ExpectFailure({"--sqlite-path", directory_.File("authstate.db"), "--listen", "127.0.0.1:0"}, 6, "version 999");
+  ExpectFailure({"--sqlite-path", directory_.File("authstate.db"), "--listen", "127.0.0.1:0"}, 6,
+                "run a newer version of authstated");
   // The operator's word does not change that.
   ExpectFailure({"--sqlite-path", directory_.File("authstate.db"), "--listen", "127.0.0.1:0", "--migrate"}, 6,
-                "version 999");
+                "run a newer version of authstated");
 }
 
 TEST_F(ServerLifecycleTest, AFileOfAnotherProgramIsRefused) {
