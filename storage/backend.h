@@ -56,6 +56,9 @@ struct KeyWrite {
   Value value;
 };
 
+// How many commits of a session are remembered by their id, also after the session was deleted.
+inline constexpr std::size_t kRecentCommits = 8;
+
 // One atomic change of one session. Names and values are valid by the contract and canonical; a key named twice keeps
 // its last write (a delete loses against a set).
 struct Commit {
@@ -69,6 +72,10 @@ struct Commit {
   };
 
   std::string session_id;
+  // The same for every attempt at one commit, and of no other commit of the session; 0: none. A commit whose id is one
+  // of the last kRecentCommits that the session has had is answered with the revision that it led to then, before
+  // anything else is looked at, and changes nothing.
+  std::uint64_t id = 0;
   Action action = Action::kWrite;
   std::optional<Value> creds;
   // Deletes every key that is not in `sets`.

@@ -8,6 +8,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
+#include "storage/recent_commits.h"
 
 namespace authstate::storage {
 namespace {
@@ -19,6 +20,7 @@ struct Session {
   bool exists = false;
   std::optional<Value> creds;
   Keys keys;
+  RecentCommits recent_commits;
   absl::Time update_time;
 };
 
@@ -95,9 +97,11 @@ absl::StatusOr<Applied> MemoryBackend::ApplyOne(Commit commit) {
   const auto found = sessions_.find(commit.session_id);
   const Session never_written;
   const Session& before = found == sessions_.end() ? never_written : found->second;
+  if (const auto revision = before.recent_commits.Find(commit.id)) return Applied{*revision};
   if (absl::Status checked = CheckPreconditions(commit, before); !checked.ok()) return checked;
 
   Session& session = sessions_[commit.session_id];
+  session.recent_commits.Add(commit.id, session.revision + 1);
   switch (commit.action) {
     case Commit::Action::kWrite:
       WriteTo(std::move(commit), session);

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "storage/error.h"
+#include "storage/recent_commits.h"
 #include "storage/sqlite/statements.h"
 
 namespace authstate::storage {
@@ -12,6 +13,7 @@ struct SessionState {
   std::uint64_t revision = 0;
   bool present = false;
   bool has_creds = false;
+  RecentCommits recent_commits;
 };
 
 SessionState SelectSession(SqliteConnection& connection, const std::string& session_id) {
@@ -22,6 +24,7 @@ SessionState SelectSession(SqliteConnection& connection, const std::string& sess
     state.revision = static_cast<std::uint64_t>(select.getColumn(0).getInt64());
     state.present = select.getColumn(1).getInt() != 0;
     state.has_creds = select.getColumn(2).getInt() != 0;
+    state.recent_commits = RecentCommits(TextColumn(select, 3));
   }
   select.reset();
   return state;
@@ -37,12 +40,14 @@ absl::Status CheckPreconditions(const Commit& commit, const SessionState& state)
 }
 
 void UpsertSession(SqliteConnection& connection, const std::string& session_id, std::uint64_t revision, bool present,
-                   absl::Time now) {
+                   absl::Time now, const RecentCommits& recent_commits) {
+  const std::string recent = recent_commits.Encode();
   SQLite::Statement& upsert = connection.Prepare(sql::kUpsertSession);
   BindText(upsert, 1, session_id);
   upsert.bind(2, static_cast<std::int64_t>(revision));
   upsert.bind(3, present ? 1 : 0);
   upsert.bind(4, absl::ToUnixMicros(now));
+  BindBlob(upsert, 5, recent);
   Run(upsert);
 }
 
@@ -88,13 +93,15 @@ void Write(SqliteConnection& connection, const Commit& commit) {
 }  // namespace
 
 absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& commit, absl::Time now) {
-  const SessionState state = SelectSession(connection, commit.session_id);
+  SessionState state = SelectSession(connection, commit.session_id);
+  if (const auto revision = state.recent_commits.Find(commit.id)) return Applied{*revision};
   absl::Status preconditions = CheckPreconditions(commit, state);
   if (!preconditions.ok()) return preconditions;
 
   const std::uint64_t revision = state.revision + 1;
   const bool present = commit.action != Commit::Action::kDeleteSession;
-  UpsertSession(connection, commit.session_id, revision, present, now);
+  state.recent_commits.Add(commit.id, revision);
+  UpsertSession(connection, commit.session_id, revision, present, now, state.recent_commits);
   switch (commit.action) {
     case Commit::Action::kWrite:
       Write(connection, commit);

@@ -11,13 +11,14 @@ inline constexpr char kSavepoint[] = "SAVEPOINT member";
 inline constexpr char kReleaseSavepoint[] = "RELEASE member";
 inline constexpr char kRollBackToSavepoint[] = "ROLLBACK TO member";
 
-// revision, present, has creds
+// revision, present, has creds, recent commits
 inline constexpr char kSelectSession[] =
-    "SELECT revision, present, EXISTS (SELECT 1 FROM auth_creds WHERE session_id = ?1) "
-    "FROM auth_sessions WHERE session_id = ?1";
+    "SELECT revision, present, EXISTS (SELECT 1 FROM auth_creds WHERE session_id = ?1), "
+    "recent_commits FROM auth_sessions WHERE session_id = ?1";
 inline constexpr char kUpsertSession[] =
-    "INSERT INTO auth_sessions (session_id, revision, present, updated_at) VALUES (?1, ?2, ?3, ?4) "
-    "ON CONFLICT (session_id) DO UPDATE SET revision = ?2, present = ?3, updated_at = ?4";
+    "INSERT INTO auth_sessions (session_id, revision, present, updated_at, recent_commits) "
+    "VALUES (?1, ?2, ?3, ?4, ?5) "
+    "ON CONFLICT (session_id) DO UPDATE SET revision = ?2, present = ?3, updated_at = ?4, recent_commits = ?5";
 
 inline constexpr char kSelectCreds[] = "SELECT kind, value FROM auth_creds WHERE session_id = ?1";
 inline constexpr char kUpsertCreds[] =

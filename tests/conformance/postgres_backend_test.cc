@@ -205,7 +205,7 @@ TEST_F(PostgresBackendTest, ConnectionsEndedWhileIdleAreReplacedUnseen) {
   }
 }
 
-TEST_F(PostgresBackendTest, StatementThatOverrunsIsCutOffAndItsCommitIsInDoubt) {
+TEST_F(PostgresBackendTest, CommitThatWaitsTooLongForALockIsKnownNotToBeApplied) {
   Open();
   ASSERT_TRUE(Apply({SetKey("s", "1")}).front().ok());
   // Holds the session's row for longer than the commit will wait, and lets go of it with the connection.
@@ -221,7 +221,7 @@ TEST_F(PostgresBackendTest, StatementThatOverrunsIsCutOffAndItsCommitIsInDoubt) 
 
   const absl::Status applied = Apply({SetKey("s", "2")}, absl::Milliseconds(200)).front().status();
   EXPECT_EQ(applied.code(), absl::StatusCode::kDeadlineExceeded) << applied;
-  EXPECT_EQ(OutcomeOf(applied), Outcome::kUnknown);
+  EXPECT_EQ(OutcomeOf(applied), Outcome::kNotApplied);
   // Others are not held up.
   EXPECT_TRUE(Apply({SetKey("other", "1")}).front().ok());
 
