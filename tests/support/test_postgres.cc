@@ -1,8 +1,14 @@
 #include "tests/support/test_postgres.h"
 
+#include <fcntl.h>
 #include <libpq-fe.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -73,14 +79,24 @@ absl::Status TestPostgres::AwaitAnswer(const std::string& url, const std::string
 
 absl::StatusOr<std::string> TestPostgres::NewDatabase() {
   const std::string name = absl::StrCat("test_", ++databases_);
-  if (absl::Status made = Run(url(), absl::StrCat("CREATE DATABASE ", name)); !made.ok()) return made;
+  const bool on_small_disk = options_.small_disk_megabytes != 0;
+  if (on_small_disk && databases_ == 1) {
+    const std::string sql =
+        absl::StrCat("CREATE TABLESPACE small LOCATION '", directory_.File("cluster/small/databases"), "'");
+    if (absl::Status made = Run(url(), sql); !made.ok()) return made;
+  }
+  const std::string sql = absl::StrCat("CREATE DATABASE ", name, on_small_disk ? " TABLESPACE small" : "");
+  if (absl::Status made = Run(url(), sql); !made.ok()) return made;
   return UrlOf(name);
 }
 
 absl::Status TestPostgres::Start() {
   if (process_ != nullptr && process_->running()) return absl::FailedPreconditionError("it is running");
   Subprocess::Options options;
-  options.argv = {"/bin/sh", SupportScript("serve_postgres.sh"), directory_.File("cluster"), absl::StrCat(port_)};
+  const bool small_disk = options_.small_disk_megabytes != 0;
+  options.argv = {"/bin/sh", SupportScript(small_disk ? "serve_postgres_with_small_disk.sh" : "serve_postgres.sh"),
+                  directory_.File("cluster"), absl::StrCat(port_)};
+  if (small_disk) options.argv.push_back(absl::StrCat(options_.small_disk_megabytes));
   options.argv.insert(options.argv.end(), options_.settings.begin(), options_.settings.end());
   if (options_.standby_of != 0) options.environment.push_back(absl::StrCat("STANDBY_OF=", options_.standby_of));
   auto process = Subprocess::Start(std::move(options));
@@ -99,6 +115,28 @@ absl::Status TestPostgres::AwaitReady() {
     }
   }
   return absl::OkStatus();
+}
+
+// Through the process, as the disk is mounted for it alone.
+std::string TestPostgres::FillerPath() const {
+  return absl::StrCat("/proc/", process_->pid(), "/root", directory_.File("cluster/small/filler"));
+}
+
+absl::Status TestPostgres::FillDisk() {
+  constexpr std::size_t kBlockBytes = 4096;
+  const std::array<char, kBlockBytes> block{};
+  const int filler = open(FillerPath().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (filler < 0) return absl::ErrnoToStatus(errno, "the filler of the small disk");
+  while (write(filler, block.data(), block.size()) > 0) {
+  }
+  const int reason = errno;
+  close(filler);
+  return reason == ENOSPC ? absl::OkStatus() : absl::ErrnoToStatus(reason, "the filler of the small disk");
+}
+
+absl::Status TestPostgres::EmptyDisk() {
+  if (unlink(FillerPath().c_str()) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, "the filler of the small disk");
 }
 
 absl::Status TestPostgres::End(int signal) {

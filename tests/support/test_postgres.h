@@ -25,6 +25,8 @@ class TestPostgres {
     std::vector<std::string> settings;
     // The port of a running server of this kind: the new one becomes a standby of it, named "standby". 0: none.
     std::uint16_t standby_of = 0;
+    // Megabytes of a disk that holds the databases of NewDatabase, and nothing else but what FillDisk writes. 0: none.
+    int small_disk_megabytes = 0;
   };
 
   // Makes the cluster, and returns once it answers.
@@ -45,6 +47,10 @@ class TestPostgres {
   // Asks `sql` again and again until it answers `wanted`; DeadlineExceeded with the last answer after a minute.
   static absl::Status AwaitAnswer(const std::string& url, const std::string& sql, absl::string_view wanted);
 
+  // Leaves no room on the small disk; makes room again.
+  absl::Status FillDisk();
+  absl::Status EmptyDisk();
+
   // Stops it cleanly (what is committed is on disk), and returns once it has ended.
   absl::Status Stop();
   // Ends it at once, as a crash would: its connections break and it recovers at the next Start.
@@ -56,6 +62,7 @@ class TestPostgres {
   TestPostgres(std::uint16_t port, Options options) : port_(port), options_(std::move(options)) {}
 
   std::string UrlOf(absl::string_view database) const;
+  std::string FillerPath() const;
   absl::Status End(int signal);
   absl::Status AwaitReady();
 
