@@ -25,9 +25,9 @@ constexpr std::uint64_t kSomeCommits = 5;
 }  // namespace
 
 int FaultTest::Repeats(int by_default) {
-  const char* const variable = std::getenv("AUTHSTATE_FAULT_REPEATS");
-  int repeats = 0;
-  return variable != nullptr && absl::SimpleAtoi(variable, &repeats) && repeats > 0 ? repeats : by_default;
+  const char* const variable = std::getenv("AUTHSTATE_FAULT_ROUNDS");
+  int rounds = 0;
+  return variable != nullptr && absl::SimpleAtoi(variable, &rounds) && rounds > 0 ? rounds * by_default : by_default;
 }
 
 void FaultTest::StartPostgres(TestPostgres::Options options) {
@@ -48,6 +48,7 @@ std::string FaultTest::proxied_url() const {
 }
 
 void FaultTest::StartServer(const std::string& url) {
+  load_.reset();
   auto server =
       TestServer::Create({{"--backend", "postgres", "--postgres-url", url, "--health-interval-ms", "100"}, {}});
   ASSERT_TRUE(server.ok()) << server.status();
@@ -55,6 +56,7 @@ void FaultTest::StartServer(const std::string& url) {
 }
 
 void FaultTest::StartLoad(Load::Options options) {
+  load_.reset();
   options.address = server_->address();
   load_ = std::make_unique<Load>(std::move(options));
   load_->AwaitAcknowledged(kSomeCommits);

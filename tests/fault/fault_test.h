@@ -18,7 +18,7 @@ namespace authstate::test {
 // An authstated on a PostgreSQL, both as processes, with a TcpProxy in between. Everything is new for each test.
 class FaultTest : public testing::Test {
  protected:
-  // How often a fault is repeated within a test: AUTHSTATE_FAULT_REPEATS, else `by_default`.
+  // How often a fault is repeated within a test: `by_default` times AUTHSTATE_FAULT_ROUNDS, which `./dev fault` sets.
   static int Repeats(int by_default);
 
   // PostgreSQL with these settings, a database, and the proxy.

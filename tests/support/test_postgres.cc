@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <fstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -145,6 +146,16 @@ absl::Status TestPostgres::End(int signal) {
 }
 
 absl::Status TestPostgres::Stop() { return End(SIGINT); }
+
+absl::Status TestPostgres::PowerOff() {
+  const pid_t postmaster = process_->pid();
+  // Stopped, it starts no more processes while the others are counted.
+  process_->Signal(SIGSTOP);
+  std::ifstream children(absl::StrCat("/proc/", postmaster, "/task/", postmaster, "/children"));
+  if (!children.is_open()) return absl::InternalError("the kernel does not list the children of a process");
+  for (pid_t child = 0; children >> child;) kill(child, SIGKILL);
+  return End(SIGKILL);
+}
 
 absl::Status TestPostgres::Kill() { return End(SIGQUIT); }
 

@@ -55,7 +55,9 @@ class TestPostgres {
   absl::Status Stop();
   // Ends it at once, as a crash would: its connections break and it recovers at the next Start.
   absl::Status Kill();
-  // Serves the same databases on the same port again, after Stop or Kill; returns once it answers.
+  // Kills every one of its processes at once, as when its machine loses power: nobody is told anything.
+  absl::Status PowerOff();
+  // Serves the same databases on the same port again, after one of these; returns once it answers.
   absl::Status Start();
 
  private:
