@@ -57,6 +57,9 @@ struct KeyWrite {
   Value value;
 };
 
+// How many commits of a session are remembered by their id, also after the session was deleted.
+inline constexpr std::size_t kRecentCommits = 8;
+
 // One atomic change of one session. Names and values are valid by the contract and canonical; a key named twice keeps
 // its last write (a delete loses against a set).
 struct Commit {
@@ -70,6 +73,10 @@ struct Commit {
   };
 
   std::string session_id;
+  // The same for every attempt at one commit, and of no other commit of the session; 0: none. A commit whose id is one
+  // of the last kRecentCommits that the session has had is answered with the revision that it led to then, before
+  // anything else is looked at, and changes nothing.
+  std::uint64_t id = 0;
   Action action = Action::kWrite;
   std::optional<Value> creds;
   // Deletes every key that is not in `sets`.
@@ -155,10 +162,18 @@ struct SessionSummary {
 struct Description {
   // `sqlite`, `postgres`, `memory`.
   std::string kind;
+  // How the operator calls it: the connection profile (`timeweb`), else the same as `kind`.
+  std::string name;
   // A file path, or `host:port/database`.
   std::string location;
   // Version of the schema in force; 0 for a backend that has none.
   std::uint32_t schema_version = 0;
+  // `native` or `legacy`; empty for a backend that has no choice.
+  std::string layout;
+  // TLS version and how the peer was verified (`TLSv1.3, verify-full`); empty without TLS.
+  std::string tls;
+  // `none`, `session` or `transaction`; empty for a backend that has no connections.
+  std::string pooler;
 };
 
 class Backend {

@@ -1,3 +1,5 @@
+-- serves-from: 1
+--
 -- Sessions, their credentials and their keys, in the native layout. Every table is led by session_id, and nothing here needs
 -- more than plain tables: no trigger, no sequence. Text compares by bytes (COLLATE "C").
 

@@ -1,3 +1,5 @@
+-- serves-from: 1
+--
 -- Sessions, their credentials and their keys. Text compares by bytes (SQLite's BINARY, the default).
 
 -- One small row a session, written by each of its commits. It stays when the session is deleted (present = 0), so that

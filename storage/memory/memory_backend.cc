@@ -8,6 +8,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
+#include "storage/recent_commits.h"
 
 namespace authstate::storage {
 namespace {
@@ -22,6 +23,7 @@ struct Session {
   bool exists = false;
   std::optional<Value> creds;
   Keys keys;
+  RecentCommits recent_commits;
   absl::Time update_time;
 };
 
@@ -80,7 +82,7 @@ class MemoryBackend final : public Backend {
     std::move(done)(Passed(deadline) ? DeadlinePassedInQueue() : absl::OkStatus());
   }
 
-  Description Describe() const override { return {"memory", "memory", 0}; }
+  Description Describe() const override { return {"memory", "memory", "memory", 0, "", "", ""}; }
 
  private:
   absl::StatusOr<Applied> ApplyOne(Commit commit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -113,6 +115,7 @@ absl::StatusOr<Applied> MemoryBackend::ApplyOne(Commit commit) {
   const auto found = sessions_.find(commit.session_id);
   const Session never_written;
   const Session& before = found == sessions_.end() ? never_written : found->second;
+  if (const auto revision = before.recent_commits.Find(commit.id)) return Applied{*revision};
   Lease lease = At(before.lease, absl::Now());
   absl::Status checked = commit.fence == 0 ? AdvanceForUnfencedCommit(&lease) : CheckFence(lease, commit.fence);
   if (checked.ok() && commit.number != 0) {
@@ -123,6 +126,7 @@ absl::StatusOr<Applied> MemoryBackend::ApplyOne(Commit commit) {
   if (!checked.ok()) return checked;
 
   Session& session = sessions_[commit.session_id];
+  session.recent_commits.Add(commit.id, session.revision + 1);
   SetLease(std::move(lease), session);
   if (commit.number != 0) session.applied_number = commit.number;
   switch (commit.action) {

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "storage/postgres/lock_timeout.h"
+
 namespace authstate::storage {
 namespace {
 
@@ -40,6 +42,7 @@ std::vector<const KeyWrite*> LastWrites(const std::vector<KeyWrite>& sets) {
 void CommitParameters::Add(const Commit& commit) {
   const bool writes = commit.action == Commit::Action::kWrite;
   session_id_.AddBytes(commit.session_id);
+  commit_id_.AddInt8(static_cast<std::int64_t>(commit.id));
   action_.AddInt2(Number(commit.action));
   if (commit.expected_revision.has_value()) {
     expected_revision_.AddInt8(static_cast<std::int64_t>(*commit.expected_revision));
@@ -87,13 +90,17 @@ void CommitParameters::AddDeletes(const Commit& commit) {
   }
 }
 
-std::vector<std::string> CommitParameters::Encode() && {
+std::vector<std::string> CommitParameters::Encode(std::int64_t not_after, absl::Duration lock_timeout) && {
   std::vector<std::string> parameters;
-  for (PgArray* array : {&session_id_, &action_, &expected_revision_, &clear_keys_, &creds_kind_, &creds_value_,
-                         &set_session_id_, &set_type_, &set_id_, &set_kind_, &set_value_, &delete_session_id_,
-                         &delete_type_, &delete_id_, &fence_, &number_}) {
+  for (PgArray* array :
+       {&session_id_, &action_, &expected_revision_, &clear_keys_, &creds_kind_, &creds_value_, &set_session_id_,
+        &set_type_, &set_id_, &set_kind_, &set_value_, &delete_session_id_, &delete_type_, &delete_id_, &commit_id_}) {
     parameters.push_back(std::move(*array).Encode());
   }
+  parameters.push_back(EncodePgInt8(not_after));
+  parameters.push_back(EncodeLockTimeout(lock_timeout));
+  parameters.push_back(std::move(fence_).Encode());
+  parameters.push_back(std::move(number_).Encode());
   return parameters;
 }
 

@@ -1,9 +1,11 @@
 #ifndef AUTHSTATE_STORAGE_POSTGRES_COMMIT_PARAMETERS_H_
 #define AUTHSTATE_STORAGE_POSTGRES_COMMIT_PARAMETERS_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "storage/backend.h"
 #include "storage/postgres/pg_array.h"
 
@@ -17,13 +19,15 @@ class CommitParameters {
   // The next member. Its session is none of the members before it.
   void Add(const Commit& commit);
 
-  std::vector<std::string> Encode() &&;
+  // `not_after`: microseconds since the Unix epoch by the clock of the database.
+  std::vector<std::string> Encode(std::int64_t not_after, absl::Duration lock_timeout) &&;
 
  private:
   void AddSets(const Commit& commit);
   void AddDeletes(const Commit& commit);
 
   PgArray session_id_ = PgArray::Text();
+  PgArray commit_id_ = PgArray::Int8();
   PgArray action_ = PgArray::Int2();
   PgArray expected_revision_ = PgArray::Int8();
   PgArray clear_keys_ = PgArray::Bool();

@@ -13,6 +13,8 @@
 #include "absl/time/clock.h"
 #include "storage/error.h"
 #include "storage/postgres/pqxx_compat.h"
+#include "storage/postgres/row.h"
+#include "storage/postgres/statements.h"
 
 namespace authstate::storage {
 namespace {
@@ -31,8 +33,17 @@ std::string Cause(absl::string_view message, const std::string& password) {
 PgConnection::PgConnection(Conninfo conninfo, absl::Duration call_timeout, Watchdog& watchdog)
     : conninfo_(std::move(conninfo)), call_timeout_(call_timeout), watchdog_(watchdog) {}
 
-absl::Status PgConnection::Connect() {
+void PgConnection::Drop() {
   connection_.reset();
+  clock_.Forget();
+}
+
+absl::Time PgConnection::StatementDeadline(absl::Time deadline) const {
+  return std::min(deadline, absl::Now() + call_timeout_);
+}
+
+absl::Status PgConnection::Connect() {
+  Drop();
   try {
     connection_ = pqxx_compat::Connect(conninfo_.text);
     backoff_.Succeeded();
@@ -69,6 +80,16 @@ PgConnection::Execution PgConnection::Execute(const char* sql, const Parameters&
   return Continue(sql, parameters, deadline);
 }
 
+std::optional<Failure> PgConnection::ReadClock(absl::Time deadline) {
+  if (std::optional<Failure> failure = EnsureConnected(); failure.has_value()) return failure;
+  if (clock_.known()) return std::nullopt;
+  const auto asked = DatabaseClock::Steady::now();
+  Execution execution = Continue(statements::kClock, {}, deadline);
+  if (execution.failure.has_value()) return execution.failure;
+  clock_.Read(asked, ToInt(execution.rows[0][0]), DatabaseClock::Steady::now());
+  return std::nullopt;
+}
+
 Failure PgConnection::Failed(const std::string& sqlstate, bool overran) {
   Failure failure;
   failure.fault = FaultOf(sqlstate);
@@ -96,7 +117,7 @@ PgConnection::Execution PgConnection::Continue(const char* sql, const Parameters
   try {
     Execution execution;
     {
-      const Watchdog::Guard guard(watchdog_, connection_->sock(), std::min(deadline, now + call_timeout_));
+      const Watchdog::Guard guard(watchdog_, connection_->sock(), StatementDeadline(deadline));
       try {
         execution.rows = pqxx_compat::Execute(*connection_, sql, parameters);
       } catch (...) {

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "storage/postgres/conninfo.h"
+#include "storage/postgres/database_clock.h"
 #include "storage/postgres/pg_failure.h"
 #include "storage/postgres/reconnect_backoff.h"
 #include "storage/postgres/watchdog.h"
@@ -42,8 +43,16 @@ class PgConnection {
   // Runs one more statement of the transaction that Execute began; kLost when its connection is gone.
   Execution Continue(const char* sql, const Parameters& parameters, absl::Time deadline);
 
+  // Has the clock of the database read, on a new connection if need be; at no cost when it is known.
+  std::optional<Failure> ReadClock(absl::Time deadline);
+  // Known after ReadClock, for as long as the connection lasts. A statement that tells the time may add its reading.
+  DatabaseClock& clock() { return clock_; }
+
+  // When a statement that begins now is cut off, at the latest.
+  absl::Time StatementDeadline(absl::Time deadline) const;
+
   // Throws the connection away, and whatever was begun on it.
-  void Drop() { connection_.reset(); }
+  void Drop();
 
  private:
   std::optional<Failure> EnsureConnected();
@@ -54,6 +63,7 @@ class PgConnection {
   const absl::Duration call_timeout_;
   Watchdog& watchdog_;
   ReconnectBackoff backoff_;
+  DatabaseClock clock_;
   std::unique_ptr<pqxx::connection> connection_;
 };
 

@@ -22,7 +22,7 @@ class PostgresBackend final : public Backend {
  public:
   PostgresBackend(const PostgresOptions& options, const Conninfo& conninfo, std::unique_ptr<Watchdog> watchdog,
                   std::uint32_t schema_version)
-      : description_{"postgres", conninfo.location, schema_version},
+      : description_{"postgres", options.name, conninfo.location, schema_version, "native", "", ""},
         watchdog_(std::move(watchdog)),
         queue_(options.queue_limit),
         snapshots_(options.snapshot_connections, [&] { return NewConnection(options, conninfo); }) {

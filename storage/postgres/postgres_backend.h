@@ -2,6 +2,7 @@
 #define AUTHSTATE_STORAGE_POSTGRES_POSTGRES_BACKEND_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -11,10 +12,33 @@
 
 namespace authstate::storage {
 
+// Which tables keep the state.
+enum class PostgresLayout : std::uint8_t {
+  // Found by looking at the database.
+  kDetect,
+  // auth_* (migrations/postgres).
+  kNative,
+  // whatsapp_auth and whatsapp_keys.
+  kLegacy,
+};
+
+// What stands between this program and the database.
+enum class PoolerMode : std::uint8_t {
+  // Found by asking the connection.
+  kDetect,
+  kNone,
+  kSession,
+  kTransaction,
+};
+
 struct PostgresOptions {
+  // How the database is called in Description and in messages: the connection profile (`timeweb`, `supabase`).
+  std::string name = "postgres";
   // `postgresql://user:password@host:port/database`, or a conninfo string of libpq. Several hosts are allowed; the one
   // that takes writes is used. Secret: never logged.
   std::string url;
+  PostgresLayout layout = PostgresLayout::kDetect;
+  PoolerMode pooler = PoolerMode::kDetect;
   // Connections, each with a thread, for everything but snapshots. At least 1.
   int connections = 4;
   // Connections for snapshots: as many can be open at once. At least 1.

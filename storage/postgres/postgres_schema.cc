@@ -72,7 +72,10 @@ absl::StatusOr<std::vector<AppliedMigration>> SchemaChange::Applied() {
   if (!ToBool(has_schema[0][0])) return applied;
   const pqxx::result rows = Run(statements::kAppliedMigrations);
   if (failure_.has_value()) return Failed();
-  for (const auto& row : rows) applied.push_back({static_cast<std::uint32_t>(ToInt(row[0])), ToText(row[1])});
+  for (const auto& row : rows) {
+    applied.push_back(
+        {static_cast<std::uint32_t>(ToInt(row[0])), ToText(row[1]), static_cast<std::uint32_t>(ToInt(row[2]))});
+  }
   return applied;
 }
 
@@ -87,8 +90,8 @@ absl::Status SchemaChange::Migrate(bool migrate) {
   if (!plan.ok()) return plan.status();
   for (const Migration& migration : *plan) {
     Run(std::string(migration.sql).c_str());
-    Run(statements::kRecordMigration,
-        {EncodePgInt8(migration.version), std::string(migration.name), std::string(migration.checksum)});
+    Run(statements::kRecordMigration, {EncodePgInt8(migration.version), std::string(migration.name),
+                                       std::string(migration.checksum), EncodePgInt8(migration.serves_from)});
   }
   Run(statements::kEndMigration);
   return failure_.has_value() ? Failed() : absl::OkStatus();
@@ -104,7 +107,7 @@ absl::StatusOr<std::uint32_t> EnsurePostgresSchema(PgConnection& connection, boo
     if (!applied.ok()) return applied.status();
     const auto plan = PlanMigrations(PostgresMigrations(), *applied, migrate);
     if (!plan.ok()) return plan.status();
-    if (plan->empty()) return PostgresMigrations().back().version;
+    if (plan->empty()) return VersionOf(*applied);
 
     const absl::Status migrated = change.Migrate(migrate);
     if (migrated.ok()) return PostgresMigrations().back().version;

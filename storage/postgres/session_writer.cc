@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,6 +14,8 @@
 #include "contract/limits.h"
 #include "storage/error.h"
 #include "storage/postgres/commit_parameters.h"
+#include "storage/postgres/commit_resolution.h"
+#include "storage/postgres/lock_timeout.h"
 #include "storage/postgres/row.h"
 #include "storage/postgres/statements.h"
 
@@ -21,6 +25,18 @@ namespace {
 // A statement takes the largest commit and then some; more would make others wait behind it for little gain.
 constexpr std::size_t kMaxWaveBytes = 2 * kMaxCommitBytes;
 constexpr std::size_t kMaxWaveMembers = 1000;
+// How long after it was sent a commit may begin, beside the time that its bytes take. Short: so long may it take until
+// a commit in doubt is known not to have been applied. One that was too late is sent again with twice as much.
+constexpr absl::Duration kBeginAllowance = absl::Seconds(2);
+constexpr int kMostDoublings = 10;
+constexpr double kLeastBytesPerSecond = 4 << 20;
+// A statement gets this share of the time that is left; in the rest its doubts can be resolved.
+constexpr double kStatementShare = 0.75;
+// How often the commits of one call may be sent again after they were in doubt: a statement that the database cannot
+// stand must not fell it for ever.
+constexpr int kMaxDoubts = 4;
+// With less time left than this, what had to give way to others is not run again.
+constexpr absl::Duration kLeastRepetition = absl::Milliseconds(100);
 // A standby that was promoted, or a primary that was found among several hosts, answers the second try.
 constexpr int kMaxStandbyAnswers = 2;
 
@@ -34,10 +50,10 @@ std::size_t ByteSize(const Commit& commit) {
 // Whether the commit may pass the lease that a row of statements::kCommit shows.
 absl::Status CheckLease(const Commit& commit, const pqxx::row& row) {
   Lease lease;
-  lease.fence = static_cast<std::uint64_t>(ToInt(row[4]));
-  lease.owner = ToText(row[5]);
+  lease.fence = static_cast<std::uint64_t>(ToInt(row[7]));
+  lease.owner = ToText(row[8]);
   if (commit.fence != 0) return CheckFence(lease, commit.fence);
-  return ToBool(row[6]) ? LeaseHeld(lease) : absl::OkStatus();
+  return ToBool(row[9]) ? LeaseHeld(lease) : absl::OkStatus();
 }
 
 class SessionWriter {
@@ -56,6 +72,10 @@ class SessionWriter {
   void Send(const Wave& wave);
   void Understand(const Wave& wave, const pqxx::result& rows);
   void Fail(const Wave& wave, const Failure& failure);
+  // Makes sure that commits which were found to have been applied before are durable.
+  void ConfirmReplays(const Wave& replayed);
+  // Looks up what became of the commits; those not applied stay without a result, to be sent again.
+  void Resolve(const Wave& wave, const Failure& failure, DoubtfulStatement statement);
   // Every commit that has no result yet was not sent, and will not be.
   void GiveUp(const absl::Status& status);
 
@@ -64,6 +84,9 @@ class SessionWriter {
   const absl::Time deadline_;
   std::vector<std::optional<absl::StatusOr<Applied>>> results_;
   int standby_answers_ = 0;
+  int doubts_ = 0;
+  // How often a statement began too late.
+  int late_ = 0;
 };
 
 SessionWriter::Wave SessionWriter::NextWave() const {
@@ -97,30 +120,62 @@ std::vector<absl::StatusOr<Applied>> SessionWriter::Run() && {
 }
 
 void SessionWriter::Send(const Wave& wave) {
+  if (std::optional<Failure> failure = connection_.ReadClock(deadline_); failure.has_value()) {
+    failure->sent = false;
+    return Fail(wave, *failure);
+  }
   CommitParameters parameters;
-  for (const std::size_t member : wave) parameters.Add(commits_[member]);
-  const PgConnection::Execution execution =
-      connection_.Execute(statements::kCommit, std::move(parameters).Encode(), deadline_);
-  if (execution.failure.has_value()) {
-    Fail(wave, *execution.failure);
-  } else {
+  std::size_t bytes = 0;
+  for (const std::size_t member : wave) {
+    parameters.Add(commits_[member]);
+    bytes += ByteSize(commits_[member]);
+  }
+  const absl::Time now = absl::Now();
+  const absl::Time cut = connection_.StatementDeadline(now + (deadline_ - now) * kStatementShare);
+  const absl::Duration allowance =
+      (kBeginAllowance + absl::Seconds(static_cast<double>(bytes) / kLeastBytesPerSecond)) * (1 << late_);
+  const auto asked = DatabaseClock::Steady::now();
+  DoubtfulStatement statement;
+  statement.sent_after = connection_.clock().Earliest(asked);
+  statement.not_after = connection_.clock().Latest(asked) + absl::ToInt64Microseconds(std::min(allowance, cut - now));
+
+  const PgConnection::Execution execution = connection_.Continue(
+      statements::kCommit, std::move(parameters).Encode(statement.not_after, LockTimeout(cut)), cut);
+  if (!execution.failure.has_value()) {
+    const auto row = execution.rows[0];
+    const bool late = ToBool(row[5]);
+    if (late && late_ < kMostDoublings) ++late_;
+    // A clock that misled us is taken anew, also where the reading is not a close one.
+    if (late) connection_.clock().Forget();
+    connection_.clock().Read(asked, ToInt(row[6]), DatabaseClock::Steady::now());
     Understand(wave, execution.rows);
+  } else if (InDoubt(*execution.failure)) {
+    Resolve(wave, *execution.failure, std::move(statement));
+  } else {
+    Fail(wave, *execution.failure);
   }
 }
 
 // One row a member: the new revision if it passed, and what the statement's snapshot had.
 void SessionWriter::Understand(const Wave& wave, const pqxx::result& rows) {
+  Wave replayed;
   for (std::size_t i = 0; i < wave.size(); ++i) {
     const auto row = rows[static_cast<pqxx::result::size_type>(i)];
     const Commit& commit = commits_[wave[i]];
     const auto revision = static_cast<std::uint64_t>(ToInt(row[1]));
     const bool present = ToBool(row[2]);
     const bool has_creds = ToBool(row[3]);
+    const bool late = ToBool(row[5]);
+    const auto applied_number = static_cast<std::uint64_t>(ToInt(row[10]));
     const absl::Status lease = CheckLease(commit, row);
-    const auto applied_number = static_cast<std::uint64_t>(ToInt(row[7]));
     auto& result = results_[wave[i]];
     if (!row[0].is_null()) {
       result = Applied{static_cast<std::uint64_t>(ToInt(row[0]))};
+    } else if (!row[4].is_null()) {
+      result = Applied{static_cast<std::uint64_t>(ToInt(row[4]))};
+      replayed.push_back(wave[i]);
+    } else if (late) {
+      continue;
     } else if (!lease.ok()) {
       result = lease;
     } else if (commit.number != 0 && commit.number <= applied_number) {
@@ -134,27 +189,67 @@ void SessionWriter::Understand(const Wave& wave, const pqxx::result& rows) {
     } else if (commit.action == Commit::Action::kDeleteSession && !present) {
       result = NoSession(revision);
     }
-    // Else it lost a race, and stays without a result.
+    // Else it lost a race, and stays without a result, like one that was too late.
+  }
+  if (!replayed.empty()) ConfirmReplays(replayed);
+}
+
+// A commit that this statement only read may not be on the standby yet which the primary waits for; whatever is written
+// after it is not acknowledged before it is.
+void SessionWriter::ConfirmReplays(const Wave& replayed) {
+  DoubtfulStatement statement;
+  statement.sent_after = std::numeric_limits<std::int64_t>::max();  // However many commits have followed.
+  for (const std::size_t member : replayed) statement.commits.push_back(&commits_[member]);
+  const std::vector<Verdict> verdicts = ResolveCommits(connection_, statement, deadline_);
+  for (std::size_t i = 0; i < replayed.size(); ++i) {
+    if (verdicts[i].fate != Fate::kUnknown) continue;
+    Failure failure;
+    failure.fault = Fault::kInDoubt;
+    failure.sent = true;
+    results_[replayed[i]] = ToCommitStatus(failure);
+  }
+}
+
+void SessionWriter::Resolve(const Wave& wave, const Failure& failure, DoubtfulStatement statement) {
+  Wave named;
+  for (const std::size_t member : wave) {
+    if (commits_[member].id == 0) {
+      results_[member] = ToCommitStatus(failure);
+    } else {
+      named.push_back(member);
+      statement.commits.push_back(&commits_[member]);
+    }
+  }
+  if (named.empty()) return;
+  const std::vector<Verdict> verdicts = ResolveCommits(connection_, statement, deadline_);
+  const bool again = ++doubts_ < kMaxDoubts;
+  for (std::size_t i = 0; i < named.size(); ++i) {
+    auto& result = results_[named[i]];
+    if (verdicts[i].fate == Fate::kApplied) {
+      result = Applied{verdicts[i].revision};
+    } else if (verdicts[i].fate == Fate::kUnknown) {
+      result = ToCommitStatus(failure);
+    } else if (!again) {
+      result = WithOutcome(ToStatus(failure), Outcome::kNotApplied);
+    }
   }
 }
 
 void SessionWriter::Fail(const Wave& wave, const Failure& failure) {
-  if (failure.fault == Fault::kAgain && !failure.overran) return;
+  if (failure.fault == Fault::kAgain && deadline_ - absl::Now() >= kLeastRepetition) return;
   if (failure.fault == Fault::kStandby && ++standby_answers_ < kMaxStandbyAnswers) return;
   if (MayBeOneMembersFault(failure.sqlstate) && wave.size() > 1) {
-    for (const std::size_t member : wave) Send({member});
+    for (const std::size_t member : wave) {
+      if (!results_[member].has_value()) Send({member});
+    }
     return;
   }
-  for (const std::size_t member : wave) results_[member] = ToCommitStatus(failure);
+  if (failure.fault == Fault::kAgain || failure.overran) return GiveUp(DeadlinePassedInQueue());
+  const absl::Status status = WithOutcome(ToStatus(failure), Outcome::kNotApplied);
+  for (const std::size_t member : wave) results_[member] = status;
   const bool gone = failure.fault == Fault::kNeverBegan || failure.fault == Fault::kLost ||
                     failure.fault == Fault::kInDoubt || failure.fault == Fault::kStandby;
-  if (failure.overran) {
-    GiveUp(DeadlinePassedInQueue());
-  } else if (gone) {
-    Failure unsent = failure;
-    unsent.sent = false;
-    GiveUp(ToCommitStatus(unsent));
-  }
+  if (gone) GiveUp(status);
 }
 
 void SessionWriter::GiveUp(const absl::Status& status) {

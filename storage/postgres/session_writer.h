@@ -14,7 +14,8 @@ namespace authstate::storage {
 //
 // The commits go in waves: one statement each, with the first pending commit of every session, up to a bound of bytes
 // and members. A commit that lost a race against another connection goes again with the next wave, until the deadline.
-// What is in doubt is never sent again.
+// What is in doubt is looked up (commit_resolution.h) and sent again only once it is known not to have been applied; a
+// commit without an id cannot be looked up and stays in doubt.
 std::vector<absl::StatusOr<Applied>> ApplyCommits(PgConnection& connection, const std::vector<Commit>& commits,
                                                   absl::Time deadline);
 

@@ -5,16 +5,22 @@
 // Values come back as hex by encode(), whose form no setting of the database changes.
 namespace authstate::storage::statements {
 
-// Commits many sessions, each at most once, in one statement that commits by itself. $1 to $6: one element a member;
-// $7 to $11: keys to set; $12 to $14: keys to delete; no key is named twice, nor set and deleted; $15 and $16: one more
-// element a member each, its fence and its number.
-// Actions: 0 write, 1 delete the creds, 2 delete the session.
+// Commits many sessions, each at most once, in one statement that commits by itself. $1 to $6, $15, $18 and $19: one
+// element a member; $7 to $11: keys to set; $12 to $14: keys to delete; no key is named twice, nor set and deleted.
+// Actions: 0 write, 1 delete the creds, 2 delete the session. $15: the id of the commit, 0 for none. $16: the instant
+// by the clock of the database after which the statement must not begin. $17: how long it may wait for a lock, in ms.
+// $18 and $19: fence and number, 0 for none.
+//
+// One row a member: the new revision if it passed; of the snapshot the revision, whether the session is present and
+// whether it has creds; the revision of the earlier commit with the same id, if there is one; whether it was too late;
+// the clock of the database; and of the snapshot fence, owner, whether the lease is live, and the applied number. A
+// member that lost a race yields none of the reasons not to pass; the caller runs it again.
 //
 // All parts of the statement see the snapshot of its beginning, also after `passed` has waited for a concurrent commit
 // of a session: a deletion would not see the keys that this commit wrote. So a member passes only when the session
 // still has the revision of the snapshot; every change of a session changes its revision, so then what the other parts
-// see is what is there. A member that lost such a race yields no row in `passed` though `old` meets its conditions; the
-// caller runs it again.
+// see is what is there. And only when it still has the barrier of the snapshot (commit_resolution.h). `clock` is read
+// after the snapshot was taken: a statement that is not too late has a snapshot of no later than $16.
 //
 // Leases (storage/lease.h): a member passes under its fence, or without one where no lease is live; then it ends an
 // expired one. The row is held to that again once it is locked, as a lease changes without the revision. A member whose
@@ -23,34 +29,51 @@ namespace authstate::storage::statements {
 // Deadlocks: sessions are locked in the order of their id, and creds and keys are touched only under the lock of their
 // session.
 inline constexpr char kCommit[] = R"sql(
-WITH input AS (
-  SELECT * FROM unnest($1::text[], $2::int2[], $3::int8[], $4::bool[], $5::int2[], $6::bytea[], $15::int8[], $16::int8[])
-    WITH ORDINALITY
-    AS i(session_id, action, expected_revision, clear_keys, creds_kind, creds_value, fence, number, member)
+WITH clock AS MATERIALIZED (
+  SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::int8 AS micros,
+         set_config('lock_timeout', $17::text, true) AS lock_timeout
+), input AS (
+  SELECT * FROM unnest($1::text[], $2::int2[], $3::int8[], $4::bool[], $5::int2[], $6::bytea[], $15::int8[],
+                       $18::int8[], $19::int8[]) WITH ORDINALITY
+    AS i(session_id, action, expected_revision, clear_keys, creds_kind, creds_value, commit_id, fence, number, member)
 ), old AS (
-  SELECT i.member, i.session_id, i.action, i.expected_revision,
+  SELECT i.member, i.session_id, i.action, i.expected_revision, i.commit_id,
          coalesce(s.revision, 0) AS revision, coalesce(s.present, false) AS present,
          EXISTS (SELECT FROM auth_creds c WHERE c.session_id = i.session_id) AS has_creds,
+         coalesce(s.barrier, 0) AS barrier,
+         coalesce(s.recent_ids, '{}') AS recent_ids, coalesce(s.recent_revisions, '{}') AS recent_revisions,
+         coalesce(s.recent_times, '{}') AS recent_times,
+         s.recent_revisions[array_position(s.recent_ids, nullif(i.commit_id, 0))] AS replayed,
+         clock.micros, clock.micros > $16::int8 AS late,
          i.fence AS named_fence, i.number, coalesce(s.fence, 0) AS fence, coalesce(s.lease_owner, '') AS owner,
          coalesce(s.lease_owner <> '' AND s.lease_expires_at > now(), false) AS live,
          coalesce(s.applied_number, 0) AS applied_number
-  FROM input i LEFT JOIN auth_sessions s ON s.session_id = i.session_id
+  FROM clock CROSS JOIN input i LEFT JOIN auth_sessions s ON s.session_id = i.session_id
 ), passed AS (
-  INSERT INTO auth_sessions AS s (session_id, revision, present, updated_at, fence, lease_owner, applied_number)
+  INSERT INTO auth_sessions AS s
+    (session_id, revision, present, updated_at, recent_ids, recent_revisions, recent_times, barrier, fence, lease_owner,
+     applied_number)
   SELECT session_id, revision + 1, action <> 2, now(),
+         CASE commit_id WHEN 0 THEN recent_ids ELSE (commit_id || recent_ids)[1:8] END,
+         CASE commit_id WHEN 0 THEN recent_revisions ELSE ((revision + 1) || recent_revisions)[1:8] END,
+         CASE commit_id WHEN 0 THEN recent_times ELSE (micros || recent_times)[1:8] END,
+         barrier,
          CASE WHEN named_fence = 0 AND owner <> '' THEN fence + 1 ELSE fence END,
          CASE WHEN named_fence = 0 THEN '' ELSE owner END,
          CASE WHEN named_fence = 0 THEN 0 WHEN number = 0 THEN applied_number ELSE number END
   FROM old
-  WHERE CASE WHEN named_fence = 0 THEN NOT live ELSE owner <> '' AND fence = named_fence END
+  WHERE NOT late AND replayed IS NULL
+    AND CASE WHEN named_fence = 0 THEN NOT live ELSE owner <> '' AND fence = named_fence END
     AND (number = 0 OR number = applied_number + 1)
     AND (expected_revision IS NULL OR expected_revision = revision)
     AND (action = 0 OR (action = 1 AND has_creds) OR (action = 2 AND present))
   ORDER BY session_id COLLATE "C"
   ON CONFLICT (session_id) DO UPDATE
     SET revision = excluded.revision, present = excluded.present, updated_at = excluded.updated_at,
+        recent_ids = excluded.recent_ids, recent_revisions = excluded.recent_revisions,
+        recent_times = excluded.recent_times,
         fence = excluded.fence, lease_owner = excluded.lease_owner, applied_number = excluded.applied_number
-    WHERE s.revision = excluded.revision - 1
+    WHERE s.revision = excluded.revision - 1 AND s.barrier = excluded.barrier
       AND CASE WHEN s.lease_owner <> '' AND excluded.lease_owner = ''
                THEN s.fence = excluded.fence - 1 AND s.lease_expires_at <= now()
                ELSE s.fence = excluded.fence END
@@ -83,9 +106,36 @@ WITH input AS (
   JOIN passed p ON p.session_id = w.session_id
   ON CONFLICT (session_id, key_type, key_id) DO UPDATE SET kind = excluded.kind, value = excluded.value
 )
-SELECT p.revision, old.revision, old.present, old.has_creds, old.fence, old.owner, old.live, old.applied_number
+SELECT p.revision, old.revision, old.present, old.has_creds, old.replayed, old.late, old.micros,
+       old.fence, old.owner, old.live, old.applied_number
 FROM old LEFT JOIN passed p ON p.session_id = old.session_id
 ORDER BY old.member)sql";
+
+// Raises the barrier of the sessions $1, each named once, and tells what became of one commit of each, by its id ($2).
+// $3: how long it may wait for a lock, in ms. One row a session, in order: the revision that the commit led to, NULL
+// when it is not among the last ones; when the oldest of those ran if there are as many as are kept, else NULL; and the
+// clock of the database, read before any barrier was raised. The rows are those that the statement itself has written,
+// so they show every commit that the barrier does not shut out.
+inline constexpr char kResolve[] = R"sql(
+WITH clock AS MATERIALIZED (
+  SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::int8 AS micros,
+         set_config('lock_timeout', $3::text, true) AS lock_timeout
+), asked AS (
+  SELECT * FROM clock CROSS JOIN unnest($1::text[], $2::int8[]) WITH ORDINALITY AS a(session_id, commit_id, member)
+), raised AS (
+  INSERT INTO auth_sessions AS s (session_id, revision, present, updated_at, barrier)
+  SELECT session_id, 0, false, now(), 1
+  FROM asked
+  ORDER BY session_id COLLATE "C"
+  ON CONFLICT (session_id) DO UPDATE SET barrier = s.barrier + 1
+  RETURNING s.session_id, s.recent_ids, s.recent_revisions, s.recent_times
+)
+SELECT raised.recent_revisions[array_position(raised.recent_ids, asked.commit_id)], raised.recent_times[8], asked.micros
+FROM asked JOIN raised ON raised.session_id = asked.session_id
+ORDER BY asked.member)sql";
+
+// The clock of the database in microseconds since the Unix epoch.
+inline constexpr char kClock[] = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::int8";
 
 // Reads many sessions from one snapshot. $1 to $3: one element a request; $4 to $7: the wanted keys, $4 telling the
 // request (from 1). Rows: request, place, revision, present, too large, kind, value, fence, owner. One row with place
@@ -157,7 +207,8 @@ ORDER BY number)sql";
 // Schema.
 inline constexpr char kServerEncoding[] = "SHOW server_encoding";
 inline constexpr char kHasSchema[] = "SELECT to_regclass('auth_schema_migrations') IS NOT NULL";
-inline constexpr char kAppliedMigrations[] = "SELECT version, checksum FROM auth_schema_migrations ORDER BY version";
+inline constexpr char kAppliedMigrations[] =
+    "SELECT version, checksum, serves_from FROM auth_schema_migrations ORDER BY version";
 inline constexpr char kBeginMigration[] = "BEGIN";
 inline constexpr char kEndMigration[] = "COMMIT";
 inline constexpr char kCreateMigrationsTable[] = R"sql(
@@ -165,11 +216,13 @@ CREATE TABLE IF NOT EXISTS auth_schema_migrations (
   version int PRIMARY KEY,
   name text NOT NULL,
   checksum text NOT NULL,
+  serves_from int NOT NULL,
   applied_at timestamptz NOT NULL DEFAULT now()
 ))sql";
 inline constexpr char kLockMigrationsTable[] = "LOCK TABLE auth_schema_migrations IN EXCLUSIVE MODE";
 inline constexpr char kRecordMigration[] =
-    "INSERT INTO auth_schema_migrations (version, name, checksum) VALUES ($1::int8, $2::text, $3::text)";
+    "INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) "
+    "VALUES ($1::int8, $2::text, $3::text, $4::int8)";
 
 }  // namespace authstate::storage::statements
 

@@ -82,6 +82,7 @@ void Write(SqliteConnection& connection, const Commit& commit) {
 
 absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& commit, absl::Time now) {
   SessionRow row = SelectSessionRow(connection, commit.session_id, now);
+  if (const auto revision = row.recent_commits.Find(commit.id)) return Applied{*revision};
   if (absl::Status passed = PassLease(commit, &row); !passed.ok()) return passed;
   if (commit.number != 0) {
     if (commit.number <= row.applied_number) return Applied{row.revision};
@@ -91,6 +92,7 @@ absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& 
   if (absl::Status checked = CheckPreconditions(connection, commit, row); !checked.ok()) return checked;
 
   ++row.revision;
+  row.recent_commits.Add(commit.id, row.revision);
   row.present = commit.action != Commit::Action::kDeleteSession;
   row.updated_at = now;
   UpsertSessionRow(connection, commit.session_id, row);

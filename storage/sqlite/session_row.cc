@@ -34,12 +34,14 @@ SessionRow SelectSessionRow(SqliteConnection& connection, const std::string& ses
     row.updated_at = absl::FromUnixMicros(select.getColumn(2).getInt64());
     ReadLease(select, now, &row);
     row.applied_number = Unsigned(select, 7);
+    row.recent_commits = RecentCommits(TextColumn(select, 8));
   }
   select.reset();
   return row;
 }
 
 void UpsertSessionRow(SqliteConnection& connection, const std::string& session_id, const SessionRow& row) {
+  const std::string recent_commits = row.recent_commits.Encode();
   SQLite::Statement& upsert = connection.Prepare(sql::kUpsertSession);
   BindText(upsert, 1, session_id);
   upsert.bind(2, static_cast<std::int64_t>(row.revision));
@@ -50,6 +52,7 @@ void UpsertSessionRow(SqliteConnection& connection, const std::string& session_i
   upsert.bind(7, row.lease.held() ? absl::ToUnixMicros(row.lease.expire_time) : 0);
   upsert.bind(8, absl::ToInt64Microseconds(row.lease_ttl));
   upsert.bind(9, static_cast<std::int64_t>(row.applied_number));
+  BindBlob(upsert, 10, recent_commits);
   Run(upsert);
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "storage/lease.h"
+#include "storage/recent_commits.h"
 #include "storage/sqlite/connection.h"
 
 namespace authstate::storage {
@@ -20,6 +21,7 @@ struct SessionRow {
   absl::Duration lease_ttl;
   // The highest Commit::number applied under the lease's fence.
   std::uint64_t applied_number = 0;
+  RecentCommits recent_commits;
 };
 
 // Reads the row as it is for a store whose time is `now`. A lease never has longer to live than it was given: the clock

@@ -108,7 +108,7 @@ class SqliteBackend final : public Backend {
     });
   }
 
-  Description Describe() const override { return {"sqlite", options_.path, schema_version_}; }
+  Description Describe() const override { return {"sqlite", "sqlite", options_.path, schema_version_, "", "", ""}; }
 
  private:
   const SqliteOptions options_;

@@ -13,7 +13,8 @@ std::vector<AppliedMigration> Applied(SqliteConnection& connection) {
   std::vector<AppliedMigration> applied;
   SQLite::Statement& select = connection.Prepare(sql::kSelectMigrations);
   while (select.executeStep()) {
-    applied.push_back({static_cast<std::uint32_t>(select.getColumn(0).getInt64()), TextColumn(select, 1)});
+    applied.push_back({static_cast<std::uint32_t>(select.getColumn(0).getInt64()), TextColumn(select, 1),
+                       static_cast<std::uint32_t>(select.getColumn(2).getInt64())});
   }
   select.reset();
   return applied;
@@ -35,6 +36,7 @@ void Apply(SqliteConnection& connection, const Migration& migration) {
   insert.bind(1, static_cast<std::int64_t>(migration.version));
   BindText(insert, 2, name);
   BindText(insert, 3, checksum);
+  insert.bind(4, static_cast<std::int64_t>(migration.serves_from));
   Run(insert);
 }
 
@@ -48,7 +50,7 @@ absl::StatusOr<std::uint32_t> PrepareInTransaction(SqliteConnection& connection,
   const absl::StatusOr<std::vector<Migration>> plan = PlanMigrations(SqliteMigrations(), applied, migrate);
   if (!plan.ok()) return plan.status();
   for (const Migration& migration : *plan) Apply(connection, migration);
-  return SqliteMigrations().back().version;
+  return plan->empty() ? VersionOf(applied) : SqliteMigrations().back().version;
 }
 
 }  // namespace

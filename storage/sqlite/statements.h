@@ -12,13 +12,13 @@ inline constexpr char kReleaseSavepoint[] = "RELEASE member";
 inline constexpr char kRollBackToSavepoint[] = "ROLLBACK TO member";
 
 inline constexpr char kSelectSession[] =
-    "SELECT revision, present, updated_at, fence, lease_owner, lease_expires_at, lease_ttl, applied_number "
-    "FROM auth_sessions WHERE session_id = ?1";
+    "SELECT revision, present, updated_at, fence, lease_owner, lease_expires_at, lease_ttl, applied_number, "
+    "recent_commits FROM auth_sessions WHERE session_id = ?1";
 inline constexpr char kUpsertSession[] =
     "INSERT INTO auth_sessions (session_id, revision, present, updated_at, fence, lease_owner, lease_expires_at, "
-    "lease_ttl, applied_number) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
+    "lease_ttl, applied_number, recent_commits) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) "
     "ON CONFLICT (session_id) DO UPDATE SET revision = ?2, present = ?3, updated_at = ?4, fence = ?5, "
-    "lease_owner = ?6, lease_expires_at = ?7, lease_ttl = ?8, applied_number = ?9";
+    "lease_owner = ?6, lease_expires_at = ?7, lease_ttl = ?8, applied_number = ?9, recent_commits = ?10";
 inline constexpr char kHasCreds[] = "SELECT EXISTS (SELECT 1 FROM auth_creds WHERE session_id = ?1)";
 
 inline constexpr char kSelectCreds[] = "SELECT kind, value FROM auth_creds WHERE session_id = ?1";
@@ -52,10 +52,11 @@ inline constexpr char kPing[] = "SELECT version FROM auth_schema_migrations ORDE
 
 inline constexpr char kCreateMigrationsTable[] =
     "CREATE TABLE IF NOT EXISTS auth_schema_migrations (version INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, "
-    "checksum TEXT NOT NULL, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) STRICT";
-inline constexpr char kSelectMigrations[] = "SELECT version, checksum FROM auth_schema_migrations ORDER BY version";
+    "checksum TEXT NOT NULL, serves_from INTEGER NOT NULL, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) STRICT";
+inline constexpr char kSelectMigrations[] =
+    "SELECT version, checksum, serves_from FROM auth_schema_migrations ORDER BY version";
 inline constexpr char kInsertMigration[] =
-    "INSERT INTO auth_schema_migrations (version, name, checksum) VALUES (?1, ?2, ?3)";
+    "INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) VALUES (?1, ?2, ?3, ?4)";
 // How many tables the file has that are not ours.
 inline constexpr char kCountForeignTables[] =
     "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "

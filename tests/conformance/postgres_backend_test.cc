@@ -139,8 +139,16 @@ TEST_F(PostgresBackendTest, ServersThatStartAtOnceOnAnEmptyDatabaseAllComeUp) {
 
 TEST_F(PostgresBackendTest, NewerSchemaIsRefused) {
   Open();
-  Sql("INSERT INTO auth_schema_migrations (version, name, checksum) VALUES (1000, 'later', 'x')");
+  Sql("INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) "
+      "SELECT max(version) + 1, 'later', 'x', max(version) + 1 FROM auth_schema_migrations");
   EXPECT_EQ(ReasonOf(TryOpen()), std::string(kSchemaUnknown));
+}
+
+TEST_F(PostgresBackendTest, NewerSchemaThatThisServerMayServeIsServed) {
+  Open();
+  Sql("INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) "
+      "SELECT max(version) + 1, 'later', 'x', max(version) FROM auth_schema_migrations");
+  EXPECT_TRUE(TryOpen().ok());
 }
 
 TEST_F(PostgresBackendTest, ChangedSchemaIsRefused) {
@@ -197,7 +205,7 @@ TEST_F(PostgresBackendTest, ConnectionsEndedWhileIdleAreReplacedUnseen) {
   }
 }
 
-TEST_F(PostgresBackendTest, StatementThatOverrunsIsCutOffAndItsCommitIsInDoubt) {
+TEST_F(PostgresBackendTest, CommitThatWaitsTooLongForALockIsKnownNotToBeApplied) {
   Open();
   ASSERT_TRUE(Apply({SetKey("s", "1")}).front().ok());
   // Holds the session's row for longer than the commit will wait, and lets go of it with the connection.
@@ -213,7 +221,7 @@ TEST_F(PostgresBackendTest, StatementThatOverrunsIsCutOffAndItsCommitIsInDoubt) 
 
   const absl::Status applied = Apply({SetKey("s", "2")}, absl::Milliseconds(200)).front().status();
   EXPECT_EQ(applied.code(), absl::StatusCode::kDeadlineExceeded) << applied;
-  EXPECT_EQ(OutcomeOf(applied), Outcome::kUnknown);
+  EXPECT_EQ(OutcomeOf(applied), Outcome::kNotApplied);
   // Others are not held up.
   EXPECT_TRUE(Apply({SetKey("other", "1")}).front().ok());
 

@@ -137,17 +137,18 @@ TEST_F(ServerLifecycleTest, ASchemaThatIsNotKnownIsOneLineAndItsCode) {
   auto server = MustStart(OnSqlite());
   ASSERT_NE(server, nullptr);
   ASSERT_TRUE(server->Terminate().ok());
-  auto newer =
-      Subprocess::Start({{"sqlite3", directory_.File("authstate.db"),
-                          "INSERT INTO auth_schema_migrations (version, name, checksum) VALUES (999, 'x', 'y')"},
-                         {}});
+  auto newer = Subprocess::Start({{"sqlite3", directory_.File("authstate.db"),
+                                   "INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) "
+                                   "SELECT max(version) + 1, 'x', 'y', max(version) + 1 FROM auth_schema_migrations"},
+                                  {}});
   ASSERT_TRUE(newer.ok()) << newer.status();
   const auto exit = (*newer)->Wait(kPatience);
   ASSERT_TRUE(exit.ok() && exit->code == 0) << (*newer)->output(Subprocess::Stream::kStderr);
-  ExpectFailure({"--sqlite-path", directory_.File("authstate.db"), "--listen", "127.0.0.1:0"}, 6, "version 999");
+  ExpectFailure({"--sqlite-path", directory_.File("authstate.db"), "--listen", "127.0.0.1:0"}, 6,
+                "run a newer version of authstated");
   // The operator's word does not change that.
   ExpectFailure({"--sqlite-path", directory_.File("authstate.db"), "--listen", "127.0.0.1:0", "--migrate"}, 6,
-                "version 999");
+                "run a newer version of authstated");
 }
 
 TEST_F(ServerLifecycleTest, AFileOfAnotherProgramIsRefused) {

@@ -1,30 +1,32 @@
 #!/bin/sh
-# Serves a PostgreSQL of our own in the foreground, for tests: serve_postgres.sh DIR PORT
+# Serves a PostgreSQL of our own in the foreground, for tests: serve_postgres.sh DIR PORT [NAME=VALUE…]
 #
 # The cluster lives in DIR/data (made when it is not there), listens on 127.0.0.1:PORT alone and trusts its callers:
-# postgresql://postgres@127.0.0.1:PORT/postgres. It ends with the process that started it. SIGINT stops it cleanly,
-# SIGQUIT like a crash. Whoever starts it waits with pg_isready.
+# postgresql://postgres@127.0.0.1:PORT/postgres. NAME=VALUE is a setting of the server. It ends with the process that
+# started it. SIGINT stops it cleanly, SIGQUIT like a crash. Whoever starts it waits with pg_isready.
+#
+# With STANDBY_OF=PORT a DIR without a cluster becomes a standby, named "standby", of the server on that port.
 set -eu
+# shellcheck source=tests/support/as_postgres.sh
+. "$(dirname "$0")/as_postgres.sh"
 dir=$1 port=$2
-
-bin=$(find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin | sort -V | tail -n 1)
-if [ -z "$bin" ]; then
-  echo "serve_postgres.sh: no PostgreSQL server under /usr/lib/postgresql; run ./dev deps" >&2
-  exit 1
-fi
-
-# PostgreSQL refuses to run as root.
-if [ "$(id -u)" -eq 0 ]; then
-  mkdir -p "$dir"
-  chown postgres "$dir"
-  as_user='setpriv --reuid=postgres --regid=postgres --clear-groups --pdeathsig=INT'
-else
-  as_user='setpriv --pdeathsig=INT'
-fi
+shift 2
+own "$dir"
 
 if [ ! -e "$dir/data/PG_VERSION" ]; then
-  $as_user "$bin/initdb" --pgdata="$dir/data" --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 \
-    --no-sync >"$dir/initdb.log" 2>&1
+  if [ -n "${STANDBY_OF:-}" ]; then
+    (as_postgres INT "$bin/pg_basebackup" --pgdata="$dir/data" --checkpoint=fast --no-sync --write-recovery-conf \
+      --dbname="host=127.0.0.1 port=$STANDBY_OF user=postgres application_name=standby") >"$dir/basebackup.log" 2>&1
+  else
+    (as_postgres INT "$bin/initdb" --pgdata="$dir/data" --username=postgres --auth=trust --encoding=UTF8 \
+      --locale=C.UTF-8 --no-sync) >"$dir/initdb.log" 2>&1
+  fi
 fi
-exec $as_user "$bin/postgres" -D "$dir/data" -c listen_addresses=127.0.0.1 -c port="$port" \
-  -c unix_socket_directories= -c max_connections=200
+
+# Each NAME=VALUE becomes -c NAME=VALUE.
+for setting in "$@"; do
+  shift
+  set -- "$@" -c "$setting"
+done
+as_postgres INT "$bin/postgres" -D "$dir/data" -c listen_addresses=127.0.0.1 -c port="$port" \
+  -c unix_socket_directories= -c max_connections=200 "$@"

@@ -11,7 +11,8 @@ test_usage() {
   cat <<'TEXT'
 Usage: ./dev test [--sanitize=address|thread] [SUITE...] [PATTERN...]
 
-Suites: unit, conformance, integration (C++), client (Node client), vectors, e2e (real Baileys). All of them by default.
+Suites: unit, conformance, integration, fault (C++), client (Node client), vectors, e2e (real Baileys). All of them by
+default; fault in its short form, of which ./dev fault is the long one.
 A PATTERN is a regular expression over C++ test names, as ctest -R takes it; patterns alone choose the C++ suites.
 
 --sanitize runs the unit and conformance tests in a build of their own, with the address and undefined behaviour
@@ -21,7 +22,7 @@ Ends with `N passed, N failed`, and `, N skipped` where some were, alone on a li
 TEXT
 }
 
-CPP_SUITES=(unit conformance integration)
+CPP_SUITES=(unit conformance integration fault)
 SANITIZED_SUITES=(unit conformance)
 NODE_SUITES=(client vectors e2e)
 
@@ -31,7 +32,7 @@ dev_test() {
     case $1 in
       -h | --help) test_usage && return ;;
       --sanitize=address | --sanitize=thread) sanitize=${1#*=} ;;
-      unit | conformance | integration | client | vectors | e2e) suites+=("$1") ;;
+      unit | conformance | integration | fault | client | vectors | e2e) suites+=("$1") ;;
       -*) usage_error "test: unknown option '$1'" ;;
       *) pattern+=${pattern:+|}$1 ;;
     esac
@@ -68,7 +69,7 @@ test_suites() {
   shift
   for suite in "$@"; do
     case $suite in
-      unit | conformance | integration) cpp+=("$suite") ;;
+      unit | conformance | integration | fault) cpp+=("$suite") ;;
     esac
   done
   configure default -D AUTHSTATE_BUILD_TESTS=ON

@@ -40,8 +40,18 @@ TEST(PlanMigrationsTest, AnOlderDatabaseIsRefusedUnlessMigrateWasGiven) {
 }
 
 TEST(PlanMigrationsTest, ANewerDatabaseIsRefusedAlsoWithMigrate) {
-  const AppliedMigration applied[] = {{1, "aa"}, {2, "bb"}, {3, "cc"}, {4, "dd"}};
+  const AppliedMigration applied[] = {{1, "aa", 1}, {2, "bb", 1}, {3, "cc", 1}, {4, "dd", 4}};
   ExpectRefused(PlanMigrations(kKnown, applied, /*migrate=*/true), "newer version");
+}
+
+TEST(PlanMigrationsTest, ANewerDatabaseThatOnlyExpandedIsServed) {
+  const AppliedMigration applied[] = {{1, "aa", 1}, {2, "bb", 1}, {3, "cc", 1}, {4, "dd", 3}, {5, "ee", 2}};
+  EXPECT_TRUE(Versions(PlanMigrations(kKnown, applied, /*migrate=*/false)).empty());
+}
+
+TEST(PlanMigrationsTest, OneNewerMigrationThatContractsIsEnoughToRefuse) {
+  const AppliedMigration applied[] = {{1, "aa", 1}, {2, "bb", 1}, {3, "cc", 1}, {4, "dd", 4}, {5, "ee", 3}};
+  ExpectRefused(PlanMigrations(kKnown, applied, /*migrate=*/false), "newer version");
 }
 
 TEST(PlanMigrationsTest, AChangedFileIsRefused) {
@@ -52,6 +62,25 @@ TEST(PlanMigrationsTest, AChangedFileIsRefused) {
 TEST(PlanMigrationsTest, AGapIsRefused) {
   const AppliedMigration applied[] = {{1, "aa"}, {3, "cc"}};
   ExpectRefused(PlanMigrations(kKnown, applied, /*migrate=*/true), "lacks migration 2");
+}
+
+TEST(PlanRollbackTest, TakesTheLatestBackFirst) {
+  const AppliedMigration applied[] = {{1, "aa"}, {2, "bb"}, {3, "cc"}};
+  EXPECT_THAT(Versions(PlanRollback(kKnown, applied, 1)), testing::ElementsAre(3, 2));
+  EXPECT_THAT(Versions(PlanRollback(kKnown, applied, 0)), testing::ElementsAre(3, 2, 1));
+  EXPECT_TRUE(Versions(PlanRollback(kKnown, applied, 3)).empty());
+}
+
+TEST(PlanRollbackTest, AVersionAboveTheSchemasIsRefused) {
+  const AppliedMigration applied[] = {{1, "aa"}};
+  EXPECT_TRUE(absl::IsInvalidArgument(PlanRollback(kKnown, applied, 2).status()));
+}
+
+TEST(PlanRollbackTest, WhatThisProgramDoesNotKnowIsLeftAlone) {
+  const AppliedMigration newer[] = {{1, "aa", 1}, {2, "bb", 1}, {3, "cc", 1}, {4, "dd", 1}};
+  ExpectRefused(PlanRollback(kKnown, newer, 0), "newer version");
+  const AppliedMigration changed[] = {{1, "xx"}};
+  ExpectRefused(PlanRollback(kKnown, changed, 0), "migration 1 (first)");
 }
 
 }  // namespace

@@ -1,4 +1,7 @@
--- Who may write a session (storage/lease.h), and the number of the last commit applied under its fence.
+-- serves-from: 2
+--
+-- Who may write a session (storage/lease.h), and the number of the last commit applied under its fence. A server of the
+-- version before goes on, but knows no leases: stop the last one of them before relying on these.
 ALTER TABLE auth_sessions
   ADD COLUMN fence bigint NOT NULL DEFAULT 0,
   -- Empty: nobody; lease_expires_at then means nothing.

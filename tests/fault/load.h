@@ -1,0 +1,111 @@
+#ifndef AUTHSTATE_TESTS_FAULT_LOAD_H_
+#define AUTHSTATE_TESTS_FAULT_LOAD_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "client/cpp/client.h"
+
+namespace authstate::test {
+
+// Clients at work on a server while faults happen to it, and what they were told. Each session has one writer, which
+// commits one numbered commit after the other, and one reader.
+//
+// Commit n of a session sets the key pre-key/n, which no other commit touches, and puts n into session/current and into
+// the creds. So what is stored tells which commits were applied, each at most once as the revision counts them, and
+// whether the last was applied whole.
+//
+// Thread-safe, but for Check.
+class Load {
+ public:
+  struct Options {
+    std::string address;
+    int sessions = 4;
+    // Of every call; none is tried again, so that each answer is the server's own.
+    absl::Duration deadline = absl::Seconds(1);
+  };
+
+  struct Tally {
+    std::uint64_t acknowledged = 0;
+    std::uint64_t not_applied = 0;
+    // In doubt, and of these: how many were applied. Known after Check.
+    std::uint64_t unknown = 0;
+    std::uint64_t unknown_applied = 0;
+    std::uint64_t reads = 0;
+    std::uint64_t failed_reads = 0;
+    // Between two commits of a session that were acknowledged one after the other.
+    absl::Duration longest_gap;
+    // By how much the slowest call outlasted its deadline.
+    absl::Duration longest_overrun;
+    // The codes of all failed calls.
+    std::set<absl::StatusCode> codes;
+  };
+
+  // Starts at once.
+  explicit Load(Options options);
+  // Stops.
+  ~Load();
+  Load(const Load&) = delete;
+  Load& operator=(const Load&) = delete;
+
+  // Waits until every writer has had `commits` more acknowledged, or failed. Fails the test after two minutes.
+  void AwaitAcknowledged(std::uint64_t commits);
+  void AwaitFailed(std::uint64_t commits);
+
+  // Waits for the calls under way. Nothing is sent from then on.
+  void Stop();
+
+  // After Stop, with a service that is well: fails the test when an acknowledged commit is not there, one that was
+  // answered as not applied is, any was applied twice, or the last is there in part.
+  void Check();
+
+  Tally tally() const;
+
+ private:
+  struct Session {
+    std::string id;
+    std::uint64_t attempted = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t last_revision = 0;
+    absl::Time last_acknowledgement;
+    std::set<std::uint64_t> acknowledged;
+    std::set<std::uint64_t> not_applied;
+    std::set<std::uint64_t> unknown;
+  };
+
+  void Write(Session& session);
+  void Read(Session& session);
+  bool Stopping() const;
+  void Note(Session& session, std::uint64_t number, const absl::StatusOr<std::uint64_t>& revision, absl::Time began);
+  void NoteFailure(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NoteOverrun(absl::Time began) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CheckSession(const Session& session);
+  // Waits until `count` of every session has grown by `more`.
+  template <typename Count>
+  void AwaitEach(std::uint64_t more, Count count, const char* what);
+
+  const Options options_;
+  client::Client client_;
+  mutable absl::Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  Tally tally_ ABSL_GUARDED_BY(mutex_);
+  // The sessions themselves are guarded by the mutex too; their number never changes.
+  std::vector<std::unique_ptr<Session>> sessions_;
+  std::vector<std::thread> threads_;
+};
+
+// For reports: `412 acknowledged, 3 not applied, 2 unknown (1 applied), …`.
+std::string Describe(const Load::Tally& tally);
+
+}  // namespace authstate::test
+
+#endif  // AUTHSTATE_TESTS_FAULT_LOAD_H_
