@@ -7,26 +7,19 @@ namespace {
 
 TEST(IdempotencyPolicyTest, ReadsAreAlwaysSafeToRepeat) {
   for (const Rpc rpc : {Rpc::kGetCreds, Rpc::kGetKeys, Rpc::kLoadSession, Rpc::kListSessions, Rpc::kGetServerInfo}) {
-    EXPECT_EQ(RepetitionOf(rpc, /*conditional=*/false), Repetition::kRead);
+    EXPECT_EQ(RepetitionOf(rpc), Repetition::kRead);
   }
 }
 
-TEST(IdempotencyPolicyTest, WritesWithoutExpectedRevisionLeadToTheSameState) {
+TEST(IdempotencyPolicyTest, WritesTakeEffectOnce) {
   for (const Rpc rpc : {Rpc::kSetCreds, Rpc::kSetKeys, Rpc::kDeleteKeys, Rpc::kCommit}) {
-    EXPECT_EQ(RepetitionOf(rpc, /*conditional=*/false), Repetition::kSameState);
+    EXPECT_EQ(RepetitionOf(rpc), Repetition::kOnce);
   }
 }
 
 TEST(IdempotencyPolicyTest, RepeatedDeletesTakeNotFoundAsDone) {
   for (const Rpc rpc : {Rpc::kDeleteCreds, Rpc::kDeleteSession}) {
-    EXPECT_EQ(RepetitionOf(rpc, /*conditional=*/false), Repetition::kNotFoundIsDone);
-  }
-}
-
-TEST(IdempotencyPolicyTest, MutationsWithExpectedRevisionAreConditional) {
-  for (const Rpc rpc :
-       {Rpc::kSetCreds, Rpc::kSetKeys, Rpc::kDeleteKeys, Rpc::kCommit, Rpc::kDeleteCreds, Rpc::kDeleteSession}) {
-    EXPECT_EQ(RepetitionOf(rpc, /*conditional=*/true), Repetition::kConditional);
+    EXPECT_EQ(RepetitionOf(rpc), Repetition::kNotFoundIsDone);
   }
 }
 
