@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/random/random.h"
 #include "server/page_token.h"
 #include "server/request_validation.h"
 #include "storage/error.h"
@@ -20,6 +22,11 @@ std::vector<T> One(T member) {
   std::vector<T> batch;
   batch.push_back(std::move(member));
   return batch;
+}
+
+std::uint64_t NewCommitId() {
+  thread_local absl::InsecureBitGen random;
+  return absl::Uniform<std::uint64_t>(absl::IntervalClosed, random, 1, std::numeric_limits<std::uint64_t>::max());
 }
 
 v1::GetKeysResponse ToKeysResponse(std::vector<storage::KeyName> names, storage::ReadResult result) {
@@ -76,6 +83,8 @@ template <typename Response, typename Request>
 void AuthStateHandlers::Apply(Request request, absl::Time deadline, Respond<Response> respond) {
   absl::StatusOr<storage::Commit> commit = Validate(std::move(request));
   if (!commit.ok()) return std::move(respond)(commit.status());
+  // Also a commit that its caller will not recognise again can be looked up by the backend.
+  if (commit->id == 0) commit->id = NewCommitId();
   backend_->Apply(One(*std::move(commit)), deadline,
                   [respond = std::move(respond)](std::vector<absl::StatusOr<storage::Applied>> results) mutable {
                     if (!results[0].ok()) return std::move(respond)(results[0].status());

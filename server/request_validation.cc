@@ -102,6 +102,7 @@ class CommitBuilder {
   template <typename Request>
   storage::Commit Finish(const Request& request) {
     if (request.has_expected_revision()) commit_.expected_revision = request.expected_revision();
+    commit_.id = request.commit_id();
     commit_.fence = request.fence();
     return std::move(commit_);
   }
@@ -149,6 +150,7 @@ absl::StatusOr<storage::Commit> ValidateBare(Request request, storage::Commit::A
   commit.session_id = std::move(*request.mutable_session_id());
   commit.action = action;
   if (request.has_expected_revision()) commit.expected_revision = request.expected_revision();
+  commit.id = request.commit_id();
   commit.fence = request.fence();
   return commit;
 }

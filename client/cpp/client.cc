@@ -3,6 +3,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/random/random.h"
@@ -35,6 +36,11 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kMinReconnectPauseMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectPauseMs);
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+std::uint64_t NewCommitId() {
+  thread_local absl::BitGen random;
+  return absl::Uniform<std::uint64_t>(absl::IntervalClosed, random, 1, std::numeric_limits<std::uint64_t>::max());
 }
 
 class SystemTimekeeper : public Timekeeper {
@@ -76,9 +82,9 @@ class Client::Impl {
 
   // Sends a unary call, with its retries.
   template <typename Stub, typename Request, typename Response>
-  absl::Status Send(Rpc rpc, bool conditional, Stub& stub, Method<Stub, Request, Response> method,
-                    const Request& request, Response* response) {
-    return RetryLoop(RepetitionOf(rpc, conditional), Schedule(options_.deadline), time_, [&](absl::Time deadline) {
+  absl::Status Send(Rpc rpc, Stub& stub, Method<Stub, Request, Response> method, const Request& request,
+                    Response* response) {
+    return RetryLoop(RepetitionOf(rpc), Schedule(options_.deadline), time_, [&](absl::Time deadline) {
       grpc::ClientContext context;
       context.set_deadline(absl::ToChronoTime(deadline));
       const Cancellation::Call call(cancellation_, context);
@@ -88,18 +94,19 @@ class Client::Impl {
 
   template <typename Request, typename Response>
   absl::Status Read(Rpc rpc, Method<Store, Request, Response> method, const Request& request, Response* response) {
-    return Send(rpc, /*conditional=*/false, store_, method, request, response);
+    return Send(rpc, store_, method, request, response);
   }
 
   // Sends a mutation and returns the revision it led to. Where NOT_FOUND counts as done, that is the revision the error
   // carries.
   template <typename Request, typename Response>
-  absl::StatusOr<std::uint64_t> Mutate(Rpc rpc, Method<Store, Request, Response> method, const Request& request) {
+  absl::StatusOr<std::uint64_t> Mutate(Rpc rpc, Method<Store, Request, Response> method, Request request) {
+    // The same for all attempts, which therefore take effect once.
+    if (request.commit_id() == 0) request.set_commit_id(NewCommitId());
     Response response;
     std::uint64_t revision = 0;
-    const bool conditional = request.has_expected_revision();
     const absl::Status status =
-        RetryLoop(RepetitionOf(rpc, conditional), Schedule(options_.deadline), time_, [&](absl::Time deadline) {
+        RetryLoop(RepetitionOf(rpc), Schedule(options_.deadline), time_, [&](absl::Time deadline) {
           grpc::ClientContext context;
           context.set_deadline(absl::ToChronoTime(deadline));
           const Cancellation::Call call(cancellation_, context);
@@ -115,7 +122,7 @@ class Client::Impl {
   template <typename Response, typename Request>
   absl::StatusOr<Lease> LeaseOf(Rpc rpc, Method<Store, Request, Response> method, const Request& request) {
     Response response;
-    const absl::Status status = Send(rpc, /*conditional=*/false, store_, method, request, &response);
+    const absl::Status status = Send(rpc, store_, method, request, &response);
     if (!status.ok()) return status;
     return FromMessage(std::move(*response.mutable_lease()));
   }
@@ -133,7 +140,7 @@ class Client::Impl {
       final_error = status;
       return absl::OkStatus();
     };
-    const Repetition repetition = RepetitionOf(Rpc::kLoadSession, /*conditional=*/false);
+    const Repetition repetition = RepetitionOf(Rpc::kLoadSession);
     absl::Status status = RetryLoop(repetition, Schedule(options_.load_deadline), time_, attempt);
     return status.ok() ? final_error : status;
   }
@@ -189,7 +196,7 @@ absl::StatusOr<std::uint64_t> Client::SetCreds(const std::string& session_id, Va
   request.set_session_id(session_id);
   *request.mutable_creds() = ToMessage(std::move(creds));
   if (expected_revision.has_value()) request.set_expected_revision(*expected_revision);
-  return impl_->Mutate(Rpc::kSetCreds, &Impl::Store::SetCreds, request);
+  return impl_->Mutate(Rpc::kSetCreds, &Impl::Store::SetCreds, std::move(request));
 }
 
 absl::StatusOr<std::uint64_t> Client::DeleteCreds(const std::string& session_id,
@@ -197,7 +204,7 @@ absl::StatusOr<std::uint64_t> Client::DeleteCreds(const std::string& session_id,
   v1::DeleteCredsRequest request;
   request.set_session_id(session_id);
   if (expected_revision.has_value()) request.set_expected_revision(*expected_revision);
-  return impl_->Mutate(Rpc::kDeleteCreds, &Impl::Store::DeleteCreds, request);
+  return impl_->Mutate(Rpc::kDeleteCreds, &Impl::Store::DeleteCreds, std::move(request));
 }
 
 absl::StatusOr<Keys> Client::GetKeys(const std::string& session_id, const std::vector<KeyName>& names,
@@ -218,7 +225,7 @@ absl::StatusOr<std::uint64_t> Client::SetKeys(const std::string& session_id, std
   request.set_session_id(session_id);
   for (KeyEntry& entry : keys) *request.add_keys() = ToMessage(std::move(entry));
   if (expected_revision.has_value()) request.set_expected_revision(*expected_revision);
-  return impl_->Mutate(Rpc::kSetKeys, &Impl::Store::SetKeys, request);
+  return impl_->Mutate(Rpc::kSetKeys, &Impl::Store::SetKeys, std::move(request));
 }
 
 absl::StatusOr<std::uint64_t> Client::DeleteKeys(const std::string& session_id, const std::vector<KeyName>& names,
@@ -227,7 +234,7 @@ absl::StatusOr<std::uint64_t> Client::DeleteKeys(const std::string& session_id, 
   request.set_session_id(session_id);
   for (v1::KeySelection& selection : ToSelections(names)) *request.add_keys() = std::move(selection);
   if (expected_revision.has_value()) request.set_expected_revision(*expected_revision);
-  return impl_->Mutate(Rpc::kDeleteKeys, &Impl::Store::DeleteKeys, request);
+  return impl_->Mutate(Rpc::kDeleteKeys, &Impl::Store::DeleteKeys, std::move(request));
 }
 
 absl::StatusOr<std::uint64_t> Client::Commit(CommitRequest commit) {
@@ -266,7 +273,7 @@ absl::StatusOr<std::uint64_t> Client::DeleteSession(const std::string& session_i
   v1::DeleteSessionRequest request;
   request.set_session_id(session_id);
   if (expected_revision.has_value()) request.set_expected_revision(*expected_revision);
-  return impl_->Mutate(Rpc::kDeleteSession, &Impl::Store::DeleteSession, request);
+  return impl_->Mutate(Rpc::kDeleteSession, &Impl::Store::DeleteSession, std::move(request));
 }
 
 absl::StatusOr<Lease> Client::AcquireLease(const std::string& session_id, const std::string& owner, absl::Duration ttl,
@@ -302,8 +309,8 @@ absl::StatusOr<Lease> Client::GetLease(const std::string& session_id) {
 
 absl::StatusOr<ServerInfo> Client::GetServerInfo() {
   v1::GetServerInfoResponse response;
-  const absl::Status status = impl_->Send(Rpc::kGetServerInfo, /*conditional=*/false, impl_->admin(),
-                                          &Impl::Admin::GetServerInfo, v1::GetServerInfoRequest(), &response);
+  const absl::Status status = impl_->Send(Rpc::kGetServerInfo, impl_->admin(), &Impl::Admin::GetServerInfo,
+                                          v1::GetServerInfoRequest(), &response);
   if (!status.ok()) return status;
   return FromMessage(std::move(response));
 }

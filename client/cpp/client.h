@@ -19,9 +19,8 @@
 // Errors are canonical codes as in proto/authstate/v1/auth_state_service.proto; client/cpp/error.h reads what they
 // carry. Absence is NotFound, or a list of absent keys; a failure is never answered as absence.
 //
-// Retries are declared per call in idempotency_policy.cc: reads, and mutations that lead to the same state, wait
-// through an outage for up to `patience`. A mutation with an `expected_revision` is sent again only if the server said
-// that it was not applied; otherwise the error's outcome is kUnknown, and the caller looks before it writes again.
+// Retries are declared per call in idempotency_policy.cc: every call waits through an outage for up to `patience`. A
+// mutation takes effect once, however often it is sent, as all attempts carry the same commit id.
 namespace authstate::client {
 
 struct ClientOptions {

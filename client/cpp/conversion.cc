@@ -57,6 +57,7 @@ v1::CommitRequest ToMessage(CommitRequest commit) {
   for (KeyName& name : commit.deletes) *message.add_deletes() = ToMessage(std::move(name));
   message.set_clear_keys(commit.clear_keys);
   if (commit.expected_revision.has_value()) message.set_expected_revision(*commit.expected_revision);
+  message.set_commit_id(commit.commit_id);
   message.set_fence(commit.fence);
   return message;
 }

@@ -29,18 +29,14 @@ enum class Rpc : std::uint8_t {
 enum class Repetition : std::uint8_t {
   // Changes nothing: always safe.
   kRead,
-  // Leads to the same state: safe.
-  kSameState,
-  // Leads to the same state, but answers NOT_FOUND if the lost call was applied: NOT_FOUND then counts as done.
+  // Takes effect once, by its commit id or its fence, also with an `expected_revision`: safe.
+  kOnce,
+  // Likewise; and should so many commits have followed that the server knows the id no more, NOT_FOUND still tells that
+  // the lost call was applied, or that another caller was as good: it counts as done.
   kNotFoundIsDone,
-  // If the lost call was applied, a repetition is refused as if another had come first: not safe. Repeated only when
-  // the
-  // server said that nothing was applied.
-  kConditional,
 };
 
-// `conditional`: the request has an `expected_revision`.
-Repetition RepetitionOf(Rpc rpc, bool conditional);
+Repetition RepetitionOf(Rpc rpc);
 
 }  // namespace authstate::client
 

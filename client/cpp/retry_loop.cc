@@ -43,8 +43,7 @@ absl::Status RetryLoop(Repetition repetition, const RetrySchedule& schedule, Tim
     in_doubt = in_doubt || (mutation && InDoubt(status));
     status = Settled(std::move(status), mutation, in_doubt);
 
-    const bool repeatable = !in_doubt || repetition != Repetition::kConditional;
-    if (!repeatable || !WorthAnotherTry(status)) return status;
+    if (!WorthAnotherTry(status)) return status;
     const absl::Duration wait = std::max(Jittered(pause, time), RetryDelayOf(status).value_or(absl::ZeroDuration()));
     if (time.Now() + wait > last_begin) return status;
     if (!time.Sleep(wait)) {

@@ -31,8 +31,7 @@ struct RetrySchedule {
 };
 
 // Sends one call until it succeeds, fails for good, or `schedule` ends. `attempt` makes one try, which must end by the
-// time it is given. Retried are UNAVAILABLE, and RESOURCE_EXHAUSTED when the server says how long to wait; what
-// `repetition` does not allow to repeat is not repeated.
+// time it is given. Retried are UNAVAILABLE, and RESOURCE_EXHAUSTED when the server says how long to wait.
 //
 // Returns the status of the last attempt. The error of a mutation says whether it may have been applied (OutcomeOf),
 // counting all attempts. NOT_FOUND after an attempt in doubt is OK for Repetition::kNotFoundIsDone; `attempt` sees its

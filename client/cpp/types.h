@@ -58,6 +58,9 @@ struct CommitRequest {
   bool clear_keys = false;
   // If set, applied only when the session is at this revision (0: never written).
   std::optional<std::uint64_t> expected_revision;
+  // Random, and the same however often this commit is sent, also by another client; 0: the client chooses one, which
+  // its retries keep.
+  std::uint64_t commit_id = 0;
   // The fence of the session's lease; 0: none.
   std::uint64_t fence = 0;
 };

@@ -8,7 +8,6 @@
 #include "storage/postgres/lock_timeout.h"
 #include "storage/postgres/pg_array.h"
 #include "storage/postgres/row.h"
-#include "storage/postgres/statements.h"
 
 namespace authstate::storage {
 namespace {
@@ -31,7 +30,7 @@ PgConnection::Parameters Encode(const DoubtfulStatement& statement, absl::Durati
   return {std::move(session_id).Encode(), std::move(commit_id).Encode(), EncodeLockTimeout(lock_timeout)};
 }
 
-// One row of statements::kResolve.
+// One row of Layout::resolve.
 Verdict Judge(const pqxx::row& row, const DoubtfulStatement& statement) {
   if (!row[0].is_null()) return {Fate::kApplied, static_cast<std::uint64_t>(ToInt(row[0]))};
   const bool may_be_pushed_out = !row[1].is_null() && ToInt(row[1]) >= statement.sent_after;
@@ -40,11 +39,12 @@ Verdict Judge(const pqxx::row& row, const DoubtfulStatement& statement) {
 
 }  // namespace
 
-std::vector<Verdict> ResolveCommits(PgConnection& connection, const DoubtfulStatement& statement, absl::Time deadline) {
+std::vector<Verdict> ResolveCommits(PgConnection& connection, const Layout& layout, const DoubtfulStatement& statement,
+                                    absl::Time deadline) {
   const std::vector<Verdict> unknown(statement.commits.size());
   while (absl::Now() < deadline) {
     const PgConnection::Execution execution = connection.Execute(
-        statements::kResolve, Encode(statement, LockTimeout(connection.StatementDeadline(deadline))), deadline);
+        layout.resolve, Encode(statement, LockTimeout(connection.StatementDeadline(deadline))), deadline);
     if (execution.failure.has_value()) {
       if (!MayPass(execution.failure->fault)) return unknown;
       SleepUntil(absl::Now() + std::max(execution.failure->wait, kLeastPause), deadline);

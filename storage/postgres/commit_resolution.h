@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "storage/backend.h"
+#include "storage/postgres/layout.h"
 #include "storage/postgres/pg_connection.h"
 
 // What became of a commit whose statement got no answer: its connection broke, or its deadline passed. It may have been
@@ -69,7 +70,8 @@ struct Verdict {
 
 // Looks every commit of the statement up, and shuts the statement out; verdict i is that of commit i. Blocks, on new
 // connections if need be, until all is known, but not beyond `deadline`.
-std::vector<Verdict> ResolveCommits(PgConnection& connection, const DoubtfulStatement& statement, absl::Time deadline);
+std::vector<Verdict> ResolveCommits(PgConnection& connection, const Layout& layout, const DoubtfulStatement& statement,
+                                    absl::Time deadline);
 
 }  // namespace authstate::storage
 

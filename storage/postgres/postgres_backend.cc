@@ -7,6 +7,7 @@
 #include "absl/time/clock.h"
 #include "storage/postgres/connection_thread.h"
 #include "storage/postgres/conninfo.h"
+#include "storage/postgres/layout.h"
 #include "storage/postgres/pg_connection.h"
 #include "storage/postgres/postgres_schema.h"
 #include "storage/postgres/session_leases.h"
@@ -20,12 +21,13 @@ namespace {
 
 class PostgresBackend final : public Backend {
  public:
-  PostgresBackend(const PostgresOptions& options, const Conninfo& conninfo, std::unique_ptr<Watchdog> watchdog,
-                  std::uint32_t schema_version)
-      : description_{"postgres", options.name, conninfo.location, schema_version, "native", "", ""},
+  PostgresBackend(const PostgresOptions& options, const Conninfo& conninfo, const Layout& layout,
+                  std::unique_ptr<Watchdog> watchdog, std::uint32_t schema_version)
+      : description_{"postgres", options.name, conninfo.location, schema_version, std::string(layout.name), "", ""},
+        layout_(layout),
         watchdog_(std::move(watchdog)),
         queue_(options.queue_limit),
-        snapshots_(options.snapshot_connections, [&] { return NewConnection(options, conninfo); }) {
+        snapshots_(layout, options.snapshot_connections, [&] { return NewConnection(options, conninfo); }) {
     for (int i = 0; i < options.connections; ++i) {
       threads_.push_back(std::make_unique<ConnectionThread>(NewConnection(options, conninfo), queue_));
     }
@@ -34,19 +36,20 @@ class PostgresBackend final : public Backend {
   ~PostgresBackend() override { queue_.Close(); }
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
-    Enqueue(queue_, {deadline, [commits = std::move(commits), deadline,
+    Enqueue(queue_, {deadline, [&layout = layout_, commits = std::move(commits), deadline,
                                 done = std::move(done)](absl::StatusOr<PgConnection*> connection) mutable {
                        using Results = std::vector<absl::StatusOr<Applied>>;
-                       std::move(done)(connection.ok() ? ApplyCommits(**connection, commits, deadline)
-                                                       : Results(commits.size(), connection.status()));
+                       std::move(done)(connection.ok()
+                                           ? ApplyCommits(**connection, layout, std::move(commits), deadline)
+                                           : Results(commits.size(), connection.status()));
                      }});
   }
 
   void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override {
-    Enqueue(queue_, {deadline, [requests = std::move(requests), deadline,
+    Enqueue(queue_, {deadline, [&layout = layout_, requests = std::move(requests), deadline,
                                 done = std::move(done)](absl::StatusOr<PgConnection*> connection) mutable {
                        using Results = std::vector<absl::StatusOr<ReadResult>>;
-                       std::move(done)(connection.ok() ? ReadSessions(**connection, requests, deadline)
+                       std::move(done)(connection.ok() ? ReadSessions(**connection, layout, requests, deadline)
                                                        : Results(requests.size(), connection.status()));
                      }});
   }
@@ -65,10 +68,10 @@ class PostgresBackend final : public Backend {
   }
 
   void List(ListRequest request, absl::Time deadline, ListDone done) override {
-    Enqueue(queue_, {deadline, [request = std::move(request), deadline,
+    Enqueue(queue_, {deadline, [&layout = layout_, request = std::move(request), deadline,
                                 done = std::move(done)](absl::StatusOr<PgConnection*> connection) mutable {
                        if (connection.ok()) {
-                         std::move(done)(ListSessions(**connection, request, deadline));
+                         std::move(done)(ListSessions(**connection, layout, request, deadline));
                        } else {
                          std::move(done)(connection.status());
                        }
@@ -89,6 +92,7 @@ class PostgresBackend final : public Backend {
   }
 
   const Description description_;
+  const Layout& layout_;
   // In the order of use: what a member needs stands before it.
   const std::unique_ptr<Watchdog> watchdog_;
   ConnectionQueue queue_;
@@ -108,7 +112,7 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptio
   if (!schema_version.ok()) return schema_version.status();
   // It goes before the watchdog moves on.
   connection.Drop();
-  return std::make_unique<PostgresBackend>(options, *conninfo, std::move(watchdog), *schema_version);
+  return std::make_unique<PostgresBackend>(options, *conninfo, NativeLayout(), std::move(watchdog), *schema_version);
 }
 
 }  // namespace authstate::storage

@@ -62,9 +62,9 @@ PgConnection::Parameters ReadParameters(const std::vector<ReadRequest>& requests
   return parameters;
 }
 
-// Takes one row of statements::kRead into the result of its request. `first_place` is the place of the request's first
+// Takes one row of Layout::read into the result of its request. `first_place` is the place of the request's first
 // key, less one.
-void Take(const pqxx::row& row, const ReadRequest& request, std::int64_t first_place,
+void Take(const Layout& layout, const pqxx::row& row, const ReadRequest& request, std::int64_t first_place,
           absl::StatusOr<ReadResult>& result) {
   const std::int64_t place = ToInt(row[1]);
   if (place < 0) {
@@ -83,7 +83,7 @@ void Take(const pqxx::row& row, const ReadRequest& request, std::int64_t first_p
     return;
   }
   if (!result.ok()) return;
-  absl::StatusOr<Value> value = ToValue(row[5], row[6]);
+  absl::StatusOr<Value> value = layout.to_value(row[5], row[6]);
   if (!value.ok()) {
     result = value.status();
   } else if (place == 0) {
@@ -103,10 +103,10 @@ std::string AbovePrefix(std::string prefix) {
 
 }  // namespace
 
-std::vector<absl::StatusOr<ReadResult>> ReadSessions(PgConnection& connection, const std::vector<ReadRequest>& requests,
-                                                     absl::Time deadline) {
+std::vector<absl::StatusOr<ReadResult>> ReadSessions(PgConnection& connection, const Layout& layout,
+                                                     const std::vector<ReadRequest>& requests, absl::Time deadline) {
   if (requests.empty()) return {};
-  const PgConnection::Execution execution = Ask(connection, statements::kRead, ReadParameters(requests), deadline);
+  const PgConnection::Execution execution = Ask(connection, layout.read, ReadParameters(requests), deadline);
   std::vector<absl::StatusOr<ReadResult>> results(requests.size(), ReadResult());
   if (execution.failure.has_value()) {
     results.assign(requests.size(), ToStatus(*execution.failure));
@@ -121,15 +121,15 @@ std::vector<absl::StatusOr<ReadResult>> ReadSessions(PgConnection& connection, c
   }
   for (const auto& row : execution.rows) {
     const auto i = static_cast<std::size_t>(ToInt(row[0]) - 1);
-    Take(row, requests[i], first_places[i], results[i]);
+    Take(layout, row, requests[i], first_places[i], results[i]);
   }
   return results;
 }
 
-absl::StatusOr<std::vector<SessionSummary>> ListSessions(PgConnection& connection, const ListRequest& request,
-                                                         absl::Time deadline) {
+absl::StatusOr<std::vector<SessionSummary>> ListSessions(PgConnection& connection, const Layout& layout,
+                                                         const ListRequest& request, absl::Time deadline) {
   const PgConnection::Execution execution =
-      Ask(connection, statements::kList,
+      Ask(connection, layout.list,
           {request.after, request.prefix, AbovePrefix(request.prefix), EncodePgInt8(Clamped(request.limit))}, deadline);
   if (execution.failure.has_value()) return ToStatus(*execution.failure);
   std::vector<SessionSummary> summaries;

@@ -6,17 +6,18 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "storage/backend.h"
+#include "storage/postgres/layout.h"
 #include "storage/postgres/pg_connection.h"
 
 namespace authstate::storage {
 
 // Reads on one connection, one statement each; block until they are answered. A read whose connection broke is asked
 // once more on a new one, as it changes nothing.
-std::vector<absl::StatusOr<ReadResult>> ReadSessions(PgConnection& connection, const std::vector<ReadRequest>& requests,
-                                                     absl::Time deadline);
+std::vector<absl::StatusOr<ReadResult>> ReadSessions(PgConnection& connection, const Layout& layout,
+                                                     const std::vector<ReadRequest>& requests, absl::Time deadline);
 
-absl::StatusOr<std::vector<SessionSummary>> ListSessions(PgConnection& connection, const ListRequest& request,
-                                                         absl::Time deadline);
+absl::StatusOr<std::vector<SessionSummary>> ListSessions(PgConnection& connection, const Layout& layout,
+                                                         const ListRequest& request, absl::Time deadline);
 
 absl::Status PingDatabase(PgConnection& connection, absl::Time deadline);
 

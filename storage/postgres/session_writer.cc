@@ -17,7 +17,6 @@
 #include "storage/postgres/commit_resolution.h"
 #include "storage/postgres/lock_timeout.h"
 #include "storage/postgres/row.h"
-#include "storage/postgres/statements.h"
 
 namespace authstate::storage {
 namespace {
@@ -58,8 +57,12 @@ absl::Status CheckLease(const Commit& commit, const pqxx::row& row) {
 
 class SessionWriter {
  public:
-  SessionWriter(PgConnection& connection, const std::vector<Commit>& commits, absl::Time deadline)
-      : connection_(connection), commits_(commits), deadline_(deadline), results_(commits.size()) {}
+  SessionWriter(PgConnection& connection, const Layout& layout, std::vector<Commit> commits, absl::Time deadline)
+      : connection_(connection),
+        layout_(layout),
+        commits_(std::move(commits)),
+        deadline_(deadline),
+        results_(commits_.size()) {}
 
   std::vector<absl::StatusOr<Applied>> Run() &&;
 
@@ -67,6 +70,8 @@ class SessionWriter {
   // Places in `commits_`.
   using Wave = std::vector<std::size_t>;
 
+  // Brings every commit into the form that the layout stores; one that it cannot hold has its result then.
+  void Encode();
   // The next statement's worth of commits without a result.
   Wave NextWave() const;
   void Send(const Wave& wave);
@@ -80,7 +85,8 @@ class SessionWriter {
   void GiveUp(const absl::Status& status);
 
   PgConnection& connection_;
-  const std::vector<Commit>& commits_;
+  const Layout& layout_;
+  std::vector<Commit> commits_;
   const absl::Time deadline_;
   std::vector<std::optional<absl::StatusOr<Applied>>> results_;
   int standby_answers_ = 0;
@@ -105,7 +111,16 @@ SessionWriter::Wave SessionWriter::NextWave() const {
   return wave;
 }
 
+void SessionWriter::Encode() {
+  if (layout_.encode == nullptr) return;
+  for (std::size_t i = 0; i < commits_.size(); ++i) {
+    absl::Status encoded = layout_.encode(commits_[i]);
+    if (!encoded.ok()) results_[i] = WithOutcome(std::move(encoded), Outcome::kNotApplied);
+  }
+}
+
 std::vector<absl::StatusOr<Applied>> SessionWriter::Run() && {
+  Encode();
   for (Wave wave = NextWave(); !wave.empty(); wave = NextWave()) {
     if (absl::Now() >= deadline_) {
       GiveUp(DeadlinePassedInQueue());
@@ -139,8 +154,8 @@ void SessionWriter::Send(const Wave& wave) {
   statement.sent_after = connection_.clock().Earliest(asked);
   statement.not_after = connection_.clock().Latest(asked) + absl::ToInt64Microseconds(std::min(allowance, cut - now));
 
-  const PgConnection::Execution execution = connection_.Continue(
-      statements::kCommit, std::move(parameters).Encode(statement.not_after, LockTimeout(cut)), cut);
+  const PgConnection::Execution execution =
+      connection_.Continue(layout_.commit, std::move(parameters).Encode(statement.not_after, LockTimeout(cut)), cut);
   if (!execution.failure.has_value()) {
     const auto row = execution.rows[0];
     const bool late = ToBool(row[5]);
@@ -200,7 +215,7 @@ void SessionWriter::ConfirmReplays(const Wave& replayed) {
   DoubtfulStatement statement;
   statement.sent_after = std::numeric_limits<std::int64_t>::max();  // However many commits have followed.
   for (const std::size_t member : replayed) statement.commits.push_back(&commits_[member]);
-  const std::vector<Verdict> verdicts = ResolveCommits(connection_, statement, deadline_);
+  const std::vector<Verdict> verdicts = ResolveCommits(connection_, layout_, statement, deadline_);
   for (std::size_t i = 0; i < replayed.size(); ++i) {
     if (verdicts[i].fate != Fate::kUnknown) continue;
     Failure failure;
@@ -221,7 +236,7 @@ void SessionWriter::Resolve(const Wave& wave, const Failure& failure, DoubtfulSt
     }
   }
   if (named.empty()) return;
-  const std::vector<Verdict> verdicts = ResolveCommits(connection_, statement, deadline_);
+  const std::vector<Verdict> verdicts = ResolveCommits(connection_, layout_, statement, deadline_);
   const bool again = ++doubts_ < kMaxDoubts;
   for (std::size_t i = 0; i < named.size(); ++i) {
     auto& result = results_[named[i]];
@@ -260,9 +275,9 @@ void SessionWriter::GiveUp(const absl::Status& status) {
 
 }  // namespace
 
-std::vector<absl::StatusOr<Applied>> ApplyCommits(PgConnection& connection, const std::vector<Commit>& commits,
-                                                  absl::Time deadline) {
-  return SessionWriter(connection, commits, deadline).Run();
+std::vector<absl::StatusOr<Applied>> ApplyCommits(PgConnection& connection, const Layout& layout,
+                                                  std::vector<Commit> commits, absl::Time deadline) {
+  return SessionWriter(connection, layout, std::move(commits), deadline).Run();
 }
 
 }  // namespace authstate::storage

@@ -31,10 +31,11 @@ struct State {
   KeyName last;
 };
 
-absl::StatusOr<std::shared_ptr<State>> Begin(PgConnection& connection, std::string session_id, absl::Time deadline) {
+absl::StatusOr<std::shared_ptr<State>> Begin(PgConnection& connection, const Layout& layout, std::string session_id,
+                                             absl::Time deadline) {
   const auto begun = connection.Execute(statements::kBeginSnapshot, {}, deadline);
   if (begun.failure.has_value()) return ToStatus(*begun.failure);
-  const auto head = connection.Continue(statements::kSnapshotHead, {session_id}, deadline);
+  const auto head = connection.Continue(layout.snapshot_head, {session_id}, deadline);
   if (head.failure.has_value()) return ToStatus(*head.failure);
 
   if (head.rows.empty()) return NoSession(0);
@@ -46,7 +47,7 @@ absl::StatusOr<std::shared_ptr<State>> Begin(PgConnection& connection, std::stri
   state->lease.fence = static_cast<std::uint64_t>(ToInt(row[4]));
   state->lease.owner = ToText(row[5]);
   if (!row[2].is_null()) {
-    auto creds = ToValue(row[2], row[3]);
+    auto creds = layout.to_value(row[2], row[3]);
     if (!creds.ok()) return creds.status();
     state->creds = *std::move(creds);
   }
@@ -58,18 +59,18 @@ void End(PgConnection& connection) {
   if (ended.failure.has_value()) connection.Drop();
 }
 
-absl::StatusOr<Snapshot::Page> ReadPage(PgConnection& connection, State& state, std::size_t max_bytes,
-                                        absl::Time deadline) {
+absl::StatusOr<Snapshot::Page> ReadPage(PgConnection& connection, const Layout& layout, State& state,
+                                        std::size_t max_bytes, absl::Time deadline) {
   const auto bytes = static_cast<std::int64_t>(
       std::min(max_bytes, static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max())));
   const auto execution = connection.Continue(
-      statements::kSnapshotPage,
+      layout.snapshot_page,
       {state.session_id, state.last.type, state.last.id, EncodePgInt8(bytes), EncodePgInt8(kMaxPageKeys)}, deadline);
   if (execution.failure.has_value()) return ToStatus(*execution.failure);
   Snapshot::Page page;
   page.last = true;
   for (const auto& row : execution.rows) {
-    auto value = ToValue(row[2], row[3]);
+    auto value = layout.to_value(row[2], row[3]);
     if (!value.ok()) return value.status();
     page.keys.push_back({{ToText(row[0]), ToText(row[1])}, *std::move(value)});
     page.last = ToInt(row[4]) == static_cast<std::int64_t>(execution.rows.size());
@@ -105,10 +106,10 @@ class PostgresSnapshot final : public Snapshot {
   const Lease& lease() const override { return state_->lease; }
 
   void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) override {
-    Enqueue(lane_->queue, {deadline, [state = state_, max_bytes, deadline,
+    Enqueue(lane_->queue, {deadline, [&layout = pool_.layout_, state = state_, max_bytes, deadline,
                                       done = std::move(done)](absl::StatusOr<PgConnection*> connection) mutable {
                              if (connection.ok()) {
-                               std::move(done)(ReadPage(**connection, *state, max_bytes, deadline));
+                               std::move(done)(ReadPage(**connection, layout, *state, max_bytes, deadline));
                              } else {
                                std::move(done)(connection.status());
                              }
@@ -121,7 +122,9 @@ class PostgresSnapshot final : public Snapshot {
   const std::shared_ptr<State> state_;
 };
 
-SnapshotPool::SnapshotPool(int connections, const std::function<std::unique_ptr<PgConnection>()>& new_connection) {
+SnapshotPool::SnapshotPool(const Layout& layout, int connections,
+                           const std::function<std::unique_ptr<PgConnection>()>& new_connection)
+    : layout_(layout) {
   const absl::MutexLock lock(&mutex_);
   for (int i = 0; i < connections; ++i) {
     lanes_.push_back(std::make_unique<Lane>(new_connection()));
@@ -162,7 +165,7 @@ absl::StatusOr<std::unique_ptr<Snapshot>> SnapshotPool::OpenOn(Lane* lane, absl:
     GiveBack(lane);
     return connection.status();
   }
-  auto state = Begin(**connection, std::move(session_id), deadline);
+  auto state = Begin(**connection, layout_, std::move(session_id), deadline);
   if (!state.ok()) {
     End(**connection);
     GiveBack(lane);

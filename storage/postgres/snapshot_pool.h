@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "storage/backend.h"
 #include "storage/postgres/connection_thread.h"
+#include "storage/postgres/layout.h"
 #include "storage/postgres/pg_connection.h"
 
 namespace authstate::storage {
@@ -22,7 +23,9 @@ namespace authstate::storage {
 // Thread-safe. Outlives its snapshots.
 class SnapshotPool {
  public:
-  SnapshotPool(int connections, const std::function<std::unique_ptr<PgConnection>()>& new_connection);
+  // `layout` outlives it.
+  SnapshotPool(const Layout& layout, int connections,
+               const std::function<std::unique_ptr<PgConnection>()>& new_connection);
   // Waits for the calls under way.
   ~SnapshotPool();
   SnapshotPool(const SnapshotPool&) = delete;
@@ -44,6 +47,7 @@ class SnapshotPool {
   absl::StatusOr<std::unique_ptr<Snapshot>> OpenOn(Lane* lane, absl::StatusOr<PgConnection*> connection,
                                                    std::string session_id, absl::Time deadline);
 
+  const Layout& layout_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   absl::Mutex mutex_;
   std::vector<Lane*> free_ ABSL_GUARDED_BY(mutex_);

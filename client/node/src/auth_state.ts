@@ -3,7 +3,7 @@ import type { AuthenticationCreds, SignalDataSet, SignalDataTypeMap } from "bail
 };
 import { CodecError } from "./codec/buffer_tag.js";
 import { decodeValue, encodeValue } from "./codec/value_codec.js";
-import type { KeyWrite } from "./commit_plan.js";
+import { type KeyWrite, newCommitId } from "./commit_plan.js";
 import { AuthStateError, brokenAnswer, endedError, invalidField } from "./errors.js";
 import type { Value } from "./gen/authstate/v1/value.js";
 import { readKeys } from "./key_reader.js";
@@ -127,14 +127,15 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
     sessionId,
     encodeCreds: () => encodeValue(creds),
     commit: (request, until) => withPatience("Commit", until, (timeoutMs) => transport.commit(request, timeoutMs)),
-    deleteSession: (until) =>
-      withPatience("DeleteSession", until, (timeoutMs) => transport.deleteSession(sessionId, timeoutMs)).catch(
-        (error: unknown) => {
-          const alreadyGone =
-            error instanceof AuthStateError && error.code === "NOT_FOUND" && error.reason === "NO_SESSION";
-          if (!alreadyGone) throw error;
-        },
-      ),
+    deleteSession: (until) => {
+      const commitId = newCommitId();
+      const attempt = (timeoutMs: number) => transport.deleteSession(sessionId, commitId, timeoutMs);
+      return withPatience("DeleteSession", until, attempt).catch((error: unknown) => {
+        const alreadyGone =
+          error instanceof AuthStateError && error.code === "NOT_FOUND" && error.reason === "NO_SESSION";
+        if (!alreadyGone) throw error;
+      });
+    },
     patienceEnd,
     now: () => pacing.now(),
   });

@@ -1,4 +1,5 @@
 // What several writes of one session come to, and the commits that carry it.
+import { randomBytes } from "node:crypto";
 import type { CommitRequest } from "./gen/authstate/v1/auth_state_service.js";
 import type { Key, KeyEntry, Value } from "./gen/authstate/v1/value.js";
 import { sizeOfValue } from "./codec/value_codec.js";
@@ -41,13 +42,27 @@ export class CommitSize {
   }
 }
 
+/** Names one commit over all attempts at it, so that it takes effect once. Never 0, which means none. */
+export function newCommitId(): bigint {
+  return randomBytes(8).readBigUInt64LE() || 1n;
+}
+
 function emptyCommit(sessionId: string): CommitRequest {
-  return { sessionId, creds: undefined, sets: [], deletes: [], clearKeys: false, expectedRevision: undefined };
+  const commitId = newCommitId();
+  return {
+    sessionId,
+    creds: undefined,
+    sets: [],
+    deletes: [],
+    clearKeys: false,
+    expectedRevision: undefined,
+    commitId,
+  };
 }
 
 /**
  * The commits that have the effect of `changes` one after the other, and write `creds`. One commit as long as it is
- * within the limits of the contract. Each is safe to repeat: none expects a revision.
+ * within the limits of the contract. Each has an id, and is safe to repeat.
  */
 export function planCommits(sessionId: string, creds: Value | undefined, changes: readonly Change[]): CommitRequest[] {
   let clearKeys = false;

@@ -59,8 +59,9 @@ export class GrpcTransport implements Transport {
     await this.#write("Commit", this.#client.commit.bind(this.#client), request, timeoutMs);
   }
 
-  async deleteSession(sessionId: string, timeoutMs: number): Promise<void> {
-    await this.#write("DeleteSession", this.#client.deleteSession.bind(this.#client), { sessionId }, timeoutMs);
+  async deleteSession(sessionId: string, commitId: bigint, timeoutMs: number): Promise<void> {
+    const request = { sessionId, expectedRevision: undefined, commitId };
+    await this.#write("DeleteSession", this.#client.deleteSession.bind(this.#client), request, timeoutMs);
   }
 
   close(): void {

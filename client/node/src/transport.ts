@@ -9,7 +9,7 @@ export interface Transport {
   getCreds(sessionId: string, timeoutMs: number): Promise<Value | undefined>;
   getKeys(sessionId: string, keys: KeySelection[], timeoutMs: number): Promise<GetKeysResponse>;
   commit(request: CommitRequest, timeoutMs: number): Promise<void>;
-  deleteSession(sessionId: string, timeoutMs: number): Promise<void>;
+  deleteSession(sessionId: string, commitId: bigint, timeoutMs: number): Promise<void>;
   /** No call may be made from then on. */
   close(): void;
 }

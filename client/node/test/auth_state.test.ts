@@ -290,6 +290,17 @@ describe("writing", () => {
     assert.deepEqual(deletesOf(commit), ["pre-key/2"]);
   });
 
+  it("sends every attempt at one commit with its id, and other commits with others", async () => {
+    const { state } = await open();
+    server.failNext("Commit", { code: status.UNAVAILABLE, afterwards: true });
+    await state.keys.set({ "pre-key": { "1": key(1) } });
+    await state.keys.set({ "pre-key": { "1": key(2) } });
+    const [first, again, second] = server.commits.map(({ commitId }) => commitId);
+    assert.notEqual(first, 0n);
+    assert.equal(first, again);
+    assert.notEqual(first, second);
+  });
+
   it("makes one commit of what arrives while another is under way", async () => {
     const { state, saveCreds } = await open();
     const release = server.hold();

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <thread>
@@ -86,20 +87,36 @@ TEST_F(ClientTest, AnOutageIsWaitedOut) {
   EXPECT_EQ(calls, 2);
 }
 
-TEST_F(ClientTest, ConditionalCommitInDoubtIsSentOnce) {
-  std::atomic<int> calls = 0;
-  store_.commit = [&calls](const v1::CommitRequest& request, v1::CommitResponse* /*response*/) {
-    ++calls;
-    EXPECT_EQ(request.expected_revision(), 3U);
-    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "connection reset");
+TEST_F(ClientTest, AttemptsOfOneCommitShareItsId) {
+  std::vector<std::uint64_t> ids;
+  store_.commit = [&ids](const v1::CommitRequest& request, v1::CommitResponse* response) {
+    ids.push_back(request.commit_id());
+    if (ids.size() == 1) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "connection reset");
+    response->set_revision(4);
+    return grpc::Status::OK;
   };
   CommitRequest commit;
   commit.session_id = kSession;
   commit.expected_revision = 3;
-  const absl::Status status = client_.Commit(std::move(commit)).status();
-  EXPECT_TRUE(absl::IsUnavailable(status));
-  EXPECT_EQ(OutcomeOf(status), Outcome::kUnknown);
-  EXPECT_EQ(calls, 1);
+  EXPECT_TRUE(client_.Commit(commit).ok());
+  EXPECT_TRUE(client_.Commit(commit).ok());
+  ASSERT_EQ(ids.size(), 3U);
+  EXPECT_NE(ids[0], 0U);
+  EXPECT_EQ(ids[0], ids[1]);
+  EXPECT_NE(ids[1], ids[2]);
+}
+
+TEST_F(ClientTest, IdThatTheCallerChoseIsKept) {
+  std::uint64_t sent = 0;
+  store_.commit = [&sent](const v1::CommitRequest& request, v1::CommitResponse* /*response*/) {
+    sent = request.commit_id();
+    return grpc::Status::OK;
+  };
+  CommitRequest commit;
+  commit.session_id = kSession;
+  commit.commit_id = 9;
+  EXPECT_TRUE(client_.Commit(std::move(commit)).ok());
+  EXPECT_EQ(sent, 9U);
 }
 
 TEST_F(ClientTest, RepeatedDeleteAnswersTheRevisionOfTheLostOne) {

@@ -102,7 +102,7 @@ TEST(RetryLoopTest, PausesDoubleUpToTheirLimit) {
   schedule.min_pause = absl::Seconds(1);
   schedule.max_pause = absl::Seconds(3);
   Attempts attempts({Lost(), Lost(), Lost(), Lost(), absl::OkStatus()});
-  EXPECT_TRUE(Retry(Repetition::kSameState, schedule, time, attempts).ok());
+  EXPECT_TRUE(Retry(Repetition::kOnce, schedule, time, attempts).ok());
   EXPECT_THAT(time.pauses, ElementsAre(absl::Seconds(1), absl::Seconds(2), absl::Seconds(3), absl::Seconds(3)));
 }
 
@@ -158,14 +158,14 @@ TEST(RetryLoopTest, TimeSpentInAnAttemptCountsAgainstPatience) {
 TEST(RetryLoopTest, FullQueueIsWaitedOutForAsLongAsTheServerAsks) {
   FakeTime time;
   Attempts attempts({QueueFull(absl::Seconds(2)), absl::OkStatus()});
-  EXPECT_TRUE(Retry(Repetition::kConditional, TenSeconds(), time, attempts).ok());
+  EXPECT_TRUE(Retry(Repetition::kOnce, TenSeconds(), time, attempts).ok());
   EXPECT_THAT(time.pauses, ElementsAre(absl::Seconds(2)));
 }
 
 TEST(RetryLoopTest, ExhaustionWithoutADelayIsFinal) {
   FakeTime time;
   Attempts attempts({absl::ResourceExhaustedError("disk full")});
-  EXPECT_TRUE(absl::IsResourceExhausted(Retry(Repetition::kSameState, TenSeconds(), time, attempts)));
+  EXPECT_TRUE(absl::IsResourceExhausted(Retry(Repetition::kOnce, TenSeconds(), time, attempts)));
 }
 
 TEST(RetryLoopTest, OtherCodesAreFinal) {
@@ -174,22 +174,8 @@ TEST(RetryLoopTest, OtherCodesAreFinal) {
         absl::StatusCode::kDeadlineExceeded, absl::StatusCode::kDataLoss, absl::StatusCode::kInternal}) {
     FakeTime time;
     Attempts attempts({absl::Status(code, "final")});
-    EXPECT_EQ(Retry(Repetition::kSameState, TenSeconds(), time, attempts).code(), code);
+    EXPECT_EQ(Retry(Repetition::kOnce, TenSeconds(), time, attempts).code(), code);
   }
-}
-
-TEST(RetryLoopTest, ConditionalWriteInDoubtIsNotRepeated) {
-  FakeTime time;
-  Attempts attempts({Lost()});
-  const absl::Status status = Retry(Repetition::kConditional, TenSeconds(), time, attempts);
-  EXPECT_TRUE(absl::IsUnavailable(status));
-  EXPECT_EQ(OutcomeOf(status), Outcome::kUnknown);
-}
-
-TEST(RetryLoopTest, ConditionalWriteThatWasNotAppliedIsRepeated) {
-  FakeTime time;
-  Attempts attempts({Refused(), absl::OkStatus()});
-  EXPECT_TRUE(Retry(Repetition::kConditional, TenSeconds(), time, attempts).ok());
 }
 
 TEST(RetryLoopTest, NotFoundAfterALostDeleteIsDone) {
@@ -209,14 +195,14 @@ TEST(RetryLoopTest, AnAttemptInDoubtKeepsTheWholeCallInDoubt) {
   RetrySchedule schedule = TenSeconds();
   schedule.min_pause = absl::Seconds(8);
   Attempts attempts({Lost(), Refused()});
-  const absl::Status status = Retry(Repetition::kSameState, schedule, time, attempts);
+  const absl::Status status = Retry(Repetition::kOnce, schedule, time, attempts);
   EXPECT_EQ(OutcomeOf(status), Outcome::kUnknown);
 }
 
 TEST(RetryLoopTest, RefusedMutationWasNotApplied) {
   FakeTime time;
   Attempts attempts({absl::InvalidArgumentError("keys[0].id: empty")});
-  const absl::Status status = Retry(Repetition::kSameState, TenSeconds(), time, attempts);
+  const absl::Status status = Retry(Repetition::kOnce, TenSeconds(), time, attempts);
   EXPECT_EQ(OutcomeOf(status), Outcome::kNotApplied);
 }
 
@@ -224,7 +210,7 @@ TEST(RetryLoopTest, CancellationEndsAPause) {
   FakeTime time;
   time.cancelled = true;
   Attempts attempts({Lost()});
-  const absl::Status status = Retry(Repetition::kSameState, TenSeconds(), time, attempts);
+  const absl::Status status = Retry(Repetition::kOnce, TenSeconds(), time, attempts);
   EXPECT_TRUE(absl::IsCancelled(status));
   EXPECT_EQ(OutcomeOf(status), Outcome::kUnknown);
 }

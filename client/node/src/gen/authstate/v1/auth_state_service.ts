@@ -49,7 +49,11 @@ export interface SetCredsRequest {
     | Value
     | undefined;
   /** If set, the commit is applied only when the session is at this revision (0: never written), else ABORTED. */
-  expectedRevision?: bigint | undefined;
+  expectedRevision?:
+    | bigint
+    | undefined;
+  /** As in CommitRequest. */
+  commitId: bigint;
 }
 
 /** Response of SetCreds. */
@@ -63,7 +67,11 @@ export interface DeleteCredsRequest {
   /** The session. 1 to 128 bytes of [A-Za-z0-9._:@-]. */
   sessionId: string;
   /** If set, the commit is applied only when the session is at this revision, else ABORTED. */
-  expectedRevision?: bigint | undefined;
+  expectedRevision?:
+    | bigint
+    | undefined;
+  /** As in CommitRequest. */
+  commitId: bigint;
 }
 
 /** Response of DeleteCreds. */
@@ -105,7 +113,11 @@ export interface SetKeysRequest {
   /** The keys to write: 1 to 10,000, no key twice, up to 32 MiB of values together. */
   keys: KeyEntry[];
   /** If set, the commit is applied only when the session is at this revision (0: never written), else ABORTED. */
-  expectedRevision?: bigint | undefined;
+  expectedRevision?:
+    | bigint
+    | undefined;
+  /** As in CommitRequest. */
+  commitId: bigint;
 }
 
 /** Response of SetKeys. */
@@ -121,7 +133,11 @@ export interface DeleteKeysRequest {
   /** The keys to delete: 1 to 10,000 ids over all selections, no key twice. */
   keys: KeySelection[];
   /** If set, the commit is applied only when the session is at this revision (0: never written), else ABORTED. */
-  expectedRevision?: bigint | undefined;
+  expectedRevision?:
+    | bigint
+    | undefined;
+  /** As in CommitRequest. */
+  commitId: bigint;
 }
 
 /** Response of DeleteKeys. */
@@ -145,7 +161,16 @@ export interface CommitRequest {
   /** If true, every key of the session that is not in `sets` is deleted. The credentials stay. Not counted as an operation. */
   clearKeys: boolean;
   /** If set, the commit is applied only when the session is at this revision (0: never written), else ABORTED. */
-  expectedRevision?: bigint | undefined;
+  expectedRevision?:
+    | bigint
+    | undefined;
+  /**
+   * Makes the commit take effect once, however often it is sent: chosen at random by the caller, the same for every attempt
+   * at one commit; 0: none, then the server chooses one for the attempt. A commit whose id is among those of the session's
+   * last 8 commits is answered with the revision that it led to then, before `expected_revision` or absence is looked at,
+   * and changes nothing; an older one is not recognised any more.
+   */
+  commitId: bigint;
 }
 
 /** Response of Commit. */
@@ -214,7 +239,11 @@ export interface DeleteSessionRequest {
   /** The session. 1 to 128 bytes of [A-Za-z0-9._:@-]. */
   sessionId: string;
   /** If set, the session is deleted only when it is at this revision, else ABORTED. */
-  expectedRevision?: bigint | undefined;
+  expectedRevision?:
+    | bigint
+    | undefined;
+  /** As in CommitRequest. */
+  commitId: bigint;
 }
 
 /** Response of DeleteSession. */
@@ -330,7 +359,7 @@ export const GetCredsResponse: MessageFns<GetCredsResponse> = {
 };
 
 function createBaseSetCredsRequest(): SetCredsRequest {
-  return { sessionId: "", creds: undefined, expectedRevision: undefined };
+  return { sessionId: "", creds: undefined, expectedRevision: undefined, commitId: 0n };
 }
 
 export const SetCredsRequest: MessageFns<SetCredsRequest> = {
@@ -346,6 +375,12 @@ export const SetCredsRequest: MessageFns<SetCredsRequest> = {
         throw new globalThis.Error("value provided for field message.expectedRevision of type uint64 too large");
       }
       writer.uint32(24).uint64(message.expectedRevision);
+    }
+    if (message.commitId !== 0n) {
+      if (BigInt.asUintN(64, message.commitId) !== message.commitId) {
+        throw new globalThis.Error("value provided for field message.commitId of type fixed64 too large");
+      }
+      writer.uint32(33).fixed64(message.commitId);
     }
     return writer;
   },
@@ -385,6 +420,14 @@ export const SetCredsRequest: MessageFns<SetCredsRequest> = {
             }
 
             message.expectedRevision = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.commitId = reader.fixed64() as bigint;
             continue;
           }
         }
@@ -450,7 +493,7 @@ export const SetCredsResponse: MessageFns<SetCredsResponse> = {
 };
 
 function createBaseDeleteCredsRequest(): DeleteCredsRequest {
-  return { sessionId: "", expectedRevision: undefined };
+  return { sessionId: "", expectedRevision: undefined, commitId: 0n };
 }
 
 export const DeleteCredsRequest: MessageFns<DeleteCredsRequest> = {
@@ -463,6 +506,12 @@ export const DeleteCredsRequest: MessageFns<DeleteCredsRequest> = {
         throw new globalThis.Error("value provided for field message.expectedRevision of type uint64 too large");
       }
       writer.uint32(16).uint64(message.expectedRevision);
+    }
+    if (message.commitId !== 0n) {
+      if (BigInt.asUintN(64, message.commitId) !== message.commitId) {
+        throw new globalThis.Error("value provided for field message.commitId of type fixed64 too large");
+      }
+      writer.uint32(25).fixed64(message.commitId);
     }
     return writer;
   },
@@ -494,6 +543,14 @@ export const DeleteCredsRequest: MessageFns<DeleteCredsRequest> = {
             }
 
             message.expectedRevision = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.commitId = reader.fixed64() as bigint;
             continue;
           }
         }
@@ -744,7 +801,7 @@ export const GetKeysResponse: MessageFns<GetKeysResponse> = {
 };
 
 function createBaseSetKeysRequest(): SetKeysRequest {
-  return { sessionId: "", keys: [], expectedRevision: undefined };
+  return { sessionId: "", keys: [], expectedRevision: undefined, commitId: 0n };
 }
 
 export const SetKeysRequest: MessageFns<SetKeysRequest> = {
@@ -760,6 +817,12 @@ export const SetKeysRequest: MessageFns<SetKeysRequest> = {
         throw new globalThis.Error("value provided for field message.expectedRevision of type uint64 too large");
       }
       writer.uint32(24).uint64(message.expectedRevision);
+    }
+    if (message.commitId !== 0n) {
+      if (BigInt.asUintN(64, message.commitId) !== message.commitId) {
+        throw new globalThis.Error("value provided for field message.commitId of type fixed64 too large");
+      }
+      writer.uint32(33).fixed64(message.commitId);
     }
     return writer;
   },
@@ -799,6 +862,14 @@ export const SetKeysRequest: MessageFns<SetKeysRequest> = {
             }
 
             message.expectedRevision = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.commitId = reader.fixed64() as bigint;
             continue;
           }
         }
@@ -864,7 +935,7 @@ export const SetKeysResponse: MessageFns<SetKeysResponse> = {
 };
 
 function createBaseDeleteKeysRequest(): DeleteKeysRequest {
-  return { sessionId: "", keys: [], expectedRevision: undefined };
+  return { sessionId: "", keys: [], expectedRevision: undefined, commitId: 0n };
 }
 
 export const DeleteKeysRequest: MessageFns<DeleteKeysRequest> = {
@@ -880,6 +951,12 @@ export const DeleteKeysRequest: MessageFns<DeleteKeysRequest> = {
         throw new globalThis.Error("value provided for field message.expectedRevision of type uint64 too large");
       }
       writer.uint32(24).uint64(message.expectedRevision);
+    }
+    if (message.commitId !== 0n) {
+      if (BigInt.asUintN(64, message.commitId) !== message.commitId) {
+        throw new globalThis.Error("value provided for field message.commitId of type fixed64 too large");
+      }
+      writer.uint32(33).fixed64(message.commitId);
     }
     return writer;
   },
@@ -919,6 +996,14 @@ export const DeleteKeysRequest: MessageFns<DeleteKeysRequest> = {
             }
 
             message.expectedRevision = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.commitId = reader.fixed64() as bigint;
             continue;
           }
         }
@@ -984,7 +1069,15 @@ export const DeleteKeysResponse: MessageFns<DeleteKeysResponse> = {
 };
 
 function createBaseCommitRequest(): CommitRequest {
-  return { sessionId: "", creds: undefined, sets: [], deletes: [], clearKeys: false, expectedRevision: undefined };
+  return {
+    sessionId: "",
+    creds: undefined,
+    sets: [],
+    deletes: [],
+    clearKeys: false,
+    expectedRevision: undefined,
+    commitId: 0n,
+  };
 }
 
 export const CommitRequest: MessageFns<CommitRequest> = {
@@ -1009,6 +1102,12 @@ export const CommitRequest: MessageFns<CommitRequest> = {
         throw new globalThis.Error("value provided for field message.expectedRevision of type uint64 too large");
       }
       writer.uint32(48).uint64(message.expectedRevision);
+    }
+    if (message.commitId !== 0n) {
+      if (BigInt.asUintN(64, message.commitId) !== message.commitId) {
+        throw new globalThis.Error("value provided for field message.commitId of type fixed64 too large");
+      }
+      writer.uint32(57).fixed64(message.commitId);
     }
     return writer;
   },
@@ -1072,6 +1171,14 @@ export const CommitRequest: MessageFns<CommitRequest> = {
             }
 
             message.expectedRevision = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.commitId = reader.fixed64() as bigint;
             continue;
           }
         }
@@ -1486,7 +1593,7 @@ export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
 };
 
 function createBaseDeleteSessionRequest(): DeleteSessionRequest {
-  return { sessionId: "", expectedRevision: undefined };
+  return { sessionId: "", expectedRevision: undefined, commitId: 0n };
 }
 
 export const DeleteSessionRequest: MessageFns<DeleteSessionRequest> = {
@@ -1499,6 +1606,12 @@ export const DeleteSessionRequest: MessageFns<DeleteSessionRequest> = {
         throw new globalThis.Error("value provided for field message.expectedRevision of type uint64 too large");
       }
       writer.uint32(16).uint64(message.expectedRevision);
+    }
+    if (message.commitId !== 0n) {
+      if (BigInt.asUintN(64, message.commitId) !== message.commitId) {
+        throw new globalThis.Error("value provided for field message.commitId of type fixed64 too large");
+      }
+      writer.uint32(25).fixed64(message.commitId);
     }
     return writer;
   },
@@ -1530,6 +1643,14 @@ export const DeleteSessionRequest: MessageFns<DeleteSessionRequest> = {
             }
 
             message.expectedRevision = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.commitId = reader.fixed64() as bigint;
             continue;
           }
         }
@@ -1640,10 +1761,7 @@ export const AuthStateServiceService = {
     responseSerialize: (value: SetCredsResponse): Buffer => Buffer.from(SetCredsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SetCredsResponse => SetCredsResponse.decode(value),
   },
-  /**
-   * Deletes the session's credentials and leaves its keys. NOT_FOUND when there are none; a caller that repeats the
-   * call after a lost reply may take NOT_FOUND as done.
-   */
+  /** Deletes the session's credentials and leaves its keys. NOT_FOUND when there are none. */
   deleteCreds: {
     path: "/authstate.v1.AuthStateService/DeleteCreds" as const,
     requestStream: false as const,
@@ -1688,9 +1806,8 @@ export const AuthStateServiceService = {
     responseDeserialize: (value: Buffer): DeleteKeysResponse => DeleteKeysResponse.decode(value),
   },
   /**
-   * Applies everything in the request to one session, all or nothing, durable when acknowledged. Without
-   * `expected_revision` it may be repeated after a lost reply: the same state results. ABORTED when
-   * `expected_revision` differs.
+   * Applies everything in the request to one session, all or nothing, durable when acknowledged. ABORTED when
+   * `expected_revision` differs. Like every mutation it takes effect once, however often it is sent with one `commit_id`.
    */
   commit: {
     path: "/authstate.v1.AuthStateService/Commit" as const,
@@ -1728,8 +1845,7 @@ export const AuthStateServiceService = {
   },
   /**
    * Deletes the session's credentials and all its keys, all or nothing. Its revision is kept, and grows by one.
-   * NOT_FOUND when there is no such session; a caller that repeats the call after a lost reply may take NOT_FOUND as
-   * done.
+   * NOT_FOUND when there is no such session.
    */
   deleteSession: {
     path: "/authstate.v1.AuthStateService/DeleteSession" as const,
@@ -1748,10 +1864,7 @@ export interface AuthStateServiceServer extends UntypedServiceImplementation {
   getCreds: handleUnaryCall<GetCredsRequest, GetCredsResponse>;
   /** Replaces the session's credentials; a commit of one operation. ABORTED when `expected_revision` differs. */
   setCreds: handleUnaryCall<SetCredsRequest, SetCredsResponse>;
-  /**
-   * Deletes the session's credentials and leaves its keys. NOT_FOUND when there are none; a caller that repeats the
-   * call after a lost reply may take NOT_FOUND as done.
-   */
+  /** Deletes the session's credentials and leaves its keys. NOT_FOUND when there are none. */
   deleteCreds: handleUnaryCall<DeleteCredsRequest, DeleteCredsResponse>;
   /**
    * Reads keys, several types in one call. Every requested key is answered once: found or absent.
@@ -1764,9 +1877,8 @@ export interface AuthStateServiceServer extends UntypedServiceImplementation {
   /** Deletes keys, all or nothing; a Commit of deletes alone. A key that is not there is no error. */
   deleteKeys: handleUnaryCall<DeleteKeysRequest, DeleteKeysResponse>;
   /**
-   * Applies everything in the request to one session, all or nothing, durable when acknowledged. Without
-   * `expected_revision` it may be repeated after a lost reply: the same state results. ABORTED when
-   * `expected_revision` differs.
+   * Applies everything in the request to one session, all or nothing, durable when acknowledged. ABORTED when
+   * `expected_revision` differs. Like every mutation it takes effect once, however often it is sent with one `commit_id`.
    */
   commit: handleUnaryCall<CommitRequest, CommitResponse>;
   /**
@@ -1779,8 +1891,7 @@ export interface AuthStateServiceServer extends UntypedServiceImplementation {
   listSessions: handleUnaryCall<ListSessionsRequest, ListSessionsResponse>;
   /**
    * Deletes the session's credentials and all its keys, all or nothing. Its revision is kept, and grows by one.
-   * NOT_FOUND when there is no such session; a caller that repeats the call after a lost reply may take NOT_FOUND as
-   * done.
+   * NOT_FOUND when there is no such session.
    */
   deleteSession: handleUnaryCall<DeleteSessionRequest, DeleteSessionResponse>;
 }
@@ -1818,10 +1929,7 @@ export interface AuthStateServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SetCredsResponse) => void,
   ): ClientUnaryCall;
-  /**
-   * Deletes the session's credentials and leaves its keys. NOT_FOUND when there are none; a caller that repeats the
-   * call after a lost reply may take NOT_FOUND as done.
-   */
+  /** Deletes the session's credentials and leaves its keys. NOT_FOUND when there are none. */
   deleteCreds(
     request: DeleteCredsRequest,
     callback: (error: ServiceError | null, response: DeleteCredsResponse) => void,
@@ -1890,9 +1998,8 @@ export interface AuthStateServiceClient extends Client {
     callback: (error: ServiceError | null, response: DeleteKeysResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Applies everything in the request to one session, all or nothing, durable when acknowledged. Without
-   * `expected_revision` it may be repeated after a lost reply: the same state results. ABORTED when
-   * `expected_revision` differs.
+   * Applies everything in the request to one session, all or nothing, durable when acknowledged. ABORTED when
+   * `expected_revision` differs. Like every mutation it takes effect once, however often it is sent with one `commit_id`.
    */
   commit(
     request: CommitRequest,
@@ -1938,8 +2045,7 @@ export interface AuthStateServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Deletes the session's credentials and all its keys, all or nothing. Its revision is kept, and grows by one.
-   * NOT_FOUND when there is no such session; a caller that repeats the call after a lost reply may take NOT_FOUND as
-   * done.
+   * NOT_FOUND when there is no such session.
    */
   deleteSession(
     request: DeleteSessionRequest,
