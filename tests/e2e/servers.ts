@@ -1,5 +1,5 @@
 // The servers that a test runs against, each a process of its own on a port and in a folder of its own.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { createConnection, createServer } from "node:net";
@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 
 const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 const BINARIES = process.env["AUTHSTATE_BIN_DIR"] ?? join(REPOSITORY, "build/bin");
-const SERVE_POSTGRES = join(REPOSITORY, "tests/support/serve_postgres.sh");
+const SUPPORT = join(REPOSITORY, "tests/support");
 const START_TIMEOUT_MS = 60_000;
 const CONNECT_INTERVAL_MS = 20;
 
@@ -76,39 +76,88 @@ export class SqliteStore implements StoreServer {
   async stop(): Promise<void> {}
 }
 
+// How authstated reaches PostgreSQL: directly, through a PgBouncer in one of its modes, or by TLS with verify-full.
+export type PostgresRoute = "direct" | "transaction" | "session" | "tls";
+
+// Fewer than authstated has, so that they are shared; in session mode each of its connections takes one.
+const POOLED_CONNECTIONS = { transaction: 4, session: 20 };
+
 export class PostgresStore implements StoreServer {
-  #child: ChildProcess | undefined;
-  #log = "";
+  #children: ChildProcess[] = [];
 
   private constructor(
     private readonly folder: TestFolder,
+    private readonly route: PostgresRoute,
     private readonly port: number,
+    private readonly poolerPort: number,
   ) {}
 
-  static async create(folder: TestFolder): Promise<PostgresStore> {
-    return new PostgresStore(folder, await freePort());
+  static async create(folder: TestFolder, route: PostgresRoute = "direct"): Promise<PostgresStore> {
+    return new PostgresStore(folder, route, await freePort(), await freePort());
   }
 
   get options(): string[] {
-    return ["--backend", "postgres", "--postgres-url", `postgresql://postgres@127.0.0.1:${this.port}/postgres`];
+    return ["--backend", "postgres", "--postgres-url", this.#url];
+  }
+
+  get #url(): string {
+    switch (this.route) {
+      case "direct":
+        return `postgresql://postgres@127.0.0.1:${this.port}/postgres`;
+      case "transaction":
+      case "session":
+        return `postgresql://postgres@127.0.0.1:${this.poolerPort}/postgres`;
+      case "tls": {
+        const verified = `hostaddr=127.0.0.1&sslmode=verify-full&sslrootcert=${this.#file("tls/ca.pem")}`;
+        return `postgresql://postgres@localhost:${this.port}/postgres?${verified}`;
+      }
+    }
+  }
+
+  #file(name: string): string {
+    return join(this.folder.path, name);
   }
 
   async start(): Promise<void> {
-    const child = start("sh", [SERVE_POSTGRES, join(this.folder.path, "postgres"), String(this.port)]);
-    this.#child = child;
+    const settings = this.route === "tls" ? this.#tlsSettings() : [];
+    await this.#serve("serve_postgres.sh", [this.#file("postgres"), String(this.port), ...settings], this.port);
+    if (this.route === "transaction" || this.route === "session") {
+      const { port, poolerPort, route } = this;
+      const arguments_ = [this.#file("pgbouncer"), poolerPort, route, port, POOLED_CONNECTIONS[route]];
+      await this.#serve("serve_pgbouncer.sh", arguments_.map(String), poolerPort);
+    }
+  }
+
+  #tlsSettings(): string[] {
+    const folder = this.#file("tls");
+    execFileSync("sh", [join(SUPPORT, "make_certificates.sh"), folder], { stdio: "pipe" });
+    return [
+      "ssl=on",
+      `ssl_cert_file=${folder}/server.pem`,
+      `ssl_key_file=${folder}/server.key`,
+      `hba_file=${folder}/hba.conf`,
+    ];
+  }
+
+  // Resolves once it takes connections; PostgreSQL does so before it answers them, and says when it does.
+  async #serve(script: string, args: string[], port: number): Promise<void> {
+    const child = start("sh", [join(SUPPORT, script), ...args]);
+    this.#children.push(child);
+    let log = "";
     child.stdout?.resume();
-    child.stderr?.on("data", (data: Buffer) => (this.#log = (this.#log + data.toString()).slice(-4_000)));
+    child.stderr?.on("data", (data: Buffer) => (log = (log + data.toString()).slice(-4_000)));
     const deadline = Date.now() + START_TIMEOUT_MS;
-    while (!(await accepts(this.port)) || !this.#log.includes("ready to accept connections")) {
-      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`PostgreSQL did not start:\n${this.#log}`);
+    const said = (): boolean => script !== "serve_postgres.sh" || log.includes("ready to accept connections");
+    while (!(await accepts(port)) || !said()) {
+      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`${script} did not start:\n${log}`);
       await new Promise((resolve) => setTimeout(resolve, CONNECT_INTERVAL_MS));
     }
   }
 
-  // Cuts every connection, as a fast shutdown does.
+  // Cuts every connection, as a fast shutdown does. The pooler goes first: it would wait for the server.
   async stop(): Promise<void> {
-    if (this.#child !== undefined) await end(this.#child, "SIGINT");
-    this.#log = "";
+    const children = this.#children.splice(0).reverse();
+    for (const child of children) await end(child, child === children.at(-1) ? "SIGINT" : "SIGTERM");
   }
 }
 

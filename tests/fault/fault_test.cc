@@ -20,7 +20,7 @@ using HealthResponse = grpc::health::v1::HealthCheckResponse;
 
 constexpr absl::Duration kHealthPatience = absl::Minutes(2);
 // Of every writer, before and after a fault.
-constexpr std::uint64_t kSomeCommits = 5;
+constexpr std::uint64_t kSomeCommits = 3;
 
 }  // namespace
 

@@ -76,7 +76,7 @@ TEST_F(NetworkFaultTest, LatencyFailsNothing) {
   Load::Options options;
   options.deadline = absl::Seconds(30);
   StartLoad(options);
-  load().AwaitAcknowledged(static_cast<std::uint64_t>(Repeats(10)));
+  load().AwaitAcknowledged(static_cast<std::uint64_t>(Repeats(2)));
   ExpectRecovery({});
 }
 
