@@ -34,9 +34,9 @@ bool IsExcusable(const absl::Status& status) {
 
 nlohmann::json ToJson(const Operation& operation) {
   nlohmann::json line = {
-      {"client", operation.client},     {"session", operation.session}, {"call", operation.called},
-      {"return", operation.returned},   {"op", operation.op},           {"args", operation.args},
-      {"result", operation.result},     {"reply", operation.reply},
+      {"client", operation.client},   {"session", operation.session}, {"call", operation.called},
+      {"return", operation.returned}, {"op", operation.op},           {"args", operation.args},
+      {"result", operation.result},   {"reply", operation.reply},
   };
   if (!operation.reason.empty()) line["reason"] = operation.reason;
   return line;
@@ -88,9 +88,8 @@ absl::Status History::WriteTo(const std::string& path) const {
 
 std::size_t History::Count(absl::string_view result) const {
   const absl::MutexLock lock(&mutex_);
-  return static_cast<std::size_t>(std::count_if(operations_.begin(), operations_.end(), [&](const Operation& operation) {
-    return operation.result == result;
-  }));
+  return static_cast<std::size_t>(std::count_if(
+      operations_.begin(), operations_.end(), [&](const Operation& operation) { return operation.result == result; }));
 }
 
 std::vector<std::string> History::inexcusable() const {

@@ -36,8 +36,8 @@ inline constexpr const char* kKeyType = "pre-key";
 inline constexpr int kKeys = 4;
 std::string KeyId(int index);
 
-// One call of the unary API at a time, each written into the history. It goes to one server until a call fails, and then
-// to the other. Not thread-safe.
+// One call of the unary API at a time, each written into the history. It goes to one server until a call fails, and
+// then to the other. Not thread-safe.
 class SessionClient {
  public:
   SessionClient(int number, std::string session, RoundContext* context);
