@@ -28,6 +28,9 @@
 #include "storage/error.h"
 #include "storage/postgres/postgres_backend.h"
 #include "storage/sqlite/sqlite_backend.h"
+#ifdef AUTHSTATE_FAILPOINTS
+#include "storage/failpoints/faults_of_environment.h"
+#endif
 
 namespace authstate::server {
 namespace {
@@ -147,6 +150,9 @@ int RunApp(const Options& options) {
   const absl::Cleanup stop_logging = [] { StopLogging(); };
   absl::StatusOr<std::unique_ptr<storage::Backend>> backend = OpenBackend(options);
   if (!backend.ok()) return Fail(backend.status(), ExitCodeOfOpening(backend.status()));
+#ifdef AUTHSTATE_FAILPOINTS
+  *backend = storage::WithFaultsOfEnvironment(*std::move(backend));
+#endif
   return Serve(options, backend->get());
 }
 

@@ -25,6 +25,8 @@ class TestServer {
     std::vector<std::string> arguments;
     // `NAME=value` each.
     std::vector<std::string> environment;
+    // Which of the build's programs.
+    std::string program = "authstated";
   };
 
   // Returns once the server has printed its ready line.

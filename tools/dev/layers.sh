@@ -22,13 +22,14 @@ check_layers() {
   forbid 'Storage knows neither the server, nor clients, nor RPCs.' \
     '(server|client|tests|authstate|google|grpc|grpcpp)/' storage
   for driver in "${drivers[@]}"; do
-    for other in "${drivers[@]}" decorators; do
+    for other in "${drivers[@]}" decorators failpoints; do
       [[ $driver == "$other" ]] || forbid "The $driver driver knows no other." "storage/$other/" "storage/$driver"
     done
   done
-  forbid 'A decorator stands on storage/backend.h, not on a driver.' 'storage/(memory|postgres|sqlite)/' storage/decorators
+  forbid 'A decorator stands on storage/backend.h, not on a driver.' 'storage/(memory|postgres|sqlite)/' storage/decorators \
+    storage/failpoints
   forbid 'Clients reach storage through the contract alone.' '(storage|server)/' client
-  forbid 'Only server/app.cc names drivers and decorators.' 'storage/(memory|postgres|sqlite|decorators)/' \
+  forbid 'Only server/app.cc names drivers and decorators.' 'storage/(memory|postgres|sqlite|decorators|failpoints)/' \
     server ':!server/app.cc'
   forbid 'Only tests include tests.' 'tests/' server client
   return "$layers_broken"

@@ -1,0 +1,103 @@
+#include "storage/failpoints/planted_fault_backend.h"
+
+#include <atomic>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "storage/error.h"
+
+namespace authstate::storage {
+namespace {
+
+// Of the commits that have parts, one in so many is applied in part.
+constexpr unsigned kTornOneIn = 10;
+
+class PlantedFaultBackend final : public Backend {
+ public:
+  PlantedFaultBackend(std::unique_ptr<Backend> inner, PlantedFault fault) : inner_(std::move(inner)), fault_(fault) {}
+
+  void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
+    switch (fault_) {
+      case PlantedFault::kFence:
+        return ApplyUnderAnyFence(std::move(commits), deadline, std::move(done));
+      case PlantedFault::kExactlyOnce:
+        for (Commit& commit : commits) commit.number = 0;
+        return inner_->Apply(std::move(commits), deadline, std::move(done));
+      case PlantedFault::kAtomicity:
+        return ApplyInPart(std::move(commits), deadline, std::move(done));
+    }
+  }
+
+  void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override {
+    if (fault_ == PlantedFault::kFence) {
+      for (ReadRequest& request : requests) request.fence = 0;
+    }
+    inner_->Read(std::move(requests), deadline, std::move(done));
+  }
+
+  void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
+    inner_->OpenSnapshot(std::move(session_id), deadline, std::move(done));
+  }
+  void List(ListRequest request, absl::Time deadline, ListDone done) override {
+    inner_->List(std::move(request), deadline, std::move(done));
+  }
+  void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
+    inner_->Leases(std::move(requests), deadline, std::move(done));
+  }
+  void Ping(absl::Time deadline, PingDone done) override { inner_->Ping(deadline, std::move(done)); }
+  Description Describe() const override { return inner_->Describe(); }
+
+ private:
+  void ApplyUnderAnyFence(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) {
+    std::vector<LeaseRequest> lookups(commits.size());
+    for (std::size_t i = 0; i < commits.size(); ++i) lookups[i].session_id = commits[i].session_id;
+    inner_->Leases(std::move(lookups), deadline,
+                   [this, commits = std::move(commits), deadline,
+                    done = std::move(done)](std::vector<absl::StatusOr<LeaseResult>> leases) mutable {
+                     for (std::size_t i = 0; i < commits.size(); ++i) {
+                       if (commits[i].fence == 0 || !leases[i].ok()) continue;
+                       commits[i].fence = leases[i]->lease.held() ? leases[i]->lease.fence : 0;
+                     }
+                     inner_->Apply(std::move(commits), deadline, std::move(done));
+                   });
+  }
+
+  void ApplyInPart(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) {
+    std::vector<bool> torn(commits.size(), false);
+    for (std::size_t i = 0; i < commits.size(); ++i) {
+      auto& sets = commits[i].sets;
+      torn[i] = sets.size() > 1 && ++commits_with_parts_ % kTornOneIn == 0;
+      if (torn[i]) sets.resize(sets.size() / 2);
+    }
+    inner_->Apply(
+        std::move(commits), deadline,
+        [torn = std::move(torn), done = std::move(done)](std::vector<absl::StatusOr<Applied>> results) mutable {
+          for (std::size_t i = 0; i < results.size(); ++i) {
+            if (!torn[i] || !results[i].ok()) continue;
+            results[i] = WithOutcome(Error(absl::StatusCode::kUnavailable, kDatabaseUnavailable, "torn on purpose"),
+                                     Outcome::kUnknown);
+          }
+          std::move(done)(std::move(results));
+        });
+  }
+
+  const std::unique_ptr<Backend> inner_;
+  const PlantedFault fault_;
+  std::atomic<unsigned> commits_with_parts_ = 0;
+};
+
+}  // namespace
+
+std::optional<PlantedFault> ParsePlantedFault(absl::string_view name) {
+  if (name == "fence") return PlantedFault::kFence;
+  if (name == "exactly-once") return PlantedFault::kExactlyOnce;
+  if (name == "atomicity") return PlantedFault::kAtomicity;
+  return std::nullopt;
+}
+
+std::unique_ptr<Backend> NewPlantedFaultBackend(std::unique_ptr<Backend> inner, PlantedFault fault) {
+  return std::make_unique<PlantedFaultBackend>(std::move(inner), fault);
+}
+
+}  // namespace authstate::storage

@@ -1,0 +1,162 @@
+#include "tests/fault/linearizability/deployment.h"
+
+#include <glob.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "client/cpp/client.h"
+
+namespace authstate::test {
+namespace {
+
+constexpr absl::Duration kEndTimeout = absl::Seconds(60);
+constexpr absl::Duration kAnswerTimeout = absl::Seconds(30);
+// A PostgreSQL that was killed leaves children; until they have noticed, no new one can start on the same data.
+constexpr int kStartTries = 200;
+constexpr absl::Duration kBetweenStarts = absl::Milliseconds(50);
+
+// The library of Debian's package libfaketime, whatever the architecture.
+absl::StatusOr<std::string> FaketimeLibrary() {
+  glob_t found{};
+  const int result = glob("/usr/lib/*/faketime/libfaketimeMT.so.1", 0, nullptr, &found);
+  std::string path = result == 0 ? found.gl_pathv[0] : "";
+  globfree(&found);
+  if (path.empty()) return absl::NotFoundError("libfaketime is not installed; run ./dev deps test");
+  return path;
+}
+
+// Whole or not at all, as its readers may look at any time.
+void Replace(const std::string& path, absl::string_view content) {
+  const std::string draft = absl::StrCat(path, ".new");
+  std::ofstream(draft) << content << '\n';
+  (void)std::rename(draft.c_str(), path.c_str());
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Create(const std::string& plant) {
+  auto postgres = TestPostgres::Create();
+  if (!postgres.ok()) return postgres.status();
+  const auto url = (*postgres)->NewDatabase();
+  if (!url.ok()) return url.status();
+  std::unique_ptr<Deployment> deployment(new Deployment());
+  deployment->postgres_ = *std::move(postgres);
+  if (absl::Status started = deployment->StartServers(*url, plant); !started.ok()) return started;
+  return deployment;
+}
+
+absl::Status Deployment::StartServers(const std::string& url, const std::string& plant) {
+  const auto faketime = FaketimeLibrary();
+  if (!faketime.ok()) return faketime.status();
+  for (Server& server : servers_) {
+    auto proxy = TcpProxy::Create(postgres_->port());
+    if (!proxy.ok()) return proxy.status();
+    server.proxy = *std::move(proxy);
+    const std::string clock = server.clock.File("offset");
+    Replace(clock, "+0");
+    TestServer::Options options;
+    options.program = "authstated_failpoints";
+    options.arguments = {"--backend",
+                         "postgres",
+                         "--postgres-url",
+                         absl::StrReplaceAll(url, {{absl::StrCat(":", postgres_->port(), "/"),
+                                                    absl::StrCat(":", server.proxy->port(), "/")}}),
+                         "--health-interval-ms",
+                         "200"};
+    options.environment = {absl::StrCat("LD_PRELOAD=", *faketime), absl::StrCat("FAKETIME_TIMESTAMP_FILE=", clock),
+                           "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1",
+                           absl::StrCat("AUTHSTATE_FAILPOINT_DIR=", server.failpoints.path())};
+    if (!plant.empty()) options.environment.push_back(absl::StrCat("AUTHSTATE_PLANT=", plant));
+    auto process = TestServer::Create(std::move(options));
+    if (!process.ok()) return process.status();
+    server.process = *std::move(process);
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::string> Deployment::addresses() const {
+  std::vector<std::string> addresses;
+  addresses.reserve(servers_.size());
+  for (const Server& server : servers_) addresses.push_back(server.process->address());
+  return addresses;
+}
+
+void Deployment::KillServer(std::size_t server) { servers_[server].process->process().Signal(SIGKILL); }
+
+void Deployment::StopServer(std::size_t server) { servers_[server].process->process().Signal(SIGSTOP); }
+
+void Deployment::KillPostgres() { postgres_->process().Signal(SIGKILL); }
+
+void Deployment::Hold(std::size_t server, Direction direction) { servers_[server].proxy->Hold(direction); }
+
+void Deployment::Reset(std::size_t server) { servers_[server].proxy->ResetAll(); }
+
+void Deployment::SetClock(std::size_t server, absl::string_view offset) {
+  Replace(servers_[server].clock.File("offset"), offset);
+}
+
+void Deployment::Order(std::size_t server, absl::string_view failpoint, absl::string_view action) {
+  Replace(servers_[server].failpoints.File(failpoint), action);
+}
+
+absl::Status Deployment::StartPostgres() {
+  // A signal may be on its way.
+  if (postgres_->process().running()) {
+    const auto answer = TestPostgres::Query(postgres_->url(), "SELECT 1");
+    if (answer.ok()) return absl::OkStatus();
+    if (auto ended = postgres_->process().Wait(kEndTimeout); !ended.ok()) return ended.status();
+  }
+  absl::Status started;
+  for (int i = 0; i < kStartTries; ++i) {
+    started = postgres_->Start();
+    if (started.ok()) break;
+    absl::SleepFor(kBetweenStarts);
+  }
+  return started;
+}
+
+absl::Status Deployment::Heal() {
+  if (absl::Status started = StartPostgres(); !started.ok()) return started;
+  for (Server& server : servers_) {
+    for (const char* failpoint : {"before-commit", "after-commit", "before-renewal", "after-renewal", "before-reply"}) {
+      (void)unlink(server.failpoints.File(failpoint).c_str());
+    }
+    Replace(server.clock.File("offset"), "+0");
+    server.proxy->Resume();
+    server.process->process().Signal(SIGCONT);
+  }
+  for (std::size_t i = 0; i < kServers; ++i) {
+    if (absl::Status answered = AwaitAnswer(i); answered.ok()) continue;
+    // It was killed, or ended by a failpoint.
+    if (auto ended = servers_[i].process->process().Wait(kEndTimeout); !ended.ok()) return ended.status();
+    if (absl::Status restarted = servers_[i].process->Restart(); !restarted.ok()) return restarted;
+    if (absl::Status answered = AwaitAnswer(i); !answered.ok()) return answered;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Deployment::AwaitAnswer(std::size_t server) const {
+  client::ClientOptions options;
+  options.address = servers_[server].process->address();
+  options.patience = absl::ZeroDuration();
+  options.deadline = absl::Seconds(1);
+  client::Client client(std::move(options));
+  const absl::Time limit = absl::Now() + kAnswerTimeout;
+  absl::Status answer;
+  do {
+    answer = client.GetLease("nobody").status();
+    if (answer.ok()) break;
+    absl::SleepFor(kBetweenStarts);
+  } while (servers_[server].process->process().running() && absl::Now() < limit);
+  return answer;
+}
+
+}  // namespace authstate::test

@@ -1,0 +1,69 @@
+#ifndef AUTHSTATE_TESTS_FAULT_LINEARIZABILITY_DEPLOYMENT_H_
+#define AUTHSTATE_TESTS_FAULT_LINEARIZABILITY_DEPLOYMENT_H_
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "tests/support/tcp_proxy.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/test_postgres.h"
+#include "tests/support/test_server.h"
+
+namespace authstate::test {
+
+// Two servers on one PostgreSQL, each with a proxy in between, a clock that can be set, and failpoints.
+//
+// Its processes end with the thread that called Create: use it from the main thread. Not thread-safe.
+class Deployment {
+ public:
+  static constexpr std::size_t kServers = 2;
+
+  // `plant`: a promise that the servers break (storage/failpoints/planted_fault_backend.h), or empty.
+  static absl::StatusOr<std::unique_ptr<Deployment>> Create(const std::string& plant = "");
+
+  std::vector<std::string> addresses() const;
+
+  // Faults. Each lasts until Heal.
+  void KillServer(std::size_t server);
+  // SIGSTOP.
+  void StopServer(std::size_t server);
+  void KillPostgres();
+  // Nothing passes between this server and PostgreSQL in this direction.
+  void Hold(std::size_t server, Direction direction);
+  // Breaks the connections of this server to PostgreSQL.
+  void Reset(std::size_t server);
+  // `offset`: as libfaketime takes it, `+1h` or `-1h`.
+  void SetClock(std::size_t server, absl::string_view offset);
+  // As in storage/failpoints/failpoints.h.
+  void Order(std::size_t server, absl::string_view failpoint, absl::string_view action);
+
+  // Ends all faults, and returns once every server answers.
+  absl::Status Heal();
+
+ private:
+  struct Server {
+    TempDir failpoints;
+    TempDir clock;
+    std::unique_ptr<TcpProxy> proxy;
+    std::unique_ptr<TestServer> process;
+  };
+
+  Deployment() = default;
+
+  absl::Status StartPostgres();
+  absl::Status StartServers(const std::string& url, const std::string& plant);
+  absl::Status AwaitAnswer(std::size_t server) const;
+
+  std::unique_ptr<TestPostgres> postgres_;
+  std::array<Server, kServers> servers_;
+};
+
+}  // namespace authstate::test
+
+#endif  // AUTHSTATE_TESTS_FAULT_LINEARIZABILITY_DEPLOYMENT_H_

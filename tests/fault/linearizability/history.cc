@@ -1,0 +1,100 @@
+#include "tests/fault/linearizability/history.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <fstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/cpp/error.h"
+
+namespace authstate::test {
+namespace {
+
+constexpr std::array<absl::string_view, 5> kRefusals = {"STALE_FENCE", "LEASE_HELD", "NUMBER_GAP", "REVISION_MISMATCH",
+                                                        "NO_SESSION"};
+
+bool IsRefusal(const std::string& reason) {
+  return std::find(kRefusals.begin(), kRefusals.end(), reason) != kRefusals.end();
+}
+
+// What outages look like to a caller.
+bool IsExcusable(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kCancelled:
+      return true;
+    default:
+      return false;
+  }
+}
+
+nlohmann::json ToJson(const Operation& operation) {
+  nlohmann::json line = {
+      {"client", operation.client},   {"session", operation.session}, {"call", operation.called},
+      {"return", operation.returned}, {"op", operation.op},           {"args", operation.args},
+      {"result", operation.result},   {"reply", operation.reply},
+  };
+  if (!operation.reason.empty()) line["reason"] = operation.reason;
+  return line;
+}
+
+}  // namespace
+
+void SetResult(const absl::Status& status, bool mutation, Operation* operation) {
+  if (status.ok()) {
+    operation->result = "ok";
+    return;
+  }
+  const std::string reason = client::ReasonOf(status).value_or("");
+  if (IsRefusal(reason)) {
+    operation->result = "refused";
+    operation->reason = reason;
+    if (const auto fence = client::FenceOf(status)) operation->reply["fence"] = *fence;
+    if (const auto owner = client::OwnerOf(status)) operation->reply["owner"] = *owner;
+    if (const auto revision = client::RevisionOf(status)) operation->reply["revision"] = *revision;
+  } else if (!mutation || client::OutcomeOf(status) == client::Outcome::kNotApplied) {
+    operation->result = "failed";
+  } else {
+    operation->result = "unknown";
+  }
+}
+
+std::int64_t History::Now() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+void History::Add(Operation operation, const absl::Status& status) {
+  operation.returned = Now();
+  const bool settled = operation.result == "ok" || operation.result == "refused";
+  const absl::MutexLock lock(&mutex_);
+  if (!settled && !IsExcusable(status)) {
+    inexcusable_.push_back(absl::StrCat(operation.session, ": ", operation.op, ": ", status.ToString()));
+  }
+  operations_.push_back(std::move(operation));
+}
+
+absl::Status History::WriteTo(const std::string& path) const {
+  std::ofstream file(path);
+  const absl::MutexLock lock(&mutex_);
+  for (const Operation& operation : operations_) file << ToJson(operation).dump() << '\n';
+  file.close();
+  return file ? absl::OkStatus() : absl::UnavailableError(absl::StrCat(path, ": cannot be written"));
+}
+
+std::size_t History::Count(absl::string_view result) const {
+  const absl::MutexLock lock(&mutex_);
+  return static_cast<std::size_t>(std::count_if(
+      operations_.begin(), operations_.end(), [&](const Operation& operation) { return operation.result == result; }));
+}
+
+std::vector<std::string> History::inexcusable() const {
+  const absl::MutexLock lock(&mutex_);
+  return inexcusable_;
+}
+
+}  // namespace authstate::test

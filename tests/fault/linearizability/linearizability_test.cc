@@ -1,0 +1,102 @@
+// Clients of two servers on one PostgreSQL write, read, take and lose leases while faults happen. What they were told
+// is recorded, and checked against the contract by tests/fault/checker.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "tests/fault/linearizability/deployment.h"
+#include "tests/fault/linearizability/round.h"
+
+namespace authstate::test {
+namespace {
+
+// In ./dev test; ./dev fault multiplies them by AUTHSTATE_FAULT_ROUNDS, 5 by default, and plays twice as many.
+constexpr int kShortRounds = 20;
+constexpr int kLongRoundsEach = 40;
+// After how many rounds a broken promise has to be found at the latest.
+constexpr int kPlantedRounds = 10;
+
+std::uint64_t NumberOf(const char* variable, std::uint64_t by_default) {
+  const char* const text = std::getenv(variable);
+  std::uint64_t number = 0;
+  if (text == nullptr) return by_default;
+  EXPECT_TRUE(absl::SimpleAtoi(text, &number)) << variable;
+  return number;
+}
+
+int Rounds() {
+  const std::uint64_t times = NumberOf("AUTHSTATE_FAULT_ROUNDS", 0);
+  const std::uint64_t by_default = times == 0 ? kShortRounds : times * kLongRoundsEach;
+  return static_cast<int>(NumberOf("AUTHSTATE_HISTORY_ROUNDS", by_default));
+}
+
+void Report(const std::string& line) {
+  const testing::TestInfo& test = *testing::UnitTest::GetInstance()->current_test_info();
+  std::cout << "fault report: " << test.test_suite_name() << "." << test.name() << ": " << line << std::endl;
+}
+
+class LinearizabilityTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!HasHistoryChecker()) GTEST_SKIP() << "history_checker is not built; ./dev test builds it where there is Go";
+  }
+};
+
+TEST_F(LinearizabilityTest, HistoriesUnderFaultsFollowTheContract) {
+  auto deployment = Deployment::Create();
+  ASSERT_TRUE(deployment.ok()) << deployment.status();
+  const std::uint64_t first = NumberOf("AUTHSTATE_FAULT_SEED", 1);
+  RoundReport sum;
+  const int rounds = Rounds();
+  for (int i = 0; i < rounds && !HasFailure(); ++i) {
+    const auto report = PlayRound(first + static_cast<std::uint64_t>(i), Faults::kRandom, deployment->get());
+    ASSERT_TRUE(report.ok()) << "seed " << first + static_cast<std::uint64_t>(i) << ": " << report.status();
+    std::cout << Describe(*report) << std::endl;
+    EXPECT_TRUE(report->accepted) << Describe(*report) << "\n" << report->verdict << "kept in " << report->history_path;
+    EXPECT_TRUE(report->inexcusable.empty()) << absl::StrJoin(report->inexcusable, "\n");
+    sum.done += report->done;
+    sum.refused += report->refused;
+    sum.unknown += report->unknown;
+    sum.failed += report->failed;
+  }
+  // Rounds in which nothing could be done would prove nothing.
+  EXPECT_GT(sum.done, static_cast<std::size_t>(rounds) * 100);
+  Report(absl::StrCat(rounds, " rounds from seed ", first, ": ", sum.done, " operations done, ", sum.refused,
+                      " refused, ", sum.unknown, " unknown, ", sum.failed, " failed"));
+}
+
+// A checker that accepts everything would show nothing: servers that break a promise on purpose must be found out, and
+// for that promise.
+class PlantedFaultTest : public LinearizabilityTest {
+ protected:
+  static void ExpectRefused(const std::string& plant, const std::vector<std::string>& explanations) {
+    auto deployment = Deployment::Create(plant);
+    ASSERT_TRUE(deployment.ok()) << deployment.status();
+    for (int seed = 1; seed <= kPlantedRounds; ++seed) {
+      const auto report = PlayRound(static_cast<std::uint64_t>(seed), Faults::kNone, deployment->get());
+      ASSERT_TRUE(report.ok()) << report.status();
+      if (report->accepted) continue;
+      bool explained = false;
+      for (const std::string& explanation : explanations) {
+        explained = explained || report->verdict.find(explanation) != std::string::npos;
+      }
+      EXPECT_TRUE(explained) << report->verdict;
+      Report(absl::StrCat("refused after ", seed, " rounds"));
+      return;
+    }
+    FAIL() << "not found out";
+  }
+};
+
+TEST_F(PlantedFaultTest, ServerThatTakesAnyFenceIsRefused) { ExpectRefused("fence", {"was accepted under fence"}); }
+
+TEST_F(PlantedFaultTest, ServerThatTearsCommitsIsRefused) { ExpectRefused("atomicity", {"told value"}); }
+
+}  // namespace
+}  // namespace authstate::test

@@ -1,0 +1,104 @@
+#include "tests/fault/linearizability/nemesis.h"
+
+#include <array>
+#include <cstddef>
+#include <random>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+
+namespace authstate::test {
+namespace {
+
+constexpr int kGroups = 2;
+constexpr int kMostAtATime = 2;
+constexpr int kShortestCalmMs = 150;
+constexpr int kLongestCalmMs = 450;
+constexpr int kShortestFaultMs = 20;
+constexpr int kLongestFaultMs = 600;
+
+constexpr std::array<const char*, 5> kFailpoints = {"before-commit", "after-commit", "before-renewal", "after-renewal",
+                                                    "before-reply"};
+constexpr std::array<const char*, 4> kOrders = {"crash", "error", "drop", "delay 300ms"};
+
+class Nemesis {
+ public:
+  Nemesis(std::uint64_t seed, RoundContext* context, Deployment* deployment)
+      : random_(seed), context_(context), deployment_(deployment) {}
+
+  absl::Status Run(std::vector<std::string>* told) {
+    for (int group = 0; group < kGroups; ++group) {
+      Linger(kShortestCalmMs, kLongestCalmMs);
+      absl::Duration lasting;
+      for (int faults = Below(kMostAtATime) + 1; faults > 0; --faults) {
+        told->push_back(Begin(&lasting));
+        Linger(kShortestFaultMs, kLongestFaultMs / 2);
+      }
+      context_->Linger(lasting);
+      Linger(kShortestFaultMs, kLongestFaultMs);
+      if (absl::Status healed = deployment_->Heal(); !healed.ok()) return healed;
+    }
+    Linger(kShortestCalmMs, kLongestCalmMs);
+    return absl::OkStatus();
+  }
+
+ private:
+  // Begins a fault, and says which. `lasting` grows to how long it has to last at least.
+  std::string Begin(absl::Duration* lasting) {
+    const auto server = static_cast<std::size_t>(Below(Deployment::kServers));
+    const char* const name = server == 0 ? "server A" : "server B";
+    switch (Below(9)) {
+      case 0:
+        deployment_->KillPostgres();
+        return "PostgreSQL killed";
+      case 1:
+        deployment_->StopServer(server);
+        // Longer than a lease lives.
+        *lasting = context_->ttl * 1.2;
+        return absl::StrCat(name, " stopped for longer than a lease");
+      case 2: {
+        const bool requests = Below(2) == 0;
+        deployment_->Hold(server, requests ? Direction::kToServer : Direction::kToClient);
+        return absl::StrCat("black hole between ", name, " and PostgreSQL, ", requests ? "requests" : "answers");
+      }
+      case 3:
+        deployment_->Reset(server);
+        return absl::StrCat("connections of ", name, " to PostgreSQL reset");
+      case 4: {
+        const char* const offset = Below(2) == 0 ? "+1h" : "-1h";
+        deployment_->SetClock(server, offset);
+        return absl::StrCat("clock of ", name, " set ", offset);
+      }
+      case 5:
+      case 6:
+      case 7: {
+        const char* const failpoint = kFailpoints[static_cast<std::size_t>(Below(kFailpoints.size()))];
+        const char* const order = kOrders[static_cast<std::size_t>(Below(kOrders.size()))];
+        deployment_->Order(server, failpoint, order);
+        return absl::StrCat(name, " ", failpoint, ": ", order);
+      }
+      default:
+        deployment_->KillServer(server);
+        return absl::StrCat(name, " killed");
+    }
+  }
+
+  int Below(std::size_t bound) { return std::uniform_int_distribution<int>(0, static_cast<int>(bound) - 1)(random_); }
+
+  void Linger(int shortest_ms, int longest_ms) {
+    context_->Linger(absl::Milliseconds(std::uniform_int_distribution<int>(shortest_ms, longest_ms)(random_)));
+  }
+
+  std::mt19937_64 random_;
+  RoundContext* const context_;
+  Deployment* const deployment_;
+};
+
+}  // namespace
+
+absl::Status LetFaultsHappen(std::uint64_t seed, RoundContext* context, Deployment* deployment,
+                             std::vector<std::string>* told) {
+  return Nemesis(seed, context, deployment).Run(told);
+}
+
+}  // namespace authstate::test

@@ -1,0 +1,131 @@
+#include "tests/fault/linearizability/round.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <memory>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "tests/fault/linearizability/nemesis.h"
+#include "tests/fault/linearizability/session_client.h"
+#include "tests/fault/linearizability/unary_worker.h"
+#include "tests/support/subprocess.h"
+
+namespace authstate::test {
+namespace {
+
+constexpr int kSessions = 2;
+constexpr int kUnaryWorkers = 3;
+// Without faults, how long clients work.
+constexpr absl::Duration kCalmRound = absl::Seconds(2);
+constexpr absl::Duration kCheckTimeout = absl::Minutes(3);
+
+std::string CheckerPath() { return ProgramPath("history_checker"); }
+
+std::string HistoryPath(std::uint64_t seed) {
+  std::filesystem::create_directories(AUTHSTATE_HISTORY_DIR);
+  return absl::StrCat(AUTHSTATE_HISTORY_DIR, "/", seed, "-", getpid(), ".jsonl");
+}
+
+// Starts and joins the clients of a round.
+class Crowd {
+ public:
+  Crowd(std::uint64_t seed, const std::vector<std::string>& sessions, RoundContext* context) : context_(context) {
+    std::mt19937_64 seeds(seed);
+    int number = 0;
+    for (const std::string& session : sessions) {
+      for (int i = 0; i < kUnaryWorkers; ++i) {
+        threads_.emplace_back(
+            [worker = std::make_unique<UnaryWorker>(number++, session, seeds(), context)] { worker->Run(); });
+      }
+    }
+    clients_ = number;
+  }
+  ~Crowd() { Disperse(); }
+  Crowd(const Crowd&) = delete;
+  Crowd& operator=(const Crowd&) = delete;
+
+  void Disperse() {
+    if (!context_->stop.HasBeenNotified()) context_->stop.Notify();
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+
+  int clients() const { return clients_; }
+
+ private:
+  RoundContext* const context_;
+  std::vector<std::thread> threads_;
+  int clients_ = 0;
+};
+
+// Reads every session through every server, once nothing happens any more.
+absl::Status ReadAtTheEnd(const std::vector<std::string>& sessions, int number, RoundContext* context) {
+  for (const std::string& session : sessions) {
+    SessionClient reader(number, session, context);
+    for (std::size_t i = 0; i < context->addresses.size(); ++i) {
+      if (absl::Status read = reader.Load(); !read.ok()) return read;
+      if (absl::Status read = reader.GetLease(); !read.ok()) return read;
+      reader.MoveOn();
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Check(const std::string& path, RoundReport* report) {
+  auto checker = Subprocess::Start({{CheckerPath(), path}, {}});
+  if (!checker.ok()) return checker.status();
+  const auto exit = (*checker)->Wait(kCheckTimeout);
+  if (!exit.ok()) return exit.status();
+  report->accepted = exit->code == 0;
+  report->verdict = (*checker)->output(Subprocess::Stream::kStdout);
+  report->history_path = path;
+  if (report->accepted) (void)unlink(path.c_str());
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool HasHistoryChecker() { return access(CheckerPath().c_str(), X_OK) == 0; }
+
+absl::StatusOr<RoundReport> PlayRound(std::uint64_t seed, Faults faults, Deployment* deployment) {
+  static int rounds = 0;
+  ++rounds;
+  std::vector<std::string> sessions;
+  for (int i = 0; i < kSessions; ++i) sessions.push_back(absl::StrCat("round", rounds, "-", i));
+
+  RoundReport report;
+  report.seed = seed;
+  RoundContext context;
+  context.addresses = deployment->addresses();
+  {
+    Crowd crowd(seed, sessions, &context);
+    if (faults == Faults::kRandom) {
+      if (absl::Status well = LetFaultsHappen(seed, &context, deployment, &report.faults); !well.ok()) return well;
+    } else {
+      context.Linger(kCalmRound);
+    }
+    crowd.Disperse();
+    if (absl::Status read = ReadAtTheEnd(sessions, crowd.clients(), &context); !read.ok()) return read;
+  }
+  report.done = context.history.Count("ok");
+  report.refused = context.history.Count("refused");
+  report.unknown = context.history.Count("unknown");
+  report.failed = context.history.Count("failed");
+  report.inexcusable = context.history.inexcusable();
+  const std::string path = HistoryPath(seed);
+  if (absl::Status written = context.history.WriteTo(path); !written.ok()) return written;
+  if (absl::Status checked = Check(path, &report); !checked.ok()) return checked;
+  return report;
+}
+
+std::string Describe(const RoundReport& report) {
+  return absl::StrCat("seed ", report.seed, ": ", report.done, " done, ", report.refused, " refused, ", report.unknown,
+                      " unknown, ", report.failed, " failed; ", absl::StrJoin(report.faults, "; "));
+}
+
+}  // namespace authstate::test

@@ -1,0 +1,158 @@
+#include "tests/fault/linearizability/session_client.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/cpp/error.h"
+
+namespace authstate::test {
+namespace {
+
+// The answer to a call is worth waiting for this long; none is tried again by the client itself.
+constexpr absl::Duration kDeadline = absl::Milliseconds(800);
+
+client::KeyName Key(int index) { return {kKeyType, KeyId(index)}; }
+
+// A value of a key is its bytes; creds have to be JSON.
+Value KeyValue(const std::string& value) { return {ValueKind::kRaw, value}; }
+Value CredsValue(const std::string& value) { return {ValueKind::kJson, absl::StrCat("{\"v\":\"", value, "\"}")}; }
+
+bool OneIn(int chances, std::mt19937_64& random) { return std::uniform_int_distribution<int>(1, chances)(random) == 1; }
+
+}  // namespace
+
+std::string KeyId(int index) { return absl::StrCat("key", index); }
+
+SessionClient::SessionClient(int number, std::string session, RoundContext* context)
+    : number_(number), session_(std::move(session)), context_(context), turn_(static_cast<std::size_t>(number)) {
+  for (const std::string& address : context->addresses) {
+    client::ClientOptions options;
+    options.address = address;
+    options.deadline = kDeadline;
+    options.load_deadline = kDeadline;
+    options.patience = absl::ZeroDuration();
+    servers_.push_back(std::make_unique<client::Client>(std::move(options)));
+  }
+}
+
+void SessionClient::MoveOn() { ++turn_; }
+
+Operation SessionClient::Begin(std::string op) const {
+  Operation operation;
+  operation.client = number_;
+  operation.session = session_;
+  operation.op = std::move(op);
+  operation.called = History::Now();
+  return operation;
+}
+
+absl::Status SessionClient::End(Operation operation, const absl::Status& status, bool mutation) {
+  SetResult(status, mutation, &operation);
+  context_->history.Add(std::move(operation), status);
+  return status;
+}
+
+absl::StatusOr<std::uint64_t> SessionClient::Acquire(const std::string& owner, bool steal) {
+  Operation operation = Begin("acquire");
+  operation.args = {{"owner", owner}, {"ttl", absl::ToInt64Nanoseconds(context_->ttl)}, {"steal", steal}};
+  const auto lease = server().AcquireLease(session_, owner, context_->ttl, steal);
+  if (lease.ok()) operation.reply = {{"fence", lease->fence}, {"owner", lease->owner}};
+  if (absl::Status ended = End(std::move(operation), lease.status(), true); !ended.ok()) return ended;
+  return lease->fence;
+}
+
+absl::Status SessionClient::Renew(std::uint64_t fence) {
+  Operation operation = Begin("renew");
+  operation.args = {{"fence", fence}, {"ttl", absl::ToInt64Nanoseconds(context_->ttl)}};
+  const auto lease = server().RenewLease(session_, fence, context_->ttl);
+  if (lease.ok()) operation.reply = {{"fence", lease->fence}, {"owner", lease->owner}};
+  return End(std::move(operation), lease.status(), true);
+}
+
+absl::Status SessionClient::Release(std::uint64_t fence) {
+  Operation operation = Begin("release");
+  operation.args = {{"fence", fence}};
+  return End(std::move(operation), server().ReleaseLease(session_, fence), true);
+}
+
+absl::Status SessionClient::GetLease() {
+  Operation operation = Begin("lease");
+  const auto lease = server().GetLease(session_);
+  if (lease.ok()) {
+    operation.reply = {{"fence", lease->fence},
+                       {"owner", lease->owner},
+                       {"live", !lease->owner.empty() && lease->remaining > absl::ZeroDuration()}};
+  }
+  return End(std::move(operation), lease.status(), false);
+}
+
+absl::Status SessionClient::Commit(std::uint64_t fence, const std::string& value, std::mt19937_64& random) {
+  Operation operation = Begin("commit");
+  client::CommitRequest commit;
+  commit.session_id = session_;
+  commit.fence = fence;
+  nlohmann::json sets = nlohmann::json::object();
+  nlohmann::json deletes = nlohmann::json::array();
+  for (int i = 0; i < kKeys; ++i) {
+    if (i > 0 && OneIn(8, random)) {
+      commit.deletes.push_back(Key(i));
+      deletes.push_back(KeyId(i));
+    } else if (i == 0 || OneIn(2, random)) {
+      commit.sets.push_back({Key(i), KeyValue(value)});
+      sets[KeyId(i)] = value;
+    }
+  }
+  if (OneIn(3, random)) {
+    commit.creds = CredsValue(value);
+    sets["creds"] = commit.creds->bytes;
+  }
+  operation.args = {{"fence", fence}, {"sets", std::move(sets)}, {"deletes", std::move(deletes)}};
+  const auto revision = server().Commit(std::move(commit));
+  if (revision.ok()) operation.reply = {{"revision", *revision}};
+  return End(std::move(operation), revision.status(), true);
+}
+
+absl::Status SessionClient::Delete() {
+  Operation operation = Begin("delete");
+  const auto revision = server().DeleteSession(session_);
+  if (revision.ok()) operation.reply = {{"revision", *revision}};
+  return End(std::move(operation), revision.status(), true);
+}
+
+absl::Status SessionClient::ReadKeys(std::uint64_t fence) {
+  Operation operation = Begin("read");
+  operation.args = {{"fence", fence}};
+  std::vector<client::KeyName> names;
+  for (int i = 0; i < kKeys; ++i) names.push_back(Key(i));
+  const auto keys = server().GetKeys(session_, names, fence);
+  if (keys.ok()) {
+    nlohmann::json values = nlohmann::json::object();
+    for (const client::KeyName& name : keys->absent) values[name.id] = nullptr;
+    for (const client::KeyEntry& entry : keys->found) values[entry.name.id] = entry.value.bytes;
+    operation.reply = {{"revision", keys->revision}, {"values", std::move(values)}};
+  }
+  return End(std::move(operation), keys.status(), false);
+}
+
+absl::Status SessionClient::Load() {
+  Operation operation = Begin("read");
+  nlohmann::json values = {{"creds", nullptr}};
+  for (int i = 0; i < kKeys; ++i) values[KeyId(i)] = nullptr;
+  std::uint64_t revision = 0;
+  absl::Status status = server().LoadSession(session_, 0, [&](const client::SessionPage& page) {
+    revision = page.revision;
+    if (page.creds.has_value()) values["creds"] = page.creds->bytes;
+    for (const client::KeyEntry& entry : page.keys) values[entry.name.id] = entry.value.bytes;
+    return absl::OkStatus();
+  });
+  // That there is no session is an answer, not a failure.
+  const bool exists = status.ok();
+  if (client::ReasonOf(status) == "NO_SESSION") {
+    if (const auto at_revision = client::RevisionOf(status)) revision = *at_revision;
+    status = absl::OkStatus();
+  }
+  if (status.ok()) operation.reply = {{"revision", revision}, {"exists", exists}, {"values", std::move(values)}};
+  return End(std::move(operation), status, false);
+}
+
+}  // namespace authstate::test

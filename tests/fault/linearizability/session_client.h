@@ -1,0 +1,75 @@
+#ifndef AUTHSTATE_TESTS_FAULT_LINEARIZABILITY_SESSION_CLIENT_H_
+#define AUTHSTATE_TESTS_FAULT_LINEARIZABILITY_SESSION_CLIENT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "client/cpp/client.h"
+#include "tests/fault/linearizability/history.h"
+
+namespace authstate::test {
+
+// What the clients of one round have in common. Outlives them.
+struct RoundContext {
+  // Of the servers, each as good as the other.
+  std::vector<std::string> addresses;
+  // How long a lease lives.
+  absl::Duration ttl = absl::Seconds(1);
+  History history;
+  // Notified when the clients shall end.
+  absl::Notification stop;
+
+  // Lets some time pass, less when the clients shall end.
+  void Linger(absl::Duration time) { (void)stop.WaitForNotificationWithTimeout(time); }
+};
+
+// The keys that commits write and reads ask for.
+inline constexpr const char* kKeyType = "pre-key";
+inline constexpr int kKeys = 4;
+std::string KeyId(int index);
+
+// One call of the unary API at a time, each written into the history. It goes to one server until a call fails, and
+// then to the other. Not thread-safe.
+class SessionClient {
+ public:
+  SessionClient(int number, std::string session, RoundContext* context);
+
+  // Each returns how the call ended. The mutations return the new fence or revision.
+  absl::StatusOr<std::uint64_t> Acquire(const std::string& owner, bool steal);
+  absl::Status Renew(std::uint64_t fence);
+  absl::Status Release(std::uint64_t fence);
+  absl::Status GetLease();
+  // Writes `value` into some keys, and perhaps the creds, and deletes others, as `random` has it.
+  absl::Status Commit(std::uint64_t fence, const std::string& value, std::mt19937_64& random);
+  absl::Status Delete();
+  // Under a fence, the keys; without one, the whole session from a snapshot.
+  absl::Status ReadKeys(std::uint64_t fence);
+  absl::Status Load();
+
+  // The other server's turn.
+  void MoveOn();
+
+ private:
+  Operation Begin(std::string op) const;
+  // Writes the operation into the history.
+  absl::Status End(Operation operation, const absl::Status& status, bool mutation);
+  client::Client& server() { return *servers_[turn_ % servers_.size()]; }
+
+  const int number_;
+  const std::string session_;
+  RoundContext* const context_;
+  std::vector<std::unique_ptr<client::Client>> servers_;
+  std::size_t turn_;
+};
+
+}  // namespace authstate::test
+
+#endif  // AUTHSTATE_TESTS_FAULT_LINEARIZABILITY_SESSION_CLIENT_H_
