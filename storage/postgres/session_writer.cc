@@ -195,6 +195,7 @@ void SessionWriter::Understand(const Wave& wave, const pqxx::result& rows) {
       result = lease;
     } else if (commit.number != 0 && commit.number <= applied_number) {
       result = Applied{revision};
+      replayed.push_back(wave[i]);
     } else if (commit.number > applied_number + 1) {
       result = NumberGap(commit.number, applied_number);
     } else if (commit.expected_revision.value_or(revision) != revision) {
