@@ -32,16 +32,7 @@ std::uint64_t NewCommitId() {
 v1::GetKeysResponse ToKeysResponse(std::vector<storage::KeyName> names, storage::ReadResult result) {
   v1::GetKeysResponse response;
   response.set_revision(result.revision);
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    std::optional<Value>& value = result.values[i];
-    if (value.has_value()) {
-      MoveToProto(storage::KeyWrite{std::move(names[i]), *std::move(value)}, response.add_found());
-    } else {
-      v1::Key* const absent = response.add_absent();
-      absent->set_type(std::move(names[i].type));
-      absent->set_id(std::move(names[i].id));
-    }
-  }
+  MoveToProto(std::move(names), std::move(result.values), response.mutable_found(), response.mutable_absent());
   return response;
 }
 
@@ -77,6 +68,20 @@ void MoveToProto(storage::KeyWrite key, v1::KeyEntry* proto) {
   proto->mutable_key()->set_type(std::move(key.name.type));
   proto->mutable_key()->set_id(std::move(key.name.id));
   MoveToProto(std::move(key.value), proto->mutable_value());
+}
+
+void MoveToProto(std::vector<storage::KeyName> names, std::vector<std::optional<Value>> values,
+                 google::protobuf::RepeatedPtrField<v1::KeyEntry>* found,
+                 google::protobuf::RepeatedPtrField<v1::Key>* absent) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (values[i].has_value()) {
+      MoveToProto(storage::KeyWrite{std::move(names[i]), *std::move(values[i])}, found->Add());
+    } else {
+      v1::Key* const key = absent->Add();
+      key->set_type(std::move(names[i].type));
+      key->set_id(std::move(names[i].id));
+    }
+  }
 }
 
 template <typename Response, typename Request>

@@ -1,6 +1,9 @@
 #ifndef AUTHSTATE_SERVER_AUTH_STATE_HANDLERS_H_
 #define AUTHSTATE_SERVER_AUTH_STATE_HANDLERS_H_
 
+#include <optional>
+#include <vector>
+
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -40,6 +43,10 @@ class AuthStateHandlers {
 // The wire form of a stored value; takes its bytes over.
 void MoveToProto(Value value, v1::Value* proto);
 void MoveToProto(storage::KeyWrite key, v1::KeyEntry* proto);
+// The wire form of what was read: `values[i]` is that of `names[i]`.
+void MoveToProto(std::vector<storage::KeyName> names, std::vector<std::optional<Value>> values,
+                 google::protobuf::RepeatedPtrField<v1::KeyEntry>* found,
+                 google::protobuf::RepeatedPtrField<v1::Key>* absent);
 
 }  // namespace authstate::server
 

@@ -11,6 +11,8 @@
 #include "server/guard.h"
 #include "server/lease_handlers.h"
 #include "server/load_session.h"
+#include "server/pipe/budget.h"
+#include "server/pipe/reactor.h"
 #include "server/unary_call.h"
 
 namespace authstate::server {
@@ -20,7 +22,7 @@ using Context = grpc::CallbackServerContext;
 using Bytes = grpc::ByteBuffer;
 
 // Every method is taken raw, so that a message that does not parse reaches the guard (server/request_parser.h).
-using RawService =
+using RawService = v1::AuthStateService::WithRawCallbackMethod_Pipe<
     v1::AuthStateService::WithRawCallbackMethod_AcquireLease<v1::AuthStateService::WithRawCallbackMethod_RenewLease<
         v1::AuthStateService::WithRawCallbackMethod_ReleaseLease<v1::AuthStateService::WithRawCallbackMethod_GetLease<
             v1::AuthStateService::WithRawCallbackMethod_GetCreds<v1::AuthStateService::WithRawCallbackMethod_SetCreds<
@@ -32,12 +34,16 @@ using RawService =
                                     v1::AuthStateService::WithRawCallbackMethod_LoadSession<
                                         v1::AuthStateService::WithRawCallbackMethod_ListSessions<
                                             v1::AuthStateService::WithRawCallbackMethod_DeleteSession<
-                                                v1::AuthStateService::Service>>>>>>>>>>>>>>;
+                                                v1::AuthStateService::Service>>>>>>>>>>>>>>>;
 
 class AuthStateService final : public RawService {
  public:
-  AuthStateService(storage::Backend* backend, Guard* guard, Stealing stealing)
-      : backend_(backend), guard_(guard), handlers_(backend), lease_handlers_(backend, stealing) {}
+  AuthStateService(storage::Backend* backend, Guard* guard, Stealing stealing, const pipe::Limits& pipe_limits)
+      : backend_(backend),
+        guard_(guard),
+        handlers_(backend),
+        lease_handlers_(backend, stealing),
+        pipe_{backend, guard, stealing, pipe_limits, std::make_shared<pipe::Budget>(pipe_limits.total_bytes)} {}
 
   grpc::ServerUnaryReactor* GetCreds(Context* context, const Bytes* request, Bytes* response) override {
     return Run<v1::GetCredsRequest, v1::GetCredsResponse>({"GetCreds"}, context, request, response);
@@ -84,6 +90,7 @@ class AuthStateService final : public RawService {
   grpc::ServerWriteReactor<Bytes>* LoadSession(Context* context, const Bytes* request) override {
     return server::StartLoadSession(backend_, guard_->Begin({"LoadSession"}, context, *request), context);
   }
+  grpc::ServerBidiReactor<Bytes, Bytes>* Pipe(Context* context) override { return pipe::StartPipe(pipe_, context); }
 
  private:
   template <typename Request, typename Response>
@@ -106,12 +113,14 @@ class AuthStateService final : public RawService {
   Guard* const guard_;
   AuthStateHandlers handlers_;
   LeaseHandlers lease_handlers_;
+  const pipe::Service pipe_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> NewAuthStateService(storage::Backend* backend, Guard* guard, Stealing stealing) {
-  return std::make_unique<AuthStateService>(backend, guard, stealing);
+std::unique_ptr<grpc::Service> NewAuthStateService(storage::Backend* backend, Guard* guard, Stealing stealing,
+                                                   const pipe::Limits& pipe_limits) {
+  return std::make_unique<AuthStateService>(backend, guard, stealing, pipe_limits);
 }
 
 }  // namespace authstate::server

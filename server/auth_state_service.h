@@ -3,6 +3,8 @@
 
 #include <memory>
 
+#include "server/pipe/limits.h"
+
 namespace grpc {
 class Service;
 }
@@ -18,7 +20,8 @@ enum class Stealing : bool;
 
 // authstate.v1.AuthStateService over `backend`. Backend and guard are borrowed, and outlive the server that the service
 // is registered with.
-std::unique_ptr<grpc::Service> NewAuthStateService(storage::Backend* backend, Guard* guard, Stealing stealing);
+std::unique_ptr<grpc::Service> NewAuthStateService(storage::Backend* backend, Guard* guard, Stealing stealing,
+                                                   const pipe::Limits& pipe_limits = {});
 
 }  // namespace authstate::server
 

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/failure_level.h"
 #include "server/logging.h"
 #include "server/request_id.h"
 #include "server/request_parser.h"
@@ -38,27 +39,14 @@ std::string SessionIdOf(const google::protobuf::Message& message) {
   return field == nullptr ? "" : message.GetReflection()->GetString(message, field);
 }
 
-// How loud a failed call is: callers' faults are for those who look for them, ours are for everybody.
-LogLevel LevelOf(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kOk:
-    case absl::StatusCode::kNotFound:
-      return LogLevel::kDebug;
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kAborted:
-    case absl::StatusCode::kCancelled:
-      return LogLevel::kInfo;
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kResourceExhausted:
-    case absl::StatusCode::kDeadlineExceeded:
-    case absl::StatusCode::kFailedPrecondition:
-      return LogLevel::kWarn;
-    default:
-      return LogLevel::kError;
-  }
-}
-
 }  // namespace
+
+void Guard::Drain(absl::Time deadline) {
+  constexpr absl::Duration kLongestGrace = absl::Seconds(2);
+  const absl::Time now = absl::Now();
+  streams_.Drain(now + std::clamp((deadline - now) / 2, absl::ZeroDuration(), kLongestGrace));
+  (void)admission_.Drain(deadline);
+}
 
 std::unique_ptr<Call> Guard::Begin(const Method& method, grpc::CallbackServerContext* context,
                                    const grpc::ByteBuffer& request) {
@@ -95,7 +83,7 @@ grpc::Status Call::Finish(const absl::Status& status) {
 }
 
 void Call::LogOutcome(const absl::Status& status) const {
-  const LogLevel level = IsUnmapped(status) ? LogLevel::kError : LevelOf(status);
+  const LogLevel level = LevelOf(status);
   if (!LogEnabled(level)) return;
   LogFields fields = {
       {"method", std::string(method_.name)},

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/admission.h"
+#include "server/stream_registry.h"
 
 namespace google::protobuf {
 class Message;
@@ -48,14 +49,19 @@ class Guard {
   std::unique_ptr<Call> Begin(const Method& method, grpc::CallbackServerContext* context,
                               const grpc::ByteBuffer& request);
 
-  // Refuses every call from now on, and waits until none is under way or `deadline` has passed.
-  void Drain(absl::Time deadline) { (void)admission_.Drain(deadline); }
+  // Tells the long-lived streams to come to an end, refuses every call from now on, and waits until none is under way
+  // or `deadline` has passed. Streams go on reading for half of that time, but no longer than 2 s.
+  void Drain(absl::Time deadline);
+
+  StreamRegistry& streams() { return streams_; }
+  absl::Duration default_deadline() const { return options_.default_deadline; }
 
  private:
   friend class Call;
 
   const GuardOptions options_;
   Admission admission_;
+  StreamRegistry streams_;
 };
 
 // One RPC under way. Not thread-safe: its owner hands it on, from the thread that began it to the one that finishes.
@@ -69,6 +75,9 @@ class Call {
   // Parses the request into `message`, if the call was admitted.
   absl::Status Receive(google::protobuf::Message* message);
 
+  // Why the call may not go on, if so: for one that receives no request, or many.
+  const absl::Status& admitted() const { return admitted_; }
+  const std::string& request_id() const { return request_id_; }
   absl::Time deadline() const { return deadline_; }
 
   // Ends the call: logs it and tells what the caller is answered. Once.

@@ -20,14 +20,6 @@ void SetMicros(std::int64_t micros, Message* message) {
   message->set_nanos(static_cast<std::int32_t>(micros % kMicrosPerSecond * 1'000));
 }
 
-void ToProto(const storage::Lease& lease, v1::Lease* proto) {
-  proto->set_owner(lease.owner);
-  proto->set_fence(lease.fence);
-  SetMicros(std::max<std::int64_t>(0, lease.live() ? absl::ToInt64Microseconds(lease.remaining) : 0),
-            proto->mutable_remaining());
-  if (lease.held()) SetMicros(absl::ToUnixMicros(lease.expire_time), proto->mutable_expire_time());
-}
-
 // Sends a valid request to the backend; `fill` makes the response of what it answers.
 template <typename Response, typename Fill>
 void Ask(storage::Backend* backend, absl::StatusOr<storage::LeaseRequest> request, absl::Time deadline,
@@ -50,13 +42,25 @@ constexpr auto kNothingElse = [](const storage::LeaseResult& /*result*/, auto* /
 
 }  // namespace
 
+absl::Status CheckStealing(bool steal, Stealing stealing) {
+  if (!steal || stealing == Stealing::kAllowed) return absl::OkStatus();
+  return storage::WithOutcome(
+      storage::Error(absl::StatusCode::kPermissionDenied, "STEALING_REFUSED", "steal: this server does not allow it"),
+      storage::Outcome::kNotApplied);
+}
+
+void ToProto(const storage::Lease& lease, v1::Lease* proto) {
+  proto->set_owner(lease.owner);
+  proto->set_fence(lease.fence);
+  SetMicros(std::max<std::int64_t>(0, lease.live() ? absl::ToInt64Microseconds(lease.remaining) : 0),
+            proto->mutable_remaining());
+  if (lease.held()) SetMicros(absl::ToUnixMicros(lease.expire_time), proto->mutable_expire_time());
+}
+
 void LeaseHandlers::Handle(const v1::AcquireLeaseRequest& request, absl::Time deadline,
                            Respond<v1::AcquireLeaseResponse> respond) {
-  if (request.steal() && stealing_ == Stealing::kRefused) {
-    return std::move(respond)(storage::WithOutcome(
-        storage::Error(absl::StatusCode::kPermissionDenied, "STEALING_REFUSED", "steal: this server does not allow it"),
-        storage::Outcome::kNotApplied));
-  }
+  const absl::Status permitted = CheckStealing(request.steal(), stealing_);
+  if (!permitted.ok()) return std::move(respond)(permitted);
   Ask(backend_, Validate(request), deadline, std::move(respond),
       [](const storage::LeaseResult& result, v1::AcquireLeaseResponse* response) {
         response->set_revision(result.revision);

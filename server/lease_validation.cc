@@ -74,4 +74,26 @@ absl::StatusOr<storage::LeaseRequest> Validate(const v1::GetLeaseRequest& reques
   return Begin(request, storage::LeaseRequest::Action::kGet);
 }
 
+absl::StatusOr<storage::LeaseRequest> Validate(const v1::PipeAttach& request) {
+  const bool resumes = request.fence() != 0;
+  auto lease =
+      Begin(request, resumes ? storage::LeaseRequest::Action::kRenew : storage::LeaseRequest::Action::kAcquire);
+  if (!lease.ok()) return lease;
+  absl::Status status = CheckField("owner", CheckOwner(request.owner()));
+  if (status.ok()) status = TakeTtl(request.ttl(), &lease->ttl);
+  if (!status.ok()) return status;
+  lease->owner = request.owner();
+  lease->steal = !resumes && request.steal();
+  lease->fence = request.fence();
+  return lease;
+}
+
+absl::StatusOr<storage::LeaseRequest> Validate(const v1::PipeRenew& request) {
+  storage::LeaseRequest lease;
+  lease.action = storage::LeaseRequest::Action::kRenew;
+  absl::Status status = TakeTtl(request.ttl(), &lease.ttl);
+  if (!status.ok()) return status;
+  return lease;
+}
+
 }  // namespace authstate::server

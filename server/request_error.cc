@@ -16,6 +16,13 @@ absl::Status InvalidField(absl::string_view field, absl::string_view rule) {
   return status;
 }
 
+absl::Status Within(absl::string_view outer, const absl::Status& status) {
+  const auto field = FieldOf(status);
+  if (!field.has_value()) return status;
+  const absl::string_view rule = status.message().substr(field->size() + absl::string_view(": ").size());
+  return InvalidField(absl::StrCat(outer, ".", *field), rule);
+}
+
 std::optional<std::string> FieldOf(const absl::Status& status) {
   const auto field = status.GetPayload(kFieldPayload);
   if (!field.has_value()) return std::nullopt;

@@ -61,6 +61,10 @@ class CommitBuilder {
     absl::Status status = At("session_id", CheckSessionId(session_id));
     if (!status.ok()) return status;
     commit_.session_id = std::move(session_id);
+    return BeginWithoutSession(operations, operations_field);
+  }
+
+  absl::Status BeginWithoutSession(std::size_t operations, absl::string_view operations_field) {
     if (operations == 0 && !commit_.clear_keys) return InvalidField(operations_field, "has no operation");
     if (operations > kMaxCommitOperations) {
       return InvalidField(operations_field, absl::StrCat("more than ", kMaxCommitOperations, " operations"));
@@ -107,6 +111,11 @@ class CommitBuilder {
     return std::move(commit_);
   }
 
+  storage::Commit FinishNumbered(std::uint64_t number) {
+    commit_.number = number;
+    return std::move(commit_);
+  }
+
  private:
   absl::Status CheckKey(FieldName type_field, FieldName id_field, const storage::KeyName& name) {
     absl::Status status = At(type_field, CheckKeyType(name.type));
@@ -141,6 +150,54 @@ absl::Status CheckSelectionsNotEmpty(const google::protobuf::RepeatedPtrField<v1
   return absl::OkStatus();
 }
 
+// Takes the keys that are to be read, each once.
+absl::Status TakeSelections(google::protobuf::RepeatedPtrField<v1::KeySelection>* selections,
+                            storage::ReadRequest* read) {
+  absl::Status status = CheckSelectionsNotEmpty(*selections);
+  if (!status.ok()) return status;
+  const std::size_t ids = CountIds(*selections);
+  if (ids > kMaxCommitOperations) return InvalidField("keys", absl::StrCat("more than ", kMaxCommitOperations, " ids"));
+
+  read->max_bytes = kMaxCommitBytes;
+  read->keys.reserve(ids);
+  absl::flat_hash_set<storage::KeyName> seen;
+  for (int i = 0; i < selections->size(); ++i) {
+    v1::KeySelection& selection = *selections->Mutable(i);
+    status = At([&] { return absl::StrCat("keys[", i, "].type"); }, CheckKeyType(selection.type()));
+    if (!status.ok()) return status;
+    for (int j = 0; j < selection.ids_size(); ++j) {
+      status = At([&] { return absl::StrCat("keys[", i, "].ids[", j, "]"); }, CheckKeyId(selection.ids(j)));
+      if (!status.ok()) return status;
+      storage::KeyName name{selection.type(), std::move(*selection.mutable_ids(j))};
+      if (seen.insert(name).second) read->keys.push_back(std::move(name));
+    }
+  }
+  return absl::OkStatus();
+}
+
+template <typename Request>
+std::size_t CountChanges(const Request& request) {
+  return static_cast<std::size_t>(request.has_creds()) + static_cast<std::size_t>(request.sets_size()) +
+         static_cast<std::size_t>(request.deletes_size());
+}
+
+// Takes what a commit changes, once the builder has begun.
+template <typename Request>
+absl::Status TakeChanges(Request* request, CommitBuilder* builder) {
+  absl::Status status;
+  if (request->has_creds()) status = builder->SetCreds(request->mutable_creds());
+  for (int i = 0; status.ok() && i < request->sets_size(); ++i) {
+    status = builder->Set([&] { return absl::StrCat("sets[", i, "]"); }, request->mutable_sets(i));
+  }
+  for (int i = 0; status.ok() && i < request->deletes_size(); ++i) {
+    v1::Key& key = *request->mutable_deletes(i);
+    status = builder->Delete([&] { return absl::StrCat("deletes[", i, "].type"); },
+                             [&] { return absl::StrCat("deletes[", i, "].id"); },
+                             {std::move(*key.mutable_type()), std::move(*key.mutable_id())});
+  }
+  return status;
+}
+
 // A commit of an action that names nothing but its session.
 template <typename Request>
 absl::StatusOr<storage::Commit> ValidateBare(Request request, storage::Commit::Action action) {
@@ -170,29 +227,20 @@ absl::StatusOr<storage::ReadRequest> Validate(v1::GetCredsRequest request) {
 absl::StatusOr<storage::ReadRequest> Validate(v1::GetKeysRequest request) {
   absl::Status status = At("session_id", CheckSessionId(request.session_id()));
   if (!status.ok()) return status;
-  const std::size_t ids = CountIds(request.keys());
   if (request.keys().empty()) return InvalidField("keys", "empty");
-  status = CheckSelectionsNotEmpty(request.keys());
-  if (!status.ok()) return status;
-  if (ids > kMaxCommitOperations) return InvalidField("keys", absl::StrCat("more than ", kMaxCommitOperations, " ids"));
-
   storage::ReadRequest read;
+  status = TakeSelections(request.mutable_keys(), &read);
+  if (!status.ok()) return status;
   read.session_id = std::move(*request.mutable_session_id());
-  read.max_bytes = kMaxCommitBytes;
   read.fence = request.fence();
-  read.keys.reserve(ids);
-  absl::flat_hash_set<storage::KeyName> seen;
-  for (int i = 0; i < request.keys_size(); ++i) {
-    v1::KeySelection& selection = *request.mutable_keys(i);
-    status = At([&] { return absl::StrCat("keys[", i, "].type"); }, CheckKeyType(selection.type()));
-    if (!status.ok()) return status;
-    for (int j = 0; j < selection.ids_size(); ++j) {
-      status = At([&] { return absl::StrCat("keys[", i, "].ids[", j, "]"); }, CheckKeyId(selection.ids(j)));
-      if (!status.ok()) return status;
-      storage::KeyName name{selection.type(), std::move(*selection.mutable_ids(j))};
-      if (seen.insert(name).second) read.keys.push_back(std::move(name));
-    }
-  }
+  return read;
+}
+
+absl::StatusOr<storage::ReadRequest> Validate(v1::PipeGet request) {
+  storage::ReadRequest read;
+  absl::Status status = TakeSelections(request.mutable_keys(), &read);
+  if (!status.ok()) return status;
+  read.want_creds = request.creds();
   return read;
 }
 
@@ -235,24 +283,22 @@ absl::StatusOr<storage::Commit> Validate(v1::DeleteKeysRequest request) {
 }
 
 absl::StatusOr<storage::Commit> Validate(v1::CommitRequest request) {
-  const std::size_t operations = static_cast<std::size_t>(request.has_creds()) +
-                                 static_cast<std::size_t>(request.sets_size()) +
-                                 static_cast<std::size_t>(request.deletes_size());
   CommitBuilder builder;
   if (request.clear_keys()) builder.ClearKeys();
-  absl::Status status = builder.Begin(std::move(*request.mutable_session_id()), operations, "commit");
-  if (status.ok() && request.has_creds()) status = builder.SetCreds(request.mutable_creds());
-  for (int i = 0; status.ok() && i < request.sets_size(); ++i) {
-    status = builder.Set([&] { return absl::StrCat("sets[", i, "]"); }, request.mutable_sets(i));
-  }
-  for (int i = 0; status.ok() && i < request.deletes_size(); ++i) {
-    v1::Key& key = *request.mutable_deletes(i);
-    status = builder.Delete([&] { return absl::StrCat("deletes[", i, "].type"); },
-                            [&] { return absl::StrCat("deletes[", i, "].id"); },
-                            {std::move(*key.mutable_type()), std::move(*key.mutable_id())});
-  }
+  absl::Status status = builder.Begin(std::move(*request.mutable_session_id()), CountChanges(request), "commit");
+  if (status.ok()) status = TakeChanges(&request, &builder);
   if (!status.ok()) return status;
   return builder.Finish(request);
+}
+
+absl::StatusOr<storage::Commit> Validate(v1::PipeCommit request) {
+  if (request.number() == 0) return InvalidField("number", "is 0; the first commit under a fence has 1");
+  CommitBuilder builder;
+  if (request.clear_keys()) builder.ClearKeys();
+  absl::Status status = builder.BeginWithoutSession(CountChanges(request), "sets");
+  if (status.ok()) status = TakeChanges(&request, &builder);
+  if (!status.ok()) return status;
+  return builder.FinishNumbered(request.number());
 }
 
 absl::StatusOr<storage::Commit> Validate(v1::DeleteSessionRequest request) {

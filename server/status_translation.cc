@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
 #include "server/request_error.h"
 #include "storage/error.h"
 
@@ -44,8 +43,7 @@ bool IsUnmapped(const absl::Status& status) {
   return !status.ok() && !storage::ReasonOf(status).has_value() && !FieldOf(status).has_value();
 }
 
-grpc::Status TranslateStatus(const absl::Status& status, absl::string_view request_id, bool mutation) {
-  if (status.ok()) return grpc::Status::OK;
+google::rpc::Status ToRpcStatus(const absl::Status& status, absl::string_view request_id, bool mutation) {
   const auto code = IsUnmapped(status) ? grpc::StatusCode::INTERNAL : static_cast<grpc::StatusCode>(status.code());
   const std::string message = IsUnmapped(status)
                                   ? absl::StrCat("internal error; the server's log has request ", request_id)
@@ -63,11 +61,17 @@ grpc::Status TranslateStatus(const absl::Status& status, absl::string_view reque
   if (mutation) metadata["outcome"] = std::string(OutcomeName(status));
 
   google::rpc::Status rpc_status;
-  rpc_status.set_code(code);
+  rpc_status.set_code(static_cast<int>(code));
   rpc_status.set_message(message);
   rpc_status.add_details()->PackFrom(info);
   if (const auto delay = storage::RetryDelayOf(status)) AddRetryInfo(*delay, &rpc_status);
-  return {code, message, rpc_status.SerializeAsString()};
+  return rpc_status;
+}
+
+grpc::Status TranslateStatus(const absl::Status& status, absl::string_view request_id, bool mutation) {
+  if (status.ok()) return grpc::Status::OK;
+  const google::rpc::Status rpc_status = ToRpcStatus(status, request_id, mutation);
+  return {static_cast<grpc::StatusCode>(rpc_status.code()), rpc_status.message(), rpc_status.SerializeAsString()};
 }
 
 }  // namespace authstate::server

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "google/rpc/status.pb.h"
 
 namespace authstate::server {
 
@@ -16,6 +17,9 @@ namespace authstate::server {
 // An error without a reason is a fault of ours: it becomes a generic INTERNAL, and the caller of this function logs the
 // original under the request id.
 grpc::Status TranslateStatus(const absl::Status& status, absl::string_view request_id, bool mutation);
+
+// The same as a message, for an error that is part of an answer. `status` is not OK.
+google::rpc::Status ToRpcStatus(const absl::Status& status, absl::string_view request_id, bool mutation);
 
 // Whether TranslateStatus hides the message of this error.
 bool IsUnmapped(const absl::Status& status);

@@ -1,0 +1,15 @@
+#ifndef AUTHSTATE_SERVER_FAILURE_LEVEL_H_
+#define AUTHSTATE_SERVER_FAILURE_LEVEL_H_
+
+#include "absl/status/status.h"
+#include "server/logging.h"
+
+namespace authstate::server {
+
+// How loud the outcome of a call or operation is in the log: callers' faults are for those who look for them, ours are
+// for everybody.
+LogLevel LevelOf(const absl::Status& status);
+
+}  // namespace authstate::server
+
+#endif  // AUTHSTATE_SERVER_FAILURE_LEVEL_H_

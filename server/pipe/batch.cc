@@ -1,0 +1,87 @@
+#include "server/pipe/batch.h"
+
+#include <utility>
+
+namespace authstate::server::pipe {
+namespace {
+
+// Whether a channel's operations of this kind may be in one batch together. Those that change what the channel is have
+// to be answered first.
+bool MayFollow(Kind kind) { return kind == Kind::kCommits || kind == Kind::kReads; }
+
+storage::LeaseRequest LeaseOf(const Channel& channel, const Operation& operation) {
+  if (const auto* const attach = std::get_if<Attach>(&operation.work)) return attach->request;
+  if (const auto* const renew = std::get_if<Renew>(&operation.work)) return renew->request;
+  storage::LeaseRequest release;
+  release.action = storage::LeaseRequest::Action::kRelease;
+  release.session_id = channel.session_id;
+  release.fence = channel.fence;
+  return release;
+}
+
+}  // namespace
+
+Kind KindOf(const Operation& operation) {
+  if (std::holds_alternative<Commit>(operation.work)) return Kind::kCommits;
+  const auto* const get = std::get_if<Get>(&operation.work);
+  if (get == nullptr) return Kind::kLeases;
+  return get->large ? Kind::kLargeReads : Kind::kReads;
+}
+
+Batch TakeBatch(Kind kind, const Limits& limits, std::deque<Channel*>* ready) {
+  Batch batch;
+  batch.kind = kind;
+  const std::size_t most = kind == Kind::kLargeReads ? 1 : limits.batch_operations;
+  std::size_t bytes = 0;
+  while (!ready->empty()) {
+    Channel* const channel = ready->front();
+    Batch::Member member{channel, {}};
+    Operations& waiting = channel->waiting;
+    while (!waiting.empty() && KindOf(waiting.front()) == kind && (member.operations.empty() || MayFollow(kind))) {
+      Operation& next = waiting.front();
+      if (batch.operations > 0 && (batch.operations >= most || bytes + next.bytes > limits.batch_bytes)) break;
+      Address(*channel, &next);
+      ++batch.operations;
+      bytes += next.bytes;
+      member.operations.splice(member.operations.end(), waiting, waiting.begin());
+    }
+    if (member.operations.empty()) break;
+    batch.members.push_back(std::move(member));
+    ready->pop_front();
+  }
+  return batch;
+}
+
+std::vector<storage::Commit> CommitsOf(Batch* batch) {
+  std::vector<storage::Commit> commits;
+  commits.reserve(batch->operations);
+  for (Batch::Member& member : batch->members) {
+    for (Operation& operation : member.operations) {
+      commits.push_back(std::move(std::get<Commit>(operation.work).commit));
+    }
+  }
+  return commits;
+}
+
+std::vector<storage::ReadRequest> ReadsOf(const Batch& batch, const Limits& limits) {
+  std::vector<storage::ReadRequest> reads;
+  reads.reserve(batch.operations);
+  for (const Batch::Member& member : batch.members) {
+    for (const Operation& operation : member.operations) {
+      reads.push_back(std::get<Get>(operation.work).request);
+      if (batch.kind == Kind::kReads) reads.back().max_bytes = limits.read_bytes / batch.operations;
+    }
+  }
+  return reads;
+}
+
+std::vector<storage::LeaseRequest> LeasesOf(const Batch& batch) {
+  std::vector<storage::LeaseRequest> requests;
+  requests.reserve(batch.operations);
+  for (const Batch::Member& member : batch.members) {
+    requests.push_back(LeaseOf(*member.channel, member.operations.front()));
+  }
+  return requests;
+}
+
+}  // namespace authstate::server::pipe

@@ -1,0 +1,312 @@
+#include "server/pipe/connection.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "storage/error.h"
+
+namespace authstate::server::pipe {
+namespace {
+
+bool IsTooLargeForItsShare(Kind kind, const absl::Status& status) {
+  return kind == Kind::kReads && storage::ReasonOf(status) == storage::kResponseTooLarge;
+}
+
+}  // namespace
+
+std::shared_ptr<Connection> Connection::Create(storage::Backend* backend, std::shared_ptr<Budget> budget,
+                                               Options options, std::function<void()> on_change) {
+  return std::shared_ptr<Connection>(
+      new Connection(backend, std::move(budget), std::move(options), std::move(on_change)));
+}
+
+Connection::Connection(storage::Backend* backend, std::shared_ptr<Budget> budget, Options options,
+                       std::function<void()> on_change)
+    : backend_(backend),
+      budget_(std::move(budget)),
+      options_(std::move(options)),
+      on_change_(std::move(on_change)),
+      channels_(options_.limits.channels, options_.stealing),
+      failure_log_(options_.request_id) {}
+
+Connection::~Connection() { budget_->Remove(budgeted_bytes_); }
+
+absl::Status Connection::Take(v1::PipeRequest request) {
+  absl::StatusOr<Operations> operations = TakeOperations(std::move(request), absl::Now() + options_.deadline);
+  if (!operations.ok()) return operations.status();
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (closed_) return absl::OkStatus();
+    counts_.operations += operations->size();
+    unanswered_ += operations->size();
+    std::vector<Channel*> touched;
+    while (!operations->empty()) {
+      bytes_ += operations->front().bytes;
+      Channel* const channel = channels_.Enqueue(&*operations);
+      if (!channel->busy && channel->waiting.size() == 1) touched.push_back(channel);
+    }
+    for (Channel* const channel : touched) Advance(channel);
+  }
+  Drive();
+  return absl::OkStatus();
+}
+
+bool Connection::MayRead() {
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (bytes_ >= options_.limits.stream_bytes || unanswered_ >= options_.limits.stream_operations) return false;
+    if (bytes_ < options_.limits.fair_bytes) return true;
+    if (std::exchange(waits_for_budget_, true)) return false;
+  }
+  const auto stop_waiting = [](Connection* connection) {
+    const absl::MutexLock lock(&connection->mutex_);
+    connection->waits_for_budget_ = false;
+    return !connection->closed_;
+  };
+  const bool has_room = budget_->HasRoom([weak = weak_from_this(), stop_waiting] {
+    const std::shared_ptr<Connection> self = weak.lock();
+    if (self != nullptr && stop_waiting(self.get())) self->on_change_();
+  });
+  if (has_room) stop_waiting(this);
+  return has_room;
+}
+
+bool Connection::HasAnswers() const {
+  const absl::MutexLock lock(&mutex_);
+  return !answers_.empty();
+}
+
+void Connection::NextFrame(v1::PipeResponse* frame) {
+  const absl::MutexLock lock(&mutex_);
+  answers_.Next(options_.limits.frame_bytes, frame);
+}
+
+void Connection::FrameWritten() {
+  {
+    const absl::MutexLock lock(&mutex_);
+    const AnswerQueue::Size written = answers_.Written();
+    bytes_ -= written.bytes;
+    unanswered_ -= written.answers;
+  }
+  Drive();
+}
+
+bool Connection::Idle() const {
+  const absl::MutexLock lock(&mutex_);
+  return unanswered_ == 0;
+}
+
+void Connection::Close() {
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (std::exchange(closed_, true)) return;
+    bytes_ -= channels_.DropWaiting() + answers_.bytes();
+    answers_.Clear();
+    for (Lane& lane : lanes_) lane.ready.clear();
+  }
+  Drive();
+}
+
+Connection::Counts Connection::counts() const {
+  const absl::MutexLock lock(&mutex_);
+  return counts_;
+}
+
+void Connection::Drive() {
+  mutex_.Lock();
+  if (std::exchange(driving_, true)) {
+    drive_again_ = true;
+    mutex_.Unlock();
+    return;
+  }
+  do {
+    drive_again_ = false;
+    std::vector<Batch> batches = TakeBatches();
+    std::vector<Failure> failures;
+    failures.swap(unlogged_);
+    const std::size_t held_before = std::exchange(budgeted_bytes_, bytes_);
+    const std::size_t held_now = bytes_;
+    const bool tell = !closed_;
+    mutex_.Unlock();
+
+    if (held_now > held_before) budget_->Add(held_now - held_before);
+    if (held_now < held_before) budget_->Remove(held_before - held_now);
+    for (const Failure& failure : failures) failure_log_.Add(failure, absl::Now());
+    for (Batch& batch : batches) Call(std::move(batch));
+    if (tell) on_change_();
+    mutex_.Lock();
+  } while (drive_again_);
+  driving_ = false;
+  mutex_.Unlock();
+}
+
+bool Connection::MayCall(Kind kind) const {
+  const Lane& lane = lanes_[static_cast<std::size_t>(kind)];
+  if (lane.ready.empty()) return false;
+  const bool reads = kind == Kind::kReads || kind == Kind::kLargeReads;
+  if (reads && answers_.bytes() >= options_.limits.waiting_answer_bytes) return false;
+  return lane.under_way < (kind == Kind::kLargeReads ? 1 : options_.limits.calls_under_way);
+}
+
+std::vector<Batch> Connection::TakeBatches() {
+  std::vector<Batch> batches;
+  for (const Kind kind : {Kind::kLeases, Kind::kCommits, Kind::kReads, Kind::kLargeReads}) {
+    while (MayCall(kind)) {
+      batches.push_back(TakeBatch(kind, options_.limits, &LaneOf(kind).ready));
+      ++LaneOf(kind).under_way;
+    }
+  }
+  return batches;
+}
+
+void Connection::Call(Batch batch) {
+  const absl::Time deadline = absl::Now() + options_.deadline;
+  const std::shared_ptr<Connection> self = shared_from_this();
+  switch (batch.kind) {
+    case Kind::kCommits: {
+      std::vector<storage::Commit> commits = CommitsOf(&batch);
+      backend_->Apply(std::move(commits), deadline, [self, batch = std::move(batch)](auto results) mutable {
+        self->OnCommits(std::move(batch), std::move(results));
+      });
+      return;
+    }
+    case Kind::kReads:
+    case Kind::kLargeReads: {
+      std::vector<storage::ReadRequest> reads = ReadsOf(batch, options_.limits);
+      backend_->Read(std::move(reads), deadline, [self, batch = std::move(batch)](auto results) mutable {
+        self->OnReads(std::move(batch), std::move(results));
+      });
+      return;
+    }
+    case Kind::kLeases: {
+      std::vector<storage::LeaseRequest> requests = LeasesOf(batch);
+      backend_->Leases(std::move(requests), deadline, [self, batch = std::move(batch)](auto results) mutable {
+        self->OnLeases(std::move(batch), std::move(results));
+      });
+      return;
+    }
+  }
+}
+
+void Connection::OnCommits(Batch batch, std::vector<absl::StatusOr<storage::Applied>> results) {
+  {
+    const absl::MutexLock lock(&mutex_);
+    std::size_t next = 0;
+    for (const Batch::Member& member : batch.members) {
+      for (const Operation& operation : member.operations) {
+        const absl::StatusOr<storage::Applied>& result = results[next++];
+        if (result.ok()) {
+          Answer(operation, Committed(operation, *result));
+        } else {
+          AnswerFailure(operation, member.channel->session_id, result.status());
+        }
+      }
+    }
+    Finish(batch);
+  }
+  Drive();
+}
+
+void Connection::OnReads(Batch batch, std::vector<absl::StatusOr<storage::ReadResult>> results) {
+  {
+    const absl::MutexLock lock(&mutex_);
+    auto result = results.begin();
+    for (Batch::Member& member : batch.members) {
+      while (!member.operations.empty() && !IsTooLargeForItsShare(batch.kind, result->status())) {
+        Operation& operation = member.operations.front();
+        if (result->ok()) {
+          std::vector<storage::KeyName> names = std::move(std::get<Get>(operation.work).request.keys);
+          Answer(operation, Got(operation, std::move(names), **std::move(result)));
+        } else {
+          AnswerFailure(operation, member.channel->session_id, result->status());
+        }
+        member.operations.pop_front();
+        ++result;
+      }
+      // One that is too large goes again, and those behind it on its channel with it: answers keep their order.
+      if (member.operations.empty()) continue;
+      std::get<Get>(member.operations.front().work).large = true;
+      result += static_cast<std::ptrdiff_t>(member.operations.size());
+      if (closed_) {
+        for (const Operation& operation : member.operations) bytes_ -= operation.bytes;
+        continue;
+      }
+      member.channel->waiting.splice(member.channel->waiting.begin(), member.operations);
+    }
+    Finish(batch);
+  }
+  Drive();
+}
+
+void Connection::OnLeases(Batch batch, std::vector<absl::StatusOr<storage::LeaseResult>> results) {
+  {
+    const absl::MutexLock lock(&mutex_);
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      Channel* const channel = batch.members[i].channel;
+      const Operation& operation = batch.members[i].operations.front();
+      const absl::StatusOr<storage::LeaseResult>& result = results[i];
+      const auto* const attach = std::get_if<Attach>(&operation.work);
+      if (!result.ok()) {
+        AnswerFailure(operation, attach != nullptr ? attach->request.session_id : channel->session_id, result.status());
+        if (!std::holds_alternative<Renew>(operation.work)) channels_.SetDetached(channel);
+      } else if (attach != nullptr) {
+        channel->session_id = attach->request.session_id;
+        channel->fence = result->lease.fence;
+        Answer(operation, Attached(operation, *result));
+      } else if (std::holds_alternative<Detach>(operation.work)) {
+        channels_.SetDetached(channel);
+        Answer(operation, Detached(operation));
+      } else {
+        Answer(operation, Renewed(operation, *result));
+      }
+    }
+    Finish(batch);
+  }
+  Drive();
+}
+
+void Connection::Answer(const Operation& operation, v1::PipeResult result) {
+  bytes_ -= operation.bytes;
+  if (closed_) return;
+  bytes_ += answers_.Add(std::move(result));
+}
+
+void Connection::AnswerFailure(const Operation& operation, const std::string& session_id, const absl::Status& status) {
+  ++counts_.failures;
+  unlogged_.push_back({NameOf(operation), session_id, status});
+  Answer(operation, Failed(operation, status, options_.request_id));
+}
+
+void Connection::Finish(const Batch& batch) {
+  --LaneOf(batch.kind).under_way;
+  if (closed_) return;
+  for (const Batch::Member& member : batch.members) {
+    member.channel->busy = false;
+    Advance(member.channel);
+  }
+}
+
+void Connection::Advance(Channel* channel) {
+  const absl::Time now = absl::Now();
+  while (!channel->waiting.empty()) {
+    const Operation& next = channel->waiting.front();
+    // Begin frees the channel where the operation is a detach.
+    const std::string session_id = channel->session_id;
+    const std::optional<absl::Status> outcome = channels_.Begin(channel, next, now);
+    if (!outcome.has_value()) {
+      channel->busy = true;
+      LaneOf(KindOf(next)).ready.push_back(channel);
+      return;
+    }
+    if (outcome->ok()) {
+      Answer(next, Detached(next));
+    } else {
+      AnswerFailure(next, session_id, *outcome);
+    }
+    channel->waiting.pop_front();
+  }
+  channels_.Tidy(channel);
+}
+
+}  // namespace authstate::server::pipe

@@ -1,0 +1,42 @@
+#ifndef AUTHSTATE_SERVER_PIPE_LIMITS_H_
+#define AUTHSTATE_SERVER_PIPE_LIMITS_H_
+
+#include <cstddef>
+
+#include "absl/time/time.h"
+
+namespace authstate::server::pipe {
+
+// What a pipe may hold. ARCHITECTURE.md says what memory follows from it.
+struct Limits {
+  // Of one stream: bytes of operations and answers from the moment that an operation is read until its answer is
+  // written. Above it the stream is not read; the message that crosses it is still taken whole.
+  std::size_t stream_bytes = std::size_t{64} << 20;
+  // The same as a number of operations.
+  std::size_t stream_operations = 20'000;
+  // The bytes of all streams. Above it only streams that hold less than `fair_bytes` are read, so that a few slow
+  // readers do not stop everybody.
+  std::size_t total_bytes = std::size_t{256} << 20;
+  std::size_t fair_bytes = std::size_t{1} << 20;
+  // Channels with a session, of one stream. Part of the contract.
+  std::size_t channels = 100'000;
+
+  // One call to the backend takes at most so many commits, or fewer that have this many bytes, or a single larger one.
+  std::size_t batch_operations = 1'000;
+  std::size_t batch_bytes = std::size_t{1} << 20;
+  // Calls of one kind to the backend that one stream has under way. What comes meanwhile gathers for the next one.
+  int calls_under_way = 4;
+  // Reads of one call share so many bytes of values; one that needs more than its share is asked again alone.
+  std::size_t read_bytes = std::size_t{8} << 20;
+  // No read is sent to the backend while so many bytes of answers wait for a slow reader.
+  std::size_t waiting_answer_bytes = std::size_t{16} << 20;
+
+  // One message of answers closes at so many bytes; a larger answer has one of its own.
+  std::size_t frame_bytes = std::size_t{1} << 20;
+  // A caller that takes nothing for so long is cut off.
+  absl::Duration write_patience = absl::Seconds(30);
+};
+
+}  // namespace authstate::server::pipe
+
+#endif  // AUTHSTATE_SERVER_PIPE_LIMITS_H_

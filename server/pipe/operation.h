@@ -1,0 +1,62 @@
+#ifndef AUTHSTATE_SERVER_PIPE_OPERATION_H_
+#define AUTHSTATE_SERVER_PIPE_OPERATION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <variant>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "authstate/v1/auth_state_service.pb.h"
+#include "storage/backend.h"
+
+// The operations of a pipe as the server holds them, from a message that keeps the contract. Session and fence are
+// those of the channel, and are filled in when the operation's turn comes.
+namespace authstate::server::pipe {
+
+struct Attach {
+  storage::LeaseRequest request;
+};
+struct Detach {
+  bool release = false;
+};
+struct Get {
+  storage::ReadRequest request;
+  // Its values are too many for a share of a common read.
+  bool large = false;
+};
+struct Commit {
+  storage::Commit commit;
+};
+struct Renew {
+  storage::LeaseRequest request;
+};
+
+struct Operation {
+  std::uint64_t tag = 0;
+  std::uint32_t channel = 0;
+  std::variant<Attach, Detach, Get, Commit, Renew> work;
+  // The bytes it takes up until it is answered, more or less.
+  std::size_t bytes = 0;
+  // When it is given up if its turn has not come.
+  absl::Time deadline = absl::InfiniteFuture();
+};
+
+// A list, so that operations go from queue to queue without being moved in memory.
+using Operations = std::list<Operation>;
+
+// Takes the operations out of a message. InvalidField names the first field that breaks the contract
+// (`operations[3].commit.sets[2].key.id`); whether an operation fits the state of its channel is not looked at.
+absl::StatusOr<Operations> TakeOperations(v1::PipeRequest request, absl::Time deadline);
+
+// For the log: `attach`, `commit`.
+absl::string_view NameOf(const Operation& operation);
+
+// Whether a failure has to say if the work was applied.
+bool IsMutation(const Operation& operation);
+
+}  // namespace authstate::server::pipe
+
+#endif  // AUTHSTATE_SERVER_PIPE_OPERATION_H_

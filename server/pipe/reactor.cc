@@ -1,0 +1,315 @@
+#include "server/pipe/reactor.h"
+
+#include <grpcpp/alarm.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "authstate/v1/auth_state_service.pb.h"
+#include "server/failure_level.h"
+#include "server/logging.h"
+#include "server/pipe/connection.h"
+#include "server/request_parser.h"
+#include "server/status_translation.h"
+#include "server/stream_registry.h"
+#include "storage/error.h"
+
+namespace authstate::server::pipe {
+namespace {
+
+absl::Status Draining() {
+  return storage::Error(absl::StatusCode::kUnavailable, "DRAINING",
+                        "the server is stopping; attach to another, or again");
+}
+
+absl::Status Cancelled() {
+  return storage::Error(absl::StatusCode::kCancelled, "CANCELLED", "the caller ended the stream");
+}
+
+absl::Status TooSlow() {
+  return storage::Error(absl::StatusCode::kDeadlineExceeded, storage::kDeadlinePassed,
+                        "the reader took its answers too slowly");
+}
+
+// The stream comes to its end in one of two ways. `ending_`: it is read no further (the caller is done, a message broke
+// the contract, the server drains), everything that was read is answered, then it is finished. `broken_`: nobody takes
+// answers any more, so it is finished at once.
+//
+// Reactions and changes come on any thread, also from within a call to gRPC; Advance lets one thread at a time do what
+// follows from them.
+class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
+                      public LongLivedStream,
+                      public std::enable_shared_from_this<Reactor> {
+ public:
+  Reactor(const Service& service, grpc::CallbackServerContext* context)
+      : service_(service),
+        context_(context),
+        call_(service.guard->Begin({"Pipe"}, context, grpc::ByteBuffer())),
+        request_id_(call_->request_id()) {}
+
+  void Start() {
+    self_ = shared_from_this();
+    connection_ =
+        Connection::Create(service_.backend, service_.budget,
+                           {service_.limits, service_.guard->default_deadline(), service_.stealing, request_id_},
+                           [weak = weak_from_this()] {
+                             if (const auto self = weak.lock()) self->Advance();
+                           });
+    absl::Status admitted = call_->admitted();
+    if (admitted.ok()) admitted = service_.guard->streams().Add(self_);
+    if (admitted.ok()) {
+      Log(LogLevel::kInfo, "pipe opened", {{"request_id", request_id_}});
+    } else {
+      const absl::MutexLock lock(&mutex_);
+      ending_ = admitted;
+    }
+    Advance();
+  }
+
+  void OnReadDone(bool ok) override {
+    absl::Status taken = absl::OkStatus();
+    if (ok) {
+      ++messages_;
+      v1::PipeRequest request;
+      taken = ParseRequest(incoming_, &request);
+      incoming_.Clear();
+      if (taken.ok()) taken = connection_->Take(std::move(request));
+    }
+    {
+      const absl::MutexLock lock(&mutex_);
+      reading_ = false;
+      if ((!ok || !taken.ok()) && !ending_.has_value()) ending_ = taken;
+    }
+    Advance();
+  }
+
+  void OnWriteDone(bool ok) override {
+    outgoing_.Clear();
+    connection_->FrameWritten();
+    {
+      const absl::MutexLock lock(&mutex_);
+      writing_ = false;
+      if (!ok && !broken_.has_value()) broken_ = Cancelled();
+    }
+    Advance();
+  }
+
+  void OnCancel() override {
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (!broken_.has_value()) broken_ = Cancelled();
+    }
+    Advance();
+  }
+
+  void OnDone() override {
+    service_.guard->streams().Remove(this);
+    call_.reset();
+    const std::shared_ptr<Reactor> last = std::move(self_);
+  }
+
+  void Drain(absl::Time read_until) override {
+    {
+      const absl::MutexLock lock(&mutex_);
+      tell_draining_ = true;
+    }
+    drain_alarm_.Set(absl::ToChronoTime(read_until), [weak = weak_from_this()](bool /*expired*/) {
+      const auto self = weak.lock();
+      if (self == nullptr) return;
+      {
+        const absl::MutexLock lock(&self->mutex_);
+        if (!self->ending_.has_value()) self->ending_ = Draining();
+      }
+      self->Advance();
+    });
+    Advance();
+  }
+
+ private:
+  enum class Step : std::uint8_t { kNothing, kRead, kWrite, kCancel, kFinish };
+
+  void Advance() {
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (std::exchange(advancing_, true)) {
+        advance_again_ = true;
+        return;
+      }
+    }
+    const std::shared_ptr<Reactor> self = shared_from_this();
+    while (true) {
+      switch (NextStep()) {
+        case Step::kNothing:
+          return;
+        case Step::kRead:
+          StartRead(&incoming_);
+          break;
+        case Step::kWrite:
+          WriteFrame();
+          break;
+        case Step::kCancel:
+          context_->TryCancel();
+          break;
+        case Step::kFinish:
+          End();
+          break;
+      }
+    }
+  }
+
+  Step NextStep() {
+    const absl::MutexLock lock(&mutex_);
+    do {
+      advance_again_ = false;
+      const Step step = ChooseStep();
+      if (step != Step::kNothing) return step;
+    } while (advance_again_);
+    advancing_ = false;
+    return Step::kNothing;
+  }
+
+  Step ChooseStep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (finished_) return Step::kNothing;
+    if (std::exchange(cancel_, false)) return Step::kCancel;
+    if (writing_) return broken_.has_value() ? Step::kNothing : ReadIfMay();
+    if (broken_.has_value()) return FinishNow();
+    if (tell_draining_ || connection_->HasAnswers()) {
+      writing_ = true;
+      return Step::kWrite;
+    }
+    if (ending_.has_value()) return connection_->Idle() ? FinishNow() : Step::kNothing;
+    return ReadIfMay();
+  }
+
+  Step ReadIfMay() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (ending_.has_value() || reading_ || !connection_->MayRead()) return Step::kNothing;
+    reading_ = true;
+    return Step::kRead;
+  }
+
+  Step FinishNow() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    finished_ = true;
+    return Step::kFinish;
+  }
+
+  void WriteFrame() {
+    v1::PipeResponse frame;
+    {
+      const absl::MutexLock lock(&mutex_);
+      frame.set_draining(std::exchange(tell_draining_, false));
+      write_began_ = absl::Now();
+      if (!std::exchange(watched_, true)) Watch(write_began_ + service_.limits.write_patience);
+    }
+    connection_->NextFrame(&frame);
+    const absl::Status serialized = Serialize(frame, &outgoing_);
+    if (serialized.ok()) {
+      StartWrite(&outgoing_);
+      return;
+    }
+    const absl::MutexLock lock(&mutex_);
+    writing_ = false;
+    broken_ = serialized;
+  }
+
+  // Looks at `when` whether a write has been under way for too long. One alarm serves many writes: setting one for each
+  // would cost more than the write.
+  void Watch(absl::Time when) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    watch_ = std::make_unique<grpc::Alarm>();
+    watch_->Set(absl::ToChronoTime(when), [weak = weak_from_this()](bool expired) {
+      const auto self = weak.lock();
+      if (self != nullptr && expired) self->OnWatch();
+    });
+  }
+
+  void OnWatch() {
+    {
+      const absl::MutexLock lock(&mutex_);
+      watched_ = false;
+      if (!writing_ || finished_) return;
+      const absl::Time limit = write_began_ + service_.limits.write_patience;
+      if (absl::Now() < limit) {
+        watched_ = true;
+        Watch(limit);
+        return;
+      }
+      broken_ = TooSlow();
+      cancel_ = true;
+    }
+    Advance();
+  }
+
+  void End() {
+    absl::Status status;
+    {
+      const absl::MutexLock lock(&mutex_);
+      status = broken_.has_value() ? *broken_ : *ending_;
+    }
+    connection_->Close();
+    LogEnd(status);
+    Finish(TranslateStatus(status, request_id_, /*mutation=*/false));
+  }
+
+  void LogEnd(const absl::Status& status) const {
+    const LogLevel level = std::max(LogLevel::kInfo, LevelOf(status));
+    const Connection::Counts counts = connection_->counts();
+    LogFields fields = {
+        {"request_id", request_id_},
+        {"code", absl::StatusCodeToString(status.code())},
+        {"ms", absl::StrCat(absl::ToInt64Milliseconds(absl::Now() - start_))},
+        {"messages", absl::StrCat(messages_.load())},
+        {"operations", absl::StrCat(counts.operations)},
+        {"failed_operations", absl::StrCat(counts.failures)},
+    };
+    if (const auto reason = storage::ReasonOf(status)) fields.emplace_back("reason", *reason);
+    if (!status.ok()) fields.emplace_back("error", std::string(status.message()));
+    Log(level, "pipe closed", fields);
+  }
+
+  const Service& service_;
+  grpc::CallbackServerContext* const context_;
+  std::unique_ptr<Call> call_;
+  const std::string request_id_;
+  const absl::Time start_ = absl::Now();
+  // Until OnDone.
+  std::shared_ptr<Reactor> self_;
+  std::shared_ptr<Connection> connection_;
+  // Of the read and the write under way.
+  grpc::ByteBuffer incoming_;
+  grpc::ByteBuffer outgoing_;
+  std::atomic<std::uint64_t> messages_ = 0;
+  grpc::Alarm drain_alarm_;
+
+  absl::Mutex mutex_;
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Time write_began_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<grpc::Alarm> watch_ ABSL_GUARDED_BY(mutex_);
+  bool watched_ ABSL_GUARDED_BY(mutex_) = false;
+  bool tell_draining_ ABSL_GUARDED_BY(mutex_) = false;
+  bool cancel_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<absl::Status> ending_ ABSL_GUARDED_BY(mutex_);
+  std::optional<absl::Status> broken_ ABSL_GUARDED_BY(mutex_);
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  bool advancing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool advance_again_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace
+
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* StartPipe(const Service& service,
+                                                                       grpc::CallbackServerContext* context) {
+  const auto reactor = std::make_shared<Reactor>(service, context);
+  reactor->Start();
+  return reactor.get();
+}
+
+}  // namespace authstate::server::pipe

@@ -1,0 +1,88 @@
+#ifndef AUTHSTATE_TESTS_UNIT_SERVER_HELD_BACKEND_H_
+#define AUTHSTATE_TESTS_UNIT_SERVER_HELD_BACKEND_H_
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "storage/backend.h"
+#include "storage/memory/memory_backend.h"
+
+namespace authstate::server {
+
+// A memory backend that notes the size of every call, and holds the calls of a kind back while told to. Not
+// thread-safe.
+class HeldBackend final : public storage::Backend {
+ public:
+  // Calls of one kind.
+  struct Calls {
+    bool hold = false;
+    // Members of each call, in order.
+    std::vector<std::size_t> sizes;
+    std::deque<absl::AnyInvocable<void() &&>> held;
+
+    // Does the oldest held call.
+    void ReleaseOne() {
+      auto call = std::move(held.front());
+      held.pop_front();
+      std::move(call)();
+    }
+    // Stops holding, and does what is held.
+    void Release() {
+      hold = false;
+      while (!held.empty()) ReleaseOne();
+    }
+  };
+
+  Calls applies;
+  Calls reads;
+  Calls leases;
+
+  storage::Backend& memory() { return *memory_; }
+
+  void Apply(std::vector<storage::Commit> commits, absl::Time deadline, ApplyDone done) override {
+    applies.sizes.push_back(commits.size());
+    Do(applies, [this, commits = std::move(commits), deadline, done = std::move(done)]() mutable {
+      memory_->Apply(std::move(commits), deadline, std::move(done));
+    });
+  }
+  void Read(std::vector<storage::ReadRequest> requests, absl::Time deadline, ReadDone done) override {
+    reads.sizes.push_back(requests.size());
+    Do(reads, [this, requests = std::move(requests), deadline, done = std::move(done)]() mutable {
+      memory_->Read(std::move(requests), deadline, std::move(done));
+    });
+  }
+  void Leases(std::vector<storage::LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
+    leases.sizes.push_back(requests.size());
+    Do(leases, [this, requests = std::move(requests), deadline, done = std::move(done)]() mutable {
+      memory_->Leases(std::move(requests), deadline, std::move(done));
+    });
+  }
+  void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
+    memory_->OpenSnapshot(std::move(session_id), deadline, std::move(done));
+  }
+  void List(storage::ListRequest request, absl::Time deadline, ListDone done) override {
+    memory_->List(std::move(request), deadline, std::move(done));
+  }
+  void Ping(absl::Time deadline, PingDone done) override { memory_->Ping(deadline, std::move(done)); }
+  storage::Description Describe() const override { return memory_->Describe(); }
+
+ private:
+  static void Do(Calls& calls, absl::AnyInvocable<void() &&> call) {
+    if (calls.hold) {
+      calls.held.push_back(std::move(call));
+    } else {
+      std::move(call)();
+    }
+  }
+
+  const std::unique_ptr<storage::Backend> memory_ = storage::NewMemoryBackend();
+};
+
+}  // namespace authstate::server
+
+#endif  // AUTHSTATE_TESTS_UNIT_SERVER_HELD_BACKEND_H_
