@@ -1,5 +1,7 @@
 # shellcheck shell=bash
 # ./dev deps: everything the other commands need.
+# shellcheck source=tools/dev/checker.sh
+source "$AUTHSTATE_ROOT/tools/dev/checker.sh"
 # shellcheck source=tools/dev/grpcurl.sh
 source "$AUTHSTATE_ROOT/tools/dev/grpcurl.sh"
 
@@ -9,7 +11,7 @@ Usage: ./dev deps [run|build|test|lint|fresh...]
 
 Installs what the commands named need, or all of them. The packages are listed in tools/dev/packages.txt. Where the
 system's Node is older than 20, or its npm than 10, pinned ones are downloaded into ~/.cache/authstate; grpcurl is
-built there as well.
+built there as well, and so is what the checker of histories (tests/fault/checker) needs.
 TEXT
 }
 
@@ -35,5 +37,9 @@ ensure_test_dependencies() {
   if ! ensure_grpcurl; then
     [[ ${CI:-} == true ]] && die 'grpcurl could not be installed, and CI requires it'
     say 'grpcurl could not be installed: its tests will be skipped'
+  fi
+  if ! ensure_history_checker; then
+    [[ ${CI:-} == true ]] && die 'the checker of histories could not be built, and CI requires it'
+    say 'the checker of histories could not be built: the tests that need it will be skipped'
   fi
 }

@@ -9,11 +9,14 @@ source "$AUTHSTATE_ROOT/tools/dev/tally.sh"
 
 fault_usage() {
   cat <<'TEXT'
-Usage: ./dev fault [--rounds N] [--minutes N] [NAME...]
+Usage: ./dev fault [--rounds N] [--minutes N] [--seed N] [NAME...]
 
 Runs authstated and PostgreSQL under load while the network between them, or PostgreSQL itself, fails; see
 tests/fault/README.md. Every fault comes N times as often as in ./dev test (--rounds, 5 by default). A NAME is a regular
 expression over test names, as ctest -R takes it: `./dev fault Failover`.
+
+LinearizabilityTest plays 40 random rounds for each of --rounds, 200 by default. What happens in them follows from
+--seed, 1 by default: each round has the seed after that of the round before.
 
 No test begins later than --minutes (60 by default) after the first; those that are left out count as failed. Tests run
 one after the other, so that the gaps they report are the service's own. The report is build/fault/report.md, the log
@@ -24,13 +27,13 @@ TEXT
 }
 
 dev_fault() {
-  local rounds=5 minutes=60 pattern=''
+  local rounds=5 minutes=60 seed=1 pattern=''
   while [[ $# -gt 0 ]]; do
     case $1 in
       -h | --help) fault_usage && return ;;
-      --rounds | --minutes)
-        [[ ${2:-} =~ ^[1-9][0-9]{0,4}$ ]] || usage_error "fault: $1 needs a number from 1"
-        [[ $1 == --rounds ]] && rounds=$2 || minutes=$2
+      --rounds | --minutes | --seed)
+        [[ ${2:-} =~ ^[1-9][0-9]{0,8}$ ]] || usage_error "fault: $1 needs a number from 1"
+        local "${1#--}=$2"
         shift
         ;;
       -*) usage_error "fault: unknown option '$1'" ;;
@@ -41,6 +44,7 @@ dev_fault() {
   ensure_test_dependencies
   configure default -D AUTHSTATE_BUILD_TESTS=ON
   compile default all
+  export AUTHSTATE_FAULT_SEED=$seed
   run_faults "$rounds" "$minutes" "$pattern"
   print_tally
 }

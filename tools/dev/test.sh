@@ -81,9 +81,15 @@ test_suites() {
     case $suite in
       client) run_node_suite client client/node ;;
       vectors) check_once vectors npm --prefix tests run check --workspace vectors ;;
+      fault) test_history_checker ;;
       e2e) run_node_suite e2e tests/e2e ;;
     esac
   done
+}
+
+# The tests of the checker itself, where there is one.
+test_history_checker() {
+  [[ ! -x build/bin/history_checker ]] || check_once history-checker-test in_history_checker go test ./...
 }
 
 set_up_node_suites() {
