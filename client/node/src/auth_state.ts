@@ -1,15 +1,15 @@
+import type { EventEmitter } from "node:events";
 import type { AuthenticationCreds, SignalDataSet, SignalDataTypeMap } from "baileys" with {
   "resolution-mode": "import",
 };
 import { CodecError } from "./codec/buffer_tag.js";
 import { decodeValue, encodeValue } from "./codec/value_codec.js";
-import { type KeyWrite, newCommitId } from "./commit_plan.js";
-import { AuthStateError, brokenAnswer, endedError, invalidField } from "./errors.js";
+import type { KeyWrite } from "./commit_plan.js";
+import { brokenAnswer, endedError, invalidField, type LeaseLostError } from "./errors.js";
 import type { Value } from "./gen/authstate/v1/value.js";
-import { readKeys } from "./key_reader.js";
-import type { AuthStateLogger } from "./logger.js";
-import { type Pacing, retry } from "./retry.js";
-import type { Transport } from "./transport.js";
+import { checkKeyId, checkKeyType, checkValue } from "./names.js";
+import type { Pacing } from "./retry.js";
+import type { SessionStore } from "./session_store.js";
 import { WriteQueue } from "./write_queue.js";
 
 /** The part of Baileys that is used at run time. */
@@ -19,11 +19,13 @@ export type BaileysModule = Pick<
 >;
 
 export interface AuthStateDeps {
-  transport: Transport;
+  store: SessionStore;
   baileys: BaileysModule;
   pacing: Pacing;
   patienceMs: number;
-  logger: AuthStateLogger | undefined;
+  events: EventEmitter<AuthStateEvents>;
+  /** Called once, after the store was closed. */
+  onClosed(): void;
 }
 
 /** The keys of one session, as Baileys asks for them. */
@@ -36,6 +38,19 @@ export interface AuthStateKeys {
   clear(): Promise<void>;
 }
 
+/** What happens to the lease of a session. */
+export interface AuthStateEvents {
+  /**
+   * The session is no longer this process's: close its socket, for another one is about to connect. Emitted at most once;
+   * nothing is written from then on, and every call fails with the same error. `owner` says who has it, where known.
+   */
+  lost: [error: LeaseLostError];
+  /** The lease could not be renewed for its whole time. Calls wait until the server answers, and then `back` or `lost` follows. */
+  away: [];
+  /** The lease was renewed after all, and nobody else had it in between. */
+  back: [];
+}
+
 /** The authentication state of one session. */
 export interface AuthState {
   /** What `makeWASocket` takes as `auth`. */
@@ -44,15 +59,22 @@ export interface AuthState {
   saveCreds(): Promise<void>;
   /** Deletes creds and keys in the store, and ends this auth state: every later write is refused. */
   removeSession(): Promise<void>;
-  /** Waits for the writes under way, then closes the connection. Rejects if one of them failed. */
+  /** Waits for the writes under way, then gives the lease back. Rejects if one of them failed. */
   close(): Promise<void>;
+  /** Tells what happens to the lease. */
+  events: EventEmitter<AuthStateEvents>;
 }
 
 const APP_STATE_SYNC_KEY = "app-state-sync-key";
 
-function checkWellFormed(field: string, text: string): void {
-  // Protobuf would write U+FFFD instead, and so name another key.
-  if (!text.isWellFormed()) throw invalidField(field, "has an unpaired surrogate");
+function encode(field: string, value: unknown): Value {
+  try {
+    const encoded = encodeValue(value);
+    checkValue(field, encoded);
+    return encoded;
+  } catch (error) {
+    throw error instanceof CodecError ? invalidField(field, error.message) : error;
+  }
 }
 
 function toWrites(data: SignalDataSet): KeyWrite[] {
@@ -61,14 +83,9 @@ function toWrites(data: SignalDataSet): KeyWrite[] {
     for (const [id, value] of Object.entries(entries as Record<string, unknown>)) {
       const field = value === null || value === undefined ? "deletes" : "sets";
       const at = `${field}[${writes.length}]`;
-      checkWellFormed(`${at}.key.type`, type);
-      checkWellFormed(`${at}.key.id`, id);
-      try {
-        writes.push({ key: { type, id }, value: field === "sets" ? encodeValue(value) : undefined });
-      } catch (error) {
-        if (!(error instanceof CodecError)) throw error;
-        throw invalidField(`${at}.value`, error.message);
-      }
+      checkKeyType(`${at}.key.type`, type);
+      checkKeyId(`${at}.key.id`, id);
+      writes.push({ key: { type, id }, value: field === "sets" ? encode(`${at}.value`, value) : undefined });
     }
   }
   return writes;
@@ -83,59 +100,29 @@ function decode(what: string, value: Value | undefined): unknown {
   }
 }
 
-async function loadCreds(read: () => Promise<Value | undefined>, baileys: BaileysModule): Promise<AuthenticationCreds> {
-  let value: Value | undefined;
-  try {
-    value = await read();
-  } catch (error) {
-    // The store's own word that there are none: the one case in which a new identity may be made.
-    const proven = error instanceof AuthStateError && error.code === "NOT_FOUND" && error.reason === "NO_CREDS";
-    if (proven) return baileys.initAuthCreds();
-    throw error;
-  }
-  const creds = decode("the creds", value);
-  if (typeof creds !== "object" || creds === null || Buffer.isBuffer(creds))
+function creds(value: Value | undefined, baileys: BaileysModule): AuthenticationCreds {
+  if (value === undefined) return baileys.initAuthCreds();
+  const stored = decode("the creds", value);
+  if (typeof stored !== "object" || stored === null || Buffer.isBuffer(stored)) {
     throw brokenAnswer("the creds are no object");
-  return creds as AuthenticationCreds;
+  }
+  return stored as AuthenticationCreds;
 }
 
-/** Opens the auth state of `sessionId`. Takes over `transport`, unless it rejects. */
+/** Opens the auth state of `sessionId`. Takes over `store`, unless it rejects. */
 export async function openAuthState(sessionId: string, deps: AuthStateDeps): Promise<AuthState> {
-  const { transport, baileys, pacing, patienceMs, logger } = deps;
-  checkWellFormed("session_id", sessionId);
+  const { store, baileys, pacing, patienceMs, events, onClosed } = deps;
   let ended: "CLOSED" | "SESSION_REMOVED" | undefined;
   let closing: Promise<void> | undefined;
 
   const patienceEnd = (): number => pacing.now() + patienceMs;
-  const withPatience = <T>(rpc: string, until: number, attempt: (timeoutMs: number) => Promise<T>): Promise<T> =>
-    retry(attempt, {
-      pacing,
-      until,
-      onWait: ({ code, reason }, count, delayMs) =>
-        logger?.warn(
-          { sessionId, rpc, code, reason, attempt: count, delayMs: Math.round(delayMs) },
-          "authstate does not answer; waiting",
-        ),
-    });
-
-  const creds = await loadCreds(
-    () => withPatience("GetCreds", patienceEnd(), (timeoutMs) => transport.getCreds(sessionId, timeoutMs)),
-    baileys,
-  );
+  const own = creds(await store.getCreds(patienceEnd()), baileys);
 
   const queue = new WriteQueue({
     sessionId,
-    encodeCreds: () => encodeValue(creds),
-    commit: (request, until) => withPatience("Commit", until, (timeoutMs) => transport.commit(request, timeoutMs)),
-    deleteSession: (until) => {
-      const commitId = newCommitId();
-      const attempt = (timeoutMs: number) => transport.deleteSession(sessionId, commitId, timeoutMs);
-      return withPatience("DeleteSession", until, attempt).catch((error: unknown) => {
-        const alreadyGone =
-          error instanceof AuthStateError && error.code === "NOT_FOUND" && error.reason === "NO_SESSION";
-        if (!alreadyGone) throw error;
-      });
-    },
+    encodeCreds: () => encode("creds", own),
+    commit: (request, until) => store.commit(request, until),
+    deleteSession: (until) => store.deleteSession(until),
     patienceEnd,
     now: () => pacing.now(),
   });
@@ -157,17 +144,14 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
       refuseIfEnded();
       const found: { [id: string]: SignalDataTypeMap[T] } = {};
       const wanted = [...new Set(ids)];
-      wanted.forEach((id, index) => checkWellFormed(`keys[0].ids[${index}]`, id));
+      checkKeyType("keys[0].type", type);
+      wanted.forEach((id, index) => checkKeyId(`keys[0].ids[${index}]`, id));
       if (wanted.length === 0) return found;
 
       const until = patienceEnd();
       await queue.settled(wanted.map((id) => ({ type, id })));
-      const values = await readKeys(wanted, (part) =>
-        withPatience("GetKeys", until, (timeoutMs) => {
-          refuseIfEnded();
-          return transport.getKeys(sessionId, [{ type, ids: part }], timeoutMs);
-        }),
-      );
+      refuseIfEnded();
+      const values = await store.getKeys(type, wanted, until);
       for (const [id, value] of values) found[id] = revive(type, value) as SignalDataTypeMap[T];
       return found;
     },
@@ -185,7 +169,8 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
   };
 
   return {
-    state: { creds, keys },
+    state: { creds: own, keys },
+    events,
 
     async saveCreds() {
       refuseIfEnded();
@@ -205,7 +190,10 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
 
     close() {
       ended = "CLOSED";
-      closing ??= queue.drain().finally(() => transport.close());
+      closing ??= queue
+        .drain()
+        .finally(() => store.close())
+        .finally(onClosed);
       return closing;
     },
   };

@@ -48,16 +48,8 @@ export function newCommitId(): bigint {
 }
 
 function emptyCommit(sessionId: string): CommitRequest {
-  const commitId = newCommitId();
-  return {
-    sessionId,
-    creds: undefined,
-    sets: [],
-    deletes: [],
-    clearKeys: false,
-    expectedRevision: undefined,
-    commitId,
-  };
+  const none = { creds: undefined, expectedRevision: undefined, fence: 0n };
+  return { sessionId, commitId: newCommitId(), sets: [], deletes: [], clearKeys: false, ...none };
 }
 
 /**

@@ -9,6 +9,7 @@ export interface AuthStateErrorFields {
   field?: string | undefined;
   outcome?: "NOT_APPLIED" | "UNKNOWN" | undefined;
   requestId?: string | undefined;
+  owner?: string | undefined;
   retryable?: boolean;
   retryDelayMs?: number | undefined;
   cause?: unknown;
@@ -19,7 +20,7 @@ export interface AuthStateErrorFields {
  * not there is left out of the answer of `get`.
  */
 export class AuthStateError extends Error {
-  override readonly name = "AuthStateError";
+  override readonly name: string = "AuthStateError";
   /** Canonical code; the README has the table. */
   readonly code: AuthStateErrorCode;
   /** What happened, more precisely: `DATABASE_UNAVAILABLE`, `QUEUE_FULL`, `INVALID_FIELD`, `CLOSED`, … */
@@ -30,6 +31,8 @@ export class AuthStateError extends Error {
   readonly outcome: "NOT_APPLIED" | "UNKNOWN" | undefined;
   /** The id of the request in the server's log. */
   readonly requestId: string | undefined;
+  /** Who holds the session's lease, where a lease is the reason. */
+  readonly owner: string | undefined;
   /** Whether the same call may succeed later. The client has then already waited for as long as its patience lasts. */
   readonly retryable: boolean;
   /** How long the server asks to wait before the next try. */
@@ -42,16 +45,44 @@ export class AuthStateError extends Error {
     this.field = fields.field;
     this.outcome = fields.outcome;
     this.requestId = fields.requestId;
+    this.owner = fields.owner;
     this.retryable = fields.retryable ?? false;
     this.retryDelayMs = fields.retryDelayMs;
   }
 
   /** The same error, told differently. */
-  with(changes: { message?: string; outcome?: "NOT_APPLIED" | "UNKNOWN" | undefined }): AuthStateError {
-    const { code, reason, field, requestId, retryable, retryDelayMs, cause } = this;
+  with(changes: {
+    message?: string;
+    outcome?: "NOT_APPLIED" | "UNKNOWN" | undefined;
+    retryable?: boolean;
+  }): AuthStateError {
+    const { code, reason, field, requestId, owner, retryDelayMs, cause } = this;
+    const retryable = changes.retryable ?? this.retryable;
     const outcome = "outcome" in changes ? changes.outcome : this.outcome;
     return new AuthStateError(changes.message ?? this.message, {
-      ...{ code, reason, field, outcome, requestId, retryable, retryDelayMs, cause },
+      ...{ code, reason, field, outcome, requestId, owner, retryable, retryDelayMs, cause },
+    });
+  }
+}
+
+/** Another process has the session's lease, and kept it for as long as the caller was willing to wait. */
+export class LeaseHeldError extends AuthStateError {
+  override readonly name = "LeaseHeldError";
+
+  constructor(sessionId: string, owner: string | undefined, waitedMs: number) {
+    super(`${sessionId}: leased to ${owner || "somebody else"} (waited ${Math.round(waitedMs)} ms)`, {
+      ...{ code: "FAILED_PRECONDITION", reason: "LEASE_HELD", outcome: "NOT_APPLIED", owner },
+    });
+  }
+}
+
+/** The session's lease is lost, by the server's word: the session is somebody else's now, or was changed without it. */
+export class LeaseLostError extends AuthStateError {
+  override readonly name = "LeaseLostError";
+
+  constructor(sessionId: string, owner: string | undefined) {
+    super(`${sessionId}: the lease is lost${owner ? `; ${owner} has it` : ""}`, {
+      ...{ code: "FAILED_PRECONDITION", reason: "LEASE_LOST", outcome: "NOT_APPLIED", owner: owner || undefined },
     });
   }
 }

@@ -1,34 +1,25 @@
 import {
   type CallOptions,
-  type ChannelCredentials,
-  type ChannelOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
-  credentials,
   Metadata,
   type ServiceError,
 } from "@grpc/grpc-js";
-import {
+import { toDuration } from "./durations.js";
+import type { Endpoint, Endpoints } from "./endpoints.js";
+import type { AuthStateError } from "./errors.js";
+import type {
+  AcquireLeaseRequest,
+  AcquireLeaseResponse,
   AuthStateServiceClient,
-  type CommitRequest,
-  type GetKeysResponse,
-  type KeySelection,
+  CommitRequest,
+  GetKeysResponse,
+  KeySelection,
+  LoadSessionResponse,
 } from "./gen/authstate/v1/auth_state_service.js";
 import type { Value } from "./gen/authstate/v1/value.js";
-import { MAX_MESSAGE_BYTES } from "./limits.js";
 import { fromServiceError } from "./status_details.js";
 import type { Transport } from "./transport.js";
-
-const CHANNEL_OPTIONS: ChannelOptions = {
-  "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
-  "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
-  // Finds a connection that died without a word, also between calls. The server allows a ping every 30 s.
-  "grpc.keepalive_time_ms": 45_000,
-  "grpc.keepalive_timeout_ms": 10_000,
-  "grpc.keepalive_permit_without_calls": 1,
-  // The default lets two minutes pass between attempts to connect: longer than the patience of a call.
-  "grpc.initial_reconnect_backoff_ms": 100,
-  "grpc.max_reconnect_backoff_ms": 2_000,
-};
 
 type Callback<Response> = (error: ServiceError | null, response: Response) => void;
 type Unary<Request, Response> = (
@@ -37,57 +28,110 @@ type Unary<Request, Response> = (
   options: CallOptions,
   callback: Callback<Response>,
 ) => ClientUnaryCall;
+type MethodOf<Request, Response> = (client: AuthStateServiceClient) => Unary<Request, Response>;
 
-// Over plain unary calls. Clients of one address share a connection: grpc-js pools it.
+// Over plain calls, to whichever server is the current one. Clients of one address share a connection: grpc-js pools it.
 export class GrpcTransport implements Transport {
-  readonly #client: AuthStateServiceClient;
+  readonly #endpoints: Endpoints;
 
-  constructor(address: string, channelCredentials: ChannelCredentials = credentials.createInsecure()) {
-    this.#client = new AuthStateServiceClient(address, channelCredentials, CHANNEL_OPTIONS);
+  // Borrows `endpoints`.
+  constructor(endpoints: Endpoints) {
+    this.#endpoints = endpoints;
   }
 
   async getCreds(sessionId: string, timeoutMs: number): Promise<Value | undefined> {
-    const call: Unary<{ sessionId: string }, { creds: Value | undefined }> = this.#client.getCreds.bind(this.#client);
-    return (await this.#read("GetCreds", call, { sessionId }, timeoutMs)).creds;
+    const request = { sessionId, fence: 0n };
+    return (await this.#read("GetCreds", (client) => client.getCreds.bind(client), request, timeoutMs)).creds;
   }
 
-  getKeys(sessionId: string, keys: KeySelection[], timeoutMs: number): Promise<GetKeysResponse> {
-    return this.#read("GetKeys", this.#client.getKeys.bind(this.#client), { sessionId, keys }, timeoutMs);
+  getKeys(sessionId: string, keys: KeySelection[], fence: bigint, timeoutMs: number): Promise<GetKeysResponse> {
+    return this.#read("GetKeys", (client) => client.getKeys.bind(client), { sessionId, keys, fence }, timeoutMs);
   }
 
   async commit(request: CommitRequest, timeoutMs: number): Promise<void> {
-    await this.#write("Commit", this.#client.commit.bind(this.#client), request, timeoutMs);
+    await this.#write("Commit", (client) => client.commit.bind(client), request, timeoutMs);
   }
 
-  async deleteSession(sessionId: string, commitId: bigint, timeoutMs: number): Promise<void> {
-    const request = { sessionId, expectedRevision: undefined, commitId };
-    await this.#write("DeleteSession", this.#client.deleteSession.bind(this.#client), request, timeoutMs);
+  async deleteSession(sessionId: string, commitId: bigint, fence: bigint, timeoutMs: number): Promise<void> {
+    const request = { sessionId, fence, commitId, expectedRevision: undefined };
+    await this.#write("DeleteSession", (client) => client.deleteSession.bind(client), request, timeoutMs);
   }
 
-  close(): void {
-    this.#client.close();
+  loadSession(
+    sessionId: string,
+    fence: bigint,
+    timeoutMs: number,
+    onPage: (page: LoadSessionResponse) => boolean,
+  ): Promise<void> {
+    const endpoint = this.#endpoints.current;
+    const options = { deadline: Date.now() + timeoutMs };
+    const request = { sessionId, fence, pageBytes: 0 };
+    const call: ClientReadableStream<LoadSessionResponse> = endpoint.client.loadSession(request, options);
+    return new Promise((resolve, reject) => {
+      let enough = false;
+      call.on("data", (page: LoadSessionResponse) => {
+        if (enough || onPage(page)) return;
+        enough = true;
+        call.cancel();
+        resolve();
+      });
+      call.on("end", resolve);
+      call.on("error", (error: ServiceError) => reject(this.#fail(endpoint, "LoadSession", error, false)));
+    });
   }
 
-  #read<Request, Response>(rpc: string, call: Unary<Request, Response>, request: Request, timeoutMs: number) {
-    return this.#unary(rpc, call, request, timeoutMs, /* mutates= */ false);
+  acquireLease(request: AcquireLeaseRequest, timeoutMs: number): Promise<AcquireLeaseResponse> {
+    return this.#write("AcquireLease", (client) => client.acquireLease.bind(client), request, timeoutMs);
   }
 
-  #write<Request, Response>(rpc: string, call: Unary<Request, Response>, request: Request, timeoutMs: number) {
-    return this.#unary(rpc, call, request, timeoutMs, /* mutates= */ true);
+  async renewLease(sessionId: string, fence: bigint, ttlMs: number, timeoutMs: number): Promise<void> {
+    const request = { sessionId, fence, ttl: toDuration(ttlMs) };
+    await this.#write("RenewLease", (client) => client.renewLease.bind(client), request, timeoutMs);
+  }
+
+  async releaseLease(sessionId: string, fence: bigint, timeoutMs: number): Promise<void> {
+    await this.#write("ReleaseLease", (client) => client.releaseLease.bind(client), { sessionId, fence }, timeoutMs);
+  }
+
+  #read<Request, Response>(
+    rpc: string,
+    method: MethodOf<Request, Response>,
+    request: Request,
+    timeoutMs: number,
+  ): Promise<Response> {
+    return this.#unary(rpc, method, request, timeoutMs, /* mutates= */ false);
+  }
+
+  #write<Request, Response>(
+    rpc: string,
+    method: MethodOf<Request, Response>,
+    request: Request,
+    timeoutMs: number,
+  ): Promise<Response> {
+    return this.#unary(rpc, method, request, timeoutMs, /* mutates= */ true);
   }
 
   #unary<Request, Response>(
     rpc: string,
-    call: Unary<Request, Response>,
+    method: MethodOf<Request, Response>,
     request: Request,
     timeoutMs: number,
     mutates: boolean,
   ): Promise<Response> {
+    const endpoint = this.#endpoints.current;
+    const call = method(endpoint.client);
     return new Promise((resolve, reject) => {
       call(request, new Metadata(), { deadline: Date.now() + timeoutMs }, (error, response) => {
         if (error === null) resolve(response);
-        else reject(fromServiceError(rpc, error, mutates));
+        else reject(this.#fail(endpoint, rpc, error, mutates));
       });
     });
+  }
+
+  #fail(endpoint: Endpoint, rpc: string, serviceError: ServiceError, mutates: boolean): AuthStateError {
+    const error = fromServiceError(rpc, serviceError, mutates);
+    // Another server may do better, whether this one is gone, drains or has lost its database.
+    if (error.code === "UNAVAILABLE") this.#endpoints.leave(endpoint);
+    return error;
   }
 }

@@ -8,3 +8,12 @@ export const MAX_COMMIT_OPERATIONS = 10_000;
 export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 // Levels of arrays and objects in one JSON value.
 export const MAX_JSON_DEPTH = 128;
+// One value.
+export const MAX_VALUE_BYTES = 8 * 1024 * 1024;
+export const MAX_SESSION_ID_LENGTH = 128;
+export const MAX_OWNER_LENGTH = 128;
+export const MAX_KEY_TYPE_LENGTH = 64;
+export const MAX_KEY_ID_BYTES = 512;
+// For how long a lease may be had at once.
+export const MIN_LEASE_MS = 1_000;
+export const MAX_LEASE_MS = 3_600_000;

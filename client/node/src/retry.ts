@@ -5,6 +5,8 @@ export interface Pacing {
   /** Milliseconds of a clock that never goes back. */
   now(): number;
   sleep(ms: number): Promise<void>;
+  /** Calls `callback` once, later, unless the returned function is called first. */
+  after(ms: number, callback: () => void): () => void;
   /** At least 0, less than 1. */
   random(): number;
 }
@@ -12,11 +14,15 @@ export interface Pacing {
 export const realPacing: Pacing = {
   now: () => performance.now(),
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  after: (ms, callback) => {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
   random: () => Math.random(),
 };
 
 // The deadline of one attempt. Room for a full commit over a slow line; a server that is gone answers much sooner.
-const ATTEMPT_TIMEOUT_MS = 15_000;
+export const ATTEMPT_TIMEOUT_MS = 15_000;
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 5_000;
 

@@ -13,24 +13,29 @@ interface Details {
   retryDelayMs?: number;
 }
 
-function detailsOf(error: ServiceError): Details {
+function readDetails(status: Status): Details {
   const details: Details = {};
-  const [trailer] = error.metadata?.get(TRAILER) ?? [];
-  if (!Buffer.isBuffer(trailer)) return details;
-  try {
-    for (const { typeUrl, value } of Status.decode(trailer).details) {
-      if (typeUrl === `${TYPE_PREFIX}ErrorInfo`) {
-        const info = ErrorInfo.decode(value);
-        if (info.domain === DOMAIN) details.info = info;
-      } else if (typeUrl === `${TYPE_PREFIX}RetryInfo`) {
-        const delay = RetryInfo.decode(value).retryDelay;
-        if (delay !== undefined) details.retryDelayMs = Number(delay.seconds) * 1_000 + delay.nanos / 1_000_000;
-      }
+  for (const { typeUrl, value } of status.details) {
+    if (typeUrl === `${TYPE_PREFIX}ErrorInfo`) {
+      const info = ErrorInfo.decode(value);
+      if (info.domain === DOMAIN) details.info = info;
+    } else if (typeUrl === `${TYPE_PREFIX}RetryInfo`) {
+      const delay = RetryInfo.decode(value).retryDelay;
+      if (delay !== undefined) details.retryDelayMs = Number(delay.seconds) * 1_000 + delay.nanos / 1_000_000;
     }
-  } catch {
-    // Some proxy's trailer: the code alone has to do.
   }
   return details;
+}
+
+function detailsOf(error: ServiceError): Details {
+  const [trailer] = error.metadata?.get(TRAILER) ?? [];
+  if (!Buffer.isBuffer(trailer)) return {};
+  try {
+    return readDetails(Status.decode(trailer));
+  } catch {
+    // Some proxy's trailer: the code alone has to do.
+    return {};
+  }
 }
 
 // A code that did not come from authstated itself comes from the connection: a server that died under the call is seen
@@ -50,19 +55,29 @@ function isRetryable(code: AuthStateErrorCode, { info, retryDelayMs }: Details):
 }
 
 // `mutates` tells whether the call would have changed something: then the error says whether it did.
-export function fromServiceError(rpc: string, error: ServiceError, mutates: boolean): AuthStateError {
-  const details = detailsOf(error);
-  const code = (status[error.code] ?? "UNKNOWN") as AuthStateErrorCode;
+function toError(message: string, codeNumber: number, details: Details, mutates: boolean, cause?: unknown) {
+  const code = (status[codeNumber] ?? "UNKNOWN") as AuthStateErrorCode;
   const metadata = details.info?.metadata ?? {};
   const toldOutcome = metadata["outcome"] === "NOT_APPLIED" ? "NOT_APPLIED" : "UNKNOWN";
-  return new AuthStateError(`${rpc}: ${error.details}`, {
+  return new AuthStateError(message, {
     code,
     reason: details.info?.reason ?? "CONNECTION",
     field: metadata["field"],
     outcome: mutates ? toldOutcome : undefined,
     requestId: metadata["request_id"],
+    owner: metadata["owner"],
     retryable: isRetryable(code, details),
     retryDelayMs: details.retryDelayMs,
-    cause: error,
+    cause,
   });
+}
+
+// What a call failed with.
+export function fromServiceError(rpc: string, error: ServiceError, mutates: boolean): AuthStateError {
+  return toError(`${rpc}: ${error.details}`, error.code, detailsOf(error), mutates, error);
+}
+
+// What an operation of a pipe failed with: the server's own word.
+export function fromStatus(operation: string, answered: Status, mutates: boolean): AuthStateError {
+  return toError(`${operation}: ${answered.message}`, answered.code, readDetails(answered), mutates);
 }

@@ -1,46 +1,24 @@
-import type { ChannelCredentials } from "@grpc/grpc-js";
-import { type AuthState, openAuthState } from "./auth_state.js";
-import { GrpcTransport } from "./grpc_transport.js";
-import type { AuthStateLogger } from "./logger.js";
-import { realPacing } from "./retry.js";
+import type { AuthState } from "./auth_state.js";
+import { AuthStatePool, type AuthStatePoolOptions, type SessionOptions } from "./auth_state_pool.js";
 
-const DEFAULT_PATIENCE_MS = 60_000;
-
-export interface AuthStateOptions {
-  /** Where authstated listens, such as `127.0.0.1:50051`. */
-  address: string;
-  /**
-   * For how long, in milliseconds, a call waits through an outage before it throws. Default 60,000. The last attempt may
-   * take 15 seconds more when the server does not even refuse.
-   */
-  patienceMs?: number;
-  /** Told about every wait. Default: none. */
-  logger?: AuthStateLogger;
-  /** Default: no TLS. */
-  credentials?: ChannelCredentials;
-}
+/** How a single session is opened: with a pool of its own. */
+export type AuthStateOptions = AuthStatePoolOptions & SessionOptions;
 
 /**
- * Opens the authentication state of a session, as `useMultiFileAuthState` does for a folder. New credentials are made
- * only when the server says that the session has none; they are stored with the first `saveCreds`.
+ * Opens the authentication state of a single session, as `useMultiFileAuthState` does for a folder; a process with
+ * several sessions is better served by an `AuthStatePool`. `close` also closes the connection.
  *
- * @param sessionId 1 to 128 characters of `[A-Za-z0-9._:@-]`. One process at a time may use a session.
- * @throws AuthStateError when the server cannot be reached for as long as patience lasts, or refuses.
+ * @param sessionId 1 to 128 characters of `[A-Za-z0-9._:@-]`
+ * @throws LeaseHeldError when another process has the session for as long as `leaseWaitMs`
+ * @throws AuthStateError when the server cannot be reached for as long as patience lasts, or refuses
  */
 export async function useAuthState(sessionId: string, options: AuthStateOptions): Promise<AuthState> {
-  // Baileys is an ES module: this also loads it from CommonJS.
-  const baileys = await import("baileys");
-  const transport = new GrpcTransport(options.address, options.credentials);
+  const pool = new AuthStatePool(options);
   try {
-    return await openAuthState(sessionId, {
-      transport,
-      baileys,
-      pacing: realPacing,
-      patienceMs: options.patienceMs ?? DEFAULT_PATIENCE_MS,
-      logger: options.logger,
-    });
+    const auth = await pool.useAuthState(sessionId, options);
+    return { ...auth, close: () => auth.close().finally(() => pool.close()) };
   } catch (error) {
-    transport.close();
+    await pool.close();
     throw error;
   }
 }

@@ -1,13 +1,12 @@
-import { CodecError } from "./codec/buffer_tag.js";
 import { type Change, CommitSize, nameOf, planCommits } from "./commit_plan.js";
-import { AuthStateError, invalidField } from "./errors.js";
+import { AuthStateError } from "./errors.js";
 import type { CommitRequest } from "./gen/authstate/v1/auth_state_service.js";
 import type { Key, Value } from "./gen/authstate/v1/value.js";
 
 /** What the queue needs of the world. */
 export interface WriteQueueHost {
   sessionId: string;
-  /** The creds as they are now. Throws CodecError. */
+  /** The creds as they are now. Throws AuthStateError when they cannot be written. */
   encodeCreds(): Value;
   /** Resolves once the commit is durable. Retries until `until`, then rejects with AuthStateError. */
   commit(request: CommitRequest, until: number): Promise<void>;
@@ -117,8 +116,7 @@ export class WriteQueue {
     try {
       return this.#host.encodeCreds();
     } catch (error) {
-      const reason = error instanceof CodecError ? invalidField("creds", error.message) : error;
-      for (const pending of this.#waiting.filter(wantsCreds)) pending.reject(reason);
+      for (const pending of this.#waiting.filter(wantsCreds)) pending.reject(error);
       this.#waiting = this.#waiting.filter((pending) => !wantsCreds(pending));
       this.#credsOwed = false;
       return undefined;

@@ -1,55 +1,40 @@
 import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { status } from "@grpc/grpc-js";
 import * as baileys from "baileys";
-import { type AuthState, openAuthState } from "../src/auth_state.ts";
+import { type AuthState, type AuthStateEvents, openAuthState } from "../src/auth_state.ts";
 import { decodeValue, encodeValue } from "../src/codec/value_codec.ts";
+import { Endpoints } from "../src/endpoints.ts";
 import { AuthStateError } from "../src/errors.ts";
 import type { CommitRequest } from "../src/gen/authstate/v1/auth_state_service.ts";
 import { GrpcTransport } from "../src/grpc_transport.ts";
 import { MAX_COMMIT_BYTES, MAX_COMMIT_OPERATIONS } from "../src/limits.ts";
-import type { Pacing } from "../src/retry.ts";
+import { sessionRetry } from "../src/session_retry.ts";
+import { UnleasedSession } from "../src/unleased_session.ts";
+import { FakePacing } from "./fake_pacing.ts";
 import { type Failure, ScriptedServer } from "./scripted_server.ts";
 
 const SESSION = "5511999990001";
 const PATIENCE_MS = 60_000;
 const DATABASE_AWAY: Failure = { code: status.UNAVAILABLE, reason: "DATABASE_UNAVAILABLE" };
 
-// Time that passes only while somebody sleeps.
-class FakePacing implements Pacing {
-  readonly sleeps: number[] = [];
-  #now = 0;
-  // Called at the begin of every sleep.
-  onSleep: () => void = () => undefined;
-
-  now(): number {
-    return this.#now;
-  }
-
-  async sleep(ms: number): Promise<void> {
-    this.sleeps.push(ms);
-    this.#now += ms;
-    this.onSleep();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-
-  random(): number {
-    return 0.5;
-  }
-}
-
 let server: ScriptedServer;
 let pacing: FakePacing;
 let opened: AuthState[];
 
 async function open(patienceMs = PATIENCE_MS): Promise<AuthState> {
-  const transport = new GrpcTransport(server.address);
+  const endpoints = new Endpoints([server.address]);
+  const retry = sessionRetry(SESSION, pacing, undefined);
+  const store = new UnleasedSession(SESSION, new GrpcTransport(endpoints), retry);
+  const events = new EventEmitter<AuthStateEvents>();
+  const onClosed = (): void => endpoints.close();
   try {
-    const auth = await openAuthState(SESSION, { transport, baileys, pacing, patienceMs, logger: undefined });
+    const auth = await openAuthState(SESSION, { store, baileys, pacing, patienceMs, events, onClosed });
     opened.push(auth);
     return auth;
   } catch (error) {
-    transport.close();
+    endpoints.close();
     throw error;
   }
 }
@@ -458,14 +443,14 @@ describe("writing", () => {
   it("keeps a write that the server refuses from failing its neighbours", async () => {
     const { state, saveCreds } = await open();
     server.refuse = ({ sets }) => {
-      const index = sets.findIndex((entry) => entry.key?.id === "bad\0id");
+      const index = sets.findIndex((entry) => entry.key?.id === "bad");
       if (index < 0) return undefined;
       const metadata = { field: `sets[${index}].key.id`, outcome: "NOT_APPLIED", request_id: "r-7" };
       return { code: status.INVALID_ARGUMENT, reason: "INVALID_FIELD", metadata };
     };
     const results = await Promise.allSettled([
       state.keys.set({ "lid-mapping": { a: "1" } }),
-      state.keys.set({ "lid-mapping": { "bad\0id": "1" } }),
+      state.keys.set({ "lid-mapping": { bad: "1" } }),
       saveCreds(),
       state.keys.set({ "lid-mapping": { a: "2" } }),
     ]);

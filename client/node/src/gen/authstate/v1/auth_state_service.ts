@@ -7,9 +7,11 @@ import {
   type CallOptions,
   type ChannelCredentials,
   Client,
+  type ClientDuplexStream,
   type ClientOptions,
   type ClientReadableStream,
   type ClientUnaryCall,
+  type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
@@ -17,17 +19,116 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Duration } from "../../google/protobuf/duration.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { Status } from "../../google/rpc/status.js";
 import { Key, KeyEntry, Value } from "./value.js";
 
 export const protobufPackage = "authstate.v1";
 
 export const protobufFileName = "authstate/v1/auth_state_service.proto";
 
+/**
+ * A session's lease.
+ *
+ * The fence is a number that grows with every change of owner, to nobody included, and never repeats, also not after
+ * DeleteSession. A request that names a fence is answered only while it is the current one: the check is part of the
+ * statement that does the work. A request that names none is a tool's: it may read at any time, and write while no
+ * lease is live. Such a write past an expired lease ends that lease, so that its former owner finds out.
+ *
+ * Time is that of the database alone.
+ */
+export interface Lease {
+  /** The owner's name as it gave it; empty when nobody has the lease. */
+  owner: string;
+  /** The current fence. 0: the session never had a lease. */
+  fence: bigint;
+  /**
+   * How long the lease still lives: zero when it has expired or there is none. A caller counts from the moment it sent
+   * its request, by a clock of its own that does not jump.
+   */
+  remaining:
+    | Duration
+    | undefined;
+  /** When it expires, by the clock of the database. For people; unset when there is none. */
+  expireTime: Date | undefined;
+}
+
+/** Request of AcquireLease. */
+export interface AcquireLeaseRequest {
+  /** The session. 1 to 128 bytes of [A-Za-z0-9._:@-]. */
+  sessionId: string;
+  /** Who wants it: 1 to 128 bytes of printable ASCII, different for every process and every start of it. */
+  owner: string;
+  /** For how long: 1 s to 1 h. */
+  ttl:
+    | Duration
+    | undefined;
+  /**
+   * Take the lease also from an owner that is alive; its next operation then fails. PERMISSION_DENIED when the server
+   * does not allow it.
+   */
+  steal: boolean;
+}
+
+/** Response of AcquireLease. */
+export interface AcquireLeaseResponse {
+  /** The lease as it now is. */
+  lease:
+    | Lease
+    | undefined;
+  /** The session's revision. What is read at this revision or later, under this fence, only the owner changes. */
+  revision: bigint;
+}
+
+/** Request of RenewLease. */
+export interface RenewLeaseRequest {
+  /** The session. 1 to 128 bytes of [A-Za-z0-9._:@-]. */
+  sessionId: string;
+  /** The fence that AcquireLease gave. Not 0. */
+  fence: bigint;
+  /** For how long from now: 1 s to 1 h. */
+  ttl: Duration | undefined;
+}
+
+/** Response of RenewLease. */
+export interface RenewLeaseResponse {
+  /** The lease as it now is. */
+  lease: Lease | undefined;
+}
+
+/** Request of ReleaseLease. */
+export interface ReleaseLeaseRequest {
+  /** The session. 1 to 128 bytes of [A-Za-z0-9._:@-]. */
+  sessionId: string;
+  /** The fence that AcquireLease gave. Not 0. */
+  fence: bigint;
+}
+
+/** Response of ReleaseLease. */
+export interface ReleaseLeaseResponse {
+  /** What is left: no owner, and a fence that has grown. */
+  lease: Lease | undefined;
+}
+
+/** Request of GetLease. */
+export interface GetLeaseRequest {
+  /** The session. 1 to 128 bytes of [A-Za-z0-9._:@-]. */
+  sessionId: string;
+}
+
+/** Response of GetLease. */
+export interface GetLeaseResponse {
+  /** The session's lease. */
+  lease: Lease | undefined;
+}
+
 /** Request of GetCreds. */
 export interface GetCredsRequest {
   /** The session. 1 to 128 bytes of [A-Za-z0-9._:@-]. */
   sessionId: string;
+  /** If set, the current fence of the session's lease, else FAILED_PRECONDITION. 0: none, which reads at any time. */
+  fence: bigint;
 }
 
 /** Response of GetCreds. */
@@ -54,6 +155,8 @@ export interface SetCredsRequest {
     | undefined;
   /** As in CommitRequest. */
   commitId: bigint;
+  /** If set, the current fence of the session's lease, else FAILED_PRECONDITION. 0: none. Required while a lease is live. */
+  fence: bigint;
 }
 
 /** Response of SetCreds. */
@@ -72,6 +175,8 @@ export interface DeleteCredsRequest {
     | undefined;
   /** As in CommitRequest. */
   commitId: bigint;
+  /** If set, the current fence of the session's lease, else FAILED_PRECONDITION. 0: none. Required while a lease is live. */
+  fence: bigint;
 }
 
 /** Response of DeleteCreds. */
@@ -94,6 +199,8 @@ export interface GetKeysRequest {
   sessionId: string;
   /** The keys to read: 1 to 10,000 ids over all selections. A key named twice is answered once. */
   keys: KeySelection[];
+  /** If set, the current fence of the session's lease, else FAILED_PRECONDITION. 0: none, which reads at any time. */
+  fence: bigint;
 }
 
 /** Response of GetKeys. */
@@ -118,6 +225,8 @@ export interface SetKeysRequest {
     | undefined;
   /** As in CommitRequest. */
   commitId: bigint;
+  /** If set, the current fence of the session's lease, else FAILED_PRECONDITION. 0: none. Required while a lease is live. */
+  fence: bigint;
 }
 
 /** Response of SetKeys. */
@@ -138,6 +247,8 @@ export interface DeleteKeysRequest {
     | undefined;
   /** As in CommitRequest. */
   commitId: bigint;
+  /** If set, the current fence of the session's lease, else FAILED_PRECONDITION. 0: none. Required while a lease is live. */
+  fence: bigint;
 }
 
 /** Response of DeleteKeys. */
@@ -171,6 +282,8 @@ export interface CommitRequest {
    * and changes nothing; an older one is not recognised any more.
    */
   commitId: bigint;
+  /** If set, the current fence of the session's lease, else FAILED_PRECONDITION. 0: none. Required while a lease is live. */
+  fence: bigint;
 }
 
 /** Response of Commit. */
@@ -188,6 +301,8 @@ export interface LoadSessionRequest {
    * so a larger value comes in a page of its own.
    */
   pageBytes: number;
+  /** If set, the current fence of the session's lease, else FAILED_PRECONDITION. 0: none, which reads at any time. */
+  fence: bigint;
 }
 
 /** One page of LoadSession. */
@@ -244,6 +359,8 @@ export interface DeleteSessionRequest {
     | undefined;
   /** As in CommitRequest. */
   commitId: bigint;
+  /** If set, the current fence of the session's lease, else FAILED_PRECONDITION. 0: none. Required while a lease is live. */
+  fence: bigint;
 }
 
 /** Response of DeleteSession. */
@@ -252,14 +369,727 @@ export interface DeleteSessionResponse {
   revision: bigint;
 }
 
-function createBaseGetCredsRequest(): GetCredsRequest {
+/** Operations for the server: 1 to 10,000, together within the limits of one message. */
+export interface PipeRequest {
+  /** The operations, in the order in which those of one channel take place. */
+  operations: PipeOperation[];
+}
+
+/** One operation. */
+export interface PipeOperation {
+  /** Names the operation in its answer. Chosen by the caller, for instance by counting. */
+  tag: bigint;
+  /** Names an attached session on this stream. Chosen by the caller with `attach`; free again after `detach`. */
+  channel: number;
+  /** What to do. */
+  operation:
+    | //
+    /** Attach a session to the channel. */
+    { $case: "attach"; value: PipeAttach }
+    | //
+    /** Detach the channel's session. */
+    { $case: "detach"; value: PipeDetach }
+    | //
+    /** Read creds and keys. */
+    { $case: "get"; value: PipeGet }
+    | //
+    /** Change the session. */
+    { $case: "commit"; value: PipeCommit }
+    | //
+    /** Extend the lease. */
+    { $case: "renew"; value: PipeRenew }
+    | undefined;
+}
+
+/**
+ * Attaches a session under a lease. INVALID_ARGUMENT, as the operation's answer, when the channel is in use or 100,000
+ * channels are.
+ */
+export interface PipeAttach {
+  /** The session. 1 to 128 bytes of [A-Za-z0-9._:@-]. */
+  sessionId: string;
+  /** As in AcquireLease. */
+  owner: string;
+  /** For how long the lease lives from now: 1 s to 1 h. */
+  ttl:
+    | Duration
+    | undefined;
+  /** As in AcquireLease; ignored when `fence` is set. */
+  steal: boolean;
+  /**
+   * 0: acquire the lease. Else: go on under this fence, and fail with FAILED_PRECONDITION (STALE_FENCE) when it is not the
+   * current one any more.
+   */
+  fence: bigint;
+}
+
+/** Detaches the channel's session. */
+export interface PipeDetach {
+  /** Whether to release the lease too, so that another owner need not wait for its end. */
+  release: boolean;
+}
+
+/** Reads under the channel's fence. Like GetCreds and GetKeys, but absent creds are no error. */
+export interface PipeGet {
+  /** Whether to read the creds. */
+  creds: boolean;
+  /** The keys to read: up to 10,000 ids. RESOURCE_EXHAUSTED (RESPONSE_TOO_LARGE) when the values exceed 32 MiB. */
+  keys: KeySelection[];
+}
+
+/** A commit under the channel's fence. At least one operation or `clear_keys`; limits as in CommitRequest. */
+export interface PipeCommit {
+  /**
+   * 1 for the first commit under a fence, then one more each. One that was applied before is answered again and changes
+   * nothing. FAILED_PRECONDITION (NUMBER_GAP) when one in between is missing: after a failed commit all that follow it
+   * fail like this, until the caller sends its number again.
+   */
+  number: bigint;
+  /** If set, the new credentials. */
+  creds:
+    | Value
+    | undefined;
+  /** The keys to write. No key twice in one commit, sets and deletes taken together. */
+  sets: KeyEntry[];
+  /** The keys to delete. A key that is not there is no error. */
+  deletes: Key[];
+  /** If true, every key of the session that is not in `sets` is deleted. The credentials stay. */
+  clearKeys: boolean;
+}
+
+/** Extends the channel's lease. */
+export interface PipeRenew {
+  /** For how long from now: 1 s to 1 h. */
+  ttl: Duration | undefined;
+}
+
+/** Answers from the server. */
+export interface PipeResponse {
+  /** The answers, in the order of their channel's operations. */
+  results: PipeResult[];
+  /** True in one message: the server is about to stop. The caller should attach elsewhere, or here again later. */
+  draining: boolean;
+}
+
+/** The answer to one operation. */
+export interface PipeResult {
+  /** The operation's tag. */
+  tag: bigint;
+  /** What came of it. */
+  result:
+    | //
+    /** The answer to `attach`. */
+    { $case: "attached"; value: PipeAttached }
+    | //
+    /** The answer to `detach`. */
+    { $case: "detached"; value: PipeDetached }
+    | //
+    /** The answer to `get`. */
+    { $case: "got"; value: PipeGot }
+    | //
+    /** The answer to `commit`. */
+    { $case: "committed"; value: PipeCommitted }
+    | //
+    /** The answer to `renew`. */
+    { $case: "renewed"; value: PipeRenewed }
+    | //
+    /** The operation failed. Details as for every RPC (see AuthStateService), without a request id of its own. */
+    { $case: "error"; value: Status }
+    | undefined;
+}
+
+/** The session is attached. */
+export interface PipeAttached {
+  /** The lease as it now is. */
+  lease:
+    | Lease
+    | undefined;
+  /** The session's revision. */
+  revision: bigint;
+  /** The highest number of a commit applied under this fence; 0: none. */
+  appliedNumber: bigint;
+}
+
+/** The session is detached. */
+export interface PipeDetached {
+}
+
+/** What was read. */
+export interface PipeGot {
+  /** The creds; unset when there are none or they were not asked for. */
+  creds:
+    | Value
+    | undefined;
+  /** The keys that are there, in the order of the request. */
+  found: KeyEntry[];
+  /** The keys that are not there, in the order of the request. */
+  absent: Key[];
+  /** The session's revision at which all of it was read. */
+  revision: bigint;
+}
+
+/** The commit is durable. */
+export interface PipeCommitted {
+  /** The session's revision: after this commit, or the present one when it had been applied before. */
+  revision: bigint;
+}
+
+/** The lease lives on. */
+export interface PipeRenewed {
+  /** The lease as it now is. */
+  lease: Lease | undefined;
+}
+
+function createBaseLease(): Lease {
+  return { owner: "", fence: 0n, remaining: undefined, expireTime: undefined };
+}
+
+export const Lease: MessageFns<Lease> = {
+  encode(message: Lease, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.owner !== "") {
+      writer.uint32(10).string(message.owner);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.fence);
+    }
+    if (message.remaining !== undefined) {
+      Duration.encode(message.remaining, writer.uint32(26).fork()).join();
+    }
+    if (message.expireTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.expireTime), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Lease {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLease();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.remaining = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.expireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAcquireLeaseRequest(): AcquireLeaseRequest {
+  return { sessionId: "", owner: "", ttl: undefined, steal: false };
+}
+
+export const AcquireLeaseRequest: MessageFns<AcquireLeaseRequest> = {
+  encode(message: AcquireLeaseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(10).string(message.sessionId);
+    }
+    if (message.owner !== "") {
+      writer.uint32(18).string(message.owner);
+    }
+    if (message.ttl !== undefined) {
+      Duration.encode(message.ttl, writer.uint32(26).fork()).join();
+    }
+    if (message.steal !== false) {
+      writer.uint32(32).bool(message.steal);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AcquireLeaseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAcquireLeaseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ttl = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.steal = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAcquireLeaseResponse(): AcquireLeaseResponse {
+  return { lease: undefined, revision: 0n };
+}
+
+export const AcquireLeaseResponse: MessageFns<AcquireLeaseResponse> = {
+  encode(message: AcquireLeaseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lease !== undefined) {
+      Lease.encode(message.lease, writer.uint32(10).fork()).join();
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AcquireLeaseResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAcquireLeaseResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lease = Lease.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRenewLeaseRequest(): RenewLeaseRequest {
+  return { sessionId: "", fence: 0n, ttl: undefined };
+}
+
+export const RenewLeaseRequest: MessageFns<RenewLeaseRequest> = {
+  encode(message: RenewLeaseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(10).string(message.sessionId);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.fence);
+    }
+    if (message.ttl !== undefined) {
+      Duration.encode(message.ttl, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewLeaseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewLeaseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ttl = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRenewLeaseResponse(): RenewLeaseResponse {
+  return { lease: undefined };
+}
+
+export const RenewLeaseResponse: MessageFns<RenewLeaseResponse> = {
+  encode(message: RenewLeaseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lease !== undefined) {
+      Lease.encode(message.lease, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewLeaseResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewLeaseResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lease = Lease.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReleaseLeaseRequest(): ReleaseLeaseRequest {
+  return { sessionId: "", fence: 0n };
+}
+
+export const ReleaseLeaseRequest: MessageFns<ReleaseLeaseRequest> = {
+  encode(message: ReleaseLeaseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(10).string(message.sessionId);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.fence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseLeaseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseLeaseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReleaseLeaseResponse(): ReleaseLeaseResponse {
+  return { lease: undefined };
+}
+
+export const ReleaseLeaseResponse: MessageFns<ReleaseLeaseResponse> = {
+  encode(message: ReleaseLeaseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lease !== undefined) {
+      Lease.encode(message.lease, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseLeaseResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseLeaseResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lease = Lease.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetLeaseRequest(): GetLeaseRequest {
   return { sessionId: "" };
+}
+
+export const GetLeaseRequest: MessageFns<GetLeaseRequest> = {
+  encode(message: GetLeaseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(10).string(message.sessionId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetLeaseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetLeaseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetLeaseResponse(): GetLeaseResponse {
+  return { lease: undefined };
+}
+
+export const GetLeaseResponse: MessageFns<GetLeaseResponse> = {
+  encode(message: GetLeaseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lease !== undefined) {
+      Lease.encode(message.lease, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetLeaseResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetLeaseResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lease = Lease.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetCredsRequest(): GetCredsRequest {
+  return { sessionId: "", fence: 0n };
 }
 
 export const GetCredsRequest: MessageFns<GetCredsRequest> = {
   encode(message: GetCredsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.sessionId !== "") {
       writer.uint32(10).string(message.sessionId);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.fence);
     }
     return writer;
   },
@@ -283,6 +1113,14 @@ export const GetCredsRequest: MessageFns<GetCredsRequest> = {
             }
 
             message.sessionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
             continue;
           }
         }
@@ -359,7 +1197,7 @@ export const GetCredsResponse: MessageFns<GetCredsResponse> = {
 };
 
 function createBaseSetCredsRequest(): SetCredsRequest {
-  return { sessionId: "", creds: undefined, expectedRevision: undefined, commitId: 0n };
+  return { sessionId: "", creds: undefined, expectedRevision: undefined, commitId: 0n, fence: 0n };
 }
 
 export const SetCredsRequest: MessageFns<SetCredsRequest> = {
@@ -381,6 +1219,12 @@ export const SetCredsRequest: MessageFns<SetCredsRequest> = {
         throw new globalThis.Error("value provided for field message.commitId of type fixed64 too large");
       }
       writer.uint32(33).fixed64(message.commitId);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.fence);
     }
     return writer;
   },
@@ -428,6 +1272,14 @@ export const SetCredsRequest: MessageFns<SetCredsRequest> = {
             }
 
             message.commitId = reader.fixed64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
             continue;
           }
         }
@@ -493,7 +1345,7 @@ export const SetCredsResponse: MessageFns<SetCredsResponse> = {
 };
 
 function createBaseDeleteCredsRequest(): DeleteCredsRequest {
-  return { sessionId: "", expectedRevision: undefined, commitId: 0n };
+  return { sessionId: "", expectedRevision: undefined, commitId: 0n, fence: 0n };
 }
 
 export const DeleteCredsRequest: MessageFns<DeleteCredsRequest> = {
@@ -512,6 +1364,12 @@ export const DeleteCredsRequest: MessageFns<DeleteCredsRequest> = {
         throw new globalThis.Error("value provided for field message.commitId of type fixed64 too large");
       }
       writer.uint32(25).fixed64(message.commitId);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.fence);
     }
     return writer;
   },
@@ -551,6 +1409,14 @@ export const DeleteCredsRequest: MessageFns<DeleteCredsRequest> = {
             }
 
             message.commitId = reader.fixed64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
             continue;
           }
         }
@@ -673,7 +1539,7 @@ export const KeySelection: MessageFns<KeySelection> = {
 };
 
 function createBaseGetKeysRequest(): GetKeysRequest {
-  return { sessionId: "", keys: [] };
+  return { sessionId: "", keys: [], fence: 0n };
 }
 
 export const GetKeysRequest: MessageFns<GetKeysRequest> = {
@@ -683,6 +1549,12 @@ export const GetKeysRequest: MessageFns<GetKeysRequest> = {
     }
     for (const v of message.keys) {
       KeySelection.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.fence);
     }
     return writer;
   },
@@ -714,6 +1586,14 @@ export const GetKeysRequest: MessageFns<GetKeysRequest> = {
             }
 
             message.keys.push(KeySelection.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
             continue;
           }
         }
@@ -801,7 +1681,7 @@ export const GetKeysResponse: MessageFns<GetKeysResponse> = {
 };
 
 function createBaseSetKeysRequest(): SetKeysRequest {
-  return { sessionId: "", keys: [], expectedRevision: undefined, commitId: 0n };
+  return { sessionId: "", keys: [], expectedRevision: undefined, commitId: 0n, fence: 0n };
 }
 
 export const SetKeysRequest: MessageFns<SetKeysRequest> = {
@@ -823,6 +1703,12 @@ export const SetKeysRequest: MessageFns<SetKeysRequest> = {
         throw new globalThis.Error("value provided for field message.commitId of type fixed64 too large");
       }
       writer.uint32(33).fixed64(message.commitId);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.fence);
     }
     return writer;
   },
@@ -870,6 +1756,14 @@ export const SetKeysRequest: MessageFns<SetKeysRequest> = {
             }
 
             message.commitId = reader.fixed64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
             continue;
           }
         }
@@ -935,7 +1829,7 @@ export const SetKeysResponse: MessageFns<SetKeysResponse> = {
 };
 
 function createBaseDeleteKeysRequest(): DeleteKeysRequest {
-  return { sessionId: "", keys: [], expectedRevision: undefined, commitId: 0n };
+  return { sessionId: "", keys: [], expectedRevision: undefined, commitId: 0n, fence: 0n };
 }
 
 export const DeleteKeysRequest: MessageFns<DeleteKeysRequest> = {
@@ -957,6 +1851,12 @@ export const DeleteKeysRequest: MessageFns<DeleteKeysRequest> = {
         throw new globalThis.Error("value provided for field message.commitId of type fixed64 too large");
       }
       writer.uint32(33).fixed64(message.commitId);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.fence);
     }
     return writer;
   },
@@ -1004,6 +1904,14 @@ export const DeleteKeysRequest: MessageFns<DeleteKeysRequest> = {
             }
 
             message.commitId = reader.fixed64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
             continue;
           }
         }
@@ -1077,6 +1985,7 @@ function createBaseCommitRequest(): CommitRequest {
     clearKeys: false,
     expectedRevision: undefined,
     commitId: 0n,
+    fence: 0n,
   };
 }
 
@@ -1108,6 +2017,12 @@ export const CommitRequest: MessageFns<CommitRequest> = {
         throw new globalThis.Error("value provided for field message.commitId of type fixed64 too large");
       }
       writer.uint32(57).fixed64(message.commitId);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.fence);
     }
     return writer;
   },
@@ -1181,6 +2096,14 @@ export const CommitRequest: MessageFns<CommitRequest> = {
             message.commitId = reader.fixed64() as bigint;
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1244,7 +2167,7 @@ export const CommitResponse: MessageFns<CommitResponse> = {
 };
 
 function createBaseLoadSessionRequest(): LoadSessionRequest {
-  return { sessionId: "", pageBytes: 0 };
+  return { sessionId: "", pageBytes: 0, fence: 0n };
 }
 
 export const LoadSessionRequest: MessageFns<LoadSessionRequest> = {
@@ -1254,6 +2177,12 @@ export const LoadSessionRequest: MessageFns<LoadSessionRequest> = {
     }
     if (message.pageBytes !== 0) {
       writer.uint32(16).uint32(message.pageBytes);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.fence);
     }
     return writer;
   },
@@ -1285,6 +2214,14 @@ export const LoadSessionRequest: MessageFns<LoadSessionRequest> = {
             }
 
             message.pageBytes = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
             continue;
           }
         }
@@ -1593,7 +2530,7 @@ export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
 };
 
 function createBaseDeleteSessionRequest(): DeleteSessionRequest {
-  return { sessionId: "", expectedRevision: undefined, commitId: 0n };
+  return { sessionId: "", expectedRevision: undefined, commitId: 0n, fence: 0n };
 }
 
 export const DeleteSessionRequest: MessageFns<DeleteSessionRequest> = {
@@ -1612,6 +2549,12 @@ export const DeleteSessionRequest: MessageFns<DeleteSessionRequest> = {
         throw new globalThis.Error("value provided for field message.commitId of type fixed64 too large");
       }
       writer.uint32(25).fixed64(message.commitId);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.fence);
     }
     return writer;
   },
@@ -1651,6 +2594,14 @@ export const DeleteSessionRequest: MessageFns<DeleteSessionRequest> = {
             }
 
             message.commitId = reader.fixed64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
             continue;
           }
         }
@@ -1715,6 +2666,964 @@ export const DeleteSessionResponse: MessageFns<DeleteSessionResponse> = {
   },
 };
 
+function createBasePipeRequest(): PipeRequest {
+  return { operations: [] };
+}
+
+export const PipeRequest: MessageFns<PipeRequest> = {
+  encode(message: PipeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.operations) {
+      PipeOperation.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PipeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePipeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.operations.push(PipeOperation.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePipeOperation(): PipeOperation {
+  return { tag: 0n, channel: 0, operation: undefined };
+}
+
+export const PipeOperation: MessageFns<PipeOperation> = {
+  encode(message: PipeOperation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tag !== 0n) {
+      if (BigInt.asUintN(64, message.tag) !== message.tag) {
+        throw new globalThis.Error("value provided for field message.tag of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.tag);
+    }
+    if (message.channel !== 0) {
+      writer.uint32(16).uint32(message.channel);
+    }
+    switch (message.operation?.$case) {
+      case "attach":
+        PipeAttach.encode(message.operation.value, writer.uint32(26).fork()).join();
+        break;
+      case "detach":
+        PipeDetach.encode(message.operation.value, writer.uint32(34).fork()).join();
+        break;
+      case "get":
+        PipeGet.encode(message.operation.value, writer.uint32(42).fork()).join();
+        break;
+      case "commit":
+        PipeCommit.encode(message.operation.value, writer.uint32(50).fork()).join();
+        break;
+      case "renew":
+        PipeRenew.encode(message.operation.value, writer.uint32(58).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PipeOperation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePipeOperation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.tag = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.channel = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.operation = { $case: "attach", value: PipeAttach.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.operation = { $case: "detach", value: PipeDetach.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.operation = { $case: "get", value: PipeGet.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.operation = { $case: "commit", value: PipeCommit.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.operation = { $case: "renew", value: PipeRenew.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePipeAttach(): PipeAttach {
+  return { sessionId: "", owner: "", ttl: undefined, steal: false, fence: 0n };
+}
+
+export const PipeAttach: MessageFns<PipeAttach> = {
+  encode(message: PipeAttach, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(10).string(message.sessionId);
+    }
+    if (message.owner !== "") {
+      writer.uint32(18).string(message.owner);
+    }
+    if (message.ttl !== undefined) {
+      Duration.encode(message.ttl, writer.uint32(26).fork()).join();
+    }
+    if (message.steal !== false) {
+      writer.uint32(32).bool(message.steal);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asUintN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.fence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PipeAttach {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePipeAttach();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ttl = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.steal = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.fence = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePipeDetach(): PipeDetach {
+  return { release: false };
+}
+
+export const PipeDetach: MessageFns<PipeDetach> = {
+  encode(message: PipeDetach, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.release !== false) {
+      writer.uint32(8).bool(message.release);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PipeDetach {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePipeDetach();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.release = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePipeGet(): PipeGet {
+  return { creds: false, keys: [] };
+}
+
+export const PipeGet: MessageFns<PipeGet> = {
+  encode(message: PipeGet, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.creds !== false) {
+      writer.uint32(8).bool(message.creds);
+    }
+    for (const v of message.keys) {
+      KeySelection.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PipeGet {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePipeGet();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.creds = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keys.push(KeySelection.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePipeCommit(): PipeCommit {
+  return { number: 0n, creds: undefined, sets: [], deletes: [], clearKeys: false };
+}
+
+export const PipeCommit: MessageFns<PipeCommit> = {
+  encode(message: PipeCommit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0n) {
+      if (BigInt.asUintN(64, message.number) !== message.number) {
+        throw new globalThis.Error("value provided for field message.number of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.number);
+    }
+    if (message.creds !== undefined) {
+      Value.encode(message.creds, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.sets) {
+      KeyEntry.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.deletes) {
+      Key.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.clearKeys !== false) {
+      writer.uint32(40).bool(message.clearKeys);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PipeCommit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePipeCommit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.creds = Value.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sets.push(KeyEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.deletes.push(Key.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.clearKeys = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePipeRenew(): PipeRenew {
+  return { ttl: undefined };
+}
+
+export const PipeRenew: MessageFns<PipeRenew> = {
+  encode(message: PipeRenew, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.ttl !== undefined) {
+      Duration.encode(message.ttl, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PipeRenew {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePipeRenew();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ttl = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePipeResponse(): PipeResponse {
+  return { results: [], draining: false };
+}
+
+export const PipeResponse: MessageFns<PipeResponse> = {
+  encode(message: PipeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.results) {
+      PipeResult.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.draining !== false) {
+      writer.uint32(16).bool(message.draining);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PipeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePipeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.results.push(PipeResult.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePipeResult(): PipeResult {
+  return { tag: 0n, result: undefined };
+}
+
+export const PipeResult: MessageFns<PipeResult> = {
+  encode(message: PipeResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tag !== 0n) {
+      if (BigInt.asUintN(64, message.tag) !== message.tag) {
+        throw new globalThis.Error("value provided for field message.tag of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.tag);
+    }
+    switch (message.result?.$case) {
+      case "attached":
+        PipeAttached.encode(message.result.value, writer.uint32(18).fork()).join();
+        break;
+      case "detached":
+        PipeDetached.encode(message.result.value, writer.uint32(26).fork()).join();
+        break;
+      case "got":
+        PipeGot.encode(message.result.value, writer.uint32(34).fork()).join();
+        break;
+      case "committed":
+        PipeCommitted.encode(message.result.value, writer.uint32(42).fork()).join();
+        break;
+      case "renewed":
+        PipeRenewed.encode(message.result.value, writer.uint32(50).fork()).join();
+        break;
+      case "error":
+        Status.encode(message.result.value, writer.uint32(58).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PipeResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePipeResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.tag = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.result = { $case: "attached", value: PipeAttached.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.result = { $case: "detached", value: PipeDetached.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.result = { $case: "got", value: PipeGot.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.result = { $case: "committed", value: PipeCommitted.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.result = { $case: "renewed", value: PipeRenewed.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.result = { $case: "error", value: Status.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePipeAttached(): PipeAttached {
+  return { lease: undefined, revision: 0n, appliedNumber: 0n };
+}
+
+export const PipeAttached: MessageFns<PipeAttached> = {
+  encode(message: PipeAttached, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lease !== undefined) {
+      Lease.encode(message.lease, writer.uint32(10).fork()).join();
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.revision);
+    }
+    if (message.appliedNumber !== 0n) {
+      if (BigInt.asUintN(64, message.appliedNumber) !== message.appliedNumber) {
+        throw new globalThis.Error("value provided for field message.appliedNumber of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.appliedNumber);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PipeAttached {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePipeAttached();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lease = Lease.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.appliedNumber = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePipeDetached(): PipeDetached {
+  return {};
+}
+
+export const PipeDetached: MessageFns<PipeDetached> = {
+  encode(_: PipeDetached, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PipeDetached {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePipeDetached();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePipeGot(): PipeGot {
+  return { creds: undefined, found: [], absent: [], revision: 0n };
+}
+
+export const PipeGot: MessageFns<PipeGot> = {
+  encode(message: PipeGot, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.creds !== undefined) {
+      Value.encode(message.creds, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.found) {
+      KeyEntry.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.absent) {
+      Key.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PipeGot {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePipeGot();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.creds = Value.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.found.push(KeyEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.absent.push(Key.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePipeCommitted(): PipeCommitted {
+  return { revision: 0n };
+}
+
+export const PipeCommitted: MessageFns<PipeCommitted> = {
+  encode(message: PipeCommitted, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PipeCommitted {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePipeCommitted();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePipeRenewed(): PipeRenewed {
+  return { lease: undefined };
+}
+
+export const PipeRenewed: MessageFns<PipeRenewed> = {
+  encode(message: PipeRenewed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lease !== undefined) {
+      Lease.encode(message.lease, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PipeRenewed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePipeRenewed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lease = Lease.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /**
  * Credentials and Signal keys of Baileys sessions.
  *
@@ -1726,6 +3635,8 @@ export const DeleteSessionResponse: MessageFns<DeleteSessionResponse> = {
  *   field       the request field at fault, as in `sets[3].key.id` (INVALID_ARGUMENT)
  *   outcome     for a failed mutation: NOT_APPLIED, or UNKNOWN when it may have been applied (in doubt)
  *   revision    the session's revision, where the server knows it (NOT_FOUND, ABORTED)
+ *   fence       the session's current fence, and
+ *   owner       who holds its lease, where a lease is the reason (FAILED_PRECONDITION)
  *   request_id  the id of the request in the server's log
  * and a google.rpc.RetryInfo where waiting helps. Every RPC may answer
  *   INVALID_ARGUMENT    a field is malformed or over its limit; nothing was changed
@@ -1734,6 +3645,8 @@ export const DeleteSessionResponse: MessageFns<DeleteSessionResponse> = {
  *   DEADLINE_EXCEEDED   the deadline passed (the server's own where the caller set none)
  *   DATA_LOSS           stored bytes cannot be read back; never an invented value
  *   INTERNAL            a fault of the server; the log has the request id
+ *   FAILED_PRECONDITION reason STALE_FENCE: the request names a fence that is not the session's current one; reason
+ *                       LEASE_HELD: the session has a live lease, and the request names no fence or wants the lease
  * Absence is never an error answered as success, and an error is never answered as absence.
  *
  * Metadata: a caller may send `x-request-id` (1 to 64 bytes of [A-Za-z0-9._-]); the server answers with it, or with one of
@@ -1857,6 +3770,81 @@ export const AuthStateServiceService = {
       Buffer.from(DeleteSessionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteSessionResponse => DeleteSessionResponse.decode(value),
   },
+  /**
+   * Makes `owner` the one that may change the session, until the lease expires, is released or is stolen. The session
+   * need not exist. An owner that asks again extends its lease and keeps its fence. FAILED_PRECONDITION (LEASE_HELD) when
+   * another owner has a live lease, unless `steal` is set. Safe to repeat.
+   */
+  acquireLease: {
+    path: "/authstate.v1.AuthStateService/AcquireLease" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AcquireLeaseRequest): Buffer => Buffer.from(AcquireLeaseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AcquireLeaseRequest => AcquireLeaseRequest.decode(value),
+    responseSerialize: (value: AcquireLeaseResponse): Buffer =>
+      Buffer.from(AcquireLeaseResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AcquireLeaseResponse => AcquireLeaseResponse.decode(value),
+  },
+  /**
+   * Extends the lease with this fence, also when it has expired, as long as nobody has taken or written the session
+   * since. FAILED_PRECONDITION (STALE_FENCE) otherwise: the owner has lost the session. Safe to repeat.
+   */
+  renewLease: {
+    path: "/authstate.v1.AuthStateService/RenewLease" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RenewLeaseRequest): Buffer => Buffer.from(RenewLeaseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RenewLeaseRequest => RenewLeaseRequest.decode(value),
+    responseSerialize: (value: RenewLeaseResponse): Buffer => Buffer.from(RenewLeaseResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RenewLeaseResponse => RenewLeaseResponse.decode(value),
+  },
+  /**
+   * Ends the lease with this fence: the session is free at once. FAILED_PRECONDITION (STALE_FENCE) when it was not the
+   * current one; after a lost reply a caller may take that as done.
+   */
+  releaseLease: {
+    path: "/authstate.v1.AuthStateService/ReleaseLease" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReleaseLeaseRequest): Buffer => Buffer.from(ReleaseLeaseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReleaseLeaseRequest => ReleaseLeaseRequest.decode(value),
+    responseSerialize: (value: ReleaseLeaseResponse): Buffer =>
+      Buffer.from(ReleaseLeaseResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReleaseLeaseResponse => ReleaseLeaseResponse.decode(value),
+  },
+  /** Tells who holds the session's lease. A session without one is no error. */
+  getLease: {
+    path: "/authstate.v1.AuthStateService/GetLease" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetLeaseRequest): Buffer => Buffer.from(GetLeaseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetLeaseRequest => GetLeaseRequest.decode(value),
+    responseSerialize: (value: GetLeaseResponse): Buffer => Buffer.from(GetLeaseResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetLeaseResponse => GetLeaseResponse.decode(value),
+  },
+  /**
+   * The fast path of a session pool: one stream for any number of sessions, many operations in a message. A session is
+   * attached under a lease and named by a channel from then on. Operations of one channel take place in the order in
+   * which they were sent; channels do not wait for each other. Every operation is answered exactly once, by its tag; its
+   * failure is an answer too, and leaves the stream as it is.
+   *
+   * Commits carry a number and are applied exactly once: after a broken stream, a restart of the server or a move to
+   * another server on the same database, the caller attaches again with its fence, learns the highest number applied, and
+   * sends what comes after it. A number that was applied is answered again and changes nothing.
+   *
+   * A message that breaks the contract ends the stream with INVALID_ARGUMENT that names the field; operations of earlier
+   * messages may still take place, none of this one does. When the server drains it says so once, goes on for a while
+   * with what was sent, and ends the stream with UNAVAILABLE. The server reads no further while too much is unanswered.
+   */
+  pipe: {
+    path: "/authstate.v1.AuthStateService/Pipe" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: PipeRequest): Buffer => Buffer.from(PipeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PipeRequest => PipeRequest.decode(value),
+    responseSerialize: (value: PipeResponse): Buffer => Buffer.from(PipeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PipeResponse => PipeResponse.decode(value),
+  },
 } as const;
 
 export interface AuthStateServiceServer extends UntypedServiceImplementation {
@@ -1894,6 +3882,39 @@ export interface AuthStateServiceServer extends UntypedServiceImplementation {
    * NOT_FOUND when there is no such session.
    */
   deleteSession: handleUnaryCall<DeleteSessionRequest, DeleteSessionResponse>;
+  /**
+   * Makes `owner` the one that may change the session, until the lease expires, is released or is stolen. The session
+   * need not exist. An owner that asks again extends its lease and keeps its fence. FAILED_PRECONDITION (LEASE_HELD) when
+   * another owner has a live lease, unless `steal` is set. Safe to repeat.
+   */
+  acquireLease: handleUnaryCall<AcquireLeaseRequest, AcquireLeaseResponse>;
+  /**
+   * Extends the lease with this fence, also when it has expired, as long as nobody has taken or written the session
+   * since. FAILED_PRECONDITION (STALE_FENCE) otherwise: the owner has lost the session. Safe to repeat.
+   */
+  renewLease: handleUnaryCall<RenewLeaseRequest, RenewLeaseResponse>;
+  /**
+   * Ends the lease with this fence: the session is free at once. FAILED_PRECONDITION (STALE_FENCE) when it was not the
+   * current one; after a lost reply a caller may take that as done.
+   */
+  releaseLease: handleUnaryCall<ReleaseLeaseRequest, ReleaseLeaseResponse>;
+  /** Tells who holds the session's lease. A session without one is no error. */
+  getLease: handleUnaryCall<GetLeaseRequest, GetLeaseResponse>;
+  /**
+   * The fast path of a session pool: one stream for any number of sessions, many operations in a message. A session is
+   * attached under a lease and named by a channel from then on. Operations of one channel take place in the order in
+   * which they were sent; channels do not wait for each other. Every operation is answered exactly once, by its tag; its
+   * failure is an answer too, and leaves the stream as it is.
+   *
+   * Commits carry a number and are applied exactly once: after a broken stream, a restart of the server or a move to
+   * another server on the same database, the caller attaches again with its fence, learns the highest number applied, and
+   * sends what comes after it. A number that was applied is answered again and changes nothing.
+   *
+   * A message that breaks the contract ends the stream with INVALID_ARGUMENT that names the field; operations of earlier
+   * messages may still take place, none of this one does. When the server drains it says so once, goes on for a while
+   * with what was sent, and ends the stream with UNAVAILABLE. The server reads no further while too much is unanswered.
+   */
+  pipe: handleBidiStreamingCall<PipeRequest, PipeResponse>;
 }
 
 export interface AuthStateServiceClient extends Client {
@@ -2062,6 +4083,97 @@ export interface AuthStateServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteSessionResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Makes `owner` the one that may change the session, until the lease expires, is released or is stolen. The session
+   * need not exist. An owner that asks again extends its lease and keeps its fence. FAILED_PRECONDITION (LEASE_HELD) when
+   * another owner has a live lease, unless `steal` is set. Safe to repeat.
+   */
+  acquireLease(
+    request: AcquireLeaseRequest,
+    callback: (error: ServiceError | null, response: AcquireLeaseResponse) => void,
+  ): ClientUnaryCall;
+  acquireLease(
+    request: AcquireLeaseRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AcquireLeaseResponse) => void,
+  ): ClientUnaryCall;
+  acquireLease(
+    request: AcquireLeaseRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AcquireLeaseResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Extends the lease with this fence, also when it has expired, as long as nobody has taken or written the session
+   * since. FAILED_PRECONDITION (STALE_FENCE) otherwise: the owner has lost the session. Safe to repeat.
+   */
+  renewLease(
+    request: RenewLeaseRequest,
+    callback: (error: ServiceError | null, response: RenewLeaseResponse) => void,
+  ): ClientUnaryCall;
+  renewLease(
+    request: RenewLeaseRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RenewLeaseResponse) => void,
+  ): ClientUnaryCall;
+  renewLease(
+    request: RenewLeaseRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RenewLeaseResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Ends the lease with this fence: the session is free at once. FAILED_PRECONDITION (STALE_FENCE) when it was not the
+   * current one; after a lost reply a caller may take that as done.
+   */
+  releaseLease(
+    request: ReleaseLeaseRequest,
+    callback: (error: ServiceError | null, response: ReleaseLeaseResponse) => void,
+  ): ClientUnaryCall;
+  releaseLease(
+    request: ReleaseLeaseRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReleaseLeaseResponse) => void,
+  ): ClientUnaryCall;
+  releaseLease(
+    request: ReleaseLeaseRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReleaseLeaseResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells who holds the session's lease. A session without one is no error. */
+  getLease(
+    request: GetLeaseRequest,
+    callback: (error: ServiceError | null, response: GetLeaseResponse) => void,
+  ): ClientUnaryCall;
+  getLease(
+    request: GetLeaseRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetLeaseResponse) => void,
+  ): ClientUnaryCall;
+  getLease(
+    request: GetLeaseRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetLeaseResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * The fast path of a session pool: one stream for any number of sessions, many operations in a message. A session is
+   * attached under a lease and named by a channel from then on. Operations of one channel take place in the order in
+   * which they were sent; channels do not wait for each other. Every operation is answered exactly once, by its tag; its
+   * failure is an answer too, and leaves the stream as it is.
+   *
+   * Commits carry a number and are applied exactly once: after a broken stream, a restart of the server or a move to
+   * another server on the same database, the caller attaches again with its fence, learns the highest number applied, and
+   * sends what comes after it. A number that was applied is answered again and changes nothing.
+   *
+   * A message that breaks the contract ends the stream with INVALID_ARGUMENT that names the field; operations of earlier
+   * messages may still take place, none of this one does. When the server drains it says so once, goes on for a while
+   * with what was sent, and ends the stream with UNAVAILABLE. The server reads no further while too much is unanswered.
+   */
+  pipe(): ClientDuplexStream<PipeRequest, PipeResponse>;
+  pipe(options: Partial<CallOptions>): ClientDuplexStream<PipeRequest, PipeResponse>;
+  pipe(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<PipeRequest, PipeResponse>;
 }
 
 export const AuthStateServiceClient = makeGenericClientConstructor(

@@ -1,0 +1,6 @@
+import type { Duration } from "./gen/google/protobuf/duration.js";
+
+export function toDuration(ms: number): Duration {
+  const seconds = Math.floor(ms / 1_000);
+  return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1_000) * 1_000_000) };
+}

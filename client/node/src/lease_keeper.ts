@@ -1,0 +1,79 @@
+import type { Pacing } from "./retry.js";
+
+export interface LeaseKeeperHost {
+  pacing: Pacing;
+  ttlMs: number;
+  /** One try. A failure means only that the lease may not have been renewed. */
+  renew(): Promise<void>;
+  /** The lease could not be renewed for its whole time: somebody else may have the session by now. */
+  onAway(): void;
+  /** The lease is renewed after all. */
+  onBack(): void;
+}
+
+/**
+ * Renews a lease at a third of its time, and more often while that fails. It counts by a clock that does not jump, from
+ * the moment a request was sent. It never decides that the lease is lost: only the server can.
+ */
+export class LeaseKeeper {
+  readonly #host: LeaseKeeperHost;
+  #confirmedAt = 0;
+  #away = false;
+  #running = false;
+  #cancelRenewal: (() => void) | undefined;
+  #cancelEnd: (() => void) | undefined;
+
+  constructor(host: LeaseKeeperHost) {
+    this.#host = host;
+  }
+
+  /** Begins with a lease whose request was sent at `sentAt`. */
+  start(sentAt: number): void {
+    this.#running = true;
+    this.confirm(sentAt);
+    this.#renewIn(this.#host.ttlMs / 3);
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.#cancelRenewal?.();
+    this.#cancelEnd?.();
+  }
+
+  /** The server has granted the whole time to a request sent at `sentAt`. */
+  confirm(sentAt: number): void {
+    if (!this.#running) return;
+    this.#confirmedAt = Math.max(this.#confirmedAt, sentAt);
+    this.#cancelEnd?.();
+    const { pacing, ttlMs } = this.#host;
+    const leftMs = this.#confirmedAt + ttlMs - pacing.now();
+    this.#cancelEnd = pacing.after(Math.max(0, leftMs), () => this.#noteEnd());
+    if (!this.#away || leftMs <= 0) return;
+    this.#away = false;
+    this.#host.onBack();
+  }
+
+  #noteEnd(): void {
+    if (!this.#running || this.#away) return;
+    this.#away = true;
+    this.#host.onAway();
+  }
+
+  #renewIn(ms: number): void {
+    this.#cancelRenewal = this.#host.pacing.after(ms, () => void this.#renew());
+  }
+
+  async #renew(): Promise<void> {
+    const { pacing, ttlMs } = this.#host;
+    const sentAt = pacing.now();
+    let nextMs = ttlMs / 3;
+    try {
+      await this.#host.renew();
+      this.confirm(sentAt);
+    } catch {
+      // The reason was logged by whoever tried, and a lost lease has stopped the keeper.
+      nextMs = (ttlMs / 10) * (0.5 + pacing.random() / 2);
+    }
+    if (this.#running) this.#renewIn(nextMs);
+  }
+}

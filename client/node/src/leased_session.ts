@@ -1,0 +1,298 @@
+import { newCommitId } from "./commit_plan.js";
+import type { SessionCache } from "./key_cache.js";
+import { AuthStateError, brokenAnswer, LeaseHeldError, LeaseLostError } from "./errors.js";
+import type { CommitRequest, LoadSessionResponse } from "./gen/authstate/v1/auth_state_service.js";
+import type { Value } from "./gen/authstate/v1/value.js";
+import { readKeys } from "./key_reader.js";
+import { LeaseKeeper } from "./lease_keeper.js";
+import type { AuthStateLogger } from "./logger.js";
+import { NumberedCommits } from "./numbered_commits.js";
+import type { Pacing } from "./retry.js";
+import type { Attach, SessionLink } from "./session_link.js";
+import { saysAbsent, type SessionRetry } from "./session_retry.js";
+import type { SessionStore } from "./session_store.js";
+import type { Transport } from "./transport.js";
+
+// How often a lease that somebody else has is asked for.
+const LEASE_POLL_MS = 500;
+// A whole session may take longer than one answer.
+const LOAD_TIMEOUT_MS = 60_000;
+// A release that fails only makes the next owner wait for the lease's end.
+const RELEASE_PATIENCE_MS = 3_000;
+
+export interface LeasedSessionDeps {
+  attach: Attach;
+  transport: Transport;
+  cache: SessionCache;
+  pacing: Pacing;
+  retry: SessionRetry;
+  logger: AuthStateLogger | undefined;
+  owner: string;
+  ttlMs: number;
+  /** Told once. */
+  onLost(error: LeaseLostError): void;
+  onAway(): void;
+  onBack(): void;
+}
+
+export interface AcquireOptions {
+  steal: boolean;
+  /** How long to wait for a lease that somebody else has. */
+  leaseWaitMs: number;
+  /** Ends the wait. */
+  signal: AbortSignal;
+  /** When the patience with an outage ends. */
+  patienceEnd(): number;
+}
+
+/**
+ * A session that this process owns. Reads are answered from memory: nobody else can change what was read under the
+ * fence. Once the server says that the fence is no longer the current one, every call fails with LeaseLostError.
+ */
+export class LeasedSession implements SessionStore {
+  readonly #sessionId: string;
+  readonly #deps: LeasedSessionDeps;
+  readonly #keeper: LeaseKeeper;
+  readonly #commits: NumberedCommits;
+  #fence = 0n;
+  #link: SessionLink | undefined;
+  #attaching: Promise<SessionLink> | undefined;
+  #creds: Value | undefined;
+  #away = false;
+  #lost: LeaseLostError | undefined;
+
+  constructor(sessionId: string, deps: LeasedSessionDeps) {
+    this.#sessionId = sessionId;
+    this.#deps = deps;
+    this.#keeper = new LeaseKeeper({
+      pacing: deps.pacing,
+      ttlMs: deps.ttlMs,
+      renew: () => this.#renew(),
+      onAway: () => {
+        // Whatever comes next asks first whether the lease is still ours.
+        this.#away = true;
+        this.#dropLink();
+        deps.logger?.warn({ sessionId }, "the lease could not be renewed in time");
+        deps.onAway();
+      },
+      onBack: () => {
+        this.#away = false;
+        deps.onBack();
+      },
+    });
+    this.#commits = new NumberedCommits(
+      () => this.#attached(),
+      (request) => deps.cache.apply(request),
+    );
+  }
+
+  /** Takes the lease, and reads the session. Rejects with LeaseHeldError when somebody else keeps it. */
+  async open(options: AcquireOptions): Promise<void> {
+    const { pacing } = this.#deps;
+    const start = pacing.now();
+    for (;;) {
+      options.signal.throwIfAborted();
+      try {
+        await this.#deps.retry("AcquireLease", options.patienceEnd(), () => {
+          options.signal.throwIfAborted();
+          return this.#attach(options.steal);
+        });
+        break;
+      } catch (error) {
+        if (!(error instanceof AuthStateError) || error.reason !== "LEASE_HELD") throw error;
+        const waitedMs = pacing.now() - start;
+        if (waitedMs >= options.leaseWaitMs) throw new LeaseHeldError(this.#sessionId, error.owner, waitedMs);
+        await pacing.sleep(Math.min(LEASE_POLL_MS * (0.5 + pacing.random() / 2), options.leaseWaitMs - waitedMs));
+      }
+    }
+    try {
+      await this.#deps.retry("LoadSession", options.patienceEnd(), () => this.#guard(() => this.#load()));
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async getCreds(): Promise<Value | undefined> {
+    return this.#creds;
+  }
+
+  async getKeys(type: string, ids: readonly string[], until: number): Promise<Map<string, Value>> {
+    this.#refuseIfLost();
+    const keys = ids.map((id) => ({ type, id }));
+    // Somebody else may have changed the session since; to attach proves that nobody did.
+    if (this.#away) await this.#deps.retry("GetKeys", until, () => this.#guard(() => this.#attached()));
+    if (this.#commits.mayHaveChanged(keys)) {
+      await this.#deps.retry("Commit", until, () => this.#guard(() => this.#commits.settle()));
+    }
+    const found = new Map<string, Value>();
+    const unknown: string[] = [];
+    for (const key of keys) {
+      const value = this.#deps.cache.get(key);
+      if (value === undefined) unknown.push(key.id);
+      else if (value !== null) found.set(key.id, value);
+    }
+    if (unknown.length > 0) await this.#read(type, unknown, until, found);
+    return found;
+  }
+
+  commit(request: CommitRequest, until: number): Promise<void> {
+    return this.#deps.retry("Commit", until, () => this.#guard(() => this.#commits.apply(request)));
+  }
+
+  async deleteSession(until: number): Promise<void> {
+    const commitId = newCommitId();
+    try {
+      await this.#deps.retry("DeleteSession", until, (timeoutMs) =>
+        this.#guard(async () => {
+          // A commit that is still on its way would bring the session back.
+          await this.#commits.settle();
+          await this.#attached();
+          await this.#deps.transport.deleteSession(this.#sessionId, commitId, this.#fence, timeoutMs);
+        }),
+      );
+    } catch (error) {
+      if (!saysAbsent(error, "NO_SESSION")) throw error;
+    }
+    this.#deps.cache.reset(true);
+  }
+
+  /** Gives the lease back, if the server can be reached. */
+  async close(): Promise<void> {
+    this.#keeper.stop();
+    this.#deps.cache.reset(false);
+    if (this.#lost !== undefined || this.#fence === 0n) return;
+    try {
+      await this.#deps.retry("ReleaseLease", this.#deps.pacing.now() + RELEASE_PATIENCE_MS, () =>
+        this.#guard(async () => (await this.#attached()).detach(/* release= */ true)),
+      );
+    } catch (error) {
+      const { code, reason } = error instanceof AuthStateError ? error : { code: undefined, reason: undefined };
+      this.#deps.logger?.warn(
+        { sessionId: this.#sessionId, code, reason },
+        "the lease was not released; it will expire",
+      );
+    }
+  }
+
+  async #load(): Promise<void> {
+    await this.#attached();
+    const { cache, transport } = this.#deps;
+    // Complete, unless something has to make room for the rest.
+    cache.reset(true);
+    let pages = 0;
+    const take = (page: LoadSessionResponse): boolean => {
+      if (pages++ === 0) this.#creds = page.creds;
+      for (const { key, value } of page.keys) {
+        if (key === undefined || value === undefined)
+          throw brokenAnswer("LoadSession: a key without a name or a value");
+        cache.fill(key, value, cache.version);
+      }
+      return cache.complete;
+    };
+    try {
+      await transport.loadSession(this.#sessionId, this.#fence, LOAD_TIMEOUT_MS, take);
+      if (pages === 0) throw brokenAnswer("LoadSession: no page");
+    } catch (error) {
+      cache.reset(saysAbsent(error, "NO_SESSION"));
+      if (!cache.complete) throw error;
+      this.#creds = undefined;
+    }
+  }
+
+  async #read(type: string, ids: readonly string[], until: number, found: Map<string, Value>): Promise<void> {
+    const { cache, retry } = this.#deps;
+    // Of the first try: what was read later is at least as new.
+    let version: number | undefined;
+    const values = await readKeys(ids, (part) =>
+      retry("GetKeys", until, () =>
+        this.#guard(async () => {
+          const link = await this.#attached();
+          version ??= cache.version;
+          return link.getKeys(type, part);
+        }),
+      ),
+    );
+    for (const id of ids) {
+      const value = values.get(id);
+      if (value !== undefined) found.set(id, value);
+      if (version !== undefined) cache.fill({ type, id }, value, version);
+    }
+  }
+
+  async #renew(): Promise<void> {
+    await this.#guard(async () => {
+      const before = this.#link;
+      const link = await this.#attached();
+      // To attach renews the lease too.
+      if (link === before) await link.renew(this.#deps.ttlMs);
+    });
+  }
+
+  // The link of the moment; a new one under the same fence where the last one broke.
+  async #attached(): Promise<SessionLink> {
+    if (this.#link?.usable === true) return this.#link;
+    this.#attaching ??= this.#attach(false).finally(() => (this.#attaching = undefined));
+    return this.#attaching;
+  }
+
+  async #attach(steal: boolean): Promise<SessionLink> {
+    const { attach, owner, ttlMs, pacing } = this.#deps;
+    const sentAt = pacing.now();
+    const first = this.#fence === 0n;
+    const link = await attach({ sessionId: this.#sessionId, owner, ttlMs, steal, fence: this.#fence });
+    this.#link = link;
+    this.#fence = link.fence;
+    if (first) this.#keeper.start(sentAt);
+    else this.#keeper.confirm(sentAt);
+    return link;
+  }
+
+  #dropLink(): void {
+    // Only frees its channel; nobody waits for that.
+    this.#link?.detach(/* release= */ false).catch(() => undefined);
+    this.#link = undefined;
+  }
+
+  async #guard<T>(work: () => Promise<T>): Promise<T> {
+    this.#refuseIfLost();
+    try {
+      return await work();
+    } catch (error) {
+      throw error instanceof AuthStateError ? this.#judge(error) : error;
+    }
+  }
+
+  // What a failure says of the lease and the numbers; returns what to tell the caller.
+  #judge(error: AuthStateError): AuthStateError {
+    if (error.reason === "STALE_FENCE") {
+      this.#lose(error.owner);
+    } else if (error.reason === "NUMBER_GAP") {
+      // The store has gone back to an earlier state: what was read of it no longer holds.
+      this.#deps.logger?.warn({ sessionId: this.#sessionId }, "the store has lost commits that it had acknowledged");
+      this.#commits.forgetNumbers();
+      this.#deps.cache.reset(false);
+      this.#dropLink();
+      return error.with({ retryable: true });
+    } else if (!error.retryable && error.outcome === "UNKNOWN") {
+      // Which numbers were applied is for the server to say, when it is asked by attaching.
+      this.#commits.forgetNumbers();
+      this.#dropLink();
+    }
+    return this.#lost ?? error;
+  }
+
+  #lose(owner: string | undefined): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = new LeaseLostError(this.#sessionId, owner);
+    this.#keeper.stop();
+    this.#deps.cache.reset(false);
+    this.#dropLink();
+    this.#deps.logger?.warn({ sessionId: this.#sessionId, owner }, "the lease is lost");
+    this.#deps.onLost(this.#lost);
+  }
+
+  #refuseIfLost(): void {
+    if (this.#lost !== undefined) throw this.#lost;
+  }
+}

@@ -1,0 +1,100 @@
+import { AuthStateError } from "../errors.js";
+import type { Endpoint, Endpoints } from "../endpoints.js";
+import type { AuthStateLogger } from "../logger.js";
+import type { Pacing } from "../retry.js";
+import { PipeStream, type PipeStreamLimits } from "./pipe_stream.js";
+
+const FIRST_BACKOFF_MS = 50;
+const MAX_BACKOFF_MS = 2_000;
+
+export interface PipeOptions {
+  endpoints: Endpoints;
+  pacing: Pacing;
+  limits: PipeStreamLimits;
+  logger: AuthStateLogger | undefined;
+}
+
+/**
+ * The stream that all sessions of a process share. One that broke is replaced when the next operation wants to be sent:
+ * not before a jittered delay has passed that grows while attempts fail, and on another server if there is one. A
+ * server that drains is left at once.
+ */
+export class Pipe {
+  readonly #options: PipeOptions;
+  #stream: PipeStream | undefined;
+  // Streams of draining servers, whose last answers are still to come.
+  readonly #leaving = new Set<PipeStream>();
+  #failures = 0;
+  #notBefore = 0;
+  #supported = true;
+  #closed = false;
+
+  constructor(options: PipeOptions) {
+    this.#options = options;
+  }
+
+  /** False once a server has said that it does not know the pipe. */
+  get supported(): boolean {
+    return this.#supported;
+  }
+
+  /** The stream to send on. Throws a retryable AuthStateError while it is too early to try again. */
+  stream(): PipeStream {
+    if (this.#stream?.usable === true) return this.#stream;
+    if (this.#closed) throw new AuthStateError("Pipe: closed", { code: "CANCELLED", reason: "CLOSED" });
+    const waitMs = this.#notBefore - this.#options.pacing.now();
+    if (waitMs > 0) {
+      throw new AuthStateError("Pipe: no connection", {
+        ...{ code: "UNAVAILABLE", reason: "CONNECTION", outcome: "NOT_APPLIED", retryable: true },
+        retryDelayMs: waitMs,
+      });
+    }
+    this.#stream = this.#open(this.#options.endpoints.current);
+    return this.#stream;
+  }
+
+  /** An operation was answered: the server is well. */
+  noteSuccess(): void {
+    this.#failures = 0;
+  }
+
+  /** Ends the stream; operations under way fail. */
+  close(): void {
+    this.#closed = true;
+    for (const stream of this.#leaving) stream.end();
+    this.#stream?.end();
+  }
+
+  #open(endpoint: Endpoint): PipeStream {
+    const { endpoints, pacing, limits, logger } = this.#options;
+    const stream: PipeStream = new PipeStream(endpoint.client.pipe(), {
+      pacing,
+      limits,
+      onDraining: () => {
+        logger?.debug({ address: endpoint.address }, "authstate is about to stop; moving on");
+        endpoints.leave(endpoint);
+        this.#leaving.add(stream);
+      },
+      onEnd: (error) => {
+        if (this.#leaving.delete(stream) || this.#closed) return;
+        endpoints.leave(endpoint);
+        this.#noteEnd(endpoint, error);
+      },
+    });
+    return stream;
+  }
+
+  #noteEnd({ address }: Endpoint, { code, reason }: AuthStateError): void {
+    const { pacing, logger } = this.#options;
+    if (code === "UNIMPLEMENTED") {
+      if (this.#supported)
+        logger?.warn({ address }, "this authstate has no pipe; every operation is a call of its own");
+      this.#supported = false;
+      return;
+    }
+    this.#failures++;
+    const ceiling = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (this.#failures - 1));
+    this.#notBefore = pacing.now() + pacing.random() * ceiling;
+    logger?.warn({ address, code, reason }, "the pipe to authstate broke; it will be opened again");
+  }
+}

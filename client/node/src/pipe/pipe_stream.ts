@@ -1,0 +1,269 @@
+import { type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js";
+import { AuthStateError, brokenAnswer } from "../errors.js";
+import type { PipeOperation, PipeRequest, PipeResponse, PipeResult } from "../gen/authstate/v1/auth_state_service.js";
+import { MAX_COMMIT_OPERATIONS } from "../limits.js";
+import type { Pacing } from "../retry.js";
+import { fromServiceError, fromStatus } from "../status_details.js";
+
+export type Operation = NonNullable<PipeOperation["operation"]>;
+type Result = NonNullable<PipeResult["result"]>;
+
+/** What an operation is answered with when it succeeds. */
+export interface Answers {
+  attach: Extract<Result, { $case: "attached" }>["value"];
+  detach: Extract<Result, { $case: "detached" }>["value"];
+  get: Extract<Result, { $case: "got" }>["value"];
+  commit: Extract<Result, { $case: "committed" }>["value"];
+  renew: Extract<Result, { $case: "renewed" }>["value"];
+}
+
+const ANSWER_OF: Record<keyof Answers, Result["$case"]> = {
+  attach: "attached",
+  detach: "detached",
+  get: "got",
+  commit: "committed",
+  renew: "renewed",
+};
+
+export interface PipeStreamLimits {
+  /** Values that may be sent and not answered yet; a single larger operation goes alone. */
+  unansweredBytes: number;
+  /** About how much a message holds; a single larger operation makes a larger one. */
+  messageBytes: number;
+  /** How long an operation may take until it counts as failed. */
+  answerTimeoutMs: number;
+}
+
+export interface PipeStreamHost {
+  pacing: Pacing;
+  limits: PipeStreamLimits;
+  /** The server will stop soon: begin nothing new on this stream. Told at most once. */
+  onDraining(): void;
+  /** Nothing is answered any more. Told once, before the operations under way fail; by CANCELLED after `end`. */
+  onEnd(error: AuthStateError): void;
+}
+
+interface Pending {
+  readonly message: PipeOperation;
+  readonly name: keyof Answers;
+  readonly bytes: number;
+  readonly startedAt: number;
+  sent: boolean;
+  resolve(value: unknown): void;
+  reject(error: AuthStateError): void;
+}
+
+function mutates(name: keyof Answers): boolean {
+  return name !== "get";
+}
+
+/**
+ * One stream of Pipe, until it breaks. Operations of one tick leave in one message, in the order of the calls, as fast
+ * as the connection and the bound on unanswered bytes let them; what has to wait, waits here.
+ */
+export class PipeStream {
+  readonly #call: ClientDuplexStream<PipeRequest, PipeResponse>;
+  readonly #host: PipeStreamHost;
+  // In the order of the calls.
+  readonly #open = new Map<bigint, Pending>();
+  #waiting: Pending[] = [];
+  #unansweredBytes = 0;
+  #lastTag = 0n;
+  #lastChannel = 0;
+  #heardAt = 0;
+  #flushScheduled = false;
+  #writable = true;
+  #retired = false;
+  #ended: AuthStateError | undefined;
+  #cancelWatch: (() => void) | undefined;
+
+  constructor(call: ClientDuplexStream<PipeRequest, PipeResponse>, host: PipeStreamHost) {
+    this.#call = call;
+    this.#host = host;
+    call.on("data", (response: PipeResponse) => this.#receive(response));
+    call.on("drain", () => {
+      this.#writable = true;
+      this.#flush();
+    });
+    call.on("error", (error: ServiceError) => this.#end(fromServiceError("Pipe", error, false)));
+    call.on("end", () => this.#end(new AuthStateError("Pipe: the server ended the stream", this.#connectionLost())));
+  }
+
+  /** Whether operations may begin on it. */
+  get usable(): boolean {
+    return this.#ended === undefined && !this.#retired;
+  }
+
+  /** A channel number that was not used before. */
+  nextChannel(): number {
+    return ++this.#lastChannel;
+  }
+
+  /**
+   * Sends an operation with values of `bytes` bytes. A failure is an AuthStateError; that of a broken stream or a
+   * missing answer is retryable, and its outcome tells whether the operation had left.
+   */
+  send<Name extends keyof Answers>(
+    channel: number,
+    operation: Extract<Operation, { $case: Name }>,
+    bytes = 0,
+  ): Promise<Answers[Name]> {
+    const name: keyof Answers = operation.$case;
+    if (this.#ended !== undefined) return Promise.reject(this.#failureOf(name, false, this.#ended));
+    return new Promise((resolve, reject) => {
+      const tag = ++this.#lastTag;
+      const pending: Pending = {
+        message: { tag, channel, operation },
+        name,
+        bytes,
+        startedAt: this.#host.pacing.now(),
+        sent: false,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+      };
+      this.#open.set(tag, pending);
+      this.#waiting.push(pending);
+      this.#watch();
+      if (this.#flushScheduled) return;
+      this.#flushScheduled = true;
+      // Not a microtask: the writes of many sessions come each in a callback of its own.
+      setImmediate(() => {
+        this.#flushScheduled = false;
+        this.#flush();
+      });
+    });
+  }
+
+  /** Ends the stream once everything under way is answered; nothing new may be sent. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#open.size === 0) this.#call.end();
+  }
+
+  /** Ends the stream at once. */
+  end(): void {
+    this.#end(new AuthStateError("Pipe: ended by this side", { code: "CANCELLED", reason: "CLOSED" }));
+    this.#call.cancel();
+  }
+
+  #flush(): void {
+    while (this.#ended === undefined && this.#writable) {
+      const batch = this.#takeBatch();
+      if (batch.length === 0) return;
+      for (const pending of batch) pending.sent = true;
+      this.#writable = this.#call.write({ operations: batch.map(({ message }) => message) });
+    }
+  }
+
+  #takeBatch(): Pending[] {
+    const { unansweredBytes, messageBytes } = this.#host.limits;
+    let batchBytes = 0;
+    let count = 0;
+    for (const { bytes } of this.#waiting) {
+      const fitsMessage = count === 0 || (batchBytes + bytes <= messageBytes && count < MAX_COMMIT_OPERATIONS);
+      const fitsBound = this.#unansweredBytes === 0 || this.#unansweredBytes + bytes <= unansweredBytes;
+      if (!fitsMessage || !fitsBound) break;
+      batchBytes += bytes;
+      this.#unansweredBytes += bytes;
+      count++;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  #receive({ results, draining }: PipeResponse): void {
+    this.#heardAt = this.#host.pacing.now();
+    for (const result of results) {
+      const pending = this.#open.get(result.tag);
+      // One that took too long has failed already.
+      if (pending === undefined) continue;
+      this.#close(pending);
+      this.#answer(pending, result.result);
+    }
+    if (draining && !this.#retired) {
+      this.#host.onDraining();
+      this.retire();
+    } else if (this.#retired && this.#open.size === 0) {
+      this.#call.end();
+    }
+    this.#flush();
+  }
+
+  #answer(pending: Pending, result: PipeResult["result"]): void {
+    if (result?.$case === "error") {
+      pending.reject(fromStatus(pending.name, result.value, mutates(pending.name)));
+    } else if (result?.$case === ANSWER_OF[pending.name]) {
+      pending.resolve(result.value);
+    } else {
+      pending.reject(brokenAnswer(`${pending.name}: answered with ${result?.$case ?? "nothing"}`));
+    }
+  }
+
+  #close(pending: Pending): void {
+    this.#open.delete(pending.message.tag);
+    if (pending.sent) this.#unansweredBytes -= pending.bytes;
+    if (this.#open.size > 0) return;
+    this.#cancelWatch?.();
+    this.#cancelWatch = undefined;
+  }
+
+  // One timer, for the oldest operation: those behind it are younger.
+  #watch(): void {
+    if (this.#cancelWatch !== undefined) return;
+    const [oldest] = this.#open.values();
+    if (oldest === undefined) return;
+    const { pacing, limits } = this.#host;
+    const waitMs = Math.max(0, oldest.startedAt + limits.answerTimeoutMs - pacing.now());
+    this.#cancelWatch = pacing.after(waitMs, () => {
+      this.#cancelWatch = undefined;
+      this.#expire();
+    });
+  }
+
+  #expire(): void {
+    const { pacing, limits } = this.#host;
+    const before = pacing.now() - limits.answerTimeoutMs;
+    const late = [...this.#open.values()].filter(({ startedAt }) => startedAt <= before);
+    const [oldest] = late;
+    if (oldest !== undefined && this.#heardAt < oldest.startedAt) {
+      // Not a word since then: the connection is dead, or the server is.
+      this.#end(new AuthStateError("Pipe: no answer", { ...this.#connectionLost(), code: "DEADLINE_EXCEEDED" }));
+      this.#call.cancel();
+      return;
+    }
+    const tooLate = new AuthStateError("no answer", { ...this.#connectionLost(), code: "DEADLINE_EXCEEDED" });
+    for (const pending of late) {
+      this.#close(pending);
+      pending.reject(this.#failureOf(pending.name, pending.sent, tooLate));
+    }
+    this.#waiting = this.#waiting.filter(({ message }) => this.#open.has(message.tag));
+    this.#watch();
+    this.#flush();
+  }
+
+  #end(error: AuthStateError): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = error;
+    this.#cancelWatch?.();
+    this.#cancelWatch = undefined;
+    const open = [...this.#open.values()];
+    this.#open.clear();
+    this.#waiting = [];
+    this.#host.onEnd(error);
+    for (const { name, sent, reject } of open) reject(this.#failureOf(name, sent, error));
+  }
+
+  #failureOf(name: keyof Answers, sent: boolean, { code, reason, message, retryable, field }: AuthStateError) {
+    const outcome = !mutates(name) ? undefined : sent && code !== "UNIMPLEMENTED" ? "UNKNOWN" : "NOT_APPLIED";
+    // A server without the pipe has other ways, and the caller is to find them.
+    const again = retryable || code === "UNIMPLEMENTED" || !sent;
+    return new AuthStateError(`${name}: ${message}`, { code, reason, field, outcome, retryable: again });
+  }
+
+  #connectionLost() {
+    return { code: "UNAVAILABLE", reason: "CONNECTION", retryable: true } satisfies {
+      code: keyof typeof status;
+      reason: string;
+      retryable: boolean;
+    };
+  }
+}
