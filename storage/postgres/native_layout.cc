@@ -1,4 +1,5 @@
 #include "storage/postgres/layout.h"
+#include "storage/postgres/postgres_schema.h"
 #include "storage/postgres/row.h"
 #include "storage/postgres/statements.h"
 
@@ -13,8 +14,13 @@ const Layout& NativeLayout() {
       /*list=*/statements::kList,
       /*snapshot_head=*/statements::kSnapshotHead,
       /*snapshot_page=*/statements::kSnapshotPage,
+      /*schema=*/
+      {PostgresMigrations, statements::kHasSchema, statements::kAppliedMigrations, statements::kCreateMigrationsTable,
+       statements::kLockMigrationsTable, statements::kRecordMigration},
+      /*hidden_rows=*/nullptr,
       /*encode=*/nullptr,
       /*to_value=*/ToValue,
+      /*refuses=*/nullptr,
   };
   return kLayout;
 }
