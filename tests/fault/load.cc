@@ -168,18 +168,23 @@ void Load::Read(Session& session) {
     }
     const absl::Time began = absl::Now();
     const auto keys = client_.GetKeys(session.id, {OwnKey(newest), OwnKey(0)});
+    NoteRead(session.id, newest, keys, began);
     if (!keys.ok()) HoldBack(keys.status());
-    const absl::MutexLock lock(&mutex_);
-    NoteOverrun(began);
-    ++tally_.reads;
-    if (!keys.ok()) {
-      ++tally_.failed_reads;
-      NoteFailure(keys.status());
-      continue;
-    }
-    EXPECT_EQ(keys->found, (std::vector<KeyEntry>{{OwnKey(newest), Number(newest)}})) << session.id;
-    EXPECT_EQ(keys->absent, std::vector<KeyName>{OwnKey(0)}) << session.id;
   }
+}
+
+void Load::NoteRead(const std::string& session_id, std::uint64_t number, const absl::StatusOr<client::Keys>& keys,
+                    absl::Time began) {
+  const absl::MutexLock lock(&mutex_);
+  NoteOverrun(began);
+  ++tally_.reads;
+  if (!keys.ok()) {
+    ++tally_.failed_reads;
+    NoteFailure(keys.status());
+    return;
+  }
+  EXPECT_EQ(keys->found, (std::vector<KeyEntry>{{OwnKey(number), Number(number)}})) << session_id;
+  EXPECT_EQ(keys->absent, std::vector<KeyName>{OwnKey(0)}) << session_id;
 }
 
 void Load::NoteOverrun(absl::Time began) {

@@ -46,8 +46,10 @@ class Load {
     std::uint64_t failed_reads = 0;
     // Between two commits of a session without patience that were acknowledged one after the other.
     absl::Duration longest_gap;
-    // By how much the slowest call outlasted its deadline.
-    absl::Duration longest_overrun;
+    // Failed calls that the server did not answer before the client gave up waiting.
+    std::uint64_t unanswered = 0;
+    // By how much the slowest call outlasted its deadline; negative when none did.
+    absl::Duration longest_overrun = -absl::InfiniteDuration();
     // The codes of all failed calls.
     std::set<absl::StatusCode> codes;
   };
@@ -90,6 +92,8 @@ class Load {
   bool Stopping() const;
   void Note(Session& session, std::uint64_t number, const absl::StatusOr<std::uint64_t>& revision, absl::Time began,
             bool again);
+  void NoteRead(const std::string& session_id, std::uint64_t number, const absl::StatusOr<client::Keys>& keys,
+                absl::Time began);
   void HoldBack(const absl::Status& status);
   void NoteFailure(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteOverrun(absl::Time began) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
