@@ -35,6 +35,8 @@ inline constexpr absl::string_view kDiskFull = "DISK_FULL";
 inline constexpr absl::string_view kDeadlinePassed = "DEADLINE_PASSED";
 inline constexpr absl::string_view kResponseTooLarge = "RESPONSE_TOO_LARGE";
 inline constexpr absl::string_view kCorruptValue = "CORRUPT_VALUE";
+// What the tables in force cannot hold, although the contract allows it.
+inline constexpr absl::string_view kNotInLayout = "NOT_IN_LAYOUT";
 inline constexpr absl::string_view kSchemaUnknown = "SCHEMA_UNKNOWN";
 inline constexpr absl::string_view kDatabaseError = "DATABASE_ERROR";
 

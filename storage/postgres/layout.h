@@ -6,10 +6,23 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "contract/value.h"
 #include "storage/backend.h"
+#include "storage/schema.h"
 
 namespace authstate::storage {
+
+// The schema that a layout needs: its migrations, and the statements over the table that remembers them.
+struct LayoutSchema {
+  absl::Span<const Migration> (*migrations)();
+  // Whether the table is there.
+  const char* exists;
+  const char* applied;
+  const char* create;
+  const char* lock;
+  const char* record;
+};
 
 // The tables that keep the state: the statements over them, and the form that a value has there. Everything else of the
 // driver is the same for all layouts, so each statement has the parameters and the result columns that are described
@@ -20,20 +33,30 @@ struct Layout {
 
   const char* commit;
   const char* resolve;
+  // As in lease_statements.h.
+  const char* leases;
   const char* read;
   const char* list;
   const char* snapshot_head;
   const char* snapshot_page;
+
+  LayoutSchema schema;
+  // Names the tables of which row level security may hide rows. Null: all tables are our own.
+  const char* hidden_rows;
 
   // Brings the values of a commit into the form that `commit` takes; InvalidArgument when the layout cannot hold one of
   // them. Null: they are stored as they are.
   absl::Status (*encode)(Commit& commit);
   // A value from its columns, kind and bytes in hex. DataLoss when they are no value.
   absl::StatusOr<Value> (*to_value)(const pqxx::field& kind, const pqxx::field& hex);
+  // Whether the SQLSTATE says that the layout cannot hold a value, where `encode` has let it pass. Null: never.
+  bool (*refuses)(absl::string_view sqlstate);
 };
 
 // auth_* (migrations/postgres).
 const Layout& NativeLayout();
+// whatsapp_auth and whatsapp_keys, with a companion (migrations/postgres_legacy).
+const Layout& LegacyLayout();
 
 }  // namespace authstate::storage
 

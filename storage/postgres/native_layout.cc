@@ -1,4 +1,6 @@
 #include "storage/postgres/layout.h"
+#include "storage/postgres/lease_statements.h"
+#include "storage/postgres/postgres_schema.h"
 #include "storage/postgres/row.h"
 #include "storage/postgres/statements.h"
 
@@ -9,12 +11,18 @@ const Layout& NativeLayout() {
       /*name=*/"native",
       /*commit=*/statements::kCommit,
       /*resolve=*/statements::kResolve,
+      /*leases=*/statements::kLeases,
       /*read=*/statements::kRead,
       /*list=*/statements::kList,
       /*snapshot_head=*/statements::kSnapshotHead,
       /*snapshot_page=*/statements::kSnapshotPage,
+      /*schema=*/
+      {PostgresMigrations, statements::kHasSchema, statements::kAppliedMigrations, statements::kCreateMigrationsTable,
+       statements::kLockMigrationsTable, statements::kRecordMigration},
+      /*hidden_rows=*/nullptr,
       /*encode=*/nullptr,
       /*to_value=*/ToValue,
+      /*refuses=*/nullptr,
   };
   return kLayout;
 }

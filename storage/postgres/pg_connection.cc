@@ -129,10 +129,8 @@ PgConnection::Execution PgConnection::Continue(const char* sql, const Parameters
     // The answer came with the deadline: it stands, but the socket is shut.
     if (overran) Drop();
     return execution;
-  } catch (const pqxx::sql_error& error) {
-    return {Failed(error.sqlstate(), overran), {}};
-  } catch (const std::exception&) {
-    return {Failed("", overran), {}};
+  } catch (const std::exception& error) {
+    return {Failed(pqxx_compat::SqlStateOf(error), overran), {}};
   }
 }
 

@@ -8,6 +8,7 @@
 #include "storage/postgres/connection_thread.h"
 #include "storage/postgres/conninfo.h"
 #include "storage/postgres/layout.h"
+#include "storage/postgres/layout_detection.h"
 #include "storage/postgres/pg_connection.h"
 #include "storage/postgres/postgres_schema.h"
 #include "storage/postgres/session_leases.h"
@@ -59,10 +60,10 @@ class PostgresBackend final : public Backend {
   }
 
   void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
-    Enqueue(queue_, {deadline, [requests = std::move(requests), deadline,
+    Enqueue(queue_, {deadline, [&layout = layout_, requests = std::move(requests), deadline,
                                 done = std::move(done)](absl::StatusOr<PgConnection*> connection) mutable {
                        using Results = std::vector<absl::StatusOr<LeaseResult>>;
-                       std::move(done)(connection.ok() ? DoLeaseRequests(**connection, requests, deadline)
+                       std::move(done)(connection.ok() ? DoLeaseRequests(**connection, layout, requests, deadline)
                                                        : Results(requests.size(), connection.status()));
                      }});
   }
@@ -108,11 +109,15 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptio
   auto watchdog = std::make_unique<Watchdog>();
   PgConnection connection(*conninfo, options.call_timeout, *watchdog);
   if (absl::Status connected = connection.Connect(); !connected.ok()) return connected;
-  const auto schema_version = EnsurePostgresSchema(connection, options.migrate, absl::Now() + options.call_timeout);
+  const absl::Time deadline = absl::Now() + options.call_timeout;
+  const auto layout = FindLayout(connection, options.layout, deadline);
+  if (!layout.ok()) return layout.status();
+  const auto schema_version = EnsurePostgresSchema(connection, (*layout)->schema, options.migrate, deadline);
   if (!schema_version.ok()) return schema_version.status();
+  if (absl::Status tables = CheckTables(connection, **layout, deadline); !tables.ok()) return tables;
   // It goes before the watchdog moves on.
   connection.Drop();
-  return std::make_unique<PostgresBackend>(options, *conninfo, NativeLayout(), std::move(watchdog), *schema_version);
+  return std::make_unique<PostgresBackend>(options, *conninfo, **layout, std::move(watchdog), *schema_version);
 }
 
 }  // namespace authstate::storage

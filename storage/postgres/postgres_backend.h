@@ -53,14 +53,15 @@ struct PostgresOptions {
   absl::Duration call_timeout = absl::Seconds(60);
 };
 
-// A store in PostgreSQL 12 or newer, in the native layout (migrations/postgres): storage/backend.h over a bounded set
-// of connections, one statement for a batch, and no session state, so that it also works through a pooler in
-// transaction mode.
+// A store in PostgreSQL 12 or newer, in the layout that is found or named (PostgresLayout): storage/backend.h over a
+// bounded set of connections, one statement for a batch, and no session state, so that it also works through a pooler
+// in transaction mode.
 //
 // Opening connects once, and checks the schema or makes it. Fails with
 //   InvalidArgument     the URL cannot be read
 //   Unavailable         the database cannot be reached; the cause on one line, without secrets
-//   FailedPrecondition  its schema is none that this program serves (kSchemaUnknown), or its text is not UTF-8
+//   FailedPrecondition  its schema is none that this program serves (kSchemaUnknown), its tables are not as the
+//                       layout needs them, or its text is not UTF-8
 // While the database is away later on, calls fail at once with Unavailable and a retry delay, and connections are made
 // again with jittered backoff.
 //

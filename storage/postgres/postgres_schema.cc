@@ -25,7 +25,8 @@ bool IsRace(const Failure& failure) {
 // One try. Once something has failed, it answers that failure and does nothing more.
 class SchemaChange {
  public:
-  SchemaChange(PgConnection& connection, absl::Time deadline) : connection_(connection), deadline_(deadline) {}
+  SchemaChange(PgConnection& connection, const LayoutSchema& schema, absl::Time deadline)
+      : connection_(connection), schema_(schema), deadline_(deadline) {}
 
   absl::Status CheckEncoding();
   absl::StatusOr<std::vector<AppliedMigration>> Applied();
@@ -39,6 +40,7 @@ class SchemaChange {
   absl::Status Failed() const;
 
   PgConnection& connection_;
+  const LayoutSchema& schema_;
   const absl::Time deadline_;
   std::optional<Failure> failure_;
   bool in_transaction_ = false;
@@ -66,11 +68,11 @@ absl::Status SchemaChange::CheckEncoding() {
 }
 
 absl::StatusOr<std::vector<AppliedMigration>> SchemaChange::Applied() {
-  const pqxx::result has_schema = Run(statements::kHasSchema);
+  const pqxx::result has_schema = Run(schema_.exists);
   if (failure_.has_value()) return Failed();
   std::vector<AppliedMigration> applied;
   if (!ToBool(has_schema[0][0])) return applied;
-  const pqxx::result rows = Run(statements::kAppliedMigrations);
+  const pqxx::result rows = Run(schema_.applied);
   if (failure_.has_value()) return Failed();
   for (const auto& row : rows) {
     applied.push_back(
@@ -82,16 +84,16 @@ absl::StatusOr<std::vector<AppliedMigration>> SchemaChange::Applied() {
 absl::Status SchemaChange::Migrate(bool migrate) {
   Run(statements::kBeginMigration);
   in_transaction_ = true;
-  Run(statements::kCreateMigrationsTable);
-  Run(statements::kLockMigrationsTable);
+  Run(schema_.create);
+  Run(schema_.lock);
   const auto applied = Applied();
   if (!applied.ok()) return applied.status();
-  const auto plan = PlanMigrations(PostgresMigrations(), *applied, migrate);
+  const auto plan = PlanMigrations(schema_.migrations(), *applied, migrate);
   if (!plan.ok()) return plan.status();
   for (const Migration& migration : *plan) {
     Run(std::string(migration.sql).c_str());
-    Run(statements::kRecordMigration, {EncodePgInt8(migration.version), std::string(migration.name),
-                                       std::string(migration.checksum), EncodePgInt8(migration.serves_from)});
+    Run(schema_.record, {EncodePgInt8(migration.version), std::string(migration.name), std::string(migration.checksum),
+                         EncodePgInt8(migration.serves_from)});
   }
   Run(statements::kEndMigration);
   return failure_.has_value() ? Failed() : absl::OkStatus();
@@ -99,24 +101,26 @@ absl::Status SchemaChange::Migrate(bool migrate) {
 
 }  // namespace
 
-absl::StatusOr<std::uint32_t> EnsurePostgresSchema(PgConnection& connection, bool migrate, absl::Time deadline) {
+absl::StatusOr<std::uint32_t> EnsurePostgresSchema(PgConnection& connection, const LayoutSchema& schema, bool migrate,
+                                                   absl::Time deadline) {
   for (int attempt = 1;; ++attempt) {
-    SchemaChange change(connection, deadline);
+    SchemaChange change(connection, schema, deadline);
     if (absl::Status encoding = change.CheckEncoding(); !encoding.ok()) return encoding;
     const auto applied = change.Applied();
     if (!applied.ok()) return applied.status();
-    const auto plan = PlanMigrations(PostgresMigrations(), *applied, migrate);
+    const auto plan = PlanMigrations(schema.migrations(), *applied, migrate);
     if (!plan.ok()) return plan.status();
     if (plan->empty()) return VersionOf(*applied);
 
     const absl::Status migrated = change.Migrate(migrate);
-    if (migrated.ok()) return PostgresMigrations().back().version;
+    if (migrated.ok()) return schema.migrations().back().version;
     // Whatever was begun ends with the connection.
     connection.Drop();
     if (!change.failure().has_value() || !IsRace(*change.failure())) return migrated;
     if (attempt == kMaxAttempts) {
       return Error(absl::StatusCode::kFailedPrecondition, kSchemaUnknown,
-                   "the database has tables named auth_* that are not of this program; use a database of its own");
+                   "the database has tables named like those of this program (auth_*, or authstate.legacy_*) that are "
+                   "not of this program; use a database of its own");
     }
   }
 }

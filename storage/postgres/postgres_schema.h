@@ -6,18 +6,21 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "storage/postgres/layout.h"
 #include "storage/postgres/pg_connection.h"
 #include "storage/schema.h"
 
 namespace authstate::storage {
 
-// The files of migrations/postgres.
+// The files of migrations/postgres and of migrations/postgres_legacy.
 absl::Span<const Migration> PostgresMigrations();
+absl::Span<const Migration> LegacyMigrations();
 
 // Brings the database to the schema of this program, as PlanMigrations allows (storage/schema.h), and returns its
 // version. Several servers may do so at once: one of them makes the change, in one transaction, and the others find it
 // made. FailedPrecondition when the schema is not one that can be served.
-absl::StatusOr<std::uint32_t> EnsurePostgresSchema(PgConnection& connection, bool migrate, absl::Time deadline);
+absl::StatusOr<std::uint32_t> EnsurePostgresSchema(PgConnection& connection, const LayoutSchema& schema, bool migrate,
+                                                   absl::Time deadline);
 
 }  // namespace authstate::storage
 

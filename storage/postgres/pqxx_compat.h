@@ -2,6 +2,7 @@
 #define AUTHSTATE_STORAGE_POSTGRES_PQXX_COMPAT_H_
 
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <pqxx/pqxx>
 #include <string>
@@ -46,6 +47,19 @@ inline pqxx::result Execute(pqxx::connection& connection, const char* sql, const
   return transaction.exec_params(sql, binary);
 #endif
 #endif
+}
+
+// The SQLSTATE of an error; empty when it did not come from the server. To 6.x a transaction that was rolled back is no
+// sql_error and has no SQLSTATE, only a class of its own.
+inline std::string SqlStateOf(const std::exception& error) {
+  if (const auto* const sql_error = dynamic_cast<const pqxx::sql_error*>(&error)) return sql_error->sqlstate();
+#if PQXX_VERSION_MAJOR < 7
+  if (dynamic_cast<const pqxx::serialization_failure*>(&error) != nullptr) return "40001";
+  if (dynamic_cast<const pqxx::deadlock_detected*>(&error) != nullptr) return "40P01";
+  if (dynamic_cast<const pqxx::statement_completion_unknown*>(&error) != nullptr) return "40003";
+  if (dynamic_cast<const pqxx::transaction_rollback*>(&error) != nullptr) return "40000";
+#endif
+  return "";
 }
 
 }  // namespace authstate::storage::pqxx_compat

@@ -36,6 +36,8 @@ bool ToBool(const pqxx::field& field) { return View(field) == "t"; }
 
 std::string ToText(const pqxx::field& field) { return std::string(View(field)); }
 
+std::string ToBytes(const pqxx::field& field) { return FromHex(View(field)); }
+
 absl::StatusOr<Value> ToValue(const pqxx::field& kind, const pqxx::field& hex) {
   const std::int64_t stored_kind = ToInt(kind);
   if (stored_kind != static_cast<int>(ValueKind::kRaw) && stored_kind != static_cast<int>(ValueKind::kJson)) {

@@ -9,7 +9,6 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
-#include "storage/postgres/lease_statements.h"
 #include "storage/postgres/pg_array.h"
 #include "storage/postgres/row.h"
 
@@ -32,7 +31,7 @@ std::int16_t Number(LeaseRequest::Action action) {
   return 3;
 }
 
-// A row of statements::kLeases, after its first column.
+// A row of Layout::leases, after its first column.
 LeaseResult ToResult(const pqxx::row& row) {
   LeaseResult result;
   result.lease.fence = static_cast<std::uint64_t>(ToInt(row[1]));
@@ -48,8 +47,9 @@ LeaseResult ToResult(const pqxx::row& row) {
 
 class LeaseBatch {
  public:
-  LeaseBatch(PgConnection& connection, const std::vector<LeaseRequest>& requests, absl::Time deadline)
-      : connection_(connection), requests_(requests), deadline_(deadline), results_(requests.size()) {}
+  LeaseBatch(PgConnection& connection, const Layout& layout, const std::vector<LeaseRequest>& requests,
+             absl::Time deadline)
+      : connection_(connection), layout_(layout), requests_(requests), deadline_(deadline), results_(requests.size()) {}
 
   std::vector<absl::StatusOr<LeaseResult>> Run() && {
     for (Wave wave = NextWave(); !wave.empty(); wave = NextWave()) {
@@ -106,7 +106,7 @@ class LeaseBatch {
     bool in_doubt = false;
     PgConnection::Execution execution;
     for (int i = 0; i < kMaxSends; ++i) {
-      execution = connection_.Execute(statements::kLeases, parameters, deadline_);
+      execution = connection_.Execute(layout_.leases, parameters, deadline_);
       if (!execution.failure.has_value()) break;
       in_doubt = in_doubt || InDoubt(*execution.failure);
       const Fault fault = execution.failure->fault;
@@ -151,6 +151,7 @@ class LeaseBatch {
   }
 
   PgConnection& connection_;
+  const Layout& layout_;
   const std::vector<LeaseRequest>& requests_;
   const absl::Time deadline_;
   std::vector<std::optional<absl::StatusOr<LeaseResult>>> results_;
@@ -158,10 +159,10 @@ class LeaseBatch {
 
 }  // namespace
 
-std::vector<absl::StatusOr<LeaseResult>> DoLeaseRequests(PgConnection& connection,
+std::vector<absl::StatusOr<LeaseResult>> DoLeaseRequests(PgConnection& connection, const Layout& layout,
                                                          const std::vector<LeaseRequest>& requests,
                                                          absl::Time deadline) {
-  return LeaseBatch(connection, requests, deadline).Run();
+  return LeaseBatch(connection, layout, requests, deadline).Run();
 }
 
 }  // namespace authstate::storage

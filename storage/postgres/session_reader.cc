@@ -34,34 +34,6 @@ std::int64_t Clamped(std::size_t bytes) {
   return static_cast<std::int64_t>(std::min(bytes, kMost));
 }
 
-PgConnection::Parameters ReadParameters(const std::vector<ReadRequest>& requests) {
-  PgArray session_id = PgArray::Text();
-  PgArray want_creds = PgArray::Bool();
-  PgArray max_bytes = PgArray::Int8();
-  PgArray key_request = PgArray::Int8();
-  PgArray key_session_id = PgArray::Text();
-  PgArray key_type = PgArray::Text();
-  PgArray key_id = PgArray::Text();
-  std::int64_t number = 0;
-  for (const ReadRequest& request : requests) {
-    ++number;
-    session_id.AddBytes(request.session_id);
-    want_creds.AddBool(request.want_creds);
-    max_bytes.AddInt8(Clamped(request.max_bytes));
-    for (const KeyName& name : request.keys) {
-      key_request.AddInt8(number);
-      key_session_id.AddBytes(request.session_id);
-      key_type.AddBytes(name.type);
-      key_id.AddBytes(name.id);
-    }
-  }
-  PgConnection::Parameters parameters;
-  for (PgArray* array : {&session_id, &want_creds, &max_bytes, &key_request, &key_session_id, &key_type, &key_id}) {
-    parameters.push_back(std::move(*array).Encode());
-  }
-  return parameters;
-}
-
 // Takes one row of Layout::read into the result of its request. `first_place` is the place of the request's first
 // key, less one.
 void Take(const Layout& layout, const pqxx::row& row, const ReadRequest& request, std::int64_t first_place,
@@ -103,10 +75,38 @@ std::string AbovePrefix(std::string prefix) {
 
 }  // namespace
 
+PgConnection::Parameters EncodeReads(const std::vector<ReadRequest>& requests) {
+  PgArray session_id = PgArray::Text();
+  PgArray want_creds = PgArray::Bool();
+  PgArray max_bytes = PgArray::Int8();
+  PgArray key_request = PgArray::Int8();
+  PgArray key_session_id = PgArray::Text();
+  PgArray key_type = PgArray::Text();
+  PgArray key_id = PgArray::Text();
+  std::int64_t number = 0;
+  for (const ReadRequest& request : requests) {
+    ++number;
+    session_id.AddBytes(request.session_id);
+    want_creds.AddBool(request.want_creds);
+    max_bytes.AddInt8(Clamped(request.max_bytes));
+    for (const KeyName& name : request.keys) {
+      key_request.AddInt8(number);
+      key_session_id.AddBytes(request.session_id);
+      key_type.AddBytes(name.type);
+      key_id.AddBytes(name.id);
+    }
+  }
+  PgConnection::Parameters parameters;
+  for (PgArray* array : {&session_id, &want_creds, &max_bytes, &key_request, &key_session_id, &key_type, &key_id}) {
+    parameters.push_back(std::move(*array).Encode());
+  }
+  return parameters;
+}
+
 std::vector<absl::StatusOr<ReadResult>> ReadSessions(PgConnection& connection, const Layout& layout,
                                                      const std::vector<ReadRequest>& requests, absl::Time deadline) {
   if (requests.empty()) return {};
-  const PgConnection::Execution execution = Ask(connection, layout.read, ReadParameters(requests), deadline);
+  const PgConnection::Execution execution = Ask(connection, layout.read, EncodeReads(requests), deadline);
   std::vector<absl::StatusOr<ReadResult>> results(requests.size(), ReadResult());
   if (execution.failure.has_value()) {
     results.assign(requests.size(), ToStatus(*execution.failure));

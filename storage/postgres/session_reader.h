@@ -11,6 +11,9 @@
 
 namespace authstate::storage {
 
+// The parameters of Layout::read.
+PgConnection::Parameters EncodeReads(const std::vector<ReadRequest>& requests);
+
 // Reads on one connection, one statement each; block until they are answered. A read whose connection broke is asked
 // once more on a new one, as it changes nothing.
 std::vector<absl::StatusOr<ReadResult>> ReadSessions(PgConnection& connection, const Layout& layout,

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "contract/limits.h"
@@ -261,7 +262,12 @@ void SessionWriter::Fail(const Wave& wave, const Failure& failure) {
     return;
   }
   if (failure.fault == Fault::kAgain || failure.overran) return GiveUp(DeadlinePassedInQueue());
-  const absl::Status status = WithOutcome(ToStatus(failure), Outcome::kNotApplied);
+  const absl::Status why = layout_.refuses != nullptr && layout_.refuses(failure.sqlstate)
+                               ? Error(absl::StatusCode::kInvalidArgument, kNotInLayout,
+                                       absl::StrCat("a value is one that the ", layout_.name,
+                                                    " layout cannot hold (SQLSTATE ", failure.sqlstate, ")"))
+                               : ToStatus(failure);
+  const absl::Status status = WithOutcome(why, Outcome::kNotApplied);
   for (const std::size_t member : wave) results_[member] = status;
   const bool gone = failure.fault == Fault::kNeverBegan || failure.fault == Fault::kLost ||
                     failure.fault == Fault::kInDoubt || failure.fault == Fault::kStandby;

@@ -204,6 +204,11 @@ FROM (
 WHERE number = 1 OR (bytes <= $4::int8 AND number <= $5::int8)
 ORDER BY number)sql";
 
+// Whether tables of the native layout, whatsapp_auth, and whatsapp_keys are there.
+inline constexpr char kTablesPresent[] =
+    "SELECT to_regclass('auth_sessions') IS NOT NULL, to_regclass('whatsapp_auth') IS NOT NULL, "
+    "to_regclass('whatsapp_keys') IS NOT NULL";
+
 // Schema.
 inline constexpr char kServerEncoding[] = "SHOW server_encoding";
 inline constexpr char kHasSchema[] = "SELECT to_regclass('auth_schema_migrations') IS NOT NULL";

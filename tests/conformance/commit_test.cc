@@ -27,6 +27,8 @@ Commit CredsAndKeys(const std::string& session_id, const std::string& value) {
   return commit;
 }
 
+std::string Quoted(const std::string& text) { return absl::StrCat("\"", text, "\""); }
+
 TEST_F(CommitTest, WritesCredsAndKeysTogether) {
   MustApply(CredsAndKeys("s", "1"));
 
@@ -157,7 +159,7 @@ TEST_F(CommitTest, BatchOfManySessionsAnswersEachInItsPlace) {
   // From the last id to the first, so that an answer in the order of the ids would be found out.
   for (int i = kSessions; i-- > 0;) {
     const std::string name = absl::StrCat("s", i);
-    batch.push_back(CredsAndKeys(name, name));
+    batch.push_back(CredsAndKeys(name, Quoted(name)));
     if (i % 2 == 0) batch.back().expected_revision = 1;
   }
   const auto results = Apply(batch);
@@ -177,10 +179,10 @@ TEST_F(CommitTest, BatchOfManySessionsAnswersEachInItsPlace) {
     ASSERT_TRUE(answers[i].ok()) << answers[i].status();
     ASSERT_EQ(answers[i]->values.size(), 3U);
     EXPECT_EQ(answers[i]->exists, results[i].ok());
-    EXPECT_EQ(answers[i]->creds, results[i].ok() ? std::optional(Json(session_id)) : std::nullopt);
-    EXPECT_EQ(answers[i]->values[0], results[i].ok() ? std::optional(Json(session_id)) : std::nullopt);
+    EXPECT_EQ(answers[i]->creds, results[i].ok() ? std::optional(Json(Quoted(session_id))) : std::nullopt);
+    EXPECT_EQ(answers[i]->values[0], results[i].ok() ? std::optional(Json(Quoted(session_id))) : std::nullopt);
     EXPECT_EQ(answers[i]->values[1], std::nullopt);
-    EXPECT_EQ(answers[i]->values[2], results[i].ok() ? std::optional(Raw(session_id)) : std::nullopt);
+    EXPECT_EQ(answers[i]->values[2], results[i].ok() ? std::optional(Raw(Quoted(session_id))) : std::nullopt);
   }
 }
 
@@ -212,9 +214,11 @@ TEST_F(CommitTest, TakesAsManyBytesAsTheContractAllows) {
   for (std::size_t i = 0; i < kMaxCommitBytes / kMaxValueBytes; ++i) {
     // Every byte value, at every offset of the four-byte and eight-byte groups that an encoding may work in.
     std::string bytes(kMaxValueBytes, '\0');
+    const bool raw = i % 2 == 0;
     std::generate(bytes.begin(), bytes.end(), [n = i]() mutable { return static_cast<char>(n++ % 251); });
     names.push_back({"sender-key", absl::StrCat(i)});
-    sets.push_back({names.back(), i % 2 == 0 ? Raw(std::move(bytes)) : Json(std::move(bytes))});
+    if (!raw && !store().keeps_json_text()) bytes = "\"" + std::string(kMaxValueBytes - 2, 'x') + "\"";
+    sets.push_back({names.back(), raw ? Raw(std::move(bytes)) : Json(std::move(bytes))});
   }
   MustApply(SetKeys("s", sets));
   const auto read = MustRead("s", names);

@@ -1,5 +1,6 @@
 #include "tests/conformance/conformance_suite.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -95,6 +96,12 @@ void ConformanceTest::Reopen() {
   auto backend = store_->Open();
   ASSERT_TRUE(backend.ok()) << backend.status();
   backend_ = *std::move(backend);
+}
+
+std::vector<std::string> ConformanceTest::Taken(std::vector<std::string> session_ids) {
+  const auto is_refused = [this](const std::string& id) { return !store().TakesSessionId(id); };
+  session_ids.erase(std::remove_if(session_ids.begin(), session_ids.end(), is_refused), session_ids.end());
+  return session_ids;
 }
 
 absl::Time ConformanceTest::Soon() { return absl::Now() + absl::Minutes(2); }

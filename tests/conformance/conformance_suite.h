@@ -31,6 +31,11 @@ class StoreUnderTest {
   virtual absl::StatusOr<std::unique_ptr<storage::Backend>> Open() = 0;
   // Whether what was committed is found again by the next Open.
   virtual bool durable() const = 0;
+  // Whether JSON comes back as it was written, byte for byte; else it comes back with the same meaning, and holds what
+  // JSONB can.
+  virtual bool keeps_json_text() const { return true; }
+  // Whether sessions of this id can be written. Ids of the contract may be refused by a store that others share.
+  virtual bool TakesSessionId(const std::string& /*id*/) const { return true; }
 };
 
 // Defined once per binary. Every test gets a store of its own.
@@ -71,6 +76,9 @@ class ConformanceTest : public testing::Test {
   // Closes the backend and opens the store again.
   void Reopen();
   void CloseBackend() { backend_.reset(); }
+
+  // Those of the ids whose sessions the store takes.
+  std::vector<std::string> Taken(std::vector<std::string> session_ids);
 
   // Far away: a test that waits this long has failed.
   static absl::Time Soon();

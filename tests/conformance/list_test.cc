@@ -28,16 +28,17 @@ class ListTest : public ConformanceTest {
 TEST_F(ListTest, OfAnEmptyStoreIsEmpty) { EXPECT_EQ(ListIds({"", "", kAll}), Ids{}); }
 
 TEST_F(ListTest, IsOrderedByBytes) {
-  Ids session_ids = {"b", "a", "B", "A", "a-b", "a.b", "a:b", "a@b", "a_b", "aB", "ab", "10", "9", "1", "Z", "_", "-"};
+  Ids session_ids =
+      Taken({"b", "a", "B", "A", "a-b", "a.b", "a:b", "a@b", "a_b", "aB", "ab", "10", "9", "1", "Z", "_", "-"});
   Create(session_ids);
   std::sort(session_ids.begin(), session_ids.end());
   EXPECT_EQ(ListIds({"", "", kAll}), session_ids);
 }
 
 TEST_F(ListTest, PrefixIsTakenByItsLetters) {
-  Create({"a", "a_", "a_1", "ab", "a_b", "A_1", "b", "a`"});
+  Create(Taken({"a", "a_", "a_1", "ab", "a_b", "A_1", "b", "a`"}));
   EXPECT_EQ(ListIds({"a_", "", kAll}), (Ids{"a_", "a_1", "a_b"}));
-  EXPECT_EQ(ListIds({"a", "", kAll}), (Ids{"a", "a_", "a_1", "a_b", "a`", "ab"}));
+  EXPECT_EQ(ListIds({"a", "", kAll}), Taken({"a", "a_", "a_1", "a_b", "a`", "ab"}));
   EXPECT_EQ(ListIds({"c", "", kAll}), Ids{});
   EXPECT_EQ(ListIds({"a_1x", "", kAll}), Ids{});
 }

@@ -1,12 +1,13 @@
 // The servers that a test runs against, each a process of its own on a port and in a folder of its own.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import pg from "pg";
 
 const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 const BINARIES = process.env["AUTHSTATE_BIN_DIR"] ?? join(REPOSITORY, "build/bin");
@@ -97,10 +98,10 @@ export class PostgresStore implements StoreServer {
   }
 
   get options(): string[] {
-    return ["--backend", "postgres", "--postgres-url", this.#url];
+    return ["--backend", "postgres", "--postgres-url", this.url];
   }
 
-  get #url(): string {
+  get url(): string {
     switch (this.route) {
       case "direct":
         return `postgresql://postgres@127.0.0.1:${this.port}/postgres`;
@@ -158,6 +159,45 @@ export class PostgresStore implements StoreServer {
   async stop(): Promise<void> {
     const children = this.#children.splice(0).reverse();
     for (const child of children) await end(child, child === children.at(-1) ? "SIGINT" : "SIGTERM");
+  }
+}
+
+// The tables of the adapter of before, in a PostgreSQL of their own. authstated finds them by itself.
+export class LegacyStore implements StoreServer {
+  #hasTables = false;
+
+  private constructor(private readonly postgres: PostgresStore) {}
+
+  static async create(folder: TestFolder, route: PostgresRoute = "direct"): Promise<LegacyStore> {
+    return new LegacyStore(await PostgresStore.create(folder, route));
+  }
+
+  get options(): string[] {
+    return this.postgres.options;
+  }
+
+  get url(): string {
+    return this.postgres.url;
+  }
+
+  async start(): Promise<void> {
+    await this.postgres.start();
+    if (!this.#hasTables) await this.run(readFileSync(join(SUPPORT, "legacy_tables.sql"), "utf8"));
+    this.#hasTables = true;
+  }
+
+  async stop(): Promise<void> {
+    await this.postgres.stop();
+  }
+
+  async run(sql: string): Promise<pg.QueryResult> {
+    const client = new pg.Client({ connectionString: this.url });
+    await client.connect();
+    try {
+      return await client.query(sql);
+    } finally {
+      await client.end();
+    }
   }
 }
 

@@ -1,6 +1,8 @@
 // A primary with a synchronous standby dies, and the standby takes its place.
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "tests/fault/fault_test.h"
 #include "tests/support/postgres_pair.h"
 
@@ -24,8 +26,11 @@ class FailoverTest : public FaultTest {
   void FailOver() {
     const absl::Status off = pair_->primary().PowerOff();
     ASSERT_TRUE(off.ok()) << off;
+    const absl::Time died = absl::Now();
     const absl::Status promoted = pair_->Promote();
     ASSERT_TRUE(promoted.ok()) << promoted;
+    Report(absl::StrCat("promoted ", absl::FormatDuration(absl::Trunc(absl::Now() - died, absl::Milliseconds(1))),
+                        " after the primary died"));
   }
 
   PostgresPair& pair() { return *pair_; }

@@ -19,6 +19,7 @@ using client::KeyEntry;
 using client::KeyName;
 
 constexpr absl::Duration kPatience = absl::Minutes(2);
+constexpr absl::Duration kLongestHoldBack = absl::Milliseconds(20);
 constexpr char kOwnType[] = "pre-key";
 
 client::ClientOptions Once(const Load::Options& options) {
@@ -78,9 +79,10 @@ absl::StatusOr<Stored> LoadStored(const std::string& address, const std::string&
 }  // namespace
 
 Load::Load(Options options) : options_(std::move(options)), client_(Once(options_)) {
-  for (int i = 0; i < options_.sessions; ++i) {
+  for (int i = 0; i <= options_.sessions; ++i) {
     auto session = std::make_unique<Session>();
     session->id = absl::StrCat("load-", i);
+    session->patient = i == options_.sessions;
     session->last_acknowledgement = absl::Now();
     sessions_.push_back(std::move(session));
   }
@@ -108,26 +110,46 @@ bool Load::Stopping() const {
 
 void Load::Write(Session& session) {
   for (std::uint64_t number = 1; !Stopping(); ++number) {
-    const absl::Time began = absl::Now();
-    Note(session, number, client_.Commit(NumberedCommit(session.id, number)), began);
+    client::CommitRequest commit = NumberedCommit(session.id, number);
+    // The same for all attempts.
+    commit.commit_id = number;
+    const absl::Time first_began = absl::Now();
+    bool again = false;
+    do {
+      const absl::Time began = absl::Now();
+      const auto revision = client_.Commit(commit);
+      again = session.patient && !revision.ok() && began - first_began < kPatience;
+      Note(session, number, revision, began, again);
+      if (!revision.ok()) HoldBack(revision.status());
+    } while (again);
   }
 }
 
-void Load::Note(Session& session, std::uint64_t number, const absl::StatusOr<std::uint64_t>& revision,
-                absl::Time began) {
+// As long as the server asks for, but not so long that it would hide how soon the service was back.
+void Load::HoldBack(const absl::Status& status) {
+  const absl::Duration wait = client::RetryDelayOf(status).value_or(absl::ZeroDuration());
   const absl::MutexLock lock(&mutex_);
-  session.attempted = number;
+  mutex_.AwaitWithTimeout(absl::Condition(&stopping_), std::min(wait, kLongestHoldBack));
+}
+
+void Load::Note(Session& session, std::uint64_t number, const absl::StatusOr<std::uint64_t>& revision, absl::Time began,
+                bool again) {
+  const absl::MutexLock lock(&mutex_);
   NoteOverrun(began);
   if (revision.ok()) {
     EXPECT_GT(*revision, session.last_revision) << session.id;
     session.last_revision = *revision;
     session.acknowledged.insert(number);
     ++tally_.acknowledged;
-    tally_.longest_gap = std::max(tally_.longest_gap, absl::Now() - session.last_acknowledgement);
+    if (!session.patient) {
+      tally_.longest_gap = std::max(tally_.longest_gap, absl::Now() - session.last_acknowledgement);
+    }
     session.last_acknowledgement = absl::Now();
     return;
   }
   NoteFailure(revision.status());
+  if (again) return;
+  EXPECT_FALSE(session.patient) << session.id << " was never acknowledged: " << revision.status();
   ++session.failed;
   const bool not_applied = client::OutcomeOf(revision.status()) == client::Outcome::kNotApplied;
   ++(not_applied ? tally_.not_applied : tally_.unknown);
@@ -146,17 +168,23 @@ void Load::Read(Session& session) {
     }
     const absl::Time began = absl::Now();
     const auto keys = client_.GetKeys(session.id, {OwnKey(newest), OwnKey(0)});
-    const absl::MutexLock lock(&mutex_);
-    NoteOverrun(began);
-    ++tally_.reads;
-    if (!keys.ok()) {
-      ++tally_.failed_reads;
-      NoteFailure(keys.status());
-      continue;
-    }
-    EXPECT_EQ(keys->found, (std::vector<KeyEntry>{{OwnKey(newest), Number(newest)}})) << session.id;
-    EXPECT_EQ(keys->absent, std::vector<KeyName>{OwnKey(0)}) << session.id;
+    NoteRead(session.id, newest, keys, began);
+    if (!keys.ok()) HoldBack(keys.status());
   }
+}
+
+void Load::NoteRead(const std::string& session_id, std::uint64_t number, const absl::StatusOr<client::Keys>& keys,
+                    absl::Time began) {
+  const absl::MutexLock lock(&mutex_);
+  NoteOverrun(began);
+  ++tally_.reads;
+  if (!keys.ok()) {
+    ++tally_.failed_reads;
+    NoteFailure(keys.status());
+    return;
+  }
+  EXPECT_EQ(keys->found, (std::vector<KeyEntry>{{OwnKey(number), Number(number)}})) << session_id;
+  EXPECT_EQ(keys->absent, std::vector<KeyName>{OwnKey(0)}) << session_id;
 }
 
 void Load::NoteOverrun(absl::Time began) {
@@ -166,28 +194,27 @@ void Load::NoteOverrun(absl::Time began) {
 void Load::NoteFailure(const absl::Status& status) { tally_.codes.insert(status.code()); }
 
 template <typename Count>
-void Load::AwaitEach(std::uint64_t more, Count count, const char* what) {
+void Load::AwaitEach(std::uint64_t more, Count count, bool patient_too, const char* what) {
   const absl::MutexLock lock(&mutex_);
-  std::vector<std::uint64_t> goals;
-  for (const auto& session : sessions_) goals.push_back(count(*session) + more);
+  std::vector<std::pair<const Session*, std::uint64_t>> goals;
+  for (const auto& session : sessions_) {
+    if (patient_too || !session->patient) goals.emplace_back(session.get(), count(*session) + more);
+  }
   const auto reached = [&] {
-    for (std::size_t i = 0; i < sessions_.size(); ++i) {
-      if (count(*sessions_[i]) < goals[i]) return false;
-    }
-    return true;
+    return std::all_of(goals.begin(), goals.end(), [&](const auto& goal) { return count(*goal.first) >= goal.second; });
   };
   EXPECT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&reached), kPatience))
       << "not every writer has had " << more << " more commits " << what << ": " << Describe(tally_);
 }
 
 void Load::AwaitAcknowledged(std::uint64_t commits) {
-  AwaitEach(
-      commits, [](const Session& session) { return session.acknowledged.size(); }, "acknowledged");
+  const auto acknowledged = [](const Session& session) { return session.acknowledged.size(); };
+  AwaitEach(commits, acknowledged, /*patient_too=*/true, "acknowledged");
 }
 
 void Load::AwaitFailed(std::uint64_t commits) {
-  AwaitEach(
-      commits, [](const Session& session) { return session.failed; }, "failed");
+  const auto failed = [](const Session& session) { return session.failed; };
+  AwaitEach(commits, failed, /*patient_too=*/false, "failed");
 }
 
 void Load::Check() {

@@ -18,7 +18,8 @@
 namespace authstate::test {
 
 // Clients at work on a server while faults happen to it, and what they were told. Each session has one writer, which
-// commits one numbered commit after the other, and one reader.
+// commits one numbered commit after the other, and one reader. Most writers never try again, so that each answer is the
+// server's own; one has patience, and sends the same commit again until it is acknowledged.
 //
 // Commit n of a session sets the key pre-key/n, which no other commit touches, and puts n into session/current and into
 // the creds. So what is stored tells which commits were applied, each at most once as the revision counts them, and
@@ -29,8 +30,9 @@ class Load {
  public:
   struct Options {
     std::string address;
+    // Of writers that never try again; there is one more with patience.
     int sessions = 4;
-    // Of every call; none is tried again, so that each answer is the server's own.
+    // Of every attempt.
     absl::Duration deadline = absl::Seconds(1);
   };
 
@@ -42,10 +44,12 @@ class Load {
     std::uint64_t unknown_applied = 0;
     std::uint64_t reads = 0;
     std::uint64_t failed_reads = 0;
-    // Between two commits of a session that were acknowledged one after the other.
+    // Between two commits of a session without patience that were acknowledged one after the other.
     absl::Duration longest_gap;
-    // By how much the slowest call outlasted its deadline.
-    absl::Duration longest_overrun;
+    // Failed calls that the server did not answer before the client gave up waiting.
+    std::uint64_t unanswered = 0;
+    // By how much the slowest call outlasted its deadline; negative when none did.
+    absl::Duration longest_overrun = -absl::InfiniteDuration();
     // The codes of all failed calls.
     std::set<absl::StatusCode> codes;
   };
@@ -57,7 +61,8 @@ class Load {
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
 
-  // Waits until every writer has had `commits` more acknowledged, or failed. Fails the test after two minutes.
+  // Waits until every writer has had `commits` more acknowledged; or failed, of those without patience. Fails the test
+  // after two minutes.
   void AwaitAcknowledged(std::uint64_t commits);
   void AwaitFailed(std::uint64_t commits);
 
@@ -73,7 +78,7 @@ class Load {
  private:
   struct Session {
     std::string id;
-    std::uint64_t attempted = 0;
+    bool patient = false;
     std::uint64_t failed = 0;
     std::uint64_t last_revision = 0;
     absl::Time last_acknowledgement;
@@ -85,13 +90,17 @@ class Load {
   void Write(Session& session);
   void Read(Session& session);
   bool Stopping() const;
-  void Note(Session& session, std::uint64_t number, const absl::StatusOr<std::uint64_t>& revision, absl::Time began);
+  void Note(Session& session, std::uint64_t number, const absl::StatusOr<std::uint64_t>& revision, absl::Time began,
+            bool again);
+  void NoteRead(const std::string& session_id, std::uint64_t number, const absl::StatusOr<client::Keys>& keys,
+                absl::Time began);
+  void HoldBack(const absl::Status& status);
   void NoteFailure(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteOverrun(absl::Time began) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CheckSession(const Session& session);
-  // Waits until `count` of every session has grown by `more`.
+  // Waits until `count` of every session has grown by `more`; of those without patience, or of all.
   template <typename Count>
-  void AwaitEach(std::uint64_t more, Count count, const char* what);
+  void AwaitEach(std::uint64_t more, Count count, bool patient_too, const char* what);
 
   const Options options_;
   client::Client client_;

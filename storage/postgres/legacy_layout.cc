@@ -1,0 +1,56 @@
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "absl/strings/str_replace.h"
+#include "storage/error.h"
+#include "storage/postgres/layout.h"
+#include "storage/postgres/lease_statements.h"
+#include "storage/postgres/legacy_statements.h"
+#include "storage/postgres/legacy_value.h"
+#include "storage/postgres/postgres_schema.h"
+#include "storage/postgres/row.h"
+
+namespace authstate::storage {
+namespace {
+
+absl::StatusOr<Value> ToLegacyValue(const pqxx::field& /*kind*/, const pqxx::field& hex) {
+  absl::StatusOr<Value> value = FromLegacyJson(ToBytes(hex));
+  if (value.ok()) return value;
+  return Error(absl::StatusCode::kDataLoss, kCorruptValue, "a stored value is none of WhatsApp authentication state");
+}
+
+// Invalid JSON, a NUL character, a number out of range, an array or a text too long, and nested too deep.
+bool RefusesLegacyValue(absl::string_view sqlstate) {
+  static constexpr std::array<absl::string_view, 6> kStates = {"22P02", "22P05", "22003", "22001", "54000", "54001"};
+  return std::find(kStates.begin(), kStates.end(), sqlstate) != kStates.end();
+}
+
+}  // namespace
+
+const Layout& LegacyLayout() {
+  // The native statement, over the companion.
+  static const auto* const kLeases =
+      new std::string(absl::StrReplaceAll(statements::kLeases, {{"auth_sessions", "authstate.legacy_sessions"}}));
+  static const Layout kLayout = {
+      /*name=*/"legacy",
+      /*commit=*/legacy_statements::kCommit,
+      /*resolve=*/legacy_statements::kResolve,
+      /*leases=*/kLeases->c_str(),
+      /*read=*/legacy_statements::kRead,
+      /*list=*/legacy_statements::kList,
+      /*snapshot_head=*/legacy_statements::kSnapshotHead,
+      /*snapshot_page=*/legacy_statements::kSnapshotPage,
+      /*schema=*/
+      {LegacyMigrations, legacy_statements::kHasSchema, legacy_statements::kAppliedMigrations,
+       legacy_statements::kCreateMigrationsTable, legacy_statements::kLockMigrationsTable,
+       legacy_statements::kRecordMigration},
+      /*hidden_rows=*/legacy_statements::kHiddenRows,
+      /*encode=*/EncodeLegacyCommit,
+      /*to_value=*/ToLegacyValue,
+      /*refuses=*/RefusesLegacyValue,
+  };
+  return kLayout;
+}
+
+}  // namespace authstate::storage
