@@ -5,7 +5,8 @@ import { pairCreds, SignalAccount } from "../vectors/signal_account.ts";
 import type { AccountApi, AccountOptions, Reply, Request } from "./account_api.ts";
 
 const { address, sessionId, jid, lid } = JSON.parse(process.argv[2] ?? "") as AccountOptions;
-const auth = await useAuthState(sessionId, { address });
+// A short lease: the process that follows a killed one waits for its end.
+const auth = await useAuthState(sessionId, { address, leaseTtlMs: 1_000, leaseWaitMs: 60_000 });
 const account = new SignalAccount(baileys, jid, auth.state);
 const { keys, repository } = account;
 const { creds } = auth.state;
@@ -15,7 +16,7 @@ const { AppStateSyncKeyData } = baileys.proto.Message;
 
 const api: AccountApi = {
   async creds() {
-    const fresh = await useAuthState(sessionId, { address });
+    const fresh = await useAuthState(sessionId, { address, lease: false });
     await fresh.close();
     return { own: write(creds), stored: write(fresh.state.creds) };
   },

@@ -105,7 +105,7 @@ describe("the session pool example", () => {
   };
   const startPool = (...args: string[]): Pool => start(["tsx", REFUSE_LOUDLY], args);
   const storedIdentity = async (sessionId: string): Promise<unknown> => {
-    const { state, close } = await useAuthState(sessionId, { address: authstated.address });
+    const { state, close } = await useAuthState(sessionId, { address: authstated.address, lease: false });
     await close();
     return state.creds.signedIdentityKey;
   };

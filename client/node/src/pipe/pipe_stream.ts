@@ -54,7 +54,7 @@ interface Pending {
 }
 
 function mutates(name: keyof Answers): boolean {
-  return name !== "get";
+  return name === "commit";
 }
 
 /**
