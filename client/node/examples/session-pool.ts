@@ -79,6 +79,7 @@ class Session {
 
   // Waits for as long as another process has the session.
   async #acquire(): Promise<AuthState | undefined> {
+    this.#say("asking for the session");
     try {
       const options = { leaseWaitMs: Infinity, signal: this.#stop, logger: this.#logger() };
       return await this.#store.useAuthState(this.#id, options);
