@@ -24,11 +24,6 @@ std::vector<T> One(T member) {
   return batch;
 }
 
-std::uint64_t NewCommitId() {
-  thread_local absl::InsecureBitGen random;
-  return absl::Uniform<std::uint64_t>(absl::IntervalClosed, random, 1, std::numeric_limits<std::uint64_t>::max());
-}
-
 v1::GetKeysResponse ToKeysResponse(std::vector<storage::KeyName> names, storage::ReadResult result) {
   v1::GetKeysResponse response;
   response.set_revision(result.revision);
@@ -55,6 +50,11 @@ v1::ListSessionsResponse ToListResponse(std::vector<storage::SessionSummary> ses
 }
 
 }  // namespace
+
+std::uint64_t NewCommitId() {
+  thread_local absl::InsecureBitGen random;
+  return absl::Uniform<std::uint64_t>(absl::IntervalClosed, random, 1, std::numeric_limits<std::uint64_t>::max());
+}
 
 void MoveToProto(Value value, v1::Value* proto) {
   if (value.kind == ValueKind::kRaw) {
@@ -88,7 +88,6 @@ template <typename Response, typename Request>
 void AuthStateHandlers::Apply(Request request, absl::Time deadline, Respond<Response> respond) {
   absl::StatusOr<storage::Commit> commit = Validate(std::move(request));
   if (!commit.ok()) return std::move(respond)(commit.status());
-  // Also a commit that its caller will not recognise again can be looked up by the backend.
   if (commit->id == 0) commit->id = NewCommitId();
   backend_->Apply(One(*std::move(commit)), deadline,
                   [respond = std::move(respond)](std::vector<absl::StatusOr<storage::Applied>> results) mutable {

@@ -1,6 +1,7 @@
 #ifndef AUTHSTATE_SERVER_AUTH_STATE_HANDLERS_H_
 #define AUTHSTATE_SERVER_AUTH_STATE_HANDLERS_H_
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -39,6 +40,10 @@ class AuthStateHandlers {
 
   storage::Backend* const backend_;
 };
+
+// For a commit whose caller gave it no id: also one that its caller will not recognise again can be looked up by the
+// backend. Never 0.
+std::uint64_t NewCommitId();
 
 // The wire form of a stored value; takes its bytes over.
 void MoveToProto(Value value, v1::Value* proto);

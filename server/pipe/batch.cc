@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "server/auth_state_handlers.h"
+
 namespace authstate::server::pipe {
 namespace {
 
@@ -58,6 +60,7 @@ std::vector<storage::Commit> CommitsOf(Batch* batch) {
   for (Batch::Member& member : batch->members) {
     for (Operation& operation : member.operations) {
       commits.push_back(std::move(std::get<Commit>(operation.work).commit));
+      commits.back().id = NewCommitId();
     }
   }
   return commits;

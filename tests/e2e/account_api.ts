@@ -44,6 +44,8 @@ export interface AccountApi {
   learnLid(pn: string, lid: string): Promise<number>;
   lidOf(pn: string): Promise<string | null>;
   pnOf(lid: string): Promise<string | null>;
+  // Resolves with the new owner once the session is lost.
+  lost(): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
@@ -53,6 +55,8 @@ export interface AccountOptions {
   sessionId: string;
   jid: string;
   lid: string;
+  // Take the session from whoever has it.
+  steal?: boolean;
 }
 
 export interface Request {
@@ -67,6 +71,10 @@ export interface Reply {
   error?: string;
 }
 
+// Replies to no request: the process has its session, or is about to ask for it.
+export const READY = 0;
+export const ASKED = -1;
+
 const PROGRAM = fileURLToPath(new URL("account_process.ts", import.meta.url));
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 
@@ -77,6 +85,7 @@ process.on("exit", () => {
 
 export class AccountProcess {
   #child: ChildProcess | undefined;
+  #asked: Promise<unknown> | undefined;
   #lastId = 0;
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
 
@@ -109,7 +118,13 @@ export class AccountProcess {
       if (error === undefined) waiting?.resolve(value);
       else waiting?.reject(new Error(error));
     });
-    await this.#reply(0);
+    this.#asked = this.#reply(ASKED);
+    await Promise.all([this.#asked, this.#reply(READY)]);
+  }
+
+  // Resolves once the process, which was started, asks for its session.
+  async asks(): Promise<void> {
+    await this.#asked;
   }
 
   call<M extends keyof AccountApi>(method: M, ...args: Parameters<AccountApi[M]>): ReturnType<AccountApi[M]> {
@@ -117,6 +132,15 @@ export class AccountProcess {
     const reply = this.#reply(id);
     this.#child?.send({ id, method, args } satisfies Request);
     return reply as ReturnType<AccountApi[M]>;
+  }
+
+  // The process does nothing, and does not know it.
+  pause(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child?.kill("SIGCONT");
   }
 
   // As a power cut would.

@@ -2,10 +2,14 @@
 import * as baileys from "baileys";
 import { useAuthState } from "../../client/node/dist/esm/index.js";
 import { pairCreds, SignalAccount } from "../vectors/signal_account.ts";
-import type { AccountApi, AccountOptions, Reply, Request } from "./account_api.ts";
+import { type AccountApi, type AccountOptions, ASKED, READY, type Reply, type Request } from "./account_api.ts";
 
-const { address, sessionId, jid, lid } = JSON.parse(process.argv[2] ?? "") as AccountOptions;
-const auth = await useAuthState(sessionId, { address });
+const { address, sessionId, jid, lid, steal = false } = JSON.parse(process.argv[2] ?? "") as AccountOptions;
+// The test may wait for a process that stands by.
+process.send!({ id: ASKED } satisfies Reply);
+// A short lease: the process that follows a killed one waits for its end.
+const auth = await useAuthState(sessionId, { address, steal, leaseTtlMs: 1_000, leaseWaitMs: Infinity });
+const lost = new Promise<string | undefined>((resolve) => auth.events.once("lost", ({ owner }) => resolve(owner)));
 const account = new SignalAccount(baileys, jid, auth.state);
 const { keys, repository } = account;
 const { creds } = auth.state;
@@ -15,7 +19,7 @@ const { AppStateSyncKeyData } = baileys.proto.Message;
 
 const api: AccountApi = {
   async creds() {
-    const fresh = await useAuthState(sessionId, { address });
+    const fresh = await useAuthState(sessionId, { address, lease: false });
     await fresh.close();
     return { own: write(creds), stored: write(fresh.state.creds) };
   },
@@ -101,6 +105,7 @@ const api: AccountApi = {
   lidOf: (pn) => repository.lidMapping.getLIDForPN(pn),
   pnOf: (lidJid) => repository.lidMapping.getPNForLID(lidJid),
 
+  lost: () => lost,
   async close() {
     await auth.close();
   },
@@ -114,4 +119,4 @@ process.on("message", ({ id, method, args }: Request) => {
       process.send!({ id, error: error instanceof Error ? error.stack! : String(error) } satisfies Reply),
   );
 });
-process.send!({ id: 0 } satisfies Reply);
+process.send!({ id: READY } satisfies Reply);

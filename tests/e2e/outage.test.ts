@@ -65,7 +65,7 @@ async function check(outage: Outage, authstated: Authstated, store: StoreServer,
   const { address } = authstated;
   const waits = new WaitCounter();
   const open = async (sessionId: string, patienceMs = 60_000): Promise<AuthState> => {
-    const auth = await useAuthState(sessionId, { address, patienceMs, logger: waits });
+    const auth = await useAuthState(sessionId, { address, patienceMs, logger: waits, lease: false });
     opened.push(auth);
     return auth;
   };

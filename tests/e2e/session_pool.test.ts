@@ -33,6 +33,7 @@ class FakeWhatsApp extends EventEmitter {
         socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\n\r\n`);
       } else {
         this.#webSocket.handleUpgrade(request, socket, head, (accepted) => {
+          accepted.once("close", () => this.emit("disconnection"));
           if (!this.patient) accepted.close();
         });
       }
@@ -48,6 +49,10 @@ class FakeWhatsApp extends EventEmitter {
 
   async connected(count: number): Promise<void> {
     while (this.connections < count) await once(this, "connection");
+  }
+
+  async disconnected(): Promise<void> {
+    while (this.#webSocket.clients.size > 0) await once(this, "disconnection");
   }
 
   stop(): void {
@@ -105,7 +110,7 @@ describe("the session pool example", () => {
   };
   const startPool = (...args: string[]): Pool => start(["tsx", REFUSE_LOUDLY], args);
   const storedIdentity = async (sessionId: string): Promise<unknown> => {
-    const { state, close } = await useAuthState(sessionId, { address: authstated.address });
+    const { state, close } = await useAuthState(sessionId, { address: authstated.address, lease: false });
     await close();
     return state.creds.signedIdentityKey;
   };
@@ -197,6 +202,46 @@ describe("the session pool example", () => {
     await whatsApp.connected(3);
     pool.stop("SIGTERM");
     assert.equal(await pool.ended, 0, pool.output);
+  });
+
+  it("stands by for a session that another process has, and takes over when that is killed", async () => {
+    whatsApp.patient = true;
+    const first = startPool("--lease-ttl", "1000", "eight");
+    await whatsApp.connected(1);
+    const second = startPool("--lease-ttl", "1000", "eight");
+    await second.says(/^eight: asking for the session$/m);
+    const identity = await storedIdentity("eight");
+    assert.equal(whatsApp.connections, 1);
+    first.stop("SIGKILL");
+    await second.says(/^eight: this process has the session$/m);
+    await whatsApp.connected(2);
+    assert.deepEqual(await storedIdentity("eight"), identity);
+    second.stop("SIGTERM");
+    assert.equal(await second.ended, 0, second.output);
+  });
+
+  it("closes the socket of a session that it lost, and stands by", async () => {
+    whatsApp.patient = true;
+    const pool = startPool("--lease-ttl", "1000", "nine");
+    await whatsApp.connected(1);
+    const thief = await useAuthState("nine", { address: authstated.address, steal: true });
+    await pool.says(/^nine: taken over by another process; standing by$/m);
+    await whatsApp.disconnected();
+    assert.equal(whatsApp.connections, 1);
+    await thief.close();
+    await whatsApp.connected(2);
+    pool.stop("SIGTERM");
+    assert.equal(await pool.ended, 0, pool.output);
+  });
+
+  it("stops while it stands by", async () => {
+    const owner = await useAuthState("ten", { address: authstated.address });
+    const pool = startPool("ten");
+    await pool.says(/^ten: asking for the session$/m);
+    pool.stop("SIGTERM");
+    assert.equal(await pool.ended, 0, pool.output);
+    assert.equal(whatsApp.connections, 0);
+    await owner.close();
   });
 
   it("says what is wrong with its arguments", async () => {

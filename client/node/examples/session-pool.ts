@@ -2,7 +2,7 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { type AuthState, AuthStateError, useAuthState } from "@authstate/baileys";
+import { type AuthState, AuthStateError, AuthStatePool, LeaseLostError } from "@authstate/baileys";
 import { DEFAULT_CONNECTION_CONFIG, DisconnectReason, makeWASocket, type WASocket } from "baileys";
 import qrcode from "qrcode-terminal";
 
@@ -11,7 +11,11 @@ const HELP = `Usage: session-pool [options] SESSION...
 Connects every SESSION to WhatsApp and keeps it connected. A session that authstate does not know yet is
 paired first: by QR code, or with --pair by a code that is typed in on the phone.
 
-  --address HOST:PORT   where authstated listens (default 127.0.0.1:50051)
+A SESSION that another process has is left to it: start this program twice, and the second one takes over
+when the first one ends.
+
+  --address HOST:PORT   where authstated listens (default 127.0.0.1:50051); repeat it for several servers on one database
+  --lease-ttl MS        how long the sessions of a dead process stay its own (default 15000)
   --pair PHONE          pair by code; PHONE in digits with country code; for a single SESSION
   --patience MS         how long to wait for a store that is away (default 60000)
   --log-level LEVEL     what Baileys logs: silent, error, warn, info, debug, trace (default silent)
@@ -26,15 +30,19 @@ const FIRST_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 60_000;
 
 interface PoolOptions {
-  address: string;
-  pair: string | undefined;
+  addresses: string[];
+  leaseTtlMs: number;
   patienceMs: number;
+}
+
+interface SessionOptions {
+  pair: string | undefined;
   connectTimeoutMs: number;
   logLevel: string;
   waUrl: string;
 }
 
-type Ending = "stopped" | "logged out" | "replaced";
+type Ending = "stopped" | "logged out" | "replaced" | "lost";
 
 interface Disconnect {
   code: number | undefined;
@@ -45,35 +53,67 @@ function statusOf(error: unknown): number | undefined {
   return (error as { output?: { statusCode?: number } } | undefined)?.output?.statusCode;
 }
 
-// One account: a socket after the other, over one auth state.
+// One account: a socket after the other, over one auth state, for as long as the session is ours.
 class Session {
   readonly #id: string;
-  readonly #options: PoolOptions;
+  readonly #store: AuthStatePool;
+  readonly #options: SessionOptions;
   readonly #stop: AbortSignal;
 
-  constructor(id: string, options: PoolOptions, stop: AbortSignal) {
+  constructor(id: string, store: AuthStatePool, options: SessionOptions, stop: AbortSignal) {
     this.#id = id;
+    this.#store = store;
     this.#options = options;
     this.#stop = stop;
   }
 
   async run(): Promise<Ending> {
-    const { address, patienceMs } = this.#options;
-    const logger = this.#logger();
-    const auth = await useAuthState(this.#id, { address, patienceMs, logger });
-    try {
-      // A store that cannot be written should show now, not when the phone has been paired.
-      if (!auth.state.creds.registered) await auth.saveCreds();
-      return await this.#stayConnected(auth);
-    } finally {
-      await auth.close();
+    for (;;) {
+      const auth = await this.#acquire();
+      if (auth === undefined) return "stopped";
+      const ending = await this.#own(auth);
+      if (ending !== "lost") return ending;
+      this.#say("taken over by another process; standing by");
     }
   }
 
-  async #stayConnected(auth: AuthState): Promise<Ending> {
-    for (let failures = 0; !this.#stop.aborted;) {
-      const { code, wasOpen } = await this.#connect(auth);
-      if (this.#stop.aborted) break;
+  // Waits for as long as another process has the session.
+  async #acquire(): Promise<AuthState | undefined> {
+    this.#say("asking for the session");
+    try {
+      const options = { leaseWaitMs: Infinity, signal: this.#stop, logger: this.#logger() };
+      return await this.#store.useAuthState(this.#id, options);
+    } catch (error) {
+      if (this.#stop.aborted) return undefined;
+      throw error;
+    }
+  }
+
+  async #own(auth: AuthState): Promise<Ending> {
+    this.#say("this process has the session");
+    auth.events.on("away", () => this.#say("the store is away"));
+    auth.events.on("back", () => this.#say("the store is back"));
+    const lost = new AbortController();
+    auth.events.once("lost", () => lost.abort());
+    try {
+      // A store that cannot be written should show now, not when the phone has been paired.
+      if (!auth.state.creds.registered) await auth.saveCreds();
+      return await this.#stayConnected(auth, lost.signal);
+    } catch (error) {
+      if (error instanceof LeaseLostError) return "lost";
+      throw error;
+    } finally {
+      await auth.close().catch((error: unknown) => {
+        if (!(error instanceof LeaseLostError)) throw error;
+      });
+    }
+  }
+
+  async #stayConnected(auth: AuthState, lost: AbortSignal): Promise<Ending> {
+    const leave = AbortSignal.any([this.#stop, lost]);
+    for (let failures = 0; !leave.aborted;) {
+      const { code, wasOpen } = await this.#connect(auth, leave);
+      if (leave.aborted) break;
       switch (code) {
         case DisconnectReason.loggedOut:
           await auth.removeSession();
@@ -90,19 +130,19 @@ class Session {
           break;
         default:
           failures = wasOpen ? 1 : failures + 1;
-          await this.#backOff(code, failures);
+          await this.#backOff(code, failures, leave);
       }
     }
-    return "stopped";
+    return this.#stop.aborted ? "stopped" : "lost";
   }
 
   // Resolves when the socket has closed.
-  #connect(auth: AuthState): Promise<Disconnect> {
+  #connect(auth: AuthState, leave: AbortSignal): Promise<Disconnect> {
     return new Promise((resolve) => {
       // Not makeCacheableSignalKeyStore: it would show a value whose write failed.
       const socket = makeWASocket({ auth: auth.state, logger: this.#logger(), waWebSocketUrl: this.#options.waUrl });
       const end = (): void => void socket.end(undefined);
-      this.#stop.addEventListener("abort", end, { once: true });
+      leave.addEventListener("abort", end, { once: true });
       // Baileys waits forever for a server that answers the upgrade with an HTTP error.
       const watchdog = setTimeout(end, this.#options.connectTimeoutMs);
       let wasOpen = false;
@@ -126,7 +166,7 @@ class Session {
         }
         if (connection === "close") {
           clearTimeout(watchdog);
-          this.#stop.removeEventListener("abort", end);
+          leave.removeEventListener("abort", end);
           resolve({ code: statusOf(lastDisconnect?.error), wasOpen });
         }
       });
@@ -144,11 +184,11 @@ class Session {
     );
   }
 
-  async #backOff(code: number | undefined, failures: number): Promise<void> {
+  async #backOff(code: number | undefined, failures: number, leave: AbortSignal): Promise<void> {
     const ceiling = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
     const delayMs = Math.round(ceiling * (0.5 + Math.random() / 2));
     this.#say(`disconnected (${code ?? "no status"}); connecting again in ${delayMs} ms`);
-    await sleep(delayMs, undefined, { signal: this.#stop }).catch(() => undefined);
+    await sleep(delayMs, undefined, { signal: leave }).catch(() => undefined);
   }
 
   #logger() {
@@ -167,11 +207,12 @@ function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function parse(): { sessionIds: string[]; options: PoolOptions } {
+function parse(): { sessionIds: string[]; poolOptions: PoolOptions; options: SessionOptions } {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      address: { type: "string", default: "127.0.0.1:50051" },
+      address: { type: "string", multiple: true, default: ["127.0.0.1:50051"] },
+      "lease-ttl": { type: "string", default: "15000" },
       pair: { type: "string" },
       patience: { type: "string", default: "60000" },
       "connect-timeout": { type: "string", default: "60000" },
@@ -184,20 +225,22 @@ function parse(): { sessionIds: string[]; options: PoolOptions } {
     console.log(HELP);
     process.exit(0);
   }
-  const milliseconds = (name: "patience" | "connect-timeout"): number => {
+  const milliseconds = (name: "patience" | "connect-timeout" | "lease-ttl"): number => {
     if (!/^\d{1,9}$/.test(values[name])) throw new Error(`--${name}: not a number of milliseconds`);
     return Number(values[name]);
   };
   if (positionals.length === 0) throw new Error("name at least one SESSION");
   if (new Set(positionals).size !== positionals.length) throw new Error("a SESSION is named twice");
   if (values.pair !== undefined && positionals.length !== 1) throw new Error("--pair is for a single SESSION");
-  const { address, pair, "log-level": logLevel, "wa-url": waUrl } = values;
-  const timeouts = { patienceMs: milliseconds("patience"), connectTimeoutMs: milliseconds("connect-timeout") };
-  return { sessionIds: positionals, options: { address, pair, ...timeouts, logLevel, waUrl } };
+  const { address: addresses, pair, "log-level": logLevel, "wa-url": waUrl } = values;
+  const poolOptions = { addresses, leaseTtlMs: milliseconds("lease-ttl"), patienceMs: milliseconds("patience") };
+  const options = { pair, connectTimeoutMs: milliseconds("connect-timeout"), logLevel, waUrl };
+  return { sessionIds: positionals, poolOptions, options };
 }
 
 async function main(): Promise<void> {
-  const { sessionIds, options } = parse();
+  const { sessionIds, poolOptions, options } = parse();
+  const store = new AuthStatePool(poolOptions);
   const stop = new AbortController();
   // Every session listens.
   setMaxListeners(0, stop.signal);
@@ -210,7 +253,7 @@ async function main(): Promise<void> {
   await Promise.all(
     sessionIds.map(async (id) => {
       try {
-        console.log(`${id}: ${await new Session(id, options, stop.signal).run()}`);
+        console.log(`${id}: ${await new Session(id, store, options, stop.signal).run()}`);
       } catch (error) {
         // One account must not take the others along.
         console.error(`${id}: ${describe(error)}`);
@@ -218,6 +261,7 @@ async function main(): Promise<void> {
       }
     }),
   );
+  await store.close();
 }
 
 main()

@@ -17,12 +17,15 @@ import { ATTEMPT_TIMEOUT_MS, type Pacing, realPacing } from "./retry.js";
 import type { Attach } from "./session_link.js";
 import { sessionRetry } from "./session_retry.js";
 import type { SessionStore } from "./session_store.js";
+import { Slots } from "./slots.js";
 import { attachByCalls } from "./unary_link.js";
 import { UnleasedSession } from "./unleased_session.js";
 
 const DEFAULT_PATIENCE_MS = 60_000;
 const DEFAULT_LEASE_TTL_MS = 15_000;
 const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
+// Whole sessions that are read at a time: below what a server allows, so that several processes may start at once.
+const LOADS_AT_A_TIME = 4;
 // How much a server that does not answer makes this process hold in the pipe, beside what callers hold themselves.
 const PIPE_LIMITS = {
   unansweredBytes: 64 * 1024 * 1024,
@@ -73,6 +76,8 @@ export interface SessionOptions {
    * a stand-by. Default: twice `leaseTtlMs`, so that a restart after a crash succeeds.
    */
   leaseWaitMs?: number;
+  /** Ends the wait for the session; `useAuthState` then rejects with the signal's reason. */
+  signal?: AbortSignal;
   /** As for the pool, for this session. */
   patienceMs?: number;
   /** As for the pool, for this session. */
@@ -103,6 +108,7 @@ export class AuthStatePool {
   readonly #transport: GrpcTransport;
   readonly #pipe: Pipe;
   readonly #cache: KeyCache;
+  readonly #loads = new Slots(LOADS_AT_A_TIME);
   readonly #closing = new AbortController();
   // Sessions that are open, or about to be.
   readonly #sessions = new Set<Promise<AuthState>>();
@@ -196,6 +202,7 @@ export class AuthStatePool {
       cache: this.#cache.open(),
       pacing: this.#pacing,
       retry: sessionRetry(sessionId, this.#pacing, logger),
+      loads: this.#loads,
       logger,
       // Two handles of one process are two owners: a handle never goes on under the fence of another one.
       owner: this.#ownerOf(++this.#lastSession),
@@ -205,7 +212,11 @@ export class AuthStatePool {
       onBack: () => void events.emit("back"),
     });
     const patienceEnd = (): number => this.#pacing.now() + patienceMs;
-    await session.open({ steal, leaseWaitMs, signal: this.#closing.signal, patienceEnd });
+    const throwIfUnwanted = (): void => {
+      this.#closing.signal.throwIfAborted();
+      options.signal?.throwIfAborted();
+    };
+    await session.open({ steal, leaseWaitMs, throwIfUnwanted, patienceEnd });
     return session;
   }
 

@@ -79,11 +79,17 @@ export class LeaseHeldError extends AuthStateError {
 /** The session's lease is lost, by the server's word: the session is somebody else's now, or was changed without it. */
 export class LeaseLostError extends AuthStateError {
   override readonly name = "LeaseLostError";
+  readonly #sessionId: string;
 
-  constructor(sessionId: string, owner: string | undefined) {
+  constructor(sessionId: string, owner: string | undefined, outcome: AuthStateErrorFields["outcome"] = "NOT_APPLIED") {
     super(`${sessionId}: the lease is lost${owner ? `; ${owner} has it` : ""}`, {
-      ...{ code: "FAILED_PRECONDITION", reason: "LEASE_LOST", outcome: "NOT_APPLIED", owner: owner || undefined },
+      ...{ code: "FAILED_PRECONDITION", reason: "LEASE_LOST", outcome, owner: owner || undefined },
     });
+    this.#sessionId = sessionId;
+  }
+
+  override with(changes: { outcome?: AuthStateErrorFields["outcome"] }): LeaseLostError {
+    return new LeaseLostError(this.#sessionId, this.owner, "outcome" in changes ? changes.outcome : this.outcome);
   }
 }
 

@@ -11,6 +11,7 @@ import type { Pacing } from "./retry.js";
 import type { Attach, SessionLink } from "./session_link.js";
 import { saysAbsent, type SessionRetry } from "./session_retry.js";
 import type { SessionStore } from "./session_store.js";
+import type { Slots } from "./slots.js";
 import type { Transport } from "./transport.js";
 
 // How often a lease that somebody else has is asked for.
@@ -26,6 +27,8 @@ export interface LeasedSessionDeps {
   cache: SessionCache;
   pacing: Pacing;
   retry: SessionRetry;
+  /** For reading whole sessions: a server reads few at a time. */
+  loads: Slots;
   logger: AuthStateLogger | undefined;
   owner: string;
   ttlMs: number;
@@ -39,8 +42,8 @@ export interface AcquireOptions {
   steal: boolean;
   /** How long to wait for a lease that somebody else has. */
   leaseWaitMs: number;
-  /** Ends the wait. */
-  signal: AbortSignal;
+  /** Throws to end the wait. */
+  throwIfUnwanted(): void;
   /** When the patience with an outage ends. */
   patienceEnd(): number;
 }
@@ -91,10 +94,10 @@ export class LeasedSession implements SessionStore {
     const { pacing } = this.#deps;
     const start = pacing.now();
     for (;;) {
-      options.signal.throwIfAborted();
+      options.throwIfUnwanted();
       try {
         await this.#deps.retry("AcquireLease", options.patienceEnd(), () => {
-          options.signal.throwIfAborted();
+          options.throwIfUnwanted();
           return this.#attach(options.steal);
         });
         break;
@@ -106,7 +109,9 @@ export class LeasedSession implements SessionStore {
       }
     }
     try {
-      await this.#deps.retry("LoadSession", options.patienceEnd(), () => this.#guard(() => this.#load()));
+      await this.#deps.loads.run(() =>
+        this.#deps.retry("LoadSession", options.patienceEnd(), () => this.#guard(() => this.#load())),
+      );
     } catch (error) {
       await this.close();
       throw error;

@@ -44,8 +44,7 @@ export class NumberedCommits {
   /** One try to apply `request`, after what is in doubt. May be repeated with the same object. */
   apply(request: CommitRequest): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#inDoubt?.request !== request) await this.#settle();
-      const link = await this.#link();
+      const link = await this.#readyFor(request);
       this.#applied = link.appliedNumber > this.#applied ? link.appliedNumber : this.#applied;
       await this.#send(link, this.#inDoubt ?? { number: this.#applied + 1n, request, names: namesOf(request) });
     });
@@ -60,6 +59,18 @@ export class NumberedCommits {
   forgetNumbers(): void {
     this.#applied = 0n;
     this.#inDoubt = undefined;
+  }
+
+  // The link to send `request` on, after what is in doubt.
+  async #readyFor(request: CommitRequest): Promise<SessionLink> {
+    try {
+      if (this.#inDoubt?.request !== request) await this.#settle();
+      return await this.#link();
+    } catch (error) {
+      // What failed is not this commit.
+      const outcome = this.#inDoubt?.request === request ? "UNKNOWN" : "NOT_APPLIED";
+      throw error instanceof AuthStateError ? error.with({ outcome }) : error;
+    }
   }
 
   async #settle(): Promise<void> {

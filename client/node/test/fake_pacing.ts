@@ -8,6 +8,8 @@ interface Timer {
 // Time that passes only while somebody sleeps, or when the test says so.
 export class FakePacing implements Pacing {
   readonly sleeps: number[] = [];
+  // The delays of all timers so far.
+  readonly delays: number[] = [];
   // Called at the begin of every sleep.
   onSleep: () => void = () => undefined;
   #now = 0;
@@ -27,6 +29,7 @@ export class FakePacing implements Pacing {
   after(ms: number, callback: () => void): () => void {
     const timer = { at: this.#now + ms, callback };
     this.#timers.add(timer);
+    this.delays.push(ms);
     return () => void this.#timers.delete(timer);
   }
 

@@ -45,8 +45,7 @@ interface StoredSession {
 
 const nameOf = ({ type, id }: { type: string; id: string }): string => `${type}/${id}`;
 
-function toServiceError({ code, reason, metadata = {}, retryDelayMs }: Failure): Partial<ServiceError> {
-  const trailer = new Metadata();
+export function toStatus({ code, reason, metadata = {}, retryDelayMs }: Failure): Status {
   const details = [];
   const any = (name: string, value: Uint8Array) => ({
     typeUrl: `type.googleapis.com/google.rpc.${name}`,
@@ -59,9 +58,16 @@ function toServiceError({ code, reason, metadata = {}, retryDelayMs }: Failure):
     const retryDelay = { seconds: BigInt(Math.floor(retryDelayMs / 1000)), nanos: (retryDelayMs % 1000) * 1_000_000 };
     details.push(any("RetryInfo", RetryInfo.encode({ retryDelay }).finish()));
   }
-  const encoded = Status.encode({ code, message: "scripted", details }).finish();
-  if (details.length > 0) trailer.set("grpc-status-details-bin", Buffer.from(encoded));
-  return { code, details: "scripted", metadata: trailer };
+  return { code, message: "scripted", details };
+}
+
+export function toServiceError(failure: Failure): Partial<ServiceError> {
+  const told = toStatus(failure);
+  const trailer = new Metadata();
+  if (told.details.length > 0) {
+    trailer.set("grpc-status-details-bin", Buffer.from(Status.encode(told).finish()));
+  }
+  return { code: failure.code, details: told.message, metadata: trailer };
 }
 
 export class ScriptedServer {

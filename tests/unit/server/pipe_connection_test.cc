@@ -12,17 +12,17 @@
 #include "google/rpc/error_details.pb.h"
 #include "server/pipe/connection.h"
 #include "server/request_error.h"
+#include "tests/support/pipe_operations.h"
 #include "tests/unit/server/held_backend.h"
-#include "tests/unit/server/pipe_operations.h"
 
 namespace authstate::server::pipe {
 namespace {
 
-using ::authstate::pipe_test::Message;
+using ::authstate::test::pipe::Message;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-namespace send = ::authstate::pipe_test;
+namespace send = ::authstate::test::pipe;
 
 // `code/reason` of a failed operation, `ok` of any other.
 std::string OutcomeOf(const v1::PipeResult& result) {

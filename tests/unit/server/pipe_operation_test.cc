@@ -11,12 +11,12 @@
 #include "contract/limits.h"
 #include "server/pipe/operation.h"
 #include "server/request_error.h"
-#include "tests/unit/server/pipe_operations.h"
+#include "tests/support/pipe_operations.h"
 
 namespace authstate::server::pipe {
 namespace {
 
-namespace send = ::authstate::pipe_test;
+namespace send = ::authstate::test::pipe;
 
 // Changes one field of a valid operation so that it breaks the contract.
 struct BadOperation {

@@ -54,7 +54,7 @@ interface Pending {
 }
 
 function mutates(name: keyof Answers): boolean {
-  return name !== "get";
+  return name === "commit";
 }
 
 /**
@@ -70,7 +70,7 @@ export class PipeStream {
   #unansweredBytes = 0;
   #lastTag = 0n;
   #lastChannel = 0;
-  #heardAt = 0;
+  #heardAt = -Infinity;
   #flushScheduled = false;
   #writable = true;
   #retired = false;

@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_TESTS_UNIT_SERVER_PIPE_OPERATIONS_H_
-#define AUTHSTATE_TESTS_UNIT_SERVER_PIPE_OPERATIONS_H_
+#ifndef AUTHSTATE_TESTS_SUPPORT_PIPE_OPERATIONS_H_
+#define AUTHSTATE_TESTS_SUPPORT_PIPE_OPERATIONS_H_
 
 #include <cstdint>
 #include <string>
@@ -8,7 +8,7 @@
 #include "authstate/v1/auth_state_service.pb.h"
 
 // Operations of a pipe as a caller would write them.
-namespace authstate::pipe_test {
+namespace authstate::test::pipe {
 
 inline v1::PipeOperation On(std::uint32_t channel, std::uint64_t tag) {
   v1::PipeOperation operation;
@@ -72,6 +72,6 @@ inline v1::PipeRequest Message(const std::vector<v1::PipeOperation>& operations)
   return request;
 }
 
-}  // namespace authstate::pipe_test
+}  // namespace authstate::test::pipe
 
-#endif  // AUTHSTATE_TESTS_UNIT_SERVER_PIPE_OPERATIONS_H_
+#endif  // AUTHSTATE_TESTS_SUPPORT_PIPE_OPERATIONS_H_

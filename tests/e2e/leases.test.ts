@@ -1,0 +1,164 @@
+// Real Baileys accounts that several processes want: one has them at any moment, and nothing is lost when they change
+// hands.
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { useAuthState } from "../../client/node/dist/esm/index.js";
+import { AccountProcess, type Message } from "./account_api.ts";
+import { Authstated, PostgresStore, SqliteStore, type StoreServer, TestFolder } from "./servers.ts";
+
+const ALICE = { sessionId: "alice", jid: "5511999990001@s.whatsapp.net", lid: "100000000000001@lid" };
+const BOB = { sessionId: "bob", jid: "5511999990002@s.whatsapp.net", lid: "100000000000002@lid" };
+const TAKE_OVERS = 6;
+const MESSAGES_BETWEEN = 10;
+
+interface World {
+  authstated: Authstated;
+  account(options: typeof ALICE, steal?: boolean): AccountProcess;
+}
+
+async function withWorld(
+  createStore: (folder: TestFolder) => Promise<StoreServer>,
+  run: (world: World) => Promise<void>,
+): Promise<void> {
+  const folder = new TestFolder();
+  const store = await createStore(folder);
+  const authstated = new Authstated(store.options);
+  const accounts: AccountProcess[] = [];
+  try {
+    await store.start();
+    await authstated.start();
+    const account = (options: typeof ALICE, steal = false): AccountProcess => {
+      const made = new AccountProcess({ baileys: "baileys", address: authstated.address, steal, ...options });
+      accounts.push(made);
+      return made;
+    };
+    await run({ authstated, account });
+  } finally {
+    await Promise.all(accounts.map((made) => made.crash()));
+    await authstated.crash();
+    await store.stop();
+    folder.remove();
+  }
+}
+
+async function storedCounter({ address }: Authstated, sessionId: string): Promise<number> {
+  const { state, close } = await useAuthState(sessionId, { address, lease: false });
+  await close();
+  return state.creds.accountSyncCounter;
+}
+
+// A session of one process at a time: from when it had the session to when it last could have used it.
+interface Ownership {
+  from: number;
+  to: number;
+}
+
+function assertOneAtATime(history: Ownership[]): void {
+  for (const [index, { from }] of history.entries()) {
+    const before = history[index - 1];
+    assert.ok(before === undefined || before.to <= from, `owner ${index + 1} came before owner ${index} had gone`);
+  }
+}
+
+async function deliver(from: AccountProcess, to: AccountProcess, text: string): Promise<void> {
+  const message: Message = await from.call("encrypt", to.jid, text);
+  assert.equal(await to.call("decrypt", from.jid, message), text);
+}
+
+const stores: [name: string, create: (folder: TestFolder) => Promise<StoreServer>][] = [
+  ["SQLite", async (folder) => new SqliteStore(folder)],
+  ["PostgreSQL", (folder) => PostgresStore.create(folder)],
+];
+
+for (const [name, createStore] of stores) {
+  describe(`an account that two processes want, on ${name}`, () => {
+    it("is refused to an owner that slept beyond its lease, which learns that it is lost", async () => {
+      await withWorld(createStore, async ({ authstated, account }) => {
+        const zombie = account(ALICE);
+        await zombie.start();
+        await zombie.call("pair");
+        await zombie.call("touchCreds");
+        zombie.pause();
+        const successor = account(ALICE);
+        await successor.start();
+        await successor.call("touchCreds");
+        const counter = await storedCounter(authstated, ALICE.sessionId);
+
+        zombie.resume();
+        const lost = zombie.call("lost");
+        await assert.rejects(zombie.call("touchCreds"), /LeaseLostError/);
+        const owner = await lost;
+        assert.match(owner ?? "", /:[0-9a-f]{12}:1$/);
+        await assert.rejects(zombie.call("makePreKeys", 5), /LeaseLostError/);
+        assert.equal(await storedCounter(authstated, ALICE.sessionId), counter);
+        await successor.call("touchCreds");
+        assert.equal(await storedCounter(authstated, ALICE.sessionId), counter + 1);
+      });
+    });
+
+    it("goes from a killed owner to the one that stands by, and every message decrypts", async () => {
+      await withWorld(createStore, async ({ account }) => {
+        const bob = account(BOB);
+        let alice = account(ALICE);
+        await Promise.all([bob.start(), alice.start()]);
+        await Promise.all([bob.call("pair"), alice.call("pair")]);
+        const first = await bob.call("makePreKeys", 5);
+        await alice.call("openSession", bob.jid, await bob.call("preKeyBundle", first));
+        await deliver(alice, bob, "first");
+
+        const history: Ownership[] = [];
+        const takeOverMs: number[] = [];
+        let from = performance.now();
+        for (let round = 1; round <= TAKE_OVERS; round++) {
+          const standBy = account(ALICE);
+          let standsBy = true;
+          const ready = standBy.start().then(() => (standsBy = false));
+          await standBy.asks();
+          for (let message = 1; message <= MESSAGES_BETWEEN; message++) {
+            await deliver(alice, bob, `there ${round}.${message}`);
+            await deliver(bob, alice, `back ${round}.${message}`);
+          }
+          assert.equal(standsBy, true, "two owners");
+          await alice.crash();
+          history.push({ from, to: performance.now() });
+          await ready;
+          from = performance.now();
+          takeOverMs.push(Math.round(from - history.at(-1)!.to));
+          alice = standBy;
+          await deliver(bob, alice, `after take-over ${round}`);
+        }
+        history.push({ from, to: performance.now() });
+        assertOneAtATime(history);
+        console.log(`take-over after SIGKILL, with a lease of 1 s, in ms: ${takeOverMs.join(", ")}`);
+      });
+    });
+
+    it("goes to one that steals it from an owner at work, which writes no more", async () => {
+      await withWorld(createStore, async ({ authstated, account }) => {
+        let owner = account(ALICE);
+        await owner.start();
+        await owner.call("pair");
+        for (let round = 1; round <= TAKE_OVERS; round++) {
+          const robbed = owner;
+          let lastBegun = 0;
+          const work = (async () => {
+            for (;;) {
+              const begun = performance.now();
+              await robbed.call("touchCreds");
+              lastBegun = begun;
+            }
+          })();
+          const refused = assert.rejects(work, /LeaseLostError/);
+          owner = account(ALICE, /* steal= */ true);
+          await owner.start();
+          const taken = performance.now();
+          await Promise.all([refused, robbed.call("lost")]);
+          assert.ok(lastBegun < taken, "a write begun after the take-over was acknowledged");
+          const counter = await storedCounter(authstated, ALICE.sessionId);
+          await owner.call("touchCreds");
+          assert.equal(await storedCounter(authstated, ALICE.sessionId), counter + 1);
+        }
+      });
+    });
+  });
+}
