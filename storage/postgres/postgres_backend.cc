@@ -79,7 +79,7 @@ class PostgresBackend final : public Backend {
 
  private:
   std::unique_ptr<PgConnection> NewConnection(const PostgresOptions& options, const Conninfo& conninfo) {
-    return std::make_unique<PgConnection>(conninfo, options.call_timeout, *watchdog_);
+    return std::make_unique<PgConnection>(conninfo, options.call_timeout, *watchdog_, options.stats);
   }
 
   const Description description_;
@@ -97,7 +97,7 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptio
   const auto conninfo = ParseConninfo(options.url, options.connect_timeout);
   if (!conninfo.ok()) return conninfo.status();
   auto watchdog = std::make_unique<Watchdog>();
-  PgConnection connection(*conninfo, options.call_timeout, *watchdog);
+  PgConnection connection(*conninfo, options.call_timeout, *watchdog, options.stats);
   if (absl::Status connected = connection.Connect(); !connected.ok()) return connected;
   const absl::Time deadline = absl::Now() + options.call_timeout;
   const auto layout = FindLayout(connection, options.layout, deadline);

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "storage/backend.h"
+#include "storage/statement_stats.h"
 
 namespace authstate::storage {
 
@@ -51,6 +52,8 @@ struct PostgresOptions {
   absl::Duration connect_timeout = absl::Seconds(5);
   // How long a statement may take, also when its caller would wait longer. Its connection is thrown away then.
   absl::Duration call_timeout = absl::Seconds(60);
+  // Where every statement sent to the database is counted; null: nowhere.
+  std::shared_ptr<StatementStats> stats;
 };
 
 // A store in PostgreSQL 12 or newer, in the layout that is found or named (PostgresLayout): storage/backend.h over a

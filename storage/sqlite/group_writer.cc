@@ -25,8 +25,9 @@ Outcome OutcomeOfFailedCommit(const SQLite::Exception& exception) {
 
 }  // namespace
 
-GroupWriter::GroupWriter(std::unique_ptr<SqliteConnection> connection, std::size_t queue_limit)
-    : connection_(std::move(connection)), queue_(queue_limit), thread_([this] { Run(); }) {}
+GroupWriter::GroupWriter(std::unique_ptr<SqliteConnection> connection, std::size_t queue_limit,
+                         std::shared_ptr<StatementStats> stats)
+    : connection_(std::move(connection)), stats_(std::move(stats)), queue_(queue_limit), thread_([this] { Run(); }) {}
 
 GroupWriter::~GroupWriter() {
   queue_.Close();
@@ -44,15 +45,18 @@ void GroupWriter::Run() {
   while (true) {
     std::vector<Call> group = queue_.PopBatch(kGroupLimit);
     if (group.empty()) return;
-    CommitGroup(group);
+    const absl::Time start = absl::Now();
+    const bool committed = CommitGroup(group);
+    if (stats_ != nullptr) stats_->Record(absl::Now() - start, committed ? "" : "not_committed");
     for (Call& call : group) std::move(call.done)(std::move(call.results));
   }
 }
 
-void GroupWriter::CommitGroup(std::vector<Call>& group) {
+bool GroupWriter::CommitGroup(std::vector<Call>& group) {
   const auto fail_all = [&group](const SQLite::Exception& exception, Outcome outcome) {
     const absl::Status status = WithOutcome(FromSqlite(exception), outcome);
     for (Call& call : group) call.results.assign(call.commits.size(), status);
+    return false;
   };
   try {
     storage::Run(connection_->Prepare(sql::kBeginImmediate));
@@ -65,8 +69,9 @@ void GroupWriter::CommitGroup(std::vector<Call>& group) {
     storage::Run(connection_->Prepare(sql::kCommit));
   } catch (const SQLite::Exception& exception) {
     connection_->RollBackQuietly();
-    fail_all(exception, OutcomeOfFailedCommit(exception));
+    return fail_all(exception, OutcomeOfFailedCommit(exception));
   }
+  return true;
 }
 
 void GroupWriter::ApplyGroup(std::vector<Call>& group) {

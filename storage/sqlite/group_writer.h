@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "storage/backend.h"
 #include "storage/sqlite/connection.h"
+#include "storage/statement_stats.h"
 #include "storage/work_queue.h"
 
 namespace authstate::storage {
@@ -19,7 +20,9 @@ namespace authstate::storage {
 // a savepoint of its own: one that fails leaves the others alone. Thread-safe.
 class GroupWriter {
  public:
-  GroupWriter(std::unique_ptr<SqliteConnection> connection, std::size_t queue_limit);
+  // Each transaction counts as one statement in `stats`, which may be null.
+  GroupWriter(std::unique_ptr<SqliteConnection> connection, std::size_t queue_limit,
+              std::shared_ptr<StatementStats> stats);
   // Finishes what is queued.
   ~GroupWriter();
   GroupWriter(const GroupWriter&) = delete;
@@ -38,12 +41,14 @@ class GroupWriter {
   };
 
   void Run();
-  void CommitGroup(std::vector<Call>& group);
+  // Returns whether it was committed.
+  bool CommitGroup(std::vector<Call>& group);
   // Applies all commits of the group inside the transaction. Throws when the transaction cannot go on.
   void ApplyGroup(std::vector<Call>& group);
   absl::StatusOr<Applied> ApplyMember(const Commit& commit, absl::Time now);
 
   const std::unique_ptr<SqliteConnection> connection_;
+  const std::shared_ptr<StatementStats> stats_;
   WorkQueue<Call> queue_;
   std::thread thread_;
 };
