@@ -27,6 +27,7 @@ inline constexpr absl::string_view kNoCreds = "NO_CREDS";
 inline constexpr absl::string_view kNoSession = "NO_SESSION";
 inline constexpr absl::string_view kRevisionMismatch = "REVISION_MISMATCH";
 inline constexpr absl::string_view kDatabaseUnavailable = "DATABASE_UNAVAILABLE";
+inline constexpr absl::string_view kDatabaseRefused = "DATABASE_REFUSED";
 inline constexpr absl::string_view kQueueFull = "QUEUE_FULL";
 inline constexpr absl::string_view kDiskFull = "DISK_FULL";
 inline constexpr absl::string_view kDeadlinePassed = "DEADLINE_PASSED";

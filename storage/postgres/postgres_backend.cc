@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "storage/postgres/connection_probe.h"
 #include "storage/postgres/connection_thread.h"
 #include "storage/postgres/conninfo.h"
 #include "storage/postgres/layout.h"
@@ -21,9 +22,10 @@ namespace {
 
 class PostgresBackend final : public Backend {
  public:
-  PostgresBackend(const PostgresOptions& options, const Conninfo& conninfo, const Layout& layout,
-                  std::unique_ptr<Watchdog> watchdog, std::uint32_t schema_version)
-      : description_{"postgres", options.name, conninfo.location, schema_version, std::string(layout.name), "", ""},
+  PostgresBackend(const PostgresOptions& options, const Conninfo& conninfo, const ConnectionFacts& facts,
+                  const Layout& layout, std::unique_ptr<Watchdog> watchdog, std::uint32_t schema_version)
+      : description_{"postgres", options.name, conninfo.location, schema_version, std::string(layout.name), facts.tls,
+                     ""},
         layout_(layout),
         watchdog_(std::move(watchdog)),
         queue_(options.queue_limit),
@@ -96,6 +98,8 @@ class PostgresBackend final : public Backend {
 absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptions& options) {
   const auto conninfo = ParseConninfo(options.url, options.connect_timeout);
   if (!conninfo.ok()) return conninfo.status();
+  const auto facts = ProbeConnection(*conninfo, options.name, options.connect_timeout);
+  if (!facts.ok()) return facts.status();
   auto watchdog = std::make_unique<Watchdog>();
   PgConnection connection(*conninfo, options.call_timeout, *watchdog, options.stats);
   if (absl::Status connected = connection.Connect(); !connected.ok()) return connected;
@@ -107,7 +111,8 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptio
   if (absl::Status tables = CheckTables(connection, **layout, deadline); !tables.ok()) return tables;
   // It goes before the watchdog moves on.
   connection.Drop();
-  return std::make_unique<PostgresBackend>(options, *conninfo, **layout, std::move(watchdog), *schema_version);
+  return std::make_unique<PostgresBackend>(options, *conninfo, *facts, **layout, std::move(watchdog),
+                                           *schema_version);
 }
 
 }  // namespace authstate::storage

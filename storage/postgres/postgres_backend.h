@@ -63,6 +63,8 @@ struct PostgresOptions {
 // Opening connects once, and checks the schema or makes it. Fails with
 //   InvalidArgument     the URL cannot be read
 //   Unavailable         the database cannot be reached; the cause on one line, without secrets
+//   Unauthenticated, NotFound, PermissionDenied, FailedPrecondition with reason kDatabaseRefused: it refuses us, or we
+//                       its certificate (connect_error.h)
 //   FailedPrecondition  its schema is none that this program serves (kSchemaUnknown), its tables are not as the
 //                       layout needs them, or its text is not UTF-8
 // While the database is away later on, calls fail at once with Unavailable and a retry delay, and connections are made
