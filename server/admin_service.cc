@@ -45,7 +45,11 @@ class AdminService final : public v1::AdminService::WithRawCallbackMethod_GetSer
     v1::GetServerInfoResponse info;
     info.set_version(kVersion);
     info.set_backend(description.kind);
+    info.set_profile(description.name);
     info.set_location(description.location);
+    info.set_layout(description.layout);
+    info.set_tls(description.tls);
+    info.set_pooler(description.pooler);
     info.set_schema_version(description.schema_version);
     info.mutable_uptime()->set_seconds(absl::ToInt64Seconds(absl::Now() - started_));
     info.set_serving(serving_());

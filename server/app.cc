@@ -50,9 +50,11 @@ sigset_t StopSignals() {
 absl::StatusOr<std::unique_ptr<storage::Backend>> OpenPostgres(const Options& options, profiles::BackendChoice choice) {
   absl::StatusOr<profiles::PostgresTarget> target = profiles::ResolveTarget(options.databases, choice);
   if (!target.ok()) return target.status();
-  for (const std::string& warning : target->warnings) Log(LogLevel::kWarn, warning);
   target->options.migrate = options.migrate;
-  return storage::OpenPostgresBackend(target->options);
+  auto backend = storage::OpenPostgresBackend(target->options);
+  if (!backend.ok()) return backend;
+  for (const std::string& warning : target->warnings) Log(LogLevel::kWarn, warning);
+  return backend;
 }
 
 absl::StatusOr<std::unique_ptr<storage::Backend>> OpenBackend(const Options& options) {
@@ -142,6 +144,7 @@ int Serve(const Options& options, storage::Backend* backend) {
     Log(LogLevel::kWarn, "serving without encryption on an address that others may reach",
         {{"address", listener->address}});
   }
+  AnnounceBackend(options.databases.backend, backend->Describe());
   AnnounceReady(listener->address, backend->Describe());
 
   const int signal = WaitForStopSignal();
@@ -169,7 +172,6 @@ int RunApp(const Options& options) {
   const absl::Cleanup stop_logging = [] { StopLogging(); };
   absl::StatusOr<std::unique_ptr<storage::Backend>> backend = OpenBackend(options);
   if (!backend.ok()) return Fail(backend.status(), ExitCodeOfOpening(backend.status()));
-  AnnounceBackend(options.databases.backend, (*backend)->Describe());
   return Serve(options, backend->get());
 }
 

@@ -48,6 +48,8 @@ constexpr Words kPoolerWords[] = {
     {"enant or user not found", ConnectFault::kUnknownRole},
     {"password authentication failed", ConnectFault::kPasswordWrong},
     {"SASL authentication failed", ConnectFault::kPasswordWrong},
+    {"database \"", ConnectFault::kUnknownDatabase},
+    {"role \"", ConnectFault::kUnknownRole},
     {"no more connections allowed", ConnectFault::kTooManyConnections},
     {"ax client connections reached", ConnectFault::kTooManyConnections},
 };

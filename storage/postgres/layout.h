@@ -22,6 +22,7 @@ struct LayoutSchema {
   const char* create;
   const char* lock;
   const char* record;
+  const char* forget;
 };
 
 // The tables that keep the state: the statements over them, and the form that a value has there. Everything else of the

@@ -37,7 +37,7 @@ const Layout& LegacyLayout() {
       /*schema=*/
       {LegacyMigrations, legacy_statements::kHasSchema, legacy_statements::kAppliedMigrations,
        legacy_statements::kCreateMigrationsTable, legacy_statements::kLockMigrationsTable,
-       legacy_statements::kRecordMigration},
+       legacy_statements::kRecordMigration, legacy_statements::kForgetMigration},
       /*hidden_rows=*/legacy_statements::kHiddenRows,
       /*encode=*/EncodeLegacyCommit,
       /*to_value=*/ToLegacyValue,

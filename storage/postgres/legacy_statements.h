@@ -332,6 +332,7 @@ inline constexpr char kLockMigrationsTable[] = "LOCK TABLE authstate.legacy_sche
 inline constexpr char kRecordMigration[] =
     "INSERT INTO authstate.legacy_schema_migrations (version, name, checksum, serves_from) "
     "VALUES ($1::int8, $2::text, $3::text, $4::int8)";
+inline constexpr char kForgetMigration[] = "DELETE FROM authstate.legacy_schema_migrations WHERE version = $1::int8";
 
 // The tables of which row level security may hide rows from this role: it applies, and no policy lets the role see and
 // write all of them, or a restrictive one takes some away.

@@ -16,7 +16,7 @@ const Layout& NativeLayout() {
       /*snapshot_page=*/statements::kSnapshotPage,
       /*schema=*/
       {PostgresMigrations, statements::kHasSchema, statements::kAppliedMigrations, statements::kCreateMigrationsTable,
-       statements::kLockMigrationsTable, statements::kRecordMigration},
+       statements::kLockMigrationsTable, statements::kRecordMigration, statements::kForgetMigration},
       /*hidden_rows=*/nullptr,
       /*encode=*/nullptr,
       /*to_value=*/ToValue,

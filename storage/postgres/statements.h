@@ -209,6 +209,7 @@ inline constexpr char kLockMigrationsTable[] = "LOCK TABLE auth_schema_migration
 inline constexpr char kRecordMigration[] =
     "INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) "
     "VALUES ($1::int8, $2::text, $3::text, $4::int8)";
+inline constexpr char kForgetMigration[] = "DELETE FROM auth_schema_migrations WHERE version = $1::int8";
 
 }  // namespace authstate::storage::statements
 

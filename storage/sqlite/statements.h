@@ -56,6 +56,7 @@ inline constexpr char kSelectMigrations[] =
     "SELECT version, checksum, serves_from FROM auth_schema_migrations ORDER BY version";
 inline constexpr char kInsertMigration[] =
     "INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) VALUES (?1, ?2, ?3, ?4)";
+inline constexpr char kDeleteMigration[] = "DELETE FROM auth_schema_migrations WHERE version = ?1";
 // How many tables the file has that are not ours.
 inline constexpr char kCountForeignTables[] =
     "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "

@@ -29,6 +29,7 @@ TEST(ConnectErrorTest, TheStateDecidesInEveryLanguage) {
 
 TEST(ConnectErrorTest, PoolersSayTheCauseInWords) {
   EXPECT_EQ(ClassifyConnectError("FATAL:  08P01: no such database: x"), ConnectFault::kUnknownDatabase);
+  EXPECT_EQ(ClassifyConnectError("FATAL:  08P01: database \"x\" does not exist"), ConnectFault::kUnknownDatabase);
   EXPECT_EQ(ClassifyConnectError("FATAL:  08P01: no such user"), ConnectFault::kUnknownRole);
   EXPECT_EQ(ClassifyConnectError("FATAL:  XX000: Tenant or user not found"), ConnectFault::kUnknownRole);
   EXPECT_EQ(ClassifyConnectError("FATAL:  08P01: something new"), ConnectFault::kOther);
