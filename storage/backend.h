@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -14,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "contract/value.h"
+#include "storage/error.h"
 
 // What every store of authentication state does, and every decorator over one.
 //
@@ -147,6 +150,16 @@ struct SessionSummary {
   absl::Time update_time;
 };
 
+// Keys whose stamp of expiry has passed. Only what is safe to lose may be named: a client asks WhatsApp for it again. A
+// Signal session, a pre-key or a sender key that is gone breaks decryption, however old it is.
+struct PurgeRequest {
+  std::vector<std::string> types;
+  // Counts, and deletes nothing.
+  bool dry_run = false;
+};
+
+inline constexpr absl::string_view kPurgeableTypes[] = {"lid-mapping", "device-list", "tctoken"};
+
 // What a backend is, for people. Holds no secret.
 struct Description {
   // `sqlite`, `postgres`, `memory`.
@@ -171,6 +184,8 @@ class Backend {
   using ReadDone = absl::AnyInvocable<void(std::vector<absl::StatusOr<ReadResult>>) &&>;
   using SnapshotDone = absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<Snapshot>>) &&>;
   using ListDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionSummary>>) &&>;
+  // The number of keys of each type; a type without any is left out.
+  using PurgeDone = absl::AnyInvocable<void(absl::StatusOr<std::map<std::string, std::uint64_t>>) &&>;
   using PingDone = absl::AnyInvocable<void(absl::Status) &&>;
 
   virtual ~Backend() = default;
@@ -189,6 +204,14 @@ class Backend {
 
   // Existing sessions in the order of their id, by bytes. Fewer than `limit` means that none follows.
   virtual void List(ListRequest request, absl::Time deadline, ListDone done) = 0;
+
+  // Deletes expired keys of every session, each session's in a commit of its own revision; those of a session that is
+  // being written stay for the next time. InvalidArgument for a type that is not in kPurgeableTypes; FailedPrecondition
+  // where keys do not expire, which is everywhere but in tables that other programs stamp.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): those that override it move it on.
+  virtual void PurgeExpired(PurgeRequest /*request*/, absl::Time /*deadline*/, PurgeDone done) {
+    std::move(done)(NothingExpires());
+  }
 
   // Asks the database for a sign of life, past every cache and queue that could hide an outage.
   virtual void Ping(absl::Time deadline, PingDone done) = 0;

@@ -63,6 +63,7 @@ std::unique_ptr<CLI::App> BuildApp(GlobalOptions* options, Action* action) {
   AddKeysCommands(*app, action);
   AddServerCommands(*app, action);
   AddSchemaCommands(*app, action);
+  AddLegacyCommands(*app, action);
   AddCompletionCommand(*app, action);
   return app;
 }

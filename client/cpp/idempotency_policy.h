@@ -19,11 +19,12 @@ enum class Rpc : std::uint8_t {
   kListSessions,
   kDeleteSession,
   kGetServerInfo,
+  kPurgeExpiredKeys,
 };
 
 // What a repetition of a call means.
 enum class Repetition : std::uint8_t {
-  // Changes nothing: always safe.
+  // Changes nothing, or only what is still to be changed: always safe.
   kRead,
   // Takes effect once, by its commit id, also with an `expected_revision`: safe.
   kOnce,

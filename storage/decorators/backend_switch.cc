@@ -116,6 +116,12 @@ void BackendSwitch::List(ListRequest request, absl::Time deadline, ListDone done
   });
 }
 
+void BackendSwitch::PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) {
+  router_->Route([request = std::move(request), deadline, done = std::move(done)](storage::OpenTarget& target) mutable {
+    target.backend->PurgeExpired(std::move(request), deadline, LeavingFirst(target, std::move(done)));
+  });
+}
+
 void BackendSwitch::Ping(absl::Time deadline, PingDone done) {
   router_->Route([deadline, done = std::move(done)](storage::OpenTarget& target) mutable {
     target.backend->Ping(deadline, LeavingFirst(target, std::move(done)));

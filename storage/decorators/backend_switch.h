@@ -57,6 +57,7 @@ class BackendSwitch final : public Backend, public BackendTargets {
   void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override;
   void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override;
   void List(ListRequest request, absl::Time deadline, ListDone done) override;
+  void PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) override;
   void Ping(absl::Time deadline, PingDone done) override;
   Description Describe() const override;
 

@@ -43,6 +43,9 @@ struct Layout {
   // Names the tables of which row level security may hide rows. Null: all tables are our own.
   const char* hidden_rows;
 
+  // Deletes expired keys (legacy_purge.h). Null: keys do not expire.
+  const char* purge;
+
   // Brings the values of a commit into the form that `commit` takes; InvalidArgument when the layout cannot hold one of
   // them. Null: they are stored as they are.
   absl::Status (*encode)(Commit& commit);

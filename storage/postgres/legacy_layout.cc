@@ -39,6 +39,7 @@ const Layout& LegacyLayout() {
        legacy_statements::kCreateMigrationsTable, legacy_statements::kLockMigrationsTable,
        legacy_statements::kRecordMigration, legacy_statements::kForgetMigration},
       /*hidden_rows=*/legacy_statements::kHiddenRows,
+      /*purge=*/legacy_statements::kPurge,
       /*encode=*/EncodeLegacyCommit,
       /*to_value=*/ToLegacyValue,
       /*refuses=*/RefusesLegacyValue,

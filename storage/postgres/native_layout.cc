@@ -18,6 +18,7 @@ const Layout& NativeLayout() {
       {PostgresMigrations, statements::kHasSchema, statements::kAppliedMigrations, statements::kCreateMigrationsTable,
        statements::kLockMigrationsTable, statements::kRecordMigration, statements::kForgetMigration},
       /*hidden_rows=*/nullptr,
+      /*purge=*/nullptr,
       /*encode=*/nullptr,
       /*to_value=*/ToValue,
       /*refuses=*/nullptr,

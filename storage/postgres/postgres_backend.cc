@@ -10,6 +10,7 @@
 #include "storage/postgres/conninfo.h"
 #include "storage/postgres/layout.h"
 #include "storage/postgres/layout_detection.h"
+#include "storage/postgres/legacy_purge.h"
 #include "storage/postgres/pg_connection.h"
 #include "storage/postgres/postgres_schema.h"
 #include "storage/postgres/session_reader.h"
@@ -65,6 +66,17 @@ class PostgresBackend final : public Backend {
                                 done = std::move(done)](absl::StatusOr<PgConnection*> connection) mutable {
                        if (connection.ok()) {
                          std::move(done)(ListSessions(**connection, layout, request, deadline));
+                       } else {
+                         std::move(done)(connection.status());
+                       }
+                     }});
+  }
+
+  void PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) override {
+    Enqueue(queue_, {deadline, [&layout = layout_, request = std::move(request), deadline,
+                                done = std::move(done)](absl::StatusOr<PgConnection*> connection) mutable {
+                       if (connection.ok()) {
+                         std::move(done)(PurgeExpiredKeys(**connection, layout, request, deadline));
                        } else {
                          std::move(done)(connection.status());
                        }
