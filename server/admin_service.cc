@@ -28,9 +28,10 @@ void FillLimits(v1::Limits* limits) {
   limits->set_message_bytes(kMaxMessageBytes);
 }
 
-class AdminService final : public v1::AdminService::WithRawCallbackMethod_GetServerInfo<v1::AdminService::Service> {
+class AdminService final : public v1::AdminService::WithRawCallbackMethod_GetServerInfo<
+                               v1::AdminService::WithRawCallbackMethod_PurgeExpiredKeys<v1::AdminService::Service>> {
  public:
-  AdminService(const storage::Backend* backend, Guard* guard, absl::Time started, std::function<bool()> serving)
+  AdminService(storage::Backend* backend, Guard* guard, absl::Time started, std::function<bool()> serving)
       : backend_(backend), guard_(guard), started_(started), serving_(std::move(serving)) {}
 
   grpc::ServerUnaryReactor* GetServerInfo(Context* context, const Bytes* request, Bytes* response) override {
@@ -39,13 +40,44 @@ class AdminService final : public v1::AdminService::WithRawCallbackMethod_GetSer
         [this](const v1::GetServerInfoRequest&, absl::Time, auto respond) { respond(Info()); });
   }
 
+  grpc::ServerUnaryReactor* PurgeExpiredKeys(Context* context, const Bytes* request, Bytes* response) override {
+    return RunUnary<v1::PurgeExpiredKeysRequest, v1::PurgeExpiredKeysResponse>(
+        guard_, {"PurgeExpiredKeys", /*mutation=*/true}, context, request, response,
+        [this](v1::PurgeExpiredKeysRequest purge, absl::Time deadline, auto respond) {
+          Purge(std::move(purge), deadline, std::move(respond));
+        });
+  }
+
  private:
+  template <typename Respond>
+  void Purge(v1::PurgeExpiredKeysRequest request, absl::Time deadline, Respond respond) {
+    storage::PurgeRequest purge;
+    purge.types.assign(request.types().begin(), request.types().end());
+    if (purge.types.empty()) {
+      for (const absl::string_view type : storage::kPurgeableTypes) purge.types.emplace_back(type);
+    }
+    purge.dry_run = request.dry_run();
+    backend_->PurgeExpired(std::move(purge), deadline, [respond = std::move(respond)](auto counts) mutable {
+      if (!counts.ok()) {
+        respond(counts.status());
+        return;
+      }
+      v1::PurgeExpiredKeysResponse response;
+      response.mutable_keys()->insert(counts->begin(), counts->end());
+      respond(std::move(response));
+    });
+  }
+
   v1::GetServerInfoResponse Info() const {
     const storage::Description description = backend_->Describe();
     v1::GetServerInfoResponse info;
     info.set_version(kVersion);
     info.set_backend(description.kind);
+    info.set_profile(description.name);
     info.set_location(description.location);
+    info.set_layout(description.layout);
+    info.set_tls(description.tls);
+    info.set_pooler(description.pooler);
     info.set_schema_version(description.schema_version);
     info.mutable_uptime()->set_seconds(absl::ToInt64Seconds(absl::Now() - started_));
     info.set_serving(serving_());
@@ -53,7 +85,7 @@ class AdminService final : public v1::AdminService::WithRawCallbackMethod_GetSer
     return info;
   }
 
-  const storage::Backend* const backend_;
+  storage::Backend* const backend_;
   Guard* const guard_;
   const absl::Time started_;
   const std::function<bool()> serving_;
@@ -61,7 +93,7 @@ class AdminService final : public v1::AdminService::WithRawCallbackMethod_GetSer
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> NewAdminService(const storage::Backend* backend, Guard* guard, absl::Time started,
+std::unique_ptr<grpc::Service> NewAdminService(storage::Backend* backend, Guard* guard, absl::Time started,
                                                std::function<bool()> serving) {
   return std::make_unique<AdminService>(backend, guard, started, std::move(serving));
 }

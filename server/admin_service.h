@@ -19,7 +19,7 @@ class Guard;
 
 // authstate.v1.AdminService. Both pointers are borrowed, and outlive the server that the service is registered with;
 // `serving` tells the state of health and is called from any thread.
-std::unique_ptr<grpc::Service> NewAdminService(const storage::Backend* backend, Guard* guard, absl::Time started,
+std::unique_ptr<grpc::Service> NewAdminService(storage::Backend* backend, Guard* guard, absl::Time started,
                                                std::function<bool()> serving);
 
 }  // namespace authstate::server

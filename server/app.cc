@@ -8,13 +8,17 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "contract/version.h"
+#include "profiles/database_options.h"
 #include "server/admin_service.h"
 #include "server/auth_state_service.h"
 #include "server/exit_code.h"
@@ -47,27 +51,30 @@ sigset_t StopSignals() {
   return signals;
 }
 
+absl::StatusOr<std::unique_ptr<storage::Backend>> OpenPostgres(const Options& options, profiles::BackendChoice choice) {
+  absl::StatusOr<profiles::PostgresTarget> target = profiles::ResolveTarget(options.databases, choice);
+  if (!target.ok()) return target.status();
+  target->options.migrate = options.migrate;
+  auto backend = storage::OpenPostgresBackend(target->options);
+  if (!backend.ok()) return backend;
+  for (const std::string& warning : target->warnings) Log(LogLevel::kWarn, warning);
+  return backend;
+}
+
 absl::StatusOr<std::unique_ptr<storage::Backend>> OpenBackend(const Options& options) {
-  switch (options.backend) {
-    case BackendKind::kSqlite: {
-      storage::SqliteOptions sqlite;
-      sqlite.path = options.sqlite_path;
-      sqlite.migrate = options.migrate;
-      return storage::OpenSqliteBackend(std::move(sqlite));
-    }
-    case BackendKind::kPostgres: {
-      storage::PostgresOptions postgres;
-      postgres.url = options.postgres_url;
-      postgres.connections = options.postgres_connections;
-      postgres.migrate = options.migrate;
-      return storage::OpenPostgresBackend(postgres);
-    }
+  if (options.databases.backend != profiles::BackendChoice::kSqlite) {
+    return OpenPostgres(options, options.databases.backend);
   }
-  return absl::InternalError("no such backend");
+  storage::SqliteOptions sqlite;
+  sqlite.path = options.databases.sqlite_path;
+  sqlite.migrate = options.migrate;
+  return storage::OpenSqliteBackend(std::move(sqlite));
 }
 
 int ExitCodeOfOpening(const absl::Status& status) {
-  if (storage::ReasonOf(status) == storage::kSchemaUnknown) return kExitSchema;
+  const auto reason = storage::ReasonOf(status);
+  if (reason == storage::kSchemaUnknown) return kExitSchema;
+  if (reason == storage::kDatabaseRefused) return kExitRefused;
   return absl::IsUnavailable(status) ? kExitDatabaseAway : kExitStore;
 }
 
@@ -90,14 +97,33 @@ int WaitForStopSignal() {
   return signal;
 }
 
+// Which database is in force, and how it is reached: for people, and by field.
+void AnnounceBackend(profiles::BackendChoice choice, const storage::Description& description) {
+  std::string message = absl::StrCat("Using ", profiles::TitleOf(choice), " auth state");
+  if (choice != profiles::BackendChoice::kSqlite) {
+    // The protocol is in the field.
+    const std::vector<std::string> tls = absl::StrSplit(description.tls, ", ");
+    absl::StrAppend(&message, " (layout ", description.layout, ", ",
+                    description.tls.empty() ? "no TLS" : absl::StrCat("TLS ", tls.back()), ", pooler ",
+                    description.pooler, ")");
+  }
+  Log(LogLevel::kInfo, message,
+      {{"backend", description.name},
+       {"location", description.location},
+       {"schema_version", absl::StrCat(description.schema_version)},
+       {"layout", description.layout},
+       {"tls", description.tls},
+       {"pooler", description.pooler}});
+}
+
 void AnnounceReady(const std::string& address, const storage::Description& description) {
-  std::printf("authstated ready on %s, backend %s %s\n", address.c_str(), description.kind.c_str(),
+  std::printf("authstated ready on %s, backend %s %s\n", address.c_str(), description.name.c_str(),
               description.location.c_str());
   std::fflush(stdout);
   Log(LogLevel::kInfo, "ready",
       {{"version", kVersion},
        {"address", address},
-       {"backend", description.kind},
+       {"backend", description.name},
        {"location", description.location},
        {"schema_version", absl::StrCat(description.schema_version)}});
 }
@@ -123,6 +149,7 @@ int Serve(const Options& options, storage::Backend* backend) {
     Log(LogLevel::kWarn, "serving without encryption on an address that others may reach",
         {{"address", listener->address}});
   }
+  AnnounceBackend(options.databases.backend, backend->Describe());
   AnnounceReady(listener->address, backend->Describe());
 
   const int signal = WaitForStopSignal();

@@ -12,12 +12,14 @@ enum ExitCode : int {
   kExitUsage = 2,
   // The address cannot be listened on.
   kExitListen = 3,
-  // The store cannot be opened: an unwritable file, a file that another server uses, a wrong password.
+  // The store cannot be opened: an unwritable file, a file that another server uses.
   kExitStore = 4,
   // The database does not answer.
   kExitDatabaseAway = 5,
   // The store's schema is not one that this version knows.
   kExitSchema = 6,
+  // The database is there and refuses us, or we it: password, role, database name, TLS.
+  kExitRefused = 7,
 };
 
 }  // namespace authstate::server

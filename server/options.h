@@ -6,24 +6,18 @@
 #include <variant>
 #include <vector>
 
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "profiles/database_options.h"
 #include "server/logging.h"
 
 namespace authstate::server {
 
-enum class BackendKind : std::uint8_t { kSqlite, kPostgres };
-
 // How authstated is set up. Each option is a flag (`--sqlite-path`), an environment variable (`AUTHSTATE_SQLITE_PATH`)
-// and an entry of the TOML file that `--config` names (`sqlite-path = "…"`). Flags win over the environment, which wins
-// over the file.
+// and an entry of the TOML file that `--config` names (`sqlite-path = "…"`): profiles/layered_options.h.
 struct Options {
   std::string listen = "127.0.0.1:50051";
-  BackendKind backend = BackendKind::kSqlite;
-  std::string sqlite_path = "authstate.db";
-  // May hold a password.
-  std::string postgres_url;
-  int postgres_connections = 4;
+  // May hold passwords.
+  profiles::DatabaseOptions databases;
   bool migrate = false;
   bool deny_steal = false;
   LogLevel log_level = LogLevel::kInfo;
@@ -43,9 +37,6 @@ struct PrintAndExit {
 // file. An error is one line that names the option. `environment` holds `NAME=value`.
 std::variant<Options, PrintAndExit> ParseOptions(const std::vector<std::string>& arguments,
                                                  const std::vector<std::string>& environment);
-
-// A PostgreSQL URL or conninfo string with its passwords replaced by `***`.
-std::string MaskPassword(absl::string_view url);
 
 }  // namespace authstate::server
 

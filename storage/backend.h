@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -14,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "contract/value.h"
+#include "storage/error.h"
 #include "storage/lease.h"
 
 // What every store of authentication state does, and every decorator over one.
@@ -156,7 +159,19 @@ struct SessionSummary {
   bool has_creds = false;
   std::uint64_t key_count = 0;
   absl::Time update_time;
+  // Of its lease; 0: it never had one.
+  std::uint64_t fence = 0;
 };
+
+// Keys whose stamp of expiry has passed. Only what is safe to lose may be named: a client asks WhatsApp for it again. A
+// Signal session, a pre-key or a sender key that is gone breaks decryption, however old it is.
+struct PurgeRequest {
+  std::vector<std::string> types;
+  // Counts, and deletes nothing.
+  bool dry_run = false;
+};
+
+inline constexpr absl::string_view kPurgeableTypes[] = {"lid-mapping", "device-list", "tctoken"};
 
 // What a backend is, for people. Holds no secret.
 struct Description {
@@ -182,6 +197,8 @@ class Backend {
   using ReadDone = absl::AnyInvocable<void(std::vector<absl::StatusOr<ReadResult>>) &&>;
   using SnapshotDone = absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<Snapshot>>) &&>;
   using ListDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionSummary>>) &&>;
+  // The number of keys of each type; a type without any is left out.
+  using PurgeDone = absl::AnyInvocable<void(absl::StatusOr<std::map<std::string, std::uint64_t>>) &&>;
   using LeasesDone = absl::AnyInvocable<void(std::vector<absl::StatusOr<LeaseResult>>) &&>;
   using PingDone = absl::AnyInvocable<void(absl::Status) &&>;
 
@@ -205,6 +222,14 @@ class Backend {
   // Does every request; result i is that of request i. Requests of one session take place in the order of the batch.
   // Safe to repeat but for kRelease, which then finds a stale fence.
   virtual void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) = 0;
+
+  // Deletes expired keys of every session, each session's in a commit of its own revision; those of a session that is
+  // being written stay for the next time. InvalidArgument for a type that is not in kPurgeableTypes; FailedPrecondition
+  // where keys do not expire, which is everywhere but in tables that other programs stamp.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): those that override it move it on.
+  virtual void PurgeExpired(PurgeRequest /*request*/, absl::Time /*deadline*/, PurgeDone done) {
+    std::move(done)(NothingExpires());
+  }
 
   // Asks the database for a sign of life, past every cache and queue that could hide an outage.
   virtual void Ping(absl::Time deadline, PingDone done) = 0;

@@ -131,4 +131,9 @@ absl::Status UnknownValueKind(int kind) {
   return Error(absl::StatusCode::kDataLoss, kCorruptValue, absl::StrCat("a stored value has the unknown kind ", kind));
 }
 
+absl::Status NothingExpires() {
+  return Error(absl::StatusCode::kFailedPrecondition, kNothingExpires,
+               "keys do not expire in this store; only the tables whatsapp_auth and whatsapp_keys have expired ones");
+}
+
 }  // namespace authstate::storage

@@ -30,11 +30,14 @@ inline constexpr absl::string_view kLeaseHeld = "LEASE_HELD";
 inline constexpr absl::string_view kStaleFence = "STALE_FENCE";
 inline constexpr absl::string_view kNumberGap = "NUMBER_GAP";
 inline constexpr absl::string_view kDatabaseUnavailable = "DATABASE_UNAVAILABLE";
+inline constexpr absl::string_view kDatabaseRefused = "DATABASE_REFUSED";
 inline constexpr absl::string_view kQueueFull = "QUEUE_FULL";
 inline constexpr absl::string_view kDiskFull = "DISK_FULL";
 inline constexpr absl::string_view kDeadlinePassed = "DEADLINE_PASSED";
 inline constexpr absl::string_view kResponseTooLarge = "RESPONSE_TOO_LARGE";
 inline constexpr absl::string_view kCorruptValue = "CORRUPT_VALUE";
+inline constexpr absl::string_view kNotPurgeable = "NOT_PURGEABLE";
+inline constexpr absl::string_view kNothingExpires = "NOTHING_EXPIRES";
 // What the tables in force cannot hold, although the contract allows it.
 inline constexpr absl::string_view kNotInLayout = "NOT_IN_LAYOUT";
 inline constexpr absl::string_view kSchemaUnknown = "SCHEMA_UNKNOWN";
@@ -68,6 +71,7 @@ absl::Status QueueFull();
 absl::Status DeadlinePassedInQueue();
 absl::Status ResponseTooLarge(std::size_t max_bytes);
 absl::Status UnknownValueKind(int kind);
+absl::Status NothingExpires();
 
 }  // namespace authstate::storage
 

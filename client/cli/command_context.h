@@ -28,6 +28,7 @@ class CommandContext {
 
   // Made by the first call, so that a command can prepare the signals of the client's threads.
   client::Client& client();
+  bool asked_server() const { return client_ != nullptr; }
   Output& output() { return output_; }
   const GlobalOptions& options() const { return options_; }
 

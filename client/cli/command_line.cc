@@ -27,6 +27,7 @@ constexpr absl::string_view kExamples = R"(Examples:
   authstatectl creds get sales --json
   authstatectl keys get sales pre-key 5 6
   authstatectl --address db-1:50051 server info
+  authstatectl schema status --config /etc/authstate/authstated.toml
   source <(authstatectl completion bash)
 
 )";
@@ -62,6 +63,8 @@ std::unique_ptr<CLI::App> BuildApp(GlobalOptions* options, Action* action) {
   AddKeysCommands(*app, action);
   AddLeaseCommands(*app, action);
   AddServerCommands(*app, action);
+  AddSchemaCommands(*app, action);
+  AddLegacyCommands(*app, action);
   AddCompletionCommand(*app, action);
   return app;
 }
@@ -105,7 +108,9 @@ ExitCode Run(CommandContext& context, const Action& action) {
   const absl::Status flushed = context.output().Flush();
   if (status.ok()) status = flushed;
   if (context.output().reader_gone()) return ExitCode::kReaderGone;
-  if (!status.ok()) PrintError(WithAddress(status, context.options().address), context.output().json());
+  // A command that asked no server has no address to name.
+  if (!status.ok() && context.asked_server()) status = WithAddress(status, context.options().address);
+  if (!status.ok()) PrintError(status, context.output().json());
   return ToExitCode(status);
 }
 

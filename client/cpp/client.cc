@@ -315,6 +315,18 @@ absl::StatusOr<ServerInfo> Client::GetServerInfo() {
   return FromMessage(std::move(response));
 }
 
+absl::StatusOr<std::map<std::string, std::uint64_t>> Client::PurgeExpiredKeys(const std::vector<std::string>& types,
+                                                                              bool dry_run) {
+  v1::PurgeExpiredKeysRequest request;
+  request.mutable_types()->Assign(types.begin(), types.end());
+  request.set_dry_run(dry_run);
+  v1::PurgeExpiredKeysResponse response;
+  const absl::Status status =
+      impl_->Send(Rpc::kPurgeExpiredKeys, impl_->admin(), &Impl::Admin::PurgeExpiredKeys, request, &response);
+  if (!status.ok()) return status;
+  return std::map<std::string, std::uint64_t>(response.keys().begin(), response.keys().end());
+}
+
 void Client::Cancel() { impl_->Cancel(); }
 
 }  // namespace authstate::client

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -88,6 +89,11 @@ class Client {
   absl::StatusOr<Lease> GetLease(const std::string& session_id);
 
   absl::StatusOr<ServerInfo> GetServerInfo();
+
+  // Deletes expired keys of `types` (none: of every type that can be lost without harm), or counts them on a dry run;
+  // returns the number of each type. After a retry it may be short of what the lost call deleted.
+  absl::StatusOr<std::map<std::string, std::uint64_t>> PurgeExpiredKeys(const std::vector<std::string>& types,
+                                                                        bool dry_run);
 
   // Ends the calls under way, and all that follow, with Cancelled. From any thread, but not from a signal handler.
   void Cancel();

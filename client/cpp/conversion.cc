@@ -150,6 +150,10 @@ ServerInfo FromMessage(v1::GetServerInfoResponse message) {
   server.backend = std::move(*message.mutable_backend());
   server.location = std::move(*message.mutable_location());
   server.schema_version = message.schema_version();
+  server.profile = message.profile();
+  server.layout = message.layout();
+  server.tls = message.tls();
+  server.pooler = message.pooler();
   server.uptime = ToDuration(message.uptime());
   server.serving = message.serving();
   const v1::Limits& limits = message.limits();

@@ -23,11 +23,12 @@ enum class Rpc : std::uint8_t {
   kReleaseLease,
   kGetLease,
   kGetServerInfo,
+  kPurgeExpiredKeys,
 };
 
 // What a repetition of a call means.
 enum class Repetition : std::uint8_t {
-  // Changes nothing: always safe.
+  // Changes nothing, or only what is still to be changed: always safe.
   kRead,
   // Takes effect once, by its commit id or its fence, also with an `expected_revision`: safe.
   kOnce,

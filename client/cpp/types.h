@@ -101,6 +101,11 @@ struct ServerInfo {
   std::string backend;
   std::string location;
   std::uint32_t schema_version = 0;
+  // Empty where they say nothing of the backend.
+  std::string profile;
+  std::string layout;
+  std::string tls;
+  std::string pooler;
   absl::Duration uptime;
   // Whether the server counts its backend as reachable.
   bool serving = false;

@@ -255,8 +255,8 @@ void MemoryBackend::List(ListRequest request, absl::Time deadline, ListDone done
          ++at) {
       const auto& [session_id, session] = *at;
       if (!session.exists || !absl::StartsWith(session_id, request.prefix)) continue;
-      summaries.push_back(
-          {session_id, session.revision, session.creds.has_value(), session.keys.size(), session.update_time});
+      summaries.push_back({session_id, session.revision, session.creds.has_value(), session.keys.size(),
+                           session.update_time, session.lease.fence});
     }
   }
   std::move(done)(std::move(summaries));

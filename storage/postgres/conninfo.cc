@@ -94,11 +94,14 @@ absl::StatusOr<Conninfo> ParseConninfo(absl::string_view url, absl::Duration con
   settings.emplace("target_session_attrs", "read-write");
   settings.emplace("application_name", "authstated");
   settings.emplace("client_encoding", "UTF8");
+  // One kind of encryption, the one that is configured: libpq would look for Kerberos credentials first.
+  settings.emplace("gssencmode", "disable");
 
   std::vector<std::string> pairs;
   pairs.reserve(settings.size());
   for (const auto& [keyword, value] : settings) pairs.push_back(absl::StrCat(keyword, "=", Quoted(value)));
   conninfo.text = absl::StrJoin(pairs, " ");
+  conninfo.settings = std::move(settings);
   return conninfo;
 }
 

@@ -1,6 +1,7 @@
 #ifndef AUTHSTATE_STORAGE_POSTGRES_CONNINFO_H_
 #define AUTHSTATE_STORAGE_POSTGRES_CONNINFO_H_
 
+#include <map>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -15,6 +16,8 @@ struct Conninfo {
   std::string text;
   // `host:port/database`, without secrets; several hosts as `a:5432,b:5432/database`.
   std::string location;
+  // The same by keyword, as libpq takes them.
+  std::map<std::string, std::string> settings;
   // Empty when there is none, or when it stands elsewhere (PGPASSWORD, a password file).
   std::string password;
 };

@@ -22,6 +22,7 @@ struct LayoutSchema {
   const char* create;
   const char* lock;
   const char* record;
+  const char* forget;
 };
 
 // The tables that keep the state: the statements over them, and the form that a value has there. Everything else of the
@@ -43,6 +44,9 @@ struct Layout {
   LayoutSchema schema;
   // Names the tables of which row level security may hide rows. Null: all tables are our own.
   const char* hidden_rows;
+
+  // Deletes expired keys (legacy_purge.h). Null: keys do not expire.
+  const char* purge;
 
   // Brings the values of a commit into the form that `commit` takes; InvalidArgument when the layout cannot hold one of
   // them. Null: they are stored as they are.

@@ -44,8 +44,9 @@ const Layout& LegacyLayout() {
       /*schema=*/
       {LegacyMigrations, legacy_statements::kHasSchema, legacy_statements::kAppliedMigrations,
        legacy_statements::kCreateMigrationsTable, legacy_statements::kLockMigrationsTable,
-       legacy_statements::kRecordMigration},
+       legacy_statements::kRecordMigration, legacy_statements::kForgetMigration},
       /*hidden_rows=*/legacy_statements::kHiddenRows,
+      /*purge=*/legacy_statements::kPurge,
       /*encode=*/EncodeLegacyCommit,
       /*to_value=*/ToLegacyValue,
       /*refuses=*/RefusesLegacyValue,

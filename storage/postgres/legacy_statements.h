@@ -297,7 +297,7 @@ WITH existing AS (
   LIMIT $4::int8
 )
 SELECT p.session_id, coalesce(s.revision, 0), a.company_id IS NOT NULL, k.number,
-       (extract(epoch FROM greatest(s.updated_at, a.updated_at, k.updated_at)) * 1000000)::int8
+       (extract(epoch FROM greatest(s.updated_at, a.updated_at, k.updated_at)) * 1000000)::int8, coalesce(s.fence, 0)
 FROM page p
 LEFT JOIN authstate.legacy_sessions s ON s.session_id = p.session_id
 LEFT JOIN whatsapp_auth a ON a.company_id = p.session_id COLLATE "default"
@@ -335,6 +335,39 @@ FROM (
 WHERE number = 1 OR (bytes <= $4::int8 AND number <= $5::int8)
 ORDER BY number)sql";
 
+// Deletes the keys of the types $1 whose stamp has passed, or, when $2 is not 0, only counts them. $3: how long it may
+// wait for a lock, in ms. Rows: type, number. Each session's revision moves on; one that lost the race for its row of
+// the companion keeps its keys.
+inline constexpr char kPurge[] = R"sql(
+WITH clock AS MATERIALIZED (
+  SELECT set_config('lock_timeout', $3::text, true) AS lock_timeout
+), expired AS MATERIALIZED (
+  SELECT k.company_id::text COLLATE "default" AS session_id, k.key_type, k.key_id,
+         authstate.legacy_mark(k.key_type, k.key_id, k.xmin::text::int8) AS mark
+  FROM clock CROSS JOIN whatsapp_keys k
+  WHERE k.expires_at < now() AND k.key_type = ANY ($1::text[])
+), changed AS (
+  INSERT INTO authstate.legacy_sessions AS s (session_id, revision, present, updated_at, fingerprint, barrier)
+  SELECT e.session_id, coalesce(s.revision, 0) + 1, true, now(), coalesce(s.fingerprint, 0) - e.marks,
+         coalesce(s.barrier, 0)
+  FROM (SELECT session_id, sum(mark) AS marks FROM expired GROUP BY session_id) AS e
+  LEFT JOIN authstate.legacy_sessions s ON s.session_id = e.session_id
+  WHERE $2::int8 = 0
+  ORDER BY e.session_id COLLATE "C"
+  ON CONFLICT (session_id) DO UPDATE
+    SET revision = excluded.revision, updated_at = excluded.updated_at, fingerprint = excluded.fingerprint
+    WHERE s.revision = excluded.revision - 1 AND s.barrier = excluded.barrier
+  RETURNING s.session_id
+), deleted AS (
+  DELETE FROM whatsapp_keys k USING expired e, changed c
+  WHERE c.session_id = e.session_id AND k.company_id = e.session_id
+    AND k.key_type = e.key_type AND k.key_id = e.key_id AND k.expires_at < now()
+  RETURNING k.key_type::text AS key_type
+)
+SELECT key_type, count(*) FROM deleted GROUP BY key_type
+UNION ALL
+SELECT key_type::text, count(*) FROM expired WHERE $2::int8 <> 0 GROUP BY key_type)sql";
+
 // Schema. Beside the companion, in a schema of its own, which is named everywhere: the search path may lead elsewhere.
 inline constexpr char kHasSchema[] = "SELECT to_regclass('authstate.legacy_schema_migrations') IS NOT NULL";
 inline constexpr char kAppliedMigrations[] =
@@ -352,6 +385,7 @@ inline constexpr char kLockMigrationsTable[] = "LOCK TABLE authstate.legacy_sche
 inline constexpr char kRecordMigration[] =
     "INSERT INTO authstate.legacy_schema_migrations (version, name, checksum, serves_from) "
     "VALUES ($1::int8, $2::text, $3::text, $4::int8)";
+inline constexpr char kForgetMigration[] = "DELETE FROM authstate.legacy_schema_migrations WHERE version = $1::int8";
 
 // The tables of which row level security may hide rows from this role: it applies, and no policy lets the role see and
 // write all of them, or a restrictive one takes some away.

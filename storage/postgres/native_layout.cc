@@ -18,8 +18,9 @@ const Layout& NativeLayout() {
       /*snapshot_page=*/statements::kSnapshotPage,
       /*schema=*/
       {PostgresMigrations, statements::kHasSchema, statements::kAppliedMigrations, statements::kCreateMigrationsTable,
-       statements::kLockMigrationsTable, statements::kRecordMigration},
+       statements::kLockMigrationsTable, statements::kRecordMigration, statements::kForgetMigration},
       /*hidden_rows=*/nullptr,
+      /*purge=*/nullptr,
       /*encode=*/nullptr,
       /*to_value=*/ToValue,
       /*refuses=*/nullptr,

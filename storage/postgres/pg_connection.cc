@@ -30,10 +30,12 @@ std::string Cause(absl::string_view message, const std::string& password) {
 
 }  // namespace
 
-PgConnection::PgConnection(Conninfo conninfo, absl::Duration call_timeout, Watchdog& watchdog)
-    : conninfo_(std::move(conninfo)), call_timeout_(call_timeout), watchdog_(watchdog) {}
+PgConnection::PgConnection(Conninfo conninfo, absl::Duration call_timeout, Watchdog& watchdog,
+                           std::shared_ptr<StatementStats> stats)
+    : conninfo_(std::move(conninfo)), call_timeout_(call_timeout), watchdog_(watchdog), stats_(std::move(stats)) {}
 
 void PgConnection::Drop() {
+  if (connection_ != nullptr && stats_ != nullptr) stats_->ConnectionClosed();
   connection_.reset();
   clock_.Forget();
 }
@@ -46,10 +48,12 @@ absl::Status PgConnection::Connect() {
   Drop();
   try {
     connection_ = pqxx_compat::Connect(conninfo_.text);
+    if (stats_ != nullptr) stats_->ConnectionOpened();
     backoff_.Succeeded();
     return absl::OkStatus();
   } catch (const std::exception& error) {
     backoff_.Failed(absl::Now());
+    if (stats_ != nullptr) stats_->RecordConnectFailure(NameOf(Fault::kNeverBegan));
     return Error(absl::StatusCode::kUnavailable, kDatabaseUnavailable,
                  absl::StrCat("cannot connect to ", conninfo_.location, ": ", Cause(error.what(), conninfo_.password)));
   }
@@ -113,11 +117,23 @@ PgConnection::Execution PgConnection::Continue(const char* sql, const Parameters
     before.fault = Fault::kLost;
     return {before, {}};
   }
+  Execution execution = Send(sql, parameters, StatementDeadline(deadline));
+  Count(absl::Now() - now, execution.failure);
+  return execution;
+}
+
+void PgConnection::Count(absl::Duration latency, const std::optional<Failure>& failure) {
+  if (stats_ == nullptr) return;
+  if (!failure.has_value()) return stats_->Record(latency, "");
+  stats_->Record(latency, failure->overran ? "deadline" : NameOf(failure->fault));
+}
+
+PgConnection::Execution PgConnection::Send(const char* sql, const Parameters& parameters, absl::Time cut_off) {
   bool overran = false;
   try {
     Execution execution;
     {
-      const Watchdog::Guard guard(watchdog_, connection_->sock(), StatementDeadline(deadline));
+      const Watchdog::Guard guard(watchdog_, connection_->sock(), cut_off);
       try {
         execution.rows = pqxx_compat::Execute(*connection_, sql, parameters);
       } catch (...) {

@@ -14,6 +14,7 @@
 #include "storage/postgres/pg_failure.h"
 #include "storage/postgres/reconnect_backoff.h"
 #include "storage/postgres/watchdog.h"
+#include "storage/statement_stats.h"
 
 namespace authstate::storage {
 
@@ -31,8 +32,13 @@ class PgConnection {
   // In binary format each (pg_array.h).
   using Parameters = std::vector<std::string>;
 
-  // `watchdog` outlives it. No call takes longer than `call_timeout`, whatever its deadline.
-  PgConnection(Conninfo conninfo, absl::Duration call_timeout, Watchdog& watchdog);
+  // `watchdog` outlives it. No call takes longer than `call_timeout`, whatever its deadline. Every statement that is
+  // sent is counted in `stats`; null: nowhere.
+  PgConnection(Conninfo conninfo, absl::Duration call_timeout, Watchdog& watchdog,
+               std::shared_ptr<StatementStats> stats = nullptr);
+  ~PgConnection() { Drop(); }
+  PgConnection(const PgConnection&) = delete;
+  PgConnection& operator=(const PgConnection&) = delete;
 
   // Connects now. Unavailable with a cause for operators, on one line.
   absl::Status Connect();
@@ -57,11 +63,15 @@ class PgConnection {
  private:
   std::optional<Failure> EnsureConnected();
   bool Broken() const;
+  // Runs a statement on the connection that is there.
+  Execution Send(const char* sql, const Parameters& parameters, absl::Time cut_off);
+  void Count(absl::Duration latency, const std::optional<Failure>& failure);
   Failure Failed(const std::string& sqlstate, bool overran);
 
   const Conninfo conninfo_;
   const absl::Duration call_timeout_;
   Watchdog& watchdog_;
+  const std::shared_ptr<StatementStats> stats_;
   ReconnectBackoff backoff_;
   DatabaseClock clock_;
   std::unique_ptr<pqxx::connection> connection_;

@@ -5,10 +5,12 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "storage/postgres/connection_probe.h"
 #include "storage/postgres/connection_thread.h"
 #include "storage/postgres/conninfo.h"
 #include "storage/postgres/layout.h"
 #include "storage/postgres/layout_detection.h"
+#include "storage/postgres/legacy_purge.h"
 #include "storage/postgres/pg_connection.h"
 #include "storage/postgres/postgres_schema.h"
 #include "storage/postgres/session_leases.h"
@@ -22,9 +24,10 @@ namespace {
 
 class PostgresBackend final : public Backend {
  public:
-  PostgresBackend(const PostgresOptions& options, const Conninfo& conninfo, const Layout& layout,
-                  std::unique_ptr<Watchdog> watchdog, std::uint32_t schema_version)
-      : description_{"postgres", options.name, conninfo.location, schema_version, std::string(layout.name), "", ""},
+  PostgresBackend(const PostgresOptions& options, const Conninfo& conninfo, const ConnectionFacts& facts,
+                  const Layout& layout, std::unique_ptr<Watchdog> watchdog, std::uint32_t schema_version)
+      : description_{"postgres", options.name, conninfo.location, schema_version, std::string(layout.name), facts.tls,
+                     ""},
         layout_(layout),
         watchdog_(std::move(watchdog)),
         queue_(options.queue_limit),
@@ -79,6 +82,17 @@ class PostgresBackend final : public Backend {
                      }});
   }
 
+  void PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) override {
+    Enqueue(queue_, {deadline, [&layout = layout_, request = std::move(request), deadline,
+                                done = std::move(done)](absl::StatusOr<PgConnection*> connection) mutable {
+                       if (connection.ok()) {
+                         std::move(done)(PurgeExpiredKeys(**connection, layout, request, deadline));
+                       } else {
+                         std::move(done)(connection.status());
+                       }
+                     }});
+  }
+
   void Ping(absl::Time deadline, PingDone done) override {
     Enqueue(queue_, {deadline, [deadline, done = std::move(done)](absl::StatusOr<PgConnection*> connection) mutable {
                        std::move(done)(connection.ok() ? PingDatabase(**connection, deadline) : connection.status());
@@ -89,7 +103,7 @@ class PostgresBackend final : public Backend {
 
  private:
   std::unique_ptr<PgConnection> NewConnection(const PostgresOptions& options, const Conninfo& conninfo) {
-    return std::make_unique<PgConnection>(conninfo, options.call_timeout, *watchdog_);
+    return std::make_unique<PgConnection>(conninfo, options.call_timeout, *watchdog_, options.stats);
   }
 
   const Description description_;
@@ -106,8 +120,10 @@ class PostgresBackend final : public Backend {
 absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptions& options) {
   const auto conninfo = ParseConninfo(options.url, options.connect_timeout);
   if (!conninfo.ok()) return conninfo.status();
+  const auto facts = ProbeConnection(*conninfo, options.name, options.connect_timeout);
+  if (!facts.ok()) return facts.status();
   auto watchdog = std::make_unique<Watchdog>();
-  PgConnection connection(*conninfo, options.call_timeout, *watchdog);
+  PgConnection connection(*conninfo, options.call_timeout, *watchdog, options.stats);
   if (absl::Status connected = connection.Connect(); !connected.ok()) return connected;
   const absl::Time deadline = absl::Now() + options.call_timeout;
   const auto layout = FindLayout(connection, options.layout, deadline);
@@ -117,7 +133,7 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptio
   if (absl::Status tables = CheckTables(connection, **layout, deadline); !tables.ok()) return tables;
   // It goes before the watchdog moves on.
   connection.Drop();
-  return std::make_unique<PostgresBackend>(options, *conninfo, **layout, std::move(watchdog), *schema_version);
+  return std::make_unique<PostgresBackend>(options, *conninfo, *facts, **layout, std::move(watchdog), *schema_version);
 }
 
 }  // namespace authstate::storage

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "storage/backend.h"
+#include "storage/statement_stats.h"
 
 namespace authstate::storage {
 
@@ -51,6 +52,8 @@ struct PostgresOptions {
   absl::Duration connect_timeout = absl::Seconds(5);
   // How long a statement may take, also when its caller would wait longer. Its connection is thrown away then.
   absl::Duration call_timeout = absl::Seconds(60);
+  // Where every statement sent to the database is counted; null: nowhere.
+  std::shared_ptr<StatementStats> stats;
 };
 
 // A store in PostgreSQL 12 or newer, in the layout that is found or named (PostgresLayout): storage/backend.h over a
@@ -60,6 +63,8 @@ struct PostgresOptions {
 // Opening connects once, and checks the schema or makes it. Fails with
 //   InvalidArgument     the URL cannot be read
 //   Unavailable         the database cannot be reached; the cause on one line, without secrets
+//   Unauthenticated, NotFound, PermissionDenied, FailedPrecondition with reason kDatabaseRefused: it refuses us, or we
+//                       its certificate (connect_error.h)
 //   FailedPrecondition  its schema is none that this program serves (kSchemaUnknown), its tables are not as the
 //                       layout needs them, or its text is not UTF-8
 // While the database is away later on, calls fail at once with Unavailable and a retry delay, and connections are made

@@ -50,14 +50,17 @@ inline pqxx::result Execute(pqxx::connection& connection, const char* sql, const
 }
 
 // The SQLSTATE of an error; empty when it did not come from the server. To 6.x a transaction that was rolled back is no
-// sql_error and has no SQLSTATE, only a class of its own.
+// sql_error and has no SQLSTATE, and a missing right is one without it: only their classes tell.
 inline std::string SqlStateOf(const std::exception& error) {
-  if (const auto* const sql_error = dynamic_cast<const pqxx::sql_error*>(&error)) return sql_error->sqlstate();
+  const auto* const sql_error = dynamic_cast<const pqxx::sql_error*>(&error);
+  if (sql_error != nullptr && !sql_error->sqlstate().empty()) return sql_error->sqlstate();
 #if PQXX_VERSION_MAJOR < 7
   if (dynamic_cast<const pqxx::serialization_failure*>(&error) != nullptr) return "40001";
   if (dynamic_cast<const pqxx::deadlock_detected*>(&error) != nullptr) return "40P01";
   if (dynamic_cast<const pqxx::statement_completion_unknown*>(&error) != nullptr) return "40003";
   if (dynamic_cast<const pqxx::transaction_rollback*>(&error) != nullptr) return "40000";
+  if (dynamic_cast<const pqxx::insufficient_privilege*>(&error) != nullptr) return "42501";
+  if (dynamic_cast<const pqxx::too_many_connections*>(&error) != nullptr) return "53300";
 #endif
   return "";
 }

@@ -140,6 +140,7 @@ absl::StatusOr<std::vector<SessionSummary>> ListSessions(PgConnection& connectio
     summary.has_creds = ToBool(row[2]);
     summary.key_count = static_cast<std::uint64_t>(ToInt(row[3]));
     summary.update_time = absl::FromUnixMicros(ToInt(row[4]));
+    summary.fence = static_cast<std::uint64_t>(ToInt(row[5]));
     summaries.push_back(std::move(summary));
   }
   return summaries;

@@ -51,6 +51,32 @@ Fault FaultOf(absl::string_view sqlstate) {
   return Fault::kNever;
 }
 
+absl::string_view NameOf(Fault fault) {
+  switch (fault) {
+    case Fault::kAgain:
+      return "conflict";
+    case Fault::kNeverBegan:
+      return "unreachable";
+    case Fault::kLost:
+      return "connection_lost";
+    case Fault::kInDoubt:
+      return "in_doubt";
+    case Fault::kStandby:
+      return "standby";
+    case Fault::kDiskFull:
+      return "disk_full";
+    case Fault::kOverloaded:
+      return "overloaded";
+    case Fault::kCancelled:
+      return "cancelled";
+    case Fault::kCorrupt:
+      return "corrupt";
+    case Fault::kNever:
+      return "refused";
+  }
+  return "refused";
+}
+
 bool MayBeOneMembersFault(absl::string_view sqlstate) {
   // cardinality_violation, data_exception, integrity_constraint_violation, program_limit_exceeded
   return absl::StartsWith(sqlstate, "21") || absl::StartsWith(sqlstate, "22") || absl::StartsWith(sqlstate, "23") ||

@@ -37,6 +37,9 @@ enum class Fault : std::uint8_t {
 // no row names is kNever.
 Fault FaultOf(absl::string_view sqlstate);
 
+// The fault as statistics name it: `connection_lost`.
+absl::string_view NameOf(Fault fault);
+
 // Whether the fault may lie in one member of a statement for many (bad input), so that the others deserve another try.
 bool MayBeOneMembersFault(absl::string_view sqlstate);
 

@@ -170,7 +170,7 @@ inline constexpr char kList[] = R"sql(
 SELECT s.session_id, s.revision,
        EXISTS (SELECT FROM auth_creds c WHERE c.session_id = s.session_id),
        (SELECT count(*) FROM auth_keys k WHERE k.session_id = s.session_id),
-       (extract(epoch FROM s.updated_at) * 1000000)::int8
+       (extract(epoch FROM s.updated_at) * 1000000)::int8, s.fence
 FROM auth_sessions s
 WHERE s.present AND s.session_id > $1::text AND s.session_id >= $2::text
   AND ($3::text = '' OR s.session_id < $3::text) AND starts_with(s.session_id, $2::text)
@@ -228,6 +228,7 @@ inline constexpr char kLockMigrationsTable[] = "LOCK TABLE auth_schema_migration
 inline constexpr char kRecordMigration[] =
     "INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) "
     "VALUES ($1::int8, $2::text, $3::text, $4::int8)";
+inline constexpr char kForgetMigration[] = "DELETE FROM auth_schema_migrations WHERE version = $1::int8";
 
 }  // namespace authstate::storage::statements
 

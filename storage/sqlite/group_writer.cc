@@ -24,8 +24,11 @@ Outcome OutcomeOfFailedCommit(const SQLite::Exception& exception) {
 
 }  // namespace
 
-GroupWriter::GroupWriter(std::unique_ptr<SqliteConnection> connection, const StoreClock& clock, std::size_t queue_limit)
-    : connection_(std::move(connection)), clock_(clock), queue_(queue_limit), thread_([this] { Run(); }) {}
+GroupWriter::GroupWriter(std::unique_ptr<SqliteConnection> connection, const StoreClock& clock, std::size_t queue_limit,
+                         std::shared_ptr<StatementStats> stats)
+    : connection_(std::move(connection)), clock_(clock), stats_(std::move(stats)), queue_(queue_limit), thread_([this] {
+        Run();
+      }) {}
 
 GroupWriter::~GroupWriter() {
   queue_.Close();
@@ -42,15 +45,18 @@ void GroupWriter::Run() {
   while (true) {
     const Group group = queue_.PopBatch(kGroupLimit);
     if (group.empty()) return;
-    CommitGroup(group);
+    const absl::Time start = absl::Now();
+    const bool committed = CommitGroup(group);
+    if (stats_ != nullptr) stats_->Record(absl::Now() - start, committed ? "" : "not_committed");
     for (const auto& job : group) job->Answer();
   }
 }
 
-void GroupWriter::CommitGroup(const Group& group) {
+bool GroupWriter::CommitGroup(const Group& group) {
   const auto fail_all = [&group](const SQLite::Exception& exception, Outcome outcome) {
     const absl::Status status = WithOutcome(FromSqlite(exception), outcome);
     for (const auto& job : group) job->FailAll(status);
+    return false;
   };
   try {
     storage::Run(connection_->Prepare(sql::kBeginImmediate));
@@ -63,8 +69,9 @@ void GroupWriter::CommitGroup(const Group& group) {
     storage::Run(connection_->Prepare(sql::kCommit));
   } catch (const SQLite::Exception& exception) {
     connection_->RollBackQuietly();
-    fail_all(exception, OutcomeOfFailedCommit(exception));
+    return fail_all(exception, OutcomeOfFailedCommit(exception));
   }
+  return true;
 }
 
 void GroupWriter::DoGroup(const Group& group) {

@@ -10,6 +10,7 @@
 #include "storage/sqlite/connection.h"
 #include "storage/sqlite/store_clock.h"
 #include "storage/sqlite/write_job.h"
+#include "storage/statement_stats.h"
 #include "storage/work_queue.h"
 
 namespace authstate::storage {
@@ -19,8 +20,9 @@ namespace authstate::storage {
 // savepoint of its own: one that fails leaves the others alone. Thread-safe.
 class GroupWriter {
  public:
-  // `clock` outlives it.
-  GroupWriter(std::unique_ptr<SqliteConnection> connection, const StoreClock& clock, std::size_t queue_limit);
+  // `clock` outlives it. Each transaction counts as one statement in `stats`, which may be null.
+  GroupWriter(std::unique_ptr<SqliteConnection> connection, const StoreClock& clock, std::size_t queue_limit,
+              std::shared_ptr<StatementStats> stats);
   // Finishes what is queued.
   ~GroupWriter();
   GroupWriter(const GroupWriter&) = delete;
@@ -33,13 +35,15 @@ class GroupWriter {
   using Group = std::vector<std::unique_ptr<WriteJob>>;
 
   void Run();
-  void CommitGroup(const Group& group);
+  // Returns whether it was committed.
+  bool CommitGroup(const Group& group);
   // Does all members of the group inside the transaction. Throws when the transaction cannot go on.
   void DoGroup(const Group& group);
   void DoMember(WriteJob& job, absl::Time now);
 
   const std::unique_ptr<SqliteConnection> connection_;
   const StoreClock& clock_;
+  const std::shared_ptr<StatementStats> stats_;
   WorkQueue<std::unique_ptr<WriteJob>> queue_;
   std::thread thread_;
 };

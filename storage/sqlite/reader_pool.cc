@@ -7,8 +7,9 @@
 
 namespace authstate::storage {
 
-ReaderPool::ReaderPool(std::vector<std::unique_ptr<SqliteConnection>> connections, std::size_t queue_limit)
-    : connections_(std::move(connections)), queue_(queue_limit) {
+ReaderPool::ReaderPool(std::vector<std::unique_ptr<SqliteConnection>> connections, std::size_t queue_limit,
+                       std::shared_ptr<StatementStats> stats)
+    : connections_(std::move(connections)), stats_(std::move(stats)), queue_(queue_limit) {
   threads_.reserve(connections_.size());
   for (const auto& connection : connections_) {
     threads_.emplace_back([this, reader = connection.get()] { Serve(reader); });
@@ -33,7 +34,9 @@ void ReaderPool::Serve(SqliteConnection* connection) {
     if (work.deadline <= absl::Now()) {
       std::move(work.task)(DeadlinePassedInQueue());
     } else {
+      const absl::Time start = absl::Now();
       std::move(work.task)(connection);
+      if (stats_ != nullptr) stats_->Record(absl::Now() - start, "");
     }
   }
 }

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "storage/sqlite/connection.h"
+#include "storage/statement_stats.h"
 #include "storage/work_queue.h"
 
 namespace authstate::storage {
@@ -21,7 +22,9 @@ class ReaderPool {
   // (QueueFull, DeadlinePassedInQueue). Does not throw.
   using Task = absl::AnyInvocable<void(absl::StatusOr<SqliteConnection*>) &&>;
 
-  ReaderPool(std::vector<std::unique_ptr<SqliteConnection>> connections, std::size_t queue_limit);
+  // Each task counts as one statement in `stats`, which may be null.
+  ReaderPool(std::vector<std::unique_ptr<SqliteConnection>> connections, std::size_t queue_limit,
+             std::shared_ptr<StatementStats> stats);
   // Finishes what is queued.
   ~ReaderPool();
   ReaderPool(const ReaderPool&) = delete;
@@ -38,6 +41,7 @@ class ReaderPool {
   void Serve(SqliteConnection* connection);
 
   const std::vector<std::unique_ptr<SqliteConnection>> connections_;
+  const std::shared_ptr<StatementStats> stats_;
   WorkQueue<Work> queue_;
   std::vector<std::thread> threads_;
 };

@@ -118,6 +118,7 @@ std::vector<SessionSummary> ListSessions(SqliteConnection& connection, const Lis
     summary.has_creds = select.getColumn(2).getInt() != 0;
     summary.key_count = static_cast<std::uint64_t>(select.getColumn(3).getInt64());
     summary.update_time = absl::FromUnixMicros(select.getColumn(4).getInt64());
+    summary.fence = static_cast<std::uint64_t>(select.getColumn(5).getInt64());
     sessions.push_back(std::move(summary));
   }
   select.reset();

@@ -54,8 +54,16 @@ class SqliteBackend final : public Backend {
       : options_(std::move(options)),
         lock_(std::move(lock)),
         schema_version_(schema_version),
-        writer_(std::move(writer), clock_, options_.queue_limit),
-        readers_(std::move(readers), options_.queue_limit) {}
+        writer_(std::move(writer), clock_, options_.queue_limit, options_.stats),
+        readers_(std::move(readers), options_.queue_limit, options_.stats) {
+    for (int i = 0; options_.stats != nullptr && i < Connections(); ++i) options_.stats->ConnectionOpened();
+  }
+
+  ~SqliteBackend() override {
+    for (int i = 0; options_.stats != nullptr && i < Connections(); ++i) options_.stats->ConnectionClosed();
+  }
+  SqliteBackend(const SqliteBackend&) = delete;
+  SqliteBackend& operator=(const SqliteBackend&) = delete;
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
     writer_.Take(
@@ -111,6 +119,9 @@ class SqliteBackend final : public Backend {
   Description Describe() const override { return {"sqlite", "sqlite", options_.path, schema_version_, "", "", ""}; }
 
  private:
+  // Those that stay open: of the readers and of the writer.
+  int Connections() const { return options_.readers + 1; }
+
   const SqliteOptions options_;
   const FileLock lock_;
   const StoreClock clock_;

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "storage/backend.h"
+#include "storage/statement_stats.h"
 
 namespace authstate::storage {
 
@@ -21,6 +22,8 @@ struct SqliteOptions {
   std::size_t queue_limit = 4096;
   // Whether an older schema may be brought up to date.
   bool migrate = false;
+  // Where each group of commits, and each read, is counted as one statement; null: nowhere.
+  std::shared_ptr<StatementStats> stats;
 };
 
 // The embedded store: one SQLite file in WAL mode with synchronous=FULL. One thread writes, and commits whatever has

@@ -9,7 +9,30 @@
 namespace authstate::storage {
 namespace {
 
-std::vector<AppliedMigration> Applied(SqliteConnection& connection) {
+bool HasForeignTables(SqliteConnection& connection) {
+  SQLite::Statement& count = connection.Prepare(sql::kCountForeignTables);
+  (void)count.executeStep();
+  const bool foreign = count.getColumn(0).getInt64() > 0;
+  count.reset();
+  return foreign;
+}
+
+absl::StatusOr<std::uint32_t> PrepareInTransaction(SqliteConnection& connection, bool migrate) {
+  connection.database().exec(sql::kCreateMigrationsTable);
+  const std::vector<AppliedMigration> applied = AppliedSqliteMigrations(connection);
+  if (applied.empty() && HasForeignTables(connection)) {
+    return Error(absl::StatusCode::kFailedPrecondition, kSchemaUnknown,
+                 "the file is a SQLite database of something else; name another file");
+  }
+  const absl::StatusOr<std::vector<Migration>> plan = PlanMigrations(SqliteMigrations(), applied, migrate);
+  if (!plan.ok()) return plan.status();
+  for (const Migration& migration : *plan) ApplySqliteMigration(connection, migration);
+  return plan->empty() ? VersionOf(applied) : SqliteMigrations().back().version;
+}
+
+}  // namespace
+
+std::vector<AppliedMigration> AppliedSqliteMigrations(SqliteConnection& connection) {
   std::vector<AppliedMigration> applied;
   SQLite::Statement& select = connection.Prepare(sql::kSelectMigrations);
   while (select.executeStep()) {
@@ -20,15 +43,7 @@ std::vector<AppliedMigration> Applied(SqliteConnection& connection) {
   return applied;
 }
 
-bool HasForeignTables(SqliteConnection& connection) {
-  SQLite::Statement& count = connection.Prepare(sql::kCountForeignTables);
-  (void)count.executeStep();
-  const bool foreign = count.getColumn(0).getInt64() > 0;
-  count.reset();
-  return foreign;
-}
-
-void Apply(SqliteConnection& connection, const Migration& migration) {
+void ApplySqliteMigration(SqliteConnection& connection, const Migration& migration) {
   connection.database().exec(std::string(migration.sql));
   const std::string name(migration.name);
   const std::string checksum(migration.checksum);
@@ -39,21 +54,6 @@ void Apply(SqliteConnection& connection, const Migration& migration) {
   insert.bind(4, static_cast<std::int64_t>(migration.serves_from));
   Run(insert);
 }
-
-absl::StatusOr<std::uint32_t> PrepareInTransaction(SqliteConnection& connection, bool migrate) {
-  connection.database().exec(sql::kCreateMigrationsTable);
-  const std::vector<AppliedMigration> applied = Applied(connection);
-  if (applied.empty() && HasForeignTables(connection)) {
-    return Error(absl::StatusCode::kFailedPrecondition, kSchemaUnknown,
-                 "the file is a SQLite database of something else; name another file");
-  }
-  const absl::StatusOr<std::vector<Migration>> plan = PlanMigrations(SqliteMigrations(), applied, migrate);
-  if (!plan.ok()) return plan.status();
-  for (const Migration& migration : *plan) Apply(connection, migration);
-  return plan->empty() ? VersionOf(applied) : SqliteMigrations().back().version;
-}
-
-}  // namespace
 
 absl::StatusOr<std::uint32_t> PrepareSqliteSchema(SqliteConnection& connection, bool migrate) {
   Run(connection.Prepare(sql::kBeginImmediate));

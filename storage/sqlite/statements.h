@@ -40,10 +40,10 @@ inline constexpr char kSelectKeysAfter[] =
     "SELECT key_type, key_id, kind, value FROM auth_keys WHERE session_id = ?1 AND (key_type, key_id) > (?2, ?3) "
     "ORDER BY key_type, key_id";
 
-// session_id, revision, has creds, number of keys, updated_at of the sessions after ?1 and in [?2, ?3)
+// session_id, revision, has creds, number of keys, updated_at, fence of the sessions after ?1 and in [?2, ?3)
 inline constexpr char kListSessions[] =
     "SELECT session_id, revision, EXISTS (SELECT 1 FROM auth_creds c WHERE c.session_id = s.session_id), "
-    "(SELECT count(*) FROM auth_keys k WHERE k.session_id = s.session_id), updated_at "
+    "(SELECT count(*) FROM auth_keys k WHERE k.session_id = s.session_id), updated_at, fence "
     "FROM auth_sessions s "
     "WHERE session_id > ?1 AND session_id >= ?2 AND session_id < ?3 AND present "
     "ORDER BY session_id LIMIT ?4";
@@ -57,6 +57,7 @@ inline constexpr char kSelectMigrations[] =
     "SELECT version, checksum, serves_from FROM auth_schema_migrations ORDER BY version";
 inline constexpr char kInsertMigration[] =
     "INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) VALUES (?1, ?2, ?3, ?4)";
+inline constexpr char kDeleteMigration[] = "DELETE FROM auth_schema_migrations WHERE version = ?1";
 // How many tables the file has that are not ours.
 inline constexpr char kCountForeignTables[] =
     "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "

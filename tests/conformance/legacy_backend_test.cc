@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -106,6 +107,11 @@ class LegacyBackendTest : public testing::Test {
     Answer<std::vector<absl::StatusOr<ReadResult>>> answer;
     backend().Read({{std::move(session_id), true, std::move(keys)}}, Soon(), answer.Done());
     return std::move(answer.Await().front());
+  }
+  absl::StatusOr<std::map<std::string, std::uint64_t>> Purge(std::vector<std::string> types, bool dry_run) {
+    Answer<absl::StatusOr<std::map<std::string, std::uint64_t>>> answer;
+    backend().PurgeExpired({std::move(types), dry_run}, Soon(), answer.Done());
+    return answer.Await();
   }
   std::optional<Value> Key(std::string id) {
     auto read = Read("s", {{"t", std::move(id)}});
@@ -255,7 +261,7 @@ TEST_F(LegacyBackendTest, ExpectedRevisionNoticesEveryWriteOfOthers) {
         "UPDATE whatsapp_keys SET value = '7' WHERE key_id = '2'",
         "UPDATE whatsapp_keys SET value = value WHERE key_id = '2'", "DELETE FROM whatsapp_keys WHERE key_id = '3'",
         "UPDATE whatsapp_auth SET creds = '{\"a\": 1}'", "DELETE FROM whatsapp_auth"}) {
-    revision = MustApply(At(revision, SetKey("1", "x")));
+    MustApply(At(revision, SetKey("1", "x")));
     Sql(write);
     // Our own commits neither hide nor heal it.
     revision = MustApply(SetKey("4", "y"));
@@ -343,11 +349,38 @@ TEST_F(LegacyBackendTest, WriteOfOthersDuringACommitThatExpectsNothingIsReplaced
   EXPECT_EQ(Key("1"), std::nullopt);
 }
 
+TEST_F(LegacyBackendTest, PurgeTakesExpiredKeysThatCanBeLostAndNoOther) {
+  MakeTables();
+  Open();
+  MustApply(SetKey("1", "1"));
+  Sql("INSERT INTO whatsapp_keys (company_id, key_type, key_id, value, expires_at) VALUES "
+      "('s', 'tctoken', '1', '1', now() - interval '1 hour'), ('s', 'tctoken', '2', '1', now() + interval '1 hour'), "
+      "('s', 'tctoken', '3', '1', NULL), ('r', 'tctoken', '1', '1', now() - interval '1 hour'), "
+      "('s', 'device-list', '1', '1', now() - interval '1 hour'), ('s', 'session', '1', '1', now() - interval '1 "
+      "hour')");
+  using Counts = std::map<std::string, std::uint64_t>;
+  EXPECT_EQ(*Purge({"tctoken", "device-list"}, true), (Counts{{"device-list", 1}, {"tctoken", 2}}));
+  EXPECT_EQ(*Purge({"tctoken"}, false), (Counts{{"tctoken", 2}}));
+  EXPECT_EQ(*Purge({"tctoken"}, false), Counts{});
+  EXPECT_EQ(Query("SELECT string_agg(key_type || key_id, ' ' ORDER BY key_type, key_id) FROM whatsapp_keys"),
+            "device-list1 session1 t1 tctoken2 tctoken3");
+  EXPECT_EQ(Read("s")->revision, 2U);
+  EXPECT_FALSE(Read("r")->exists);
+  for (const char* type : {"session", "pre-key", "sender-key", ""}) {
+    EXPECT_TRUE(FailsWith(Purge({type}, false), absl::StatusCode::kInvalidArgument, kNotPurgeable)) << type;
+  }
+}
+
+TEST_F(LegacyBackendTest, PurgeIsAnsweredWhereNothingExpires) {
+  Open();
+  EXPECT_TRUE(FailsWith(Purge({"tctoken"}, false), kFailedPrecondition, kNothingExpires));
+}
+
 TEST_F(LegacyBackendTest, ValueThatJsonbCannotHoldIsRefusedAndTheRestApplied) {
   MakeTables();
   Open();
   Answer<std::vector<absl::StatusOr<Applied>>> answer;
-  backend().Apply({SetKeys("a", {{{"t", "1"}, Json("\"\\u0000\"")}, {{"t", "2"}, Raw("v")}}), SetCreds("b", Json("1"))},
+  backend().Apply({SetKeys("a", {{{"t", "1"}, Json(R"("\u0000")")}, {{"t", "2"}, Raw("v")}}), SetCreds("b", Json("1"))},
                   Soon(), answer.Done());
   const auto results = answer.Await();
   EXPECT_TRUE(FailsWith(results[0], absl::StatusCode::kInvalidArgument, kNotInLayout));
@@ -377,7 +410,7 @@ TEST_F(LegacyBackendTest, SessionIdThatOthersWouldNotTakeIsRefused) {
 TEST_F(LegacyBackendTest, DamagedValueIsDataLossNotAbsence) {
   MakeTables();
   Open();
-  Sql("INSERT INTO whatsapp_auth (company_id, creds) VALUES ('s', '{\"type\": \"Buffer\", \"data\": \"?\"}')");
+  Sql(R"(INSERT INTO whatsapp_auth (company_id, creds) VALUES ('s', '{"type": "Buffer", "data": "?"}'))");
   EXPECT_TRUE(FailsWith(Read("s"), absl::StatusCode::kDataLoss, kCorruptValue));
 }
 

@@ -1,7 +1,7 @@
 // What accounts.test.ts shows of a PostgreSQL reached directly, by the other routes to it.
 import { describe, it } from "node:test";
 import { tellStory, WHOLE, type Length } from "./account_story.ts";
-import { type PostgresRoute, PostgresStore } from "./servers.ts";
+import { LegacyStore, type PostgresRoute, PostgresStore } from "./servers.ts";
 
 const ROUTES: [PostgresRoute, string][] = [
   ["transaction", "PgBouncer in transaction mode"],
@@ -17,5 +17,8 @@ describe("accounts lose nothing while the server and their own process are kille
   for (const [route, name] of ROUTES) {
     it(`PostgreSQL through ${name}`, () =>
       tellStory((folder) => PostgresStore.create(folder, route), "baileys", LENGTH));
+
+    it(`the existing tables through ${name}`, () =>
+      tellStory((folder) => LegacyStore.create(folder, route), "baileys", LENGTH));
   }
 });

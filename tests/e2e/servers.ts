@@ -115,6 +115,12 @@ export class PostgresStore implements StoreServer {
     }
   }
 
+  // For a test's own statements, past a pooler.
+  get directUrl(): string {
+    const url = `postgresql://postgres@127.0.0.1:${this.port}/postgres`;
+    return this.route === "tls" ? `${url}?sslmode=no-verify` : url;
+  }
+
   #file(name: string): string {
     return join(this.folder.path, name);
   }
@@ -177,7 +183,7 @@ export class LegacyStore implements StoreServer {
   }
 
   get url(): string {
-    return this.postgres.url;
+    return this.postgres.directUrl;
   }
 
   async start(): Promise<void> {

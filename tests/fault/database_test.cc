@@ -55,7 +55,7 @@ TEST_F(DatabaseFaultTest, RestartsAndCrashesUnderLoadLoseNothing) {
 
 TEST_F(DatabaseFaultTest, TerminatedConnectionsUnderLoadLoseNothing) {
   ASSERT_NO_FATAL_FAILURE(StartAll());
-  for (int i = 0; i < Repeats(30); ++i) {
+  for (int i = 0; i < Repeats(8); ++i) {
     TerminateConnections();
     load().AwaitAcknowledged(1);
   }

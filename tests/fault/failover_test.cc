@@ -19,6 +19,7 @@ class FailoverTest : public FaultTest {
     auto pair = PostgresPair::Create();
     ASSERT_TRUE(pair.ok()) << pair.status();
     pair_ = *std::move(pair);
+    ASSERT_NO_FATAL_FAILURE(MakeTables(pair_->url()));
     ASSERT_NO_FATAL_FAILURE(StartServer(pair_->url()));
     StartLoad();
   }

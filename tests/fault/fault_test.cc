@@ -12,6 +12,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "tests/support/legacy_tables.h"
 
 namespace authstate::test {
 namespace {
@@ -37,9 +38,18 @@ void FaultTest::StartPostgres(TestPostgres::Options options) {
   const auto url = postgres_->NewDatabase();
   ASSERT_TRUE(url.ok()) << url.status();
   url_ = *url;
+  ASSERT_NO_FATAL_FAILURE(MakeTables(url_));
   auto proxy = TcpProxy::Create(postgres_->port());
   ASSERT_TRUE(proxy.ok()) << proxy.status();
   proxy_ = *std::move(proxy);
+}
+
+void FaultTest::MakeTables(const std::string& url) {
+  const char* const layout = std::getenv("AUTHSTATE_TEST_LAYOUT");
+  if (layout == nullptr) return;
+  ASSERT_EQ(absl::string_view(layout), "legacy");
+  const absl::Status made = CreateLegacyTables(url, LegacyTables::kPlain);
+  ASSERT_TRUE(made.ok()) << made;
 }
 
 std::string FaultTest::proxied_url() const {

@@ -16,6 +16,8 @@
 namespace authstate::test {
 
 // An authstated on a PostgreSQL, both as processes, with a TcpProxy in between. Everything is new for each test.
+//
+// With AUTHSTATE_TEST_LAYOUT=legacy in the environment the database has the tables of that layout from the start.
 class FaultTest : public testing::Test {
  protected:
   // How often a fault is repeated within a test: `by_default` times AUTHSTATE_FAULT_ROUNDS, which `./dev fault` sets.
@@ -38,6 +40,8 @@ class FaultTest : public testing::Test {
   // The database, past the proxy and through it; as the role postgres.
   const std::string& url() const { return url_; }
   std::string proxied_url() const;
+  // Makes the tables that the layout asks for in the database at `url`.
+  static void MakeTables(const std::string& url);
   // Runs SQL on the database, past the proxy; it must succeed.
   void Sql(const std::string& sql);
   // Ends every connection to the database but the one that asks.

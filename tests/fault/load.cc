@@ -56,7 +56,7 @@ absl::StatusOr<Stored> LoadStored(const std::string& address, const std::string&
   options.address = address;
   client::Client client(options);
   Stored stored;
-  const absl::Status loaded = client.LoadSession(session_id, 0, [&](client::SessionPage page) {
+  const absl::Status loaded = client.LoadSession(session_id, 0, [&](const client::SessionPage& page) {
     stored.revision = page.revision;
     if (page.creds.has_value()) stored.creds = page.creds;
     for (const KeyEntry& entry : page.keys) {

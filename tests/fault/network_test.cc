@@ -47,7 +47,7 @@ TEST_F(NetworkFaultTest, HalfOpenConnectionsAreThrownAway) {
 
 TEST_F(NetworkFaultTest, ResetsUnderLoadLoseNothing) {
   ASSERT_NO_FATAL_FAILURE(StartAll());
-  for (int i = 0; i < Repeats(20); ++i) {
+  for (int i = 0; i < Repeats(8); ++i) {
     proxy().ResetAll();
     load().AwaitAcknowledged(1);
   }
@@ -59,7 +59,7 @@ TEST_F(NetworkFaultTest, ResetsAtAnyByteLoseNothing) {
   std::mt19937_64 random(testing::UnitTest::GetInstance()->random_seed());
   constexpr std::size_t kBytes = 20'000;
   std::uniform_int_distribution<std::size_t> bytes(1, kBytes);
-  for (int i = 0; i < Repeats(20); ++i) {
+  for (int i = 0; i < Repeats(10); ++i) {
     for (const Direction direction : {Direction::kToServer, Direction::kToClient}) {
       proxy().ResetAfterBytes(direction, bytes(random));
       const absl::Status fired = proxy().AwaitFired(absl::Minutes(1));

@@ -245,6 +245,12 @@ TEST_F(CliCommandTest, ServerInfoShowsHealthAndLimits) {
   EXPECT_EQ(server["limits"]["commit_operations"], 10'000);
 }
 
+TEST_F(CliCommandTest, PurgeIsRefusedWhereNothingExpires) {
+  const CliResult result = Run({"legacy", "purge-expired", "--types", "tctoken,device-list", "--dry-run"});
+  EXPECT_EQ(result.code, kRefused);
+  EXPECT_THAT(result.err, HasSubstr("keys do not expire"));
+}
+
 TEST_F(CliCommandTest, OutputThatCannotBeWrittenIsAnError) {
   const CliResult result = cli_->Bash("authstatectl server info > /dev/full");
   EXPECT_EQ(result.code, kFailure);

@@ -84,12 +84,11 @@ bool ProxiedConnection::Work(LinkState& link, absl::Time now) {
     Send(link, direction, now);
   }
   if (client_ < 0) return false;
-  for (const Direction direction : {Direction::kToServer, Direction::kToClient}) {
-    // The end of one side is handed on after all that came before it. PostgreSQL has no use for half a connection.
-    const Flow& on_way = flow(direction);
-    if (on_way.ended && on_way.queue.empty() && !Held(link, direction)) return false;
-  }
-  return true;
+  // The end of one side is handed on after all that came before it. PostgreSQL has no use for half a connection.
+  const auto over = [&](Direction direction) {
+    return flow(direction).ended && flow(direction).queue.empty() && !Held(link, direction);
+  };
+  return !over(Direction::kToServer) && !over(Direction::kToClient);
 }
 
 void ProxiedConnection::Receive(LinkState& link, Direction direction, absl::Time now) {

@@ -28,7 +28,10 @@ check_layers() {
   done
   forbid 'A decorator stands on storage/backend.h, not on a driver.' 'storage/(memory|postgres|sqlite)/' storage/decorators \
     storage/failpoints
-  forbid 'Clients reach storage through the contract alone.' '(storage|server)/' client
+  forbid 'Profiles turn options into those of a driver, and know no more.' \
+    '(server|client|migrations|tests|authstate|google|grpc|grpcpp)/|storage/(memory|sqlite|decorators)/' profiles
+  forbid 'Migrations stand on storage and know no RPC.' '(server|client|tests|authstate|google|grpc|grpcpp)/' migrations
+  forbid 'Clients reach storage through the contract, profiles and migrations.' '(storage|server)/' client
   forbid 'Only server/app.cc names drivers and decorators.' 'storage/(memory|postgres|sqlite|decorators|failpoints)/' \
     server ':!server/app.cc'
   forbid 'Only tests include tests.' 'tests/' server client

@@ -17,6 +17,8 @@ void AddSessionImport(CLI::App& session, Action* action);
 void AddCredsCommands(CLI::App& parent, Action* action);
 void AddKeysCommands(CLI::App& parent, Action* action);
 void AddLeaseCommands(CLI::App& parent, Action* action);
+void AddSchemaCommands(CLI::App& parent, Action* action);
+void AddLegacyCommands(CLI::App& parent, Action* action);
 void AddServerCommands(CLI::App& parent, Action* action);
 void AddCompletionCommand(CLI::App& parent, Action* action);
 

@@ -1,4 +1,5 @@
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands/commands.h"
@@ -13,6 +14,10 @@ Json ToJson(const client::ServerInfo& server) {
           {"backend", server.backend},
           {"location", server.location},
           {"schema_version", server.schema_version},
+          {"profile", server.profile},
+          {"layout", server.layout},
+          {"tls", server.tls},
+          {"pooler", server.pooler},
           {"uptime_seconds", absl::ToInt64Seconds(server.uptime)},
           {"serving", server.serving},
           {"limits",
@@ -29,12 +34,17 @@ absl::Status ShowServer(CommandContext& context) {
   const absl::StatusOr<client::ServerInfo> server = context.client().GetServerInfo();
   if (!server.ok()) return server.status();
   if (context.output().json()) return context.output().WriteLine(ToText(ToJson(*server)));
-  return context.output().Write(
-      Table({{"version", server->version},
-             {"serving", server->serving ? "yes" : "no"},
-             {"backend", absl::StrCat(server->backend, " ", server->location)},
-             {"schema", absl::StrCat(server->schema_version)},
-             {"uptime", absl::FormatDuration(absl::Trunc(server->uptime, absl::Seconds(1)))}}));
+  std::vector<std::vector<std::string>> rows{{"version", server->version},
+                                             {"serving", server->serving ? "yes" : "no"},
+                                             {"backend", absl::StrCat(server->profile, " ", server->location)},
+                                             {"schema", absl::StrCat(server->schema_version)}};
+  if (!server->layout.empty()) {
+    rows.push_back({"layout", server->layout});
+    rows.push_back({"TLS", server->tls.empty() ? "none" : server->tls});
+    rows.push_back({"pooler", server->pooler});
+  }
+  rows.push_back({"uptime", absl::FormatDuration(absl::Trunc(server->uptime, absl::Seconds(1)))});
+  return context.output().Write(Table(rows));
 }
 
 }  // namespace

@@ -6,8 +6,8 @@ namespace authstate::client {
 namespace {
 
 TEST(IdempotencyPolicyTest, ReadsAreAlwaysSafeToRepeat) {
-  for (const Rpc rpc :
-       {Rpc::kGetCreds, Rpc::kGetKeys, Rpc::kLoadSession, Rpc::kListSessions, Rpc::kGetLease, Rpc::kGetServerInfo}) {
+  for (const Rpc rpc : {Rpc::kGetCreds, Rpc::kGetKeys, Rpc::kLoadSession, Rpc::kListSessions, Rpc::kGetLease,
+                        Rpc::kGetServerInfo, Rpc::kPurgeExpiredKeys}) {
     EXPECT_EQ(RepetitionOf(rpc), Repetition::kRead);
   }
 }

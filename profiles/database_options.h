@@ -1,0 +1,51 @@
+#ifndef AUTHSTATE_PROFILES_DATABASE_OPTIONS_H_
+#define AUTHSTATE_PROFILES_DATABASE_OPTIONS_H_
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "profiles/backend_choice.h"
+#include "profiles/postgres_profile.h"
+
+namespace authstate::profiles {
+
+// Every option that says where the state is kept; authstated and `authstatectl schema` take the same ones. Plain data;
+// holds secrets.
+struct DatabaseOptions {
+  BackendChoice backend = BackendChoice::kSqlite;
+  std::string sqlite_path = "authstate.db";
+  // One for each of kPostgresProfiles, of which all may be filled in: only the one that `backend` names is used.
+  std::map<BackendChoice, PostgresProfile> postgres = {
+      {BackendChoice::kPostgres, {}}, {BackendChoice::kTimeweb, {}}, {BackendChoice::kSupabase, {}}};
+  // For the database that is used, above the layout of its profile; empty when not given.
+  std::string layout;
+  int postgres_connections = 4;
+};
+
+// Text for --help on which option wins; several lines.
+extern const absl::string_view kPrecedenceHelp;
+
+// Declares the options on `app`, which fills in `options`; that outlives the parsing (layered_options.h).
+void DeclareDatabaseOptions(CLI::App* app, DatabaseOptions* options);
+
+// The profile as the driver takes it, with the options common to all; see ResolveProfile. `choice` is a PostgreSQL one.
+absl::StatusOr<PostgresTarget> ResolveTarget(const DatabaseOptions& options, BackendChoice choice);
+
+// The PostgreSQL profiles of which anything is known.
+std::vector<BackendChoice> ConfiguredProfiles(const DatabaseOptions& options);
+
+// The options as lines of the configuration file, passwords masked.
+std::string PrintDatabaseOptions(const DatabaseOptions& options);
+
+// `text` as a TOML string.
+std::string TomlString(absl::string_view text);
+
+}  // namespace authstate::profiles
+
+#endif  // AUTHSTATE_PROFILES_DATABASE_OPTIONS_H_

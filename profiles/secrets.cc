@@ -1,0 +1,48 @@
+#include "profiles/secrets.h"
+
+#include <cstddef>
+#include <cstring>
+#include <regex>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "profiles/backend_choice.h"
+
+namespace authstate::profiles {
+
+bool IsSecretOption(absl::string_view option) {
+  for (const BackendChoice profile : kPostgresProfiles) {
+    const std::string prefix = absl::StrCat("--", NameOf(profile));
+    if (option == absl::StrCat(prefix, "-url") || option == absl::StrCat(prefix, "-password")) return true;
+  }
+  return false;
+}
+
+std::string MaskPassword(absl::string_view url) {
+  std::string masked(url);
+  const std::size_t scheme = masked.find("://");
+  if (scheme != std::string::npos) {
+    const std::size_t user = scheme + 3;
+    const std::size_t colon = masked.find(':', user);
+    const std::size_t at = masked.rfind('@');
+    if (colon != std::string::npos && at != std::string::npos && colon < at) {
+      masked.replace(colon + 1, at - colon - 1, "***");
+    }
+  }
+  static const std::regex* const kPasswordParameter =
+      new std::regex(R"re((password\s*=\s*)('(?:[^'\\]|\\.)*'|(?:[^\s&'\\]|\\.)*))re", std::regex::icase);
+  return std::regex_replace(masked, *kPasswordParameter, "$1***");
+}
+
+void HideSecretArguments(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const char* const equals = std::strchr(argv[i], '=');
+    const auto name_length = equals == nullptr ? std::strlen(argv[i]) : static_cast<std::size_t>(equals - argv[i]);
+    if (!IsSecretOption(absl::string_view(argv[i], name_length))) continue;
+    char* secret = equals != nullptr ? argv[i] + name_length + 1 : nullptr;
+    if (secret == nullptr && i + 1 < argc) secret = argv[++i];
+    if (secret != nullptr) std::memset(secret, '*', std::strlen(secret));
+  }
+}
+
+}  // namespace authstate::profiles

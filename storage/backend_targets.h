@@ -1,0 +1,118 @@
+#ifndef AUTHSTATE_STORAGE_BACKEND_TARGETS_H_
+#define AUTHSTATE_STORAGE_BACKEND_TARGETS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "storage/backend.h"
+#include "storage/statement_stats.h"
+
+// Several configured databases, of which one serves: what operators see of them, and how they choose another one.
+namespace authstate::storage {
+
+struct TargetState {
+  // The name in the configuration: `timeweb`, `supabase`, `sqlite`.
+  std::string name;
+  bool serving = false;
+  // When it last began to serve; unset when it does not.
+  std::optional<absl::Time> serving_since;
+  // As it was when last open; unset when it never was.
+  std::optional<Description> description;
+  StatementStats::Summary stats;
+};
+
+struct SwitchRequest {
+  std::string target;
+  // Switches without comparing data, and also when calls under way on the old database do not end within `max_pause`.
+  // What does not open, or has a schema that is not known, is never switched to.
+  bool force = false;
+  // Calls are held for no longer than this, but for the step under way when it passes, which is cut off then.
+  absl::Duration max_pause = absl::Seconds(1);
+};
+
+// How far a switch is.
+struct SwitchProgress {
+  enum class Phase : std::uint8_t { kOpening, kComparing, kPaused, kSwitched };
+  Phase phase = Phase::kOpening;
+  // While comparing: the round, from 1 on, and sessions of this round.
+  int round = 0;
+  std::size_t compared = 0;
+  std::size_t total = 0;
+};
+
+struct SessionDifference {
+  std::string session_id;
+  // For people: `creds differ`, `12 keys here, 11 there`.
+  std::string what;
+};
+
+struct SwitchReport {
+  // What served before.
+  std::string from;
+  // For how long calls were held; zero when it did not come to that.
+  absl::Duration pause;
+  // Sessions found equal.
+  std::size_t sessions_compared = 0;
+  // Sessions that are equal in what they keep, at another revision: whoever names an `expected_revision` from before
+  // may be refused, or, with a lower one, be let in wrongly.
+  std::size_t other_revisions = 0;
+  // At most kMaxNamedDifferences of them.
+  std::vector<SessionDifference> differences;
+  std::size_t differing_sessions = 0;
+};
+
+inline constexpr std::size_t kMaxNamedDifferences = 20;
+
+// Reasons (storage/error.h) of a switch that did not take place.
+inline constexpr absl::string_view kUnknownTarget = "UNKNOWN_TARGET";
+inline constexpr absl::string_view kTargetServes = "TARGET_SERVES";
+inline constexpr absl::string_view kSwitchUnderWay = "SWITCH_UNDER_WAY";
+inline constexpr absl::string_view kTargetNotOpened = "TARGET_NOT_OPENED";
+inline constexpr absl::string_view kTargetDiffers = "TARGET_DIFFERS";
+inline constexpr absl::string_view kNotCompared = "NOT_COMPARED";
+inline constexpr absl::string_view kPauseTooLong = "PAUSE_TOO_LONG";
+inline constexpr absl::string_view kSwitchCancelled = "SWITCH_CANCELLED";
+
+// Thread-safe.
+class BackendTargets {
+ public:
+  using ProgressFn = std::function<void(const SwitchProgress&)>;
+  using SwitchDone = absl::AnyInvocable<void(absl::Status, SwitchReport) &&>;
+  using ProbeDone = absl::AnyInvocable<void(std::map<std::string, absl::Status>) &&>;
+
+  virtual ~BackendTargets() = default;
+
+  // In the order of the configuration. Asks no database.
+  virtual std::vector<TargetState> ListTargets() const = 0;
+
+  // Whether the targets that do not serve could: each is opened, as a switch or a start would (so an empty database
+  // gets its tables), and closed again. Returns at once; `done` has an entry for each of them. Aborted entries
+  // (SWITCH_UNDER_WAY) while a switch or another probe is under way. `done` must not call Probe or Switch.
+  virtual void Probe(ProbeDone done) = 0;
+
+  // Switches to another target. Returns at once; `progress` and then, once, `done` are called from a thread of the
+  // implementation and must not block, nor call Probe or Switch. `cancelled` is asked now and then: true gives the
+  // switch up, unless it has taken place. The report of a failed switch says how far it came. Whatever fails, the old
+  // target goes on serving, and no call was lost or applied twice. Fails with
+  //   NotFound            UNKNOWN_TARGET
+  //   FailedPrecondition  TARGET_SERVES, TARGET_DIFFERS (the report names sessions)
+  //   Aborted             SWITCH_UNDER_WAY: another one is
+  //   Unavailable         TARGET_NOT_OPENED; NOT_COMPARED: one of the two could not be read; PAUSE_TOO_LONG
+  //   Cancelled           SWITCH_CANCELLED
+  virtual void Switch(SwitchRequest request, std::function<bool()> cancelled, ProgressFn progress, SwitchDone done) = 0;
+
+  // Gives up the switch under way, if any, and refuses others from now on.
+  virtual void StopSwitching() = 0;
+};
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_BACKEND_TARGETS_H_

@@ -1,0 +1,105 @@
+#ifndef AUTHSTATE_STORAGE_DECORATORS_BACKEND_SWITCH_H_
+#define AUTHSTATE_STORAGE_DECORATORS_BACKEND_SWITCH_H_
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "storage/backend.h"
+#include "storage/backend_targets.h"
+#include "storage/decorators/call_router.h"
+#include "storage/decorators/session_comparison.h"
+#include "storage/statement_stats.h"
+
+namespace authstate::storage {
+
+// A Backend over several databases, of which one serves; the others have no connection and are asked nothing. A switch
+// opens another one, compares what both keep while serving goes on, holds new calls for a moment, compares what has
+// changed since, and lets the calls go on with the new one. The old one is closed when its last call and its last
+// snapshot have ended.
+//
+// Thread-safe. No lock is held during a call; its price is two atomic operations and one allocation.
+class BackendSwitch final : public Backend, public BackendTargets {
+ public:
+  struct TargetOptions {
+    // Unique.
+    std::string name;
+    // Blocks; called from a thread of its own, or from Create.
+    std::function<absl::StatusOr<std::unique_ptr<Backend>>()> open;
+    // What `open` hands to the driver. Not null.
+    std::shared_ptr<StatementStats> stats = std::make_shared<StatementStats>();
+  };
+
+  struct Options {
+    std::vector<TargetOptions> targets;
+    // Index of the target that serves first.
+    std::size_t first = 0;
+    // How long a target may lag behind: a session that differs for longer, without a change, does differ.
+    absl::Duration lag_patience = absl::Seconds(1);
+    // How long reading one session, or the list of sessions, may take.
+    absl::Duration step_timeout = absl::Seconds(30);
+  };
+
+  // Opens the first target; fails as its `open` does.
+  static absl::StatusOr<std::unique_ptr<BackendSwitch>> Create(Options options);
+  ~BackendSwitch() override;
+
+  void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override;
+  void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override;
+  void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override;
+  void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override;
+  void List(ListRequest request, absl::Time deadline, ListDone done) override;
+  void PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) override;
+  void Ping(absl::Time deadline, PingDone done) override;
+  Description Describe() const override;
+
+  std::vector<TargetState> ListTargets() const override;
+  void Probe(ProbeDone done) override;
+  void Switch(SwitchRequest request, std::function<bool()> cancelled, ProgressFn progress, SwitchDone done) override;
+  void StopSwitching() override;
+
+ private:
+  struct Target;
+  struct Attempt;
+
+  BackendSwitch(Options options, std::unique_ptr<Backend> first);
+
+  // Runs `task` on the one thread for such work; false when it is busy or stopped.
+  bool StartTask(std::function<void()> task);
+  void EndTask();
+
+  absl::Status RunSwitch(Attempt& attempt);
+  absl::Status OpenTarget(Target& target, bool* opened);
+  // Rounds while serving goes on, until little is left to read.
+  absl::Status CompareWhileServing(Attempt& attempt, SessionComparison& comparison);
+  // Holds the calls and compares what is left; serves from the target, or from the old one again, when it returns.
+  absl::Status SwitchInPause(Attempt& attempt, SessionComparison& comparison);
+  absl::Status CompareInPause(Attempt& attempt, SessionComparison& comparison, absl::Time deadline);
+  // Blocks for `duration`, or until switching is stopped.
+  void Wait(absl::Duration duration);
+  // Closes a target that does not serve, once nobody uses it: in the background.
+  static void CloseInBackground(Target& target);
+
+  const Options options_;
+  std::vector<std::unique_ptr<Target>> targets_;
+  std::unique_ptr<CallRouter> router_;
+
+  mutable absl::Mutex mutex_;
+  Target* serving_ ABSL_GUARDED_BY(mutex_);
+  bool busy_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread task_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_DECORATORS_BACKEND_SWITCH_H_

@@ -1,0 +1,23 @@
+#ifndef AUTHSTATE_STORAGE_POSTGRES_LEGACY_PURGE_H_
+#define AUTHSTATE_STORAGE_POSTGRES_LEGACY_PURGE_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "storage/backend.h"
+#include "storage/postgres/layout.h"
+#include "storage/postgres/pg_connection.h"
+
+namespace authstate::storage {
+
+// Backend::PurgeExpired on one connection; blocks. Not run again where its answer was lost: what it deleted then is
+// gone, and another purge deletes the rest.
+absl::StatusOr<std::map<std::string, std::uint64_t>> PurgeExpiredKeys(PgConnection& connection, const Layout& layout,
+                                                                      const PurgeRequest& request, absl::Time deadline);
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_POSTGRES_LEGACY_PURGE_H_

@@ -1,0 +1,205 @@
+#include "storage/postgres/postgres_schema_store.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "storage/error.h"
+#include "storage/postgres/connection_probe.h"
+#include "storage/postgres/conninfo.h"
+#include "storage/postgres/layout.h"
+#include "storage/postgres/layout_detection.h"
+#include "storage/postgres/pg_array.h"
+#include "storage/postgres/pg_connection.h"
+#include "storage/postgres/row.h"
+#include "storage/postgres/schema_statements.h"
+#include "storage/postgres/watchdog.h"
+
+namespace authstate::storage {
+namespace {
+
+// A change of a large table takes its time.
+constexpr absl::Duration kStatementTimeout = absl::Minutes(30);
+// Several who make the first table at the same moment: all but one are refused by a unique index of the catalogue, and
+// find the table when they look again.
+constexpr int kMaxAttempts = 5;
+
+bool IsRace(const Failure& failure) { return failure.sqlstate == "23505" || failure.sqlstate == "42P07"; }
+
+absl::Status ToSchemaStatus(const Failure& failure) {
+  if (failure.sqlstate == "55P03") {
+    return Error(absl::StatusCode::kUnavailable, kDatabaseUnavailable,
+                 "somebody else changes the schema or holds its tables, longer than --lock-timeout; try again");
+  }
+  if (failure.sqlstate == "42501") {
+    return Error(absl::StatusCode::kPermissionDenied, kDatabaseRefused,
+                 "the role may not do this (SQLSTATE 42501): it must own the tables, and have CREATE on the database");
+  }
+  const absl::Status status = ToStatus(failure);
+  return Error(status.code(), ReasonOf(status).value_or(std::string(kDatabaseError)),
+               absl::StrCat("the schema cannot be read or changed: ", status.message()));
+}
+
+class PostgresSchemaStore final : public SchemaStore {
+ public:
+  PostgresSchemaStore(const Conninfo& conninfo, std::unique_ptr<Watchdog> watchdog)
+      : location_(conninfo.location),
+        watchdog_(std::move(watchdog)),
+        connection_(conninfo, kStatementTimeout, *watchdog_) {}
+
+  absl::Status Open(const PostgresOptions& options);
+
+  std::string location() const override { return location_; }
+  std::string layout() const override { return std::string(layout_->name); }
+  absl::Span<const Migration> known() const override { return schema().migrations(); }
+
+  absl::StatusOr<std::vector<AppliedMigration>> Applied() override;
+  absl::Status Begin(absl::Duration lock_timeout) override;
+  absl::Status Apply(const Migration& migration) override;
+  absl::Status Revert(const Migration& migration) override;
+  absl::Status Commit() override;
+  void RollBack() override;
+  absl::StatusOr<Structure> Compare(absl::Span<const Migration> migrations) override;
+
+ private:
+  const LayoutSchema& schema() const { return layout_->schema; }
+
+  // Runs one statement; once one has failed, none until RollBack.
+  pqxx::result Run(const char* sql, const PgConnection::Parameters& parameters = {});
+  absl::Status Ended() const { return failure_.has_value() ? ToSchemaStatus(*failure_) : absl::OkStatus(); }
+  void TryToBegin(absl::Duration lock_timeout);
+  std::vector<Fact> Facts();
+
+  const std::string location_;
+  const std::unique_ptr<Watchdog> watchdog_;
+  PgConnection connection_;
+  const Layout* layout_ = &NativeLayout();
+  bool in_transaction_ = false;
+  std::optional<Failure> failure_;
+};
+
+absl::Status PostgresSchemaStore::Open(const PostgresOptions& options) {
+  if (absl::Status connected = connection_.Connect(); !connected.ok()) return connected;
+  const auto layout = FindLayout(connection_, options.layout, absl::Now() + options.call_timeout);
+  if (!layout.ok()) return layout.status();
+  layout_ = *layout;
+  return absl::OkStatus();
+}
+
+pqxx::result PostgresSchemaStore::Run(const char* sql, const PgConnection::Parameters& parameters) {
+  if (failure_.has_value()) return {};
+  const absl::Time deadline = absl::Now() + kStatementTimeout;
+  PgConnection::Execution execution = in_transaction_ ? connection_.Continue(sql, parameters, deadline)
+                                                      : connection_.Execute(sql, parameters, deadline);
+  failure_ = std::move(execution.failure);
+  return execution.rows;
+}
+
+absl::StatusOr<std::vector<AppliedMigration>> PostgresSchemaStore::Applied() {
+  std::vector<AppliedMigration> applied;
+  const pqxx::result exists = Run(schema().exists);
+  if (!failure_.has_value() && ToBool(exists[0][0])) {
+    for (const auto& row : Run(schema().applied)) {
+      applied.push_back(
+          {static_cast<std::uint32_t>(ToInt(row[0])), ToText(row[1]), static_cast<std::uint32_t>(ToInt(row[2]))});
+    }
+  }
+  absl::Status ended = Ended();
+  if (!in_transaction_) failure_.reset();
+  if (!ended.ok()) return ended;
+  return applied;
+}
+
+void PostgresSchemaStore::TryToBegin(absl::Duration lock_timeout) {
+  Run(schema_statements::kBegin);
+  in_transaction_ = true;
+  Run(schema_statements::kLockTimeout, {absl::StrCat(absl::ToInt64Milliseconds(lock_timeout))});
+  Run(schema().create);
+  Run(schema().lock);
+}
+
+absl::Status PostgresSchemaStore::Begin(absl::Duration lock_timeout) {
+  for (int attempt = 1; attempt <= kMaxAttempts; ++attempt) {
+    TryToBegin(lock_timeout);
+    if (!failure_.has_value() || !IsRace(*failure_)) break;
+    if (attempt < kMaxAttempts) RollBack();
+  }
+  return Ended();
+}
+
+absl::Status PostgresSchemaStore::Apply(const Migration& migration) {
+  Run(std::string(migration.sql).c_str());
+  Run(schema().record, {EncodePgInt8(migration.version), std::string(migration.name), std::string(migration.checksum),
+                        EncodePgInt8(migration.serves_from)});
+  return Ended();
+}
+
+absl::Status PostgresSchemaStore::Revert(const Migration& migration) {
+  Run(std::string(migration.down).c_str());
+  Run(schema().forget, {EncodePgInt8(migration.version)});
+  return Ended();
+}
+
+absl::Status PostgresSchemaStore::Commit() {
+  Run(schema_statements::kCommit);
+  absl::Status ended = Ended();
+  if (ended.ok()) in_transaction_ = false;
+  return ended;
+}
+
+void PostgresSchemaStore::RollBack() {
+  if (!in_transaction_) return;
+  // Whatever was begun ends with the connection, also when that cannot be told any more.
+  connection_.Drop();
+  in_transaction_ = false;
+  failure_.reset();
+}
+
+std::vector<SchemaStore::Fact> PostgresSchemaStore::Facts() {
+  std::vector<Fact> facts;
+  for (const auto& row : Run(schema_statements::kStructure)) facts.emplace_back(ToText(row[0]), ToText(row[1]));
+  return facts;
+}
+
+absl::StatusOr<SchemaStore::Structure> PostgresSchemaStore::Compare(absl::Span<const Migration> migrations) {
+  const bool native = layout_ == &NativeLayout();
+  Structure structure;
+  Run(schema_statements::kBegin);
+  in_transaction_ = true;
+  if (!native) Run(schema_statements::kEnterLegacy);
+  std::vector<Fact> present = Facts();
+  Run(native ? schema_statements::kSetAsideNative : schema_statements::kSetAsideLegacy);
+  Run(schema().create);
+  for (const Migration& migration : migrations) Run(std::string(migration.sql).c_str());
+  structure.wanted = Facts();
+  absl::Status ended = Ended();
+  RollBack();
+  if (!ended.ok()) return ended;
+
+  std::set<std::string> ours;
+  for (const Fact& fact : structure.wanted) ours.insert(fact.first);
+  std::copy_if(std::make_move_iterator(present.begin()), std::make_move_iterator(present.end()),
+               std::back_inserter(structure.present), [&ours](const Fact& fact) { return ours.count(fact.first) > 0; });
+  return structure;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SchemaStore>> OpenPostgresSchemaStore(const PostgresOptions& options) {
+  const auto conninfo = ParseConninfo(options.url, options.connect_timeout);
+  if (!conninfo.ok()) return conninfo.status();
+  const auto facts = ProbeConnection(*conninfo, options.name, options.connect_timeout);
+  if (!facts.ok()) return facts.status();
+  auto store = std::make_unique<PostgresSchemaStore>(*conninfo, std::make_unique<Watchdog>());
+  if (absl::Status opened = store->Open(options); !opened.ok()) return opened;
+  return store;
+}
+
+}  // namespace authstate::storage

@@ -1,0 +1,100 @@
+#include "storage/statement_stats.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/time/clock.h"
+
+namespace authstate::storage {
+namespace {
+
+// Slot n ends at 2^(n/4) microseconds: 128 of them reach an hour.
+constexpr double kSlotsPerDoubling = 4;
+
+}  // namespace
+
+StatementStats::StatementStats(std::function<absl::Time()> now) : now_(std::move(now)) {}
+StatementStats::StatementStats() : StatementStats(absl::Now) {}
+
+std::size_t StatementStats::SlotOf(absl::Duration latency) {
+  const double microseconds = std::max(1.0, absl::ToDoubleMicroseconds(latency));
+  const double slot = std::ceil(kSlotsPerDoubling * std::log2(microseconds));
+  return static_cast<std::size_t>(std::min(slot, static_cast<double>(kLatencySlots - 1)));
+}
+
+absl::Duration StatementStats::UpperBound(std::size_t slot) {
+  return absl::Microseconds(std::exp2(static_cast<double>(slot) / kSlotsPerDoubling));
+}
+
+StatementStats::Second& StatementStats::Current() {
+  const std::int64_t second = absl::ToUnixSeconds(now_());
+  Second& current = seconds_[static_cast<std::size_t>(second) % kSeconds];
+  if (current.second != second) {
+    current = Second();
+    current.second = second;
+  }
+  return current;
+}
+
+void StatementStats::CountError(absl::string_view error_class) {
+  ++errors_;
+  ++errors_by_class_[std::string(error_class)];
+  ++Current().errors;
+}
+
+void StatementStats::Record(absl::Duration latency, absl::string_view error_class) {
+  const std::size_t slot = SlotOf(latency);
+  const absl::MutexLock lock(&mutex_);
+  ++statements_;
+  Second& current = Current();
+  ++current.statements;
+  ++current.latencies[slot];
+  if (!error_class.empty()) CountError(error_class);
+}
+
+void StatementStats::RecordConnectFailure(absl::string_view error_class) {
+  const absl::MutexLock lock(&mutex_);
+  CountError(error_class);
+}
+
+void StatementStats::ConnectionOpened() {
+  const absl::MutexLock lock(&mutex_);
+  ++connections_;
+}
+
+void StatementStats::ConnectionClosed() {
+  const absl::MutexLock lock(&mutex_);
+  --connections_;
+}
+
+StatementStats::Summary StatementStats::Summarize() const {
+  Summary summary;
+  std::array<std::uint64_t, kLatencySlots> latencies{};
+  const absl::MutexLock lock(&mutex_);
+  summary.statements = statements_;
+  summary.errors = errors_;
+  summary.errors_by_class = errors_by_class_;
+  summary.connections = connections_;
+  const std::int64_t oldest = absl::ToUnixSeconds(now_()) - static_cast<std::int64_t>(kSeconds) + 1;
+  for (const Second& second : seconds_) {
+    if (second.second < oldest) continue;
+    summary.statements_last_minute += second.statements;
+    summary.errors_last_minute += second.errors;
+    for (std::size_t slot = 0; slot < kLatencySlots; ++slot) latencies[slot] += second.latencies[slot];
+  }
+  const auto quantile = [&](std::uint64_t percent) {
+    const std::uint64_t rank = (summary.statements_last_minute * percent + 99) / 100;
+    std::uint64_t seen = 0;
+    for (std::size_t slot = 0; slot < kLatencySlots; ++slot) {
+      seen += latencies[slot];
+      if (rank > 0 && seen >= rank) return UpperBound(slot);
+    }
+    return absl::ZeroDuration();
+  };
+  summary.median = quantile(50);
+  summary.p99 = quantile(99);
+  return summary;
+}
+
+}  // namespace authstate::storage

@@ -1,0 +1,44 @@
+#include "profiles/secrets.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace authstate::profiles {
+namespace {
+
+TEST(MaskPasswordTest, EveryPlaceOfAPasswordIsMasked) {
+  EXPECT_EQ(MaskPassword("postgresql://u:p@h/d"), "postgresql://u:***@h/d");
+  EXPECT_EQ(MaskPassword("postgresql://u:p@ss@h/d"), "postgresql://u:***@h/d");
+  EXPECT_EQ(MaskPassword("postgresql://u@h/d"), "postgresql://u@h/d");
+  EXPECT_EQ(MaskPassword("postgresql://h:5432/d"), "postgresql://h:5432/d");
+  EXPECT_EQ(MaskPassword("postgresql://h/d?user=u&password=p&sslmode=require"),
+            "postgresql://h/d?user=u&password=***&sslmode=require");
+  EXPECT_EQ(MaskPassword("host=h password=p user=u"), "host=h password=*** user=u");
+  EXPECT_EQ(MaskPassword(R"(host=h password='a b\'c' user=u)"), "host=h password=*** user=u");
+  EXPECT_EQ(MaskPassword("host=h sslpassword = p user=u"), "host=h sslpassword = *** user=u");
+  EXPECT_EQ(MaskPassword(""), "");
+}
+
+std::vector<std::string> Hidden(std::vector<std::string> arguments) {
+  std::vector<char*> argv;
+  argv.reserve(arguments.size());
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  HideSecretArguments(static_cast<int>(argv.size()), argv.data());
+  return arguments;
+}
+
+TEST(HideSecretArgumentsTest, PasswordsAndUrlsOfEveryProfileAreOverwritten) {
+  const std::vector<std::string> hidden = Hidden(
+      {"authstated", "--timeweb-password", "abc", "--supabase-url=xy", "--postgres-url", "u", "--timeweb-host", "h"});
+  EXPECT_EQ(hidden, (std::vector<std::string>{"authstated", "--timeweb-password", "***", "--supabase-url=**",
+                                              "--postgres-url", "*", "--timeweb-host", "h"}));
+}
+
+TEST(HideSecretArgumentsTest, AnOptionWithoutItsValueIsLeftToTheParser) {
+  EXPECT_EQ(Hidden({"authstated", "--timeweb-password"}).back(), "--timeweb-password");
+}
+
+}  // namespace
+}  // namespace authstate::profiles

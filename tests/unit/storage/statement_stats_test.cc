@@ -1,0 +1,93 @@
+#include "storage/statement_stats.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace authstate::storage {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Pair;
+
+class StatementStatsTest : public testing::Test {
+ protected:
+  absl::Time now_ = absl::FromUnixSeconds(1'000'000);
+  StatementStats stats_{[this] { return now_; }};
+};
+
+TEST_F(StatementStatsTest, NothingAskedIsAllZero) {
+  const StatementStats::Summary summary = stats_.Summarize();
+  EXPECT_EQ(summary.statements, 0);
+  EXPECT_EQ(summary.statements_last_minute, 0);
+  EXPECT_EQ(summary.errors, 0);
+  EXPECT_EQ(summary.median, absl::ZeroDuration());
+  EXPECT_EQ(summary.p99, absl::ZeroDuration());
+  EXPECT_EQ(summary.connections, 0);
+}
+
+TEST_F(StatementStatsTest, AStatementLeavesTheLastMinuteAfterSixtySecondsAndStaysInTheTotal) {
+  stats_.Record(absl::Milliseconds(1), "connection_lost");
+  now_ += absl::Seconds(59);
+  EXPECT_EQ(stats_.Summarize().statements_last_minute, 1);
+  EXPECT_EQ(stats_.Summarize().errors_last_minute, 1);
+  now_ += absl::Seconds(1);
+  const StatementStats::Summary summary = stats_.Summarize();
+  EXPECT_EQ(summary.statements_last_minute, 0);
+  EXPECT_EQ(summary.errors_last_minute, 0);
+  EXPECT_EQ(summary.median, absl::ZeroDuration());
+  EXPECT_EQ(summary.statements, 1);
+  EXPECT_EQ(summary.errors, 1);
+}
+
+TEST_F(StatementStatsTest, ASecondThatComesAroundAgainBeginsAtZero) {
+  stats_.Record(absl::Milliseconds(1), "");
+  now_ += absl::Seconds(60);
+  stats_.Record(absl::Milliseconds(1), "");
+  EXPECT_EQ(stats_.Summarize().statements_last_minute, 1);
+}
+
+TEST_F(StatementStatsTest, AClockThatWentBackLosesNoTotal) {
+  stats_.Record(absl::Milliseconds(1), "");
+  now_ -= absl::Seconds(10);
+  stats_.Record(absl::Milliseconds(1), "");
+  EXPECT_EQ(stats_.Summarize().statements, 2);
+}
+
+TEST_F(StatementStatsTest, ErrorsAreCountedByClass) {
+  stats_.Record(absl::Milliseconds(1), "disk_full");
+  stats_.Record(absl::Milliseconds(1), "disk_full");
+  stats_.RecordConnectFailure("unreachable");
+  const StatementStats::Summary summary = stats_.Summarize();
+  EXPECT_EQ(summary.errors, 3);
+  EXPECT_THAT(summary.errors_by_class, ElementsAre(Pair("disk_full", 2), Pair("unreachable", 1)));
+  EXPECT_EQ(summary.statements, 2) << "a connection that was not made sent no statement";
+}
+
+TEST_F(StatementStatsTest, QuantilesAreAtMostAFifthAboveTheTrueLatency) {
+  for (int i = 0; i < 98; ++i) stats_.Record(absl::Milliseconds(1), "");
+  for (int i = 0; i < 2; ++i) stats_.Record(absl::Milliseconds(500), "");
+  const StatementStats::Summary summary = stats_.Summarize();
+  EXPECT_GE(summary.median, absl::Milliseconds(1));
+  EXPECT_LE(summary.median, absl::Milliseconds(1.2));
+  EXPECT_GE(summary.p99, absl::Milliseconds(500));
+  EXPECT_LE(summary.p99, absl::Milliseconds(600));
+}
+
+TEST_F(StatementStatsTest, LatenciesBeyondTheScaleAreStillCounted) {
+  stats_.Record(absl::ZeroDuration(), "");
+  stats_.Record(absl::Hours(100), "");
+  const StatementStats::Summary summary = stats_.Summarize();
+  EXPECT_EQ(summary.statements_last_minute, 2);
+  EXPECT_EQ(summary.median, absl::Microseconds(1));
+  EXPECT_GE(summary.p99, absl::Minutes(50));
+}
+
+TEST_F(StatementStatsTest, ConnectionsAreThoseOpenNow) {
+  stats_.ConnectionOpened();
+  stats_.ConnectionOpened();
+  stats_.ConnectionClosed();
+  EXPECT_EQ(stats_.Summarize().connections, 1);
+}
+
+}  // namespace
+}  // namespace authstate::storage
