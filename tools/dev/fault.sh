@@ -13,7 +13,8 @@ Usage: ./dev fault [--rounds N] [--minutes N] [NAME...]
 
 Runs authstated and PostgreSQL under load while the network between them, or PostgreSQL itself, fails; see
 tests/fault/README.md. Every fault comes N times as often as in ./dev test (--rounds, 5 by default). A NAME is a regular
-expression over test names, as ctest -R takes it: `./dev fault Failover`.
+expression over test names, as ctest -R takes it: `./dev fault Failover`. Without one, real Baileys then runs at full
+length through poolers and TLS, on both layouts.
 
 No test begins later than --minutes (60 by default) after the first; those that are left out count as failed. Tests run
 one after the other, so that the gaps they report are the service's own. The report is build/fault/report.md, the log
@@ -42,7 +43,18 @@ dev_fault() {
   configure default -D AUTHSTATE_BUILD_TESTS=ON
   compile default all
   run_faults "$rounds" "$minutes" "$pattern"
+  [[ -n $pattern ]] || run_account_routes
   print_tally
+}
+
+# Real Baileys at full length by every route to PostgreSQL.
+run_account_routes() {
+  local status=0
+  build_node_client
+  ensure_npm_packages tests
+  NODE_OPTIONS="${NODE_OPTIONS:-} --test-reporter=spec --test-reporter-destination=stdout" \
+    step accounts npm --prefix tests/e2e run routes || status=$?
+  tally_node_test accounts "$LOG_DIR/accounts.log" "$status"
 }
 
 # run_faults ROUNDS MINUTES PATTERN
