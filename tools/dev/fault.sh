@@ -113,6 +113,7 @@ TEXT
 }
 
 fault_postgres_version() {
-  find /usr/lib/postgresql -mindepth 3 -maxdepth 3 -path '*/bin/postgres' | sort -V | tail -n 1 |
-    xargs -I '{}' '{}' --version | sed 's/ (PostgreSQL)//; s/^postgres/PostgreSQL/'
+  local server
+  server=$(find /usr/lib/postgresql -mindepth 3 -maxdepth 3 -path '*/bin/postgres' | sort -V | tail -n 1)
+  "$server" --version | sed 's/ (PostgreSQL)//; s/^postgres/PostgreSQL/'
 }
