@@ -1,21 +1,21 @@
 #include "profiles/secrets.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <iterator>
 #include <regex>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "profiles/backend_choice.h"
 
 namespace authstate::profiles {
 
 bool IsSecretOption(absl::string_view option) {
-  for (const BackendChoice profile : kPostgresProfiles) {
+  return std::any_of(std::begin(kPostgresProfiles), std::end(kPostgresProfiles), [option](BackendChoice profile) {
     const std::string prefix = absl::StrCat("--", NameOf(profile));
-    if (option == absl::StrCat(prefix, "-url") || option == absl::StrCat(prefix, "-password")) return true;
-  }
-  return false;
+    return option == absl::StrCat(prefix, "-url") || option == absl::StrCat(prefix, "-password");
+  });
 }
 
 std::string MaskPassword(absl::string_view url) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <vector>
@@ -61,7 +62,8 @@ Connection Start(const Settings& settings) {
 
 // Waits until libpq can go on; false when `deadline` passed.
 bool AwaitSocket(PGconn* connection, PostgresPollingStatusType wanted, absl::Time deadline) {
-  pollfd socket = {PQsocket(connection), static_cast<short>(wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
+  pollfd socket = {PQsocket(connection), wanted == PGRES_POLLING_READING ? std::int16_t{POLLIN} : std::int16_t{POLLOUT},
+                   0};
   int ready = 0;
   do {
     const auto left = absl::ToInt64Milliseconds(std::max(deadline - absl::Now(), absl::ZeroDuration()));

@@ -4,25 +4,10 @@
 #include <memory>
 #include <thread>
 
-#include "absl/functional/any_invocable.h"
-#include "absl/status/statusor.h"
-#include "absl/time/time.h"
+#include "storage/postgres/connection_queue.h"
 #include "storage/postgres/pg_connection.h"
-#include "storage/work_queue.h"
 
 namespace authstate::storage {
-
-// Something to do with a connection; run exactly once. It gets the connection, or why there will be none: then nothing
-// of it has been done.
-struct ConnectionWork {
-  absl::Time deadline;
-  absl::AnyInvocable<void(absl::StatusOr<PgConnection*>) &&> run;
-};
-
-using ConnectionQueue = WorkQueue<ConnectionWork>;
-
-// Hands the work to the queue; runs it with QueueFull when there is no room. Does not block.
-void Enqueue(ConnectionQueue& queue, ConnectionWork work);
 
 // A thread with one connection, working a queue off until that is closed and empty. The queue outlives it.
 class ConnectionThread {

@@ -28,15 +28,23 @@ std::string Cause(absl::string_view message, const std::string& password) {
   return line;
 }
 
+// invalid_sql_statement_name, duplicate_prepared_statement
+bool NameWasLost(absl::string_view sqlstate) { return sqlstate == "26000" || sqlstate == "42P05"; }
+
 }  // namespace
 
 PgConnection::PgConnection(Conninfo conninfo, absl::Duration call_timeout, Watchdog& watchdog,
-                           std::shared_ptr<StatementStats> stats)
-    : conninfo_(std::move(conninfo)), call_timeout_(call_timeout), watchdog_(watchdog), stats_(std::move(stats)) {}
+                           std::shared_ptr<StatementStats> stats, StatementNames* names)
+    : conninfo_(std::move(conninfo)),
+      call_timeout_(call_timeout),
+      watchdog_(watchdog),
+      stats_(std::move(stats)),
+      names_(names) {}
 
 void PgConnection::Drop() {
   if (connection_ != nullptr && stats_ != nullptr) stats_->ConnectionClosed();
   connection_.reset();
+  prepared_.clear();
   clock_.Forget();
 }
 
@@ -46,6 +54,7 @@ absl::Time PgConnection::StatementDeadline(absl::Time deadline) const {
 
 absl::Status PgConnection::Connect() {
   Drop();
+  ++generation_;
   try {
     connection_ = pqxx_compat::Connect(conninfo_.text);
     if (stats_ != nullptr) stats_->ConnectionOpened();
@@ -66,6 +75,11 @@ bool PgConnection::Broken() const {
   if (!connection_->is_open()) return true;
   pollfd socket = {connection_->sock(), POLLIN | POLLRDHUP, 0};
   return poll(&socket, 1, 0) != 0;
+}
+
+bool PgConnection::ShouldConnect() const {
+  const bool connected = connection_ != nullptr && !Broken();
+  return !connected && backoff_.Wait(absl::Now()) == absl::ZeroDuration();
 }
 
 std::optional<Failure> PgConnection::EnsureConnected() {
@@ -106,7 +120,30 @@ Failure PgConnection::Failed(const std::string& sqlstate, bool overran) {
   return failure;
 }
 
+pqxx::result PgConnection::SendNamed(const char* sql, const Parameters& parameters) {
+  if (parameters.empty() || names_ == nullptr || !names_->allowed()) {
+    return pqxx_compat::Execute(*connection_, sql, parameters);
+  }
+  auto prepared = prepared_.find(sql);
+  if (prepared == prepared_.end()) {
+    std::string name = absl::StrCat("authstate_", prepared_.size());
+    pqxx_compat::Prepare(*connection_, name, sql);
+    prepared = prepared_.emplace(sql, std::move(name)).first;
+  }
+  return pqxx_compat::ExecutePrepared(*connection_, prepared->second, parameters);
+}
+
 PgConnection::Execution PgConnection::Continue(const char* sql, const Parameters& parameters, absl::Time deadline) {
+  Execution execution = TryOnce(sql, parameters, deadline);
+  if (names_ == nullptr || !execution.failure.has_value() || !NameWasLost(execution.failure->sqlstate)) {
+    return execution;
+  }
+  // It was not run. Inside a transaction the second try fails too, as the transaction has: the caller begins anew.
+  names_->Lose();
+  return TryOnce(sql, parameters, deadline);
+}
+
+PgConnection::Execution PgConnection::TryOnce(const char* sql, const Parameters& parameters, absl::Time deadline) {
   const absl::Time now = absl::Now();
   Failure before;
   if (deadline <= now) {
@@ -135,7 +172,7 @@ PgConnection::Execution PgConnection::Send(const char* sql, const Parameters& pa
     {
       const Watchdog::Guard guard(watchdog_, connection_->sock(), cut_off);
       try {
-        execution.rows = pqxx_compat::Execute(*connection_, sql, parameters);
+        execution.rows = SendNamed(sql, parameters);
       } catch (...) {
         overran = guard.fired();
         throw;

@@ -1,18 +1,21 @@
 #ifndef AUTHSTATE_STORAGE_POSTGRES_PG_CONNECTION_H_
 #define AUTHSTATE_STORAGE_POSTGRES_PG_CONNECTION_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <pqxx/pqxx>
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "storage/postgres/conninfo.h"
 #include "storage/postgres/database_clock.h"
 #include "storage/postgres/pg_failure.h"
 #include "storage/postgres/reconnect_backoff.h"
+#include "storage/postgres/statement_names.h"
 #include "storage/postgres/watchdog.h"
 #include "storage/statement_stats.h"
 
@@ -21,7 +24,8 @@ namespace authstate::storage {
 // One connection to the database, made when it is first needed and again after it broke. Blocks; a call ends by its
 // deadline, but for the making of a connection, which ends by the connect_timeout of the conninfo.
 //
-// No session state: statements are unnamed, so each may run on another server behind a pooler. Not thread-safe.
+// No session state but, where they are allowed, the names of prepared statements; so each statement may run on another
+// server behind a pooler. Not thread-safe.
 class PgConnection {
  public:
   // What a statement came to: rows, or a failure.
@@ -32,10 +36,10 @@ class PgConnection {
   // In binary format each (pg_array.h).
   using Parameters = std::vector<std::string>;
 
-  // `watchdog` outlives it. No call takes longer than `call_timeout`, whatever its deadline. Every statement that is
-  // sent is counted in `stats`; null: nowhere.
+  // `watchdog` and `names` outlive it. No call takes longer than `call_timeout`, whatever its deadline. Every statement
+  // that is sent is counted in `stats`; null: nowhere. Without `names` no statement is prepared.
   PgConnection(Conninfo conninfo, absl::Duration call_timeout, Watchdog& watchdog,
-               std::shared_ptr<StatementStats> stats = nullptr);
+               std::shared_ptr<StatementStats> stats = nullptr, StatementNames* names = nullptr);
   ~PgConnection() { Drop(); }
   PgConnection(const PgConnection&) = delete;
   PgConnection& operator=(const PgConnection&) = delete;
@@ -43,7 +47,11 @@ class PgConnection {
   // Connects now. Unavailable with a cause for operators, on one line.
   absl::Status Connect();
 
+  // Whether there is no connection, or a broken one, and the time has come to make another. Does not block.
+  bool ShouldConnect() const;
+
   // Runs one statement, on a new connection if need be. Without parameters it may be several, divided by semicolons.
+  // One with parameters is a constant: it is known again by its address.
   Execution Execute(const char* sql, const Parameters& parameters, absl::Time deadline);
 
   // Runs one more statement of the transaction that Execute began; kLost when its connection is gone.
@@ -57,14 +65,23 @@ class PgConnection {
   // When a statement that begins now is cut off, at the latest.
   absl::Time StatementDeadline(absl::Time deadline) const;
 
+  // How many connections it has made: a transaction begun on one does not go on, on the next.
+  std::uint64_t generation() const { return generation_; }
+
+  // The server process as it was named when the connection was made; only while there is one.
+  int NamedProcess() const { return connection_->backendpid(); }
+
   // Throws the connection away, and whatever was begun on it.
   void Drop();
 
  private:
   std::optional<Failure> EnsureConnected();
   bool Broken() const;
+  Execution TryOnce(const char* sql, const Parameters& parameters, absl::Time deadline);
   // Runs a statement on the connection that is there.
   Execution Send(const char* sql, const Parameters& parameters, absl::Time cut_off);
+  // Likewise, prepared if that is allowed. Throws what libpqxx throws.
+  pqxx::result SendNamed(const char* sql, const Parameters& parameters);
   void Count(absl::Duration latency, const std::optional<Failure>& failure);
   Failure Failed(const std::string& sqlstate, bool overran);
 
@@ -72,9 +89,13 @@ class PgConnection {
   const absl::Duration call_timeout_;
   Watchdog& watchdog_;
   const std::shared_ptr<StatementStats> stats_;
+  StatementNames* const names_;
   ReconnectBackoff backoff_;
   DatabaseClock clock_;
+  std::uint64_t generation_ = 0;
   std::unique_ptr<pqxx::connection> connection_;
+  // What is prepared on it, by the text of the statement, with its name.
+  absl::flat_hash_map<const char*, std::string> prepared_;
 };
 
 }  // namespace authstate::storage

@@ -46,6 +46,8 @@ struct PostgresOptions {
   int snapshot_connections = 2;
   // Calls that may wait for a connection; more are refused at once.
   std::size_t queue_limit = 4096;
+  // How long a call may wait for one.
+  absl::Duration queue_wait = absl::Seconds(5);
   // Whether an older schema may be brought up to date. An empty database gets its schema in any case.
   bool migrate = false;
   // How long the making of one connection may take, for each host; in whole seconds.
@@ -70,7 +72,9 @@ struct PostgresOptions {
 // While the database is away later on, calls fail at once with Unavailable and a retry delay, and connections are made
 // again with jittered backoff.
 //
-// A commit whose connection broke, or whose deadline passed, once it had been sent is in doubt: Outcome::kUnknown.
+// Every call ends by its deadline, but for a moment, also while the making of a connection hangs. A commit whose
+// connection broke, or that overran, once it had been sent is looked up (commit_resolution.h); it is answered as in
+// doubt, Outcome::kUnknown, only when the database does not tell in time, or when it has no id.
 absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptions& options);
 
 }  // namespace authstate::storage

@@ -70,6 +70,10 @@ class PostgresSchemaStore final : public SchemaStore {
 
  private:
   const LayoutSchema& schema() const { return layout_->schema; }
+  bool native() const { return layout_ == &NativeLayout(); }
+  absl::string_view MigrationsTable() const {
+    return native() ? schema_statements::kNativeTable : schema_statements::kLegacyTable;
+  }
 
   // Runs one statement; once one has failed, none until RollBack.
   pqxx::result Run(const char* sql, const PgConnection::Parameters& parameters = {});
@@ -164,18 +168,18 @@ void PostgresSchemaStore::RollBack() {
 
 std::vector<SchemaStore::Fact> PostgresSchemaStore::Facts() {
   std::vector<Fact> facts;
-  for (const auto& row : Run(schema_statements::kStructure)) facts.emplace_back(ToText(row[0]), ToText(row[1]));
+  for (const auto& row : Run(schema_statements::kStructure, {std::string(MigrationsTable())}))
+    facts.emplace_back(ToText(row[0]), ToText(row[1]));
   return facts;
 }
 
 absl::StatusOr<SchemaStore::Structure> PostgresSchemaStore::Compare(absl::Span<const Migration> migrations) {
-  const bool native = layout_ == &NativeLayout();
   Structure structure;
   Run(schema_statements::kBegin);
   in_transaction_ = true;
-  if (!native) Run(schema_statements::kEnterLegacy);
+  if (!native()) Run(schema_statements::kEnterLegacy);
   std::vector<Fact> present = Facts();
-  Run(native ? schema_statements::kSetAsideNative : schema_statements::kSetAsideLegacy);
+  Run(native() ? schema_statements::kSetAsideNative : schema_statements::kSetAsideLegacy);
   Run(schema().create);
   for (const Migration& migration : migrations) Run(std::string(migration.sql).c_str());
   structure.wanted = Facts();

@@ -24,28 +24,60 @@ inline std::unique_ptr<pqxx::connection> Connect(const std::string& conninfo) {
   return connection;
 }
 
-// Runs one statement by itself, every parameter in binary format.
-inline pqxx::result Execute(pqxx::connection& connection, const char* sql, const std::vector<std::string>& parameters) {
-  pqxx::nontransaction transaction(connection);
 #if PQXX_VERSION_MAJOR < 7
-  if (parameters.empty()) return transaction.exec(sql);
+
+// Every parameter in binary format.
+inline std::vector<pqxx::binarystring> Binary(const std::vector<std::string>& parameters) {
   std::vector<pqxx::binarystring> binary;
   binary.reserve(parameters.size());
   for (const std::string& parameter : parameters) binary.emplace_back(parameter);
-  return transaction.exec_params(sql, pqxx::prepare::make_dynamic_params(binary));
+  return binary;
+}
+
 #else
-  if (parameters.empty()) return transaction.exec(sql);
+
+inline pqxx::params Binary(const std::vector<std::string>& parameters) {
   pqxx::params binary;
   binary.reserve(parameters.size());
   for (const std::string& parameter : parameters) {
     binary.append(
         std::basic_string_view<std::byte>(reinterpret_cast<const std::byte*>(parameter.data()), parameter.size()));
   }
-#if PQXX_VERSION_MAJOR > 7 || PQXX_VERSION_MINOR >= 10
-  return transaction.exec(sql, binary);
-#else
-  return transaction.exec_params(sql, binary);
+  return binary;
+}
+
 #endif
+
+// Runs one statement by itself, every parameter in binary format.
+inline pqxx::result Execute(pqxx::connection& connection, const char* sql, const std::vector<std::string>& parameters) {
+  pqxx::nontransaction transaction(connection);
+  if (parameters.empty()) return transaction.exec(sql);
+#if PQXX_VERSION_MAJOR < 7
+  const auto binary = Binary(parameters);
+  return transaction.exec_params(sql, pqxx::prepare::make_dynamic_params(binary));
+#elif PQXX_VERSION_MAJOR > 7 || PQXX_VERSION_MINOR >= 10
+  return transaction.exec(sql, Binary(parameters));
+#else
+  return transaction.exec_params(sql, Binary(parameters));
+#endif
+}
+
+// Gives a statement a name on this connection. 6.x sends it to the server with its first execution, 7.x at once.
+inline void Prepare(pqxx::connection& connection, const std::string& name, const char* sql) {
+  connection.prepare(name, sql);
+}
+
+// Execute, of a statement that was prepared.
+inline pqxx::result ExecutePrepared(pqxx::connection& connection, const std::string& name,
+                                    const std::vector<std::string>& parameters) {
+  pqxx::nontransaction transaction(connection);
+#if PQXX_VERSION_MAJOR < 7
+  const auto binary = Binary(parameters);
+  return transaction.exec_prepared(name, pqxx::prepare::make_dynamic_params(binary));
+#elif PQXX_VERSION_MAJOR > 7 || PQXX_VERSION_MINOR >= 10
+  return transaction.exec(pqxx::prepped{name}, Binary(parameters));
+#else
+  return transaction.exec_prepared(name, Binary(parameters));
 #endif
 }
 

@@ -17,13 +17,16 @@ inline constexpr char kLockTimeout[] = "SELECT set_config('lock_timeout', $1::te
 inline constexpr char kSetAsideNative[] =
     "CREATE SCHEMA authstate_verification; SET LOCAL search_path = authstate_verification";
 inline constexpr char kSetAsideLegacy[] = "ALTER SCHEMA authstate RENAME TO authstate_set_aside";
+// The tables that remember the migrations.
+inline constexpr char kNativeTable[] = "auth_schema_migrations";
+inline constexpr char kLegacyTable[] = "authstate.legacy_schema_migrations";
 // Where the legacy layout keeps its own tables.
 inline constexpr char kEnterLegacy[] = "SET LOCAL search_path = authstate, public";
 
-// What there is in the schema that holds auth_schema_migrations: the object's name, and a line for each of its facts.
+// What there is in the schema that holds the table $1: the object's name, and a line for each of its facts.
 inline constexpr char kStructure[] = R"sql(
 WITH home AS (
-  SELECT relnamespace AS id FROM pg_class WHERE oid = to_regclass('auth_schema_migrations')
+  SELECT relnamespace AS id FROM pg_class WHERE oid = to_regclass($1::text)
 ), tables AS (
   SELECT c.oid, c.relname::text AS name, c.reloptions
   FROM pg_class c JOIN home ON c.relnamespace = home.id WHERE c.relkind IN ('r', 'p')

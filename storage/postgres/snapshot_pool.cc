@@ -8,6 +8,8 @@
 
 #include "absl/time/clock.h"
 #include "storage/error.h"
+#include "storage/postgres/answer_once.h"
+#include "storage/postgres/connection_queue.h"
 #include "storage/postgres/pg_array.h"
 #include "storage/postgres/row.h"
 #include "storage/postgres/statements.h"
@@ -27,6 +29,8 @@ struct State {
   std::optional<Value> creds;
   // Owner and fence alone: a snapshot's lease is for CheckFence.
   Lease lease;
+  // The connection that has its transaction (PgConnection::generation).
+  std::uint64_t generation = 0;
   // The last key that was read; nothing is before the empty name.
   KeyName last;
 };
@@ -42,6 +46,7 @@ absl::StatusOr<std::shared_ptr<State>> Begin(PgConnection& connection, const Lay
   const auto row = head.rows[0];
   auto state = std::make_shared<State>();
   state->session_id = std::move(session_id);
+  state->generation = connection.generation();
   state->revision = static_cast<std::uint64_t>(ToInt(row[0]));
   if (!ToBool(row[1])) return NoSession(state->revision);
   state->lease.fence = static_cast<std::uint64_t>(ToInt(row[4]));
@@ -61,6 +66,11 @@ void End(PgConnection& connection) {
 
 absl::StatusOr<Snapshot::Page> ReadPage(PgConnection& connection, const Layout& layout, State& state,
                                         std::size_t max_bytes, absl::Time deadline) {
+  if (connection.generation() != state.generation) {
+    Failure failure;
+    failure.fault = Fault::kLost;
+    return ToStatus(failure);
+  }
   const auto bytes = static_cast<std::int64_t>(
       std::min(max_bytes, static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max())));
   const auto execution = connection.Continue(
@@ -82,23 +92,38 @@ absl::StatusOr<Snapshot::Page> ReadPage(PgConnection& connection, const Layout& 
 }  // namespace
 
 struct SnapshotPool::Lane {
-  explicit Lane(std::unique_ptr<PgConnection> connection) : queue(kNoLimit), thread(std::move(connection), queue) {}
+  explicit Lane(std::unique_ptr<PgConnection> connection)
+      : queue(kNoLimit, absl::InfiniteDuration()), thread(std::move(connection), queue) {}
   ~Lane() { queue.Close(); }
 
   ConnectionQueue queue;
   ConnectionThread thread;
 };
 
+// A lane that was taken; given back with it.
+class SnapshotPool::Lease {
+ public:
+  Lease(SnapshotPool& pool, Lane* lane) : pool_(pool), lane_(lane) {}
+  ~Lease() { pool_.GiveBack(lane_); }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
+  ConnectionQueue& queue() { return lane_->queue; }
+  const Layout& layout() const { return pool_.layout_; }
+
+ private:
+  SnapshotPool& pool_;
+  Lane* const lane_;
+};
+
 class PostgresSnapshot final : public Snapshot {
  public:
-  PostgresSnapshot(SnapshotPool& pool, SnapshotPool::Lane* lane, std::shared_ptr<State> state)
-      : pool_(pool), lane_(lane), state_(std::move(state)) {}
+  PostgresSnapshot(std::unique_ptr<SnapshotPool::Lease> lane, std::shared_ptr<State> state)
+      : lane_(std::move(lane)), state_(std::move(state)) {}
 
   ~PostgresSnapshot() override {
-    Enqueue(lane_->queue, {absl::InfiniteFuture(), [](absl::StatusOr<PgConnection*> connection) {
-                             if (connection.ok()) End(**connection);
-                           }});
-    pool_.GiveBack(lane_);
+    lane_->queue().Add({absl::InfiniteFuture(), [](PgConnection& connection) { End(connection); },
+                        [](const absl::Status& /*status*/) {}});
   }
 
   std::uint64_t revision() const override { return state_->revision; }
@@ -106,19 +131,17 @@ class PostgresSnapshot final : public Snapshot {
   const Lease& lease() const override { return state_->lease; }
 
   void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) override {
-    Enqueue(lane_->queue, {deadline, [&layout = pool_.layout_, state = state_, max_bytes, deadline,
-                                      done = std::move(done)](absl::StatusOr<PgConnection*> connection) mutable {
-                             if (connection.ok()) {
-                               std::move(done)(ReadPage(**connection, layout, *state, max_bytes, deadline));
-                             } else {
-                               std::move(done)(connection.status());
-                             }
-                           }});
+    auto answer = std::make_shared<AnswerOnce<absl::StatusOr<Page>>>(std::move(done));
+    lane_->queue().Add(
+        {deadline,
+         [&layout = lane_->layout(), state = state_, max_bytes, deadline, answer](PgConnection& connection) {
+           answer->Give(ReadPage(connection, layout, *state, max_bytes, deadline));
+         },
+         [answer](absl::Status status) { answer->Give(std::move(status)); }});
   }
 
  private:
-  SnapshotPool& pool_;
-  SnapshotPool::Lane* const lane_;
+  const std::unique_ptr<SnapshotPool::Lease> lane_;
   const std::shared_ptr<State> state_;
 };
 
@@ -153,25 +176,24 @@ void SnapshotPool::Open(std::string session_id, absl::Time deadline, Backend::Sn
     std::move(done)(QueueFull());
     return;
   }
-  Enqueue(lane->queue, {deadline, [this, lane, session_id = std::move(session_id), deadline,
-                                   done = std::move(done)](absl::StatusOr<PgConnection*> connection) mutable {
-                          std::move(done)(OpenOn(lane, std::move(connection), std::move(session_id), deadline));
-                        }});
+  using Opened = absl::StatusOr<std::unique_ptr<Snapshot>>;
+  auto answer = std::make_shared<AnswerOnce<Opened>>(std::move(done));
+  lane->queue.Add({deadline,
+                   [lease = std::make_unique<Lease>(*this, lane), session_id = std::move(session_id), deadline,
+                    answer](PgConnection& connection) mutable {
+                     answer->Give(OpenOn(std::move(lease), connection, std::move(session_id), deadline));
+                   },
+                   [answer](absl::Status status) { answer->Give(std::move(status)); }});
 }
 
-absl::StatusOr<std::unique_ptr<Snapshot>> SnapshotPool::OpenOn(Lane* lane, absl::StatusOr<PgConnection*> connection,
+absl::StatusOr<std::unique_ptr<Snapshot>> SnapshotPool::OpenOn(std::unique_ptr<Lease> lane, PgConnection& connection,
                                                                std::string session_id, absl::Time deadline) {
-  if (!connection.ok()) {
-    GiveBack(lane);
-    return connection.status();
-  }
-  auto state = Begin(**connection, layout_, std::move(session_id), deadline);
+  auto state = Begin(connection, lane->layout(), std::move(session_id), deadline);
   if (!state.ok()) {
-    End(**connection);
-    GiveBack(lane);
+    End(connection);
     return state.status();
   }
-  return std::make_unique<PostgresSnapshot>(*this, lane, *std::move(state));
+  return std::make_unique<PostgresSnapshot>(std::move(lane), *std::move(state));
 }
 
 }  // namespace authstate::storage

@@ -40,12 +40,13 @@ class SnapshotPool {
   // A connection with its thread and its own queue: the work of a snapshot is done in order, and an Open that follows
   // the end of another snapshot waits until that is undone.
   struct Lane;
+  class Lease;
 
   // Null when all are taken.
   Lane* Take();
   void GiveBack(Lane* lane);
-  absl::StatusOr<std::unique_ptr<Snapshot>> OpenOn(Lane* lane, absl::StatusOr<PgConnection*> connection,
-                                                   std::string session_id, absl::Time deadline);
+  static absl::StatusOr<std::unique_ptr<Snapshot>> OpenOn(std::unique_ptr<Lease> lane, PgConnection& connection,
+                                                          std::string session_id, absl::Time deadline);
 
   const Layout& layout_;
   std::vector<std::unique_ptr<Lane>> lanes_;

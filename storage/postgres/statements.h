@@ -177,6 +177,11 @@ WHERE s.present AND s.session_id > $1::text AND s.session_id >= $2::text
 ORDER BY s.session_id
 LIMIT $4::int8)sql";
 
+// Which server process runs the statement; and a transaction to hold it in.
+inline constexpr char kBackendProcess[] = "SELECT pg_backend_pid()";
+inline constexpr char kBeginProbe[] = "BEGIN READ ONLY";
+inline constexpr char kEndProbe[] = "ROLLBACK";
+
 inline constexpr char kPing[] = "SELECT 1";
 
 inline constexpr char kBeginSnapshot[] = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";

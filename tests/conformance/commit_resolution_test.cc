@@ -343,6 +343,20 @@ TEST_F(CommitResolutionTest, ConditionalCommitWhoseReplyWasLostIsNotRefused) {
   EXPECT_EQ(applied->revision, 2U);
 }
 
+// The making of a connection hangs for longer than the call has time.
+TEST_F(CommitResolutionTest, CallsEndOnTimeWhileConnectingHangs) {
+  proxy().Hold(test::Direction::kToClient);
+  proxy().ResetAll();
+  for (int i = 0; i < 3; ++i) {
+    Answer<Results> answer;
+    backend().Apply({SetKey(1)}, absl::Now() + absl::Milliseconds(200), answer.Done());
+    const absl::Status status = answer.Await().front().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded) << status;
+    EXPECT_EQ(OutcomeOf(status), Outcome::kNotApplied);
+  }
+  proxy().Resume();
+}
+
 TEST_F(CommitResolutionTest, CommitWithoutIdStaysInDoubt) {
   Arm(kCommitSql, Moment::kReply, Effect::kReset);
   const auto applied = Apply(backend(), SetKey(0));

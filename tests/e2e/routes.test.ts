@@ -11,7 +11,7 @@ const ROUTES: [PostgresRoute, string][] = [
 
 // They carry the same calls, so a part of the story is enough; `./dev fault` tells it whole.
 const LENGTH: Length =
-  process.env["AUTHSTATE_FAULT_ROUNDS"] === undefined ? { preKeys: 100, rounds: 10, crashes: 2 } : WHOLE;
+  process.env["AUTHSTATE_FAULT_ROUNDS"] === undefined ? { preKeys: 50, rounds: 6, crashes: 2 } : WHOLE;
 
 describe("accounts lose nothing while the server and their own process are killed", () => {
   for (const [route, name] of ROUTES) {

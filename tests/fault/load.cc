@@ -43,6 +43,10 @@ client::CommitRequest NumberedCommit(const std::string& session_id, std::uint64_
   return commit;
 }
 
+std::string Shown(absl::Duration duration) {
+  return absl::FormatDuration(absl::Trunc(duration, absl::Milliseconds(1)));
+}
+
 // What is stored of one session.
 struct Stored {
   std::uint64_t revision = 0;
@@ -256,7 +260,9 @@ std::string Describe(const Load::Tally& tally) {
   for (const absl::StatusCode code : tally.codes) codes.push_back(absl::StatusCodeToString(code));
   return absl::StrCat(tally.acknowledged, " acknowledged, ", tally.not_applied, " not applied, ", tally.unknown,
                       " unknown (", tally.unknown_applied, " of them applied), ", tally.reads, " reads (",
-                      tally.failed_reads, " failed), longest gap ", absl::FormatDuration(tally.longest_gap),
+                      tally.failed_reads, " failed), longest gap ", Shown(tally.longest_gap), ", slowest call ",
+                      Shown(tally.longest_overrun), " past its deadline, ", tally.unanswered,
+                      " ended by the client alone",
                       codes.empty() ? "" : absl::StrCat(", failures ", absl::StrJoin(codes, " ")));
 }
 

@@ -204,6 +204,29 @@ TEST_F(SchemaCommandTest, WholeLifeThroughATransactionPooler) {
   ExpectWholeLife(OnPostgres((*pooler)->Through(url())));
 }
 
+TEST_F(SchemaCommandTest, TheCompanionOfTheLegacyLayoutIsMadeVerifiedAndTakenAway) {
+  Sql("CREATE TABLE whatsapp_auth (company_id text PRIMARY KEY, creds jsonb NOT NULL, "
+      "created_at timestamptz DEFAULT now(), updated_at timestamptz DEFAULT now()); "
+      "CREATE TABLE whatsapp_keys (company_id text, key_type text, key_id text, value jsonb NOT NULL, "
+      "created_at timestamptz DEFAULT now(), updated_at timestamptz DEFAULT now(), expires_at timestamptz, "
+      "PRIMARY KEY (company_id, key_type, key_id))");
+  EXPECT_EQ(OnPostgres().Status()["layout"], "legacy");
+  ASSERT_EQ(OnPostgres().Run({"up"}).code, 0);
+  const Result verified = OnPostgres().Run({"verify"});
+  EXPECT_EQ(verified.code, 0) << verified.out << verified.err;
+  Sql("ALTER TABLE authstate.legacy_sessions DROP COLUMN barrier; DROP FUNCTION authstate.legacy_lost_race()");
+  const Result differs = OnPostgres().Run({"verify"});
+  EXPECT_EQ(differs.code, kDiffers);
+  EXPECT_THAT(differs.out, AllOf(HasSubstr("legacy_sessions: missing: column barrier bigint"),
+                                 HasSubstr("legacy_lost_race: missing: function")));
+  Sql("ALTER TABLE authstate.legacy_sessions ADD COLUMN barrier bigint; "
+      "CREATE FUNCTION authstate.legacy_lost_race() RETURNS boolean LANGUAGE sql AS 'SELECT true'");
+  const Result down = OnPostgres().Run({"down", "--to", "0", "--yes"});
+  EXPECT_EQ(down.code, 0) << down.err;
+  const auto left = TestPostgres::Query(url(), "SELECT to_regclass('authstate.legacy_sessions') IS NULL");
+  EXPECT_EQ(left.value_or(""), "t");
+}
+
 TEST_F(SchemaCommandTest, WholeLifeOnSqlite) {
   const std::string path = directory_.File("authstate.db");
   const Schema schema({"--backend=sqlite", "--sqlite-path=" + path});
@@ -329,6 +352,15 @@ TEST_F(SchemaCommandTest, TheLockIsWaitedForNoLongerThanAskedFor) {
   const Result result = OnPostgres().Run({"up", "--lock-timeout", "200ms"});
   EXPECT_EQ(result.code, kUnavailable);
   EXPECT_THAT(result.err, HasSubstr("--lock-timeout"));
+}
+
+TEST_F(SchemaCommandTest, AMissingRightIsSaid) {
+  Sql("CREATE ROLE lowly LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+  std::string url_of_lowly = url();
+  url_of_lowly.replace(url_of_lowly.find("postgres@"), 9, "lowly@");
+  const Result result = OnPostgres(url_of_lowly).Run({"up"});
+  EXPECT_EQ(result.code, kRefused);
+  EXPECT_THAT(result.err, HasSubstr("SQLSTATE 42501"));
 }
 
 TEST_F(SchemaCommandTest, AMigrationThatFailsLeavesNothingBehind) {

@@ -1,0 +1,133 @@
+// What the PostgreSQL driver makes of a real PgBouncer: found by asking, and served without session state.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "storage/postgres/postgres_backend.h"
+#include "tests/conformance/await.h"
+#include "tests/support/test_pgbouncer.h"
+#include "tests/support/test_postgres.h"
+
+namespace authstate::storage {
+namespace {
+
+using conformance::Answer;
+using test::TestPgBouncer;
+using test::TestPostgres;
+
+constexpr absl::Duration kPatience = absl::Seconds(60);
+
+class PoolerTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    auto postgres = TestPostgres::Create();
+    ASSERT_TRUE(postgres.ok()) << postgres.status();
+    postgres_ = postgres->release();
+  }
+  static void TearDownTestSuite() {
+    delete postgres_;
+    postgres_ = nullptr;
+  }
+
+  void SetUp() override {
+    auto url = postgres_->NewDatabase();
+    ASSERT_TRUE(url.ok()) << url.status();
+    options_.url = *url;
+  }
+
+  void PutBetween(TestPgBouncer::Mode mode, int pool_size) {
+    auto pooler = TestPgBouncer::Create({mode, postgres_->port(), pool_size});
+    ASSERT_TRUE(pooler.ok()) << pooler.status();
+    pooler_ = *std::move(pooler);
+    options_.url = pooler_->Through(options_.url);
+  }
+  void Open() {
+    auto backend = OpenPostgresBackend(options_);
+    ASSERT_TRUE(backend.ok()) << backend.status();
+    backend_ = *std::move(backend);
+  }
+
+  absl::StatusOr<Applied> SetKey(std::string session_id) {
+    Commit commit;
+    commit.session_id = std::move(session_id);
+    commit.id = 1;
+    commit.sets = {{{"t", "1"}, {ValueKind::kRaw, "v"}}};
+    Answer<std::vector<absl::StatusOr<Applied>>> answer;
+    backend_->Apply({commit}, absl::Now() + kPatience, answer.Done());
+    return answer.Await().front();
+  }
+  // Enough commits at once that every connection has some.
+  void SetKeysAtOnce(const std::string& prefix) {
+    constexpr int kCommits = 100;
+    std::vector<Answer<std::vector<absl::StatusOr<Applied>>>> answers(kCommits);
+    for (int i = 0; i < kCommits; ++i) {
+      Commit commit;
+      commit.session_id = absl::StrCat(prefix, i);
+      commit.sets = {{{"t", "1"}, {ValueKind::kRaw, "v"}}};
+      backend_->Apply({commit}, absl::Now() + kPatience, answers[i].Done());
+    }
+    for (auto& answer : answers) {
+      const auto applied = answer.Await().front();
+      EXPECT_TRUE(applied.ok()) << applied.status();
+    }
+  }
+
+  std::string Mode() { return backend_->Describe().pooler; }
+  PostgresOptions& options() { return options_; }
+
+ private:
+  static TestPostgres* postgres_;
+  std::unique_ptr<TestPgBouncer> pooler_;
+  PostgresOptions options_;
+  std::unique_ptr<Backend> backend_;
+};
+
+TestPostgres* PoolerTest::postgres_ = nullptr;
+
+TEST_F(PoolerTest, DirectConnectionIsRecognised) {
+  Open();
+  EXPECT_EQ(Mode(), "none");
+  SetKeysAtOnce("s");
+  EXPECT_EQ(Mode(), "none");
+}
+
+TEST_F(PoolerTest, SessionModeIsRecognisedAndStatementsArePrepared) {
+  PutBetween(TestPgBouncer::Mode::kSession, 10);
+  Open();
+  EXPECT_EQ(Mode(), "session");
+  SetKeysAtOnce("s");
+  EXPECT_EQ(Mode(), "session");
+}
+
+TEST_F(PoolerTest, TransactionModeIsRecognisedWhateverTheSizeOfItsPool) {
+  for (const int pool_size : {2, 4, 20}) {
+    PutBetween(TestPgBouncer::Mode::kTransaction, pool_size);
+    Open();
+    EXPECT_EQ(Mode(), "transaction") << pool_size;
+    SetKeysAtOnce(absl::StrCat("pool", pool_size, "-"));
+  }
+}
+
+// A pooler that was taken for one in session mode: names of statements are missed, or are there already.
+TEST_F(PoolerTest, LostStatementNamesAreDoneWithoutUnseen) {
+  PutBetween(TestPgBouncer::Mode::kTransaction, 2);
+  options().pooler = PoolerMode::kSession;
+  Open();
+  EXPECT_EQ(Mode(), "session");
+  SetKeysAtOnce("s");
+  EXPECT_EQ(Mode(), "transaction");
+  const auto first = SetKey("t");
+  const auto replayed = SetKey("t");
+  ASSERT_TRUE(first.ok() && replayed.ok());
+  EXPECT_EQ(first->revision, 1U);
+  EXPECT_EQ(replayed->revision, 1U);
+}
+
+}  // namespace
+}  // namespace authstate::storage
