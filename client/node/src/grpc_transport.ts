@@ -70,10 +70,15 @@ export class GrpcTransport implements Transport {
     return new Promise((resolve, reject) => {
       let enough = false;
       call.on("data", (page: LoadSessionResponse) => {
-        if (enough || onPage(page)) return;
-        enough = true;
-        call.cancel();
-        resolve();
+        if (enough) return;
+        try {
+          enough = !onPage(page);
+          if (enough) resolve();
+        } catch (error) {
+          enough = true;
+          reject(error as Error);
+        }
+        if (enough) call.cancel();
       });
       call.on("end", resolve);
       call.on("error", (error: ServiceError) => reject(this.#fail(endpoint, "LoadSession", error, false)));

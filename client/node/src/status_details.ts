@@ -14,6 +14,15 @@ interface Details {
 }
 
 function readDetails(status: Status): Details {
+  try {
+    return decodeDetails(status);
+  } catch {
+    // Not ours: the code alone has to do.
+    return {};
+  }
+}
+
+function decodeDetails(status: Status): Details {
   const details: Details = {};
   for (const { typeUrl, value } of status.details) {
     if (typeUrl === `${TYPE_PREFIX}ErrorInfo`) {

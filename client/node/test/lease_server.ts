@@ -55,6 +55,8 @@ export class LeaseServer {
   hasPipe = true;
   // Asked about every operation of a pipe before it takes place.
   judge: (operation: Operation) => Verdict = () => undefined;
+  // Changes the page that LoadSession answers.
+  distort: (page: LoadSessionResponse) => LoadSessionResponse = (page) => page;
   readonly #database: Database;
   readonly #streams = new Set<ServerDuplexStream<PipeRequest, PipeResponse>>();
   #gate: Promise<void> = Promise.resolve();
@@ -209,7 +211,7 @@ export class LeaseServer {
       const { exists, creds, keys } = this.#underFence(call.request);
       if (!exists) throw new Refusal({ code: status.NOT_FOUND, reason: "NO_SESSION" });
       this.log.push("load");
-      call.write({ revision: 1n, creds, keys: [...keys.values()] });
+      call.write(this.distort({ revision: 1n, creds, keys: [...keys.values()] }));
       call.end();
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;

@@ -177,6 +177,8 @@ describe("a stream of the pipe", () => {
     call.answer(1n);
     await underWay;
     assert.equal(call.ended, true);
+    await assert.rejects(commit(10), failure("UNAVAILABLE", "NOT_APPLIED", true));
+    assert.deepEqual(call.sizes, [1]);
   });
 
   it("does not take one answer for another", async () => {

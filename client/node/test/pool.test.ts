@@ -209,6 +209,16 @@ describe("the cache of a session", () => {
     assert.equal(count("load"), 1);
   });
 
+  it("refuses a session that was not answered whole", async () => {
+    const pool = newPool();
+    const first = await pool.useAuthState(SESSION);
+    await write(first, "1");
+    await first.close();
+    server.distort = (page) => ({ ...page, keys: page.keys.map(({ key }) => ({ key, value: undefined })) });
+    await assert.rejects(pool.useAuthState(SESSION), (error) => (error as AuthStateError).code === "DATA_LOSS");
+    assert.equal(server.session(SESSION).owner, "");
+  });
+
   it("knows what is written, deleted and cleared", async () => {
     const auth = await newPool().useAuthState(SESSION);
     await Promise.all([write(auth, "1"), write(auth, "2", "b")]);

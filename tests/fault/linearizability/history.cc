@@ -6,6 +6,7 @@
 #include <fstream>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cpp/error.h"
 
@@ -32,6 +33,11 @@ bool IsExcusable(const absl::Status& status) {
   }
 }
 
+// gRPC had no connection to send on: no server has seen the request.
+bool IsNeverSent(const absl::Status& status) {
+  return absl::IsUnavailable(status) && absl::StrContains(status.message(), "failed to connect to all addresses");
+}
+
 nlohmann::json ToJson(const Operation& operation) {
   nlohmann::json line = {
       {"client", operation.client},   {"session", operation.session}, {"call", operation.called},
@@ -56,7 +62,7 @@ void SetResult(const absl::Status& status, bool mutation, Operation* operation) 
     if (const auto fence = client::FenceOf(status)) operation->reply["fence"] = *fence;
     if (const auto owner = client::OwnerOf(status)) operation->reply["owner"] = *owner;
     if (const auto revision = client::RevisionOf(status)) operation->reply["revision"] = *revision;
-  } else if (!mutation || client::OutcomeOf(status) == client::Outcome::kNotApplied) {
+  } else if (!mutation || IsNeverSent(status) || client::OutcomeOf(status) == client::Outcome::kNotApplied) {
     operation->result = "failed";
   } else {
     operation->result = "unknown";

@@ -96,6 +96,8 @@ class PlantedFaultTest : public LinearizabilityTest {
 
 TEST_F(PlantedFaultTest, ServerThatTakesAnyFenceIsRefused) { ExpectRefused("fence", {"was accepted under fence"}); }
 
+TEST_F(PlantedFaultTest, ServerThatAppliesDuplicatesIsRefused) { ExpectRefused("exactly-once", {"told revision"}); }
+
 TEST_F(PlantedFaultTest, ServerThatTearsCommitsIsRefused) { ExpectRefused("atomicity", {"told value"}); }
 
 }  // namespace

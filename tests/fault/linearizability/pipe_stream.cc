@@ -82,6 +82,7 @@ std::vector<PipeStream::Answer> PipeStream::Do(std::vector<PipeStep> steps) {
   if (ended_ || !stream_->Write(request) || !ReadAnswers(&answers, steps.size())) end_status_ = Finish();
 
   std::vector<Answer> in_order;
+  in_order.reserve(steps.size());
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto found = answers.find(first_tag + i);
     Answer answer = found == answers.end() ? Answer{end_status_, {}} : std::move(found->second);

@@ -31,13 +31,13 @@ PipeWorker::PipeWorker(int number, std::string session, std::uint64_t seed, Roun
       session_(std::move(session)),
       context_(context),
       random_(seed),
+      prober_(number, session_, context),
       turn_(static_cast<std::size_t>(number)) {}
 
 void PipeWorker::Run() {
-  while (!context_->stop.HasBeenNotified()) {
-    const std::string& address = context_->addresses[turn_++ % context_->addresses.size()];
+  while (AwaitServer()) {
     const int life_ms = std::uniform_int_distribution<int>(kShortestLifeMs, kLongestLifeMs)(random_);
-    PipeStream stream(address, absl::Milliseconds(life_ms), context_);
+    PipeStream stream(context_->addresses[turn_ % context_->addresses.size()], absl::Milliseconds(life_ms), context_);
     if (Attach(&stream)) {
       while (stream.usable() && !context_->stop.HasBeenNotified() && Exchange(&stream)) {
         context_->Linger(kLongestPause * (Roll() / 100.0));
@@ -45,6 +45,16 @@ void PipeWorker::Run() {
     }
     context_->Linger(kBetweenStreams);
   }
+}
+
+bool PipeWorker::AwaitServer() {
+  do {
+    ++turn_;
+    prober_.MoveOn();
+    if (prober_.GetLease().ok()) return !context_->stop.HasBeenNotified();
+    context_->Linger(kBetweenStreams);
+  } while (!context_->stop.HasBeenNotified());
+  return false;
 }
 
 bool PipeWorker::Attach(PipeStream* stream) {
@@ -138,7 +148,7 @@ PipeStep PipeWorker::NextCommit() {
     }
   }
   if (Roll() < 33) {
-    commit.mutable_creds()->set_json(absl::StrCat("{\"v\":\"", value, "\"}"));
+    commit.mutable_creds()->set_json(absl::StrCat(R"({"v":")", value, R"("})"));
     sets["creds"] = commit.creds().json();
   }
   step.begun.args = {

@@ -22,6 +22,8 @@ class PipeWorker {
   void Run();
 
  private:
+  // Waits until the next server in turn answers; false when the worker shall end.
+  bool AwaitServer();
   // Attaches under the fence it has, or a new one. Whether it is attached.
   bool Attach(PipeStream* stream);
   // One message and its answers. Whether the worker still is the owner.
@@ -40,6 +42,9 @@ class PipeWorker {
   const std::string session_;
   RoundContext* const context_;
   std::mt19937_64 random_;
+  // Goes to the same server as the next stream, and asks first whether it is there: an attach that is in doubt burdens
+  // the check.
+  SessionClient prober_;
   std::size_t turn_;
   int lives_ = 0;
   int values_ = 0;

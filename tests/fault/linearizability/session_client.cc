@@ -15,7 +15,7 @@ client::KeyName Key(int index) { return {kKeyType, KeyId(index)}; }
 
 // A value of a key is its bytes; creds have to be JSON.
 Value KeyValue(const std::string& value) { return {ValueKind::kRaw, value}; }
-Value CredsValue(const std::string& value) { return {ValueKind::kJson, absl::StrCat("{\"v\":\"", value, "\"}")}; }
+Value CredsValue(const std::string& value) { return {ValueKind::kJson, absl::StrCat(R"({"v":")", value, R"("})")}; }
 
 bool OneIn(int chances, std::mt19937_64& random) { return std::uniform_int_distribution<int>(1, chances)(random) == 1; }
 
@@ -25,6 +25,7 @@ std::string KeyId(int index) { return absl::StrCat("key", index); }
 
 SessionClient::SessionClient(int number, std::string session, RoundContext* context)
     : number_(number), session_(std::move(session)), context_(context), turn_(static_cast<std::size_t>(number)) {
+  servers_.reserve(context->addresses.size());
   for (const std::string& address : context->addresses) {
     client::ClientOptions options;
     options.address = address;
@@ -123,6 +124,7 @@ absl::Status SessionClient::ReadKeys(std::uint64_t fence) {
   Operation operation = Begin("read");
   operation.args = {{"fence", fence}};
   std::vector<client::KeyName> names;
+  names.reserve(kKeys);
   for (int i = 0; i < kKeys; ++i) names.push_back(Key(i));
   const auto keys = server().GetKeys(session_, names, fence);
   if (keys.ok()) {

@@ -28,7 +28,7 @@ struct RoundContext {
   absl::Notification stop;
 
   // Lets some time pass, less when the clients shall end.
-  void Linger(absl::Duration time) { (void)stop.WaitForNotificationWithTimeout(time); }
+  void Linger(absl::Duration time) const { (void)stop.WaitForNotificationWithTimeout(time); }
 };
 
 // The keys that commits write and reads ask for.

@@ -74,6 +74,7 @@ export class PipeStream {
   #flushScheduled = false;
   #writable = true;
   #retired = false;
+  #finished = false;
   #ended: AuthStateError | undefined;
   #cancelWatch: (() => void) | undefined;
 
@@ -109,7 +110,9 @@ export class PipeStream {
     bytes = 0,
   ): Promise<Answers[Name]> {
     const name: keyof Answers = operation.$case;
-    if (this.#ended !== undefined) return Promise.reject(this.#failureOf(name, false, this.#ended));
+    const ended =
+      this.#ended ?? (this.#finished ? new AuthStateError("Pipe: ended", this.#connectionLost()) : undefined);
+    if (ended !== undefined) return Promise.reject(this.#failureOf(name, false, ended));
     return new Promise((resolve, reject) => {
       const tag = ++this.#lastTag;
       const pending: Pending = {
@@ -134,10 +137,10 @@ export class PipeStream {
     });
   }
 
-  /** Ends the stream once everything under way is answered; nothing new may be sent. */
+  /** Ends the stream once everything under way is answered; what is sent then fails. */
   retire(): void {
     this.#retired = true;
-    if (this.#open.size === 0) this.#call.end();
+    this.#finishIfDone();
   }
 
   /** Ends the stream at once. */
@@ -182,10 +185,15 @@ export class PipeStream {
     if (draining && !this.#retired) {
       this.#host.onDraining();
       this.retire();
-    } else if (this.#retired && this.#open.size === 0) {
-      this.#call.end();
     }
+    this.#finishIfDone();
     this.#flush();
+  }
+
+  #finishIfDone(): void {
+    if (!this.#retired || this.#finished || this.#open.size > 0) return;
+    this.#finished = true;
+    this.#call.end();
   }
 
   #answer(pending: Pending, result: PipeResult["result"]): void {
