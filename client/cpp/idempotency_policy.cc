@@ -10,6 +10,7 @@ Repetition RepetitionOf(Rpc rpc) {
     case Rpc::kLoadSession:
     case Rpc::kListSessions:
     case Rpc::kGetServerInfo:
+    case Rpc::kListBackends:
     case Rpc::kPurgeExpiredKeys:
       return Repetition::kRead;
     case Rpc::kDeleteCreds:

@@ -19,6 +19,7 @@ enum class Rpc : std::uint8_t {
   kListSessions,
   kDeleteSession,
   kGetServerInfo,
+  kListBackends,
   kPurgeExpiredKeys,
 };
 

@@ -18,6 +18,7 @@ void AddCredsCommands(CLI::App& parent, Action* action);
 void AddKeysCommands(CLI::App& parent, Action* action);
 void AddSchemaCommands(CLI::App& parent, Action* action);
 void AddLegacyCommands(CLI::App& parent, Action* action);
+void AddBackendCommands(CLI::App& parent, Action* action);
 void AddServerCommands(CLI::App& parent, Action* action);
 void AddCompletionCommand(CLI::App& parent, Action* action);
 
