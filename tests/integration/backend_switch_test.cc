@@ -82,7 +82,8 @@ class BackendSwitchTest : public testing::Test {
   Json Status(const std::string& name) {
     const CliResult result = Cli({"backend", "status"});
     EXPECT_EQ(result.code, 0) << result.err;
-    for (const Json& backend : result.OutJson().at("backends")) {
+    const Json shown = result.OutJson();
+    for (const Json& backend : shown.at("backends")) {
       if (backend.at("name") == name) return backend;
     }
     return {};
