@@ -1,6 +1,8 @@
 #include "server/admin_service.h"
 
 #include <cstdint>
+#include <map>
+#include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -8,9 +10,12 @@
 #include "authstate/v1/admin_service.grpc.pb.h"
 #include "contract/limits.h"
 #include "contract/version.h"
+#include "server/backend_messages.h"
 #include "server/guard.h"
+#include "server/switch_backend.h"
 #include "server/unary_call.h"
 #include "storage/backend.h"
+#include "storage/backend_targets.h"
 
 namespace authstate::server {
 namespace {
@@ -28,11 +33,15 @@ void FillLimits(v1::Limits* limits) {
   limits->set_message_bytes(kMaxMessageBytes);
 }
 
-class AdminService final : public v1::AdminService::WithRawCallbackMethod_GetServerInfo<
-                               v1::AdminService::WithRawCallbackMethod_PurgeExpiredKeys<v1::AdminService::Service>> {
+using RawService = v1::AdminService::WithRawCallbackMethod_GetServerInfo<
+    v1::AdminService::WithRawCallbackMethod_PurgeExpiredKeys<v1::AdminService::WithRawCallbackMethod_ListBackends<
+        v1::AdminService::WithRawCallbackMethod_SwitchBackend<v1::AdminService::Service>>>>;
+
+class AdminService final : public RawService {
  public:
-  AdminService(storage::Backend* backend, Guard* guard, absl::Time started, std::function<bool()> serving)
-      : backend_(backend), guard_(guard), started_(started), serving_(std::move(serving)) {}
+  AdminService(storage::Backend* backend, storage::BackendTargets* targets, Guard* guard, absl::Time started,
+               std::function<bool()> serving)
+      : backend_(backend), targets_(targets), guard_(guard), started_(started), serving_(std::move(serving)) {}
 
   grpc::ServerUnaryReactor* GetServerInfo(Context* context, const Bytes* request, Bytes* response) override {
     return RunUnary<v1::GetServerInfoRequest, v1::GetServerInfoResponse>(
@@ -48,7 +57,34 @@ class AdminService final : public v1::AdminService::WithRawCallbackMethod_GetSer
         });
   }
 
+  grpc::ServerUnaryReactor* ListBackends(Context* context, const Bytes* request, Bytes* response) override {
+    return RunUnary<v1::ListBackendsRequest, v1::ListBackendsResponse>(
+        guard_, {"ListBackends"}, context, request, response,
+        [this](const v1::ListBackendsRequest& message, absl::Time, auto respond) {
+          if (!message.probe()) return respond(Backends({}));
+          targets_->Probe(
+              [this, respond = std::move(respond)](const std::map<std::string, absl::Status>& probes) mutable {
+                respond(Backends(probes));
+              });
+        });
+  }
+
+  grpc::ServerWriteReactor<Bytes>* SwitchBackend(Context* context, const Bytes* request) override {
+    return StartSwitchBackend(targets_, guard_->Begin({"SwitchBackend"}, context, *request), context);
+  }
+
  private:
+  v1::ListBackendsResponse Backends(const std::map<std::string, absl::Status>& probes) const {
+    v1::ListBackendsResponse response;
+    for (const storage::TargetState& target : targets_->ListTargets()) {
+      v1::Backend* const backend = response.add_backends();
+      *backend = ToMessage(target);
+      const auto probe = probes.find(target.name);
+      if (probe != probes.end()) *backend->mutable_probe() = ToMessage(probe->second);
+    }
+    return response;
+  }
+
   template <typename Respond>
   void Purge(v1::PurgeExpiredKeysRequest request, absl::Time deadline, Respond respond) {
     storage::PurgeRequest purge;
@@ -86,6 +122,7 @@ class AdminService final : public v1::AdminService::WithRawCallbackMethod_GetSer
   }
 
   storage::Backend* const backend_;
+  storage::BackendTargets* const targets_;
   Guard* const guard_;
   const absl::Time started_;
   const std::function<bool()> serving_;
@@ -93,9 +130,9 @@ class AdminService final : public v1::AdminService::WithRawCallbackMethod_GetSer
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> NewAdminService(storage::Backend* backend, Guard* guard, absl::Time started,
-                                               std::function<bool()> serving) {
-  return std::make_unique<AdminService>(backend, guard, started, std::move(serving));
+std::unique_ptr<grpc::Service> NewAdminService(storage::Backend* backend, storage::BackendTargets* targets,
+                                               Guard* guard, absl::Time started, std::function<bool()> serving) {
+  return std::make_unique<AdminService>(backend, targets, guard, started, std::move(serving));
 }
 
 }  // namespace authstate::server

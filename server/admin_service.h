@@ -11,16 +11,17 @@ class Service;
 }
 namespace authstate::storage {
 class Backend;
-}
+class BackendTargets;
+}  // namespace authstate::storage
 
 namespace authstate::server {
 
 class Guard;
 
-// authstate.v1.AdminService. Both pointers are borrowed, and outlive the server that the service is registered with;
+// authstate.v1.AdminService. The pointers are borrowed, and outlive the server that the service is registered with;
 // `serving` tells the state of health and is called from any thread.
-std::unique_ptr<grpc::Service> NewAdminService(storage::Backend* backend, Guard* guard, absl::Time started,
-                                               std::function<bool()> serving);
+std::unique_ptr<grpc::Service> NewAdminService(storage::Backend* backend, storage::BackendTargets* targets,
+                                               Guard* guard, absl::Time started, std::function<bool()> serving);
 
 }  // namespace authstate::server
 

@@ -29,6 +29,7 @@
 #include "server/listener.h"
 #include "server/logging.h"
 #include "storage/backend.h"
+#include "storage/decorators/backend_switch.h"
 #include "storage/error.h"
 #include "storage/postgres/postgres_backend.h"
 #include "storage/sqlite/sqlite_backend.h"
@@ -51,24 +52,51 @@ sigset_t StopSignals() {
   return signals;
 }
 
-absl::StatusOr<std::unique_ptr<storage::Backend>> OpenPostgres(const Options& options, profiles::BackendChoice choice) {
+absl::StatusOr<std::unique_ptr<storage::Backend>> OpenPostgres(const Options& options, profiles::BackendChoice choice,
+                                                               std::shared_ptr<storage::StatementStats> stats) {
   absl::StatusOr<profiles::PostgresTarget> target = profiles::ResolveTarget(options.databases, choice);
   if (!target.ok()) return target.status();
   target->options.migrate = options.migrate;
+  target->options.stats = std::move(stats);
   auto backend = storage::OpenPostgresBackend(target->options);
   if (!backend.ok()) return backend;
   for (const std::string& warning : target->warnings) Log(LogLevel::kWarn, warning);
   return backend;
 }
 
-absl::StatusOr<std::unique_ptr<storage::Backend>> OpenBackend(const Options& options) {
-  if (options.databases.backend != profiles::BackendChoice::kSqlite) {
-    return OpenPostgres(options, options.databases.backend);
-  }
+absl::StatusOr<std::unique_ptr<storage::Backend>> OpenSqlite(const Options& options,
+                                                             std::shared_ptr<storage::StatementStats> stats) {
   storage::SqliteOptions sqlite;
   sqlite.path = options.databases.sqlite_path;
   sqlite.migrate = options.migrate;
+  sqlite.stats = std::move(stats);
   return storage::OpenSqliteBackend(std::move(sqlite));
+}
+
+// A database that may serve. `options` outlives it.
+storage::BackendSwitch::TargetOptions Target(const Options& options, profiles::BackendChoice choice) {
+  storage::BackendSwitch::TargetOptions target;
+  target.name = profiles::NameOf(choice);
+  target.open = [&options, choice, stats = target.stats] {
+    return choice == profiles::BackendChoice::kSqlite ? OpenSqlite(options, stats)
+                                                      : OpenPostgres(options, choice, stats);
+  };
+  return target;
+}
+
+// The database that was chosen, and those that could be switched to: each of which anything is configured.
+storage::BackendSwitch::Options SwitchOptions(const Options& options) {
+  const profiles::BackendChoice chosen = options.databases.backend;
+  storage::BackendSwitch::Options result;
+  result.targets.push_back(Target(options, chosen));
+  for (const profiles::BackendChoice choice : profiles::ConfiguredProfiles(options.databases)) {
+    if (choice != chosen) result.targets.push_back(Target(options, choice));
+  }
+  const bool has_sqlite_path = options.databases.sqlite_path != profiles::DatabaseOptions().sqlite_path;
+  if (chosen != profiles::BackendChoice::kSqlite && has_sqlite_path) {
+    result.targets.push_back(Target(options, profiles::BackendChoice::kSqlite));
+  }
+  return result;
 }
 
 int ExitCodeOfOpening(const absl::Status& status) {
@@ -128,7 +156,7 @@ void AnnounceReady(const std::string& address, const storage::Description& descr
        {"schema_version", absl::StrCat(description.schema_version)}});
 }
 
-int Serve(const Options& options, storage::Backend* backend) {
+int Serve(const Options& options, storage::BackendSwitch* backend) {
   GuardOptions guard_options;
   guard_options.default_deadline = options.default_deadline;
   Guard guard(guard_options);
@@ -137,7 +165,7 @@ int Serve(const Options& options, storage::Backend* backend) {
   const std::unique_ptr<grpc::Service> auth_state =
       NewAuthStateService(backend, &guard, options.deny_steal ? Stealing::kRefused : Stealing::kAllowed);
   const std::unique_ptr<grpc::Service> admin =
-      NewAdminService(backend, &guard, absl::Now(), [&serving] { return serving.load(); });
+      NewAdminService(backend, backend, &guard, absl::Now(), [&serving] { return serving.load(); });
   const absl::StatusOr<Listener> listener = Listen(options.listen, {auth_state.get(), admin.get()});
   if (!listener.ok()) return Fail(listener.status(), kExitListen);
   grpc::Server* const server = listener->server.get();
@@ -156,6 +184,7 @@ int Serve(const Options& options, storage::Backend* backend) {
   Log(LogLevel::kInfo, "stopping", {{"signal", absl::StrCat(signal)}});
   health.reset();
   SetServing(server, false);
+  backend->StopSwitching();
   guard.Drain(absl::Now() + options.drain_timeout);
   server->Shutdown(absl::ToChronoTime(absl::Now() + kGoodbye));
   server->Wait();
@@ -175,7 +204,8 @@ int RunApp(const Options& options) {
   StartLogging(options.log_level, options.log_format);
   RouteLibraryLogs();
   const absl::Cleanup stop_logging = [] { StopLogging(); };
-  absl::StatusOr<std::unique_ptr<storage::Backend>> backend = OpenBackend(options);
+  absl::StatusOr<std::unique_ptr<storage::BackendSwitch>> backend =
+      storage::BackendSwitch::Create(SwitchOptions(options));
   if (!backend.ok()) return Fail(backend.status(), ExitCodeOfOpening(backend.status()));
 #ifdef AUTHSTATE_FAILPOINTS
   *backend = storage::WithFaultsOfEnvironment(*std::move(backend));

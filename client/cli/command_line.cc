@@ -26,6 +26,8 @@ constexpr absl::string_view kExamples = R"(Examples:
   authstatectl session export sales ./backup
   authstatectl creds get sales --json
   authstatectl keys get sales pre-key 5 6
+  authstatectl backend status --probe
+  authstatectl backend switch timeweb
   authstatectl --address db-1:50051 server info
   authstatectl schema status --config /etc/authstate/authstated.toml
   source <(authstatectl completion bash)
@@ -65,6 +67,7 @@ std::unique_ptr<CLI::App> BuildApp(GlobalOptions* options, Action* action) {
   AddServerCommands(*app, action);
   AddSchemaCommands(*app, action);
   AddLegacyCommands(*app, action);
+  AddBackendCommands(*app, action);
   AddCompletionCommand(*app, action);
   return app;
 }

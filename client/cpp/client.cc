@@ -10,6 +10,7 @@
 #include "absl/synchronization/mutex.h"
 #include "authstate/v1/admin_service.grpc.pb.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
+#include "client/cpp/backend_conversion.h"
 #include "client/cpp/cancellation.h"
 #include "client/cpp/conversion.h"
 #include "client/cpp/error.h"
@@ -143,6 +144,19 @@ class Client::Impl {
     const Repetition repetition = RepetitionOf(Rpc::kLoadSession);
     absl::Status status = RetryLoop(repetition, Schedule(options_.load_deadline), time_, attempt);
     return status.ok() ? final_error : status;
+  }
+
+  absl::Status SwitchBackend(const v1::SwitchBackendRequest& request,
+                             absl::FunctionRef<void(const SwitchProgress&)> on_progress, SwitchResult* result) {
+    grpc::ClientContext context;
+    const Cancellation::Call call(cancellation_, context);
+    const auto reader = admin_.SwitchBackend(&context, request);
+    v1::SwitchBackendResponse message;
+    while (reader->Read(&message)) {
+      if (message.has_progress()) on_progress(FromMessage(message.progress()));
+      if (message.has_result()) *result = FromMessage(message.result());
+    }
+    return FromGrpcStatus(reader->Finish());
   }
 
  private:
@@ -325,6 +339,23 @@ absl::StatusOr<std::map<std::string, std::uint64_t>> Client::PurgeExpiredKeys(co
       impl_->Send(Rpc::kPurgeExpiredKeys, impl_->admin(), &Impl::Admin::PurgeExpiredKeys, request, &response);
   if (!status.ok()) return status;
   return std::map<std::string, std::uint64_t>(response.keys().begin(), response.keys().end());
+}
+
+absl::StatusOr<std::vector<BackendInfo>> Client::ListBackends(bool probe) {
+  v1::ListBackendsRequest request;
+  request.set_probe(probe);
+  v1::ListBackendsResponse response;
+  const absl::Status status =
+      impl_->Send(Rpc::kListBackends, impl_->admin(), &Impl::Admin::ListBackends, request, &response);
+  if (!status.ok()) return status;
+  std::vector<BackendInfo> backends;
+  for (const v1::Backend& backend : response.backends()) backends.push_back(FromMessage(backend));
+  return backends;
+}
+
+absl::Status Client::SwitchBackend(const SwitchOptions& options,
+                                   absl::FunctionRef<void(const SwitchProgress&)> on_progress, SwitchResult* result) {
+  return impl_->SwitchBackend(ToMessage(options), on_progress, result);
 }
 
 void Client::Cancel() { impl_->Cancel(); }

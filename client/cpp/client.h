@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/cpp/backend_types.h"
 #include "client/cpp/types.h"
 
 // A blocking client of authstated.
@@ -94,6 +95,14 @@ class Client {
   // returns the number of each type. After a retry it may be short of what the lost call deleted.
   absl::StatusOr<std::map<std::string, std::uint64_t>> PurgeExpiredKeys(const std::vector<std::string>& types,
                                                                         bool dry_run);
+
+  // Every configured backend. `probe`: finds out also whether those that do not serve could.
+  absl::StatusOr<std::vector<BackendInfo>> ListBackends(bool probe);
+
+  // Lets another backend serve. Never retried; without a deadline, as comparing takes its time: Cancel ends it, and
+  // gives the switch up. `result` is filled in also when the switch was refused, unless no answer came.
+  absl::Status SwitchBackend(const SwitchOptions& options, absl::FunctionRef<void(const SwitchProgress&)> on_progress,
+                             SwitchResult* result);
 
   // Ends the calls under way, and all that follow, with Cancelled. From any thread, but not from a signal handler.
   void Cancel();

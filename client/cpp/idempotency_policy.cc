@@ -11,6 +11,7 @@ Repetition RepetitionOf(Rpc rpc) {
     case Rpc::kListSessions:
     case Rpc::kGetLease:
     case Rpc::kGetServerInfo:
+    case Rpc::kListBackends:
     case Rpc::kPurgeExpiredKeys:
       return Repetition::kRead;
     case Rpc::kDeleteCreds:

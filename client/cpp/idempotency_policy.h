@@ -23,6 +23,7 @@ enum class Rpc : std::uint8_t {
   kReleaseLease,
   kGetLease,
   kGetServerInfo,
+  kListBackends,
   kPurgeExpiredKeys,
 };
 

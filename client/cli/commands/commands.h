@@ -19,6 +19,7 @@ void AddKeysCommands(CLI::App& parent, Action* action);
 void AddLeaseCommands(CLI::App& parent, Action* action);
 void AddSchemaCommands(CLI::App& parent, Action* action);
 void AddLegacyCommands(CLI::App& parent, Action* action);
+void AddBackendCommands(CLI::App& parent, Action* action);
 void AddServerCommands(CLI::App& parent, Action* action);
 void AddCompletionCommand(CLI::App& parent, Action* action);
 

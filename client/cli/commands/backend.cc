@@ -1,0 +1,221 @@
+#include <unistd.h>
+
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/commands/commands.h"
+#include "client/cli/progress.h"
+#include "client/cli/signal_watcher.h"
+#include "client/cli/text.h"
+
+namespace authstate::cli {
+namespace {
+
+std::string TimeText(absl::Time time) { return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone()); }
+
+std::string OrDash(const std::string& text) { return text.empty() ? "-" : text; }
+
+std::string LatencyText(absl::Duration latency) {
+  if (latency == absl::ZeroDuration()) return "-";
+  return absl::FormatDuration(absl::Trunc(latency, absl::Microseconds(10)));
+}
+
+std::string StateOf(const client::BackendInfo& backend) {
+  if (backend.serving) return "serving";
+  if (!backend.probe_error.has_value()) return "idle";
+  return backend.probe_error->empty() ? "usable" : "unusable";
+}
+
+Json ToJson(const client::BackendInfo& backend) {
+  Json shown{{"name", backend.name},
+             {"kind", backend.kind},
+             {"location", backend.location},
+             {"layout", backend.layout},
+             {"tls", backend.tls},
+             {"pooler", backend.pooler},
+             {"schema_version", backend.schema_version},
+             {"serving", backend.serving}};
+  shown["serving_since"] = backend.serving_since.has_value() ? Json(TimeText(*backend.serving_since)) : Json();
+  shown["connections"] = backend.connections;
+  shown["statements"] = backend.statements;
+  shown["errors"] = backend.errors;
+  shown["errors_by_class"] = backend.errors_by_class;
+  shown["statements_last_minute"] = backend.statements_last_minute;
+  shown["errors_last_minute"] = backend.errors_last_minute;
+  shown["median_latency_ms"] = absl::ToDoubleMilliseconds(backend.median_latency);
+  shown["p99_latency_ms"] = absl::ToDoubleMilliseconds(backend.p99_latency);
+  if (backend.probe_error.has_value()) {
+    shown["probe"] = {{"usable", backend.probe_error->empty()}, {"error", *backend.probe_error}};
+  }
+  return shown;
+}
+
+absl::Status ShowBackends(CommandContext& context, bool probe) {
+  const absl::StatusOr<std::vector<client::BackendInfo>> backends = context.client().ListBackends(probe);
+  if (!backends.ok()) return backends.status();
+  if (context.output().json()) {
+    Json shown = Json::array();
+    for (const client::BackendInfo& backend : *backends) shown.push_back(ToJson(backend));
+    return context.output().WriteLine(ToText({{"backends", shown}}));
+  }
+  std::vector<std::vector<std::string>> rows{{"BACKEND", "STATE", "LOCATION", "LAYOUT", "TLS", "POOLER", "CONNECTIONS",
+                                              "QUERIES/MIN", "ERRORS/MIN", "MEDIAN", "P99", "QUERIES", "ERRORS"}};
+  std::vector<std::string> notes;
+  for (const client::BackendInfo& backend : *backends) {
+    rows.push_back({backend.name, StateOf(backend), OrDash(backend.location), OrDash(backend.layout),
+                    OrDash(backend.tls), OrDash(backend.pooler), absl::StrCat(backend.connections),
+                    absl::StrCat(backend.statements_last_minute), absl::StrCat(backend.errors_last_minute),
+                    LatencyText(backend.median_latency), LatencyText(backend.p99_latency),
+                    absl::StrCat(backend.statements), absl::StrCat(backend.errors)});
+    if (backend.serving_since.has_value()) {
+      notes.push_back(absl::StrCat(backend.name, " serves since ", TimeText(*backend.serving_since)));
+    }
+    for (const auto& [error_class, count] : backend.errors_by_class) {
+      notes.push_back(absl::StrCat(backend.name, ": ", Count(count, "error"), " of class ", error_class));
+    }
+    if (!backend.probe_error.value_or("").empty()) {
+      notes.push_back(absl::StrCat(backend.name, ": ", Printable(*backend.probe_error)));
+    }
+  }
+  absl::Status status = context.output().Write(Table(rows));
+  for (const std::string& note : notes) {
+    if (status.ok()) status = context.output().WriteLine(note);
+  }
+  return status;
+}
+
+struct SwitchCommand {
+  client::SwitchOptions options;
+  bool yes = false;
+};
+
+// Asks on the terminal; FailedPrecondition when the answer is no, or there is nobody to ask.
+absl::Status Confirm(const client::SwitchOptions& options) {
+  if (isatty(STDIN_FILENO) != 1) {
+    return absl::FailedPreconditionError("switching needs --yes when standard input is not a terminal");
+  }
+  std::cerr << "Switch to " << options.target
+            << (options.force ? " without comparing what it keeps? Data may be lost."
+                              : "? Calls are held for a moment.")
+            << " [y/N] " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer == "y" || answer == "Y" || answer == "yes") return absl::OkStatus();
+  return absl::FailedPreconditionError("not switched");
+}
+
+std::string PhaseText(const client::SwitchProgress& progress) {
+  switch (progress.phase) {
+    case client::SwitchProgress::Phase::kOpening:
+      return "opening";
+    case client::SwitchProgress::Phase::kComparing:
+      return absl::StrCat("comparing, round ", progress.round);
+    case client::SwitchProgress::Phase::kPaused:
+      return "holding calls";
+    case client::SwitchProgress::Phase::kSwitched:
+      return "switched";
+  }
+  return "";
+}
+
+Json ToJson(const client::SwitchOptions& options, const client::SwitchResult& result) {
+  Json differences = Json::array();
+  for (const client::SwitchResult::Difference& difference : result.differences) {
+    differences.push_back({{"session_id", difference.session_id}, {"what", difference.what}});
+  }
+  return {{"target", options.target},
+          {"from", result.from},
+          {"switched", result.switched},
+          {"forced", options.force},
+          {"pause_ms", absl::ToDoubleMilliseconds(result.pause)},
+          {"sessions_compared", result.sessions_compared},
+          {"other_revisions", result.other_revisions},
+          {"differing_sessions", result.differing_sessions},
+          {"differences", differences}};
+}
+
+absl::Status WriteResult(Output& output, const client::SwitchOptions& options, const client::SwitchResult& result) {
+  if (output.json()) return output.WriteLine(ToText(ToJson(options, result)));
+  std::string text;
+  if (result.switched) {
+    absl::StrAppend(&text, "switched from ", result.from, " to ", options.target, "; calls were held for ",
+                    absl::FormatDuration(absl::Trunc(result.pause, absl::Microseconds(100))), "\n");
+    absl::StrAppend(&text, options.force ? "nothing was compared" : Count(result.sessions_compared, "session"),
+                    options.force ? "" : " compared, all alike", "\n");
+    absl::StrAppend(&text, "the next start takes what the configuration says\n");
+  }
+  if (result.other_revisions > 0) {
+    absl::StrAppend(&text, Count(result.other_revisions, "session"),
+                    " at another revision there: an expected_revision from before the switch may not fit\n");
+  }
+  if (result.differing_sessions > 0) {
+    absl::StrAppend(&text, Count(result.differing_sessions, "session"), " not alike:\n");
+    for (const client::SwitchResult::Difference& difference : result.differences) {
+      absl::StrAppend(&text, "  ", Printable(difference.session_id), " ", Printable(difference.what), "\n");
+    }
+  }
+  return output.Write(text);
+}
+
+absl::Status SwitchBackend(CommandContext& context, const SwitchCommand& command) {
+  if (!command.yes) {
+    absl::Status confirmed = Confirm(command.options);
+    if (!confirmed.ok()) return confirmed;
+  }
+  SignalWatcher signals;
+  client::Client& client = context.client();
+  signals.Start([&client] { client.Cancel(); });
+  client::SwitchResult result;
+  absl::Status status;
+  {
+    Progress progress(context.output().json());
+    status = client.SwitchBackend(
+        command.options,
+        [&progress](const client::SwitchProgress& step) { progress.Show(PhaseText(step), step.compared, step.total); },
+        &result);
+  }
+  // Empty when the server gave no answer.
+  if (!result.from.empty()) {
+    const absl::Status written = WriteResult(context.output(), command.options, result);
+    if (status.ok()) status = written;
+  }
+  return status;
+}
+
+std::string ParsePause(const std::string& text, absl::Duration* pause) {
+  const bool valid = absl::ParseDuration(text, pause);
+  return valid && *pause >= absl::Milliseconds(10) && *pause <= absl::Minutes(1)
+             ? ""
+             : "a duration from 10ms to 60s is expected";
+}
+
+}  // namespace
+
+void AddBackendCommands(CLI::App& parent, Action* action) {
+  CLI::App* const backend = parent.add_subcommand("backend", "Show the configured databases, and switch between them");
+  const auto probe = std::make_shared<bool>(false);
+  CLI::App* const status = backend->add_subcommand("status", "Show which database serves, and what each was asked");
+  status->add_flag("--probe", *probe, "Find out also whether those that do not serve could");
+  status->callback([=] { *action = [probe](CommandContext& context) { return ShowBackends(context, *probe); }; });
+
+  const auto command = std::make_shared<SwitchCommand>();
+  CLI::App* const change = backend->add_subcommand("switch", "Let another database serve, without a restart");
+  change->add_option("NAME", command->options.target, "The database, as status names it")->required();
+  change->add_flag("--force", command->options.force, "Do not compare what the two keep; data may be lost");
+  change
+      ->add_option_function<std::string>(
+          "--max-pause", [command](const std::string& text) { (void)ParsePause(text, &command->options.max_pause); },
+          "For how long calls may be held")
+      ->check([](const std::string& text) {
+        absl::Duration ignored;
+        return ParsePause(text, &ignored);
+      })
+      ->default_str("1s");
+  change->add_flag("-y,--yes", command->yes, "Do not ask");
+  change->callback([=] { *action = [command](CommandContext& context) { return SwitchBackend(context, *command); }; });
+}
+
+}  // namespace authstate::cli

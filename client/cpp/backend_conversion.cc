@@ -1,0 +1,76 @@
+#include "client/cpp/backend_conversion.h"
+
+namespace authstate::client {
+namespace {
+
+absl::Duration FromMessage(const google::protobuf::Duration& message) {
+  return absl::Seconds(message.seconds()) + absl::Nanoseconds(message.nanos());
+}
+
+SwitchProgress::Phase FromMessage(v1::SwitchProgress::Phase phase) {
+  switch (phase) {
+    case v1::SwitchProgress::PHASE_COMPARING:
+      return SwitchProgress::Phase::kComparing;
+    case v1::SwitchProgress::PHASE_PAUSED:
+      return SwitchProgress::Phase::kPaused;
+    case v1::SwitchProgress::PHASE_SWITCHED:
+      return SwitchProgress::Phase::kSwitched;
+    default:
+      return SwitchProgress::Phase::kOpening;
+  }
+}
+
+}  // namespace
+
+v1::SwitchBackendRequest ToMessage(const SwitchOptions& options) {
+  v1::SwitchBackendRequest message;
+  message.set_target(options.target);
+  message.set_force(options.force);
+  absl::Duration rest = options.max_pause;
+  message.mutable_max_pause()->set_seconds(absl::IDivDuration(rest, absl::Seconds(1), &rest));
+  message.mutable_max_pause()->set_nanos(static_cast<std::int32_t>(absl::ToInt64Nanoseconds(rest)));
+  return message;
+}
+
+BackendInfo FromMessage(const v1::Backend& message) {
+  BackendInfo backend;
+  backend.name = message.name();
+  backend.kind = message.kind();
+  backend.location = message.location();
+  backend.layout = message.layout();
+  backend.tls = message.tls();
+  backend.pooler = message.pooler();
+  backend.schema_version = message.schema_version();
+  backend.serving = message.serving();
+  if (message.has_serving_since()) backend.serving_since = absl::FromUnixSeconds(message.serving_since().seconds());
+  backend.connections = message.connections();
+  backend.statements = message.statements();
+  backend.errors = message.errors();
+  backend.errors_by_class = {message.errors_by_class().begin(), message.errors_by_class().end()};
+  backend.statements_last_minute = message.statements_last_minute();
+  backend.errors_last_minute = message.errors_last_minute();
+  backend.median_latency = FromMessage(message.median_latency());
+  backend.p99_latency = FromMessage(message.p99_latency());
+  if (message.has_probe()) backend.probe_error = message.probe().usable() ? "" : message.probe().error();
+  return backend;
+}
+
+SwitchProgress FromMessage(const v1::SwitchProgress& message) {
+  return {FromMessage(message.phase()), message.round(), message.compared(), message.total()};
+}
+
+SwitchResult FromMessage(const v1::SwitchResult& message) {
+  SwitchResult result;
+  result.switched = message.switched();
+  result.from = message.from();
+  result.pause = FromMessage(message.pause());
+  result.sessions_compared = message.sessions_compared();
+  result.other_revisions = message.other_revisions();
+  result.differing_sessions = message.differing_sessions();
+  for (const v1::SessionDifference& difference : message.differences()) {
+    result.differences.push_back({difference.session_id(), difference.what()});
+  }
+  return result;
+}
+
+}  // namespace authstate::client

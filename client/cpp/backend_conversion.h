@@ -1,0 +1,17 @@
+#ifndef AUTHSTATE_CLIENT_CPP_BACKEND_CONVERSION_H_
+#define AUTHSTATE_CLIENT_CPP_BACKEND_CONVERSION_H_
+
+#include "authstate/v1/admin_service.pb.h"
+#include "client/cpp/backend_types.h"
+
+// Between the messages of AdminService and the types of the client. Pure.
+namespace authstate::client {
+
+v1::SwitchBackendRequest ToMessage(const SwitchOptions& options);
+BackendInfo FromMessage(const v1::Backend& message);
+SwitchProgress FromMessage(const v1::SwitchProgress& message);
+SwitchResult FromMessage(const v1::SwitchResult& message);
+
+}  // namespace authstate::client
+
+#endif  // AUTHSTATE_CLIENT_CPP_BACKEND_CONVERSION_H_

@@ -1,0 +1,71 @@
+#ifndef AUTHSTATE_CLIENT_CPP_BACKEND_TYPES_H_
+#define AUTHSTATE_CLIENT_CPP_BACKEND_TYPES_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+
+// What a server says of its configured backends. Plain values, as thread-safe as a std::string; the fields are those of
+// proto/authstate/v1/admin_service.proto.
+namespace authstate::client {
+
+struct BackendInfo {
+  std::string name;
+  // Empty for a backend that was never open.
+  std::string kind;
+  std::string location;
+  std::string layout;
+  std::string tls;
+  std::string pooler;
+  std::uint32_t schema_version = 0;
+  bool serving = false;
+  std::optional<absl::Time> serving_since;
+  std::uint32_t connections = 0;
+  std::uint64_t statements = 0;
+  std::uint64_t errors = 0;
+  std::map<std::string, std::uint64_t> errors_by_class;
+  std::uint64_t statements_last_minute = 0;
+  std::uint64_t errors_last_minute = 0;
+  absl::Duration median_latency;
+  absl::Duration p99_latency;
+  // Of a probe: empty when the backend can be used, else why not.
+  std::optional<std::string> probe_error;
+};
+
+struct SwitchOptions {
+  std::string target;
+  bool force = false;
+  absl::Duration max_pause = absl::Seconds(1);
+};
+
+struct SwitchProgress {
+  enum class Phase : std::uint8_t { kOpening, kComparing, kPaused, kSwitched };
+  Phase phase = Phase::kOpening;
+  std::uint32_t round = 0;
+  std::uint64_t compared = 0;
+  std::uint64_t total = 0;
+};
+
+struct SwitchResult {
+  struct Difference {
+    std::string session_id;
+    std::string what;
+  };
+
+  bool switched = false;
+  std::string from;
+  absl::Duration pause;
+  std::uint64_t sessions_compared = 0;
+  std::uint64_t other_revisions = 0;
+  std::uint64_t differing_sessions = 0;
+  // Some of them.
+  std::vector<Difference> differences;
+};
+
+}  // namespace authstate::client
+
+#endif  // AUTHSTATE_CLIENT_CPP_BACKEND_TYPES_H_
