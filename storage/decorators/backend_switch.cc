@@ -356,7 +356,8 @@ absl::Status BackendSwitch::CompareInPause(Attempt& attempt, SessionComparison& 
     if (compared.ok() && differences.empty()) return absl::OkStatus();
     if (absl::IsCancelled(compared)) return GivenUp();
     if (absl::Now() >= deadline) {
-      if (compared.ok()) return Differs(differences);
+      // Also where the last round was cut short: what was found to differ has not been found equal since.
+      if (!differences.empty()) return Differs(differences);
       return Refused(absl::StatusCode::kUnavailable, kPauseTooLong,
                      absl::StrCat("what had changed could not be compared within ",
                                   absl::FormatDuration(attempt.request.max_pause),

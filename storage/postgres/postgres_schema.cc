@@ -19,7 +19,8 @@ namespace {
 constexpr int kMaxAttempts = 5;
 
 bool IsRace(const Failure& failure) {
-  return failure.fault == Fault::kAgain || failure.sqlstate == "23505" || failure.sqlstate == "42P07";
+  return failure.fault == Fault::kAgain || failure.sqlstate == "23505" || failure.sqlstate == "42P07" ||
+         failure.sqlstate == "42710";
 }
 
 // One try. Once something has failed, it answers that failure and does nothing more.

@@ -31,7 +31,9 @@ constexpr absl::Duration kStatementTimeout = absl::Minutes(30);
 // find the table when they look again.
 constexpr int kMaxAttempts = 5;
 
-bool IsRace(const Failure& failure) { return failure.sqlstate == "23505" || failure.sqlstate == "42P07"; }
+bool IsRace(const Failure& failure) {
+  return failure.sqlstate == "23505" || failure.sqlstate == "42P07" || failure.sqlstate == "42710";
+}
 
 absl::Status ToSchemaStatus(const Failure& failure) {
   if (failure.sqlstate == "55P03") {
