@@ -56,7 +56,8 @@ void SetResult(const absl::Status& status, bool mutation, Operation* operation) 
     return;
   }
   const std::string reason = client::ReasonOf(status).value_or("");
-  if (IsRefusal(reason)) {
+  // A release that the server itself repeated may be refused because the first try was not.
+  if (IsRefusal(reason) && (!mutation || client::OutcomeOf(status) != client::Outcome::kUnknown)) {
     operation->result = "refused";
     operation->reason = reason;
     if (const auto fence = client::FenceOf(status)) operation->reply["fence"] = *fence;
@@ -76,7 +77,7 @@ std::int64_t History::Now() {
 
 void History::Add(Operation operation, const absl::Status& status) {
   operation.returned = Now();
-  const bool settled = operation.result == "ok" || operation.result == "refused";
+  const bool settled = operation.result == "ok" || IsRefusal(client::ReasonOf(status).value_or(""));
   const absl::MutexLock lock(&mutex_);
   if (!settled && !IsExcusable(status)) {
     inexcusable_.push_back(absl::StrCat(operation.session, ": ", operation.op, ": ", status.ToString()));
