@@ -11,6 +11,11 @@ namespace {
 // to be answered first.
 bool MayFollow(Kind kind) { return kind == Kind::kCommits || kind == Kind::kReads; }
 
+std::size_t MostOf(Kind kind, const Limits& limits) {
+  if (kind == Kind::kLargeReads) return 1;
+  return kind == Kind::kReads ? limits.batch_reads : limits.batch_operations;
+}
+
 storage::LeaseRequest LeaseOf(const Channel& channel, const Operation& operation) {
   if (const auto* const attach = std::get_if<Attach>(&operation.work)) return attach->request;
   if (const auto* const renew = std::get_if<Renew>(&operation.work)) return renew->request;
@@ -33,7 +38,7 @@ Kind KindOf(const Operation& operation) {
 Batch TakeBatch(Kind kind, const Limits& limits, std::deque<Channel*>* ready) {
   Batch batch;
   batch.kind = kind;
-  const std::size_t most = kind == Kind::kLargeReads ? 1 : limits.batch_operations;
+  const std::size_t most = MostOf(kind, limits);
   std::size_t bytes = 0;
   while (!ready->empty()) {
     Channel* const channel = ready->front();

@@ -166,9 +166,8 @@ void Connection::Call(Batch batch) {
   switch (batch.kind) {
     case Kind::kCommits: {
       std::vector<storage::Commit> commits = CommitsOf(&batch);
-      backend_->Apply(std::move(commits), deadline, [self, batch = std::move(batch)](auto results) mutable {
-        self->OnCommits(std::move(batch), std::move(results));
-      });
+      backend_->Apply(std::move(commits), deadline,
+                      [self, batch = std::move(batch)](const auto& results) { self->OnCommits(batch, results); });
       return;
     }
     case Kind::kReads:
@@ -181,15 +180,14 @@ void Connection::Call(Batch batch) {
     }
     case Kind::kLeases: {
       std::vector<storage::LeaseRequest> requests = LeasesOf(batch);
-      backend_->Leases(std::move(requests), deadline, [self, batch = std::move(batch)](auto results) mutable {
-        self->OnLeases(std::move(batch), std::move(results));
-      });
+      backend_->Leases(std::move(requests), deadline,
+                       [self, batch = std::move(batch)](const auto& results) { self->OnLeases(batch, results); });
       return;
     }
   }
 }
 
-void Connection::OnCommits(Batch batch, std::vector<absl::StatusOr<storage::Applied>> results) {
+void Connection::OnCommits(const Batch& batch, const std::vector<absl::StatusOr<storage::Applied>>& results) {
   {
     const absl::MutexLock lock(&mutex_);
     std::size_t next = 0;
@@ -217,7 +215,7 @@ void Connection::OnReads(Batch batch, std::vector<absl::StatusOr<storage::ReadRe
         Operation& operation = member.operations.front();
         if (result->ok()) {
           std::vector<storage::KeyName> names = std::move(std::get<Get>(operation.work).request.keys);
-          Answer(operation, Got(operation, std::move(names), **std::move(result)));
+          Answer(operation, Got(operation, std::move(names), *std::move(*result)));
         } else {
           AnswerFailure(operation, member.channel->session_id, result->status());
         }
@@ -225,9 +223,10 @@ void Connection::OnReads(Batch batch, std::vector<absl::StatusOr<storage::ReadRe
         ++result;
       }
       // One that is too large goes again, and those behind it on its channel with it: answers keep their order.
+      for (Operation& operation : member.operations) {
+        std::get<Get>(operation.work).large = IsTooLargeForItsShare(batch.kind, (result++)->status());
+      }
       if (member.operations.empty()) continue;
-      std::get<Get>(member.operations.front().work).large = true;
-      result += static_cast<std::ptrdiff_t>(member.operations.size());
       if (closed_) {
         for (const Operation& operation : member.operations) bytes_ -= operation.bytes;
         continue;
@@ -239,7 +238,7 @@ void Connection::OnReads(Batch batch, std::vector<absl::StatusOr<storage::ReadRe
   Drive();
 }
 
-void Connection::OnLeases(Batch batch, std::vector<absl::StatusOr<storage::LeaseResult>> results) {
+void Connection::OnLeases(const Batch& batch, const std::vector<absl::StatusOr<storage::LeaseResult>>& results) {
   {
     const absl::MutexLock lock(&mutex_);
     for (std::size_t i = 0; i < results.size(); ++i) {

@@ -94,9 +94,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool MayCall(Kind kind) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Call(Batch batch);
 
-  void OnCommits(Batch batch, std::vector<absl::StatusOr<storage::Applied>> results);
+  void OnCommits(const Batch& batch, const std::vector<absl::StatusOr<storage::Applied>>& results);
   void OnReads(Batch batch, std::vector<absl::StatusOr<storage::ReadResult>> results);
-  void OnLeases(Batch batch, std::vector<absl::StatusOr<storage::LeaseResult>> results);
+  void OnLeases(const Batch& batch, const std::vector<absl::StatusOr<storage::LeaseResult>>& results);
 
   // Answers `operation`; `session_id` is for the log.
   void Answer(const Operation& operation, v1::PipeResult result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

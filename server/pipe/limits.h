@@ -26,7 +26,9 @@ struct Limits {
   std::size_t batch_bytes = std::size_t{1} << 20;
   // Calls of one kind to the backend that one stream has under way. What comes meanwhile gathers for the next one.
   int calls_under_way = 4;
-  // Reads of one call share so many bytes of values; one that needs more than its share is asked again alone.
+  // The same for reads. Those of one call share so many bytes of values; one that needs more than its share is asked
+  // again alone.
+  std::size_t batch_reads = 128;
   std::size_t read_bytes = std::size_t{8} << 20;
   // No read is sent to the backend while so many bytes of answers wait for a slow reader.
   std::size_t waiting_answer_bytes = std::size_t{16} << 20;

@@ -330,6 +330,18 @@ TEST_F(PipeConnectionTest, AGetTooLargeForItsShareIsAskedAloneAndKeepsItsPlace) 
   EXPECT_EQ(results[2].got().found(0).value().raw().size(), 2000U);
 }
 
+TEST_F(PipeConnectionTest, EveryGetTooLargeForItsShareIsAskedTwiceAndNoMore) {
+  options_.limits.read_bytes = 3000;
+  const auto connection = Attached(1);
+  Send(*connection, {send::Commit(0, 1, 1, std::string(2000, 'x'))});
+  TakeAll(*connection);
+  std::vector<v1::PipeOperation> gets;
+  for (std::uint64_t tag = 0; tag < 5; ++tag) gets.push_back(send::Get(0, tag));
+  Send(*connection, gets);
+  EXPECT_THAT(Tags(TakeAll(*connection)), ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_THAT(backend_.reads.sizes, ElementsAre(5, 1, 1, 1, 1, 1));
+}
+
 TEST_F(PipeConnectionTest, ReadsWaitWhileAnswersAreNotTaken) {
   options_.limits.waiting_answer_bytes = 5000;
   const auto connection = Attached(1);

@@ -1,0 +1,144 @@
+// Callers that do all they can to fill the memory of a real authstated: many channels, frames at the limit, large
+// answers that nobody reads. It stays under the bound that ARCHITECTURE.md states, serves others meanwhile, and cuts
+// off who does not read.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "contract/limits.h"
+#include "tests/integration/pipe_caller.h"
+#include "tests/support/pipe_operations.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/test_server.h"
+
+namespace authstate::test {
+namespace {
+
+using ::testing::SizeIs;
+
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+constexpr std::uint32_t kChannels = 10'000;
+constexpr std::size_t kSlowReaders = 3;
+// ARCHITECTURE.md, "The pipe": 512 MiB, and 192 MiB for each stream at its worst.
+constexpr std::size_t kMemoryBound = 512 * kMiB + (kSlowReaders + 1) * 192 * kMiB;
+
+// The most that a process ever had resident.
+std::size_t PeakMemory(pid_t pid) {
+  std::ifstream file(absl::StrCat("/proc/", pid, "/status"));
+  std::string line;
+  while (std::getline(file, line)) {
+    if (absl::StartsWith(line, "VmHWM:")) return std::stoull(line.substr(line.find(':') + 1)) * 1024;
+  }
+  return 0;
+}
+
+v1::PipeOperation CommitOf(std::uint32_t channel, std::uint64_t number, int large_values) {
+  v1::PipeOperation operation = pipe::On(channel, number);
+  operation.mutable_commit()->set_number(number);
+  for (int i = 0; i < large_values; ++i) {
+    v1::KeyEntry* const entry = operation.mutable_commit()->add_sets();
+    entry->mutable_key()->set_type("large");
+    entry->mutable_key()->set_id(absl::StrCat(i));
+    entry->mutable_value()->set_raw(std::string(kMaxValueBytes, 'x'));
+  }
+  return operation;
+}
+
+v1::PipeOperation GetLarge(std::uint32_t channel, std::uint64_t tag, int values) {
+  v1::PipeOperation operation = pipe::On(channel, tag);
+  v1::KeySelection* const keys = operation.mutable_get()->add_keys();
+  keys->set_type("large");
+  for (int i = 0; i < values; ++i) keys->add_ids(absl::StrCat(i));
+  return operation;
+}
+
+// Sends messages at the limit for as long as the server takes them, and reads no answer.
+class SlowReader {
+ public:
+  SlowReader(const std::string& address, const std::string& session_id) : caller_(address) {
+    EXPECT_THAT(caller_.Call(pipe::Message({pipe::Attach(1, 1, session_id), CommitOf(1, 1, 4)})), SizeIs(2));
+    thread_ = std::thread([this] {
+      for (std::uint64_t number = 2; caller_.Send(MessageAtTheLimit(number)); number += 1) ++messages_;
+    });
+  }
+  // Once the server has cut it off.
+  ~SlowReader() {
+    thread_.join();
+    EXPECT_FALSE(caller_.Finish().ok());
+  }
+  SlowReader(const SlowReader&) = delete;
+  SlowReader& operator=(const SlowReader&) = delete;
+
+  int messages() const { return messages_; }
+
+ private:
+  // Two commits of almost 32 MiB would leave no room for the gets; one and a half do.
+  static v1::PipeRequest MessageAtTheLimit(std::uint64_t number) {
+    std::vector<v1::PipeOperation> operations = {CommitOf(1, number, 3)};
+    operations.push_back(CommitOf(1, number, 3));
+    for (std::uint64_t i = 0; i < 1'000; ++i) operations.push_back(GetLarge(1, i, 3));
+    return pipe::Message(operations);
+  }
+
+  PipeCaller caller_;
+  std::atomic<int> messages_ = 0;
+  std::thread thread_;
+};
+
+TEST(PipeMemoryTest, StaysUnderItsBoundAndServesOthers) {
+  const TempDir directory;
+  auto created = TestServer::Create({{"--sqlite-path", directory.File("authstate.db")}, {}});
+  ASSERT_TRUE(created.ok()) << created.status();
+  TestServer& server = **created;
+
+  PipeCaller many(server.address());
+  std::vector<v1::PipeOperation> attaches;
+  for (std::uint32_t i = 0; i < kChannels; ++i) attaches.push_back(pipe::Attach(i, i, absl::StrCat("many", i)));
+  for (const v1::PipeResult& answer : many.Call(pipe::Message(attaches))) ASSERT_TRUE(answer.has_attached());
+  const std::size_t attached = PeakMemory(server.process().pid());
+
+  std::uint64_t number = 0;
+  int messages = 0;
+  {
+    std::vector<std::unique_ptr<SlowReader>> slow;
+    for (std::size_t i = 0; i < kSlowReaders; ++i) {
+      slow.push_back(std::make_unique<SlowReader>(server.address(), absl::StrCat("slow", i)));
+    }
+    // Others are served all the time, until the last slow reader is cut off.
+    const auto cut_off = [&server] {
+      const std::string log = server.process().output(Subprocess::Stream::kStderr);
+      std::size_t count = 0;
+      for (std::size_t at = log.find("too slowly"); at != std::string::npos; at = log.find("too slowly", at + 1))
+        ++count;
+      return count;
+    };
+    while (cut_off() < kSlowReaders) {
+      ++number;
+      const auto answers = many.Call(pipe::Message({pipe::Commit(7, 1, number, "v"), pipe::Get(7, 2)}));
+      ASSERT_THAT(answers, SizeIs(2));
+      ASSERT_TRUE(answers[0].has_committed()) << answers[0].ShortDebugString();
+      ASSERT_TRUE(answers[1].has_got()) << answers[1].ShortDebugString();
+    }
+    for (const auto& reader : slow) messages += reader->messages();
+  }
+  EXPECT_GT(number, 0U);
+  EXPECT_GT(messages, 0);
+  const std::size_t peak = PeakMemory(server.process().pid());
+  RecordProperty("attached_mib", absl::StrCat(attached / kMiB));
+  RecordProperty("peak_mib", absl::StrCat(peak / kMiB));
+  EXPECT_GT(peak, 0U);
+  EXPECT_LE(peak / kMiB, kMemoryBound / kMiB);
+  std::printf("attached %zu MiB, peak %zu MiB, %d messages, %lu others\n", attached / kMiB, peak / kMiB, messages,
+              number);
+}
+
+}  // namespace
+}  // namespace authstate::test
