@@ -18,10 +18,6 @@
 #include "tests/support/tcp_proxy.h"
 #include "tests/support/test_postgres.h"
 
-// See postgres_backend_test.cc.
-extern "C" const char* __lsan_default_suppressions();                                                         // NOLINT
-extern "C" const char* __lsan_default_suppressions() { return "leak:pqxx::connection_base::exec_params\n"; }  // NOLINT
-
 namespace authstate::storage {
 namespace {
 

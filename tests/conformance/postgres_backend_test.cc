@@ -16,11 +16,6 @@
 #include "tests/conformance/await.h"
 #include "tests/support/test_postgres.h"
 
-// libpqxx 6.4 leaks the PGresult (2 kB) of a statement whose connection broke: its exec_params asks for the encoding of
-// the connection, which throws, before it has taken the result over. The leak sanitizer asks for this by name.
-extern "C" const char* __lsan_default_suppressions();                                                         // NOLINT
-extern "C" const char* __lsan_default_suppressions() { return "leak:pqxx::connection_base::exec_params\n"; }  // NOLINT
-
 namespace authstate::storage {
 namespace {
 

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -10,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "server/exit_code.h"
 
 namespace authstate::server {
@@ -21,7 +23,8 @@ using ::testing::Not;
 // A configuration file that lasts as long as its test.
 class ConfigFile {
  public:
-  explicit ConfigFile(const std::string& text) : path_(testing::TempDir() + "authstate_options_test.toml") {
+  explicit ConfigFile(const std::string& text)
+      : path_(absl::StrCat(testing::TempDir(), "authstate_options_test.", getpid(), ".toml")) {
     std::ofstream(path_) << text;
   }
   ~ConfigFile() { std::remove(path_.c_str()); }
