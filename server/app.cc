@@ -73,13 +73,21 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> OpenSqlite(const Options& opti
   return storage::OpenSqliteBackend(std::move(sqlite));
 }
 
+// What stands on each database.
+absl::StatusOr<std::unique_ptr<storage::Backend>> Decorated(absl::StatusOr<std::unique_ptr<storage::Backend>> driver) {
+#ifdef AUTHSTATE_FAILPOINTS
+  if (driver.ok()) *driver = storage::WithFaultsOfEnvironment(*std::move(driver));
+#endif
+  return driver;
+}
+
 // A database that may serve. `options` outlives it.
 storage::BackendSwitch::TargetOptions Target(const Options& options, profiles::BackendChoice choice) {
   storage::BackendSwitch::TargetOptions target;
   target.name = profiles::NameOf(choice);
   target.open = [&options, choice, stats = target.stats] {
-    return choice == profiles::BackendChoice::kSqlite ? OpenSqlite(options, stats)
-                                                      : OpenPostgres(options, choice, stats);
+    return Decorated(choice == profiles::BackendChoice::kSqlite ? OpenSqlite(options, stats)
+                                                                : OpenPostgres(options, choice, stats));
   };
   return target;
 }
@@ -207,9 +215,6 @@ int RunApp(const Options& options) {
   absl::StatusOr<std::unique_ptr<storage::BackendSwitch>> backend =
       storage::BackendSwitch::Create(SwitchOptions(options));
   if (!backend.ok()) return Fail(backend.status(), ExitCodeOfOpening(backend.status()));
-#ifdef AUTHSTATE_FAILPOINTS
-  *backend = storage::WithFaultsOfEnvironment(*std::move(backend));
-#endif
   return Serve(options, backend->get());
 }
 

@@ -107,6 +107,9 @@ class FailpointBackend final : public Backend {
   void List(ListRequest request, absl::Time deadline, ListDone done) override {
     inner_->List(std::move(request), deadline, std::move(done));
   }
+  void PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) override {
+    inner_->PurgeExpired(std::move(request), deadline, std::move(done));
+  }
   void Ping(absl::Time deadline, PingDone done) override { inner_->Ping(deadline, std::move(done)); }
   Description Describe() const override { return inner_->Describe(); }
 

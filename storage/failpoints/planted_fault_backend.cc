@@ -45,6 +45,9 @@ class PlantedFaultBackend final : public Backend {
   void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
     inner_->Leases(std::move(requests), deadline, std::move(done));
   }
+  void PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) override {
+    inner_->PurgeExpired(std::move(request), deadline, std::move(done));
+  }
   void Ping(absl::Time deadline, PingDone done) override { inner_->Ping(deadline, std::move(done)); }
   Description Describe() const override { return inner_->Describe(); }
 
