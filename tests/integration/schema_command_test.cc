@@ -321,7 +321,9 @@ TEST_F(SchemaCommandTest, VerifyShowsEachDifference) {
 
 TEST_F(SchemaCommandTest, OfTwoUpsAtOnceOneWaitsAndFindsNothingToDo) {
   ASSERT_EQ(OnPostgres().Run({"up"}).code, 0);
-  ASSERT_EQ(OnPostgres().Run({"down", "--to", "1", "--yes"}).code, 0);
+  // One migration to apply: each has a transaction of its own, so of several each process may get some.
+  const int known = OnPostgres().Status()["known"];
+  ASSERT_EQ(OnPostgres().Run({"down", "--to", absl::StrCat(known - 1), "--yes"}).code, 0);
   Holder holder(url());
   const auto first = OnPostgres().Begin({"up"});
   const auto second = OnPostgres().Begin({"up"});
