@@ -29,7 +29,11 @@ void CloseWithReset(int* fd) {
 
 }  // namespace
 
-ProxiedConnection::ProxiedConnection(int client, int server) : client_(client), server_(server) {}
+ProxiedConnection::ProxiedConnection(int client, int server, Protocol protocol) : client_(client), server_(server) {
+  if (protocol == Protocol::kPostgres) return;
+  from_client_.BecomeOpaque();
+  from_server_.BecomeOpaque();
+}
 
 ProxiedConnection::~ProxiedConnection() { Reset(); }
 

@@ -19,6 +19,9 @@ namespace authstate::test {
 enum class Direction : std::uint8_t { kToServer, kToClient };
 constexpr std::size_t kDirections = 2;
 
+// What connections carry. Only PostgreSQL's own protocol has statements.
+enum class Protocol : std::uint8_t { kPostgres, kAny };
+
 // What is to happen to a statement on its way.
 struct StatementFault {
   enum class Moment : std::uint8_t {
@@ -59,7 +62,7 @@ struct LinkState {
 class ProxiedConnection {
  public:
   // Both are connected and do not block.
-  ProxiedConnection(int client, int server);
+  ProxiedConnection(int client, int server, Protocol protocol);
   // Resets what is still open.
   ~ProxiedConnection();
   ProxiedConnection(const ProxiedConnection&) = delete;

@@ -39,7 +39,7 @@ int TimeoutMilliseconds(absl::Time until) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<TcpProxy>> TcpProxy::Create(std::uint16_t server_port) {
+absl::StatusOr<std::unique_ptr<TcpProxy>> TcpProxy::Create(std::uint16_t server_port, Protocol protocol) {
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (listener < 0) return absl::ErrnoToStatus(errno, "socket");
   sockaddr_in address = Loopback(0);
@@ -57,11 +57,13 @@ absl::StatusOr<std::unique_ptr<TcpProxy>> TcpProxy::Create(std::uint16_t server_
     close(listener);
     return failed;
   }
-  return std::unique_ptr<TcpProxy>(new TcpProxy(listener, waker, ntohs(address.sin_port), server_port));
+  return std::unique_ptr<TcpProxy>(new TcpProxy(listener, waker, ntohs(address.sin_port), server_port, protocol));
 }
 
-TcpProxy::TcpProxy(int listener, int waker, std::uint16_t port, std::uint16_t server_port)
-    : listener_(listener), waker_(waker), port_(port), server_port_(server_port), thread_([this] { Run(); }) {}
+TcpProxy::TcpProxy(int listener, int waker, std::uint16_t port, std::uint16_t server_port, Protocol protocol)
+    : listener_(listener), waker_(waker), port_(port), server_port_(server_port), protocol_(protocol), thread_([this] {
+        Run();
+      }) {}
 
 TcpProxy::~TcpProxy() {
   {
@@ -126,7 +128,7 @@ void TcpProxy::Accept() {
     }
     SendAtOnce(client);
     SendAtOnce(server);
-    connections_.emplace_back(client, server);
+    connections_.emplace_back(client, server, protocol_);
   }
 }
 

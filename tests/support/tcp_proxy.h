@@ -18,13 +18,15 @@
 
 namespace authstate::test {
 
-// A TCP proxy in front of a PostgreSQL (or a pooler) of 127.0.0.1, which does to its connections what bad networks do.
-// It takes connections all the time, as a kernel does for a program that hangs.
+// A TCP proxy in front of a server of 127.0.0.1, a PostgreSQL (or a pooler) unless another protocol is named, which
+// does to its connections what bad networks do. It takes connections all the time, as a kernel does for a program that
+// hangs.
 //
 // Thread-safe: faults begin and end while connections are in use. The destructor resets all connections.
 class TcpProxy {
  public:
-  static absl::StatusOr<std::unique_ptr<TcpProxy>> Create(std::uint16_t server_port);
+  static absl::StatusOr<std::unique_ptr<TcpProxy>> Create(std::uint16_t server_port,
+                                                          Protocol protocol = Protocol::kPostgres);
   ~TcpProxy();
   TcpProxy(const TcpProxy&) = delete;
   TcpProxy& operator=(const TcpProxy&) = delete;
@@ -49,13 +51,13 @@ class TcpProxy {
   // Resets the connection that is the first to have carried `bytes` more in this direction. Once.
   void ResetAfterBytes(Direction direction, std::size_t bytes);
 
-  // Does this to the next statement that fits, once. Takes the place of what was armed before.
+  // Does this to the next statement of PostgreSQL that fits, once. Takes the place of what was armed before.
   void Arm(StatementFault fault);
   // Waits for what Arm or ResetAfterBytes prepared to happen; DeadlineExceeded when `timeout` passed.
   absl::Status AwaitFired(absl::Duration timeout);
 
  private:
-  TcpProxy(int listener, int waker, std::uint16_t port, std::uint16_t server_port);
+  TcpProxy(int listener, int waker, std::uint16_t port, std::uint16_t server_port, Protocol protocol);
 
   void Run();
   // One round of the loop, once the descriptors are ready.
@@ -67,6 +69,7 @@ class TcpProxy {
   const int waker_;
   const std::uint16_t port_;
   const std::uint16_t server_port_;
+  const Protocol protocol_;
 
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

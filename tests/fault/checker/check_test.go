@@ -39,6 +39,11 @@ func counted(n uint64, a args) args {
 	return a
 }
 
+func named(id uint64, a args) args {
+	a.ID = id
+	return a
+}
+
 func (r *recorded) acquire(owner string, fence uint64) *operation {
 	return r.add(operation{Op: opAcquire, Args: args{Owner: owner, TTL: second}, Result: resultOK,
 		Reply: reply{Fence: number(fence)}})
@@ -124,6 +129,27 @@ func TestAccepted(t *testing.T) {
 			r.refused(opCommit, under(1, counted(4, one("4"))), reasonNumberGap)
 			r.acquire("x", 1).Reply.Applied = number(2)
 			r.readA(2, "2")
+		},
+		"a commit that comes again, also under a fence that is lost": func(r *recorded) {
+			r.acquire("x", 1)
+			r.commit(under(1, named(7, one("1"))), 1)
+			r.commit(under(1, one("2")), 2)
+			r.commit(under(1, named(7, one("1"))), 1)
+			r.steal("y", 2)
+			r.commit(under(1, named(7, one("1"))), 1)
+			r.readA(2, "2")
+		},
+		"a commit in doubt that comes again": func(r *recorded) {
+			r.inDoubt(named(7, one("1")))
+			r.commit(named(7, one("1")), 1)
+			r.readA(1, "1")
+		},
+		"a commit that comes again when it is no longer remembered": func(r *recorded) {
+			r.commit(named(7, one("1")), 1)
+			for revision := uint64(2); revision <= 9; revision++ {
+				r.commit(one("2"), revision)
+			}
+			r.commit(named(7, one("1")), 10)
 		},
 		"a commit in doubt that took place": func(r *recorded) {
 			r.inDoubt(one("1"))
@@ -249,6 +275,19 @@ func TestRefusedWithTheReason(t *testing.T) {
 			r.commit(under(1, counted(1, one("1"))), 1)
 			r.commit(under(1, counted(1, one("1"))), 2)
 		}, "told revision 2 where revision 1 is right"},
+		{"a commit that comes again applied again", func(r *recorded) {
+			r.commit(named(7, one("1")), 1)
+			for revision := uint64(2); revision <= 8; revision++ {
+				r.commit(one("2"), revision)
+			}
+			r.commit(named(7, one("1")), 9)
+		}, "told revision 9 where it had led to revision 1 before"},
+		{"a commit that comes again refused", func(r *recorded) {
+			r.acquire("x", 1)
+			r.commit(under(1, named(7, one("1"))), 1)
+			r.steal("y", 2)
+			r.refused(opCommit, under(1, named(7, one("1"))), reasonStaleFence)
+		}, "was refused with STALE_FENCE though it had led to revision 1"},
 		{"a number that leaves one out", func(r *recorded) {
 			r.acquire("x", 1)
 			r.commit(under(1, counted(2, one("2"))), 1)

@@ -60,6 +60,8 @@ type args struct {
 	Steal bool   `json:"steal,omitempty"`
 	// 0: none.
 	Fence uint64 `json:"fence,omitempty"`
+	// Of a commit that was sent more than once; 0: of no other operation.
+	ID uint64 `json:"id,omitempty"`
 	// The commit's place under its fence; 0: none.
 	Number   uint64            `json:"number,omitempty"`
 	Expected *uint64           `json:"expected,omitempty"`

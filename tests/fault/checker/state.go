@@ -15,6 +15,9 @@ type state struct {
 	// `name=value` of every key, sorted, each followed by a line end.
 	values string
 
+	// `id=revision` of the commits that have an id and are among the last recentCommits, each followed by a line end.
+	recent string
+
 	fence uint64
 	// Empty: nobody.
 	owner string
@@ -27,6 +30,9 @@ type state struct {
 }
 
 const forever = math.MaxInt64
+
+// How many commits of a session are remembered, for those that come again.
+const recentCommits = 8
 
 // By how much the database's clock may drift from ours while a lease lives.
 const drift = int64(20 * time.Millisecond)
@@ -68,16 +74,56 @@ func (s state) write(a *args) state {
 		values[name] = value
 	}
 	s.values = formatValues(values)
-	s.revision++
 	s.exists = true
-	return s
+	return s.moveOn(a.ID)
 }
 
 func (s state) erase() state {
 	s.values = ""
-	s.revision++
 	s.exists = false
+	return s.moveOn(0)
+}
+
+// moveOn takes the revision on by a commit with this id.
+func (s state) moveOn(id uint64) state {
+	s.revision++
+	var recent strings.Builder
+	for _, commit := range s.recentCommits() {
+		if s.revision-commit.revision < recentCommits {
+			fmt.Fprintf(&recent, "%d=%d\n", commit.id, commit.revision)
+		}
+	}
+	if id != 0 {
+		fmt.Fprintf(&recent, "%d=%d\n", id, s.revision)
+	}
+	s.recent = recent.String()
 	return s
+}
+
+// ledTo is the revision that the commit with this id led to, where that is remembered.
+func (s state) ledTo(id uint64) (uint64, bool) {
+	for _, commit := range s.recentCommits() {
+		if id != 0 && commit.id == id {
+			return commit.revision, true
+		}
+	}
+	return 0, false
+}
+
+type recentCommit struct{ id, revision uint64 }
+
+func (s state) recentCommits() []recentCommit {
+	var commits []recentCommit
+	for rest := s.recent; rest != ""; {
+		var line string
+		var commit recentCommit
+		line, rest, _ = strings.Cut(rest, "\n")
+		if _, err := fmt.Sscanf(line, "%d=%d", &commit.id, &commit.revision); err != nil {
+			panic(err)
+		}
+		commits = append(commits, commit)
+	}
+	return commits
 }
 
 func (s state) String() string {

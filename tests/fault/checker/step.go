@@ -8,6 +8,13 @@ import (
 // step tells which states may follow from s when op takes place, given what came of it. None: op cannot take place
 // here, and the text says why.
 func step(s state, op *operation) ([]state, string) {
+	if revision, again := s.ledTo(op.Args.ID); again {
+		// It changes nothing any more.
+		if why := wrongRepetition(revision, op); why != "" {
+			return nil, why
+		}
+		return []state{s}, ""
+	}
 	switch op.Result {
 	case resultOK:
 		next, why := perform(s, op)
@@ -112,6 +119,18 @@ func commit(s state, a *args) (state, string) {
 		return s, fmt.Sprintf("was accepted for revision %d at revision %d", *a.Expected, s.revision)
 	}
 	return s.write(a), ""
+}
+
+// wrongRepetition compares what a commit was told with the revision that it led to when it came before. That it did is
+// known before its fence or anything else is looked at.
+func wrongRepetition(revision uint64, op *operation) string {
+	switch {
+	case op.Result == resultRefused:
+		return fmt.Sprintf("was refused with %s though it had led to revision %d", op.Reason, revision)
+	case op.Result == resultOK && op.Reply.Revision != nil && *op.Reply.Revision != revision:
+		return fmt.Sprintf("told revision %d where it had led to revision %d before", *op.Reply.Revision, revision)
+	}
+	return ""
 }
 
 func staleFence(s state, fence uint64) string {

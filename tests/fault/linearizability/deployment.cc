@@ -33,6 +33,11 @@ absl::StatusOr<std::string> FaketimeLibrary() {
   return path;
 }
 
+// Of `127.0.0.1:50123`.
+std::uint16_t PortOf(const std::string& address) {
+  return static_cast<std::uint16_t>(std::stoul(address.substr(address.rfind(':') + 1)));
+}
+
 // Whole or not at all, as its readers may look at any time.
 void Replace(const std::string& path, absl::string_view content) {
   const std::string draft = absl::StrCat(path, ".new");
@@ -59,7 +64,7 @@ absl::Status Deployment::StartServers(const std::string& url, const std::string&
   for (Server& server : servers_) {
     auto proxy = TcpProxy::Create(postgres_->port());
     if (!proxy.ok()) return proxy.status();
-    server.proxy = *std::move(proxy);
+    server.to_postgres = *std::move(proxy);
     const std::string clock = server.clock.File("offset");
     Replace(clock, "+0");
     TestServer::Options options;
@@ -68,7 +73,7 @@ absl::Status Deployment::StartServers(const std::string& url, const std::string&
                          "postgres",
                          "--postgres-url",
                          absl::StrReplaceAll(url, {{absl::StrCat(":", postgres_->port(), "/"),
-                                                    absl::StrCat(":", server.proxy->port(), "/")}}),
+                                                    absl::StrCat(":", server.to_postgres->port(), "/")}}),
                          "--health-interval-ms",
                          "200"};
     options.environment = {absl::StrCat("LD_PRELOAD=", *faketime), absl::StrCat("FAKETIME_TIMESTAMP_FILE=", clock),
@@ -78,6 +83,9 @@ absl::Status Deployment::StartServers(const std::string& url, const std::string&
     auto process = TestServer::Create(std::move(options));
     if (!process.ok()) return process.status();
     server.process = *std::move(process);
+    auto front = TcpProxy::Create(PortOf(server.process->address()), Protocol::kAny);
+    if (!front.ok()) return front.status();
+    server.to_clients = *std::move(front);
   }
   return absl::OkStatus();
 }
@@ -85,7 +93,9 @@ absl::Status Deployment::StartServers(const std::string& url, const std::string&
 std::vector<std::string> Deployment::addresses() const {
   std::vector<std::string> addresses;
   addresses.reserve(servers_.size());
-  for (const Server& server : servers_) addresses.push_back(server.process->address());
+  for (const Server& server : servers_) {
+    addresses.push_back(absl::StrCat("127.0.0.1:", server.to_clients->port()));
+  }
   return addresses;
 }
 
@@ -95,9 +105,11 @@ void Deployment::StopServer(std::size_t server) { servers_[server].process->proc
 
 void Deployment::KillPostgres() { postgres_->process().Signal(SIGKILL); }
 
-void Deployment::Hold(std::size_t server, Direction direction) { servers_[server].proxy->Hold(direction); }
+void Deployment::Hold(std::size_t server, Side side, Direction direction) {
+  servers_[server].proxy(side).Hold(direction);
+}
 
-void Deployment::Reset(std::size_t server) { servers_[server].proxy->ResetAll(); }
+void Deployment::Reset(std::size_t server, Side side) { servers_[server].proxy(side).ResetAll(); }
 
 void Deployment::SetClock(std::size_t server, absl::string_view offset) {
   Replace(servers_[server].clock.File("offset"), offset);
@@ -130,7 +142,8 @@ absl::Status Deployment::Heal() {
       (void)unlink(server.failpoints.File(failpoint).c_str());
     }
     Replace(server.clock.File("offset"), "+0");
-    server.proxy->Resume();
+    server.to_postgres->Resume();
+    server.to_clients->Resume();
     server.process->process().Signal(SIGCONT);
   }
   for (std::size_t i = 0; i < kServers; ++i) {

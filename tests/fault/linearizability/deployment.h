@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,7 +18,8 @@
 
 namespace authstate::test {
 
-// Two servers on one PostgreSQL, each with a proxy in between, a clock that can be set, and failpoints.
+// Two servers on one PostgreSQL, each with a proxy towards PostgreSQL and one towards its clients, a clock that can be
+// set, and failpoints.
 //
 // Its processes end with the thread that called Create: use it from the main thread. Not thread-safe.
 class Deployment {
@@ -27,6 +29,7 @@ class Deployment {
   // `plant`: a promise that the servers break (storage/failpoints/planted_fault_backend.h), or empty.
   static absl::StatusOr<std::unique_ptr<Deployment>> Create(const std::string& plant = "");
 
+  // Of the servers, for clients: through the proxies.
   std::vector<std::string> addresses() const;
 
   // Faults. Each lasts until Heal.
@@ -34,10 +37,12 @@ class Deployment {
   // SIGSTOP.
   void StopServer(std::size_t server);
   void KillPostgres();
-  // Nothing passes between this server and PostgreSQL in this direction.
-  void Hold(std::size_t server, Direction direction);
-  // Breaks the connections of this server to PostgreSQL.
-  void Reset(std::size_t server);
+  // Nothing passes on this side of the server in this direction, where kToClient is that of answers. What was held
+  // arrives when the fault ends: a request that its sender has long given up, and repeated elsewhere.
+  enum class Side : std::uint8_t { kClients, kPostgres };
+  void Hold(std::size_t server, Side side, Direction direction);
+  // Breaks the connections on this side of the server.
+  void Reset(std::size_t server, Side side);
   // `offset`: as libfaketime takes it, `+1h` or `-1h`.
   void SetClock(std::size_t server, absl::string_view offset);
   // As in storage/failpoints/failpoints.h.
@@ -50,8 +55,11 @@ class Deployment {
   struct Server {
     TempDir failpoints;
     TempDir clock;
-    std::unique_ptr<TcpProxy> proxy;
+    std::unique_ptr<TcpProxy> to_postgres;
     std::unique_ptr<TestServer> process;
+    std::unique_ptr<TcpProxy> to_clients;
+
+    TcpProxy& proxy(Side side) const { return side == Side::kClients ? *to_clients : *to_postgres; }
   };
 
   Deployment() = default;

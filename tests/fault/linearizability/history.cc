@@ -4,6 +4,8 @@
 #include <array>
 #include <chrono>
 #include <fstream>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -97,6 +99,18 @@ std::size_t History::Count(absl::string_view result) const {
   const absl::MutexLock lock(&mutex_);
   return static_cast<std::size_t>(std::count_if(
       operations_.begin(), operations_.end(), [&](const Operation& operation) { return operation.result == result; }));
+}
+
+std::size_t History::CountTakeOvers() const {
+  const absl::MutexLock lock(&mutex_);
+  std::map<std::string, std::set<std::uint64_t>> fences;
+  for (const Operation& operation : operations_) {
+    if (operation.op != "acquire" || operation.result != "ok") continue;
+    fences[operation.session].insert(operation.reply.at("fence").get<std::uint64_t>());
+  }
+  std::size_t take_overs = 0;
+  for (const auto& [session, acquired] : fences) take_overs += acquired.size() - 1;
+  return take_overs;
 }
 
 std::vector<std::string> History::inexcusable() const {

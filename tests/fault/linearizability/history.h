@@ -47,6 +47,8 @@ class History {
 
   // How many operations there are with this result.
   std::size_t Count(absl::string_view result) const;
+  // How often a session changed owner: fences that were told to whoever acquired them, but for each session's first.
+  std::size_t CountTakeOvers() const;
   // Errors such as INTERNAL or INVALID_ARGUMENT, which the service must not answer whatever happens around it.
   std::vector<std::string> inexcusable() const;
 

@@ -5,11 +5,16 @@
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
+#include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "tests/fault/linearizability/deployment.h"
 #include "tests/fault/linearizability/round.h"
 
@@ -53,6 +58,8 @@ TEST_F(LinearizabilityTest, HistoriesUnderFaultsFollowTheContract) {
   ASSERT_TRUE(deployment.ok()) << deployment.status();
   const std::uint64_t first = NumberOf("AUTHSTATE_FAULT_SEED", 1);
   RoundReport sum;
+  std::map<std::string, int> faults;
+  const absl::Time start = absl::Now();
   const int rounds = Rounds();
   for (int i = 0; i < rounds && !HasFailure(); ++i) {
     const auto report = PlayRound(first + static_cast<std::uint64_t>(i), Faults::kRandom, deployment->get());
@@ -64,11 +71,23 @@ TEST_F(LinearizabilityTest, HistoriesUnderFaultsFollowTheContract) {
     sum.refused += report->refused;
     sum.unknown += report->unknown;
     sum.failed += report->failed;
+    sum.take_overs += report->take_overs;
+    sum.duplicates += report->duplicates;
+    sum.reordered += report->reordered;
+    for (const Fault& fault : report->faults) ++faults[fault.kind];
   }
   // Rounds in which nothing could be done would prove nothing.
   EXPECT_GT(sum.done, static_cast<std::size_t>(rounds) * 100);
-  Report(absl::StrCat(rounds, " rounds from seed ", first, ": ", sum.done, " operations done, ", sum.refused,
-                      " refused, ", sum.unknown, " unknown, ", sum.failed, " failed"));
+  EXPECT_GT(sum.take_overs, 0U);
+  EXPECT_GT(sum.duplicates, 0U);
+  EXPECT_GT(sum.reordered, 0U);
+  Report(absl::StrCat(rounds, " rounds from seed ", first, " in ", absl::ToInt64Seconds(absl::Now() - start),
+                      " s: ", sum.done, " operations done, ", sum.refused, " refused, ", sum.unknown, " unknown, ",
+                      sum.failed, " failed; ", sum.take_overs, " take-overs, ", sum.duplicates, " duplicates, ",
+                      sum.reordered, " of them reordered"));
+  Report(absl::StrJoin(faults, ", ", [](std::string* text, const auto& fault) {
+    absl::StrAppend(text, fault.second, " × ", fault.first);
+  }));
 }
 
 // A checker that accepts everything would show nothing: servers that break a promise on purpose must be found out, and

@@ -26,12 +26,12 @@ class Nemesis {
   Nemesis(std::uint64_t seed, RoundContext* context, Deployment* deployment)
       : random_(seed), context_(context), deployment_(deployment) {}
 
-  absl::Status Run(std::vector<std::string>* told) {
+  absl::Status Run(std::vector<Fault>* happened) {
     for (int group = 0; group < kGroups; ++group) {
       Linger(kShortestCalmMs, kLongestCalmMs);
       absl::Duration lasting;
       for (int faults = Below(kMostAtATime) + 1; faults > 0; --faults) {
-        told->push_back(Begin(&lasting));
+        happened->push_back(Begin(&lasting));
         Linger(kShortestFaultMs, kLongestFaultMs / 2);
       }
       context_->Linger(lasting);
@@ -44,43 +44,55 @@ class Nemesis {
 
  private:
   // Begins a fault, and says which. `lasting` grows to how long it has to last at least.
-  std::string Begin(absl::Duration* lasting) {
+  Fault Begin(absl::Duration* lasting) {
     const auto server = static_cast<std::size_t>(Below(Deployment::kServers));
-    const char* const name = server == 0 ? "server A" : "server B";
-    switch (Below(9)) {
+    const char* const name = server == 0 ? "A" : "B";
+    switch (Below(12)) {
       case 0:
         deployment_->KillPostgres();
-        return "PostgreSQL killed";
+        return {"PostgreSQL killed", ""};
       case 1:
         deployment_->StopServer(server);
         // Longer than a lease lives.
         *lasting = context_->ttl * 1.2;
-        return absl::StrCat(name, " stopped for longer than a lease");
-      case 2: {
+        return {"server stopped for longer than a lease", name};
+      case 2:
+      case 3: {
+        const Deployment::Side side = AnySide();
         const bool requests = Below(2) == 0;
-        deployment_->Hold(server, requests ? Direction::kToServer : Direction::kToClient);
-        return absl::StrCat("black hole between ", name, " and PostgreSQL, ", requests ? "requests" : "answers");
+        deployment_->Hold(server, side, requests ? Direction::kToServer : Direction::kToClient);
+        return {absl::StrCat("black hole between server and ", NameOf(side)),
+                absl::StrCat(name, ", ", requests ? "requests" : "answers")};
       }
-      case 3:
-        deployment_->Reset(server);
-        return absl::StrCat("connections of ", name, " to PostgreSQL reset");
-      case 4: {
+      case 4:
+      case 5: {
+        const Deployment::Side side = AnySide();
+        deployment_->Reset(server, side);
+        return {absl::StrCat("connections between server and ", NameOf(side), " reset"), name};
+      }
+      case 6: {
         const char* const offset = Below(2) == 0 ? "+1h" : "-1h";
         deployment_->SetClock(server, offset);
-        return absl::StrCat("clock of ", name, " set ", offset);
+        return {"clock of server jumped", absl::StrCat(name, ", ", offset)};
       }
-      case 5:
-      case 6:
-      case 7: {
+      case 7:
+      case 8:
+      case 9: {
         const char* const failpoint = kFailpoints[static_cast<std::size_t>(Below(kFailpoints.size()))];
         const char* const order = kOrders[static_cast<std::size_t>(Below(kOrders.size()))];
         deployment_->Order(server, failpoint, order);
-        return absl::StrCat(name, " ", failpoint, ": ", order);
+        return {absl::StrCat("failpoint ", failpoint), absl::StrCat(name, ", ", order)};
       }
       default:
         deployment_->KillServer(server);
-        return absl::StrCat(name, " killed");
+        return {"server killed", name};
     }
+  }
+
+  Deployment::Side AnySide() { return Below(2) == 0 ? Deployment::Side::kClients : Deployment::Side::kPostgres; }
+
+  static const char* NameOf(Deployment::Side side) {
+    return side == Deployment::Side::kClients ? "clients" : "PostgreSQL";
   }
 
   int Below(std::size_t bound) { return std::uniform_int_distribution<int>(0, static_cast<int>(bound) - 1)(random_); }
@@ -97,8 +109,8 @@ class Nemesis {
 }  // namespace
 
 absl::Status LetFaultsHappen(std::uint64_t seed, RoundContext* context, Deployment* deployment,
-                             std::vector<std::string>* told) {
-  return Nemesis(seed, context, deployment).Run(told);
+                             std::vector<Fault>* faults) {
+  return Nemesis(seed, context, deployment).Run(faults);
 }
 
 }  // namespace authstate::test

@@ -11,10 +11,18 @@
 
 namespace authstate::test {
 
+// What happened, in words.
+struct Fault {
+  // As in `server killed`: one of the lines of README.md.
+  std::string kind;
+  // To whom, and how.
+  std::string detail;
+};
+
 // Lets faults happen to `deployment`, one or two at a time, and ends them: which, to whom and when is what `seed` says.
-// Returns once all is well again, with what happened in words in `told`.
+// Returns once all is well again, with what happened in `faults`.
 absl::Status LetFaultsHappen(std::uint64_t seed, RoundContext* context, Deployment* deployment,
-                             std::vector<std::string>* told);
+                             std::vector<Fault>* faults);
 
 }  // namespace authstate::test
 

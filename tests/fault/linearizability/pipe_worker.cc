@@ -13,6 +13,7 @@ constexpr int kShortestLifeMs = 300;
 constexpr int kLongestLifeMs = 1500;
 constexpr absl::Duration kLongestPause = absl::Milliseconds(15);
 constexpr absl::Duration kBetweenStreams = absl::Milliseconds(40);
+constexpr absl::Duration kSecondWayLife = absl::Milliseconds(300);
 constexpr int kMostSteps = 4;
 
 v1::Key Key(int index) {
@@ -85,13 +86,31 @@ bool PipeWorker::Exchange(PipeStream* stream) {
   }
   std::vector<PipeStep> steps(pending_.begin(), pending_.end());
   // A late duplicate, which is only to be answered.
-  if (!applied_.empty() && Roll() < 25) steps.insert(steps.begin(), applied_.back());
+  if (!applied_.empty() && Roll() < 25) {
+    ++context_->duplicates;
+    steps.insert(steps.begin(), applied_.back());
+  }
+  std::thread second_way;
+  if (Roll() < 8) second_way = SendAlsoReversed(steps);
   if (Roll() < 40) steps.push_back(Get());
   if (Roll() < 25) steps.push_back(Renew());
   const std::uint64_t fence = fence_;
   const auto answers = stream->Do(steps);
+  if (second_way.joinable()) second_way.join();
   for (std::size_t i = 0; i < steps.size() && fence_ == fence; ++i) Note(steps[i], answers[i]);
   return fence_ == fence;
+}
+
+std::thread PipeWorker::SendAlsoReversed(std::vector<PipeStep> steps) {
+  context_->duplicates += steps.size();
+  if (steps.size() > 1) context_->reordered += steps.size();
+  std::reverse(steps.begin(), steps.end());
+  const std::string& address = context_->addresses[(turn_ + 1) % context_->addresses.size()];
+  return std::thread([this, address, attach = AttachStep(fence_), steps = std::move(steps)] {
+    PipeStream stream(address, kSecondWayLife, context_);
+    // Whatever it is told, the first way finds out by itself.
+    if (stream.Do({attach})[0].status.ok()) (void)stream.Do(steps);
+  });
 }
 
 void PipeWorker::Note(const PipeStep& step, const PipeStream::Answer& answer) {

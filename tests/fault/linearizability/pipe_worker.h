@@ -5,6 +5,7 @@
 #include <deque>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/fault/linearizability/pipe_stream.h"
@@ -13,7 +14,8 @@
 namespace authstate::test {
 
 // A client of one session over pipes. Its commits have numbers; after a stream has ended it attaches on another server,
-// under its fence, and sends what is missing, and on purpose also what is not. Not thread-safe.
+// under its fence, and sends what is missing, and on purpose also what is not: what was applied before, and by a second
+// stream to the other server, at the same time and the last first, what the first stream carries. Not thread-safe.
 class PipeWorker {
  public:
   PipeWorker(int number, std::string session, std::uint64_t seed, RoundContext* context);
@@ -28,6 +30,8 @@ class PipeWorker {
   bool Attach(PipeStream* stream);
   // One message and its answers. Whether the worker still is the owner.
   bool Exchange(PipeStream* stream);
+  // What a network would do that delivers the same on two ways, in another order: joinable.
+  std::thread SendAlsoReversed(std::vector<PipeStep> steps);
   PipeStep AttachStep(std::uint64_t fence);
   PipeStep NextCommit();
   PipeStep Get() const;

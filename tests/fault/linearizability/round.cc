@@ -13,7 +13,6 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "tests/fault/linearizability/nemesis.h"
 #include "tests/fault/linearizability/pipe_worker.h"
 #include "tests/fault/linearizability/session_client.h"
 #include "tests/fault/linearizability/unary_worker.h"
@@ -140,6 +139,9 @@ absl::StatusOr<RoundReport> PlayRound(std::uint64_t seed, Faults faults, Deploym
   report.refused = context.history.Count("refused");
   report.unknown = context.history.Count("unknown");
   report.failed = context.history.Count("failed");
+  report.take_overs = context.history.CountTakeOvers();
+  report.duplicates = context.duplicates;
+  report.reordered = context.reordered;
   report.inexcusable = context.history.inexcusable();
   const std::string path = HistoryPath(seed);
   if (absl::Status written = context.history.WriteTo(path); !written.ok()) return written;
@@ -149,7 +151,10 @@ absl::StatusOr<RoundReport> PlayRound(std::uint64_t seed, Faults faults, Deploym
 
 std::string Describe(const RoundReport& report) {
   return absl::StrCat("seed ", report.seed, ": ", report.done, " done, ", report.refused, " refused, ", report.unknown,
-                      " unknown, ", report.failed, " failed; ", absl::StrJoin(report.faults, "; "));
+                      " unknown, ", report.failed, " failed, ", report.take_overs, " take-overs, ", report.duplicates,
+                      " duplicates; ", absl::StrJoin(report.faults, "; ", [](std::string* text, const Fault& fault) {
+                        absl::StrAppend(text, fault.kind, fault.detail.empty() ? "" : ": ", fault.detail);
+                      }));
 }
 
 }  // namespace authstate::test

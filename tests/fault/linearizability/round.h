@@ -8,19 +8,23 @@
 
 #include "absl/status/statusor.h"
 #include "tests/fault/linearizability/deployment.h"
+#include "tests/fault/linearizability/nemesis.h"
 
 namespace authstate::test {
 
 // What came of a round: clients at work on a few sessions of its own while faults happen.
 struct RoundReport {
   std::uint64_t seed = 0;
-  // What happened, in words.
-  std::vector<std::string> faults;
+  std::vector<Fault> faults;
   // Operations by their result.
   std::size_t done = 0;
   std::size_t refused = 0;
   std::size_t unknown = 0;
   std::size_t failed = 0;
+  std::size_t take_overs = 0;
+  // Of RoundContext.
+  std::size_t duplicates = 0;
+  std::size_t reordered = 0;
   // Errors that no fault excuses.
   std::vector<std::string> inexcusable;
   // Whether the checker found the history to follow the contract, and what it said.

@@ -1,5 +1,6 @@
 #include "tests/fault/linearizability/session_client.h"
 
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -88,27 +89,52 @@ absl::Status SessionClient::GetLease() {
 }
 
 absl::Status SessionClient::Commit(std::uint64_t fence, const std::string& value, std::mt19937_64& random) {
-  Operation operation = Begin("commit");
-  client::CommitRequest commit;
-  commit.session_id = session_;
-  commit.fence = fence;
+  if (sent_twice_.has_value() && OneIn(4, random)) {
+    ++context_->duplicates;
+    (void)Send(*sent_twice_, server());
+  }
+  Prepared commit = Prepare(fence, value, random);
+  if (!OneIn(8, random)) return Send(commit, server());
+
+  // The history names the id of a commit only where it matters.
+  commit.request.commit_id = random();
+  commit.args["id"] = commit.request.commit_id;
+  ++context_->duplicates;
+  std::thread duplicate([this, &commit] { (void)Send(commit, other_server()); });
+  absl::Status status = Send(commit, server());
+  duplicate.join();
+  sent_twice_ = std::move(commit);
+  return status;
+}
+
+SessionClient::Prepared SessionClient::Prepare(std::uint64_t fence, const std::string& value,
+                                               std::mt19937_64& random) const {
+  Prepared commit;
+  commit.request.session_id = session_;
+  commit.request.fence = fence;
   nlohmann::json sets = nlohmann::json::object();
   nlohmann::json deletes = nlohmann::json::array();
   for (int i = 0; i < kKeys; ++i) {
     if (i > 0 && OneIn(8, random)) {
-      commit.deletes.push_back(Key(i));
+      commit.request.deletes.push_back(Key(i));
       deletes.push_back(KeyId(i));
     } else if (i == 0 || OneIn(2, random)) {
-      commit.sets.push_back({Key(i), KeyValue(value)});
+      commit.request.sets.push_back({Key(i), KeyValue(value)});
       sets[KeyId(i)] = value;
     }
   }
   if (OneIn(3, random)) {
-    commit.creds = CredsValue(value);
-    sets["creds"] = commit.creds->bytes;
+    commit.request.creds = CredsValue(value);
+    sets["creds"] = commit.request.creds->bytes;
   }
-  operation.args = {{"fence", fence}, {"sets", std::move(sets)}, {"deletes", std::move(deletes)}};
-  const auto revision = server().Commit(std::move(commit));
+  commit.args = {{"fence", fence}, {"sets", std::move(sets)}, {"deletes", std::move(deletes)}};
+  return commit;
+}
+
+absl::Status SessionClient::Send(const Prepared& commit, client::Client& server) {
+  Operation operation = Begin("commit");
+  operation.args = commit.args;
+  const auto revision = server.Commit(commit.request);
   if (revision.ok()) operation.reply = {{"revision", *revision}};
   return End(std::move(operation), revision.status(), true);
 }

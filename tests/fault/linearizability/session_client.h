@@ -1,9 +1,11 @@
 #ifndef AUTHSTATE_TESTS_FAULT_LINEARIZABILITY_SESSION_CLIENT_H_
 #define AUTHSTATE_TESTS_FAULT_LINEARIZABILITY_SESSION_CLIENT_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -24,6 +26,9 @@ struct RoundContext {
   // How long a lease lives.
   absl::Duration ttl = absl::Seconds(1);
   History history;
+  // Requests that were sent though they had been sent before, and those of them that came in another order as well.
+  std::atomic<std::size_t> duplicates = 0;
+  std::atomic<std::size_t> reordered = 0;
   // Notified when the clients shall end.
   absl::Notification stop;
 
@@ -47,7 +52,8 @@ class SessionClient {
   absl::Status Renew(std::uint64_t fence);
   absl::Status Release(std::uint64_t fence);
   absl::Status GetLease();
-  // Writes `value` into some keys, and perhaps the creds, and deletes others, as `random` has it.
+  // Writes `value` into some keys, and perhaps the creds, and deletes others, as `random` has it. Sometimes both
+  // servers get the commit at the same time, and sometimes one that was sent before comes again first.
   absl::Status Commit(std::uint64_t fence, const std::string& value, std::mt19937_64& random);
   absl::Status Delete();
   // Under a fence, the keys; without one, the whole session from a snapshot.
@@ -58,16 +64,27 @@ class SessionClient {
   void MoveOn();
 
  private:
+  // A commit, and how it is written into the history.
+  struct Prepared {
+    client::CommitRequest request;
+    nlohmann::json args;
+  };
+
+  Prepared Prepare(std::uint64_t fence, const std::string& value, std::mt19937_64& random) const;
+  absl::Status Send(const Prepared& commit, client::Client& server);
   Operation Begin(std::string op) const;
   // Writes the operation into the history.
   absl::Status End(Operation operation, const absl::Status& status, bool mutation);
   client::Client& server() { return *servers_[turn_ % servers_.size()]; }
+  client::Client& other_server() { return *servers_[(turn_ + 1) % servers_.size()]; }
 
   const int number_;
   const std::string session_;
   RoundContext* const context_;
   std::vector<std::unique_ptr<client::Client>> servers_;
   std::size_t turn_;
+  // A commit that was sent to both servers.
+  std::optional<Prepared> sent_twice_;
 };
 
 }  // namespace authstate::test
