@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import pg from "pg";
 
 const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
-const BINARIES = process.env["AUTHSTATE_BIN_DIR"] ?? join(REPOSITORY, "build/bin");
+export const BINARIES = process.env["AUTHSTATE_BIN_DIR"] ?? join(REPOSITORY, "build/bin");
 const SUPPORT = join(REPOSITORY, "tests/support");
 const START_TIMEOUT_MS = 60_000;
 const CONNECT_INTERVAL_MS = 20;
@@ -21,21 +21,21 @@ process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-function start(command: string, args: string[]): ChildProcess {
+export function start(command: string, args: string[]): ChildProcess {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
   running.add(child);
   child.once("exit", () => running.delete(child));
   return child;
 }
 
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, "exit");
   child.kill(signal);
   await ended;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, "127.0.0.1");
   await once(probe, "listening");
   const address = probe.address();
@@ -207,7 +207,7 @@ export class LegacyStore implements StoreServer {
   }
 }
 
-async function accepts(port: number): Promise<boolean> {
+export async function accepts(port: number): Promise<boolean> {
   const socket = createConnection(port, "127.0.0.1");
   try {
     await once(socket, "connect");
@@ -231,6 +231,10 @@ export class Authstated {
 
   get address(): string {
     return `127.0.0.1:${this.#port}`;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   // Resolves when it serves; on the port of before when it was started before.

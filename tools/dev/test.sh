@@ -11,8 +11,8 @@ test_usage() {
   cat <<'TEXT'
 Usage: ./dev test [--sanitize=address|thread] [SUITE...] [PATTERN...]
 
-Suites: unit, conformance, integration, fault (C++), client (Node client), vectors, e2e (real Baileys). All of them by
-default; fault in its short form, of which ./dev fault is the long one.
+Suites: unit, conformance, integration, fault (C++), client (Node client), vectors, e2e (real Baileys), bench. All of them
+by default; fault and bench in their short forms, of which ./dev fault and ./dev bench are the long ones.
 A PATTERN is a regular expression over C++ test names, as ctest -R takes it; patterns alone choose the C++ suites.
 
 --sanitize runs the unit and conformance tests in a build of their own, with the address and undefined behaviour
@@ -24,7 +24,7 @@ TEXT
 
 CPP_SUITES=(unit conformance integration fault)
 SANITIZED_SUITES=(unit conformance)
-NODE_SUITES=(client vectors e2e)
+NODE_SUITES=(client vectors e2e bench)
 
 dev_test() {
   local sanitize='' pattern='' suites=()
@@ -32,7 +32,7 @@ dev_test() {
     case $1 in
       -h | --help) test_usage && return ;;
       --sanitize=address | --sanitize=thread) sanitize=${1#*=} ;;
-      unit | conformance | integration | fault | client | vectors | e2e) suites+=("$1") ;;
+      unit | conformance | integration | fault | client | vectors | e2e | bench) suites+=("$1") ;;
       -*) usage_error "test: unknown option '$1'" ;;
       *) pattern+=${pattern:+|}$1 ;;
     esac
@@ -83,6 +83,7 @@ test_suites() {
       vectors) check_once vectors npm --prefix tests run check --workspace vectors ;;
       fault) test_history_checker ;;
       e2e) run_node_suite e2e tests/e2e ;;
+      bench) run_node_suite bench tests/bench ;;
     esac
   done
 }

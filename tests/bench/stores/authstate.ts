@@ -1,0 +1,29 @@
+// Ours: @authstate/baileys as a pool uses it, with its defaults.
+import { AuthStatePool } from "../../../client/node/dist/esm/index.js";
+import type { BenchSession, BenchStore } from "./store.ts";
+
+export class AuthstateStore implements BenchStore {
+  readonly #pool: AuthStatePool;
+
+  constructor(address: string) {
+    this.#pool = new AuthStatePool({ address });
+  }
+
+  async open(sessionId: string): Promise<BenchSession> {
+    const auth = await this.#pool.useAuthState(sessionId);
+    const { creds, keys } = auth.state;
+    if (creds.lastPropHash === undefined) {
+      creds.lastPropHash = "opened";
+      await auth.saveCreds();
+    }
+    return {
+      get: (type, ids) => keys.get(type as "session", ids),
+      set: (values) => keys.set(values),
+      close: () => auth.close(),
+    };
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+}

@@ -1,0 +1,47 @@
+// Redis through ioredis, one key a value: MGET for a get, one MULTI for a set.
+import { BufferJSON, initAuthCreds } from "baileys";
+import { Redis } from "ioredis";
+import type { BenchSession, BenchStore, Values } from "./store.ts";
+
+export class RedisStore implements BenchStore {
+  readonly #redis: Redis;
+
+  constructor(url: string) {
+    this.#redis = new Redis(url);
+  }
+
+  async open(sessionId: string): Promise<BenchSession> {
+    const credsKey = `${sessionId}:creds`;
+    const creds = await this.#redis.get(credsKey);
+    if (creds === null) await this.#redis.set(credsKey, JSON.stringify(initAuthCreds(), BufferJSON.replacer));
+    const nameOf = (type: string, id: string): string => `${sessionId}:${type}:${id}`;
+    return {
+      get: async (type, ids) => {
+        const texts = await this.#redis.mget(ids.map((id) => nameOf(type, id)));
+        const found: Record<string, unknown> = {};
+        texts.forEach((text, index) => {
+          if (text !== null) found[ids[index]!] = JSON.parse(text, BufferJSON.reviver);
+        });
+        return found;
+      },
+      set: (values) => this.#set(nameOf, values),
+      close: async () => undefined,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#redis.quit();
+  }
+
+  async #set(nameOf: (type: string, id: string) => string, values: Values): Promise<void> {
+    const transaction = this.#redis.multi();
+    for (const [type, ofType] of Object.entries(values)) {
+      for (const [id, value] of Object.entries(ofType)) {
+        if (value === null) transaction.del(nameOf(type, id));
+        else transaction.set(nameOf(type, id), JSON.stringify(value, BufferJSON.replacer));
+      }
+    }
+    const results = await transaction.exec();
+    for (const [error] of results ?? []) if (error !== null) throw error;
+  }
+}

@@ -1,0 +1,24 @@
+// What a store looks like to a workload: what makeWASocket is given of it.
+
+export type Values = Record<string, Record<string, unknown>>;
+
+export interface BenchSession {
+  get(type: string, ids: string[]): Promise<Record<string, unknown>>;
+  // `null` deletes. Resolves once the store says that it is written.
+  set(values: Values): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface BenchStore {
+  // Reads the creds, as a pool does before it makes a socket.
+  open(sessionId: string): Promise<BenchSession>;
+  close(): Promise<void>;
+}
+
+export type StoreKind = "authstate" | "pg-adapter" | "multi-file" | "redis" | "mysql-baileys";
+
+// Where a store of this kind keeps its state: host:port of authstated, the URL of a database, or a folder.
+export interface StorePlace {
+  kind: StoreKind;
+  place: string;
+}

@@ -1,0 +1,126 @@
+// Everything that the stores run on, in one folder; Redis and MariaDB are started when they are first needed.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import pg from "pg";
+import { Authstated, PostgresStore, TestFolder } from "../e2e/servers.ts";
+import { type Server, startDelay, startMariaDb, startRedis } from "./servers.ts";
+import type { StoreKind, StorePlace } from "./stores/store.ts";
+
+const TABLES = fileURLToPath(new URL("../support/legacy_tables.sql", import.meta.url));
+const ADAPTER_DATABASE = "pg_adapter";
+
+// The same database behind a proxy.
+function atPort(url: string, port: number): string {
+  const changed = new URL(url);
+  changed.port = String(port);
+  return changed.toString();
+}
+
+function inDatabase(url: string, database: string): string {
+  const changed = new URL(url);
+  changed.pathname = `/${database}`;
+  return changed.toString();
+}
+
+export class Testbed {
+  readonly #servers: { stop(): Promise<unknown> }[] = [];
+  readonly #delays = new Map<string, Promise<Server>>();
+  #redis: Promise<Server> | undefined;
+  #mariaDb: Promise<Server> | undefined;
+  // One at a time, so that none runs beside the one that is measured.
+  #authstated: { server: Authstated; delayMs: number } | undefined;
+
+  private constructor(
+    readonly folder: TestFolder,
+    readonly postgresUrl: string,
+  ) {}
+
+  static async create(): Promise<Testbed> {
+    const folder = new TestFolder();
+    const postgres = await PostgresStore.create(folder);
+    await postgres.start();
+    const bed = new Testbed(folder, postgres.url);
+    bed.#servers.push(postgres);
+    await bed.run(`CREATE DATABASE ${ADAPTER_DATABASE}`, "postgres");
+    await bed.run(readFileSync(TABLES, "utf8"), ADAPTER_DATABASE);
+    return bed;
+  }
+
+  // Where a store is that has `delayMs` added to each round trip to its database.
+  async place(kind: StoreKind, delayMs: number): Promise<StorePlace> {
+    return { kind, place: await this.#placeOf(kind, delayMs) };
+  }
+
+  // The PostgreSQL database of a store, without any delay.
+  databaseUrl(kind: StoreKind): string {
+    return kind === "pg-adapter" ? inDatabase(this.postgresUrl, ADAPTER_DATABASE) : this.postgresUrl;
+  }
+
+  get serverPid(): number {
+    return this.#authstated?.server.pid ?? 0;
+  }
+
+  async run(sql: string, database: string): Promise<pg.QueryResult> {
+    const client = new pg.Client({ connectionString: inDatabase(this.postgresUrl, database) });
+    await client.connect();
+    try {
+      return await client.query(sql);
+    } finally {
+      await client.end();
+    }
+  }
+
+  // authstated on the PostgreSQL of this bed, with its defaults but for the log.
+  async authstated(delayMs: number): Promise<Authstated> {
+    if (this.#authstated?.delayMs === delayMs) return this.#authstated.server;
+    await this.#authstated?.server.stop();
+    const url = await this.#delayedUrl(this.postgresUrl, delayMs);
+    const server = new Authstated(["--backend", "postgres", "--postgres-url", url, "--log-level", "warn"]);
+    await server.start();
+    this.#authstated = { server, delayMs };
+    return server;
+  }
+
+  async stop(): Promise<void> {
+    await this.#authstated?.server.stop();
+    for (const server of this.#servers.reverse()) await server.stop();
+    this.folder.remove();
+  }
+
+  async #placeOf(kind: StoreKind, delayMs: number): Promise<string> {
+    switch (kind) {
+      case "authstate":
+        return (await this.authstated(delayMs)).address;
+      case "pg-adapter":
+        return this.#delayedUrl(this.databaseUrl(kind), delayMs);
+      case "multi-file":
+        return join(this.folder.path, "multi-file");
+      case "redis": {
+        this.#redis ??= this.#keep(startRedis(this.folder));
+        const { port } = await this.#redis;
+        return this.#delayedUrl(`redis://127.0.0.1:${port}`, delayMs);
+      }
+      case "mysql-baileys": {
+        this.#mariaDb ??= this.#keep(startMariaDb(this.folder));
+        const { port } = await this.#mariaDb;
+        return this.#delayedUrl(`mysql://root@127.0.0.1:${port}/bench`, delayMs);
+      }
+    }
+  }
+
+  async #delayedUrl(url: string, delayMs: number): Promise<string> {
+    if (delayMs === 0) return url;
+    const port = Number(new URL(url).port);
+    const name = `${port}+${delayMs}`;
+    const proxy = this.#delays.get(name) ?? this.#keep(startDelay(port, delayMs));
+    this.#delays.set(name, proxy);
+    return atPort(url, (await proxy).port);
+  }
+
+  async #keep(starting: Promise<Server>): Promise<Server> {
+    const server = await starting;
+    this.#servers.push(server);
+    return server;
+  }
+}

@@ -1,0 +1,105 @@
+// Values in the shapes and sizes that Baileys writes, of random keys: what compresses in them compresses as in real ones.
+import { randomBytes } from "node:crypto";
+
+// A turn of the ratchet leaves a closed chain of about this size, which is never pruned.
+const CHAIN_BYTES = 105;
+const FRESH_SESSION_BYTES = 950;
+const PUBLIC_KEY_BYTES = 33;
+const SECRET_KEY_BYTES = 32;
+// Taken from in steps that come back to an offset only after a million keys.
+const POOL = randomBytes(1024 * 1024 + 7);
+const STEP = 37;
+let offset = 0;
+
+function randomKey(bytes: number): string {
+  offset = (offset + STEP) % (POOL.length - bytes);
+  return POOL.toString("base64", offset, offset + bytes);
+}
+
+const publicKey = (): string => randomKey(PUBLIC_KEY_BYTES);
+const secretKey = (): string => randomKey(SECRET_KEY_BYTES);
+
+interface Chain {
+  chainKey: { counter: number; key?: string };
+  chainType: number;
+  messageKeys: Record<string, string>;
+}
+
+interface RatchetState {
+  registrationId: number;
+  currentRatchet: {
+    ephemeralKeyPair: { pubKey: string; privKey: string };
+    lastRemoteEphemeralKey: string;
+    previousCounter: number;
+    rootKey: string;
+  };
+  indexInfo: Record<string, string | number>;
+  _chains: Record<string, Chain>;
+}
+
+export interface SessionRecord {
+  _sessions: Record<string, RatchetState>;
+  version: string;
+}
+
+const closedChain = (): Chain => ({ chainKey: { counter: 0 }, chainType: 2, messageKeys: {} });
+
+// A libsignal session record of about `bytes` bytes of JSON.
+export function sessionRecord(bytes: number): SessionRecord {
+  const baseKey = publicKey();
+  const chains: Record<string, Chain> = {};
+  for (let size = FRESH_SESSION_BYTES; size < bytes; size += CHAIN_BYTES) chains[publicKey()] = closedChain();
+  chains[publicKey()] = { chainKey: { counter: 1, key: secretKey() }, chainType: 1, messageKeys: {} };
+  const now = Date.now();
+  return {
+    _sessions: {
+      [baseKey]: {
+        registrationId: 4_711,
+        currentRatchet: {
+          ephemeralKeyPair: { pubKey: publicKey(), privKey: secretKey() },
+          lastRemoteEphemeralKey: publicKey(),
+          previousCounter: 0,
+          rootKey: secretKey(),
+        },
+        indexInfo: { baseKey, baseKeyType: 1, closed: -1, used: now, created: now, remoteIdentityKey: publicKey() },
+        _chains: chains,
+      },
+    },
+    version: "v1",
+  };
+}
+
+// What a message does to the record of its sender: a turn of the ratchet. The oldest chain goes, so that records keep
+// their size while they are measured.
+export function turnRatchet(record: SessionRecord): void {
+  const [state] = Object.values(record._sessions);
+  if (state === undefined) throw new Error("the store has lost a session record");
+  const { _chains: chains, currentRatchet: ratchet } = state;
+  for (const oldest in chains) {
+    delete chains[oldest];
+    break;
+  }
+  chains[publicKey()] = { chainKey: { counter: 1, key: secretKey() }, chainType: 2, messageKeys: {} };
+  ratchet.rootKey = secretKey();
+  ratchet.lastRemoteEphemeralKey = publicKey();
+  ratchet.ephemeralKeyPair = { pubKey: publicKey(), privKey: secretKey() };
+}
+
+export function preKey(): { public: Buffer; private: Buffer } {
+  return { public: randomBytes(SECRET_KEY_BYTES), private: randomBytes(SECRET_KEY_BYTES) };
+}
+
+// UTF-8 JSON whose inner Buffers are in array form.
+export function senderKey(iteration: number): Buffer {
+  const state = {
+    senderKeyId: 815,
+    senderChainKey: { iteration, seed: randomBytes(SECRET_KEY_BYTES) },
+    senderSigningKey: { public: randomBytes(PUBLIC_KEY_BYTES), private: randomBytes(SECRET_KEY_BYTES) },
+    senderMessageKeys: [],
+  };
+  return Buffer.from(JSON.stringify([state]));
+}
+
+export function senderKeyMemory(devices: number): Record<string, boolean> {
+  return Object.fromEntries(Array.from({ length: devices }, (_, device) => [`55119999${device}@s.whatsapp.net`, true]));
+}

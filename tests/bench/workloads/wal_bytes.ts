@@ -1,0 +1,40 @@
+import pg from "pg";
+import { sessionRecord, turnRatchet } from "../values.ts";
+import { fill, sessionIds, withSessions, type Workload } from "./workload.ts";
+
+const CONTACT = "5511999990001_1.0";
+// Enough for the first write after a checkpoint, which logs whole pages, to lose its weight.
+const REWRITES = 40;
+
+// Bytes of WAL for each time a session record of `bytes` bytes is written again.
+export function walBytes(bytes: number): Workload {
+  const ids = sessionIds("wal", 1);
+  return {
+    seed: (store) => fill(store, ids, () => ({ session: { [CONTACT]: sessionRecord(bytes) } })),
+    measure: ({ open, databaseUrl }) =>
+      withSessions(open, ids, async ([session]) => {
+        const database = new pg.Client({ connectionString: databaseUrl });
+        await database.connect();
+        const record = sessionRecord(bytes);
+        const rewrite = async (): Promise<void> => {
+          for (let count = 0; count < REWRITES; count++) {
+            turnRatchet(record);
+            await session!.set({ session: { [CONTACT]: record } });
+          }
+        };
+        const position = async (): Promise<bigint> => {
+          const { rows } = await database.query("SELECT pg_current_wal_insert_lsn() - '0/0' AS bytes");
+          return BigInt(rows[0].bytes);
+        };
+        try {
+          await database.query("CHECKPOINT");
+          await rewrite();
+          const before = await position();
+          await rewrite();
+          return Number((await position()) - before) / REWRITES;
+        } finally {
+          await database.end();
+        }
+      }),
+  };
+}
