@@ -6,7 +6,11 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 namespace authstate::migrations {
 namespace {
@@ -47,6 +51,16 @@ absl::StatusOr<int> ChangeAll(SchemaStore& store, absl::Duration lock_timeout, c
     for (const Migration& migration : *done) progress(migration);
     count += static_cast<int>(done->size());
   }
+}
+
+// The lines of comment that a file begins with, as one.
+std::string FirstComment(absl::string_view sql) {
+  std::vector<absl::string_view> lines;
+  for (absl::string_view line : absl::StrSplit(sql, '\n')) {
+    if (!absl::ConsumePrefix(&line, "--")) break;
+    lines.push_back(absl::StripAsciiWhitespace(line));
+  }
+  return absl::StrJoin(lines, " ");
 }
 
 void KeepFirst(std::vector<Migration>& migrations) {
@@ -100,7 +114,12 @@ absl::StatusOr<int> RollBackSchema(SchemaStore& store, std::uint32_t to, absl::D
         if (plan.ok()) KeepFirst(*plan);
         return plan;
       },
-      [&store](const Migration& migration) { return store.Revert(migration); });
+      [&store](const Migration& migration) {
+        const absl::Status reverted = store.Revert(migration);
+        if (reverted.ok()) return reverted;
+        return absl::Status(reverted.code(),
+                            absl::StrCat(reverted.message(), ". Of taking it back: ", FirstComment(migration.down)));
+      });
 }
 
 absl::StatusOr<std::vector<std::string>> VerifySchema(SchemaStore& store) {

@@ -131,6 +131,10 @@ absl::Status UnknownValueKind(int kind) {
   return Error(absl::StatusCode::kDataLoss, kCorruptValue, absl::StrCat("a stored value has the unknown kind ", kind));
 }
 
+absl::Status DamagedValue() {
+  return Error(absl::StatusCode::kDataLoss, kCorruptValue, "a stored value is damaged: it cannot be decompressed");
+}
+
 absl::Status NothingExpires() {
   return Error(absl::StatusCode::kFailedPrecondition, kNothingExpires,
                "keys do not expire in this store; only the tables whatsapp_auth and whatsapp_keys have expired ones");

@@ -71,6 +71,8 @@ absl::Status QueueFull();
 absl::Status DeadlinePassedInQueue();
 absl::Status ResponseTooLarge(std::size_t max_bytes);
 absl::Status UnknownValueKind(int kind);
+// A compressed value that is not what was written.
+absl::Status DamagedValue();
 absl::Status NothingExpires();
 
 }  // namespace authstate::storage

@@ -21,8 +21,6 @@ std::int16_t Number(Commit::Action action) {
   return 2;
 }
 
-std::int16_t Number(ValueKind kind) { return static_cast<std::int16_t>(kind); }
-
 // The last write of each key, in the order of the keys.
 std::vector<const KeyWrite*> LastWrites(const std::vector<KeyWrite>& sets) {
   std::vector<const KeyWrite*> writes;
@@ -39,6 +37,10 @@ std::vector<const KeyWrite*> LastWrites(const std::vector<KeyWrite>& sets) {
 
 }  // namespace
 
+PackedValue CommitParameters::Stored(const Value& value) const {
+  return pack_values_ ? PackValue(value) : PackedValue{static_cast<std::int16_t>(value.kind), value.bytes};
+}
+
 void CommitParameters::Add(const Commit& commit) {
   const bool writes = commit.action == Commit::Action::kWrite;
   session_id_.AddBytes(commit.session_id);
@@ -51,8 +53,9 @@ void CommitParameters::Add(const Commit& commit) {
   }
   clear_keys_.AddBool(writes && commit.clear_keys);
   if (writes && commit.creds.has_value()) {
-    creds_kind_.AddInt2(Number(commit.creds->kind));
-    creds_value_.AddBytes(commit.creds->bytes);
+    const PackedValue stored = Stored(*commit.creds);
+    creds_kind_.AddInt2(stored.kind);
+    creds_value_.AddBytes(stored.bytes);
   } else {
     creds_kind_.AddNull();
     creds_value_.AddNull();
@@ -69,8 +72,9 @@ void CommitParameters::AddSets(const Commit& commit) {
     set_session_id_.AddBytes(commit.session_id);
     set_type_.AddBytes(write->name.type);
     set_id_.AddBytes(write->name.id);
-    set_kind_.AddInt2(Number(write->value.kind));
-    set_value_.AddBytes(write->value.bytes);
+    const PackedValue stored = Stored(write->value);
+    set_kind_.AddInt2(stored.kind);
+    set_value_.AddBytes(stored.bytes);
   }
 }
 

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "contract/value.h"
 #include "storage/backend.h"
+#include "storage/packed_value.h"
 #include "storage/postgres/pg_array.h"
 
 namespace authstate::storage {
@@ -16,6 +18,9 @@ namespace authstate::storage {
 // against a set, and deletes beside a deletion of everything are left out. Not thread-safe.
 class CommitParameters {
  public:
+  // Whether values are stored in the form of storage/packed_value.h.
+  explicit CommitParameters(bool pack_values) : pack_values_(pack_values) {}
+
   // The next member. Its session is none of the members before it.
   void Add(const Commit& commit);
 
@@ -23,8 +28,11 @@ class CommitParameters {
   std::vector<std::string> Encode(std::int64_t not_after, absl::Duration lock_timeout) &&;
 
  private:
+  PackedValue Stored(const Value& value) const;
   void AddSets(const Commit& commit);
   void AddDeletes(const Commit& commit);
+
+  const bool pack_values_;
 
   PgArray session_id_ = PgArray::Text();
   PgArray commit_id_ = PgArray::Int8();

@@ -48,6 +48,8 @@ struct Layout {
   // Deletes expired keys (legacy_purge.h). Null: keys do not expire.
   const char* purge;
 
+  // Whether `commit` takes values in the form of storage/packed_value.h.
+  bool packs_values;
   // Brings the values of a commit into the form that `commit` takes; InvalidArgument when the layout cannot hold one of
   // them. Null: they are stored as they are.
   absl::Status (*encode)(Commit& commit);

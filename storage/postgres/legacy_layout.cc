@@ -47,6 +47,7 @@ const Layout& LegacyLayout() {
        legacy_statements::kRecordMigration, legacy_statements::kForgetMigration},
       /*hidden_rows=*/legacy_statements::kHiddenRows,
       /*purge=*/legacy_statements::kPurge,
+      /*packs_values=*/false,
       /*encode=*/EncodeLegacyCommit,
       /*to_value=*/ToLegacyValue,
       /*refuses=*/RefusesLegacyValue,

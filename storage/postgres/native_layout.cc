@@ -21,6 +21,7 @@ const Layout& NativeLayout() {
        statements::kLockMigrationsTable, statements::kRecordMigration, statements::kForgetMigration},
       /*hidden_rows=*/nullptr,
       /*purge=*/nullptr,
+      /*packs_values=*/true,
       /*encode=*/nullptr,
       /*to_value=*/ToValue,
       /*refuses=*/nullptr,

@@ -4,7 +4,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/string_view.h"
-#include "storage/error.h"
+#include "storage/packed_value.h"
 
 namespace authstate::storage {
 namespace {
@@ -39,11 +39,7 @@ std::string ToText(const pqxx::field& field) { return std::string(View(field)); 
 std::string ToBytes(const pqxx::field& field) { return FromHex(View(field)); }
 
 absl::StatusOr<Value> ToValue(const pqxx::field& kind, const pqxx::field& hex) {
-  const std::int64_t stored_kind = ToInt(kind);
-  if (stored_kind != static_cast<int>(ValueKind::kRaw) && stored_kind != static_cast<int>(ValueKind::kJson)) {
-    return UnknownValueKind(static_cast<int>(stored_kind));
-  }
-  return Value{static_cast<ValueKind>(stored_kind), FromHex(View(hex))};
+  return UnpackValue(ToInt(kind), FromHex(View(hex)));
 }
 
 }  // namespace authstate::storage

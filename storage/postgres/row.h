@@ -22,7 +22,7 @@ std::string ToText(const pqxx::field& field);
 // The bytes that a field has in hex, as encode(…, 'hex') writes it.
 std::string ToBytes(const pqxx::field& field);
 
-// A stored value from its kind and its bytes in hex. DataLoss when the kind is unknown.
+// A stored value from its kind and its bytes in hex. DataLoss as UnpackValue.
 absl::StatusOr<Value> ToValue(const pqxx::field& kind, const pqxx::field& hex);
 
 }  // namespace authstate::storage

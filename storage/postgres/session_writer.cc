@@ -140,7 +140,7 @@ void SessionWriter::Send(const Wave& wave) {
     failure->sent = false;
     return Fail(wave, *failure);
   }
-  CommitParameters parameters;
+  CommitParameters parameters(layout_.packs_values);
   std::size_t bytes = 0;
   for (const std::size_t member : wave) {
     parameters.Add(commits_[member]);

@@ -140,7 +140,8 @@ inline constexpr char kClock[] = "SELECT floor(extract(epoch FROM clock_timestam
 // Reads many sessions from one snapshot. $1 to $3: one element a request; $4 to $7: the wanted keys, $4 telling the
 // request (from 1). Rows: request, place, revision, present, too large, kind, value, fence, owner. One row with place
 // -1 a request; then, unless it is too large, a row of place 0 for its creds, and of place n for the n-th of all wanted
-// keys. octet_length does not read a long value from its place, so what is too large is not even loaded.
+// keys. A compressed value begins with its length (storage/packed_value.h). Neither that nor octet_length
+// reads the whole of a long value, so what is too large is not even loaded.
 inline constexpr char kRead[] = R"sql(
 WITH request AS (
   SELECT * FROM unnest($1::text[], $2::bool[], $3::int8[]) WITH ORDINALITY
@@ -155,7 +156,10 @@ WITH request AS (
     AS w(number, session_id, key_type, key_id, place)
   JOIN auth_keys k ON k.session_id = w.session_id AND k.key_type = w.key_type AND k.key_id = w.key_id
 ), size AS (
-  SELECT number, sum(octet_length(value)) AS bytes FROM found GROUP BY number
+  SELECT number,
+         sum(CASE WHEN kind > 2 THEN ('x' || encode(substr(value, 1, 4), 'hex'))::bit(32)::int
+             ELSE octet_length(value) END) AS bytes
+  FROM found GROUP BY number
 )
 SELECT r.number, -1, coalesce(s.revision, 0), coalesce(s.present, false), coalesce(z.bytes > r.max_bytes, false),
        NULL, NULL, coalesce(s.fence, 0), coalesce(s.lease_owner, '')
@@ -199,9 +203,12 @@ inline constexpr char kSnapshotPage[] = R"sql(
 SELECT key_type, key_id, kind, encode(value, 'hex'), keys
 FROM (
   SELECT key_type, key_id, kind, value, count(*) OVER () AS keys,
-         row_number() OVER in_order AS number, sum(octet_length(value)) OVER in_order AS bytes
+         row_number() OVER in_order AS number, sum(size) OVER in_order AS bytes
   FROM (
-    SELECT key_type, key_id, kind, value FROM auth_keys
+    SELECT key_type, key_id, kind, value,
+           CASE WHEN kind > 2 THEN ('x' || encode(substr(value, 1, 4), 'hex'))::bit(32)::int
+           ELSE octet_length(value) END AS size
+    FROM auth_keys
     WHERE session_id = $1::text AND (key_type, key_id) > ($2::text, $3::text)
     ORDER BY key_type, key_id
     LIMIT $5::int8 + 1) AS candidate

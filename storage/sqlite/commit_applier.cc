@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "storage/error.h"
+#include "storage/packed_value.h"
 #include "storage/sqlite/session_row.h"
 #include "storage/sqlite/statements.h"
 
@@ -42,8 +43,9 @@ absl::Status PassLease(const Commit& commit, SessionRow* row) {
 void UpsertCreds(SqliteConnection& connection, const std::string& session_id, const Value& creds) {
   SQLite::Statement& upsert = connection.Prepare(sql::kUpsertCreds);
   BindText(upsert, 1, session_id);
-  upsert.bind(2, static_cast<int>(creds.kind));
-  BindBlob(upsert, 3, creds.bytes);
+  const PackedValue packed = PackValue(creds);
+  upsert.bind(2, packed.kind);
+  BindBlob(upsert, 3, packed.bytes);
   Run(upsert);
 }
 
@@ -52,8 +54,9 @@ void UpsertKey(SqliteConnection& connection, const std::string& session_id, cons
   BindText(upsert, 1, session_id);
   BindText(upsert, 2, key.name.type);
   BindText(upsert, 3, key.name.id);
-  upsert.bind(4, static_cast<int>(key.value.kind));
-  BindBlob(upsert, 5, key.value.bytes);
+  const PackedValue packed = PackValue(key.value);
+  upsert.bind(4, packed.kind);
+  BindBlob(upsert, 5, packed.bytes);
   Run(upsert);
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "storage/error.h"
+#include "storage/packed_value.h"
 #include "storage/sqlite/session_row.h"
 #include "storage/sqlite/statements.h"
 
@@ -13,11 +14,7 @@ namespace {
 
 // The value in the columns `kind_column` and the next.
 absl::StatusOr<Value> ValueColumns(SQLite::Statement& statement, int kind_column) {
-  const int kind = statement.getColumn(kind_column).getInt();
-  if (kind != static_cast<int>(ValueKind::kRaw) && kind != static_cast<int>(ValueKind::kJson)) {
-    return UnknownValueKind(kind);
-  }
-  return Value{static_cast<ValueKind>(kind), TextColumn(statement, kind_column + 1)};
+  return UnpackValue(statement.getColumn(kind_column).getInt(), TextColumn(statement, kind_column + 1));
 }
 
 // The value that `select`, bound, finds; nullopt when it finds none.
@@ -88,7 +85,9 @@ absl::StatusOr<Snapshot::Page> ReadKeysAfter(SqliteConnection& connection, const
   BindText(select, 2, after->type);
   BindText(select, 3, after->id);
   while (select.executeStep()) {
-    bytes += static_cast<std::size_t>(select.getColumn(3).size());
+    const SQLite::Column value_column = select.getColumn(3);
+    bytes += UnpackedSize(select.getColumn(2).getInt(), {static_cast<const char*>(value_column.getBlob()),
+                                                         static_cast<std::size_t>(value_column.size())});
     if (bytes > max_bytes && !page.keys.empty()) {
       page.last = false;
       break;

@@ -75,12 +75,12 @@ TEST_F(SnapshotTest, WithoutKeysHasOneLastPage) {
 }
 
 TEST_F(SnapshotTest, PagesHoldAsMuchAsFits) {
-  constexpr std::size_t kValueBytes = 100;
+  constexpr std::size_t kValueBytes = 1000;
   MustApply(SetKeys("s", Numbered(10, kValueBytes)));
   auto snapshot = Open("s");
   ASSERT_TRUE(snapshot.ok()) << snapshot.status();
-  // 300 bytes hold three values, 299 two, 1 none: then one comes all the same.
-  for (const auto& [max_bytes, keys] : std::vector<std::pair<std::size_t, std::size_t>>{{300, 3}, {299, 2}, {1, 1}}) {
+  // 3000 bytes hold three values, however little of each is stored, 2999 two, 1 none: then one comes all the same.
+  for (const auto& [max_bytes, keys] : std::vector<std::pair<std::size_t, std::size_t>>{{3000, 3}, {2999, 2}, {1, 1}}) {
     const auto page = Next(**snapshot, max_bytes);
     ASSERT_TRUE(page.ok()) << page.status();
     EXPECT_EQ(page->keys.size(), keys) << max_bytes;

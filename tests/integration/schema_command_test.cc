@@ -244,6 +244,28 @@ TEST_F(SchemaCommandTest, WholeLifeOnSqlite) {
   ExpectWholeLife(schema);
 }
 
+TEST_F(SchemaCommandTest, CompressedValuesAreNotTakenBackToAVersionThatCannotReadThem) {
+  const std::string path = directory_.File("authstate.db");
+  const std::string value = absl::StrCat("\"", std::string(5000, 'x'), "\"");
+  const std::vector<std::vector<std::string>> databases = {{"--backend=sqlite", "--sqlite-path=" + path},
+                                                           {"--backend=postgres", "--postgres-url=" + url()}};
+  for (const std::vector<std::string>& database : databases) {
+    auto server = test::TestServer::Create({database, {}});
+    ASSERT_TRUE(server.ok()) << server.status();
+    const Result set = Finish(
+        Start("authstatectl", {"--address", (*server)->address(), "keys", "set", "s", "session", "1", value}).get());
+    ASSERT_EQ(set.code, 0) << set.err;
+    ASSERT_TRUE((*server)->Terminate().ok());
+    const Schema schema(database);
+    const Result refused = schema.Run({"down", "--to", "3", "--yes"});
+    EXPECT_NE(refused.code, 0);
+    EXPECT_THAT(refused.err,
+                HasSubstr("Fails where a value is compressed, which SQL cannot undo: export the sessions"));
+    EXPECT_EQ(schema.Status()["version"], schema.Status()["known"]);
+    EXPECT_EQ(schema.Run({"verify"}).code, 0);
+  }
+}
+
 TEST_F(SchemaCommandTest, TheOptionsOfTheServerCountInEnvironmentAndFileToo) {
   auto process = Subprocess::Start({{test::ProgramPath("authstatectl"), "schema", "status"},
                                     {"AUTHSTATE_POSTGRES_URL=" + url(), "AUTHSTATE_BACKEND=postgres"}});

@@ -1,0 +1,4 @@
+-- serves-from: 4
+--
+-- From here on long values are compressed where they shrink (storage/packed_value.h): kind 3 raw bytes, kind 4 JSON text. A server
+-- of a version before reads none of those, and says so. The tables stay as they are.
