@@ -1,6 +1,7 @@
 #ifndef AUTHSTATE_STORAGE_POSTGRES_LAYOUT_H_
 #define AUTHSTATE_STORAGE_POSTGRES_LAYOUT_H_
 
+#include <cstddef>
 #include <pqxx/pqxx>
 
 #include "absl/status/status.h"
@@ -9,6 +10,7 @@
 #include "absl/types/span.h"
 #include "contract/value.h"
 #include "storage/backend.h"
+#include "storage/postgres/pg_connection.h"
 #include "storage/schema.h"
 
 namespace authstate::storage {
@@ -33,6 +35,9 @@ struct Layout {
   absl::string_view name;
 
   const char* commit;
+  // A commit or a read of more keys than this is planned for itself, as the plan that serves small ones may not do
+  // while the tables have no statistics.
+  std::size_t most_keys_by_a_kept_plan;
   const char* resolve;
   // As in lease_statements.h.
   const char* leases;
@@ -57,6 +62,11 @@ struct Layout {
   absl::StatusOr<Value> (*to_value)(const pqxx::field& kind, const pqxx::field& hex);
   // Whether the SQLSTATE says that the layout cannot hold a value, where `encode` has let it pass. Null: never.
   bool (*refuses)(absl::string_view sqlstate);
+
+  // For `commit` or `read` with this many keys.
+  PgConnection::Planning PlanningFor(std::size_t keys) const {
+    return keys > most_keys_by_a_kept_plan ? PgConnection::Planning::kForItself : PgConnection::Planning::kKept;
+  }
 };
 
 // auth_* (migrations/postgres).

@@ -6,6 +6,7 @@
 #include "storage/error.h"
 #include "storage/postgres/layout.h"
 #include "storage/postgres/lease_statements.h"
+#include "storage/postgres/legacy_schema_statements.h"
 #include "storage/postgres/legacy_statements.h"
 #include "storage/postgres/legacy_value.h"
 #include "storage/postgres/postgres_schema.h"
@@ -35,6 +36,7 @@ const Layout& LegacyLayout() {
   static const Layout kLayout = {
       /*name=*/"legacy",
       /*commit=*/legacy_statements::kCommit,
+      /*most_keys_by_a_kept_plan=*/256,
       /*resolve=*/legacy_statements::kResolve,
       /*leases=*/kLeases->c_str(),
       /*read=*/legacy_statements::kRead,

@@ -1,10 +1,10 @@
 #ifndef AUTHSTATE_STORAGE_POSTGRES_LEGACY_STATEMENTS_H_
 #define AUTHSTATE_STORAGE_POSTGRES_LEGACY_STATEMENTS_H_
 
-// Every SQL statement of the legacy layout: the tables whatsapp_auth and whatsapp_keys, which other programs read and
-// write too, and a companion of ours, authstate.legacy_sessions (migrations/postgres_legacy). Parameters and result
-// columns are those of the native layout (statements.h); the values of the commit are JSON texts (legacy_value.h), and
-// those that are read are too, so their kind is always 2.
+// The SQL statements of the legacy layout: the tables whatsapp_auth and whatsapp_keys, which other programs read and
+// write too, and a companion of ours, authstate.legacy_sessions (migrations/postgres_legacy). Those over its schema are
+// in legacy_schema_statements.h. Parameters and result columns are those of the native layout (statements.h); the
+// values of the commit are JSON texts (legacy_value.h), and those that are read are too, so their kind is always 2.
 //
 // What others write. They know nothing of the companion, so a session exists when it has a row in one of the two
 // tables, or when our last commit left it empty. And its revision does not move when they write; but a commit with an
@@ -32,6 +32,12 @@
 //
 // Row locks are taken in the order of statements.h. Other programs lock rows in orders of their own: a deadlock with
 // them is found by the database, and the statement is run again.
+//
+// Plans. While the tables have no statistics the planner takes every column for one of 200 values, and so some index
+// that begins with another for as good as the primary key: a loop over thousands of keys would then read thousands of
+// rows for each. So nothing between a key that is named and its row is made to look rarer than it is (such as a join
+// with the few sessions); the planner then reads the rows of large commits by a hash. Statements over many keys are
+// planned for themselves (Layout::PlanningFor), as a plan that is kept does not know how many there are.
 //
 // Collations. The ids of the two tables may have any; what is joined with them therefore has the default one, so that
 // their indexes serve. What is ordered by bytes says so.
@@ -64,11 +70,10 @@ WITH clock AS MATERIALIZED (
     FROM input i JOIN whatsapp_keys k ON k.company_id = i.session_id
     WHERE i.clear_keys OR i.action = 2
     UNION ALL
-    SELECT i.session_id, authstate.legacy_mark(k.key_type, k.key_id, k.xmin::text::int8)
-    FROM input i
-    JOIN touched t ON t.session_id = i.session_id
+    SELECT t.session_id, authstate.legacy_mark(k.key_type, k.key_id, k.xmin::text::int8)
+    FROM touched t
     JOIN whatsapp_keys k ON k.company_id = t.session_id AND k.key_type = t.key_type AND k.key_id = t.key_id
-    WHERE NOT i.clear_keys) AS replaced
+    WHERE t.session_id <> ALL (ARRAY(SELECT session_id FROM input WHERE clear_keys))) AS replaced
   GROUP BY session_id
 ), after AS (
   SELECT session_id, sum(mark) AS marks
@@ -202,8 +207,8 @@ WITH clock AS MATERIALIZED (
       WHERE kept.session_id = k.company_id AND kept.key_type = k.key_type AND kept.key_id = k.key_id)
 ), keys_deleted AS (
   DELETE FROM whatsapp_keys k
-  USING passed p, unnest($12::text[], $13::text[], $14::text[]) AS d(session_id, key_type, key_id)
-  WHERE d.session_id = p.session_id
+  USING unnest($12::text[], $13::text[], $14::text[]) AS d(session_id, key_type, key_id)
+  WHERE CASE WHEN d.session_id = ANY (ARRAY(SELECT session_id FROM passed)) THEN true END  -- see "Plans"
     AND k.company_id = d.session_id AND k.key_type = d.key_type AND k.key_id = d.key_id
 ), keys_set AS (
   INSERT INTO whatsapp_keys AS k (company_id, key_type, key_id, value, created_at, updated_at, expires_at)
@@ -220,10 +225,11 @@ WITH clock AS MATERIALIZED (
   WHERE c.replaced AND NOT EXISTS (SELECT FROM locked_creds l WHERE l.session_id = c.company_id)
   UNION ALL
   SELECT k.company_id
-  FROM keys_set k JOIN input i ON i.session_id = k.company_id AND i.expected_revision IS NOT NULL
-  WHERE k.replaced AND NOT EXISTS (
-    SELECT FROM locked_keys l
-    WHERE l.session_id = k.company_id AND l.key_type = k.key_type AND l.key_id = k.key_id)
+  FROM (
+    SELECT company_id, key_type, key_id FROM keys_set WHERE replaced
+    EXCEPT
+    SELECT session_id, key_type, key_id FROM locked_keys) AS k
+  JOIN input i ON i.session_id = k.company_id AND i.expected_revision IS NOT NULL
 )
 SELECT p.new_revision, CASE WHEN old.adopts AND c.revision IS NOT NULL THEN c.revision ELSE old.revision END,
        old.present, old.has_creds, old.replayed, old.late, old.micros,
@@ -367,50 +373,6 @@ WITH clock AS MATERIALIZED (
 SELECT key_type, count(*) FROM deleted GROUP BY key_type
 UNION ALL
 SELECT key_type::text, count(*) FROM expired WHERE $2::int8 <> 0 GROUP BY key_type)sql";
-
-// Schema. Beside the companion, in a schema of its own, which is named everywhere: the search path may lead elsewhere.
-inline constexpr char kHasSchema[] = "SELECT to_regclass('authstate.legacy_schema_migrations') IS NOT NULL";
-inline constexpr char kAppliedMigrations[] =
-    "SELECT version, checksum, serves_from FROM authstate.legacy_schema_migrations ORDER BY version";
-inline constexpr char kCreateMigrationsTable[] = R"sql(
-CREATE SCHEMA IF NOT EXISTS authstate;
-CREATE TABLE IF NOT EXISTS authstate.legacy_schema_migrations (
-  version int PRIMARY KEY,
-  name text NOT NULL,
-  checksum text NOT NULL,
-  serves_from int NOT NULL,
-  applied_at timestamptz NOT NULL DEFAULT now()
-))sql";
-inline constexpr char kLockMigrationsTable[] = "LOCK TABLE authstate.legacy_schema_migrations IN EXCLUSIVE MODE";
-inline constexpr char kRecordMigration[] =
-    "INSERT INTO authstate.legacy_schema_migrations (version, name, checksum, serves_from) "
-    "VALUES ($1::int8, $2::text, $3::text, $4::int8)";
-inline constexpr char kForgetMigration[] = "DELETE FROM authstate.legacy_schema_migrations WHERE version = $1::int8";
-
-// The tables of which row level security may hide rows from this role: it applies, and no policy lets the role see and
-// write all of them, or a restrictive one takes some away.
-inline constexpr char kHiddenRows[] = R"sql(
-WITH policy AS (
-  SELECT p.polrelid, p.polpermissive, p.polcmd,
-         coalesce(pg_get_expr(p.polqual, p.polrelid), 'true') = 'true'
-           AND coalesce(pg_get_expr(p.polwithcheck, p.polrelid), 'true') = 'true' AS allows_all
-  FROM pg_policy p
-  WHERE EXISTS (
-    SELECT FROM unnest(p.polroles) AS r(role)
-    WHERE r.role = 0 OR pg_has_role(current_user, r.role, 'USAGE'))
-)
-SELECT c.relname
-FROM pg_class c
-WHERE c.oid IN (to_regclass('whatsapp_auth'), to_regclass('whatsapp_keys'))
-  AND row_security_active(c.oid)
-  AND (EXISTS (SELECT FROM policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive AND NOT p.allows_all)
-       OR EXISTS (
-         SELECT FROM (VALUES ('r'), ('a'), ('w'), ('d')) AS command(letter)
-         WHERE NOT EXISTS (
-           SELECT FROM policy p
-           WHERE p.polrelid = c.oid AND p.polpermissive AND p.allows_all
-             AND p.polcmd::text IN ('*', command.letter))))
-ORDER BY c.relname)sql";
 
 }  // namespace authstate::storage::legacy_statements
 

@@ -1,3 +1,6 @@
+#include <cstddef>
+#include <limits>
+
 #include "storage/postgres/layout.h"
 #include "storage/postgres/lease_statements.h"
 #include "storage/postgres/postgres_schema.h"
@@ -10,6 +13,7 @@ const Layout& NativeLayout() {
   static constexpr Layout kLayout = {
       /*name=*/"native",
       /*commit=*/statements::kCommit,
+      /*most_keys_by_a_kept_plan=*/std::numeric_limits<std::size_t>::max(),
       /*resolve=*/statements::kResolve,
       /*leases=*/statements::kLeases,
       /*read=*/statements::kRead,

@@ -93,9 +93,10 @@ std::optional<Failure> PgConnection::EnsureConnected() {
   return failure;
 }
 
-PgConnection::Execution PgConnection::Execute(const char* sql, const Parameters& parameters, absl::Time deadline) {
+PgConnection::Execution PgConnection::Execute(const char* sql, const Parameters& parameters, absl::Time deadline,
+                                              Planning planning) {
   if (std::optional<Failure> failure = EnsureConnected(); failure.has_value()) return {*std::move(failure), {}};
-  return Continue(sql, parameters, deadline);
+  return Continue(sql, parameters, deadline, planning);
 }
 
 std::optional<Failure> PgConnection::ReadClock(absl::Time deadline) {
@@ -120,8 +121,8 @@ Failure PgConnection::Failed(const std::string& sqlstate, bool overran) {
   return failure;
 }
 
-pqxx::result PgConnection::SendNamed(const char* sql, const Parameters& parameters) {
-  if (parameters.empty() || names_ == nullptr || !names_->allowed()) {
+pqxx::result PgConnection::SendNamed(const char* sql, const Parameters& parameters, Planning planning) {
+  if (parameters.empty() || planning == Planning::kForItself || names_ == nullptr || !names_->allowed()) {
     return pqxx_compat::Execute(*connection_, sql, parameters);
   }
   auto prepared = prepared_.find(sql);
@@ -133,17 +134,19 @@ pqxx::result PgConnection::SendNamed(const char* sql, const Parameters& paramete
   return pqxx_compat::ExecutePrepared(*connection_, prepared->second, parameters);
 }
 
-PgConnection::Execution PgConnection::Continue(const char* sql, const Parameters& parameters, absl::Time deadline) {
-  Execution execution = TryOnce(sql, parameters, deadline);
+PgConnection::Execution PgConnection::Continue(const char* sql, const Parameters& parameters, absl::Time deadline,
+                                               Planning planning) {
+  Execution execution = TryOnce(sql, parameters, deadline, planning);
   if (names_ == nullptr || !execution.failure.has_value() || !NameWasLost(execution.failure->sqlstate)) {
     return execution;
   }
   // It was not run. Inside a transaction the second try fails too, as the transaction has: the caller begins anew.
   names_->Lose();
-  return TryOnce(sql, parameters, deadline);
+  return TryOnce(sql, parameters, deadline, planning);
 }
 
-PgConnection::Execution PgConnection::TryOnce(const char* sql, const Parameters& parameters, absl::Time deadline) {
+PgConnection::Execution PgConnection::TryOnce(const char* sql, const Parameters& parameters, absl::Time deadline,
+                                              Planning planning) {
   const absl::Time now = absl::Now();
   Failure before;
   if (deadline <= now) {
@@ -154,7 +157,7 @@ PgConnection::Execution PgConnection::TryOnce(const char* sql, const Parameters&
     before.fault = Fault::kLost;
     return {before, {}};
   }
-  Execution execution = Send(sql, parameters, StatementDeadline(deadline));
+  Execution execution = Send(sql, parameters, StatementDeadline(deadline), planning);
   Count(absl::Now() - now, execution.failure);
   return execution;
 }
@@ -165,14 +168,15 @@ void PgConnection::Count(absl::Duration latency, const std::optional<Failure>& f
   stats_->Record(latency, failure->overran ? "deadline" : NameOf(failure->fault));
 }
 
-PgConnection::Execution PgConnection::Send(const char* sql, const Parameters& parameters, absl::Time cut_off) {
+PgConnection::Execution PgConnection::Send(const char* sql, const Parameters& parameters, absl::Time cut_off,
+                                           Planning planning) {
   bool overran = false;
   try {
     Execution execution;
     {
       const Watchdog::Guard guard(watchdog_, connection_->sock(), cut_off);
       try {
-        execution.rows = SendNamed(sql, parameters);
+        execution.rows = SendNamed(sql, parameters, planning);
       } catch (...) {
         overran = guard.fired();
         throw;

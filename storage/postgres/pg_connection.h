@@ -35,6 +35,9 @@ class PgConnection {
   };
   // In binary format each (pg_array.h).
   using Parameters = std::vector<std::string>;
+  // Whether the database may keep the plan of a statement (as it does for a prepared one) or makes one for these
+  // parameters, at the cost of planning it.
+  enum class Planning : std::uint8_t { kKept, kForItself };
 
   // `watchdog` and `names` outlive it. No call takes longer than `call_timeout`, whatever its deadline. Every statement
   // that is sent is counted in `stats`; null: nowhere. Without `names` no statement is prepared.
@@ -52,10 +55,12 @@ class PgConnection {
 
   // Runs one statement, on a new connection if need be. Without parameters it may be several, divided by semicolons.
   // One with parameters is a constant: it is known again by its address.
-  Execution Execute(const char* sql, const Parameters& parameters, absl::Time deadline);
+  Execution Execute(const char* sql, const Parameters& parameters, absl::Time deadline,
+                    Planning planning = Planning::kKept);
 
   // Runs one more statement of the transaction that Execute began; kLost when its connection is gone.
-  Execution Continue(const char* sql, const Parameters& parameters, absl::Time deadline);
+  Execution Continue(const char* sql, const Parameters& parameters, absl::Time deadline,
+                     Planning planning = Planning::kKept);
 
   // Has the clock of the database read, on a new connection if need be; at no cost when it is known.
   std::optional<Failure> ReadClock(absl::Time deadline);
@@ -77,11 +82,11 @@ class PgConnection {
  private:
   std::optional<Failure> EnsureConnected();
   bool Broken() const;
-  Execution TryOnce(const char* sql, const Parameters& parameters, absl::Time deadline);
+  Execution TryOnce(const char* sql, const Parameters& parameters, absl::Time deadline, Planning planning);
   // Runs a statement on the connection that is there.
-  Execution Send(const char* sql, const Parameters& parameters, absl::Time cut_off);
+  Execution Send(const char* sql, const Parameters& parameters, absl::Time cut_off, Planning planning);
   // Likewise, prepared if that is allowed. Throws what libpqxx throws.
-  pqxx::result SendNamed(const char* sql, const Parameters& parameters);
+  pqxx::result SendNamed(const char* sql, const Parameters& parameters, Planning planning);
   void Count(absl::Duration latency, const std::optional<Failure>& failure);
   Failure Failed(const std::string& sqlstate, bool overran);
 

@@ -18,10 +18,10 @@ namespace {
 constexpr int kMaxReads = 2;
 
 PgConnection::Execution Ask(PgConnection& connection, const char* sql, const PgConnection::Parameters& parameters,
-                            absl::Time deadline) {
+                            absl::Time deadline, PgConnection::Planning planning = PgConnection::Planning::kKept) {
   PgConnection::Execution execution;
   for (int i = 0; i < kMaxReads; ++i) {
-    execution = connection.Execute(sql, parameters, deadline);
+    execution = connection.Execute(sql, parameters, deadline, planning);
     if (!execution.failure.has_value() || execution.failure->overran) break;
     const Fault fault = execution.failure->fault;
     if (fault != Fault::kLost && fault != Fault::kAgain && fault != Fault::kInDoubt) break;
@@ -106,7 +106,10 @@ PgConnection::Parameters EncodeReads(const std::vector<ReadRequest>& requests) {
 std::vector<absl::StatusOr<ReadResult>> ReadSessions(PgConnection& connection, const Layout& layout,
                                                      const std::vector<ReadRequest>& requests, absl::Time deadline) {
   if (requests.empty()) return {};
-  const PgConnection::Execution execution = Ask(connection, layout.read, EncodeReads(requests), deadline);
+  std::size_t asked = 0;
+  for (const ReadRequest& request : requests) asked += request.keys.size();
+  const PgConnection::Execution execution =
+      Ask(connection, layout.read, EncodeReads(requests), deadline, layout.PlanningFor(asked));
   std::vector<absl::StatusOr<ReadResult>> results(requests.size(), ReadResult());
   if (execution.failure.has_value()) {
     results.assign(requests.size(), ToStatus(*execution.failure));

@@ -142,9 +142,11 @@ void SessionWriter::Send(const Wave& wave) {
   }
   CommitParameters parameters(layout_.packs_values);
   std::size_t bytes = 0;
+  std::size_t keys = 0;
   for (const std::size_t member : wave) {
     parameters.Add(commits_[member]);
     bytes += ByteSize(commits_[member]);
+    keys += commits_[member].sets.size() + commits_[member].deletes.size();
   }
   const absl::Time now = absl::Now();
   const absl::Time cut = connection_.StatementDeadline(now + (deadline_ - now) * kStatementShare);
@@ -156,7 +158,8 @@ void SessionWriter::Send(const Wave& wave) {
   statement.not_after = connection_.clock().Latest(asked) + absl::ToInt64Microseconds(std::min(allowance, cut - now));
 
   const PgConnection::Execution execution =
-      connection_.Continue(layout_.commit, std::move(parameters).Encode(statement.not_after, LockTimeout(cut)), cut);
+      connection_.Continue(layout_.commit, std::move(parameters).Encode(statement.not_after, LockTimeout(cut)), cut,
+                           layout_.PlanningFor(keys));
   if (!execution.failure.has_value()) {
     const auto row = execution.rows[0];
     const bool late = ToBool(row[5]);
