@@ -4,11 +4,12 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { useAuthState } from "../../client/node/dist/esm/index.js";
 import { AccountProcess, type Message } from "./account_api.ts";
-import { Authstated, PostgresStore, SqliteStore, type StoreServer, TestFolder } from "./servers.ts";
+import { Authstated, LegacyStore, PostgresStore, SqliteStore, type StoreServer, TestFolder } from "./servers.ts";
 
 const ALICE = { sessionId: "alice", jid: "5511999990001@s.whatsapp.net", lid: "100000000000001@lid" };
 const BOB = { sessionId: "bob", jid: "5511999990002@s.whatsapp.net", lid: "100000000000002@lid" };
-const TAKE_OVERS = 6;
+// `./dev fault` plays more.
+const TAKE_OVERS = process.env["AUTHSTATE_FAULT_ROUNDS"] === undefined ? 2 : 10;
 const MESSAGES_BETWEEN = 10;
 
 interface World {
@@ -68,6 +69,7 @@ async function deliver(from: AccountProcess, to: AccountProcess, text: string): 
 const stores: [name: string, create: (folder: TestFolder) => Promise<StoreServer>][] = [
   ["SQLite", async (folder) => new SqliteStore(folder)],
   ["PostgreSQL", (folder) => PostgresStore.create(folder)],
+  ["the existing tables", (folder) => LegacyStore.create(folder)],
 ];
 
 for (const [name, createStore] of stores) {
@@ -129,7 +131,7 @@ for (const [name, createStore] of stores) {
         }
         history.push({ from, to: performance.now() });
         assertOneAtATime(history);
-        console.log(`take-over after SIGKILL, with a lease of 1 s, in ms: ${takeOverMs.join(", ")}`);
+        console.log(`take-over report: ${name}: after SIGKILL, with a lease of 1 s, in ms: ${takeOverMs.join(", ")}`);
       });
     });
 

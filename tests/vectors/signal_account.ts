@@ -8,6 +8,11 @@ export type Logger = Parameters<Baileys["addTransactionCapability"]>[1];
 export type Repository = ReturnType<Baileys["DEFAULT_CONNECTION_CONFIG"]["makeSignalRepository"]>;
 export type PreKeyBundle = Parameters<Repository["injectE2ESession"]>[0]["session"];
 
+export type TransactionOptions = Parameters<Baileys["addTransactionCapability"]>[2];
+
+// What makeWASocket takes when it is told nothing else.
+const DEFAULT_RETRIES: TransactionOptions = { maxCommitRetries: 10, delayBetweenTriesMs: 3_000 };
+
 // WA_ADV_ACCOUNT_SIG_PREFIX, which Baileys 6 does not export.
 const ACCOUNT_SIGNATURE_PREFIX = Buffer.from([6, 0]);
 
@@ -32,11 +37,9 @@ export class SignalAccount {
     readonly jid: string,
     readonly state: AuthenticationState,
     logger: Logger = silentLogger,
+    retries: TransactionOptions = DEFAULT_RETRIES,
   ) {
-    this.keys = baileys.addTransactionCapability(state.keys, logger, {
-      maxCommitRetries: 10,
-      delayBetweenTriesMs: 3_000,
-    });
+    this.keys = baileys.addTransactionCapability(state.keys, logger, retries);
     this.repository = baileys.DEFAULT_CONNECTION_CONFIG.makeSignalRepository(
       { creds: state.creds, keys: this.keys },
       logger,

@@ -14,7 +14,7 @@ Usage: ./dev fault [--rounds N] [--minutes N] [--seed N] [NAME...]
 Runs authstated and PostgreSQL under load while the network between them, or PostgreSQL itself, fails; see
 tests/fault/README.md. Every fault comes N times as often as in ./dev test (--rounds, 5 by default). A NAME is a regular
 expression over test names, as ctest -R takes it: `./dev fault Failover`. Without one, real Baileys then runs at full
-length through poolers and TLS, on both layouts.
+length through poolers and TLS, on both layouts, and two pools of it take the same accounts from each other.
 
 LinearizabilityTest plays 40 random rounds for each of --rounds, 200 by default. What happens in them follows from
 --seed, 1 by default: each round has the seed after that of the round before.
@@ -47,17 +47,18 @@ dev_fault() {
   compile default all
   export AUTHSTATE_FAULT_SEED=$seed
   run_faults "$rounds" "$minutes" "$pattern"
-  [[ -n $pattern ]] || run_account_routes
+  [[ -n $pattern ]] || run_accounts
   print_tally
 }
 
-# Real Baileys at full length by every route to PostgreSQL.
-run_account_routes() {
+# Real Baileys at full length: every route to PostgreSQL, and take-overs, whose times go into the report.
+run_accounts() {
   local status=0
   build_node_client
   ensure_npm_packages tests
   NODE_OPTIONS="${NODE_OPTIONS:-} --test-reporter=spec --test-reporter-destination=stdout" \
-    step accounts npm --prefix tests/e2e run routes || status=$?
+    step accounts npm --prefix tests/e2e run long || status=$?
+  sed -n 's/^take-over report: /\n/p' "$LOG_DIR/accounts.log" >>build/fault/report.md
   tally_node_test accounts "$LOG_DIR/accounts.log" "$status"
 }
 

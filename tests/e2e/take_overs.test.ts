@@ -1,0 +1,312 @@
+// Two pools of real Baileys accounts, each a process, want the same accounts, over two servers on one PostgreSQL. While
+// the accounts talk, the pool that has them is killed, stopped for longer than its leases live, or closed, and servers
+// are killed: every message decrypts, and a session has one owner at any moment.
+import assert from "node:assert/strict";
+import { EventEmitter, once } from "node:events";
+import { describe, it } from "node:test";
+import type { Message } from "./account_api.ts";
+import { type AccountName, OwnerGoneError, type Ownership, now, PoolProcess } from "./pool_api.ts";
+import { Authstated, PostgresStore, TestFolder } from "./servers.ts";
+
+// A few take-overs; `./dev fault` goes on for several minutes.
+const ROUNDS =
+  4 * (process.env["AUTHSTATE_FAULT_ROUNDS"] === undefined ? 1 : 6 * Number(process.env["AUTHSTATE_FAULT_ROUNDS"]));
+const LEASE_TTL_MS = 1_000;
+const CONVERSATIONS = 3;
+// In each conversation, between two faults.
+const MESSAGES_BETWEEN = 4;
+const USED_ALREADY = /Key used already or never filled/;
+
+const account = (number: number): AccountName => ({
+  sessionId: `account${number}`,
+  jid: `551199999000${number}@s.whatsapp.net`,
+  lid: `10000000000000${number}@lid`,
+});
+const ACCOUNTS = Array.from({ length: 2 * CONVERSATIONS }, (_, number) => account(number));
+
+// Who has which session, as the pools tell it, and who had it before.
+class Owners extends EventEmitter<{ change: [] }> {
+  readonly history: Ownership[] = [];
+  readonly #current = new Map<string, Ownership>();
+
+  constructor(pools: PoolProcess[]) {
+    super();
+    this.setMaxListeners(0);
+    for (const pool of pools) {
+      pool.on("owns", (ownership) => {
+        this.history.push(ownership);
+        this.#current.set(ownership.sessionId, ownership);
+        this.emit("change");
+      });
+      pool.on("gone", (ownership) => {
+        if (this.#current.get(ownership.sessionId) === ownership) this.#current.delete(ownership.sessionId);
+        this.emit("change");
+      });
+    }
+  }
+
+  // Waits for an owner, who is another one than `before`.
+  async of(sessionId: string, before?: Ownership): Promise<Ownership> {
+    for (;;) {
+      const current = this.#current.get(sessionId);
+      if (current !== undefined && current !== before) return current;
+      await once(this, "change");
+    }
+  }
+
+  // From the recorded history: what an owner began once its successor had the session was not acknowledged.
+  assertOneAtAnyMoment(): void {
+    for (const { sessionId } of ACCOUNTS) {
+      const owners = this.history.filter((owner) => owner.sessionId === sessionId).sort((a, b) => a.since - b.since);
+      for (const [index, { pool, lastBegun }] of owners.entries()) {
+        const successor = owners[index + 1];
+        assert.ok(
+          successor === undefined || lastBegun < successor.since,
+          `${sessionId}: ${pool.name} wrote when ${successor?.pool.name} had the session`,
+        );
+      }
+    }
+  }
+}
+
+interface Tally {
+  delivered: number;
+  // The owner went away before it said what came of the call.
+  encryptionsInDoubt: number;
+  decryptionsInDoubt: number;
+}
+
+// Two accounts that write to each other in turn.
+class Conversation extends EventEmitter<{ delivered: [] }> {
+  // Of messages whose sender's owner was gone before it answered: it may yet.
+  readonly #late: { message: Promise<Message>; text: string; from: AccountName; to: AccountName }[] = [];
+
+  constructor(
+    private readonly owners: Owners,
+    private readonly tally: Tally,
+    private readonly alice: AccountName,
+    private readonly bob: AccountName,
+  ) {
+    super();
+  }
+
+  async meet(): Promise<void> {
+    const { alice, bob } = this;
+    const [aliceOwner, bobOwner] = await Promise.all([this.owners.of(alice.sessionId), this.owners.of(bob.sessionId)]);
+    await Promise.all([aliceOwner.pool.call(aliceOwner, "pair"), bobOwner.pool.call(bobOwner, "pair")]);
+    const first = await bobOwner.pool.call(bobOwner, "makePreKeys", 3);
+    const bundle = await bobOwner.pool.call(bobOwner, "preKeyBundle", first);
+    await aliceOwner.pool.call(aliceOwner, "openSession", bob.jid, bundle);
+    await this.#say(alice, bob, "hello");
+  }
+
+  async talk(until: () => boolean): Promise<void> {
+    for (let count = 1; !until(); count++) {
+      await this.#say(this.alice, this.bob, `there ${count}`);
+      await this.#say(this.bob, this.alice, `back ${count}`);
+    }
+  }
+
+  // Resolves when so many more messages were delivered.
+  async goesOn(messages: number): Promise<void> {
+    for (let count = 0; count < messages; count++) await once(this, "delivered");
+  }
+
+  // What arrives after all decrypts too, long after messages that were sent later.
+  async receiveLate(): Promise<void> {
+    for (const { message, text, from, to } of this.#late) {
+      const arrived = await message.catch((error: unknown) => {
+        assert.ok(error instanceof OwnerGoneError, String(error));
+      });
+      if (arrived !== undefined) await this.#receive(from, to, arrived, text);
+    }
+  }
+
+  async #say(from: AccountName, to: AccountName, text: string): Promise<void> {
+    await this.#receive(from, to, await this.#encrypt(from, to, text), text);
+    this.tally.delivered++;
+    this.emit("delivered");
+  }
+
+  async #encrypt(from: AccountName, to: AccountName, text: string): Promise<Message> {
+    let before: Ownership | undefined;
+    for (;;) {
+      const owner = await this.owners.of(from.sessionId, before);
+      const message = owner.pool.call(owner, "encrypt", to.jid, text);
+      const answer = await this.#outcome(owner, message);
+      if (answer !== undefined) return answer;
+      this.tally.encryptionsInDoubt++;
+      this.#late.push({ message, text, from, to });
+      before = owner;
+    }
+  }
+
+  // Delivers the message until an owner has taken it, as WhatsApp does.
+  async #receive(from: AccountName, to: AccountName, message: Message, text: string): Promise<void> {
+    let before: Ownership | undefined;
+    for (;;) {
+      const owner = await this.owners.of(to.sessionId, before);
+      const decrypted = owner.pool.call(owner, "decrypt", from.jid, message);
+      try {
+        const answer = await this.#outcome(owner, decrypted);
+        if (answer !== undefined) return assert.equal(answer, text);
+      } catch (error) {
+        // The owner before had decrypted it, and went away before it said so: a message's key is used once.
+        if (before !== undefined && error instanceof Error && USED_ALREADY.test(error.message)) return;
+        throw error;
+      }
+      this.tally.decryptionsInDoubt++;
+      decrypted.then(
+        (late) => assert.equal(late, text),
+        () => undefined,
+      );
+      before = owner;
+    }
+  }
+
+  // undefined: the owner is gone, or somebody else is the owner by now.
+  async #outcome<T>(owner: Ownership, answer: Promise<T>): Promise<T | undefined> {
+    const settled = answer.catch((error: unknown) => {
+      if (error instanceof OwnerGoneError) return undefined;
+      throw error;
+    });
+    return Promise.race([settled, this.owners.of(owner.sessionId, owner).then(() => undefined)]);
+  }
+}
+
+type Fault = "killed" | "stopped" | "closed" | "server killed";
+const FAULTS: readonly Fault[] = ["killed", "stopped", "server killed", "closed"];
+
+class TakeOvers {
+  readonly #ms = new Map<Fault, number[]>();
+
+  add(fault: Fault, ms: number): void {
+    this.#ms.set(fault, [...(this.#ms.get(fault) ?? []), Math.round(ms)]);
+  }
+
+  toString(): string {
+    const lines = [...this.#ms].map(([fault, all]) => {
+      all.sort((a, b) => a - b);
+      return `${fault}: ${all.length}, median ${all[all.length >> 1]}, longest ${all.at(-1)}`;
+    });
+    return lines.join("; ");
+  }
+}
+
+class World {
+  readonly tally: Tally = { delivered: 0, encryptionsInDoubt: 0, decryptionsInDoubt: 0 };
+  readonly takeOvers = new TakeOvers();
+  readonly owners: Owners;
+  readonly conversations: Conversation[];
+
+  constructor(
+    readonly servers: Authstated[],
+    readonly pools: [PoolProcess, PoolProcess],
+  ) {
+    this.owners = new Owners(pools);
+    this.conversations = Array.from(
+      { length: CONVERSATIONS },
+      (_, index) => new Conversation(this.owners, this.tally, ACCOUNTS[2 * index]!, ACCOUNTS[2 * index + 1]!),
+    );
+  }
+
+  // The pool with most of the sessions.
+  get busier(): PoolProcess {
+    const [first, second] = this.pools;
+    return first.owned.length >= second.owned.length ? first : second;
+  }
+
+  async letHappen(fault: Fault, round: number): Promise<void> {
+    if (fault === "server killed") {
+      const server = this.servers[(round >> 2) % this.servers.length]!;
+      await server.crash();
+      await server.start();
+      return;
+    }
+    const victim = this.busier;
+    const had = victim.owned;
+    const from = now();
+    const taken = had.map(async (ownership) => {
+      const { since, pool } = await this.owners.of(ownership.sessionId, ownership);
+      assert.notEqual(pool, victim);
+      this.takeOvers.add(fault, since - from);
+    });
+    if (fault === "killed") await victim.crash();
+    else if (fault === "closed") await victim.close();
+    else victim.pause();
+    await Promise.all(taken);
+    if (fault === "stopped") await this.wake(victim, had);
+    else await victim.start();
+  }
+
+  // Whoever slept is told that its sessions are another's, which it then stands by for.
+  async wake(pool: PoolProcess, had: Ownership[]): Promise<void> {
+    pool.resume();
+    for (const ownership of had) {
+      while (pool.owned.includes(ownership)) await once(pool, "gone");
+      assert.match(ownership.lostTo ?? "", /:[0-9a-f]{12}:\d+$/, "the new owner is not named");
+    }
+  }
+}
+
+async function withWorld(run: (world: World) => Promise<void>): Promise<void> {
+  const folder = new TestFolder();
+  const store = await PostgresStore.create(folder);
+  const servers = [new Authstated(store.options), new Authstated(store.options)];
+  let pools: PoolProcess[] = [];
+  try {
+    await store.start();
+    for (const server of servers) await server.start();
+    const [first, second] = servers.map(({ address }) => address) as [string, string];
+    // Each has its own server, and the other one for when that is away.
+    const both = [
+      new PoolProcess("first", { addresses: [first, second], leaseTtlMs: LEASE_TTL_MS, accounts: ACCOUNTS }),
+      new PoolProcess("second", { addresses: [second, first], leaseTtlMs: LEASE_TTL_MS, accounts: ACCOUNTS }),
+    ] as [PoolProcess, PoolProcess];
+    pools = both;
+    await run(new World(servers, both));
+  } finally {
+    await Promise.all(pools.map((pool) => pool.crash()));
+    await Promise.all(servers.map((server) => server.crash()));
+    await store.stop();
+    folder.remove();
+  }
+}
+
+describe("two pools on the same accounts", () => {
+  it("never both have one, and every message decrypts while they are killed, stopped and closed", async () => {
+    await withWorld(async (world) => {
+      const { conversations, owners, pools, tally } = world;
+      await Promise.all(pools.map((pool) => pool.start()));
+      await Promise.all(conversations.map((conversation) => conversation.meet()));
+      const start = now();
+      let done = false;
+      const talk = Promise.all(conversations.map((conversation) => conversation.talk(() => done)));
+      // A message that is lost ends the test here, and not only when all is over.
+      const progress = async (): Promise<void> => {
+        await Promise.race([talk, Promise.all(conversations.map((each) => each.goesOn(MESSAGES_BETWEEN)))]);
+      };
+      try {
+        for (let round = 0; round < ROUNDS; round++) {
+          await progress();
+          await world.letHappen(FAULTS[round % FAULTS.length]!, round);
+        }
+        await progress();
+      } finally {
+        done = true;
+      }
+      await talk;
+      for (const conversation of conversations) await conversation.receiveLate();
+
+      owners.assertOneAtAnyMoment();
+      assert.ok(owners.history.length >= ACCOUNTS.length * (1 + (3 * ROUNDS) / 4));
+      const { delivered, encryptionsInDoubt, decryptionsInDoubt } = tally;
+      console.log(
+        `take-over report: ${ACCOUNTS.length} accounts, ${Math.round((now() - start) / 1000)} s, ${ROUNDS} faults, ` +
+          `${owners.history.length - ACCOUNTS.length} take-overs; ${delivered} messages, in doubt ` +
+          `${encryptionsInDoubt} encryptions and ${decryptionsInDoubt} decryptions; ` +
+          `ms to take over with a lease of ${LEASE_TTL_MS} ms: ${world.takeOvers.toString()}`,
+      );
+    });
+  });
+});
