@@ -45,6 +45,8 @@ const EXPECTED: Record<string, string[]> = {
   "pool/10000": ["pg-adapter", "self"],
   "wal-bytes/100kB": ["pg-adapter"],
   "server-memory/10000": ["self"],
+  "unary-getkeys-cached": ["grpc-echo"],
+  "commit-one-key/256": ["pgbench"],
   ...Object.fromEntries(
     ["1ms", "5ms"].flatMap((delay) =>
       [

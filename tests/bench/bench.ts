@@ -1,7 +1,7 @@
 // `./dev bench`: measures every row, with all sides in turns, and writes the reports.
 import { fdatasyncSync, openSync, closeSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { nativeRows } from "./native_rows.ts";
+import { microBenchmarks, nativeRows } from "./native_rows.ts";
 import { type BenchOptions, isWanted, parseOptions, UsageError } from "./options.ts";
 import { rounded, writeReport } from "./report.ts";
 import { type Measured, measureRow } from "./row.ts";
@@ -82,6 +82,7 @@ async function bench({ quick, minutes, output, rows: wanted }: BenchOptions, com
       writeReport(output, measured, circumstances);
     }
     writeReport(output, measured, circumstances);
+    if (!quick && wanted.length === 0) await microBenchmarks(output);
     say(`report: ${join(output, "report.md")}\n`);
   } finally {
     await stores.stop();

@@ -1,6 +1,137 @@
-import type { Row } from "./row.ts";
+// The rows whose load is a C++ program, so that what is measured is the server and not Node.
+import { once } from "node:events";
+import { join } from "node:path";
+import { writeFileSync } from "node:fs";
+import { BINARIES, start } from "../e2e/servers.ts";
+import type { Contender, PeerName, Row } from "./row.ts";
+import type { Server } from "./servers.ts";
 import type { Testbed } from "./testbed.ts";
+import type { Timing } from "./timing.ts";
 
-export function nativeRows(_bed: Testbed, _quick: boolean): Row[] {
-  return [];
+const READS_IN_FLIGHT = 128;
+const COMMITS_IN_FLIGHT = 256;
+const PGBENCH_CLIENTS = [8, 16, 32, 64];
+const PGBENCH_THREADS = 2;
+const KEYS_EACH = 32;
+const PRE_KEY_BYTES = 164;
+const MS_A_SECOND = 1_000;
+
+// Its standard output. Ends with this process, or with the signal of whoever stops it.
+async function output(command: string, args: string[]): Promise<string> {
+  const child = start("setpriv", ["--pdeathsig=TERM", command, ...args]);
+  let out = "";
+  let errors = "";
+  child.stdout?.on("data", (data: Buffer) => (out += data.toString()));
+  child.stderr?.on("data", (data: Buffer) => (errors += data.toString()));
+  const [code] = (await once(child, "close")) as [number | null];
+  if (code !== 0) throw new Error(`${command} ended with ${code}:\n${errors}`);
+  return out;
+}
+
+async function load(kind: "getkeys" | "commit", address: string, inFlight: number, timing: Timing): Promise<number> {
+  const numbers = [inFlight, timing.warmUpMs, timing.measureMs].map(String);
+  return Number(await output(join(BINARIES, "unary_load"), [kind, address, ...numbers]));
+}
+
+function ours(bed: Testbed, kind: "getkeys" | "commit", inFlight: number): Contender {
+  return {
+    name: "ours",
+    conditions: () => "",
+    prepare: async () => undefined,
+    measure: async (timing) => load(kind, (await bed.authstated(0)).address, inFlight, timing),
+  };
+}
+
+function echo(bed: Testbed): Contender<PeerName> {
+  let server: Promise<Server> | undefined;
+  return {
+    name: "grpc-echo",
+    conditions: () => "a gRPC server that answers messages of these sizes and does nothing else",
+    prepare: async () => {
+      await (server ??= bed.program("echo_server", []));
+    },
+    measure: async (timing) => load("getkeys", `127.0.0.1:${(await server!).port}`, READS_IN_FLIGHT, timing),
+  };
+}
+
+const TABLE = `CREATE TABLE bench_keys (session_id text, key_type text, key_id text, value bytea,
+  PRIMARY KEY (session_id, key_type, key_id))`;
+const UPSERT = `\\set session random(1, ${COMMITS_IN_FLIGHT})
+\\set id random(1, ${KEYS_EACH})
+INSERT INTO bench_keys VALUES ((:session)::text, 'pre-key', (:id)::text, '\\x${"6b".repeat(PRE_KEY_BYTES)}')
+  ON CONFLICT (session_id, key_type, key_id) DO UPDATE SET value = excluded.value;
+`;
+
+class Pgbench implements Contender<PeerName> {
+  readonly name = "pgbench";
+  readonly #bed: Testbed;
+  readonly #clients: readonly number[];
+  #best = 0;
+
+  constructor(bed: Testbed, clients: readonly number[]) {
+    this.#bed = bed;
+    this.#clients = clients;
+  }
+
+  conditions(): string {
+    return `pgbench's prepared single-row upsert of the same keys at ${this.#best} connections, the best of ${this.#clients.join(", ")}`;
+  }
+
+  // Finds the count of connections that it is best at.
+  async prepare(): Promise<void> {
+    await this.#bed.run(TABLE, "postgres");
+    writeFileSync(this.#script, UPSERT);
+    let most = 0;
+    for (const clients of this.#clients) {
+      const rate = await this.#run(clients, 1);
+      if (rate <= most) continue;
+      most = rate;
+      this.#best = clients;
+    }
+  }
+
+  measure({ measureMs }: Timing): Promise<number> {
+    return this.#run(this.#best, Math.max(1, Math.round(measureMs / MS_A_SECOND)));
+  }
+
+  get #script(): string {
+    return join(this.#bed.folder.path, "upsert.sql");
+  }
+
+  async #run(clients: number, seconds: number): Promise<number> {
+    const how = ["--no-vacuum", "--protocol=prepared", `--jobs=${PGBENCH_THREADS}`, `--file=${this.#script}`];
+    const text = await output("pgbench", [
+      ...how,
+      `--client=${clients}`,
+      `--time=${seconds}`,
+      this.#bed.databaseUrl("authstate"),
+    ]);
+    const rate = /^tps = ([0-9.]+) /m.exec(text)?.[1];
+    if (rate === undefined) throw new Error(`pgbench says no rate:\n${text}`);
+    return Number(rate);
+  }
+}
+
+export function nativeRows(bed: Testbed, quick: boolean): Row[] {
+  return [
+    {
+      ...{ name: "unary-getkeys-cached", unit: "calls/s", better: "higher" },
+      conditions: `C++ callback client, ${READS_IN_FLIGHT} calls in flight, one key of 1.2 kB each`,
+      ours: ours(bed, "getkeys", READS_IN_FLIGHT),
+      peers: [echo(bed)],
+    },
+    {
+      ...{ name: `commit-one-key/${COMMITS_IN_FLIGHT}`, unit: "commits/s", better: "higher" },
+      conditions: `C++ callback client, ${COMMITS_IN_FLIGHT} commits of one key in flight, each in a session of its own`,
+      ours: ours(bed, "commit", COMMITS_IN_FLIGHT),
+      peers: [new Pgbench(bed, quick ? PGBENCH_CLIENTS.slice(0, 1) : PGBENCH_CLIENTS)],
+    },
+  ];
+}
+
+// The C++ parts alone, with Google Benchmark: micro.json beside the reports.
+export async function microBenchmarks(folder: string): Promise<void> {
+  const file = `--benchmark_out=${join(folder, "micro.json")}`;
+  const medians = ["--benchmark_repetitions=5", "--benchmark_report_aggregates_only=true", "--benchmark_min_time=0.1"];
+  await output(join(BINARIES, "micro_benchmarks"), [file, ...medians]);
 }

@@ -18,11 +18,12 @@ export const STORE_CONDITIONS: Record<StoreKind, string> = {
 // Sizes of the workloads: `full` is what the row's name says, `quick` shows that it runs.
 export interface Sizes {
   poolDivisor: number;
+  incomingDivisor: number;
   restart: { sessions: number; keysEach: number };
 }
 
-export const FULL: Sizes = { poolDivisor: 1, restart: { sessions: 1_000, keysEach: 500 } };
-export const QUICK: Sizes = { poolDivisor: 100, restart: { sessions: 8, keysEach: 50 } };
+export const FULL: Sizes = { poolDivisor: 1, incomingDivisor: 1, restart: { sessions: 1_000, keysEach: 500 } };
+export const QUICK: Sizes = { poolDivisor: 100, incomingDivisor: 8, restart: { sessions: 8, keysEach: 50 } };
 
 // A limit of the issue's own for the memory of the server, and what it may cache beside.
 const MEMORY_LIMIT_MB = 300;
@@ -48,16 +49,19 @@ const INCOMING_SESSIONS = [1, 64];
 const POOL_SESSIONS = [100, 1_000, 10_000];
 const MEMORY_SESSIONS = 10_000;
 
+// Whatever is opened later in the same process: what was connected to one place stays there.
+const KEEPS_ITS_CONNECTION: ReadonlySet<StoreKind> = new Set(["mysql-baileys"]);
+
 type Plain = Omit<StoreRow, "peers">;
 
-function everydayRows(): Plain[] {
+function everydayRows(divisor: number): Plain[] {
   const rows: Plain[] = [];
   for (const [size, bytes] of Object.entries(INCOMING_SIZES)) {
     for (const sessions of INCOMING_SESSIONS) {
       rows.push({
         ...{ name: `incoming-message/${size}/${sessions}`, unit: "messages/s", better: "higher" },
-        conditions: `get and set of a session record, ${sessions} at a time`,
-        workload: { name: "incoming-message", bytes, sessions },
+        conditions: `get and set of a session record, ${Math.ceil(sessions / divisor)} at a time`,
+        workload: { name: "incoming-message", bytes, sessions: Math.ceil(sessions / divisor) },
       });
     }
   }
@@ -86,8 +90,8 @@ const DELAYED = new Set([
   ...["prekey-upload/812", "get-one", "set-one"],
 ]);
 
-function storeRows({ poolDivisor, restart }: Sizes): StoreRow[] {
-  const everyday = everydayRows();
+function storeRows({ poolDivisor, incomingDivisor, restart }: Sizes): StoreRow[] {
+  const everyday = everydayRows(incomingDivisor);
   const delayed = DELAYS_MS.flatMap((delayMs) =>
     everyday
       .filter(({ name }) => DELAYED.has(name))
@@ -132,7 +136,7 @@ export class StoreRows {
   readonly #bed: Testbed;
   readonly #sizes: Sizes;
   readonly #peers: ReadonlySet<PeerStore>;
-  readonly #processes = new Map<StoreKind, Promise<StoreProcess>>();
+  readonly #processes = new Map<string, Promise<StoreProcess>>();
   readonly #seeded = new Set<string>();
 
   constructor(bed: Testbed, sizes: Sizes, peers: readonly PeerStore[]) {
@@ -167,14 +171,14 @@ export class StoreRows {
       name,
       conditions: () => STORE_CONDITIONS[kind],
       prepare: async () => {
-        const worker = await this.#process(kind);
+        const worker = await this.#process(kind, delayMs);
         const key = `${kind} ${JSON.stringify(workload)}`;
         if (this.#seeded.has(key)) return;
-        await worker.perform({ kind: "seed", store: await this.#bed.place(kind, 0), workload });
+        await worker.perform({ kind: "seed", store: await this.#bed.place(kind, delayMs), workload });
         this.#seeded.add(key);
       },
       measure: async (timing) => {
-        const worker = await this.#process(kind);
+        const worker = await this.#process(kind, delayMs);
         const store = await this.#bed.place(kind, delayMs);
         const { serverPid } = this.#bed;
         const databaseUrl = this.#bed.databaseUrl(kind);
@@ -184,15 +188,16 @@ export class StoreRows {
   }
 
   // Makes the process, once, and lets the store show that it stores.
-  #process(kind: StoreKind): Promise<StoreProcess> {
-    const started = this.#processes.get(kind) ?? this.#start(kind);
-    this.#processes.set(kind, started);
+  #process(kind: StoreKind, delayMs: number): Promise<StoreProcess> {
+    const key = KEEPS_ITS_CONNECTION.has(kind) ? `${kind}+${delayMs}` : kind;
+    const started = this.#processes.get(key) ?? this.#start(kind, delayMs);
+    this.#processes.set(key, started);
     return started;
   }
 
-  async #start(kind: StoreKind): Promise<StoreProcess> {
+  async #start(kind: StoreKind, delayMs: number): Promise<StoreProcess> {
     const worker = new StoreProcess();
-    await worker.perform({ kind: "check", store: await this.#bed.place(kind, 0) });
+    await worker.perform({ kind: "check", store: await this.#bed.place(kind, delayMs) });
     return worker;
   }
 }

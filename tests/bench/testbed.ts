@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { Authstated, PostgresStore, TestFolder } from "../e2e/servers.ts";
-import { type Server, startDelay, startMariaDb, startRedis } from "./servers.ts";
+import { type Server, startDelay, startMariaDb, startProgram, startRedis } from "./servers.ts";
 import type { StoreKind, StorePlace } from "./stores/store.ts";
 
 const TABLES = fileURLToPath(new URL("../support/legacy_tables.sql", import.meta.url));
@@ -80,6 +80,11 @@ export class Testbed {
     await server.start();
     this.#authstated = { server, delayMs };
     return server;
+  }
+
+  // A program of this build that serves until the end.
+  program(name: string, args: string[]): Promise<Server> {
+    return this.#keep(startProgram(name, args));
   }
 
   async stop(): Promise<void> {

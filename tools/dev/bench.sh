@@ -53,7 +53,7 @@ dev_bench() {
   ensure_npm_packages tests
   [[ -z $quick ]] || options+=(--quick)
   export AUTHSTATE_BIN_DIR=$AUTHSTATE_ROOT/build/bin
-  cd tests/bench
+  cd tests/bench || return
   # In place of this shell: whoever stops it, stops what measures, which then ends all that it started.
   exec node --import tsx bench.ts --output "$AUTHSTATE_ROOT/build/bench" "${options[@]}" "${rows[@]}"
 }
