@@ -276,7 +276,7 @@ TEST_F(CommitResolutionTest, StatementThatGoesOnUnheardIsShutOut) {
   int unheard = 0;
   while (answer.calls() == 0) {
     const absl::Status another = HasRow(absl::StrCat("WHERE (SELECT count(*) FROM pg_stat_activity WHERE ",
-                                                     kDriversStatement, " AND ", kIsCommit, ") > ", unheard));
+                                                     kDriversStatement, " AND wait_event = 'PgSleep') > ", unheard));
     if (another.ok()) {
       ++unheard;
       proxy().ResetAll();

@@ -11,6 +11,12 @@ constexpr int kSharedConnections = 4;
 // As many as all the backends that one test opens have.
 constexpr int kSessionConnections = 40;
 
+// Back to what CREATE DATABASE makes, in a hundredth of its time.
+constexpr char kEmpty[] =
+    "SET client_min_messages = warning; DROP SCHEMA IF EXISTS authstate CASCADE; DROP SCHEMA public CASCADE; CREATE "
+    "SCHEMA public; "
+    "GRANT USAGE ON SCHEMA public TO public";
+
 }  // namespace
 
 PostgresRoute* PostgresRoute::Register() {
@@ -28,6 +34,8 @@ void PostgresRoute::SetUp() {
     certificates_ = *std::move(certificates);
     options.settings = certificates_->ServerSettings();
   }
+  // Nothing here loses the machine's memory.
+  options.settings.emplace_back("fsync=off");
   auto postgres = test::TestPostgres::Create(std::move(options));
   ASSERT_TRUE(postgres.ok()) << postgres.status();
   postgres_ = *std::move(postgres);
@@ -50,13 +58,18 @@ void PostgresRoute::TearDown() {
 }
 
 absl::StatusOr<PostgresRoute::Database> PostgresRoute::NewDatabase() {
-  auto direct = postgres_->NewDatabase();
-  if (!direct.ok()) return direct.status();
+  if (url_.empty()) {
+    auto made = postgres_->NewDatabase();
+    if (!made.ok()) return made.status();
+    url_ = *std::move(made);
+  } else if (absl::Status emptied = test::TestPostgres::Run(url_, kEmpty); !emptied.ok()) {
+    return emptied;
+  }
   Database database;
-  database.url = *direct;
-  if (certificates_ != nullptr) database.url = certificates_->Verified(*direct);
-  if (pooler_ != nullptr) database.url = pooler_->Through(*direct);
-  database.direct_url = *std::move(direct);
+  database.direct_url = url_;
+  database.url = url_;
+  if (certificates_ != nullptr) database.url = certificates_->Verified(url_);
+  if (pooler_ != nullptr) database.url = pooler_->Through(url_);
   return database;
 }
 

@@ -34,12 +34,15 @@ class PostgresRoute final : public testing::Environment {
   void SetUp() override;
   void TearDown() override;
 
+  // An empty one; what is in the one before is gone.
   absl::StatusOr<Database> NewDatabase();
 
  private:
   std::unique_ptr<test::TestCertificates> certificates_;
   std::unique_ptr<test::TestPostgres> postgres_;
   std::unique_ptr<test::TestPgBouncer> pooler_;
+  // Of the database, past everything; empty before there is one.
+  std::string url_;
 };
 
 }  // namespace authstate::conformance
