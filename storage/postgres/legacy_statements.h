@@ -342,8 +342,9 @@ WHERE number = 1 OR (bytes <= $4::int8 AND number <= $5::int8)
 ORDER BY number)sql";
 
 // Deletes the keys of the types $1 whose stamp has passed, or, when $2 is not 0, only counts them. $3: how long it may
-// wait for a lock, in ms. Rows: type, number. Each session's revision moves on; one that lost the race for its row of
-// the companion keeps its keys.
+// wait for a lock, in ms. Rows: type, number. Each session's revision moves on, and a lease that has expired ends, as
+// with any commit that names no fence; one whose lease is live, or that lost the race for its row of the companion,
+// keeps its keys.
 inline constexpr char kPurge[] = R"sql(
 WITH clock AS MATERIALIZED (
   SELECT set_config('lock_timeout', $3::text, true) AS lock_timeout
@@ -352,17 +353,24 @@ WITH clock AS MATERIALIZED (
          authstate.legacy_mark(k.key_type, k.key_id, k.xmin::text::int8) AS mark
   FROM clock CROSS JOIN whatsapp_keys k
   WHERE k.expires_at < now() AND k.key_type = ANY ($1::text[])
+    AND NOT EXISTS (
+      SELECT FROM authstate.legacy_sessions s
+      WHERE s.session_id = k.company_id::text COLLATE "default" AND s.lease_owner <> '' AND s.lease_expires_at > now())
 ), changed AS (
-  INSERT INTO authstate.legacy_sessions AS s (session_id, revision, present, updated_at, fingerprint, barrier)
+  INSERT INTO authstate.legacy_sessions AS s
+    (session_id, revision, present, updated_at, fingerprint, barrier, fence, lease_owner, applied_number)
   SELECT e.session_id, coalesce(s.revision, 0) + 1, true, now(), coalesce(s.fingerprint, 0) - e.marks,
-         coalesce(s.barrier, 0)
+         coalesce(s.barrier, 0), coalesce(CASE WHEN s.lease_owner <> '' THEN s.fence + 1 ELSE s.fence END, 0), '', 0
   FROM (SELECT session_id, sum(mark) AS marks FROM expired GROUP BY session_id) AS e
   LEFT JOIN authstate.legacy_sessions s ON s.session_id = e.session_id
   WHERE $2::int8 = 0
   ORDER BY e.session_id COLLATE "C"
   ON CONFLICT (session_id) DO UPDATE
-    SET revision = excluded.revision, updated_at = excluded.updated_at, fingerprint = excluded.fingerprint
+    SET revision = excluded.revision, updated_at = excluded.updated_at, fingerprint = excluded.fingerprint,
+        fence = excluded.fence, lease_owner = excluded.lease_owner, applied_number = excluded.applied_number
     WHERE s.revision = excluded.revision - 1 AND s.barrier = excluded.barrier
+      AND CASE WHEN s.lease_owner <> '' THEN s.fence = excluded.fence - 1 AND s.lease_expires_at <= now()
+               ELSE s.fence = excluded.fence END
   RETURNING s.session_id
 ), deleted AS (
   DELETE FROM whatsapp_keys k USING expired e, changed c

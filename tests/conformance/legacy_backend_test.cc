@@ -371,6 +371,36 @@ TEST_F(LegacyBackendTest, PurgeTakesExpiredKeysThatCanBeLostAndNoOther) {
   }
 }
 
+TEST_F(LegacyBackendTest, PurgeIsAWriteWithoutAFence) {
+  MakeTables();
+  Open();
+  const auto lease = [this](LeaseRequest::Action action) {
+    LeaseRequest request;
+    request.session_id = "s";
+    request.action = action;
+    request.owner = "pool";
+    request.ttl = absl::Hours(1);
+    Answer<std::vector<absl::StatusOr<LeaseResult>>> answer;
+    backend().Leases({request}, Soon(), answer.Done());
+    return answer.Await()[0]->lease;
+  };
+  using Counts = std::map<std::string, std::uint64_t>;
+  Sql("INSERT INTO whatsapp_keys (company_id, key_type, key_id, value, expires_at) VALUES "
+      "('s', 'tctoken', '1', '1', now() - interval '1 hour'), ('r', 'tctoken', '1', '1', now() - interval '1 hour')");
+  const std::uint64_t fence = lease(LeaseRequest::Action::kAcquire).fence;
+
+  EXPECT_EQ(*Purge({"tctoken"}, true), (Counts{{"tctoken", 1}}));
+  EXPECT_EQ(*Purge({"tctoken"}, false), (Counts{{"tctoken", 1}}));
+  EXPECT_EQ(Query("SELECT string_agg(company_id, ' ') FROM whatsapp_keys"), "s") << "its owner does not know of it";
+  EXPECT_EQ(lease(LeaseRequest::Action::kGet).fence, fence);
+
+  Sql("UPDATE authstate.legacy_sessions SET lease_expires_at = now() - interval '1 second'");
+  EXPECT_EQ(*Purge({"tctoken"}, false), (Counts{{"tctoken", 1}}));
+  const Lease after = lease(LeaseRequest::Action::kGet);
+  EXPECT_FALSE(after.held());
+  EXPECT_EQ(after.fence, fence + 1) << "its owner, back late, would take what it remembers for what is stored";
+}
+
 TEST_F(LegacyBackendTest, PurgeIsAnsweredWhereNothingExpires) {
   Open();
   EXPECT_TRUE(FailsWith(Purge({"tctoken"}, false), kFailedPrecondition, kNothingExpires));
