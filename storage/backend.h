@@ -223,10 +223,10 @@ class Backend {
   // Safe to repeat but for kRelease, which then finds a stale fence.
   virtual void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) = 0;
 
-  // Deletes expired keys of every session, each session's in a commit of its own revision that names no fence; those of
-  // a session that is being written, or whose lease is live, stay for the next time. InvalidArgument for a type that is
-  // not in kPurgeableTypes; FailedPrecondition where keys do not expire, which is everywhere but in tables that other
-  // programs stamp. NOLINTNEXTLINE(performance-unnecessary-value-param): those that override it move it on.
+  // Deletes expired keys, each session's in a commit of its own that names no fence; those of a session that is being
+  // written or whose lease is live stay for the next time. InvalidArgument for a type that is not in kPurgeableTypes;
+  // FailedPrecondition where keys do not expire, which is everywhere but in tables that other programs stamp.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): those that override it move it on.
   virtual void PurgeExpired(PurgeRequest /*request*/, absl::Time /*deadline*/, PurgeDone done) {
     std::move(done)(NothingExpires());
   }
