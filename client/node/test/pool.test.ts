@@ -248,6 +248,43 @@ describe("the cache of a session", () => {
     assert.deepEqual(await read(auth, ...ids), Object.fromEntries(ids.map((id) => [id, id])));
   });
 
+  it("drops what was used least recently, and keeps the rest", async () => {
+    // Room for 13 of these keys.
+    const auth = await newPool({ cacheBytes: 2_000 }).useAuthState(SESSION);
+    for (let id = 0; id < 10; id++) await write(auth, "value", `k${id}`);
+    await read(auth, "k0");
+    for (let id = 10; id < 16; id++) await write(auth, "value", `k${id}`);
+    assert.deepEqual(await read(auth, "k0", "k15"), { k0: "value", k15: "value" });
+    assert.equal(count("get"), 0);
+    assert.deepEqual(await read(auth, "k1"), { k1: "value" });
+    assert.equal(count("get"), 1);
+  });
+
+  it("shows a write that is under way once it is acknowledged, and never what was there before it", async () => {
+    const auth = await newPool().useAuthState(SESSION);
+    await write(auth, "1");
+    const release = server.hold();
+    const writing = write(auth, "2");
+    let seen: Record<string, string> | undefined;
+    const reading = read(auth, "a").then((found) => (seen = found));
+    // Other keys do not wait for it.
+    assert.deepEqual(await read(auth, "b"), {});
+    await until(() => count("commit 2") === 1);
+    assert.equal(seen, undefined);
+    release();
+    await Promise.all([writing, reading]);
+    assert.deepEqual(seen, { a: "2" });
+  });
+
+  it("hands out bytes of the caller's own", async () => {
+    const auth = await newPool().useAuthState(SESSION);
+    const key = Buffer.from([1, 2, 3]);
+    await auth.state.keys.set({ "sender-key": { a: key } });
+    const { a: first } = await auth.state.keys.get("sender-key", ["a"]);
+    first?.fill(0);
+    assert.deepEqual(await auth.state.keys.get("sender-key", ["a"]), { a: key });
+  });
+
   it("is not trusted after the store went back to an earlier state", async () => {
     const auth = await newPool().useAuthState(SESSION);
     await write(auth, "1");

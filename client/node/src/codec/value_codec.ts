@@ -107,11 +107,11 @@ function revive(value: unknown): unknown {
   return value;
 }
 
-// Reads a canonical value, as the server answers it.
+// Reads a canonical value, as the server answers it. The result shares no memory with `value`, which may be kept.
 export function decodeValue(value: Value | undefined): unknown {
   switch (value?.kind?.$case) {
     case "raw":
-      return value.kind.value;
+      return Buffer.from(value.kind.value);
     case "json": {
       const text = value.kind.value;
       const parsed: unknown = JSON.parse(text);
