@@ -56,7 +56,9 @@ function markdown(measured: readonly Measured[], circumstances: Circumstances): 
       const values = [rounded(line.ours), rounded(line.peer_value), line.unit, line.ratio.toFixed(2)];
       return `| ${[line.name, line.peer, ...values, span(oursRange), span(peerRange)].join(" | ")} |`;
     }),
-    ...(missing.length === 0 ? [] : ["", `Not measured, for want of time: ${missing.join(", ")}.`]),
+    ...(missing.length === 0
+      ? []
+      : ["", `Not measured, for want of time or because they failed: ${missing.join(", ")}.`]),
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -105,6 +105,18 @@ function storeRows({ poolDivisor, incomingDivisor, restart }: Sizes): StoreRow[]
   return [
     ...everyday.map((row) => ({ ...row, peers: EVERYBODY })),
     {
+      ...{ name: "wal-bytes/100kB", unit: "bytes of WAL", better: "lower", peers: ["pg-adapter"] },
+      workload: { name: "wal-bytes", bytes: 100_000 },
+      conditions: "for each rewrite of a session record of 100 kB",
+    },
+    {
+      ...{ name: "server-memory/10000", unit: "MB resident", better: "lower", peers: [] },
+      workload: { name: "server-memory", sessions: MEMORY_SESSIONS / poolDivisor },
+      conditions: `authstated with ${MEMORY_SESSIONS / poolDivisor} attached sessions; self is the limit that is set for it`,
+      self: { limit: MEMORY_LIMIT_MB },
+    },
+    ...delayed,
+    {
       ...{ name: "restart/1000x500", unit: "sessions/s", better: "higher", peers: EVERYBODY },
       workload: { name: "restart", ...restart },
       conditions:
@@ -117,18 +129,6 @@ function storeRows({ poolDivisor, incomingDivisor, restart }: Sizes): StoreRow[]
       conditions: `${sessions / poolDivisor} open sessions, a mixed load on 100 of them at a time; self has ${smallest! / poolDivisor}`,
       ...(sessions === smallest ? {} : { self: { workload: pool(smallest!) } }),
     })),
-    {
-      ...{ name: "wal-bytes/100kB", unit: "bytes of WAL", better: "lower", peers: ["pg-adapter"] },
-      workload: { name: "wal-bytes", bytes: 100_000 },
-      conditions: "for each rewrite of a session record of 100 kB",
-    },
-    {
-      ...{ name: "server-memory/10000", unit: "MB resident", better: "lower", peers: [] },
-      workload: { name: "server-memory", sessions: MEMORY_SESSIONS / poolDivisor },
-      conditions: `authstated with ${MEMORY_SESSIONS / poolDivisor} attached sessions; self is the limit that is set for it`,
-      self: { limit: MEMORY_LIMIT_MB },
-    },
-    ...delayed,
   ];
 }
 

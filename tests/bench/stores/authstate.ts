@@ -19,6 +19,7 @@ export class AuthstateStore implements BenchStore {
     return {
       get: (type, ids) => keys.get(type as "session", ids),
       set: (values) => keys.set(values),
+      fill: (values) => keys.set(values),
       close: () => auth.close(),
     };
   }

@@ -15,6 +15,7 @@ export class MultiFileStore implements BenchStore {
     return {
       get: async (type, ids) => state.keys.get(type as "session", ids),
       set: async (values) => state.keys.set(values),
+      fill: async (values) => state.keys.set(values),
       close: async () => undefined,
     };
   }

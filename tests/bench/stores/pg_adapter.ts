@@ -30,6 +30,7 @@ export class PgAdapterStore implements BenchStore {
     return {
       get: (type, ids) => this.#get(companyId, type, ids),
       set: (values) => this.#set(companyId, values),
+      fill: (values) => this.#set(companyId, values),
       close: async () => undefined,
     };
   }

@@ -25,6 +25,7 @@ export class RedisStore implements BenchStore {
         return found;
       },
       set: (values) => this.#set(nameOf, values),
+      fill: (values) => this.#set(nameOf, values),
       close: async () => undefined,
     };
   }

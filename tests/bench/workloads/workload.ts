@@ -44,7 +44,7 @@ export async function forEach<T, R>(inputs: readonly T[], work: (input: T, index
 export async function fill(store: BenchStore, ids: readonly string[], values: () => Values): Promise<void> {
   await forEach(ids, async (id) => {
     const session = await store.open(id);
-    await session.set(values());
+    await session.fill(values());
     await session.close();
   });
 }
