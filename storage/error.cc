@@ -122,6 +122,12 @@ absl::Status DeadlinePassedInQueue() {
                      Outcome::kNotApplied);
 }
 
+absl::Status DeadlinePassedAtWork() {
+  return WithOutcome(Error(absl::StatusCode::kDeadlineExceeded, kDeadlinePassed,
+                           "the deadline passed while the database was at work"),
+                     Outcome::kUnknown);
+}
+
 absl::Status ResponseTooLarge(std::size_t max_bytes) {
   return Error(absl::StatusCode::kResourceExhausted, kResponseTooLarge,
                absl::StrCat("keys: their values exceed ", max_bytes, " bytes; ask for fewer, or use LoadSession"));

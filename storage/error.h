@@ -69,6 +69,8 @@ absl::Status RevisionMismatch(std::uint64_t expected, std::uint64_t actual);
 absl::Status NumberGap(std::uint64_t number, std::uint64_t applied_number);
 absl::Status QueueFull();
 absl::Status DeadlinePassedInQueue();
+// The one that is not: UNKNOWN.
+absl::Status DeadlinePassedAtWork();
 absl::Status ResponseTooLarge(std::size_t max_bytes);
 absl::Status UnknownValueKind(int kind);
 // A compressed value that is not what was written.

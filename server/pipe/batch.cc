@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/auth_state_handlers.h"
+#include "storage/batch_room.h"
 
 namespace authstate::server::pipe {
 namespace {
@@ -38,18 +39,16 @@ Kind KindOf(const Operation& operation) {
 Batch TakeBatch(Kind kind, const Limits& limits, std::deque<Channel*>* ready) {
   Batch batch;
   batch.kind = kind;
-  const std::size_t most = MostOf(kind, limits);
-  std::size_t bytes = 0;
+  storage::BatchRoom room(MostOf(kind, limits), limits.batch_bytes);
   while (!ready->empty()) {
     Channel* const channel = ready->front();
     Batch::Member member{channel, {}};
     Operations& waiting = channel->waiting;
     while (!waiting.empty() && KindOf(waiting.front()) == kind && (member.operations.empty() || MayFollow(kind))) {
       Operation& next = waiting.front();
-      if (batch.operations > 0 && (batch.operations >= most || bytes + next.bytes > limits.batch_bytes)) break;
+      if (!room.Take(1, next.bytes)) break;
       Address(*channel, &next);
       ++batch.operations;
-      bytes += next.bytes;
       member.operations.splice(member.operations.end(), waiting, waiting.begin());
     }
     if (member.operations.empty()) break;

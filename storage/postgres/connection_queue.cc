@@ -30,13 +30,6 @@ absl::Status NoConnection() {
   return ToCommitStatus(failure);
 }
 
-absl::Status StillAtWork() {
-  Failure failure;
-  failure.sent = true;
-  failure.overran = true;
-  return ToCommitStatus(failure);
-}
-
 }  // namespace
 
 ConnectionQueue::ConnectionQueue(std::size_t limit, absl::Duration queue_wait)
@@ -136,7 +129,7 @@ void ConnectionQueue::EndFirst() {
 }
 
 absl::Status ConnectionQueue::Reason(const Call& call, absl::Time now) const {
-  if (call.running) return StillAtWork();
+  if (call.running) return DeadlinePassedAtWork();
   if (call.work.deadline <= now) return DeadlinePassedInQueue();
   return connecting_ >= threads_ ? NoConnection() : WaitedTooLong(queue_wait_);
 }

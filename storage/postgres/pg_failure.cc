@@ -28,10 +28,7 @@ bool InDoubt(const Failure& failure) {
 }
 
 absl::Status ToStatus(const Failure& failure) {
-  if (failure.overran) {
-    return Error(absl::StatusCode::kDeadlineExceeded, kDeadlinePassed,
-                 "the deadline passed while the database was at work");
-  }
+  if (failure.overran) return DeadlinePassedAtWork();
   switch (failure.fault) {
     case Fault::kAgain:
       return Unavailable("the database gave way to other transactions", failure);

@@ -112,7 +112,13 @@ std::vector<absl::StatusOr<ReadResult>> ReadSessions(PgConnection& connection, c
       Ask(connection, layout.read, EncodeReads(requests), deadline, layout.PlanningFor(asked));
   std::vector<absl::StatusOr<ReadResult>> results(requests.size(), ReadResult());
   if (execution.failure.has_value()) {
-    results.assign(requests.size(), ToStatus(*execution.failure));
+    if (requests.size() > 1 && MayBeOneMembersFault(execution.failure->sqlstate)) {
+      for (std::size_t i = 0; i < requests.size(); ++i) {
+        results[i] = ReadSessions(connection, layout, {requests[i]}, deadline).front();
+      }
+    } else {
+      results.assign(requests.size(), ToStatus(*execution.failure));
+    }
     return results;
   }
   std::vector<std::int64_t> first_places;

@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "contract/limits.h"
+#include "storage/batch_room.h"
 #include "storage/error.h"
 #include "storage/postgres/commit_parameters.h"
 #include "storage/postgres/commit_resolution.h"
@@ -37,15 +38,11 @@ constexpr double kStatementShare = 0.75;
 constexpr int kMaxDoubts = 4;
 // With less time left than this, what had to give way to others is not run again.
 constexpr absl::Duration kLeastRepetition = absl::Milliseconds(100);
+// How long a statement for several sessions waits for the lock of one of them.
+constexpr absl::Duration kSharedLockPatience = absl::Milliseconds(500);
 // A standby that was promoted, or a primary that was found among several hosts, answers the second try.
 constexpr int kMaxStandbyAnswers = 2;
-
-std::size_t ByteSize(const Commit& commit) {
-  std::size_t bytes = commit.creds.has_value() ? commit.creds->bytes.size() : 0;
-  for (const KeyWrite& write : commit.sets) bytes += write.value.bytes.size() + write.name.id.size();
-  for (const KeyName& name : commit.deletes) bytes += name.id.size();
-  return bytes;
-}
+constexpr absl::string_view kLockNotAvailable = "55P03";
 
 // Whether the commit may pass the lease that a row of statements::kCommit shows.
 absl::Status CheckLease(const Commit& commit, const pqxx::row& row) {
@@ -82,6 +79,11 @@ class SessionWriter {
   void ConfirmReplays(const Wave& replayed);
   // Looks up what became of the commits; those not applied stay without a result, to be sent again.
   void Resolve(const Wave& wave, const Failure& failure, DoubtfulStatement statement);
+  // Whether one member had to be waited for that the others need not wait for.
+  bool LockedOut(const Failure& failure) const { return failure.sqlstate == kLockNotAvailable && commits_.size() > 1; }
+  absl::Duration LockPatience(absl::Time cut) const {
+    return commits_.size() > 1 ? std::min(LockTimeout(cut), kSharedLockPatience) : LockTimeout(cut);
+  }
   // Every commit that has no result yet was not sent, and will not be.
   void GiveUp(const absl::Status& status);
 
@@ -98,16 +100,13 @@ class SessionWriter {
 
 SessionWriter::Wave SessionWriter::NextWave() const {
   Wave wave;
-  std::size_t bytes = 0;
+  BatchRoom room(kMaxWaveMembers, kMaxWaveBytes);
   absl::flat_hash_set<absl::string_view> sessions;
   for (std::size_t i = 0; i < commits_.size() && wave.size() < kMaxWaveMembers; ++i) {
     if (results_[i].has_value()) continue;
     // Also a session that has no room in this wave is closed to its later commits.
     if (!sessions.insert(commits_[i].session_id).second) continue;
-    const std::size_t commit_bytes = ByteSize(commits_[i]);
-    if (!wave.empty() && bytes + commit_bytes > kMaxWaveBytes) continue;
-    bytes += commit_bytes;
-    wave.push_back(i);
+    if (room.Take(1, ByteSize(commits_[i]))) wave.push_back(i);
   }
   return wave;
 }
@@ -158,7 +157,7 @@ void SessionWriter::Send(const Wave& wave) {
   statement.not_after = connection_.clock().Latest(asked) + absl::ToInt64Microseconds(std::min(allowance, cut - now));
 
   const PgConnection::Execution execution =
-      connection_.Continue(layout_.commit, std::move(parameters).Encode(statement.not_after, LockTimeout(cut)), cut,
+      connection_.Continue(layout_.commit, std::move(parameters).Encode(statement.not_after, LockPatience(cut)), cut,
                            layout_.PlanningFor(keys));
   if (!execution.failure.has_value()) {
     const auto row = execution.rows[0];
@@ -256,7 +255,14 @@ void SessionWriter::Resolve(const Wave& wave, const Failure& failure, DoubtfulSt
 }
 
 void SessionWriter::Fail(const Wave& wave, const Failure& failure) {
-  if (failure.fault == Fault::kAgain && deadline_ - absl::Now() >= kLeastRepetition) return;
+  if (LockedOut(failure) && wave.size() > 1) {
+    const auto middle = wave.begin() + static_cast<std::ptrdiff_t>(wave.size() / 2);
+    Send(Wave(wave.begin(), middle));
+    if (!results_[*middle].has_value()) Send(Wave(middle, wave.end()));
+    return;
+  }
+  const bool again = failure.fault == Fault::kAgain && !LockedOut(failure);
+  if (again && deadline_ - absl::Now() >= kLeastRepetition) return;
   if (failure.fault == Fault::kStandby && ++standby_answers_ < kMaxStandbyAnswers) return;
   if (MayBeOneMembersFault(failure.sqlstate) && wave.size() > 1) {
     for (const std::size_t member : wave) {
@@ -264,7 +270,7 @@ void SessionWriter::Fail(const Wave& wave, const Failure& failure) {
     }
     return;
   }
-  if (failure.fault == Fault::kAgain || failure.overran) return GiveUp(DeadlinePassedInQueue());
+  if (again || failure.overran) return GiveUp(DeadlinePassedInQueue());
   const absl::Status why = layout_.refuses != nullptr && layout_.refuses(failure.sqlstate)
                                ? Error(absl::StatusCode::kInvalidArgument, kNotInLayout,
                                        absl::StrCat("a value is one that the ", layout_.name,

@@ -1,5 +1,6 @@
 #include "storage/postgres/sqlstate.h"
 
+#include <algorithm>
 #include <array>
 
 #include "absl/strings/match.h"
@@ -78,9 +79,11 @@ absl::string_view NameOf(Fault fault) {
 }
 
 bool MayBeOneMembersFault(absl::string_view sqlstate) {
-  // cardinality_violation, data_exception, integrity_constraint_violation, program_limit_exceeded
-  return absl::StartsWith(sqlstate, "21") || absl::StartsWith(sqlstate, "22") || absl::StartsWith(sqlstate, "23") ||
-         absl::StartsWith(sqlstate, "54");
+  // cardinality_violation, data_exception, integrity_constraint_violation, program_limit_exceeded, data_corrupted,
+  // index_corrupted
+  constexpr std::array<absl::string_view, 6> kPrefixes = {"21", "22", "23", "54", "XX001", "XX002"};
+  return std::any_of(kPrefixes.begin(), kPrefixes.end(),
+                     [sqlstate](absl::string_view prefix) { return absl::StartsWith(sqlstate, prefix); });
 }
 
 }  // namespace authstate::storage

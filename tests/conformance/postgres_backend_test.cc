@@ -75,10 +75,16 @@ class PostgresBackendTest : public testing::Test {
     backend_->Apply(std::move(commits), absl::Now() + timeout, answer.Done());
     return answer.Await();
   }
-  absl::StatusOr<ReadResult> Read(std::string session_id, std::vector<KeyName> keys = {}) {
+  static ReadRequest Request(std::string session_id, std::vector<KeyName> keys = {}) {
+    return {std::move(session_id), true, std::move(keys)};
+  }
+  std::vector<absl::StatusOr<ReadResult>> Read(std::vector<ReadRequest> requests) {
     Answer<std::vector<absl::StatusOr<ReadResult>>> answer;
-    backend_->Read({{std::move(session_id), true, std::move(keys)}}, absl::Now() + kPatience, answer.Done());
-    return std::move(answer.Await().front());
+    backend_->Read(std::move(requests), absl::Now() + kPatience, answer.Done());
+    return answer.Await();
+  }
+  absl::StatusOr<ReadResult> Read(std::string session_id, std::vector<KeyName> keys = {}) {
+    return std::move(Read({Request(std::move(session_id), std::move(keys))}).front());
   }
   absl::StatusOr<std::unique_ptr<Snapshot>> Snap(std::string session_id) {
     Answer<absl::StatusOr<std::unique_ptr<Snapshot>>> answer;
@@ -200,33 +206,60 @@ TEST_F(PostgresBackendTest, ConnectionsEndedWhileIdleAreReplacedUnseen) {
   }
 }
 
+// Holds the rows of all sessions that there are, for as long as it lives.
+class RowHolder {
+ public:
+  explicit RowHolder(std::string url)
+      : url_(std::move(url)), holder_([this] {
+          // Its end is an error, as it is terminated.
+          TestPostgres::Run(url_, "BEGIN; UPDATE auth_sessions SET updated_at = now(); SELECT pg_sleep(60)")
+              .IgnoreError();
+        }) {
+    // It is there once its lock is.
+    const std::string is_held =
+        "DO $$ BEGIN PERFORM FROM pg_locks WHERE relation = 'auth_sessions'::regclass AND mode = 'RowExclusiveLock'; "
+        "IF NOT FOUND THEN RAISE 'not yet'; END IF; END $$";
+    while (!TestPostgres::Run(url_, is_held).ok()) absl::SleepFor(absl::Milliseconds(10));
+  }
+  ~RowHolder() {
+    const absl::Status ended = TestPostgres::Run(
+        url_,
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' "
+        "AND pid <> pg_backend_pid()");
+    EXPECT_TRUE(ended.ok()) << ended;
+    holder_.join();
+  }
+  RowHolder(const RowHolder&) = delete;
+  RowHolder& operator=(const RowHolder&) = delete;
+
+ private:
+  const std::string url_;
+  std::thread holder_;
+};
+
 TEST_F(PostgresBackendTest, CommitThatWaitsTooLongForALockIsKnownNotToBeApplied) {
   Open();
   ASSERT_TRUE(Apply({SetKey("s", "1")}).front().ok());
-  // Holds the session's row for longer than the commit will wait, and lets go of it with the connection.
-  std::thread holder([this] {
-    // Its end is an error, as it is terminated.
-    TestPostgres::Run(url(), "BEGIN; UPDATE auth_sessions SET updated_at = now(); SELECT pg_sleep(60)").IgnoreError();
-  });
-  // The holder is there once its lock is.
-  const std::string is_held =
-      "DO $$ BEGIN PERFORM FROM pg_locks WHERE relation = 'auth_sessions'::regclass AND mode = 'RowExclusiveLock'; "
-      "IF NOT FOUND THEN RAISE 'not yet'; END IF; END $$";
-  while (!TestPostgres::Run(url(), is_held).ok()) absl::SleepFor(absl::Milliseconds(10));
-
-  const absl::Status applied = Apply({SetKey("s", "2")}, absl::Milliseconds(200)).front().status();
-  EXPECT_EQ(applied.code(), absl::StatusCode::kDeadlineExceeded) << applied;
-  EXPECT_EQ(OutcomeOf(applied), Outcome::kNotApplied);
-  // Others are not held up.
-  EXPECT_TRUE(Apply({SetKey("other", "1")}).front().ok());
-
-  const absl::Status ended = TestPostgres::Run(
-      url(),
-      "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' "
-      "AND pid <> pg_backend_pid()");
-  EXPECT_TRUE(ended.ok()) << ended;
-  holder.join();
+  {
+    const RowHolder holder(url());
+    const absl::Status applied = Apply({SetKey("s", "2")}, absl::Milliseconds(200)).front().status();
+    EXPECT_EQ(applied.code(), absl::StatusCode::kDeadlineExceeded) << applied;
+    EXPECT_EQ(OutcomeOf(applied), Outcome::kNotApplied);
+    // Others are not held up.
+    EXPECT_TRUE(Apply({SetKey("other", "1")}).front().ok());
+  }
   EXPECT_TRUE(Apply({SetKey("s", "3")}).front().ok());
+}
+
+TEST_F(PostgresBackendTest, MemberThatWouldWaitForALockDoesNotFailTheOthers) {
+  Open();
+  ASSERT_TRUE(Apply({SetKey("s", "1")}).front().ok());
+  const RowHolder holder(url());
+  const auto results = Apply({SetKey("a", "1"), SetKey("s", "2"), SetKey("b", "1")});
+  EXPECT_TRUE(results[0].ok()) << results[0].status();
+  EXPECT_EQ(results[1].status().code(), absl::StatusCode::kUnavailable) << results[1].status();
+  EXPECT_EQ(OutcomeOf(results[1].status()), Outcome::kNotApplied);
+  EXPECT_TRUE(results[2].ok()) << results[2].status();
 }
 
 TEST_F(PostgresBackendTest, MemberThatTheDatabaseRefusesDoesNotFailTheOthers) {
@@ -238,6 +271,16 @@ TEST_F(PostgresBackendTest, MemberThatTheDatabaseRefusesDoesNotFailTheOthers) {
   EXPECT_TRUE(results[2].ok()) << results[2].status();
   ASSERT_TRUE(results[3].ok()) << results[3].status();
   EXPECT_EQ(results[3]->revision, 1U);
+}
+
+TEST_F(PostgresBackendTest, ReadThatTheDatabaseRefusesDoesNotFailTheOthers) {
+  Open();
+  ASSERT_TRUE(Apply({SetKey("s", "1")}).front().ok());
+  const auto results = Read({Request("s"), Request("\xff"), Request("s")});
+  ASSERT_TRUE(results[0].ok()) << results[0].status();
+  EXPECT_EQ(results[0]->revision, 1U);
+  EXPECT_EQ(results[1].status().code(), absl::StatusCode::kInternal);
+  EXPECT_TRUE(results[2].ok()) << results[2].status();
 }
 
 TEST_F(PostgresBackendTest, UnknownKindOfValueIsDataLoss) {

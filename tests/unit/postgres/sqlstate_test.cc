@@ -32,8 +32,8 @@ TEST(SqlStateTest, MeansWhatTheTableSays) {
   }
 }
 
-TEST(SqlStateTest, BadInputMayBeOneMembersFault) {
-  for (const char* state : {"22021", "23505", "21000", "54000"}) EXPECT_TRUE(MayBeOneMembersFault(state)) << state;
+TEST(SqlStateTest, BadInputAndDamageMayBeOneMembersFault) {
+  for (const char* state : {"22021", "23505", "21000", "54000", "XX001"}) EXPECT_TRUE(MayBeOneMembersFault(state)) << state;
   for (const char* state : {"40001", "53100", "57014", "42P01", ""}) EXPECT_FALSE(MayBeOneMembersFault(state)) << state;
 }
 

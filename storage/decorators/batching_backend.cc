@@ -1,0 +1,89 @@
+#include "storage/decorators/batching_backend.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "storage/batch_room.h"
+#include "storage/error.h"
+
+namespace authstate::storage {
+namespace {
+
+std::size_t BytesOfCommit(const Commit& commit) { return ByteSize(commit); }
+std::size_t BytesOfAnswer(const ReadRequest& request) { return request.max_bytes; }
+
+class BatchingBackend final : public Backend {
+ public:
+  BatchingBackend(std::unique_ptr<Backend> inner, const BatchingOptions& options)
+      : read_share_(options.read_share),
+        commits_(options.commits, Commits::Order::kBySession, BytesOfCommit,
+                 [this](auto commits, absl::Time deadline, ApplyDone done) {
+                   inner_->Apply(std::move(commits), deadline, std::move(done));
+                 }),
+        reads_(options.reads, Reads::Order::kNone, BytesOfAnswer,
+               [this](auto requests, absl::Time deadline, ReadDone done) {
+                 inner_->Read(std::move(requests), deadline, std::move(done));
+               }),
+        inner_(std::move(inner)) {}
+
+  ~BatchingBackend() override {
+    commits_.AwaitIdle();
+    reads_.AwaitIdle();
+  }
+  BatchingBackend(const BatchingBackend&) = delete;
+  BatchingBackend& operator=(const BatchingBackend&) = delete;
+
+  void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
+    commits_.Add(std::move(commits), deadline, std::move(done));
+  }
+
+  void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override {
+    if (requests.size() != 1 || requests[0].max_bytes <= read_share_) {
+      return reads_.Add(std::move(requests), deadline, std::move(done));
+    }
+    std::vector<ReadRequest> asked_first = requests;
+    asked_first[0].max_bytes = read_share_;
+    reads_.Add(std::move(asked_first), deadline,
+               [this, requests = std::move(requests), deadline,
+                done = std::move(done)](std::vector<absl::StatusOr<ReadResult>> results) mutable {
+                 if (ReasonOf(results[0].status()) != kResponseTooLarge) return std::move(done)(std::move(results));
+                 reads_.Add(std::move(requests), deadline, std::move(done));
+               });
+  }
+
+  void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
+    inner_->Leases(std::move(requests), deadline, std::move(done));
+  }
+
+  void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
+    inner_->OpenSnapshot(std::move(session_id), deadline, std::move(done));
+  }
+  void List(ListRequest request, absl::Time deadline, ListDone done) override {
+    inner_->List(std::move(request), deadline, std::move(done));
+  }
+  void PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) override {
+    inner_->PurgeExpired(std::move(request), deadline, std::move(done));
+  }
+  void Ping(absl::Time deadline, PingDone done) override { inner_->Ping(deadline, std::move(done)); }
+  Description Describe() const override { return inner_->Describe(); }
+
+ private:
+  using Commits = Gatherer<Commit, Applied>;
+  using Reads = Gatherer<ReadRequest, ReadResult>;
+
+  const std::size_t read_share_;
+  Commits commits_;
+  Reads reads_;
+  // Goes first: its threads may still be about to leave a gatherer.
+  std::unique_ptr<Backend> inner_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> NewBatchingBackend(std::unique_ptr<Backend> inner, const BatchingOptions& options) {
+  return std::make_unique<BatchingBackend>(std::move(inner), options);
+}
+
+}  // namespace authstate::storage

@@ -1,0 +1,285 @@
+#ifndef AUTHSTATE_STORAGE_DECORATORS_GATHERER_H_
+#define AUTHSTATE_STORAGE_DECORATORS_GATHERER_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <iterator>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "storage/batch_room.h"
+#include "storage/decorators/session_turns.h"
+#include "storage/error.h"
+
+namespace authstate::storage {
+
+struct GatheringLimits {
+  // Batches under way. What comes meanwhile gathers.
+  int batches = 2;
+  // A batch closes at so many members, or bytes by the gatherer's measure; a single larger call has one of its own.
+  std::size_t members = 1'000;
+  std::size_t bytes = std::size_t{1} << 20;
+  // A call of at least so many members is a batch already, and waits for no other.
+  std::size_t large_call = 100;
+  // A call waits no longer than this for the batches under way, however long those take: what the store is stuck with
+  // holds up nobody else.
+  absl::Duration hold = absl::Milliseconds(100);
+};
+
+// Makes batches of calls of one kind. A call that finds less than GatheringLimits::batches under way goes at once, on
+// the thread of its caller; the others go together when one of those is done. No call is ever split.
+//
+// Each call is answered by its own deadline, though its batch has the latest of all: one that still waits with
+// DeadlinePassedInQueue, one that is at work, after a moment's grace, with DeadlinePassedAtWork.
+//
+// Thread-safe. `send` is called with no lock held; it may answer at once.
+template <typename Request, typename Result>
+class Gatherer {
+ public:
+  using Results = std::vector<absl::StatusOr<Result>>;
+  using Done = absl::AnyInvocable<void(Results) &&>;
+  using Send = std::function<void(std::vector<Request> requests, absl::Time deadline, Done done)>;
+  using Measure = std::size_t (*)(const Request& request);
+
+  enum class Order {
+    // As they come.
+    kNone,
+    // Calls of one session one after the other, each in a batch of its own: in the order in which they came.
+    kBySession,
+  };
+
+  Gatherer(const GatheringLimits& limits, Order order, Measure measure, Send send)
+      : limits_(limits), order_(order), measure_(measure), send_(std::move(send)), timer_([this] { MindTheTime(); }) {}
+
+  // After AwaitIdle.
+  ~Gatherer() {
+    {
+      const absl::MutexLock lock(&mutex_);
+      stopping_ = true;
+      ends_changed_.Signal();
+    }
+    timer_.join();
+  }
+  Gatherer(const Gatherer&) = delete;
+  Gatherer& operator=(const Gatherer&) = delete;
+
+  // Waits until every call was answered. None is added from then on.
+  void AwaitIdle() {
+    const absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(this, &Gatherer::Idle));
+  }
+
+  void Add(std::vector<Request> requests, absl::Time deadline, Done done) {
+    if (requests.empty()) return std::move(done)({});
+    Calls call(1);
+    Call& added = call.front();
+    added.members = requests.size();
+    for (const Request& request : requests) added.bytes += measure_(request);
+    if (order_ == Order::kBySession) added.sessions = SessionsOf(requests);
+    added.pressing = added.members >= limits_.large_call;
+    added.requests = std::move(requests);
+    added.deadline = deadline;
+    added.done = std::move(done);
+    added.where = call.begin();
+    const absl::MutexLock lock(&mutex_);
+    blocked_.splice(blocked_.end(), call);
+    SetEnd(&added, added.pressing ? deadline : std::min(deadline, absl::Now() + limits_.hold));
+    if (turns_.Queue(&added)) MakeReady(&added);
+    Drive();
+  }
+
+ private:
+  // Past its deadline a call at work is about to be answered by the store, which knows more of it.
+  static constexpr absl::Duration kGrace = absl::Milliseconds(200);
+
+  struct Call;
+  using Calls = std::list<Call>;
+  using Ends = std::multimap<absl::Time, Call*>;
+
+  struct Call : SessionTurns::Ticket {
+    std::vector<Request> requests;
+    std::size_t members = 0;
+    std::size_t bytes = 0;
+    absl::Time deadline;
+    // Empty once it was answered.
+    std::optional<Done> done;
+    // Goes as soon as its turn has come, however many batches are under way.
+    bool pressing = false;
+    bool sent = false;
+    // When to look at it again.
+    typename Ends::iterator end;
+    typename Calls::iterator where;
+  };
+
+  // What is told to a caller once no lock is held.
+  struct Answer {
+    Done done;
+    Results results;
+  };
+
+  static std::vector<std::string> SessionsOf(const std::vector<Request>& requests) {
+    std::vector<std::string> sessions;
+    sessions.reserve(requests.size());
+    for (const Request& request : requests) sessions.push_back(request.session_id);
+    std::sort(sessions.begin(), sessions.end());
+    sessions.erase(std::unique(sessions.begin(), sessions.end()), sessions.end());
+    return sessions;
+  }
+
+  bool Idle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !driving_ && answering_ == 0 && under_way_.empty() && ready_.empty() && blocked_.empty();
+  }
+
+  void SetEnd(Call* call, absl::Time end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    call->end = ends_.emplace(end, call);
+    // Only an end that is now the nearest changes how long to wait.
+    if (call->end == ends_.begin()) ends_changed_.Signal();
+  }
+
+  void MakeReady(Call* call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    ready_.splice(call->pressing ? ready_.begin() : ready_.end(), blocked_, call->where);
+  }
+
+  void GiveBack(Call* call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (SessionTurns::Ticket* const next : turns_.GiveBack(call)) MakeReady(static_cast<Call*>(next));
+  }
+
+  bool MaySend() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (ready_.empty()) return false;
+    return static_cast<int>(under_way_.size()) < limits_.batches || ready_.front().pressing;
+  }
+
+  // Sends what may go, with the mutex given up. One thread at a time, and not from within itself, so that a store which
+  // answers at once does not pile up calls on the stack.
+  void Drive() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (driving_) return;
+    driving_ = true;
+    while (MaySend()) SendNext();
+    driving_ = false;
+  }
+
+  void SendNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    under_way_.emplace_back();
+    const auto batch = std::prev(under_way_.end());
+    BatchRoom room(limits_.members, limits_.bytes);
+    const absl::Time now = absl::Now();
+    absl::Time deadline = absl::InfinitePast();
+    while (!ready_.empty() && room.Take(ready_.front().members, ready_.front().bytes)) {
+      Call& call = ready_.front();
+      call.sent = true;
+      deadline = std::max(deadline, call.deadline);
+      ends_.erase(call.end);
+      SetEnd(&call, std::max(now, call.deadline) + kGrace);
+      batch->splice(batch->end(), ready_, ready_.begin());
+    }
+    std::vector<Request> requests = std::move(batch->front().requests);
+    for (auto call = std::next(batch->begin()); call != batch->end(); ++call) {
+      std::move(call->requests.begin(), call->requests.end(), std::back_inserter(requests));
+      call->requests.clear();
+    }
+    mutex_.Unlock();
+    send_(std::move(requests), deadline, [this, batch](Results results) { Finish(batch, std::move(results)); });
+    mutex_.Lock();
+  }
+
+  void Finish(typename std::list<Calls>::iterator batch, Results results) ABSL_LOCKS_EXCLUDED(mutex_) {
+    std::vector<Answer> answers;
+    {
+      const absl::MutexLock lock(&mutex_);
+      auto next = results.begin();
+      for (Call& call : *batch) {
+        const auto first = next;
+        next += static_cast<std::ptrdiff_t>(call.members);
+        ends_.erase(call.end);
+        GiveBack(&call);
+        if (!call.done.has_value()) continue;
+        answers.push_back({*std::move(call.done), Results(std::move_iterator(first), std::move_iterator(next))});
+      }
+      under_way_.erase(batch);
+      ++answering_;
+      // The store gets its next work before the callers get their answers.
+      Drive();
+    }
+    for (Answer& answer : answers) std::move(answer.done)(std::move(answer.results));
+    const absl::MutexLock lock(&mutex_);
+    --answering_;
+  }
+
+  void MindTheTime() ABSL_LOCKS_EXCLUDED(mutex_) {
+    mutex_.Lock();
+    while (!stopping_) {
+      if (ends_.empty() || ends_.begin()->first > absl::Now()) {
+        ends_changed_.WaitWithDeadline(&mutex_, ends_.empty() ? absl::InfiniteFuture() : ends_.begin()->first);
+        continue;
+      }
+      std::optional<Answer> answer = EndFirst();
+      Drive();
+      mutex_.Unlock();
+      if (answer.has_value()) std::move(answer->done)(std::move(answer->results));
+      mutex_.Lock();
+    }
+    mutex_.Unlock();
+  }
+
+  // The nearest end has come: that of the hold, or that of the call.
+  std::optional<Answer> EndFirst() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    Call* const call = ends_.begin()->second;
+    ends_.erase(ends_.begin());
+    if (!call->sent && call->deadline > absl::Now()) {
+      call->pressing = true;
+      SetEnd(call, call->deadline);
+      if (call->waits_for == 0) ready_.splice(ready_.begin(), ready_, call->where);
+      return std::nullopt;
+    }
+    if (!call->done.has_value()) return std::nullopt;
+    const absl::Status status = call->sent ? DeadlinePassedAtWork() : DeadlinePassedInQueue();
+    Answer answer{*std::move(call->done), Results(call->members, status)};
+    call->done.reset();
+    if (call->sent) {
+      call->end = ends_.emplace(absl::InfiniteFuture(), call);
+    } else {
+      const bool had_turn = call->waits_for == 0;
+      GiveBack(call);
+      (had_turn ? ready_ : blocked_).erase(call->where);
+    }
+    return answer;
+  }
+
+  const GatheringLimits limits_;
+  const Order order_;
+  const Measure measure_;
+  const Send send_;
+
+  absl::Mutex mutex_;
+  absl::CondVar ends_changed_;
+  SessionTurns turns_ ABSL_GUARDED_BY(mutex_);
+  // Whose turn has not come yet.
+  Calls blocked_ ABSL_GUARDED_BY(mutex_);
+  Calls ready_ ABSL_GUARDED_BY(mutex_);
+  // Batches.
+  std::list<Calls> under_way_ ABSL_GUARDED_BY(mutex_);
+  // One of each call that is not done.
+  Ends ends_ ABSL_GUARDED_BY(mutex_);
+  bool driving_ ABSL_GUARDED_BY(mutex_) = false;
+  // Batches whose callers are being told.
+  int answering_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread timer_;
+};
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_DECORATORS_GATHERER_H_
