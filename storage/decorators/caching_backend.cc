@@ -1,0 +1,186 @@
+#include "storage/decorators/caching_backend.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "storage/decorators/session_activity.h"
+#include "storage/decorators/session_cache.h"
+#include "storage/error.h"
+
+namespace authstate::storage {
+namespace {
+
+// Whether what was asked for may still be done after this answer. Such a change never ends here.
+bool InDoubt(const absl::Status& status) { return !status.ok() && OutcomeOf(status) != Outcome::kNotApplied; }
+
+class CachingBackend final : public Backend {
+ public:
+  CachingBackend(std::unique_ptr<Backend> inner, std::size_t bytes) : cache_(bytes), inner_(std::move(inner)) {}
+
+  void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
+    std::vector<Change> changes = BeginChanges(commits);
+    inner_->Apply(std::move(commits), deadline,
+                  [this, changes = std::move(changes),
+                   done = std::move(done)](std::vector<absl::StatusOr<Applied>> results) mutable {
+                    EndChanges(std::move(changes), results);
+                    std::move(done)(std::move(results));
+                  });
+  }
+
+  void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override {
+    if (deadline <= absl::Now()) {
+      return std::move(done)(std::vector<absl::StatusOr<ReadResult>>(requests.size(), DeadlinePassedInQueue()));
+    }
+    Reading reading = BeginReading(std::move(requests));
+    if (reading.misses.empty()) return std::move(done)(std::move(reading.results));
+    std::vector<ReadRequest> asked = reading.misses;
+    inner_->Read(std::move(asked), deadline,
+                 [this, reading = std::move(reading),
+                  done = std::move(done)](std::vector<absl::StatusOr<ReadResult>> results) mutable {
+                   EndReading(&reading, std::move(results));
+                   std::move(done)(std::move(reading.results));
+                 });
+  }
+
+  void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
+    std::vector<LeaseChange> changes = BeginLeaseChanges(requests);
+    inner_->Leases(std::move(requests), deadline,
+                   [this, changes = std::move(changes),
+                    done = std::move(done)](std::vector<absl::StatusOr<LeaseResult>> results) mutable {
+                     EndLeaseChanges(changes, results);
+                     std::move(done)(std::move(results));
+                   });
+  }
+
+  void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
+    inner_->OpenSnapshot(std::move(session_id), deadline, std::move(done));
+  }
+  void List(ListRequest request, absl::Time deadline, ListDone done) override {
+    inner_->List(std::move(request), deadline, std::move(done));
+  }
+  void PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) override {
+    inner_->PurgeExpired(std::move(request), deadline, std::move(done));
+  }
+  void Ping(absl::Time deadline, PingDone done) override { inner_->Ping(deadline, std::move(done)); }
+  Description Describe() const override { return inner_->Describe(); }
+
+ private:
+  // A commit under way.
+  struct Change {
+    std::string session_id;
+    SessionActivity::Ticket ticket;
+    // What was known before it, and what of it concerns that.
+    std::optional<CachedSession> known;
+    Commit part;
+  };
+  struct LeaseChange {
+    // Its place in the call.
+    std::size_t place = 0;
+    std::string session_id;
+    SessionActivity::Ticket ticket;
+  };
+  // A call of reads under way.
+  struct Reading {
+    std::vector<absl::StatusOr<ReadResult>> results;
+    // Those that the store is asked, their places in `results`, and their tickets.
+    std::vector<ReadRequest> misses;
+    std::vector<std::size_t> places;
+    std::vector<SessionActivity::Ticket> tickets;
+  };
+
+  std::vector<Change> BeginChanges(const std::vector<Commit>& commits) {
+    std::vector<Change> changes(commits.size());
+    const absl::MutexLock lock(&mutex_);
+    for (std::size_t i = 0; i < commits.size(); ++i) {
+      Change& change = changes[i];
+      change.session_id = commits[i].session_id;
+      change.ticket = activity_.BeginChange(change.session_id);
+      change.known = cache_.TakeOut(change.session_id);
+      if (change.known.has_value()) change.part = change.known->PartOf(commits[i]);
+    }
+    return changes;
+  }
+
+  void EndChanges(std::vector<Change> changes, const std::vector<absl::StatusOr<Applied>>& results) {
+    const absl::MutexLock lock(&mutex_);
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      Change& change = changes[i];
+      if (InDoubt(results[i].status())) continue;
+      const bool alone = activity_.EndChange(change.session_id, change.ticket);
+      // One that had been applied before is answered with a revision that is not the next one.
+      const bool follows =
+          alone && change.known.has_value() && results[i].ok() && results[i]->revision == change.known->revision() + 1;
+      if (!follows) continue;
+      change.known->Follow(std::move(change.part));
+      cache_.Put(change.session_id, *std::move(change.known));
+    }
+  }
+
+  Reading BeginReading(std::vector<ReadRequest> requests) {
+    Reading reading;
+    reading.results.reserve(requests.size());
+    const absl::MutexLock lock(&mutex_);
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      if (std::optional<absl::StatusOr<ReadResult>> known = cache_.Answer(requests[i]); known.has_value()) {
+        reading.results.push_back(*std::move(known));
+        continue;
+      }
+      reading.results.emplace_back();
+      reading.places.push_back(i);
+      reading.tickets.push_back(activity_.BeginRead(requests[i].session_id));
+      reading.misses.push_back(std::move(requests[i]));
+    }
+    return reading;
+  }
+
+  void EndReading(Reading* reading, std::vector<absl::StatusOr<ReadResult>> results) {
+    const absl::MutexLock lock(&mutex_);
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      const ReadRequest& request = reading->misses[i];
+      const bool alone = activity_.EndRead(request.session_id, reading->tickets[i]);
+      if (alone && results[i].ok()) cache_.Learn(request, *results[i]);
+      reading->results[reading->places[i]] = std::move(results[i]);
+    }
+  }
+
+  std::vector<LeaseChange> BeginLeaseChanges(const std::vector<LeaseRequest>& requests) {
+    std::vector<LeaseChange> changes;
+    const absl::MutexLock lock(&mutex_);
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      if (requests[i].action == LeaseRequest::Action::kGet) continue;
+      const std::string& session_id = requests[i].session_id;
+      changes.push_back({i, session_id, activity_.BeginChange(session_id)});
+      cache_.ForgetFence(session_id);
+    }
+    return changes;
+  }
+
+  void EndLeaseChanges(const std::vector<LeaseChange>& changes,
+                       const std::vector<absl::StatusOr<LeaseResult>>& results) {
+    const absl::MutexLock lock(&mutex_);
+    for (const LeaseChange& change : changes) {
+      if (InDoubt(results[change.place].status())) continue;
+      (void)activity_.EndChange(change.session_id, change.ticket);
+    }
+  }
+
+  absl::Mutex mutex_;
+  SessionCache cache_ ABSL_GUARDED_BY(mutex_);
+  SessionActivity activity_ ABSL_GUARDED_BY(mutex_);
+  // Goes first: it answers what is under way.
+  const std::unique_ptr<Backend> inner_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> NewCachingBackend(std::unique_ptr<Backend> inner, std::size_t bytes) {
+  return std::make_unique<CachingBackend>(std::move(inner), bytes);
+}
+
+}  // namespace authstate::storage
