@@ -30,6 +30,8 @@
 #include "server/logging.h"
 #include "storage/backend.h"
 #include "storage/decorators/backend_switch.h"
+#include "storage/decorators/batching_backend.h"
+#include "storage/decorators/caching_backend.h"
 #include "storage/error.h"
 #include "storage/postgres/postgres_backend.h"
 #include "storage/sqlite/sqlite_backend.h"
@@ -74,11 +76,23 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> OpenSqlite(const Options& opti
 }
 
 // What stands on each database.
-absl::StatusOr<std::unique_ptr<storage::Backend>> Decorated(absl::StatusOr<std::unique_ptr<storage::Backend>> driver) {
+absl::StatusOr<std::unique_ptr<storage::Backend>> Decorated(const Options& options, profiles::BackendChoice choice,
+                                                            absl::StatusOr<std::unique_ptr<storage::Backend>> driver) {
+  if (!driver.ok()) return driver;
+  std::unique_ptr<storage::Backend> backend = *std::move(driver);
 #ifdef AUTHSTATE_FAILPOINTS
-  if (driver.ok()) *driver = storage::WithFaultsOfEnvironment(*std::move(driver));
+  backend = storage::WithFaultsOfEnvironment(std::move(backend));
 #endif
-  return driver;
+  // The writer of SQLite gathers by itself, and its lock file keeps other writers away; PostgreSQL may have any number.
+  if (choice == profiles::BackendChoice::kSqlite) {
+    if (options.cache_bytes == 0) return backend;
+    return storage::NewCachingBackend(std::move(backend), options.cache_bytes);
+  }
+  if (options.batches == 0) return backend;
+  storage::BatchingOptions batching;
+  batching.commits.batches = options.batches;
+  batching.reads.batches = options.batches;
+  return storage::NewBatchingBackend(std::move(backend), batching);
 }
 
 // A database that may serve. `options` outlives it.
@@ -86,8 +100,9 @@ storage::BackendSwitch::TargetOptions Target(const Options& options, profiles::B
   storage::BackendSwitch::TargetOptions target;
   target.name = profiles::NameOf(choice);
   target.open = [&options, choice, stats = target.stats] {
-    return Decorated(choice == profiles::BackendChoice::kSqlite ? OpenSqlite(options, stats)
-                                                                : OpenPostgres(options, choice, stats));
+    return Decorated(
+        options, choice,
+        choice == profiles::BackendChoice::kSqlite ? OpenSqlite(options, stats) : OpenPostgres(options, choice, stats));
   };
   return target;
 }

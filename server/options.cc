@@ -65,6 +65,11 @@ void Declare(CLI::App* app, Parsed* parsed) {
   profiles::DeclareDatabaseOptions(app, &options.databases);
   app->add_flag("--migrate", options.migrate, "Bring an older schema up to date before serving");
   app->add_flag("--deny-steal", options.deny_steal, "Refuse to take a live lease from its owner, whoever asks");
+  app->add_option("--batches", options.batches,
+                  "Statements of a kind under way on PostgreSQL, each for all who wait; 0 gives every caller its own")
+      ->check(CLI::Range(0, 64));
+  app->add_option("--cache-bytes", options.cache_bytes,
+                  "Memory for answering reads of an SQLite store; 0 turns that off");
   AddChoice(app, "--log-level", &options.log_level, kLogLevels, "Least level that is logged");
   AddChoice(app, "--log-format", &options.log_format, kLogFormats, "json for machines, text for people");
   app->add_option("--default-deadline-ms", parsed->default_deadline_ms, "Deadline of a request that sets none")
@@ -87,6 +92,8 @@ std::string PrintConfig(const Parsed& parsed) {
                       profiles::PrintDatabaseOptions(options.databases),
                       "migrate = ", options.migrate ? "true" : "false",                                  //
                       "\ndeny-steal = ", options.deny_steal ? "true" : "false",                          //
+                      "\nbatches = ", options.batches,                                                   //
+                      "\ncache-bytes = ", options.cache_bytes,                                           //
                       "\nlog-level = ", profiles::TomlString(NameOf(kLogLevels, options.log_level)),     //
                       "\nlog-format = ", profiles::TomlString(NameOf(kLogFormats, options.log_format)),  //
                       "\ndefault-deadline-ms = ", parsed.default_deadline_ms,                            //

@@ -1,6 +1,7 @@
 #ifndef AUTHSTATE_SERVER_OPTIONS_H_
 #define AUTHSTATE_SERVER_OPTIONS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -20,6 +21,11 @@ struct Options {
   profiles::DatabaseOptions databases;
   bool migrate = false;
   bool deny_steal = false;
+  // Calls of a kind that PostgreSQL works on at once, each for all who wait (storage/decorators/batching_backend.h); 0:
+  // every caller has its own.
+  int batches = 2;
+  // For reads answered from memory, where that is possible (storage/decorators/caching_backend.h); 0: none are.
+  std::size_t cache_bytes = std::size_t{64} << 20;
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kJson;
   absl::Duration default_deadline = absl::Seconds(30);

@@ -2,13 +2,14 @@
 
 #include "storage/memory/memory_backend.h"
 #include "tests/conformance/conformance_suite.h"
+#include "tests/conformance/decorated.h"
 
 namespace authstate::conformance {
 namespace {
 
 class MemoryStore final : public StoreUnderTest {
  public:
-  absl::StatusOr<std::unique_ptr<storage::Backend>> Open() override { return storage::NewMemoryBackend(); }
+  absl::StatusOr<std::unique_ptr<storage::Backend>> Open() override { return Decorated(storage::NewMemoryBackend()); }
   bool durable() const override { return false; }
 };
 

@@ -2,6 +2,7 @@
 #include <string>
 #include <utility>
 
+#include "storage/decorators/batching_backend.h"
 #include "storage/postgres/postgres_backend.h"
 #include "tests/conformance/conformance_suite.h"
 #include "tests/conformance/postgres_route.h"
@@ -18,7 +19,10 @@ class PostgresStore final : public StoreUnderTest {
   absl::StatusOr<std::unique_ptr<storage::Backend>> Open() override {
     storage::PostgresOptions options;
     options.url = url_;
-    return storage::OpenPostgresBackend(options);
+    auto backend = storage::OpenPostgresBackend(options);
+    // As authstated stacks it.
+    if (backend.ok()) return storage::NewBatchingBackend(*std::move(backend));
+    return backend;
   }
   bool durable() const override { return true; }
 

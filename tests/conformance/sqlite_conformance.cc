@@ -1,7 +1,9 @@
 #include <memory>
+#include <utility>
 
 #include "storage/sqlite/sqlite_backend.h"
 #include "tests/conformance/conformance_suite.h"
+#include "tests/conformance/decorated.h"
 #include "tests/support/temp_dir.h"
 
 namespace authstate::conformance {
@@ -12,7 +14,9 @@ class SqliteStore final : public StoreUnderTest {
   absl::StatusOr<std::unique_ptr<storage::Backend>> Open() override {
     storage::SqliteOptions options;
     options.path = directory_.File("authstate.db");
-    return storage::OpenSqliteBackend(options);
+    auto backend = storage::OpenSqliteBackend(options);
+    if (backend.ok()) return Decorated(*std::move(backend));
+    return backend;
   }
   bool durable() const override { return true; }
 
