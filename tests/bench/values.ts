@@ -6,18 +6,23 @@ const CHAIN_BYTES = 105;
 const FRESH_SESSION_BYTES = 950;
 const PUBLIC_KEY_BYTES = 33;
 const SECRET_KEY_BYTES = 32;
+// The first byte of every public key.
+const DJB_TYPE = 5;
 // Taken from in steps that come back to an offset only after a million keys.
 const POOL = randomBytes(1024 * 1024 + 7);
 const STEP = 37;
 let offset = 0;
 
-function randomKey(bytes: number): string {
-  offset = (offset + STEP) % (POOL.length - bytes);
-  return POOL.toString("base64", offset, offset + bytes);
+function randomKey(key: Buffer, from: number): string {
+  offset = (offset + STEP) % (POOL.length - key.length);
+  POOL.copy(key, from, offset);
+  return key.toString("base64");
 }
 
-const publicKey = (): string => randomKey(PUBLIC_KEY_BYTES);
-const secretKey = (): string => randomKey(SECRET_KEY_BYTES);
+const PUBLIC_KEY = Buffer.alloc(PUBLIC_KEY_BYTES, DJB_TYPE);
+const SECRET_KEY = Buffer.alloc(SECRET_KEY_BYTES);
+const publicKey = (): string => randomKey(PUBLIC_KEY, 1);
+const secretKey = (): string => randomKey(SECRET_KEY, 0);
 
 interface Chain {
   chainKey: { counter: number; key?: string };

@@ -11,6 +11,9 @@ const COLUMNS = 5;
 // What pg itself would take.
 const CONNECTIONS = 10;
 
+// To make them takes longer than to store them.
+const CREDS = initAuthCreds();
+
 interface KeyRow {
   type: string;
   id: string;
@@ -26,7 +29,7 @@ export class PgAdapterStore implements BenchStore {
 
   async open(companyId: string): Promise<BenchSession> {
     const { rows } = await this.#pool.query("SELECT creds FROM whatsapp_auth WHERE company_id = $1", [companyId]);
-    if (rows.length === 0) await this.#saveCreds(companyId, initAuthCreds());
+    if (rows.length === 0) await this.#saveCreds(companyId, CREDS);
     return {
       get: (type, ids) => this.#get(companyId, type, ids),
       set: (values) => this.#set(companyId, values),

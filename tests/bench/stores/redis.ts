@@ -3,6 +3,9 @@ import { BufferJSON, initAuthCreds } from "baileys";
 import { Redis } from "ioredis";
 import type { BenchSession, BenchStore, Values } from "./store.ts";
 
+// To make them takes longer than to store them.
+const CREDS = JSON.stringify(initAuthCreds(), BufferJSON.replacer);
+
 export class RedisStore implements BenchStore {
   readonly #redis: Redis;
 
@@ -13,7 +16,7 @@ export class RedisStore implements BenchStore {
   async open(sessionId: string): Promise<BenchSession> {
     const credsKey = `${sessionId}:creds`;
     const creds = await this.#redis.get(credsKey);
-    if (creds === null) await this.#redis.set(credsKey, JSON.stringify(initAuthCreds(), BufferJSON.replacer));
+    if (creds === null) await this.#redis.set(credsKey, CREDS);
     const nameOf = (type: string, id: string): string => `${sessionId}:${type}:${id}`;
     return {
       get: async (type, ids) => {
