@@ -33,14 +33,19 @@ async function load(kind: "getkeys" | "commit", address: string, inFlight: numbe
   return Number(await output(join(BINARIES, "unary_load"), [kind, address, ...numbers]));
 }
 
-function ours(bed: Testbed, kind: "getkeys" | "commit", inFlight: number): Contender {
-  return {
-    name: "ours",
-    conditions: () => "",
-    prepare: async () => undefined,
-    measure: async (timing) => load(kind, (await bed.authstated(0)).address, inFlight, timing),
-  };
-}
+const cachedReads = (bed: Testbed): Contender => ({
+  name: "ours",
+  conditions: () => "authstated on SQLite, the store that it keeps a cache over",
+  prepare: async () => void (await bed.cachedAuthstated()),
+  measure: async (timing) => load("getkeys", (await bed.cachedAuthstated()).address, READS_IN_FLIGHT, timing),
+});
+
+const commits = (bed: Testbed): Contender => ({
+  name: "ours",
+  conditions: () => "",
+  prepare: async () => void (await bed.authstated(0)),
+  measure: async (timing) => load("commit", (await bed.authstated(0)).address, COMMITS_IN_FLIGHT, timing),
+});
 
 function echo(bed: Testbed): Contender<PeerName> {
   let server: Promise<Server> | undefined;
@@ -117,13 +122,13 @@ export function nativeRows(bed: Testbed, quick: boolean): Row[] {
     {
       ...{ name: "unary-getkeys-cached", unit: "calls/s", better: "higher" },
       conditions: `C++ callback client, ${READS_IN_FLIGHT} calls in flight, one key of 1.2 kB each`,
-      ours: ours(bed, "getkeys", READS_IN_FLIGHT),
+      ours: cachedReads(bed),
       peers: [echo(bed)],
     },
     {
       ...{ name: `commit-one-key/${COMMITS_IN_FLIGHT}`, unit: "commits/s", better: "higher" },
       conditions: `C++ callback client, ${COMMITS_IN_FLIGHT} commits of one key in flight, each in a session of its own`,
-      ours: ours(bed, "commit", COMMITS_IN_FLIGHT),
+      ours: commits(bed),
       peers: [new Pgbench(bed, quick ? PGBENCH_CLIENTS.slice(0, 1) : PGBENCH_CLIENTS)],
     },
   ];

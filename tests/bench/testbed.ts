@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { Authstated, PostgresStore, TestFolder } from "../e2e/servers.ts";
+import { Authstated, PostgresStore, SqliteStore, TestFolder } from "../e2e/servers.ts";
 import { type Server, startDelay, startMariaDb, startProgram, startRedis } from "./servers.ts";
 import type { StoreKind, StorePlace } from "./stores/store.ts";
 
@@ -28,6 +28,7 @@ export class Testbed {
   readonly #delays = new Map<string, Promise<Server>>();
   #redis: Promise<Server> | undefined;
   #mariaDb: Promise<Server> | undefined;
+  #cached: Promise<Authstated> | undefined;
   // One at a time, so that none runs beside the one that is measured.
   #authstated: { server: Authstated; delayMs: number } | undefined;
 
@@ -79,6 +80,19 @@ export class Testbed {
     const server = new Authstated(["--backend", "postgres", "--postgres-url", url, "--log-level", "warn"]);
     await server.start();
     this.#authstated = { server, delayMs };
+    return server;
+  }
+
+  // authstated on a SQLite file: over PostgreSQL, which others may write to, it keeps no cache.
+  cachedAuthstated(): Promise<Authstated> {
+    this.#cached ??= this.#startCached();
+    return this.#cached;
+  }
+
+  async #startCached(): Promise<Authstated> {
+    const server = new Authstated([...new SqliteStore(this.folder).options, "--log-level", "warn"]);
+    await server.start();
+    this.#servers.push(server);
     return server;
   }
 
