@@ -1,0 +1,94 @@
+// What batching and the cache themselves cost, over a store in memory that answers at once.
+#include <benchmark/benchmark.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/blocking_counter.h"
+#include "absl/time/time.h"
+#include "contract/value.h"
+#include "storage/backend.h"
+#include "storage/decorators/await_call.h"
+#include "storage/decorators/batching_backend.h"
+#include "storage/decorators/caching_backend.h"
+#include "storage/memory/memory_backend.h"
+
+namespace authstate::storage {
+namespace {
+
+constexpr std::size_t kValueBytes = 1'500;
+constexpr std::size_t kCacheBytes = std::size_t{64} << 20;
+constexpr int kFewCallers = 1;
+constexpr int kManyCallers = 256;
+
+const KeyName& Contact() {
+  static const auto* const name = new KeyName{"session", "5511999990001_1.0"};
+  return *name;
+}
+
+Commit CommitTo(const std::string& session_id) {
+  Commit commit;
+  commit.session_id = session_id;
+  commit.sets.push_back({Contact(), Value{ValueKind::kRaw, std::string(kValueBytes, 'v')}});
+  return commit;
+}
+
+// So many calls of one commit each, to sessions of their own, begun before the first is waited for.
+void CommitSideBySide(benchmark::State& state, std::unique_ptr<Backend> backend) {
+  const auto callers = static_cast<int>(state.range(0));
+  std::vector<std::string> sessions;
+  for (int caller = 0; caller < callers; ++caller) sessions.push_back(absl::StrCat("session-", caller));
+  for (auto iteration : state) {
+    absl::BlockingCounter answers(callers);
+    for (const std::string& session : sessions) {
+      std::vector<Commit> commits;
+      commits.push_back(CommitTo(session));
+      backend->Apply(std::move(commits), absl::InfiniteFuture(),
+                     [&answers](const std::vector<absl::StatusOr<Applied>>& results) {
+                       benchmark::DoNotOptimize(results.front().ok());
+                       answers.DecrementCount();
+                     });
+    }
+    answers.Wait();
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * callers);
+}
+
+void CommitWithoutBatching(benchmark::State& state) { CommitSideBySide(state, NewMemoryBackend()); }
+BENCHMARK(CommitWithoutBatching)->Arg(kFewCallers)->Arg(kManyCallers)->UseRealTime();
+
+void CommitThroughBatching(benchmark::State& state) { CommitSideBySide(state, NewBatchingBackend(NewMemoryBackend())); }
+BENCHMARK(CommitThroughBatching)->Arg(kFewCallers)->Arg(kManyCallers)->UseRealTime();
+
+void ReadOneKey(benchmark::State& state, std::unique_ptr<Backend> backend) {
+  const std::string session = "session";
+  AwaitCall<std::vector<absl::StatusOr<Applied>>>([&](auto done) {
+    std::vector<Commit> commits;
+    commits.push_back(CommitTo(session));
+    backend->Apply(std::move(commits), absl::InfiniteFuture(), std::move(done));
+  });
+  for (auto iteration : state) {
+    const auto results = AwaitCall<std::vector<absl::StatusOr<ReadResult>>>([&](auto done) {
+      std::vector<ReadRequest> requests(1);
+      requests.front().session_id = session;
+      requests.front().keys.push_back(Contact());
+      backend->Read(std::move(requests), absl::InfiniteFuture(), std::move(done));
+    });
+    if (!results.front().ok() || !results.front()->values.front().has_value()) state.SkipWithError("the key is lost");
+  }
+}
+
+void ReadWithoutCache(benchmark::State& state) { ReadOneKey(state, NewMemoryBackend()); }
+BENCHMARK(ReadWithoutCache)->UseRealTime();
+
+void ReadFromCache(benchmark::State& state) { ReadOneKey(state, NewCachingBackend(NewMemoryBackend(), kCacheBytes)); }
+BENCHMARK(ReadFromCache)->UseRealTime();
+
+}  // namespace
+}  // namespace authstate::storage
