@@ -16,8 +16,8 @@ tests/fault/README.md. Every fault comes N times as often as in ./dev test (--ro
 expression over test names, as ctest -R takes it: `./dev fault Failover`. Without one, real Baileys then runs at full
 length through poolers and TLS, on both layouts, and two pools of it take the same accounts from each other.
 
-LinearizabilityTest plays 40 random rounds for each of --rounds, 200 by default. What happens in them follows from
---seed, 1 by default: each round has the seed after that of the round before.
+LinearizabilityTest plays 40 random rounds for each of --rounds, 200 by default, and a fifth of that on the existing
+tables. What happens in them follows from --seed, 1 by default: each round has the seed after that of the round before.
 
 No test begins later than --minutes (60 by default) after the first; those that are left out count as failed. Tests run
 one after the other, so that the gaps they report are the service's own. The report is build/fault/report.md, the log

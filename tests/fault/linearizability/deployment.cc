@@ -13,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/cpp/client.h"
+#include "tests/support/legacy_tables.h"
 
 namespace authstate::test {
 namespace {
@@ -47,14 +48,17 @@ void Replace(const std::string& path, absl::string_view content) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Create(const std::string& plant) {
+absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Create(const Options& options) {
   auto postgres = TestPostgres::Create();
   if (!postgres.ok()) return postgres.status();
   const auto url = (*postgres)->NewDatabase();
   if (!url.ok()) return url.status();
+  if (options.legacy) {
+    if (absl::Status made = CreateLegacyTables(*url, LegacyTables::kPlain); !made.ok()) return made;
+  }
   std::unique_ptr<Deployment> deployment(new Deployment());
   deployment->postgres_ = *std::move(postgres);
-  if (absl::Status started = deployment->StartServers(*url, plant); !started.ok()) return started;
+  if (absl::Status started = deployment->StartServers(*url, options.plant); !started.ok()) return started;
   return deployment;
 }
 

@@ -26,8 +26,13 @@ class Deployment {
  public:
   static constexpr std::size_t kServers = 2;
 
-  // `plant`: a promise that the servers break (storage/failpoints/planted_fault_backend.h), or empty.
-  static absl::StatusOr<std::unique_ptr<Deployment>> Create(const std::string& plant = "");
+  struct Options {
+    // A promise that the servers break (storage/failpoints/planted_fault_backend.h), or empty.
+    std::string plant;
+    // On `whatsapp_auth` and `whatsapp_keys`.
+    bool legacy = false;
+  };
+  static absl::StatusOr<std::unique_ptr<Deployment>> Create(const Options& options);
 
   // Of the servers, for clients: through the proxies.
   std::vector<std::string> addresses() const;
