@@ -5,12 +5,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/time/time.h"
 #include "profiles/secrets.h"
 
 namespace authstate::profiles {
 namespace {
 
 constexpr int kMaxConnections = 1000;
+constexpr std::int64_t kMaxQueueWaitMs = 600'000;
 
 // One option of a profile: what its name ends with, where it goes, what it is for, and what it may be (anything when
 // empty).
@@ -77,13 +79,18 @@ void DeclareDatabaseOptions(CLI::App* app, DatabaseOptions* options) {
   app->add_option("--postgres-connections", options->postgres_connections,
                   "Connections kept to PostgreSQL, any profile")
       ->check(CLI::Range(1, kMaxConnections));
+  app->add_option("--postgres-queue-wait-ms", options->postgres_queue_wait_ms,
+                  "How long a request may wait for one of them, before it is refused with RESOURCE_EXHAUSTED")
+      ->check(CLI::Range(std::int64_t{1}, kMaxQueueWaitMs));
 }
 
 absl::StatusOr<PostgresTarget> ResolveTarget(const DatabaseOptions& options, BackendChoice choice) {
   PostgresProfile profile = options.postgres.at(choice);
   if (!options.layout.empty() && choice == options.backend) profile.layout = options.layout;
   absl::StatusOr<PostgresTarget> target = ResolveProfile(choice, profile);
-  if (target.ok()) target->options.connections = options.postgres_connections;
+  if (!target.ok()) return target;
+  target->options.connections = options.postgres_connections;
+  target->options.queue_wait = absl::Milliseconds(options.postgres_queue_wait_ms);
   return target;
 }
 
@@ -102,7 +109,8 @@ std::string TomlString(absl::string_view text) {
 std::string PrintDatabaseOptions(const DatabaseOptions& options) {
   std::string lines = absl::StrCat("backend = ", TomlString(NameOf(options.backend)),    //
                                    "\nsqlite-path = ", TomlString(options.sqlite_path),  //
-                                   "\npostgres-connections = ", options.postgres_connections, "\n");
+                                   "\npostgres-connections = ", options.postgres_connections,
+                                   "\npostgres-queue-wait-ms = ", options.postgres_queue_wait_ms, "\n");
   if (!options.layout.empty()) absl::StrAppend(&lines, "layout = ", TomlString(options.layout), "\n");
   for (const BackendChoice choice : kPostgresProfiles) {
     const PostgresProfile& profile = options.postgres.at(choice);

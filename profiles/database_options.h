@@ -4,6 +4,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ struct DatabaseOptions {
   // For the database that is used, above the layout of its profile; empty when not given.
   std::string layout;
   int postgres_connections = 4;
+  // How long a request may wait for one of them.
+  std::int64_t postgres_queue_wait_ms = 5000;
 };
 
 // Text for --help on which option wins; several lines.

@@ -6,7 +6,8 @@
 namespace authstate::storage::statements {
 
 // Lease requests of many sessions, each at most once. $1 to $6: one element a member: session, action (0 get,
-// 1 acquire, 2 renew, 3 release), owner, fence, length in microseconds, steal.
+// 1 acquire, 2 renew, 3 release), owner, fence, length in microseconds, steal. $7: how long it may wait for a lock, in
+// ms.
 //
 // The conditions are checked on the row as it is once it is locked, so nothing comes between them and the change. The
 // last part shows a member that was refused as the statement's snapshot had it; where that would have been allowed, the
@@ -15,8 +16,12 @@ namespace authstate::storage::statements {
 // Rows, in the order of the members: done; then fence, owner, expiry and time left in microseconds, revision, applied
 // number.
 inline constexpr char kLeases[] = R"sql(
-WITH input AS (
-  SELECT * FROM unnest($1::text[], $2::int2[], $3::text[], $4::int8[], $5::int8[], $6::bool[]) WITH ORDINALITY
+WITH limits AS MATERIALIZED (
+  SELECT set_config('lock_timeout', $7::text, true) AS lock_timeout
+), input AS MATERIALIZED (
+  SELECT i.*
+  FROM limits
+  CROSS JOIN unnest($1::text[], $2::int2[], $3::text[], $4::int8[], $5::int8[], $6::bool[]) WITH ORDINALITY
     AS i(session_id, action, owner, fence, ttl, steal, member)
 ), acquired AS (
   INSERT INTO auth_sessions AS s (session_id, revision, present, updated_at, fence, lease_owner, lease_expires_at)

@@ -46,7 +46,8 @@ class PostgresBackend final : public Backend {
         watchdog_(std::move(watchdog)),
         names_(pooler != PoolerMode::kTransaction),
         queue_(options.queue_limit, options.queue_wait),
-        snapshots_(layout, options.snapshot_connections, [&] { return NewConnection(options, conninfo); }) {
+        snapshots_(layout, options.snapshot_connections, options.call_timeout,
+                   [&] { return NewConnection(options, conninfo); }) {
     for (int i = 0; i < options.connections; ++i) {
       threads_.push_back(std::make_unique<ConnectionThread>(NewConnection(options, conninfo), queue_));
     }

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "storage/error.h"
+#include "storage/postgres/lock_timeout.h"
 #include "storage/postgres/pg_array.h"
 #include "storage/postgres/row.h"
 #include "storage/postgres/statements.h"
@@ -85,6 +87,7 @@ absl::StatusOr<std::vector<AppliedMigration>> SchemaChange::Applied() {
 absl::Status SchemaChange::Migrate(bool migrate) {
   Run(statements::kBeginMigration);
   in_transaction_ = true;
+  Run(statements::kStatementTimeout, {EncodeLockTimeout(deadline_ - absl::Now())});
   Run(schema_.create);
   Run(schema_.lock);
   const auto applied = Applied();

@@ -20,6 +20,7 @@
 #include "storage/postgres/pg_connection.h"
 #include "storage/postgres/row.h"
 #include "storage/postgres/schema_statements.h"
+#include "storage/postgres/statements.h"
 #include "storage/postgres/watchdog.h"
 
 namespace authstate::storage {
@@ -127,6 +128,7 @@ void PostgresSchemaStore::TryToBegin(absl::Duration lock_timeout) {
   Run(schema_statements::kBegin);
   in_transaction_ = true;
   Run(schema_statements::kLockTimeout, {absl::StrCat(absl::ToInt64Milliseconds(lock_timeout))});
+  Run(statements::kStatementTimeout, {absl::StrCat(absl::ToInt64Milliseconds(kStatementTimeout))});
   Run(schema().create);
   Run(schema().lock);
 }
@@ -154,7 +156,7 @@ absl::Status PostgresSchemaStore::Revert(const Migration& migration) {
 }
 
 absl::Status PostgresSchemaStore::Commit() {
-  Run(schema_statements::kCommit);
+  Run(statements::kEndMigration);
   absl::Status ended = Ended();
   if (ended.ok()) in_transaction_ = false;
   return ended;

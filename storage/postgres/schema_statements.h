@@ -5,8 +5,6 @@
 namespace authstate::storage::schema_statements {
 
 inline constexpr char kBegin[] = "BEGIN";
-inline constexpr char kCommit[] = "COMMIT";
-inline constexpr char kRollBack[] = "ROLLBACK";
 
 // $1: milliseconds. For this transaction alone.
 inline constexpr char kLockTimeout[] = "SELECT set_config('lock_timeout', $1::text, true)";

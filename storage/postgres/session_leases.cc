@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
+#include "storage/postgres/lock_timeout.h"
 #include "storage/postgres/pg_array.h"
 #include "storage/postgres/row.h"
 
@@ -102,10 +103,12 @@ class LeaseBatch {
   }
 
   void Send(const Wave& wave) {
-    const PgConnection::Parameters parameters = Parameters(wave);
+    PgConnection::Parameters parameters = Parameters(wave);
+    parameters.emplace_back();
     bool in_doubt = false;
     PgConnection::Execution execution;
     for (int i = 0; i < kMaxSends; ++i) {
+      parameters.back() = EncodeLockTimeout(LockTimeout(connection_.StatementDeadline(deadline_)));
       execution = connection_.Execute(layout_.leases, parameters, deadline_);
       if (!execution.failure.has_value()) break;
       in_doubt = in_doubt || InDoubt(*execution.failure);

@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
 #include "storage/postgres/answer_once.h"
@@ -35,9 +37,9 @@ struct State {
   KeyName last;
 };
 
-absl::StatusOr<std::shared_ptr<State>> Begin(PgConnection& connection, const Layout& layout, std::string session_id,
-                                             absl::Time deadline) {
-  const auto begun = connection.Execute(statements::kBeginSnapshot, {}, deadline);
+absl::StatusOr<std::shared_ptr<State>> Begin(PgConnection& connection, const std::string& begin, const Layout& layout,
+                                             std::string session_id, absl::Time deadline) {
+  const auto begun = connection.Execute(begin.c_str(), {}, deadline);
   if (begun.failure.has_value()) return ToStatus(*begun.failure);
   const auto head = connection.Continue(layout.snapshot_head, {session_id}, deadline);
   if (head.failure.has_value()) return ToStatus(*head.failure);
@@ -110,6 +112,7 @@ class SnapshotPool::Lease {
 
   ConnectionQueue& queue() { return lane_->queue; }
   const Layout& layout() const { return pool_.layout_; }
+  const std::string& begin() const { return pool_.begin_; }
 
  private:
   SnapshotPool& pool_;
@@ -145,9 +148,11 @@ class PostgresSnapshot final : public Snapshot {
   const std::shared_ptr<State> state_;
 };
 
-SnapshotPool::SnapshotPool(const Layout& layout, int connections,
+SnapshotPool::SnapshotPool(const Layout& layout, int connections, absl::Duration statement_timeout,
                            const std::function<std::unique_ptr<PgConnection>()>& new_connection)
-    : layout_(layout) {
+    : layout_(layout),
+      begin_(absl::StrReplaceAll(statements::kBeginSnapshot,
+                                 {{"$S", absl::StrCat(absl::ToInt64Milliseconds(statement_timeout))}})) {
   const absl::MutexLock lock(&mutex_);
   for (int i = 0; i < connections; ++i) {
     lanes_.push_back(std::make_unique<Lane>(new_connection()));
@@ -188,7 +193,7 @@ void SnapshotPool::Open(std::string session_id, absl::Time deadline, Backend::Sn
 
 absl::StatusOr<std::unique_ptr<Snapshot>> SnapshotPool::OpenOn(std::unique_ptr<Lease> lane, PgConnection& connection,
                                                                std::string session_id, absl::Time deadline) {
-  auto state = Begin(connection, lane->layout(), std::move(session_id), deadline);
+  auto state = Begin(connection, lane->begin(), lane->layout(), std::move(session_id), deadline);
   if (!state.ok()) {
     End(connection);
     return state.status();

@@ -23,8 +23,9 @@ namespace authstate::storage {
 // Thread-safe. Outlives its snapshots.
 class SnapshotPool {
  public:
-  // `layout` outlives it.
-  SnapshotPool(const Layout& layout, int connections,
+  // `layout` outlives it. The database itself ends a statement that takes longer than `statement_timeout`, at least a
+  // millisecond, and a snapshot of which nothing is read for ten minutes.
+  SnapshotPool(const Layout& layout, int connections, absl::Duration statement_timeout,
                const std::function<std::unique_ptr<PgConnection>()>& new_connection);
   // Waits for the calls under way.
   ~SnapshotPool();
@@ -49,6 +50,8 @@ class SnapshotPool {
                                                           std::string session_id, absl::Time deadline);
 
   const Layout& layout_;
+  // Begins a snapshot's transaction.
+  const std::string begin_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   absl::Mutex mutex_;
   std::vector<Lane*> free_ ABSL_GUARDED_BY(mutex_);

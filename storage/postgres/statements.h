@@ -188,7 +188,11 @@ inline constexpr char kEndProbe[] = "ROLLBACK";
 
 inline constexpr char kPing[] = "SELECT 1";
 
-inline constexpr char kBeginSnapshot[] = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+// $S: how long each of its statements may take, in milliseconds. It holds no lock that writers wait for; but where
+// nobody is left to end it, it would keep the database from clearing away dead rows.
+inline constexpr char kBeginSnapshot[] =
+    "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; "
+    "SET LOCAL statement_timeout = $S; SET LOCAL idle_in_transaction_session_timeout = '10min'";
 inline constexpr char kEndSnapshot[] = "ROLLBACK";
 
 // Revision, present, the creds' kind and value, fence and owner, of session $1; no row when it was never written.
@@ -227,7 +231,10 @@ inline constexpr char kHasSchema[] = "SELECT to_regclass('auth_schema_migrations
 inline constexpr char kAppliedMigrations[] =
     "SELECT version, checksum, serves_from FROM auth_schema_migrations ORDER BY version";
 inline constexpr char kBeginMigration[] = "BEGIN";
-inline constexpr char kEndMigration[] = "COMMIT";
+// How long each statement of the transaction may take, $1 milliseconds. But not its end: that may wait for a standby,
+// and a wait that is cut short is reported as if the standby had it all.
+inline constexpr char kStatementTimeout[] = "SELECT set_config('statement_timeout', $1::text, true)";
+inline constexpr char kEndMigration[] = "SET LOCAL statement_timeout = 0; COMMIT";
 inline constexpr char kCreateMigrationsTable[] = R"sql(
 CREATE TABLE IF NOT EXISTS auth_schema_migrations (
   version int PRIMARY KEY,

@@ -1,6 +1,7 @@
 // What an operator sees when authstated starts on a PostgreSQL that refuses it, or takes it: against real servers.
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -17,6 +18,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/support/subprocess.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_certificates.h"
@@ -175,6 +178,47 @@ TEST_F(DatabaseStartTest, APasswordOfAnyCharactersIsAcceptedFromAFileAndFromTheE
   EXPECT_NE(ExpectStart(Timeweb(secure_->port(), {"--timeweb-user=keyless", "--timeweb-database=keyless"}),
                         {absl::StrCat("AUTHSTATE_TIMEWEB_PASSWORD=", kPassword)}, "Using Timeweb"),
             nullptr);
+}
+
+// Reads until the server's health is `wanted`.
+void AwaitHealth(grpc::ClientReader<grpc::health::v1::HealthCheckResponse>& health,
+                 grpc::health::v1::HealthCheckResponse::ServingStatus wanted) {
+  grpc::health::v1::HealthCheckResponse response;
+  while (health.Read(&response)) {
+    if (response.status() == wanted) return;
+  }
+  ADD_FAILURE() << "the server's health never became " << wanted;
+}
+
+TEST_F(DatabaseStartTest, APasswordThatIsRejectedLaterIsWaitedForAsNotServing) {
+  using grpc::health::v1::HealthCheckResponse;
+  const absl::Status made = TestPostgres::Run(secure_->url(), "CREATE DATABASE later OWNER keyless");
+  ASSERT_TRUE(made.ok()) << made;
+  const auto server = ExpectStart(
+      Timeweb(secure_->port(), {"--timeweb-user=keyless", "--timeweb-database=later", "--health-interval-ms=50"}),
+      {absl::StrCat("AUTHSTATE_TIMEWEB_PASSWORD=", kPassword)}, "Using Timeweb");
+  ASSERT_NE(server, nullptr);
+  const auto stub =
+      grpc::health::v1::Health::NewStub(grpc::CreateChannel(server->address(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + 2 * kPatience));
+  const auto health = stub->Watch(&context, grpc::health::v1::HealthCheckRequest());
+  AwaitHealth(*health, HealthCheckResponse::SERVING);
+
+  const absl::Status changed =
+      TestPostgres::Run(secure_->url(),
+                        "ALTER ROLE keyless PASSWORD 'another'; "
+                        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'keyless'");
+  ASSERT_TRUE(changed.ok()) << changed;
+  AwaitHealth(*health, HealthCheckResponse::NOT_SERVING);
+  EXPECT_TRUE(server->process().running());
+
+  const absl::Status restored =
+      TestPostgres::Run(secure_->url(), R"(ALTER ROLE keyless PASSWORD 's3cret}|<?''\ "%=&@/:#')");
+  ASSERT_TRUE(restored.ok()) << restored;
+  AwaitHealth(*health, HealthCheckResponse::SERVING);
+  EXPECT_THAT(server->process().output(Subprocess::Stream::kStderr), Not(HasSubstr("s3cret")));
+  context.TryCancel();
 }
 
 TEST_F(DatabaseStartTest, AWrongPasswordIsOneLineAndItsCode) {

@@ -99,6 +99,7 @@ TEST(OptionsTest, BadInputIsOneLineThatNamesTheOption) {
   ExpectUsageError(MustPrint({"--lisen", "x"}), "--lisen");
   ExpectUsageError(MustPrint({"--backend", "mysql"}), "--backend");
   ExpectUsageError(MustPrint({"--postgres-connections", "0"}), "--postgres-connections");
+  ExpectUsageError(MustPrint({"--postgres-queue-wait-ms", "0"}), "--postgres-queue-wait-ms");
   ExpectUsageError(MustPrint({"--drain-timeout-ms", "soon"}), "--drain-timeout-ms");
   ExpectUsageError(MustPrint({}, {"AUTHSTATE_LOG_LEVEL=loud"}), "--log-level");
   ExpectUsageError(MustPrint({"--config", "/does/not/exist.toml"}), "/does/not/exist.toml");

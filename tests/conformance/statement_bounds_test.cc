@@ -1,0 +1,149 @@
+// What the database goes on with after its caller has gone, behind a pooler in transaction mode: nobody's session has a
+// time-out there, so each statement or transaction brings its own.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <pqxx/pqxx>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "storage/error.h"
+#include "storage/postgres/postgres_backend.h"
+#include "tests/conformance/await.h"
+#include "tests/support/test_pgbouncer.h"
+#include "tests/support/test_postgres.h"
+
+namespace authstate::storage {
+namespace {
+
+using conformance::Answer;
+using test::TestPgBouncer;
+using test::TestPostgres;
+
+constexpr absl::Duration kPatience = absl::Minutes(1);
+// Of a call that is in vain.
+constexpr absl::Duration kShort = absl::Seconds(1);
+
+// Another client of the database, in the middle of a transaction.
+class Transaction {
+ public:
+  Transaction(const std::string& url, const std::string& sql) : connection_(url), work_(connection_) {
+    work_.exec(sql);
+  }
+
+ private:
+  pqxx::connection connection_;
+  pqxx::work work_;
+};
+
+class StatementBoundsTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    auto postgres = TestPostgres::Create();
+    ASSERT_TRUE(postgres.ok()) << postgres.status();
+    postgres_ = postgres->release();
+    auto pooler = TestPgBouncer::Create({TestPgBouncer::Mode::kTransaction, postgres_->port()});
+    ASSERT_TRUE(pooler.ok()) << pooler.status();
+    pooler_ = pooler->release();
+  }
+  static void TearDownTestSuite() {
+    delete pooler_;
+    delete postgres_;
+    pooler_ = nullptr;
+    postgres_ = nullptr;
+  }
+
+  void SetUp() override {
+    const auto url = postgres_->NewDatabase();
+    ASSERT_TRUE(url.ok()) << url.status();
+    url_ = *url;
+    PostgresOptions options;
+    options.url = pooler_->Through(url_);
+    options.call_timeout = 2 * kShort;
+    auto backend = OpenPostgresBackend(options);
+    ASSERT_TRUE(backend.ok()) << backend.status();
+    backend_ = *std::move(backend);
+    const auto applied = Apply(SetKey(), absl::Now() + kPatience);
+    ASSERT_TRUE(applied.ok()) << applied.status();
+  }
+
+  static Commit SetKey() {
+    Commit commit;
+    commit.session_id = "s";
+    commit.sets = {{{"t", "1"}, {ValueKind::kRaw, "v"}}};
+    return commit;
+  }
+  absl::StatusOr<Applied> Apply(Commit commit, absl::Time deadline) {
+    Answer<std::vector<absl::StatusOr<Applied>>> answer;
+    std::vector<Commit> commits;
+    commits.push_back(std::move(commit));
+    backend_->Apply(std::move(commits), deadline, answer.Done());
+    return answer.Await().front();
+  }
+
+  Backend& backend() { return *backend_; }
+  const std::string& url() const { return url_; }
+
+  // While whoever is in the way still is: the database does nothing more for the server, and its connections are free.
+  void ExpectNothingGoesOn() const {
+    const absl::Status ended = TestPostgres::AwaitAnswer(
+        postgres_->url(),
+        absl::StrCat("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'authstated' AND state <> 'idle' "
+                     "AND datname = '",
+                     url_.substr(url_.rfind('/') + 1), "'"),
+        "0");
+    EXPECT_TRUE(ended.ok()) << ended;
+  }
+
+ private:
+  static TestPostgres* postgres_;
+  static TestPgBouncer* pooler_;
+  std::string url_;
+  std::unique_ptr<Backend> backend_;
+};
+
+TestPostgres* StatementBoundsTest::postgres_ = nullptr;
+TestPgBouncer* StatementBoundsTest::pooler_ = nullptr;
+
+constexpr char kHoldSession[] = "SELECT FROM auth_sessions FOR UPDATE";
+constexpr char kHoldKeys[] = "LOCK TABLE auth_keys IN ACCESS EXCLUSIVE MODE";
+
+TEST_F(StatementBoundsTest, CommitThatWaitsForARowEndsWithItsCaller) {
+  const Transaction other(url(), kHoldSession);
+  const auto applied = Apply(SetKey(), absl::Now() + kShort);
+  EXPECT_EQ(OutcomeOf(applied.status()), Outcome::kNotApplied) << applied.status();
+  ExpectNothingGoesOn();
+}
+
+TEST_F(StatementBoundsTest, LeaseThatWaitsForARowEndsWithItsCaller) {
+  const Transaction other(url(), kHoldSession);
+  LeaseRequest request;
+  request.session_id = "s";
+  request.action = LeaseRequest::Action::kAcquire;
+  request.owner = "o";
+  request.ttl = absl::Minutes(1);
+  Answer<std::vector<absl::StatusOr<LeaseResult>>> answer;
+  backend().Leases({request}, absl::Now() + kShort, answer.Done());
+  const auto result = answer.Await().front();
+  EXPECT_EQ(OutcomeOf(result.status()), Outcome::kNotApplied) << result.status();
+  ExpectNothingGoesOn();
+}
+
+TEST_F(StatementBoundsTest, SnapshotThatWaitsForATableEndsByItself) {
+  Answer<absl::StatusOr<std::unique_ptr<Snapshot>>> opened;
+  backend().OpenSnapshot("s", absl::Now() + kPatience, opened.Done());
+  auto snapshot = opened.Await();
+  ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+  const Transaction other(url(), kHoldKeys);
+  Answer<absl::StatusOr<Snapshot::Page>> page;
+  (*snapshot)->Next(1000, absl::Now() + kShort, page.Done());
+  EXPECT_EQ(page.Await().status().code(), absl::StatusCode::kDeadlineExceeded);
+  snapshot->reset();
+  ExpectNothingGoesOn();
+}
+
+}  // namespace
+}  // namespace authstate::storage
