@@ -103,7 +103,7 @@ describe("the smoke run of the benchmark", () => {
 describe("the command line of the benchmark", () => {
   const refusals: [what: string, args: string[], reason: RegExp][] = [
     ["an unknown option", ["--fast"], /^bench: unknown option '--fast'$/m],
-    ["no time", ["--minutes", "0"], /^bench: --minutes needs a number from 1 to 600$/m],
+    ["no time", ["--minutes", "0"], /^bench: --minutes needs a number from 1 to 999$/m],
     ["a row that there is not", ["--quick", "get-two"], /^bench: no row begins with get-two$/m],
   ];
   for (const [what, args, reason] of refusals) {

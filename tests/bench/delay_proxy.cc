@@ -29,9 +29,9 @@
 namespace authstate::bench {
 namespace {
 
-constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr std::size_t kReadBytes = std::size_t{64} << 10;
 // What one direction holds back at most; then it is read no further.
-constexpr std::size_t kMaxHeldBytes = 16 * 1024 * 1024;
+constexpr std::size_t kMaxHeldBytes = std::size_t{16} << 20;
 constexpr int kBacklog = 64;
 constexpr int kUsageError = 2;
 

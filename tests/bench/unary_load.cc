@@ -99,7 +99,7 @@ struct Slot {
 };
 
 absl::Status ToStatus(const grpc::Status& status) {
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  return {static_cast<absl::StatusCode>(status.error_code()), status.error_message()};
 }
 
 std::string SessionOf(std::size_t slot) { return absl::StrCat("load-", slot); }
