@@ -5,10 +5,21 @@ import type { Answer, Task } from "./worker_api.ts";
 
 const WORKER = fileURLToPath(new URL("worker.ts", import.meta.url));
 
+// Ended with this process, before it removes what they work on.
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 // A process that measures one store, so that no store runs in the heap, or on the optimized code, of another. It ends
 // with this process, whose end closes the channel between them.
 export class StoreProcess {
   readonly #child: ChildProcess = fork(WORKER, { execArgv: ["--import", "tsx"] });
+
+  constructor() {
+    running.add(this.#child);
+    this.#child.once("exit", () => running.delete(this.#child));
+  }
 
   // One task at a time.
   async perform(task: Task): Promise<number> {
