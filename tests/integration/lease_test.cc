@@ -11,6 +11,7 @@
 #include "client/cpp/client.h"
 #include "client/cpp/error.h"
 #include "tests/integration/cli_runner.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_server.h"
 
@@ -26,10 +27,10 @@ class LeaseServerTest : public testing::Test {
  protected:
   void SetUp() override { Start({}); }
 
-  void Start(std::vector<std::string> options) {
+  void Start(std::vector<std::string> options, std::vector<std::string> environment = {}) {
     server_.reset();
     options.insert(options.begin(), {"--sqlite-path", directory_.File("authstate.db")});
-    auto server = test::TestServer::Create({std::move(options), {}});
+    auto server = test::TestServer::Create({std::move(options), std::move(environment)});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     client::ClientOptions client_options;
@@ -128,6 +129,30 @@ TEST_F(LeaseServerTest, StealingCanBeDenied) {
   const absl::Status denied = client().AcquireLease("s", "pool-2", absl::Minutes(5), /*steal=*/true).status();
   EXPECT_TRUE(absl::IsPermissionDenied(denied)) << denied;
   EXPECT_EQ(client::OutcomeOf(denied), client::Outcome::kNotApplied);
+}
+
+// On PostgreSQL the clock is the database's own; here it is the server's, and must not jump either.
+TEST_F(LeaseServerTest, JumpsOfTheSystemsClockNeitherEndALeaseNorLengthenIt) {
+  const auto clock = test::FakeClock::Create();
+  ASSERT_TRUE(clock.ok()) << clock.status();
+  Start({}, (*clock)->environment());
+  const auto lease = client().AcquireLease("s", "pool-1", absl::Minutes(5));
+  ASSERT_TRUE(lease.ok()) << lease.status();
+  for (const char* const offset : {"+1h", "-1h"}) {
+    (*clock)->Set(offset);
+    EXPECT_EQ(client::ReasonOf(client().AcquireLease("s", "pool-2", absl::Minutes(5)).status()), "LEASE_HELD");
+    const auto renewed = client().RenewLease("s", lease->fence, absl::Minutes(5));
+    ASSERT_TRUE(renewed.ok()) << offset << renewed.status();
+    EXPECT_LE(renewed->remaining, absl::Minutes(5)) << offset;
+    EXPECT_TRUE(CommitUnder(lease->fence).ok()) << offset;
+  }
+  // One that is over is over: it would live for another hour by a clock that went back.
+  ASSERT_TRUE(client().RenewLease("s", lease->fence, absl::Seconds(1)).ok());
+  absl::StatusOr<client::Lease> taken;
+  do {
+    taken = client().AcquireLease("s", "pool-2", absl::Minutes(5));
+  } while (client::ReasonOf(taken.status()) == "LEASE_HELD");
+  EXPECT_TRUE(taken.ok()) << taken.status();
 }
 
 TEST_F(LeaseServerTest, LoadSessionIsHeldToTheFence) {
