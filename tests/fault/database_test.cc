@@ -1,4 +1,9 @@
 // What happens to PostgreSQL itself while authstated uses it.
+#include <algorithm>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -24,11 +29,14 @@ class DatabaseFaultTest : public FaultTest {
     return client::Client(options);
   }
 
+  // Its value is of bytes that no compression makes fewer.
   static client::CommitRequest LargeCommit(int number) {
-    constexpr std::size_t kBytes = 100'000;
+    std::string value(100'000, '\0');
+    std::minstd_rand random(static_cast<std::uint32_t>(number) + 1);
+    std::generate(value.begin(), value.end(), [&random] { return static_cast<char>(random() >> 8U); });
     client::CommitRequest commit;
     commit.session_id = "large";
-    commit.sets = {{{"session", absl::StrCat(number)}, {ValueKind::kRaw, std::string(kBytes, 'x')}}};
+    commit.sets = {{{"session", absl::StrCat(number)}, {ValueKind::kRaw, std::move(value)}}};
     return commit;
   }
 
