@@ -123,9 +123,9 @@ absl::Status DeadlinePassedInQueue() {
 }
 
 absl::Status DeadlinePassedAtWork() {
-  return WithOutcome(Error(absl::StatusCode::kDeadlineExceeded, kDeadlinePassed,
-                           "the deadline passed while the database was at work"),
-                     Outcome::kUnknown);
+  return WithOutcome(
+      Error(absl::StatusCode::kDeadlineExceeded, kDeadlinePassed, "the deadline passed while the database was at work"),
+      Outcome::kUnknown);
 }
 
 absl::Status ResponseTooLarge(std::size_t max_bytes) {

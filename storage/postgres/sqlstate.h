@@ -40,8 +40,8 @@ Fault FaultOf(absl::string_view sqlstate);
 // The fault as statistics name it: `connection_lost`.
 absl::string_view NameOf(Fault fault);
 
-// Whether the fault may lie in one member of a statement for many (bad input, a damaged row), so that the others deserve
-// another try.
+// Whether the fault may lie in one member of a statement for many (bad input, a damaged row), so that the others
+// deserve another try.
 bool MayBeOneMembersFault(absl::string_view sqlstate);
 
 }  // namespace authstate::storage
