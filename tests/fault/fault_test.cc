@@ -58,9 +58,12 @@ std::string FaultTest::proxied_url() const {
 }
 
 void FaultTest::StartServer(const std::string& url) {
+  StartServerWith({"--backend", "postgres", "--postgres-url", url, "--health-interval-ms", "100"});
+}
+
+void FaultTest::StartServerWith(std::vector<std::string> arguments) {
   load_.reset();
-  auto server =
-      TestServer::Create({{"--backend", "postgres", "--postgres-url", url, "--health-interval-ms", "100"}, {}});
+  auto server = TestServer::Create({std::move(arguments), {}});
   ASSERT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
 }

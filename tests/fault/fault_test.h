@@ -28,6 +28,8 @@ class FaultTest : public testing::Test {
   // authstated on `url`, or on the database through the proxy.
   void StartServer(const std::string& url);
   void StartServer() { StartServer(proxied_url()); }
+  // authstated with these arguments.
+  void StartServerWith(std::vector<std::string> arguments);
   // The two, and a load that has got going.
   void StartAll();
   void StartLoad(Load::Options options = {});
