@@ -1,11 +1,8 @@
 #include "tests/fault/linearizability/deployment.h"
 
-#include <glob.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
-#include <fstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -24,26 +21,9 @@ constexpr absl::Duration kAnswerTimeout = absl::Seconds(30);
 constexpr int kStartTries = 200;
 constexpr absl::Duration kBetweenStarts = absl::Milliseconds(50);
 
-// The library of Debian's package libfaketime, whatever the architecture.
-absl::StatusOr<std::string> FaketimeLibrary() {
-  glob_t found{};
-  const int result = glob("/usr/lib/*/faketime/libfaketimeMT.so.1", 0, nullptr, &found);
-  std::string path = result == 0 ? found.gl_pathv[0] : "";
-  globfree(&found);
-  if (path.empty()) return absl::NotFoundError("libfaketime is not installed; run ./dev deps test");
-  return path;
-}
-
 // Of `127.0.0.1:50123`.
 std::uint16_t PortOf(const std::string& address) {
   return static_cast<std::uint16_t>(std::stoul(address.substr(address.rfind(':') + 1)));
-}
-
-// Whole or not at all, as its readers may look at any time.
-void Replace(const std::string& path, absl::string_view content) {
-  const std::string draft = absl::StrCat(path, ".new");
-  std::ofstream(draft) << content << '\n';
-  (void)std::rename(draft.c_str(), path.c_str());
 }
 
 }  // namespace
@@ -63,14 +43,13 @@ absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Create(const Options& op
 }
 
 absl::Status Deployment::StartServers(const std::string& url, const std::string& plant) {
-  const auto faketime = FaketimeLibrary();
-  if (!faketime.ok()) return faketime.status();
   for (Server& server : servers_) {
     auto proxy = TcpProxy::Create(postgres_->port());
     if (!proxy.ok()) return proxy.status();
     server.to_postgres = *std::move(proxy);
-    const std::string clock = server.clock.File("offset");
-    Replace(clock, "+0");
+    auto clock = FakeClock::Create();
+    if (!clock.ok()) return clock.status();
+    server.clock = *std::move(clock);
     TestServer::Options options;
     options.program = "authstated_failpoints";
     options.arguments = {"--backend",
@@ -80,9 +59,8 @@ absl::Status Deployment::StartServers(const std::string& url, const std::string&
                                                     absl::StrCat(":", server.to_postgres->port(), "/")}}),
                          "--health-interval-ms",
                          "200"};
-    options.environment = {absl::StrCat("LD_PRELOAD=", *faketime), absl::StrCat("FAKETIME_TIMESTAMP_FILE=", clock),
-                           "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1",
-                           absl::StrCat("AUTHSTATE_FAILPOINT_DIR=", server.failpoints.path())};
+    options.environment = server.clock->environment();
+    options.environment.push_back(absl::StrCat("AUTHSTATE_FAILPOINT_DIR=", server.failpoints.path()));
     if (!plant.empty()) options.environment.push_back(absl::StrCat("AUTHSTATE_PLANT=", plant));
     auto process = TestServer::Create(std::move(options));
     if (!process.ok()) return process.status();
@@ -115,12 +93,10 @@ void Deployment::Hold(std::size_t server, Side side, Direction direction) {
 
 void Deployment::Reset(std::size_t server, Side side) { servers_[server].proxy(side).ResetAll(); }
 
-void Deployment::SetClock(std::size_t server, absl::string_view offset) {
-  Replace(servers_[server].clock.File("offset"), offset);
-}
+void Deployment::SetClock(std::size_t server, absl::string_view offset) { servers_[server].clock->Set(offset); }
 
 void Deployment::Order(std::size_t server, absl::string_view failpoint, absl::string_view action) {
-  Replace(servers_[server].failpoints.File(failpoint), action);
+  ReplaceFile(servers_[server].failpoints.File(failpoint), action);
 }
 
 absl::Status Deployment::StartPostgres() {
@@ -145,7 +121,7 @@ absl::Status Deployment::Heal() {
     for (const char* failpoint : {"before-commit", "after-commit", "before-renewal", "after-renewal", "before-reply"}) {
       (void)unlink(server.failpoints.File(failpoint).c_str());
     }
-    Replace(server.clock.File("offset"), "+0");
+    server.clock->Set("+0");
     server.to_postgres->Resume();
     server.to_clients->Resume();
     server.process->process().Signal(SIGCONT);

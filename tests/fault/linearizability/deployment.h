@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/tcp_proxy.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_postgres.h"
@@ -59,7 +60,7 @@ class Deployment {
  private:
   struct Server {
     TempDir failpoints;
-    TempDir clock;
+    std::unique_ptr<FakeClock> clock;
     std::unique_ptr<TcpProxy> to_postgres;
     std::unique_ptr<TestServer> process;
     std::unique_ptr<TcpProxy> to_clients;
