@@ -21,7 +21,8 @@ WITH limits AS MATERIALIZED (
 ), input AS MATERIALIZED (
   SELECT i.*
   FROM limits
-  CROSS JOIN unnest($1::text[], $2::int2[], $3::text[], $4::int8[], $5::int8[], $6::bool[]) WITH ORDINALITY
+  CROSS JOIN unnest((SELECT $1::text[]), (SELECT $2::int2[]), (SELECT $3::text[]), (SELECT $4::int8[]),
+                    (SELECT $5::int8[]), (SELECT $6::bool[])) WITH ORDINALITY
     AS i(session_id, action, owner, fence, ttl, steal, member)
 ), acquired AS (
   INSERT INTO auth_sessions AS s (session_id, revision, present, updated_at, fence, lease_owner, lease_expires_at)

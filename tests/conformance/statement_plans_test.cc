@@ -1,0 +1,129 @@
+// That PostgreSQL keeps the plans of the statements which serve every request, and does not plan them with each one.
+#include <gmock/gmock.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "storage/postgres/layout.h"
+#include "storage/postgres/pg_connection.h"
+#include "storage/postgres/postgres_backend.h"
+#include "storage/postgres/row.h"
+#include "storage/postgres/session_leases.h"
+#include "storage/postgres/session_reader.h"
+#include "storage/postgres/session_writer.h"
+#include "tests/support/test_postgres.h"
+
+namespace authstate::storage {
+namespace {
+
+using test::TestPostgres;
+
+constexpr absl::Duration kPatience = absl::Minutes(1);
+// How often PostgreSQL plans a prepared statement for its parameters before it may keep a plan (plan_cache_mode auto).
+constexpr int kPlansAtFirst = 5;
+constexpr int kExecutions = 3 * kPlansAtFirst;
+
+class StatementPlansTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto postgres = TestPostgres::Create();
+    ASSERT_TRUE(postgres.ok()) << postgres.status();
+    postgres_ = *std::move(postgres);
+    auto url = postgres_->NewDatabase();
+    ASSERT_TRUE(url.ok()) << url.status();
+    PostgresOptions options;
+    options.url = *url;
+    const auto made = OpenPostgresBackend(options);
+    ASSERT_TRUE(made.ok()) << made.status();
+    const auto conninfo = ParseConninfo(*url, kPatience);
+    ASSERT_TRUE(conninfo.ok()) << conninfo.status();
+    connection_ = std::make_unique<PgConnection>(*conninfo, kPatience, watchdog_, nullptr, &names_);
+  }
+
+  // Commits of one key each, of many sessions.
+  static std::vector<Commit> NewCommits(int members) {
+    std::vector<Commit> commits(static_cast<std::size_t>(members));
+    for (int member = 0; member < members; ++member) {
+      Commit& commit = commits[static_cast<std::size_t>(member)];
+      commit.session_id = absl::StrCat("s", member);
+      commit.sets = {{{"session", "0"}, {ValueKind::kRaw, "value"}}};
+    }
+    return commits;
+  }
+
+  void Apply(std::vector<Commit> commits) {
+    const auto results = ApplyCommits(connection(), NativeLayout(), std::move(commits), absl::Now() + kPatience);
+    for (const auto& applied : results) ASSERT_TRUE(applied.ok()) << applied.status();
+  }
+
+  // As many sessions as a pool has, known to the planner; and a connection that has prepared nothing.
+  void FillTables() {
+    ASSERT_NO_FATAL_FAILURE(Apply(NewCommits(1000)));
+    ASSERT_FALSE(connection().Execute("ANALYZE", {}, absl::Now() + kPatience).failure.has_value());
+    connection().Drop();
+  }
+
+  // How often each prepared statement of the connection was run: by a plan of its own, and by the one that is kept.
+  std::vector<std::pair<std::int64_t, std::int64_t>> Plans() {
+    const auto found = connection_->Execute("SELECT custom_plans, generic_plans FROM pg_prepared_statements", {},
+                                            absl::Now() + kPatience);
+    EXPECT_FALSE(found.failure.has_value());
+    std::vector<std::pair<std::int64_t, std::int64_t>> plans;
+    for (const auto& row : found.rows) plans.emplace_back(ToInt(row[0]), ToInt(row[1]));
+    return plans;
+  }
+
+  PgConnection& connection() { return *connection_; }
+
+ private:
+  std::unique_ptr<TestPostgres> postgres_;
+  Watchdog watchdog_;
+  StatementNames names_{/*allowed=*/true};
+  std::unique_ptr<PgConnection> connection_;
+};
+
+constexpr auto kMostlyKept = [](int executions) {
+  return testing::ElementsAre(testing::Pair(kPlansAtFirst, executions - kPlansAtFirst));
+};
+
+TEST_F(StatementPlansTest, OfCommits) {
+  ASSERT_NO_FATAL_FAILURE(FillTables());
+  for (int i = 0; i < kExecutions; ++i) ASSERT_NO_FATAL_FAILURE(Apply(NewCommits(1)));
+  EXPECT_THAT(Plans(), kMostlyKept(kExecutions));
+}
+
+TEST_F(StatementPlansTest, OfReads) {
+  ASSERT_NO_FATAL_FAILURE(FillTables());
+  ReadRequest request;
+  request.session_id = "s0";
+  request.keys = {{"session", "0"}};
+  for (int i = 0; i < kExecutions; ++i) {
+    const auto read = ReadSessions(connection(), NativeLayout(), {request}, absl::Now() + kPatience);
+    ASSERT_TRUE(read[0].ok()) << read[0].status();
+    ASSERT_TRUE(read[0]->values[0].has_value());
+  }
+  EXPECT_THAT(Plans(), kMostlyKept(kExecutions));
+}
+
+TEST_F(StatementPlansTest, OfLeases) {
+  ASSERT_NO_FATAL_FAILURE(FillTables());
+  for (int i = 0; i < kExecutions; ++i) {
+    LeaseRequest request;
+    request.session_id = "s0";
+    request.action = LeaseRequest::Action::kAcquire;
+    request.owner = "owner";
+    request.ttl = absl::Minutes(1);
+    const auto leases = DoLeaseRequests(connection(), NativeLayout(), {request}, absl::Now() + kPatience);
+    ASSERT_TRUE(leases[0].ok()) << leases[0].status();
+  }
+  EXPECT_THAT(Plans(), kMostlyKept(kExecutions));
+}
+
+}  // namespace
+}  // namespace authstate::storage
