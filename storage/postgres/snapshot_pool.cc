@@ -186,7 +186,9 @@ void SnapshotPool::Open(std::string session_id, absl::Time deadline, Backend::Sn
   lane->queue.Add({deadline,
                    [lease = std::make_unique<Lease>(*this, lane), session_id = std::move(session_id), deadline,
                     answer](PgConnection& connection) mutable {
-                     answer->Give(OpenOn(std::move(lease), connection, std::move(session_id), deadline));
+                     // In a statement of its own: the lane of one that fails is free before its caller asks again.
+                     Opened opened = OpenOn(std::move(lease), connection, std::move(session_id), deadline);
+                     answer->Give(std::move(opened));
                    },
                    [answer](absl::Status status) { answer->Give(std::move(status)); }});
 }
