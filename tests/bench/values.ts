@@ -13,11 +13,15 @@ const POOL = randomBytes(1024 * 1024 + 7);
 const STEP = 37;
 let offset = 0;
 
-function randomKey(key: Buffer, from: number): string {
-  offset = (offset + STEP) % (POOL.length - key.length);
-  POOL.copy(key, from, offset);
-  return key.toString("base64");
+// Not from the system: to ask it for the 1,624 keys of a pre-key upload takes as long as some stores do.
+function takeRandom(into: Buffer, from: number): Buffer {
+  offset = (offset + STEP) % (POOL.length - into.length);
+  POOL.copy(into, from, offset);
+  return into;
 }
+
+const randomKey = (key: Buffer, from: number): string => takeRandom(key, from).toString("base64");
+const randomBuffer = (bytes: number): Buffer => takeRandom(Buffer.allocUnsafe(bytes), 0);
 
 const PUBLIC_KEY = Buffer.alloc(PUBLIC_KEY_BYTES, DJB_TYPE);
 const SECRET_KEY = Buffer.alloc(SECRET_KEY_BYTES);
@@ -91,15 +95,15 @@ export function turnRatchet(record: SessionRecord): void {
 }
 
 export function preKey(): { public: Buffer; private: Buffer } {
-  return { public: randomBytes(SECRET_KEY_BYTES), private: randomBytes(SECRET_KEY_BYTES) };
+  return { public: randomBuffer(SECRET_KEY_BYTES), private: randomBuffer(SECRET_KEY_BYTES) };
 }
 
 // UTF-8 JSON whose inner Buffers are in array form.
 export function senderKey(iteration: number): Buffer {
   const state = {
     senderKeyId: 815,
-    senderChainKey: { iteration, seed: randomBytes(SECRET_KEY_BYTES) },
-    senderSigningKey: { public: randomBytes(PUBLIC_KEY_BYTES), private: randomBytes(SECRET_KEY_BYTES) },
+    senderChainKey: { iteration, seed: randomBuffer(SECRET_KEY_BYTES) },
+    senderSigningKey: { public: randomBuffer(PUBLIC_KEY_BYTES), private: randomBuffer(SECRET_KEY_BYTES) },
     senderMessageKeys: [],
   };
   return Buffer.from(JSON.stringify([state]));
