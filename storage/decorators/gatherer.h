@@ -20,6 +20,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "storage/alarm.h"
 #include "storage/batch_room.h"
 #include "storage/decorators/session_turns.h"
 #include "storage/error.h"
@@ -69,7 +70,7 @@ class Gatherer {
     {
       const absl::MutexLock lock(&mutex_);
       stopping_ = true;
-      ends_changed_.Signal();
+      alarm_.WakeBy(absl::InfinitePast());
     }
     timer_.join();
   }
@@ -99,6 +100,7 @@ class Gatherer {
     SetEnd(&added, added.pressing ? deadline : std::min(deadline, absl::Now() + limits_.hold));
     if (turns_.Queue(&added)) MakeReady(&added);
     Drive();
+    Watch();
   }
 
  private:
@@ -145,8 +147,12 @@ class Gatherer {
 
   void SetEnd(Call* call, absl::Time end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     call->end = ends_.emplace(end, call);
-    // Only an end that is now the nearest changes how long to wait.
-    if (call->end == ends_.begin()) ends_changed_.Signal();
+  }
+
+  // Whoever has set an end says so before the mutex is given up, but not before it knows whether the call goes at once:
+  // then the end of the hold is gone again, and a lone call wakes nobody.
+  void Watch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (!ends_.empty()) alarm_.WakeBy(ends_.begin()->first);
   }
 
   void MakeReady(Call* call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -190,6 +196,7 @@ class Gatherer {
       std::move(call->requests.begin(), call->requests.end(), std::back_inserter(requests));
       call->requests.clear();
     }
+    Watch();
     mutex_.Unlock();
     send_(std::move(requests), deadline, [this, batch](Results results) { Finish(batch, std::move(results)); });
     mutex_.Lock();
@@ -222,7 +229,7 @@ class Gatherer {
     mutex_.Lock();
     while (!stopping_) {
       if (ends_.empty() || ends_.begin()->first > absl::Now()) {
-        ends_changed_.WaitWithDeadline(&mutex_, ends_.empty() ? absl::InfiniteFuture() : ends_.begin()->first);
+        alarm_.SleepUntil(&mutex_, ends_.empty() ? absl::InfiniteFuture() : ends_.begin()->first);
         continue;
       }
       std::optional<Answer> answer = EndFirst();
@@ -264,7 +271,7 @@ class Gatherer {
   const Send send_;
 
   absl::Mutex mutex_;
-  absl::CondVar ends_changed_;
+  Alarm alarm_ ABSL_GUARDED_BY(mutex_);
   SessionTurns turns_ ABSL_GUARDED_BY(mutex_);
   // Whose turn has not come yet.
   Calls blocked_ ABSL_GUARDED_BY(mutex_);

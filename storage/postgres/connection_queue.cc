@@ -39,7 +39,7 @@ ConnectionQueue::~ConnectionQueue() {
   {
     const absl::MutexLock lock(&mutex_);
     stopping_ = true;
-    ends_changed_.Signal();
+    alarm_.WakeBy(absl::InfinitePast());
   }
   timer_.join();
 }
@@ -52,8 +52,8 @@ void ConnectionQueue::Add(ConnectionWork work) {
       waiting_.push_back({std::move(work), false, std::nullopt});
       const auto call = std::prev(waiting_.end());
       call->end = ends_.emplace(end, call);
-      // Only an end that is now the nearest changes how long to wait.
-      if (*call->end == ends_.begin()) ends_changed_.Signal();
+      alarm_.WakeBy(end);
+      WakeOne();
       return;
     }
   }
@@ -63,6 +63,7 @@ void ConnectionQueue::Add(ConnectionWork work) {
 void ConnectionQueue::Close() {
   const absl::MutexLock lock(&mutex_);
   closed_ = true;
+  while (!idle_.empty()) WakeOne();
 }
 
 void ConnectionQueue::AddThread() {
@@ -70,12 +71,21 @@ void ConnectionQueue::AddThread() {
   ++threads_;
 }
 
-bool ConnectionQueue::Claimable() const { return waiting_.size() > claimed_ || (closed_ && waiting_.empty()); }
+void ConnectionQueue::WakeOne() {
+  if (idle_.empty()) return;
+  idle_.back()->Signal();
+  idle_.pop_back();
+}
 
 bool ConnectionQueue::Claim() {
   const absl::MutexLock lock(&mutex_);
-  mutex_.Await(absl::Condition(this, &ConnectionQueue::Claimable));
-  if (waiting_.empty()) return false;
+  absl::CondVar woken;
+  while (waiting_.size() <= claimed_) {
+    if (closed_) return false;
+    idle_.push_back(&woken);
+    woken.Wait(&mutex_);
+    idle_.erase(std::remove(idle_.begin(), idle_.end(), &woken), idle_.end());
+  }
   ++claimed_;
   return true;
 }
@@ -84,6 +94,7 @@ void ConnectionQueue::BeginConnecting() {
   const absl::MutexLock lock(&mutex_);
   --claimed_;
   ++connecting_;
+  WakeOne();
 }
 
 void ConnectionQueue::EndConnecting() {
@@ -102,7 +113,7 @@ void ConnectionQueue::RunNext(PgConnection& connection) {
     call->running = true;
     ends_.erase(*call->end);
     call->end = ends_.emplace(call->work.deadline + kGrace, call);
-    if (*call->end == ends_.begin()) ends_changed_.Signal();
+    alarm_.WakeBy((*call->end)->first);
   }
   std::move(call->work.run)(connection);
   Calls done;
@@ -140,7 +151,7 @@ void ConnectionQueue::MindTheTime() {
     if (!ends_.empty() && ends_.begin()->first <= absl::Now()) {
       EndFirst();
     } else {
-      ends_changed_.WaitWithDeadline(&mutex_, ends_.empty() ? absl::InfiniteFuture() : ends_.begin()->first);
+      alarm_.SleepUntil(&mutex_, ends_.empty() ? absl::InfiniteFuture() : ends_.begin()->first);
     }
   }
 }

@@ -6,12 +6,14 @@
 #include <map>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "storage/alarm.h"
 #include "storage/postgres/pg_connection.h"
 
 namespace authstate::storage {
@@ -49,7 +51,8 @@ class ConnectionQueue {
 
   // For the threads with the connections, each of which says so once.
   void AddThread();
-  // Waits for work that no other thread has claimed. False once the queue is closed and empty.
+  // Waits for work that no other thread has claimed. False once the queue is closed and there is none: who gives a
+  // claim up comes back for what it was.
   bool Claim();
   // Leaves what was claimed to others, for as long as the caller is busy making a connection.
   void BeginConnecting();
@@ -69,7 +72,9 @@ class ConnectionQueue {
     std::optional<Ends::iterator> end;
   };
 
-  bool Claimable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Wakes the thread that has been idle for the shortest time: what it and its server process need is still in the
+  // caches of a processor.
+  void WakeOne() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void MindTheTime();
   // Takes the first call out whose end has come, and ends it; releases the mutex while it does.
   void EndFirst() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -80,10 +85,12 @@ class ConnectionQueue {
   const absl::Duration queue_wait_;
 
   absl::Mutex mutex_;
-  absl::CondVar ends_changed_ ABSL_GUARDED_BY(mutex_);
+  Alarm alarm_ ABSL_GUARDED_BY(mutex_);
   Calls waiting_ ABSL_GUARDED_BY(mutex_);
   Calls running_ ABSL_GUARDED_BY(mutex_);
   Ends ends_ ABSL_GUARDED_BY(mutex_);
+  // The idle threads, each by what it waits on; the one that was at work last at the end.
+  std::vector<absl::CondVar*> idle_ ABSL_GUARDED_BY(mutex_);
   std::size_t claimed_ ABSL_GUARDED_BY(mutex_) = 0;
   int threads_ ABSL_GUARDED_BY(mutex_) = 0;
   int connecting_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -12,7 +12,7 @@ Watchdog::~Watchdog() {
   {
     const absl::MutexLock lock(&mutex_);
     stopping_ = true;
-    changed_.Signal();
+    alarm_.WakeBy(absl::InfinitePast());
   }
   thread_.join();
 }
@@ -29,15 +29,14 @@ void Watchdog::Run() {
       // Under the mutex: the guard's end waits for it, so the number still belongs to this socket.
       shutdown(guard->socket_, SHUT_RDWR);
     }
-    changed_.WaitWithDeadline(&mutex_, guards_.empty() ? absl::InfiniteFuture() : guards_.begin()->first);
+    alarm_.SleepUntil(&mutex_, guards_.empty() ? absl::InfiniteFuture() : guards_.begin()->first);
   }
 }
 
 Watchdog::Guard::Guard(Watchdog& watchdog, int socket, absl::Time deadline) : watchdog_(watchdog), socket_(socket) {
   const absl::MutexLock lock(&watchdog_.mutex_);
   place_ = watchdog_.guards_.emplace(deadline, this);
-  // Only a deadline that is now the nearest changes how long to wait.
-  if (place_ == watchdog_.guards_.begin()) watchdog_.changed_.Signal();
+  watchdog_.alarm_.WakeBy(deadline);
 }
 
 Watchdog::Guard::~Guard() {

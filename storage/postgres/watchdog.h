@@ -7,6 +7,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "storage/alarm.h"
 
 namespace authstate::storage {
 
@@ -45,7 +46,7 @@ class Watchdog {
   void Run();
 
   absl::Mutex mutex_;
-  absl::CondVar changed_ ABSL_GUARDED_BY(mutex_);
+  Alarm alarm_ ABSL_GUARDED_BY(mutex_);
   std::multimap<absl::Time, Guard*> guards_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
