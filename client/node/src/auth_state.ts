@@ -143,13 +143,14 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
     async get<T extends keyof SignalDataTypeMap>(type: T, ids: string[]) {
       refuseIfEnded();
       const found: { [id: string]: SignalDataTypeMap[T] } = {};
-      const wanted = [...new Set(ids)];
+      // One, as Baileys asks for most: nothing is there twice.
+      const wanted = ids.length === 1 ? ids.slice() : [...new Set(ids)];
       checkKeyType("keys[0].type", type);
       wanted.forEach((id, index) => checkKeyId(`keys[0].ids[${index}]`, id));
       if (wanted.length === 0) return found;
 
       const until = patienceEnd();
-      await queue.settled(wanted.map((id) => ({ type, id })));
+      if (!queue.idle) await queue.settled(wanted.map((id) => ({ type, id })));
       refuseIfEnded();
       const values = await store.getKeys(type, wanted, until);
       for (const [id, value] of values) found[id] = revive(type, value) as SignalDataTypeMap[T];

@@ -25,7 +25,7 @@ const DEFAULT_PATIENCE_MS = 60_000;
 const DEFAULT_LEASE_TTL_MS = 15_000;
 const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
 // Whole sessions that are read at a time: below what a server allows, so that several processes may start at once.
-const LOADS_AT_A_TIME = 4;
+const LOADS_AT_A_TIME = 2;
 // How much a server that does not answer makes this process hold in the pipe, beside what callers hold themselves.
 const PIPE_LIMITS = {
   unansweredBytes: 64 * 1024 * 1024,
@@ -83,6 +83,10 @@ export interface SessionOptions {
   /** As for the pool, for this session. */
   logger?: AuthStateLogger;
 }
+
+// An ES module: this also loads it from CommonJS. Once: even of a module that is there, an import takes longer than a read.
+let baileysModule: Promise<BaileysModule> | undefined;
+const loadBaileys = (): Promise<BaileysModule> => (baileysModule ??= import("baileys"));
 
 function addressesOf({ address, addresses }: AuthStatePoolOptions): readonly string[] {
   const all = addresses ?? (address === undefined ? [] : [address]);
@@ -169,8 +173,7 @@ export class AuthStatePool {
   }
 
   async #open(sessionId: string, options: SessionOptions, onClosed: () => void): Promise<AuthState> {
-    // Baileys is an ES module: this also loads it from CommonJS.
-    const baileys: BaileysModule = await import("baileys");
+    const baileys = await loadBaileys();
     const patienceMs = options.patienceMs ?? this.#options.patienceMs ?? DEFAULT_PATIENCE_MS;
     const events = new EventEmitter<AuthStateEvents>();
     const store =

@@ -5,6 +5,9 @@ import { MAX_MESSAGE_BYTES } from "./limits.js";
 const CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
   "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
+  // What may be on its way to this process: with the default of 64 KiB, every page of a session that is loaded waits for
+  // several round trips.
+  "grpc-node.flow_control_window": 4 * 1024 * 1024,
   // Finds a connection that died without a word, also between calls. The server allows a ping every 30 s.
   "grpc.keepalive_time_ms": 45_000,
   "grpc.keepalive_timeout_ms": 10_000,

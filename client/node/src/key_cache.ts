@@ -12,13 +12,17 @@ interface Entry {
   // Unset: known to be absent.
   readonly value: Value | undefined;
   readonly bytes: number;
+  // Its neighbours in the order of use.
+  older: Entry | undefined;
+  newer: Entry | undefined;
 }
 
 /** The keys of all sessions of a process, up to a number of bytes. The least recently used ones go first. */
 export class KeyCache {
   readonly #maxBytes: number;
-  // In the order of use.
-  readonly #entries = new Set<Entry>();
+  // A list through the entries themselves: every read moves one, and a Set would be copied again and again for that.
+  #oldest: Entry | undefined;
+  #newest: Entry | undefined;
   #bytes = 0;
 
   constructor(maxBytes: number) {
@@ -37,24 +41,42 @@ export class KeyCache {
 
   /** @internal For SessionCache. */
   add(entry: Entry): void {
-    this.#entries.add(entry);
+    this.#append(entry);
     this.#bytes += entry.bytes;
-    for (const oldest of this.#entries) {
-      if (this.#bytes <= this.#maxBytes) return;
+    while (this.#bytes > this.#maxBytes && this.#oldest !== undefined) {
+      const oldest = this.#oldest;
       this.remove(oldest);
       oldest.owner.forget(oldest.name);
     }
   }
 
-  /** @internal For SessionCache. */
+  /** @internal For SessionCache: an entry that was added. */
   remove(entry: Entry): void {
-    if (this.#entries.delete(entry)) this.#bytes -= entry.bytes;
+    this.#unlink(entry);
+    this.#bytes -= entry.bytes;
   }
 
-  /** @internal For SessionCache. */
+  /** @internal For SessionCache: an entry that was added. */
   touch(entry: Entry): void {
-    this.#entries.delete(entry);
-    this.#entries.add(entry);
+    if (entry === this.#newest) return;
+    this.#unlink(entry);
+    this.#append(entry);
+  }
+
+  #append(entry: Entry): void {
+    entry.older = this.#newest;
+    if (this.#newest === undefined) this.#oldest = entry;
+    else this.#newest.newer = entry;
+    this.#newest = entry;
+  }
+
+  #unlink(entry: Entry): void {
+    if (entry.older === undefined) this.#oldest = entry.newer;
+    else entry.older.newer = entry.newer;
+    if (entry.newer === undefined) this.#newest = entry.older;
+    else entry.newer.older = entry.older;
+    entry.older = undefined;
+    entry.newer = undefined;
   }
 }
 
@@ -125,7 +147,7 @@ export class SessionCache {
     // Absence needs no entry where everything that is there is known.
     if (value === undefined && this.#complete) return;
     const bytes = ENTRY_BYTES + name.length + (value === undefined ? 0 : sizeOfValue(value));
-    const entry = { owner: this, name, value, bytes };
+    const entry: Entry = { owner: this, name, value, bytes, older: undefined, newer: undefined };
     this.#entries.set(name, entry);
     this.#cache.add(entry);
   }

@@ -7,7 +7,8 @@ import type { SessionLink } from "./session_link.js";
 interface Commit {
   readonly number: bigint;
   readonly request: CommitRequest;
-  readonly names: ReadonlySet<string>;
+  // Made when somebody asks, which is rare.
+  names?: ReadonlySet<string>;
 }
 
 function namesOf({ sets, deletes }: CommitRequest): Set<string> {
@@ -38,7 +39,9 @@ export class NumberedCommits {
   /** Whether a commit in doubt writes one of `keys`. */
   mayHaveChanged(keys: readonly Key[]): boolean {
     const doubt = this.#inDoubt;
-    return doubt !== undefined && (doubt.request.clearKeys || keys.some((key) => doubt.names.has(nameOf(key))));
+    if (doubt === undefined) return false;
+    const names = (doubt.names ??= namesOf(doubt.request));
+    return doubt.request.clearKeys || keys.some((key) => names.has(nameOf(key)));
   }
 
   /** One try to apply `request`, after what is in doubt. May be repeated with the same object. */
@@ -46,7 +49,7 @@ export class NumberedCommits {
     return this.#inTurn(async () => {
       const link = await this.#readyFor(request);
       this.#applied = link.appliedNumber > this.#applied ? link.appliedNumber : this.#applied;
-      await this.#send(link, this.#inDoubt ?? { number: this.#applied + 1n, request, names: namesOf(request) });
+      await this.#send(link, this.#inDoubt ?? { number: this.#applied + 1n, request });
     });
   }
 

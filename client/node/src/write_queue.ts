@@ -20,8 +20,8 @@ type Write = Change | { kind: "creds" } | { kind: "removeSession" };
 
 interface Pending {
   readonly write: Write;
-  // Names of the keys that it writes; empty for other writes.
-  readonly names: ReadonlySet<string>;
+  // Names of the keys that it writes, made when somebody asks.
+  names: ReadonlySet<string> | undefined;
   readonly until: number;
   readonly done: Promise<void>;
   // It must not share a commit with others.
@@ -60,10 +60,9 @@ export class WriteQueue {
       resolve = onResolve;
       reject = onReject;
     });
-    const names = new Set(write.kind === "keys" ? write.writes.map(({ key }) => nameOf(key)) : []);
     this.#waiting.push({
       write,
-      names,
+      names: undefined,
       until: this.#host.patienceEnd(),
       done,
       alone: write.kind === "removeSession",
@@ -74,12 +73,20 @@ export class WriteQueue {
     return done;
   }
 
+  /** Whether no write is waiting or under way. */
+  get idle(): boolean {
+    return this.#running === undefined;
+  }
+
   /** Resolves once every write pushed so far that touches one of `keys` has succeeded or failed. */
   async settled(keys: readonly Key[]): Promise<void> {
-    if (this.#running === undefined) return;
+    if (this.idle) return;
     const names = keys.map(nameOf);
-    const touches = ({ write, names: written }: Pending): boolean =>
-      write.kind === "keys" ? names.some((name) => written.has(name)) : write.kind !== "creds";
+    const touches = (pending: Pending): boolean => {
+      if (pending.write.kind !== "keys") return pending.write.kind !== "creds";
+      const written = (pending.names ??= new Set(pending.write.writes.map(({ key }) => nameOf(key))));
+      return names.some((name) => written.has(name));
+    };
     await Promise.allSettled(
       this.#pending()
         .filter(touches)

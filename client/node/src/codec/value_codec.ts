@@ -11,18 +11,28 @@ type Members = Record<string, unknown>;
 const TOO_DEEP = `deeper than ${MAX_JSON_DEPTH} levels, or circular`;
 
 // Whether JSON.stringify alone would not write `value` in canonical form.
-function needsRewriting(value: unknown, depth: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  if (value instanceof Uint8Array) return true;
+function needsRewriting(value: object, depth: number): boolean {
   if (depth > MAX_JSON_DEPTH) throw new CodecError(TOO_DEEP);
   if (Array.isArray(value)) {
-    for (const element of value) if (needsRewriting(element, depth + 1)) return true;
+    for (const element of value as unknown[]) if (holdsRewriting(element, depth)) return true;
     return false;
   }
   const members = value as Members;
-  if (members["type"] === "Buffer" || typeof members["toJSON"] === "function") return true;
-  for (const name of Object.keys(members)) if (needsRewriting(members[name], depth + 1)) return true;
+  if (typeof members["toJSON"] === "function") return true;
+  if (Object.getPrototypeOf(value) !== Object.prototype) {
+    if (value instanceof Uint8Array || members["type"] === "Buffer") return true;
+    return Object.keys(value).some((name) => holdsRewriting(members[name], depth));
+  }
+  // On a plain object twice as quick as Object.keys.
+  for (const name in members) {
+    const member = members[name];
+    if (member === "Buffer" ? name === "type" : holdsRewriting(member, depth)) return true;
+  }
   return false;
+}
+
+function holdsRewriting(member: unknown, depth: number): boolean {
+  return typeof member === "object" && member !== null && needsRewriting(member, depth + 1);
 }
 
 function applyToJson(value: unknown, name: string): unknown {
@@ -78,7 +88,7 @@ function rewrite(original: unknown, name: string, depth: number): unknown {
 // The result shares nothing with `value`. Throws CodecError for a value that has no JSON form, and for a Buffer tag that is a bad one.
 export function encodeValue(value: unknown): Value {
   if (value instanceof Uint8Array) return { kind: { $case: "raw", value: Buffer.from(value) } };
-  const rewritten = needsRewriting(value, 1) ? rewrite(value, "", 1) : value;
+  const rewritten = holdsRewriting(value, 0) ? rewrite(value, "", 1) : value;
   if (rewritten instanceof Tag) return { kind: { $case: "raw", value: Buffer.from(rewritten.data, "base64") } };
   let text: string | undefined;
   try {
