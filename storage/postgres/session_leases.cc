@@ -1,5 +1,6 @@
 #include "storage/postgres/session_leases.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -17,6 +18,9 @@ namespace authstate::storage {
 namespace {
 
 constexpr int kMaxSends = 2;
+// How long a call of several members waits for the lock of one of them.
+constexpr absl::Duration kSharedLockPatience = absl::Milliseconds(500);
+constexpr absl::string_view kLockNotAvailable = "55P03";
 
 std::int16_t Number(LeaseRequest::Action action) {
   switch (action) {
@@ -102,28 +106,47 @@ class LeaseBatch {
     return parameters;
   }
 
+  // Renewals of a whole pool share a call: a session whose row is locked must not cost the others their leases.
+  bool LockedOut(const Failure& failure) const { return failure.sqlstate == kLockNotAvailable && requests_.size() > 1; }
+  absl::Duration LockPatience() const {
+    const absl::Duration own = LockTimeout(connection_.StatementDeadline(deadline_));
+    return requests_.size() > 1 ? std::min(own, kSharedLockPatience) : own;
+  }
+
   void Send(const Wave& wave) {
     PgConnection::Parameters parameters = Parameters(wave);
     parameters.emplace_back();
     bool in_doubt = false;
     PgConnection::Execution execution;
     for (int i = 0; i < kMaxSends; ++i) {
-      parameters.back() = EncodeLockTimeout(LockTimeout(connection_.StatementDeadline(deadline_)));
+      parameters.back() = EncodeLockTimeout(LockPatience());
       execution = connection_.Execute(layout_.leases, parameters, deadline_);
       if (!execution.failure.has_value()) break;
       in_doubt = in_doubt || InDoubt(*execution.failure);
       const Fault fault = execution.failure->fault;
       const bool again =
           fault == Fault::kLost || fault == Fault::kAgain || fault == Fault::kInDoubt || fault == Fault::kStandby;
-      if (!again || execution.failure->overran) break;
+      if (!again || execution.failure->overran || LockedOut(*execution.failure)) break;
     }
     if (execution.failure.has_value()) {
       absl::Status status = ToCommitStatus(*execution.failure);
       if (in_doubt) status = WithOutcome(std::move(status), Outcome::kUnknown);
-      return FailAll(status);
+      return LockedOut(*execution.failure) ? Halve(wave, status) : FailAll(status);
     }
     for (std::size_t i = 0; i < wave.size(); ++i) {
       Understand(wave[i], execution.rows[static_cast<pqxx::result::size_type>(i)], in_doubt);
+    }
+  }
+
+  // Until the member that is locked out stands alone; it fails with `status`.
+  void Halve(const Wave& wave, const absl::Status& status) {
+    if (wave.size() == 1) {
+      results_[wave.front()] = status;
+      return;
+    }
+    const auto middle = wave.begin() + static_cast<Wave::difference_type>(wave.size() / 2);
+    for (const Wave& half : {Wave(wave.begin(), middle), Wave(middle, wave.end())}) {
+      if (!results_[half.front()].has_value()) Send(half);
     }
   }
 

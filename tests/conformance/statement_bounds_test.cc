@@ -2,6 +2,7 @@
 // time-out there, so each statement or transaction brings its own.
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <memory>
 #include <pqxx/pqxx>
 #include <string>
@@ -109,6 +110,7 @@ TestPostgres* StatementBoundsTest::postgres_ = nullptr;
 TestPgBouncer* StatementBoundsTest::pooler_ = nullptr;
 
 constexpr char kHoldSession[] = "SELECT FROM auth_sessions FOR UPDATE";
+constexpr char kHoldOneSession[] = "SELECT FROM auth_sessions WHERE session_id = 's' FOR UPDATE";
 constexpr char kHoldKeys[] = "LOCK TABLE auth_keys IN ACCESS EXCLUSIVE MODE";
 
 TEST_F(StatementBoundsTest, CommitThatWaitsForARowEndsWithItsCaller) {
@@ -130,6 +132,29 @@ TEST_F(StatementBoundsTest, LeaseThatWaitsForARowEndsWithItsCaller) {
   const auto result = answer.Await().front();
   EXPECT_EQ(OutcomeOf(result.status()), Outcome::kNotApplied) << result.status();
   ExpectNothingGoesOn();
+}
+
+TEST_F(StatementBoundsTest, LeaseThatWaitsForARowHoldsUpNoOtherOfItsCall) {
+  std::vector<LeaseRequest> requests;
+  for (const char* const session : {"p", "q", "s", "t", "u"}) {
+    LeaseRequest& request = requests.emplace_back();
+    request.session_id = session;
+    request.action = LeaseRequest::Action::kAcquire;
+    request.owner = "o";
+    request.ttl = absl::Minutes(1);
+  }
+  const Transaction other(url(), kHoldOneSession);
+  Answer<std::vector<absl::StatusOr<LeaseResult>>> answer;
+  backend().Leases(requests, absl::Now() + kPatience, answer.Done());
+  const auto results = answer.Await();
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (requests[i].session_id != "s") {
+      EXPECT_TRUE(results[i].ok()) << requests[i].session_id << ": " << results[i].status();
+    } else {
+      EXPECT_EQ(results[i].status().code(), absl::StatusCode::kUnavailable) << results[i].status();
+      EXPECT_EQ(OutcomeOf(results[i].status()), Outcome::kNotApplied) << results[i].status();
+    }
+  }
 }
 
 TEST_F(StatementBoundsTest, SnapshotThatWaitsForATableEndsByItself) {
