@@ -11,9 +11,13 @@ export interface LeaseKeeperHost {
   onBack(): void;
 }
 
+// A third of a lease has so many beats. Renewals wait for one, so that those of a pool leave in few messages, and become
+// few statements: of 10,000 sessions with a lease of 15 s, 2,000 are renewed every second.
+const BEATS = 20;
+
 /**
- * Renews a lease at a third of its time, and more often while that fails. It counts by a clock that does not jump, from
- * the moment a request was sent. It never decides that the lease is lost: only the server can.
+ * Renews a lease at a third of its time, or shortly before, and more often while that fails. It counts by a clock that
+ * does not jump, from the moment a request was sent. It never decides that the lease is lost: only the server can.
  */
 export class LeaseKeeper {
   readonly #host: LeaseKeeperHost;
@@ -31,7 +35,7 @@ export class LeaseKeeper {
   start(sentAt: number): void {
     this.#running = true;
     this.confirm(sentAt);
-    this.#renewIn(this.#host.ttlMs / 3);
+    this.#renewIn(this.#untilBeat());
   }
 
   stop(): void {
@@ -59,6 +63,15 @@ export class LeaseKeeper {
     this.#host.onAway();
   }
 
+  // Until the last beat within a third of the lease. Keepers of one clock and one `ttlMs` have their beats in common.
+  #untilBeat(): number {
+    const { pacing, ttlMs } = this.#host;
+    const thirdMs = ttlMs / 3;
+    const now = pacing.now();
+    const beatMs = thirdMs / BEATS;
+    return Math.floor((now + thirdMs) / beatMs) * beatMs - now;
+  }
+
   #renewIn(ms: number): void {
     this.#cancelRenewal = this.#host.pacing.after(ms, () => void this.#renew());
   }
@@ -66,12 +79,14 @@ export class LeaseKeeper {
   async #renew(): Promise<void> {
     const { pacing, ttlMs } = this.#host;
     const sentAt = pacing.now();
-    let nextMs = ttlMs / 3;
+    let nextMs: number;
     try {
       await this.#host.renew();
       this.confirm(sentAt);
+      nextMs = this.#untilBeat();
     } catch {
-      // The reason was logged by whoever tried, and a lost lease has stopped the keeper.
+      // The reason was logged by whoever tried, and a lost lease has stopped the keeper. On no beat: many at once would
+      // meet a server that is in trouble.
       nextMs = (ttlMs / 10) * (0.5 + pacing.random() / 2);
     }
     if (this.#running) this.#renewIn(nextMs);

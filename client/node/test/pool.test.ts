@@ -430,6 +430,24 @@ describe("a pool", () => {
     );
   });
 
+  it("renews the leases of sessions that were opened one after the other in one message", async () => {
+    const pool = newPool();
+    for (const id of ["a", "b", "c", "d"]) {
+      await pool.useAuthState(id);
+      pacing.advance(60);
+    }
+    for (let round = 1; round <= 2; round++) {
+      pacing.advance((round * TTL_MS) / 3 - 1 - pacing.now());
+      assert.equal(count("renew"), 4 * (round - 1));
+      const before = server.messages.length;
+      pacing.advance(1);
+      await until(() => count("renew") === 4 * round);
+      assert.equal(server.messages.length, before + 1);
+      // Their answers are in once all have chosen their next beat.
+      await until(() => pacing.delays.filter((ms) => ms === TTL_MS / 3).length === 1 + 4 * round);
+    }
+  });
+
   it("flushes and gives back every lease when it is closed", async () => {
     const pool = newPool();
     const sessions = await Promise.all(["s1", "s2"].map((id) => pool.useAuthState(id)));
