@@ -12,6 +12,9 @@ namespace authstate {
 // abseil's decoder is laxer: it takes white space, missing padding and stray trailing bits.
 bool DecodeBase64(absl::string_view text, std::string* bytes);
 
+// Whether DecodeBase64 takes `text`.
+bool IsBase64(absl::string_view text);
+
 }  // namespace authstate
 
 #endif  // AUTHSTATE_CONTRACT_BASE64_H_

@@ -10,6 +10,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "contract/base64.h"
+#include "contract/canonical_json.h"
 #include "contract/json_scanner.h"
 #include "contract/limits.h"
 #include "contract/names.h"
@@ -208,7 +209,7 @@ absl::StatusOr<Value> ParseBufferJson(absl::string_view text) {
 }
 
 absl::StatusOr<Value> Canonicalize(Value value) {
-  if (value.kind == ValueKind::kRaw) return value;
+  if (value.kind == ValueKind::kRaw || IsCanonicalJson(value.bytes)) return value;
   return ParseBufferJson(value.bytes);
 }
 

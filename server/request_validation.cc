@@ -70,6 +70,7 @@ class CommitBuilder {
       return InvalidField(operations_field, absl::StrCat("more than ", kMaxCommitOperations, " operations"));
     }
     names_.reserve(operations);
+    commit_.sets.reserve(operations);
     return absl::OkStatus();
   }
 
@@ -236,7 +237,7 @@ absl::StatusOr<storage::ReadRequest> Validate(v1::GetKeysRequest request) {
   return read;
 }
 
-absl::StatusOr<storage::ReadRequest> Validate(v1::PipeGet request) {
+absl::StatusOr<storage::ReadRequest> Validate(v1::PipeGet&& request) {
   storage::ReadRequest read;
   absl::Status status = TakeSelections(request.mutable_keys(), &read);
   if (!status.ok()) return status;
@@ -291,7 +292,7 @@ absl::StatusOr<storage::Commit> Validate(v1::CommitRequest request) {
   return builder.Finish(request);
 }
 
-absl::StatusOr<storage::Commit> Validate(v1::PipeCommit request) {
+absl::StatusOr<storage::Commit> Validate(v1::PipeCommit&& request) {
   if (request.number() == 0) return InvalidField("number", "is 0; the first commit under a fence has 1");
   CommitBuilder builder;
   if (request.clear_keys()) builder.ClearKeys();

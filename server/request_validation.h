@@ -21,8 +21,8 @@ absl::StatusOr<storage::Commit> Validate(v1::CommitRequest request);
 absl::StatusOr<storage::Commit> Validate(v1::DeleteSessionRequest request);
 
 // Of a pipe: without session and fence, which are those of the channel.
-absl::StatusOr<storage::ReadRequest> Validate(v1::PipeGet request);
-absl::StatusOr<storage::Commit> Validate(v1::PipeCommit request);
+absl::StatusOr<storage::ReadRequest> Validate(v1::PipeGet&& request);
+absl::StatusOr<storage::Commit> Validate(v1::PipeCommit&& request);
 
 // `page_bytes` is filled in where the caller left it 0.
 absl::StatusOr<v1::LoadSessionRequest> Validate(v1::LoadSessionRequest request);

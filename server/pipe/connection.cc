@@ -32,7 +32,7 @@ Connection::Connection(storage::Backend* backend, std::shared_ptr<Budget> budget
 
 Connection::~Connection() { budget_->Remove(budgeted_bytes_); }
 
-absl::Status Connection::Take(v1::PipeRequest request) {
+absl::Status Connection::Take(v1::PipeRequest&& request) {
   absl::StatusOr<Operations> operations = TakeOperations(std::move(request), absl::Now() + options_.deadline);
   if (!operations.ok()) return operations.status();
   {

@@ -59,7 +59,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Begins the operations of a message. InvalidField when it breaks the contract; none of them takes place then. One
   // call at a time.
-  absl::Status Take(v1::PipeRequest request);
+  absl::Status Take(v1::PipeRequest&& request);
 
   // Whether another message may be read, within the limits. If not, `on_change` tells when to ask again.
   bool MayRead();

@@ -54,7 +54,7 @@ absl::Status TakeWork(v1::PipeOperation* message, Operation* operation) {
 
 }  // namespace
 
-absl::StatusOr<Operations> TakeOperations(v1::PipeRequest request, absl::Time deadline) {
+absl::StatusOr<Operations> TakeOperations(v1::PipeRequest&& request, absl::Time deadline) {
   if (request.operations().empty()) return InvalidField("operations", "empty");
   if (static_cast<std::size_t>(request.operations_size()) > kMaxCommitOperations) {
     return InvalidField("operations", absl::StrCat("more than ", kMaxCommitOperations));

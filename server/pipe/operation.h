@@ -48,8 +48,9 @@ struct Operation {
 using Operations = std::list<Operation>;
 
 // Takes the operations out of a message. InvalidField names the first field that breaks the contract
-// (`operations[3].commit.sets[2].key.id`); whether an operation fits the state of its channel is not looked at.
-absl::StatusOr<Operations> TakeOperations(v1::PipeRequest request, absl::Time deadline);
+// (`operations[3].commit.sets[2].key.id`); values are moved, also out of a message on an arena. Whether an operation
+// fits the state of its channel is not looked at.
+absl::StatusOr<Operations> TakeOperations(v1::PipeRequest&& request, absl::Time deadline);
 
 // For the log: `attach`, `commit`.
 absl::string_view NameOf(const Operation& operation);

@@ -1,5 +1,6 @@
 #include "server/pipe/reactor.h"
 
+#include <google/protobuf/arena.h>
 #include <grpcpp/alarm.h>
 
 #include <algorithm>
@@ -25,6 +26,13 @@
 
 namespace authstate::server::pipe {
 namespace {
+
+// A key of a commit is three messages: they are freed together. Their strings are not on the arena, and are moved out.
+google::protobuf::ArenaOptions RequestArena() {
+  google::protobuf::ArenaOptions options;
+  options.max_block_size = std::size_t{64} * 1024;
+  return options;
+}
 
 absl::Status Draining() {
   return storage::Error(absl::StatusCode::kUnavailable, "DRAINING",
@@ -79,10 +87,11 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
     absl::Status taken = absl::OkStatus();
     if (ok) {
       ++messages_;
-      v1::PipeRequest request;
-      taken = ParseRequest(incoming_, &request);
+      google::protobuf::Arena arena(RequestArena());
+      auto* const request = google::protobuf::Arena::CreateMessage<v1::PipeRequest>(&arena);
+      taken = ParseRequest(incoming_, request);
       incoming_.Clear();
-      if (taken.ok()) taken = connection_->Take(std::move(request));
+      if (taken.ok()) taken = connection_->Take(std::move(*request));
     }
     {
       const absl::MutexLock lock(&mutex_);

@@ -43,7 +43,7 @@ struct PostgresOptions {
   // Connections, each with a thread, for everything but snapshots. At least 1.
   int connections = 4;
   // Connections for snapshots: as many can be open at once. At least 1.
-  int snapshot_connections = 2;
+  int snapshot_connections = 4;
   // Calls that may wait for a connection; more are refused at once.
   std::size_t queue_limit = 4096;
   // How long a call may wait for one.

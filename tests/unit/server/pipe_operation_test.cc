@@ -1,10 +1,12 @@
 // Every way in which a message of a pipe can break the contract, and the field that is named.
 #include <gmock/gmock.h>
+#include <google/protobuf/arena.h>
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -159,11 +161,30 @@ TEST(PipeOperationTest, AMessageHasOperationsAndNotTooMany) {
   EXPECT_EQ(FieldOf(TakeOperations({}, absl::InfiniteFuture()).status()), "operations");
   v1::PipeRequest request;
   for (std::size_t i = 0; i < kMaxCommitOperations; ++i) *request.add_operations() = send::Get(1, i);
-  const auto most = TakeOperations(request, absl::InfiniteFuture());
+  const auto most = TakeOperations(v1::PipeRequest(request), absl::InfiniteFuture());
   ASSERT_TRUE(most.ok()) << most.status();
   EXPECT_EQ(most->size(), kMaxCommitOperations);
   *request.add_operations() = send::Get(1, 1);
-  EXPECT_EQ(FieldOf(TakeOperations(request, absl::InfiniteFuture()).status()), "operations");
+  EXPECT_EQ(FieldOf(TakeOperations(std::move(request), absl::InfiniteFuture()).status()), "operations");
+}
+
+// A message on an arena is quietly copied by whoever takes it by value.
+TEST(PipeOperationTest, NoValueIsCopiedOnItsWayToTheBackend) {
+  const std::string text = absl::StrCat("\"", std::string(1000, 'v'), "\"");
+  google::protobuf::Arena arena;
+  auto& request = *google::protobuf::Arena::CreateMessage<v1::PipeRequest>(&arena);
+  v1::PipeOperation commit_of_json = send::Commit(1, 1, 1, "");
+  commit_of_json.mutable_commit()->mutable_sets(0)->mutable_value()->set_json(text);
+  ASSERT_TRUE(request.ParseFromString(send::Message({commit_of_json}).SerializeAsString()));
+  const std::string& sent = request.operations(0).commit().sets(0).value().json();
+  ASSERT_EQ(sent, text);
+  const char* const bytes = sent.data();
+
+  const auto taken = TakeOperations(std::move(request), absl::InfiniteFuture());
+  ASSERT_TRUE(taken.ok()) << taken.status();
+  const storage::Commit& commit = std::get<Commit>(taken->front().work).commit;
+  EXPECT_EQ(commit.sets.at(0).value.bytes, text);
+  EXPECT_EQ(static_cast<const void*>(commit.sets.at(0).value.bytes.data()), static_cast<const void*>(bytes));
 }
 
 TEST(PipeOperationTest, AnAttachWithAFenceResumesAndDoesNotSteal) {
