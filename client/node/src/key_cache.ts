@@ -1,14 +1,13 @@
 import { sizeOfValue } from "./codec/value_codec.js";
-import { nameOf } from "./commit_plan.js";
 import type { CommitRequest } from "./gen/authstate/v1/auth_state_service.js";
 import type { Key, Value } from "./gen/authstate/v1/value.js";
 
-// What an entry takes beside its name and value.
+// What an entry takes beside its id and value.
 const ENTRY_BYTES = 128;
 
 interface Entry {
   readonly owner: SessionCache;
-  readonly name: string;
+  readonly key: Key;
   // Unset: known to be absent.
   readonly value: Value | undefined;
   readonly bytes: number;
@@ -46,7 +45,7 @@ export class KeyCache {
     while (this.#bytes > this.#maxBytes && this.#oldest !== undefined) {
       const oldest = this.#oldest;
       this.remove(oldest);
-      oldest.owner.forget(oldest.name);
+      oldest.owner.forget(oldest.key);
     }
   }
 
@@ -86,7 +85,8 @@ export class KeyCache {
  */
 export class SessionCache {
   readonly #cache: KeyCache;
-  readonly #entries = new Map<string, Entry>();
+  // By type and id: a name made of both would be built, and hashed, anew for every read.
+  readonly #types = new Map<string, Map<string, Entry>>();
   #complete = false;
   #version = 0;
 
@@ -105,7 +105,7 @@ export class SessionCache {
 
   /** The key's value, `null` when it is absent, `undefined` when that is not known. */
   get(key: Key): Value | null | undefined {
-    const entry = this.#entries.get(nameOf(key));
+    const entry = this.#types.get(key.type)?.get(key.id);
     if (entry === undefined) return this.#complete ? null : undefined;
     this.#cache.touch(entry);
     return entry.value ?? null;
@@ -113,42 +113,47 @@ export class SessionCache {
 
   /** Forgets everything; complete if the session is known to have no keys. */
   reset(complete: boolean): void {
-    for (const entry of this.#entries.values()) this.#cache.remove(entry);
-    this.#entries.clear();
+    for (const ofType of this.#types.values()) {
+      for (const entry of ofType.values()) this.#cache.remove(entry);
+    }
+    this.#types.clear();
     this.#complete = complete;
     this.#version++;
   }
 
   /** Takes in what was read when `version` was the present one; nothing if a commit came in between. */
   fill(key: Key, value: Value | undefined, version: number): void {
-    if (version === this.#version) this.#put(nameOf(key), value);
+    if (version === this.#version) this.#put(key, value);
   }
 
   /** Takes in a commit that is durable. */
   apply({ clearKeys, sets, deletes }: CommitRequest): void {
     if (clearKeys) this.reset(true);
     this.#version++;
-    for (const { key, value } of sets) if (key !== undefined) this.#put(nameOf(key), value);
-    for (const key of deletes) this.#put(nameOf(key), undefined);
+    for (const { key, value } of sets) if (key !== undefined) this.#put(key, value);
+    for (const key of deletes) this.#put(key, undefined);
   }
 
   /** @internal For KeyCache. */
-  forget(name: string): void {
-    this.#entries.delete(name);
+  forget({ type, id }: Key): void {
+    this.#types.get(type)?.delete(id);
     this.#complete = false;
   }
 
-  #put(name: string, value: Value | undefined): void {
-    const before = this.#entries.get(name);
+  #put(key: Key, value: Value | undefined): void {
+    const { type, id } = key;
+    const ofType = this.#types.get(type) ?? new Map<string, Entry>();
+    const before = ofType.get(id);
     if (before !== undefined) {
-      this.#entries.delete(name);
+      ofType.delete(id);
       this.#cache.remove(before);
     }
     // Absence needs no entry where everything that is there is known.
     if (value === undefined && this.#complete) return;
-    const bytes = ENTRY_BYTES + name.length + (value === undefined ? 0 : sizeOfValue(value));
-    const entry: Entry = { owner: this, name, value, bytes, older: undefined, newer: undefined };
-    this.#entries.set(name, entry);
+    const bytes = ENTRY_BYTES + id.length + (value === undefined ? 0 : sizeOfValue(value));
+    const entry: Entry = { owner: this, key, value, bytes, older: undefined, newer: undefined };
+    ofType.set(id, entry);
+    this.#types.set(type, ofType);
     this.#cache.add(entry);
   }
 }
