@@ -53,7 +53,6 @@ void ConnectionQueue::Add(ConnectionWork work) {
       const auto call = std::prev(waiting_.end());
       call->end = ends_.emplace(end, call);
       alarm_.WakeBy(end);
-      WakeOne();
       return;
     }
   }
@@ -63,7 +62,6 @@ void ConnectionQueue::Add(ConnectionWork work) {
 void ConnectionQueue::Close() {
   const absl::MutexLock lock(&mutex_);
   closed_ = true;
-  while (!idle_.empty()) WakeOne();
 }
 
 void ConnectionQueue::AddThread() {
@@ -71,21 +69,12 @@ void ConnectionQueue::AddThread() {
   ++threads_;
 }
 
-void ConnectionQueue::WakeOne() {
-  if (idle_.empty()) return;
-  idle_.back()->Signal();
-  idle_.pop_back();
-}
+bool ConnectionQueue::Claimable() const { return waiting_.size() > claimed_ || (closed_ && waiting_.empty()); }
 
 bool ConnectionQueue::Claim() {
   const absl::MutexLock lock(&mutex_);
-  absl::CondVar woken;
-  while (waiting_.size() <= claimed_) {
-    if (closed_) return false;
-    idle_.push_back(&woken);
-    woken.Wait(&mutex_);
-    idle_.erase(std::remove(idle_.begin(), idle_.end(), &woken), idle_.end());
-  }
+  mutex_.Await(absl::Condition(this, &ConnectionQueue::Claimable));
+  if (waiting_.empty()) return false;
   ++claimed_;
   return true;
 }
@@ -94,7 +83,6 @@ void ConnectionQueue::BeginConnecting() {
   const absl::MutexLock lock(&mutex_);
   --claimed_;
   ++connecting_;
-  WakeOne();
 }
 
 void ConnectionQueue::EndConnecting() {

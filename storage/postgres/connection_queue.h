@@ -6,7 +6,6 @@
 #include <map>
 #include <optional>
 #include <thread>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
@@ -51,8 +50,7 @@ class ConnectionQueue {
 
   // For the threads with the connections, each of which says so once.
   void AddThread();
-  // Waits for work that no other thread has claimed. False once the queue is closed and there is none: who gives a
-  // claim up comes back for what it was.
+  // Waits for work that no other thread has claimed. False once the queue is closed and empty.
   bool Claim();
   // Leaves what was claimed to others, for as long as the caller is busy making a connection.
   void BeginConnecting();
@@ -72,9 +70,7 @@ class ConnectionQueue {
     std::optional<Ends::iterator> end;
   };
 
-  // Wakes the thread that has been idle for the shortest time: what it and its server process need is still in the
-  // caches of a processor.
-  void WakeOne() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Claimable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void MindTheTime();
   // Takes the first call out whose end has come, and ends it; releases the mutex while it does.
   void EndFirst() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -89,8 +85,6 @@ class ConnectionQueue {
   Calls waiting_ ABSL_GUARDED_BY(mutex_);
   Calls running_ ABSL_GUARDED_BY(mutex_);
   Ends ends_ ABSL_GUARDED_BY(mutex_);
-  // The idle threads, each by what it waits on; the one that was at work last at the end.
-  std::vector<absl::CondVar*> idle_ ABSL_GUARDED_BY(mutex_);
   std::size_t claimed_ ABSL_GUARDED_BY(mutex_) = 0;
   int threads_ ABSL_GUARDED_BY(mutex_) = 0;
   int connecting_ ABSL_GUARDED_BY(mutex_) = 0;
