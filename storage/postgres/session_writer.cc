@@ -73,6 +73,8 @@ class SessionWriter {
   // The next statement's worth of commits without a result.
   Wave NextWave() const;
   void Send(const Wave& wave);
+  // The statement for a wave.
+  const char* StatementFor(const Wave& wave) const;
   void Understand(const Wave& wave, const pqxx::result& rows);
   void Fail(const Wave& wave, const Failure& failure);
   // Makes sure that commits which were found to have been applied before are durable.
@@ -92,6 +94,8 @@ class SessionWriter {
   std::vector<Commit> commits_;
   const absl::Time deadline_;
   std::vector<std::optional<absl::StatusOr<Applied>>> results_;
+  // A commit of the call was for Layout::commit_one and did not pass, for a reason that its answer does not tell.
+  bool one_refused_ = false;
   int standby_answers_ = 0;
   int doubts_ = 0;
   // How often a statement began too late.
@@ -134,6 +138,12 @@ std::vector<absl::StatusOr<Applied>> SessionWriter::Run() && {
   return results;
 }
 
+const char* SessionWriter::StatementFor(const Wave& wave) const {
+  if (layout_.commit_one == nullptr || one_refused_ || wave.size() > 1) return layout_.commit;
+  const Commit& commit = commits_[wave.front()];
+  return commit.action == Commit::Action::kWrite && !commit.clear_keys ? layout_.commit_one : layout_.commit;
+}
+
 void SessionWriter::Send(const Wave& wave) {
   if (std::optional<Failure> failure = connection_.ReadClock(deadline_); failure.has_value()) {
     failure->sent = false;
@@ -156,9 +166,9 @@ void SessionWriter::Send(const Wave& wave) {
   statement.sent_after = connection_.clock().Earliest(asked);
   statement.not_after = connection_.clock().Latest(asked) + absl::ToInt64Microseconds(std::min(allowance, cut - now));
 
-  const PgConnection::Execution execution =
-      connection_.Continue(layout_.commit, std::move(parameters).Encode(statement.not_after, LockPatience(cut)), cut,
-                           layout_.PlanningFor(keys));
+  const char* const sql = StatementFor(wave);
+  const PgConnection::Execution execution = connection_.Continue(
+      sql, std::move(parameters).Encode(statement.not_after, LockPatience(cut)), cut, layout_.PlanningFor(keys));
   if (!execution.failure.has_value()) {
     const auto row = execution.rows[0];
     const bool late = ToBool(row[5]);
@@ -167,6 +177,7 @@ void SessionWriter::Send(const Wave& wave) {
     if (late) connection_.clock().Forget();
     connection_.clock().Read(asked, ToInt(row[6]), DatabaseClock::Steady::now());
     Understand(wave, execution.rows);
+    one_refused_ = one_refused_ || (sql == layout_.commit_one && !late && !results_[wave.front()].has_value());
   } else if (InDoubt(*execution.failure)) {
     Resolve(wave, *execution.failure, std::move(statement));
   } else {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <pqxx/pqxx>
 #include <string>
 #include <thread>
 #include <utility>
@@ -29,8 +30,9 @@ using Moment = StatementFault::Moment;
 using Effect = StatementFault::Effect;
 
 constexpr absl::Duration kPatience = absl::Seconds(60);
-// Stand in no other statement.
+// Stand in no other statement: in that of any commit, in that of one write to a session which has a row.
 constexpr char kCommitSql[] = "creds_deleted";
+constexpr char kCommitOneSql[] = "UPDATE auth_sessions s";
 constexpr char kResolveSql[] = "barrier = s.barrier + 1";
 // In pg_stat_activity, which shows the beginning of a statement alone.
 constexpr char kIsCommit[] = "query LIKE '%$17::text%'";
@@ -157,6 +159,7 @@ class CommitResolutionTest : public testing::Test {
     ASSERT_TRUE(fired.ok()) << fired;
   }
 
+  const std::string& url() const { return url_; }
   Backend& backend() { return *backend_; }
   // Goes around the proxy.
   Backend& neighbour() { return *neighbour_; }
@@ -184,7 +187,7 @@ class CutCommitTest : public CommitResolutionTest, public testing::WithParamInte
 
 TEST_P(CutCommitTest, IsAppliedOnceAndAnsweredOk) {
   ASSERT_TRUE(Apply(backend(), SetKey(1)).ok());
-  Arm(kCommitSql, GetParam().moment, GetParam().effect);
+  Arm(kCommitOneSql, GetParam().moment, GetParam().effect);
   const auto applied = Apply(backend(), SetKey(2));
   AwaitFired();
   ASSERT_TRUE(applied.ok()) << applied.status();
@@ -218,7 +221,7 @@ INSTANTIATE_TEST_SUITE_P(Cuts, CutCommitTest,
 TEST_F(CommitResolutionTest, ResolutionThatIsCutTooIsTriedAgain) {
   ASSERT_TRUE(Apply(backend(), SetKey(1)).ok());
   Answer<Results> answer;
-  Arm(kCommitSql, Moment::kReply, Effect::kReset);
+  Arm(kCommitOneSql, Moment::kReply, Effect::kReset);
   Start(backend(), SetKey(2), answer);
   AwaitFired();
   Arm(kResolveSql, Moment::kReply, Effect::kReset);
@@ -242,13 +245,41 @@ TEST_F(CommitResolutionTest, BackendKilledWhileItWaitsForALockIsFoundNotApplied)
   EXPECT_EQ(Session().revision, 2U);
 }
 
+// The statements that apply a commit to a session which has a row.
+struct Form {
+  const char* name;
+  const char* sql;
+  bool clear_keys;
+  // What makes it wait once it has its snapshot and the time, and before it comes to the session's row.
+  const char* gate;
+};
+
+class CommitStatementTest : public CommitResolutionTest, public testing::WithParamInterface<Form> {
+ protected:
+  static Commit Write(std::uint64_t id) {
+    Commit commit = SetKey(id);
+    commit.clear_keys = GetParam().clear_keys;
+    return commit;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    Forms, CommitStatementTest,
+    testing::Values(Form{"Any", kCommitSql, true,
+                         "CREATE TRIGGER wait_at_gate BEFORE INSERT ON auth_sessions FOR EACH ROW "
+                         "WHEN (NEW.recent_ids[1] = 2) EXECUTE FUNCTION wait_at_gate()"},
+                    Form{"One", kCommitOneSql, false,
+                         "CREATE TRIGGER wait_at_gate BEFORE UPDATE ON auth_sessions FOR EACH STATEMENT "
+                         "WHEN (current_query() LIKE '%UPDATE auth_sessions s%') EXECUTE FUNCTION wait_at_gate()"}),
+    [](const auto& form) { return std::string(form.param.name); });
+
 // The statement has begun and waits for a lock when its connection is lost: it goes on in the database, unheard.
-TEST_F(CommitResolutionTest, StatementThatGoesOnUnheardIsAwaitedAndFound) {
+TEST_P(CommitStatementTest, ThatGoesOnUnheardIsAwaitedAndFound) {
   ASSERT_TRUE(Apply(neighbour(), SetKey(1)).ok());
   Reopen(kPatience);
   HoldSession();
   Answer<Results> answer;
-  Start(backend(), SetKey(2), answer);
+  Start(backend(), Write(2), answer);
   AwaitDriversStatement(absl::StrCat("wait_event_type = 'Lock' AND ", kIsCommit));
   proxy().ResetAll();
   AwaitDriversStatement(absl::StrCat("wait_event_type = 'Lock' AND ", kIsResolve));
@@ -260,18 +291,38 @@ TEST_F(CommitResolutionTest, StatementThatGoesOnUnheardIsAwaitedAndFound) {
   EXPECT_EQ(Session().revision, 2U);
 }
 
+// Its snapshot has nothing of what it waited for, and so would not have deleted it.
+TEST_P(CommitStatementTest, ThatWaitedForAnotherDeletesWhatThatWrote) {
+  ASSERT_TRUE(Apply(neighbour(), SetKey(1)).ok());
+  pqxx::connection connection(url());
+  pqxx::work other(connection);
+  other.exec("UPDATE auth_sessions SET revision = revision + 1");
+  other.exec(
+      "INSERT INTO auth_keys (session_id, key_type, key_id, kind, value) "
+      "SELECT session_id, key_type, 'late', kind, value FROM auth_keys");
+  Commit deletion = Write(2);
+  deletion.deletes = {{"t", "late"}};
+  Answer<Results> answer;
+  Start(neighbour(), deletion, answer);
+  AwaitDriversStatement(absl::StrCat("wait_event_type = 'Lock' AND ", kIsCommit));
+  other.commit();
+  const auto applied = answer.Await().front();
+  ASSERT_TRUE(applied.ok()) << applied.status();
+  EXPECT_EQ(applied->revision, 3U);
+  EXPECT_FALSE(Session({{"t", "late"}}).values.front().has_value());
+}
+
 // A statement that has its snapshot, and stays in a trigger before it comes to the session's row, is the last that
 // could apply a commit of which its caller was told that it was not applied.
-TEST_F(CommitResolutionTest, StatementThatGoesOnUnheardIsShutOut) {
+TEST_P(CommitStatementTest, ThatGoesOnUnheardIsShutOut) {
   ASSERT_TRUE(Apply(neighbour(), SetKey(1)).ok());
   Reopen(kPatience);
   Sql("CREATE TABLE gate AS SELECT true AS closed; CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS "
       "$$ BEGIN "
-      "WHILE EXISTS (SELECT FROM gate) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN NEW; END $$; "
-      "CREATE TRIGGER wait_at_gate BEFORE INSERT ON auth_sessions FOR EACH ROW "
-      "WHEN (NEW.recent_ids[1] = 2) EXECUTE FUNCTION wait_at_gate()");
+      "WHILE EXISTS (SELECT FROM gate) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN NEW; END $$");
+  Sql(GetParam().gate);
   Answer<Results> answer;
-  Start(backend(), SetKey(2), answer);
+  Start(backend(), Write(2), answer);
   // Each attempt of the driver is cut off as soon as it is at the gate, until the driver gives up.
   int unheard = 0;
   while (answer.calls() == 0) {
@@ -292,10 +343,10 @@ TEST_F(CommitResolutionTest, StatementThatGoesOnUnheardIsShutOut) {
   EXPECT_EQ(Session().revision, 1U);
 }
 
-TEST_F(CommitResolutionTest, StatementThatArrivesAfterAllIsRefused) {
+TEST_P(CommitStatementTest, ThatArrivesAfterAllIsRefused) {
   ASSERT_TRUE(Apply(backend(), SetKey(1)).ok());
-  Arm(kCommitSql, Moment::kBefore, Effect::kSilence);
-  const auto applied = Apply(backend(), SetKey(2));
+  Arm(GetParam().sql, Moment::kBefore, Effect::kSilence);
+  const auto applied = Apply(backend(), Write(2));
   AwaitFired();
   ASSERT_TRUE(applied.ok()) << applied.status();
   ASSERT_EQ(applied->revision, 2U);
@@ -317,7 +368,7 @@ TEST_F(CommitResolutionTest, StatementThatArrivesAfterAllIsRefused) {
 
 TEST_F(CommitResolutionTest, CommitThatMayHaveBeenPushedOutStaysInDoubt) {
   ASSERT_TRUE(Apply(backend(), SetKey(1)).ok());
-  Arm(kCommitSql, Moment::kReply, Effect::kSilence);
+  Arm(kCommitOneSql, Moment::kReply, Effect::kSilence);
   Answer<Results> answer;
   Start(backend(), SetKey(2), answer);
   AwaitFired();
@@ -330,7 +381,7 @@ TEST_F(CommitResolutionTest, CommitThatMayHaveBeenPushedOutStaysInDoubt) {
 // As many commits, but all of them before: they cannot have pushed it out.
 TEST_F(CommitResolutionTest, CommitAfterManyOthersIsFoundNotApplied) {
   for (std::uint64_t id = 1; id <= 2 * kRecentCommits; ++id) ASSERT_TRUE(Apply(neighbour(), SetKey(id)).ok());
-  Arm(kCommitSql, Moment::kBefore, Effect::kReset);
+  Arm(kCommitOneSql, Moment::kBefore, Effect::kReset);
   const auto applied = Apply(backend(), SetKey(100));
   AwaitFired();
   ASSERT_TRUE(applied.ok()) << applied.status();
@@ -339,7 +390,7 @@ TEST_F(CommitResolutionTest, CommitAfterManyOthersIsFoundNotApplied) {
 
 TEST_F(CommitResolutionTest, ConditionalCommitWhoseReplyWasLostIsNotRefused) {
   ASSERT_TRUE(Apply(backend(), SetKey(1)).ok());
-  Arm(kCommitSql, Moment::kReply, Effect::kReset);
+  Arm(kCommitOneSql, Moment::kReply, Effect::kReset);
   Commit commit = SetKey(2);
   commit.expected_revision = 1;
   const auto applied = Apply(backend(), commit);

@@ -92,9 +92,15 @@ constexpr auto kMostlyKept = [](int executions) {
   return testing::ElementsAre(testing::Pair(kPlansAtFirst, executions - kPlansAtFirst));
 };
 
-TEST_F(StatementPlansTest, OfCommits) {
+TEST_F(StatementPlansTest, OfCommitsOfOneSession) {
   ASSERT_NO_FATAL_FAILURE(FillTables());
   for (int i = 0; i < kExecutions; ++i) ASSERT_NO_FATAL_FAILURE(Apply(NewCommits(1)));
+  EXPECT_THAT(Plans(), kMostlyKept(kExecutions));
+}
+
+TEST_F(StatementPlansTest, OfCommitsOfManySessions) {
+  ASSERT_NO_FATAL_FAILURE(FillTables());
+  for (int i = 0; i < kExecutions; ++i) ASSERT_NO_FATAL_FAILURE(Apply(NewCommits(2)));
   EXPECT_THAT(Plans(), kMostlyKept(kExecutions));
 }
 
