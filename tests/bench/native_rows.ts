@@ -28,23 +28,28 @@ async function output(command: string, args: string[]): Promise<string> {
   return out;
 }
 
-async function load(kind: "getkeys" | "commit", address: string, inFlight: number, timing: Timing): Promise<number> {
-  const numbers = [inFlight, timing.warmUpMs, timing.measureMs].map(String);
-  return Number(await output(join(BINARIES, "unary_load"), [kind, address, ...numbers]));
+async function reads(address: string, timing: Timing): Promise<number> {
+  const numbers = [READS_IN_FLIGHT, timing.warmUpMs, timing.measureMs].map(String);
+  return Number(await output(join(BINARIES, "unary_load"), [address, ...numbers]));
+}
+
+async function commitsOnPipe(address: string, timing: Timing): Promise<number> {
+  const numbers = [COMMITS_IN_FLIGHT, timing.warmUpMs, timing.measureMs].map(String);
+  return Number(await output(join(BINARIES, "pipe_load"), [address, ...numbers]));
 }
 
 const cachedReads = (bed: Testbed): Contender => ({
   name: "ours",
   conditions: () => "authstated on SQLite, the store that it keeps a cache over",
   prepare: async () => void (await bed.cachedAuthstated()),
-  measure: async (timing) => load("getkeys", (await bed.cachedAuthstated()).address, READS_IN_FLIGHT, timing),
+  measure: async (timing) => reads((await bed.cachedAuthstated()).address, timing),
 });
 
 const commits = (bed: Testbed): Contender => ({
   name: "ours",
   conditions: () => "",
   prepare: async () => void (await bed.authstated(0)),
-  measure: async (timing) => load("commit", (await bed.authstated(0)).address, COMMITS_IN_FLIGHT, timing),
+  measure: async (timing) => commitsOnPipe((await bed.authstated(0)).address, timing),
 });
 
 function echo(bed: Testbed): Contender<PeerName> {
@@ -55,7 +60,7 @@ function echo(bed: Testbed): Contender<PeerName> {
     prepare: async () => {
       await (server ??= bed.program("echo_server", []));
     },
-    measure: async (timing) => load("getkeys", `127.0.0.1:${(await server!).port}`, READS_IN_FLIGHT, timing),
+    measure: async (timing) => reads(`127.0.0.1:${(await server!).port}`, timing),
   };
 }
 
@@ -127,7 +132,7 @@ export function nativeRows(bed: Testbed, quick: boolean): Row[] {
     },
     {
       ...{ name: `commit-one-key/${COMMITS_IN_FLIGHT}`, unit: "commits/s", better: "higher" },
-      conditions: `C++ callback client, ${COMMITS_IN_FLIGHT} commits of one key in flight, each in a session of its own`,
+      conditions: `C++ client, ${COMMITS_IN_FLIGHT} commits of one key in flight on one pipe, each in a session of its own`,
       ours: commits(bed),
       peers: [new Pgbench(bed, quick ? PGBENCH_CLIENTS.slice(0, 1) : PGBENCH_CLIENTS)],
     },

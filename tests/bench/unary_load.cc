@@ -1,15 +1,10 @@
-// unary_load getkeys|commit ADDRESS IN_FLIGHT WARM_UP_MS MEASURE_MS: keeps IN_FLIGHT unary calls under way at an
-// authstated, or at an echo_server, and prints how many end in a second.
-//
-// getkeys: each call reads one key of 1.2 kB, which is written before; in as many sessions as there are calls.
-// commit: each call writes one key of the size of a pre-key, over 32 keys in as many sessions as there are calls.
+// unary_load ADDRESS IN_FLIGHT WARM_UP_MS MEASURE_MS: keeps IN_FLIGHT unary calls of GetKeys under way at an
+// authstated, or at an echo_server, and prints how many end in a second. Each reads one key of 1.2 kB, which is written
+// before; in as many sessions as there are calls.
 #include <grpcpp/grpcpp.h>
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
-#include <cstdio>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,13 +13,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
 #include "tests/bench/call_loop.h"
+#include "tests/bench/load_arguments.h"
 
 namespace authstate::bench {
 namespace {
@@ -34,36 +28,7 @@ using v1::AuthStateService;
 // One connection each; a single one has all its calls written by one thread at a time.
 constexpr std::size_t kConnections = 2;
 constexpr std::size_t kReadBytes = 1200;
-constexpr std::size_t kPreKeyBytes = 164;
-constexpr std::uint64_t kKeysEach = 32;
 constexpr absl::Duration kCallTimeout = absl::Seconds(30);
-constexpr int kUsageError = 2;
-
-struct Arguments {
-  std::string load;
-  std::string address;
-  std::size_t in_flight = 0;
-  absl::Duration warm_up;
-  absl::Duration measure;
-};
-
-std::optional<Arguments> Parse(int argc, char** argv) {
-  constexpr int kArguments = 6;
-  Arguments arguments;
-  std::uint32_t in_flight = 0;
-  std::uint32_t warm_up = 0;
-  std::uint32_t measure = 0;
-  if (argc != kArguments || !absl::SimpleAtoi(argv[3], &in_flight) || in_flight == 0 ||
-      !absl::SimpleAtoi(argv[4], &warm_up) || !absl::SimpleAtoi(argv[5], &measure) || measure == 0) {
-    return std::nullopt;
-  }
-  arguments.load = argv[1];
-  arguments.address = argv[2];
-  arguments.in_flight = in_flight;
-  arguments.warm_up = absl::Milliseconds(warm_up);
-  arguments.measure = absl::Milliseconds(measure);
-  return arguments;
-}
 
 class Connections {
  public:
@@ -104,27 +69,6 @@ absl::Status ToStatus(const grpc::Status& status) {
 
 std::string SessionOf(std::size_t slot) { return absl::StrCat("load-", slot); }
 
-absl::StatusOr<double> MeasureCommits(const Arguments& arguments) {
-  Connections connections(arguments.address);
-  std::vector<Slot<v1::CommitRequest, v1::CommitResponse>> slots(arguments.in_flight);
-  for (std::size_t slot = 0; slot < slots.size(); ++slot) {
-    v1::CommitRequest& request = slots[slot].request;
-    request.set_session_id(SessionOf(slot));
-    v1::KeyEntry& entry = *request.add_sets();
-    entry.mutable_key()->set_type("pre-key");
-    entry.mutable_value()->set_raw(std::string(kPreKeyBytes, 'k'));
-  }
-  std::vector<std::uint64_t> counts(arguments.in_flight);
-  CallLoop loop(arguments.in_flight, [&](std::size_t slot, CallLoop::Done done) {
-    slots[slot].request.mutable_sets(0)->mutable_key()->set_id(absl::StrCat(counts[slot]++ % kKeysEach));
-    grpc::ClientContext& context = slots[slot].NewContext();
-    connections.ForSlot(slot).async()->Commit(
-        &context, &slots[slot].request, &slots[slot].response,
-        [done = std::move(done)](const grpc::Status& status) { done(ToStatus(status)); });
-  });
-  return loop.Measure(arguments.warm_up, arguments.measure);
-}
-
 // Writes, once, the key that the slot reads.
 absl::Status Write(Connections& connections, std::size_t slot, const v1::Key& key) {
   v1::CommitRequest request;
@@ -139,7 +83,7 @@ absl::Status Write(Connections& connections, std::size_t slot, const v1::Key& ke
   return ToStatus(connections.ForSlot(slot).Commit(&context, request, &response));
 }
 
-absl::StatusOr<double> MeasureGetKeys(const Arguments& arguments) {
+absl::StatusOr<double> MeasureGetKeys(const LoadArguments& arguments) {
   Connections connections(arguments.address);
   std::vector<Slot<v1::GetKeysRequest, v1::GetKeysResponse>> slots(arguments.in_flight);
   v1::Key key;
@@ -165,25 +109,7 @@ absl::StatusOr<double> MeasureGetKeys(const Arguments& arguments) {
   return loop.Measure(arguments.warm_up, arguments.measure);
 }
 
-int Run(const Arguments& arguments) {
-  const absl::StatusOr<double> rate =
-      arguments.load == "commit" ? MeasureCommits(arguments) : MeasureGetKeys(arguments);
-  if (!rate.ok()) {
-    std::fprintf(stderr, "unary_load: %s\n", rate.status().ToString().c_str());
-    return 1;
-  }
-  std::printf("%.1f\n", *rate);
-  return 0;
-}
-
 }  // namespace
 }  // namespace authstate::bench
 
-int main(int argc, char** argv) {
-  const std::optional<authstate::bench::Arguments> arguments = authstate::bench::Parse(argc, argv);
-  if (!arguments.has_value() || (arguments->load != "getkeys" && arguments->load != "commit")) {
-    std::fprintf(stderr, "usage: unary_load getkeys|commit ADDRESS IN_FLIGHT WARM_UP_MS MEASURE_MS\n");
-    return authstate::bench::kUsageError;
-  }
-  return authstate::bench::Run(*arguments);
-}
+int main(int argc, char** argv) { return authstate::bench::LoadMain(argc, argv, authstate::bench::MeasureGetKeys); }

@@ -1,0 +1,57 @@
+#ifndef AUTHSTATE_TESTS_BENCH_LOAD_ARGUMENTS_H_
+#define AUTHSTATE_TESTS_BENCH_LOAD_ARGUMENTS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/time/time.h"
+
+namespace authstate::bench {
+
+// What a program that makes load is told: ADDRESS IN_FLIGHT WARM_UP_MS MEASURE_MS.
+struct LoadArguments {
+  std::string address;
+  std::size_t in_flight = 0;
+  absl::Duration warm_up;
+  absl::Duration measure;
+};
+
+// None when they are not as they should be.
+inline std::optional<LoadArguments> ParseLoadArguments(int argc, char** argv) {
+  constexpr int kArguments = 5;
+  std::uint32_t in_flight = 0;
+  std::uint32_t warm_up = 0;
+  std::uint32_t measure = 0;
+  if (argc != kArguments || !absl::SimpleAtoi(argv[2], &in_flight) || in_flight == 0 ||
+      !absl::SimpleAtoi(argv[3], &warm_up) || !absl::SimpleAtoi(argv[4], &measure) || measure == 0) {
+    return std::nullopt;
+  }
+  return LoadArguments{argv[1], in_flight, absl::Milliseconds(warm_up), absl::Milliseconds(measure)};
+}
+
+// The `main` of such a program: runs `measure` and prints the rate that it returns.
+template <typename Measure>
+int LoadMain(int argc, char** argv, Measure measure) {
+  constexpr int kUsageError = 2;
+  const std::optional<LoadArguments> arguments = ParseLoadArguments(argc, argv);
+  if (!arguments.has_value()) {
+    std::fprintf(stderr, "usage: %s ADDRESS IN_FLIGHT WARM_UP_MS MEASURE_MS\n", argv[0]);
+    return kUsageError;
+  }
+  const absl::StatusOr<double> rate = measure(*arguments);
+  if (!rate.ok()) {
+    std::fprintf(stderr, "%s: %s\n", argv[0], rate.status().ToString().c_str());
+    return 1;
+  }
+  std::printf("%.1f\n", *rate);
+  return 0;
+}
+
+}  // namespace authstate::bench
+
+#endif  // AUTHSTATE_TESTS_BENCH_LOAD_ARGUMENTS_H_
