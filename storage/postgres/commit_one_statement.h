@@ -3,7 +3,8 @@
 
 namespace authstate::storage::statements {
 
-// Commits one write of a session that is known already, for half of what kCommit (statements.h) costs the database: an
+// Commits one write of a session that is known already, for about two thirds of what kCommit (statements.h) costs the
+// database (measured by kept plans on a busy machine: 0.14 to 0.19 ms of the processor instead of 0.23 to 0.28): an
 // UPDATE in place of an upsert, and none of the parts that only other commits need. Parameters with one member, the
 // row of the answer and all rules are those of kCommit, but for these: a member that clears keys or does anything but
 // write does not pass, nor does one whose session has no row yet, and neither is told as a reason. So what has not
