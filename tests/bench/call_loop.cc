@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -28,6 +29,13 @@ absl::StatusOr<double> CallLoop::Measure(absl::Duration warm_up, absl::Duration 
   const absl::Time began = absl::Now();
   const std::uint64_t before = Ended();
   pass(measure);
+  {
+    // On a busy machine no call may have ended yet: even the slowest rate is one.
+    const absl::MutexLock lock(&mutex_);
+    const auto one_ended = [this, before]()
+                               ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return ended_ > before || !status_.ok(); };
+    mutex_.Await(absl::Condition(&one_ended));
+  }
   const std::uint64_t after = Ended();
   const absl::Duration elapsed = absl::Now() - began;
 
