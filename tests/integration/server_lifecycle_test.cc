@@ -301,7 +301,10 @@ TEST_F(ServerLifecycleTest, AStopFinishesTheCallUnderWayAndRefusesNewOnes) {
     grpc::ClientContext late_context;
     late = stub->Commit(&late_context, commit, &committed);
   } while (late.ok());
-  EXPECT_EQ(late.error_code(), grpc::StatusCode::UNAVAILABLE);
+  // gRPC cancels a call that it has received and not handed to the server yet: clients take that for a lost connection.
+  if (late.error_code() != grpc::StatusCode::CANCELLED) {
+    EXPECT_EQ(late.error_code(), grpc::StatusCode::UNAVAILABLE);
+  }
 
   int keys = page.keys_size();
   while (stream->Read(&page)) keys += page.keys_size();
