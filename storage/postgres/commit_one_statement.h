@@ -44,6 +44,12 @@ WITH old AS MATERIALIZED (
     AND (old.number = 0 OR old.number = s.applied_number + 1)
     AND coalesce(($3::int8[])[1], s.revision) = s.revision
     AND ($2::int2[])[1] = 0 AND NOT ($4::bool[])[1]
+    AND NOT EXISTS (
+      SELECT
+      FROM unnest((SELECT $7::text[]), (SELECT $8::text[]), (SELECT $9::text[]), (SELECT $20::bytea[]))
+        AS b(session_id, key_type, key_id, base)
+      LEFT JOIN auth_keys k ON k.session_id = b.session_id AND k.key_type = b.key_type AND k.key_id = b.key_id
+      WHERE b.base IS NOT NULL AND substr(k.value, octet_length(k.value) - 15) IS DISTINCT FROM b.base)
   RETURNING s.session_id, s.revision
 ), creds_set AS (
   INSERT INTO auth_creds (session_id, kind, value)
@@ -58,12 +64,15 @@ WITH old AS MATERIALIZED (
   WHERE d.session_id = p.session_id
     AND k.session_id = d.session_id AND k.key_type = d.key_type AND k.key_id = d.key_id
 ), keys_set AS (
-  INSERT INTO auth_keys (session_id, key_type, key_id, kind, value)
-  SELECT w.session_id, w.key_type, w.key_id, w.kind, w.value
+  INSERT INTO auth_keys AS k (session_id, key_type, key_id, kind, value, patch)
+  SELECT w.session_id, w.key_type, w.key_id, w.kind, CASE WHEN w.base IS NULL THEN w.value ELSE '' END,
+         CASE WHEN w.base IS NOT NULL THEN w.value END
   FROM passed p, unnest((SELECT $7::text[]), (SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::int2[]),
-                        (SELECT $11::bytea[]))
-    AS w(session_id, key_type, key_id, kind, value)
-  ON CONFLICT (session_id, key_type, key_id) DO UPDATE SET kind = excluded.kind, value = excluded.value
+                        (SELECT $11::bytea[]), (SELECT $20::bytea[]))
+    AS w(session_id, key_type, key_id, kind, value, base)
+  ON CONFLICT (session_id, key_type, key_id) DO UPDATE
+    SET kind = excluded.kind, patch = excluded.patch,
+        value = CASE WHEN excluded.patch IS NULL THEN excluded.value ELSE k.value END
 )
 SELECT (SELECT revision FROM passed), coalesce(old.revision, 0), coalesce(old.present, false), false, old.replayed,
        old.late, old.micros, coalesce(old.fence, 0), coalesce(old.owner, ''), coalesce(old.live, false),

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "storage/postgres/lock_timeout.h"
+#include "storage/value_patch.h"
 
 namespace authstate::storage {
 namespace {
@@ -41,7 +43,8 @@ PackedValue CommitParameters::Stored(const Value& value) const {
   return pack_values_ ? PackValue(value) : PackedValue{static_cast<std::int16_t>(value.kind), value.bytes};
 }
 
-void CommitParameters::Add(const Commit& commit) {
+void CommitParameters::Add(const Commit& commit, bool whole) {
+  ++members_;
   const bool writes = commit.action == Commit::Action::kWrite;
   session_id_.AddBytes(commit.session_id);
   commit_id_.AddInt8(static_cast<std::int64_t>(commit.id));
@@ -63,19 +66,40 @@ void CommitParameters::Add(const Commit& commit) {
   fence_.AddInt8(static_cast<std::int64_t>(commit.fence));
   number_.AddInt8(static_cast<std::int64_t>(commit.number));
   if (!writes) return;
-  AddSets(commit);
+  AddSets(commit, whole);
   if (!commit.clear_keys) AddDeletes(commit);
 }
 
-void CommitParameters::AddSets(const Commit& commit) {
+void CommitParameters::AddSets(const Commit& commit, bool whole) {
   for (const KeyWrite* write : LastWrites(commit.sets)) {
     set_session_id_.AddBytes(commit.session_id);
     set_type_.AddBytes(write->name.type);
     set_id_.AddBytes(write->name.id);
-    const PackedValue stored = Stored(write->value);
-    set_kind_.AddInt2(stored.kind);
-    set_value_.AddBytes(stored.bytes);
+    if (whole || !AddPatch(commit, *write)) AddWhole(commit, *write);
   }
+}
+
+bool CommitParameters::AddPatch(const Commit& commit, const KeyWrite& write) {
+  if (bases_ == nullptr || write.value.bytes.size() < kPatchFrom) return false;
+  const auto base = bases_->Find(commit.session_id, write.name);
+  if (base == nullptr) return false;
+  const std::optional<ValuePatch> patch = MakePatch(*base, write.value);
+  if (!patch.has_value()) return false;
+  set_kind_.AddInt2(patch->kind);
+  set_value_.AddBytes(patch->bytes);
+  set_base_.AddBytes(BaseMark(*base));
+  return true;
+}
+
+void CommitParameters::AddWhole(const Commit& commit, const KeyWrite& write) {
+  const PackedValue stored = Stored(write.value);
+  set_kind_.AddInt2(stored.kind);
+  set_value_.AddBytes(stored.bytes);
+  set_base_.AddNull();
+  if (bases_ == nullptr || !MayBeBase(stored.kind, stored.bytes)) return;
+  // Until it is known whether the new one is there.
+  bases_->Forget(commit.session_id, write.name);
+  new_bases_.push_back({members_ - 1, &write.name, std::string(stored.bytes)});
 }
 
 void CommitParameters::AddDeletes(const Commit& commit) {
@@ -105,6 +129,7 @@ std::vector<std::string> CommitParameters::Encode(std::int64_t not_after, absl::
   parameters.push_back(EncodeLockTimeout(lock_timeout));
   parameters.push_back(std::move(fence_).Encode());
   parameters.push_back(std::move(number_).Encode());
+  if (pack_values_) parameters.push_back(std::move(set_base_).Encode());
   return parameters;
 }
 

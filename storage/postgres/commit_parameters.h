@@ -1,14 +1,17 @@
 #ifndef AUTHSTATE_STORAGE_POSTGRES_COMMIT_PARAMETERS_H_
 #define AUTHSTATE_STORAGE_POSTGRES_COMMIT_PARAMETERS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "contract/value.h"
 #include "storage/backend.h"
 #include "storage/packed_value.h"
+#include "storage/postgres/patch_bases.h"
 #include "storage/postgres/pg_array.h"
 
 namespace authstate::storage {
@@ -18,21 +21,41 @@ namespace authstate::storage {
 // against a set, and deletes beside a deletion of everything are left out. Not thread-safe.
 class CommitParameters {
  public:
-  // Whether values are stored in the form of storage/packed_value.h.
-  explicit CommitParameters(bool pack_values) : pack_values_(pack_values) {}
+  // A value that may be the base of patches once the commit of its key has passed.
+  struct NewBase {
+    // From 0, in the order of Add.
+    std::size_t member;
+    // Of the commit.
+    const KeyName* name;
+    std::string base;
+  };
 
-  // The next member. Its session is none of the members before it.
-  void Add(const Commit& commit);
+  // Whether values are stored in the form of storage/packed_value.h, and the bases to patch of those that are; null:
+  // nothing is patched.
+  explicit CommitParameters(bool pack_values, PatchBases* bases = nullptr) : pack_values_(pack_values), bases_(bases) {}
+
+  // The next member. Its session is none of the members before it. `whole`: none of its values is patched. The commit
+  // stays where it is for as long as its names in NewBases are looked at.
+  void Add(const Commit& commit, bool whole = false);
+
+  // Of all that was added.
+  std::vector<NewBase> TakeNewBases() { return std::move(new_bases_); }
 
   // `not_after`: microseconds since the Unix epoch by the clock of the database.
   std::vector<std::string> Encode(std::int64_t not_after, absl::Duration lock_timeout) &&;
 
  private:
   PackedValue Stored(const Value& value) const;
-  void AddSets(const Commit& commit);
+  void AddSets(const Commit& commit, bool whole);
+  // False when it is to be written whole.
+  bool AddPatch(const Commit& commit, const KeyWrite& write);
+  void AddWhole(const Commit& commit, const KeyWrite& write);
   void AddDeletes(const Commit& commit);
 
   const bool pack_values_;
+  PatchBases* const bases_;
+  std::size_t members_ = 0;
+  std::vector<NewBase> new_bases_;
 
   PgArray session_id_ = PgArray::Text();
   PgArray commit_id_ = PgArray::Int8();
@@ -47,6 +70,8 @@ class CommitParameters {
   PgArray set_id_ = PgArray::Text();
   PgArray set_kind_ = PgArray::Int2();
   PgArray set_value_ = PgArray::Bytea();
+  // What the base of a patch is known by; NULL where the value is whole.
+  PgArray set_base_ = PgArray::Bytea();
 
   PgArray delete_session_id_ = PgArray::Text();
   PgArray delete_type_ = PgArray::Text();

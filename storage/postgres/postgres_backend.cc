@@ -17,6 +17,7 @@
 #include "storage/postgres/layout.h"
 #include "storage/postgres/layout_detection.h"
 #include "storage/postgres/legacy_purge.h"
+#include "storage/postgres/patch_bases.h"
 #include "storage/postgres/pg_connection.h"
 #include "storage/postgres/pooler_probe.h"
 #include "storage/postgres/postgres_schema.h"
@@ -45,6 +46,7 @@ class PostgresBackend final : public Backend {
         layout_(layout),
         watchdog_(std::move(watchdog)),
         names_(pooler != PoolerMode::kTransaction),
+        patch_bases_(options.patch_base_bytes),
         queue_(options.queue_limit, options.queue_wait),
         snapshots_(layout, options.snapshot_connections, options.call_timeout,
                    [&] { return NewConnection(options, conninfo); }) {
@@ -60,8 +62,8 @@ class PostgresBackend final : public Backend {
     const std::size_t count = commits.size();
     auto answer = std::make_shared<AnswerOnce<Results>>(std::move(done));
     queue_.Add({deadline,
-                [&layout = layout_, commits = std::move(commits), deadline, answer](PgConnection& connection) mutable {
-                  answer->Give(ApplyCommits(connection, layout, std::move(commits), deadline));
+                [this, commits = std::move(commits), deadline, answer](PgConnection& connection) mutable {
+                  answer->Give(ApplyCommits(connection, layout_, std::move(commits), deadline, &patch_bases_));
                 },
                 [count, answer](const absl::Status& status) { answer->Give(Results(count, status)); }});
   }
@@ -134,6 +136,7 @@ class PostgresBackend final : public Backend {
   // In the order of use: what a member needs stands before it.
   const std::unique_ptr<Watchdog> watchdog_;
   StatementNames names_;
+  PatchBases patch_bases_;
   ConnectionQueue queue_;
   SnapshotPool snapshots_;
   std::vector<std::unique_ptr<ConnectionThread>> threads_;

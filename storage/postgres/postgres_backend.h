@@ -48,6 +48,9 @@ struct PostgresOptions {
   std::size_t queue_limit = 4096;
   // How long a call may wait for one.
   absl::Duration queue_wait = absl::Seconds(5);
+  // Memory for the bases of long values, so that a rewrite writes what has changed (storage/value_patch.h); 0: all are
+  // written whole. Only the native layout has patches.
+  std::size_t patch_base_bytes = std::size_t{32} << 20;
   // Whether an older schema may be brought up to date. An empty database gets its schema in any case.
   bool migrate = false;
   // How long the making of one connection may take, for each host; in whole seconds.

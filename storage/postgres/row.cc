@@ -4,7 +4,9 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/string_view.h"
+#include "storage/error.h"
 #include "storage/packed_value.h"
+#include "storage/value_patch.h"
 
 namespace authstate::storage {
 namespace {
@@ -39,7 +41,12 @@ std::string ToText(const pqxx::field& field) { return std::string(View(field)); 
 std::string ToBytes(const pqxx::field& field) { return FromHex(View(field)); }
 
 absl::StatusOr<Value> ToValue(const pqxx::field& kind, const pqxx::field& hex) {
-  return UnpackValue(ToInt(kind), FromHex(View(hex)));
+  const absl::string_view bytes = View(hex);
+  if (!IsPatchedKind(ToInt(kind))) return UnpackValue(ToInt(kind), FromHex(bytes));
+  const std::size_t stroke = bytes.find('/');
+  // No patch, as where somebody else has set the kind.
+  if (stroke == absl::string_view::npos) return DamagedValue();
+  return ApplyPatch(ToInt(kind), FromHex(bytes.substr(0, stroke)), FromHex(bytes.substr(stroke + 1)));
 }
 
 }  // namespace authstate::storage

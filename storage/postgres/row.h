@@ -22,7 +22,8 @@ std::string ToText(const pqxx::field& field);
 // The bytes that a field has in hex, as encode(…, 'hex') writes it.
 std::string ToBytes(const pqxx::field& field);
 
-// A stored value from its kind and its bytes in hex. DataLoss as UnpackValue.
+// A stored value from its kind and its bytes in hex, those of its base and of its patch divided by a stroke where it is
+// patched. DataLoss as UnpackValue and ApplyPatch.
 absl::StatusOr<Value> ToValue(const pqxx::field& kind, const pqxx::field& hex);
 
 }  // namespace authstate::storage

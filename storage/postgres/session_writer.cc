@@ -55,12 +55,15 @@ absl::Status CheckLease(const Commit& commit, const pqxx::row& row) {
 
 class SessionWriter {
  public:
-  SessionWriter(PgConnection& connection, const Layout& layout, std::vector<Commit> commits, absl::Time deadline)
+  SessionWriter(PgConnection& connection, const Layout& layout, std::vector<Commit> commits, absl::Time deadline,
+                PatchBases* bases)
       : connection_(connection),
         layout_(layout),
+        bases_(layout.packs_values ? bases : nullptr),
         commits_(std::move(commits)),
         deadline_(deadline),
-        results_(commits_.size()) {}
+        results_(commits_.size()),
+        tried_(commits_.size()) {}
 
   std::vector<absl::StatusOr<Applied>> Run() &&;
 
@@ -76,6 +79,8 @@ class SessionWriter {
   // The statement for a wave.
   const char* StatementFor(const Wave& wave) const;
   void Understand(const Wave& wave, const pqxx::result& rows);
+  // Keeps the bases that are there now, of those that a wave has written.
+  void Keep(const Wave& wave, const pqxx::result& rows, std::vector<CommitParameters::NewBase> bases);
   void Fail(const Wave& wave, const Failure& failure);
   // Makes sure that commits which were found to have been applied before are durable.
   void ConfirmReplays(const Wave& replayed);
@@ -91,11 +96,14 @@ class SessionWriter {
 
   PgConnection& connection_;
   const Layout& layout_;
+  PatchBases* const bases_;
   std::vector<Commit> commits_;
   const absl::Time deadline_;
   std::vector<std::optional<absl::StatusOr<Applied>>> results_;
   // A commit of the call was for Layout::commit_one and did not pass, for a reason that its answer does not tell.
   bool one_refused_ = false;
+  // Which were sent before. Those are written whole: it may have been the base of a patch that did not let them pass.
+  std::vector<bool> tried_;
   int standby_answers_ = 0;
   int doubts_ = 0;
   // How often a statement began too late.
@@ -149,11 +157,12 @@ void SessionWriter::Send(const Wave& wave) {
     failure->sent = false;
     return Fail(wave, *failure);
   }
-  CommitParameters parameters(layout_.packs_values);
+  CommitParameters parameters(layout_.packs_values, bases_);
   std::size_t bytes = 0;
   std::size_t keys = 0;
   for (const std::size_t member : wave) {
-    parameters.Add(commits_[member]);
+    parameters.Add(commits_[member], tried_[member]);
+    tried_[member] = true;
     bytes += ByteSize(commits_[member]);
     keys += commits_[member].sets.size() + commits_[member].deletes.size();
   }
@@ -166,6 +175,7 @@ void SessionWriter::Send(const Wave& wave) {
   statement.sent_after = connection_.clock().Earliest(asked);
   statement.not_after = connection_.clock().Latest(asked) + absl::ToInt64Microseconds(std::min(allowance, cut - now));
 
+  std::vector<CommitParameters::NewBase> new_bases = parameters.TakeNewBases();
   const char* const sql = StatementFor(wave);
   const PgConnection::Execution execution = connection_.Continue(
       sql, std::move(parameters).Encode(statement.not_after, LockPatience(cut)), cut, layout_.PlanningFor(keys));
@@ -178,10 +188,18 @@ void SessionWriter::Send(const Wave& wave) {
     connection_.clock().Read(asked, ToInt(row[6]), DatabaseClock::Steady::now());
     Understand(wave, execution.rows);
     one_refused_ = one_refused_ || (sql == layout_.commit_one && !late && !results_[wave.front()].has_value());
+    Keep(wave, execution.rows, std::move(new_bases));
   } else if (InDoubt(*execution.failure)) {
     Resolve(wave, *execution.failure, std::move(statement));
   } else {
     Fail(wave, *execution.failure);
+  }
+}
+
+void SessionWriter::Keep(const Wave& wave, const pqxx::result& rows, std::vector<CommitParameters::NewBase> bases) {
+  for (CommitParameters::NewBase& base : bases) {
+    const bool passed = !rows[static_cast<pqxx::result::size_type>(base.member)][0].is_null();
+    if (passed) bases_->Put(commits_[wave[base.member]].session_id, *base.name, std::move(base.base));
   }
 }
 
@@ -303,8 +321,8 @@ void SessionWriter::GiveUp(const absl::Status& status) {
 }  // namespace
 
 std::vector<absl::StatusOr<Applied>> ApplyCommits(PgConnection& connection, const Layout& layout,
-                                                  std::vector<Commit> commits, absl::Time deadline) {
-  return SessionWriter(connection, layout, std::move(commits), deadline).Run();
+                                                  std::vector<Commit> commits, absl::Time deadline, PatchBases* bases) {
+  return SessionWriter(connection, layout, std::move(commits), deadline, bases).Run();
 }
 
 }  // namespace authstate::storage

@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "storage/backend.h"
 #include "storage/postgres/layout.h"
+#include "storage/postgres/patch_bases.h"
 #include "storage/postgres/pg_connection.h"
 
 namespace authstate::storage {
@@ -17,8 +18,11 @@ namespace authstate::storage {
 // and members. A commit that lost a race against another connection goes again with the next wave, until the deadline.
 // What is in doubt is looked up (commit_resolution.h) and sent again only once it is known not to have been applied; a
 // commit without an id cannot be looked up and stays in doubt.
+//
+// Long values are patched where `bases` has theirs; it outlives the call. Null: all are written whole.
 std::vector<absl::StatusOr<Applied>> ApplyCommits(PgConnection& connection, const Layout& layout,
-                                                  std::vector<Commit> commits, absl::Time deadline);
+                                                  std::vector<Commit> commits, absl::Time deadline,
+                                                  PatchBases* bases = nullptr);
 
 }  // namespace authstate::storage
 

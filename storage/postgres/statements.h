@@ -12,10 +12,10 @@
 namespace authstate::storage::statements {
 
 // Commits many sessions, each at most once, in one statement that commits by itself. $1 to $6, $15, $18 and $19: one
-// element a member; $7 to $11: keys to set; $12 to $14: keys to delete; no key is named twice, nor set and deleted.
-// Actions: 0 write, 1 delete the creds, 2 delete the session. $15: the id of the commit, 0 for none. $16: the instant
-// by the clock of the database after which the statement must not begin. $17: how long it may wait for a lock, in ms.
-// $18 and $19: fence and number, 0 for none.
+// element a member; $7 to $11 and $20: keys to set; $12 to $14: keys to delete; no key is named twice, nor set and
+// deleted. Actions: 0 write, 1 delete the creds, 2 delete the session. $15: the id of the commit, 0 for none. $16: the
+// instant by the clock of the database after which the statement must not begin. $17: how long it may wait for a lock,
+// in ms. $18 and $19: fence and number, 0 for none.
 //
 // One row a member: the new revision if it passed; of the snapshot the revision, whether the session is present and
 // whether it has creds; the revision of the earlier commit with the same id, if there is one; whether it was too late;
@@ -31,6 +31,11 @@ namespace authstate::storage::statements {
 // Leases (storage/lease.h): a member passes under its fence, or without one where no lease is live; then it ends an
 // expired one. The row is held to that again once it is locked, as a lease changes without the revision. A member whose
 // number was applied before yields no row in `passed` either.
+//
+// Patches (storage/value_patch.h): where $20 has the mark of a base, $11 has a patch relative to it. A member passes
+// only if all its bases are in the snapshot; so they are in the row that is locked, as the revision is. The column that
+// holds a base keeps its value, which PostgreSQL then does not write again. The caller sees a member that does not pass
+// for its bases as one that lost a race, and runs it again with whole values.
 //
 // Deadlocks: sessions are locked in the order of their id, and creds and keys are touched only under the lock of their
 // session.
@@ -56,6 +61,12 @@ WITH clock AS MATERIALIZED (
          coalesce(s.lease_owner <> '' AND s.lease_expires_at > now(), false) AS live,
          coalesce(s.applied_number, 0) AS applied_number
   FROM clock CROSS JOIN input i LEFT JOIN auth_sessions s ON s.session_id = i.session_id
+), baseless AS (
+  SELECT b.session_id
+  FROM unnest((SELECT $7::text[]), (SELECT $8::text[]), (SELECT $9::text[]), (SELECT $20::bytea[]))
+    AS b(session_id, key_type, key_id, base)
+  LEFT JOIN auth_keys k ON k.session_id = b.session_id AND k.key_type = b.key_type AND k.key_id = b.key_id
+  WHERE b.base IS NOT NULL AND substr(k.value, octet_length(k.value) - 15) IS DISTINCT FROM b.base
 ), passed AS (
   INSERT INTO auth_sessions AS s
     (session_id, revision, present, updated_at, recent_ids, recent_revisions, recent_times, barrier, fence, lease_owner,
@@ -74,6 +85,7 @@ WITH clock AS MATERIALIZED (
     AND (number = 0 OR number = applied_number + 1)
     AND (expected_revision IS NULL OR expected_revision = revision)
     AND (action = 0 OR (action = 1 AND has_creds) OR (action = 2 AND present))
+    AND session_id NOT IN (SELECT session_id FROM baseless)
   ORDER BY session_id COLLATE "C"
   ON CONFLICT (session_id) DO UPDATE
     SET revision = excluded.revision, present = excluded.present, updated_at = excluded.updated_at,
@@ -108,13 +120,16 @@ WITH clock AS MATERIALIZED (
   WHERE d.session_id = p.session_id
     AND k.session_id = d.session_id AND k.key_type = d.key_type AND k.key_id = d.key_id
 ), keys_set AS (
-  INSERT INTO auth_keys (session_id, key_type, key_id, kind, value)
-  SELECT w.session_id, w.key_type, w.key_id, w.kind, w.value
+  INSERT INTO auth_keys AS k (session_id, key_type, key_id, kind, value, patch)
+  SELECT w.session_id, w.key_type, w.key_id, w.kind, CASE WHEN w.base IS NULL THEN w.value ELSE '' END,
+         CASE WHEN w.base IS NOT NULL THEN w.value END
   FROM unnest((SELECT $7::text[]), (SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::int2[]),
-              (SELECT $11::bytea[]))
-    AS w(session_id, key_type, key_id, kind, value)
+              (SELECT $11::bytea[]), (SELECT $20::bytea[]))
+    AS w(session_id, key_type, key_id, kind, value, base)
   JOIN passed p ON p.session_id = w.session_id
-  ON CONFLICT (session_id, key_type, key_id) DO UPDATE SET kind = excluded.kind, value = excluded.value
+  ON CONFLICT (session_id, key_type, key_id) DO UPDATE
+    SET kind = excluded.kind, patch = excluded.patch,
+        value = CASE WHEN excluded.patch IS NULL THEN excluded.value ELSE k.value END
 )
 SELECT p.revision, old.revision, old.present, old.has_creds, old.replayed, old.late, old.micros,
        old.fence, old.owner, old.live, old.applied_number
@@ -150,24 +165,27 @@ inline constexpr char kClock[] = "SELECT floor(extract(epoch FROM clock_timestam
 // Reads many sessions from one snapshot. $1 to $3: one element a request; $4 to $7: the wanted keys, $4 telling the
 // request (from 1). Rows: request, place, revision, present, too large, kind, value, fence, owner. One row with place
 // -1 a request; then, unless it is too large, a row of place 0 for its creds, and of place n for the n-th of all wanted
-// keys. A compressed value begins with its length (storage/packed_value.h). Neither that nor octet_length
-// reads the whole of a long value, so what is too large is not even loaded.
+// keys. A compressed value begins with its length (storage/packed_value.h), and so does a patch. Neither that nor
+// octet_length reads the whole of a long value, so what is too large is not even loaded. A patched value is base and
+// patch, divided by a stroke (row.h).
 inline constexpr char kRead[] = R"sql(
 WITH request AS (
   SELECT * FROM unnest((SELECT $1::text[]), (SELECT $2::bool[]), (SELECT $3::int8[])) WITH ORDINALITY
     AS r(session_id, want_creds, max_bytes, number)
 ), found AS (
-  SELECT r.number, 0 AS place, c.kind, c.value
+  SELECT r.number, 0 AS place, c.kind, c.value, NULL::bytea AS patch
   FROM request r JOIN auth_creds c ON c.session_id = r.session_id
   WHERE r.want_creds
   UNION ALL
-  SELECT w.number, w.place, k.kind, k.value
+  SELECT w.number, w.place, k.kind, k.value, k.patch
   FROM unnest((SELECT $4::int8[]), (SELECT $5::text[]), (SELECT $6::text[]), (SELECT $7::text[])) WITH ORDINALITY
     AS w(number, session_id, key_type, key_id, place)
   JOIN auth_keys k ON k.session_id = w.session_id AND k.key_type = w.key_type AND k.key_id = w.key_id
 ), size AS (
   SELECT number,
-         sum(CASE WHEN kind > 2 THEN ('x' || encode(substr(value, 1, 4), 'hex'))::bit(32)::int
+         sum(CASE WHEN kind > 2 THEN
+               ('x' || encode(substr(CASE WHEN kind > 4 THEN coalesce(patch, '') ELSE value END, 1, 4),
+                              'hex'))::bit(32)::int
              ELSE octet_length(value) END) AS bytes
   FROM found GROUP BY number
 )
@@ -175,7 +193,8 @@ SELECT r.number, -1, coalesce(s.revision, 0), coalesce(s.present, false), coales
        NULL, NULL, coalesce(s.fence, 0), coalesce(s.lease_owner, '')
 FROM request r LEFT JOIN auth_sessions s ON s.session_id = r.session_id LEFT JOIN size z ON z.number = r.number
 UNION ALL
-SELECT r.number, f.place, NULL, NULL, NULL, f.kind, encode(f.value, 'hex'), NULL, NULL
+SELECT r.number, f.place, NULL, NULL, NULL, f.kind,
+       encode(f.value, 'hex') || CASE WHEN f.kind > 4 THEN '/' || encode(f.patch, 'hex') ELSE '' END, NULL, NULL
 FROM found f JOIN request r ON r.number = f.number JOIN size z ON z.number = f.number
 WHERE z.bytes <= r.max_bytes)sql";
 
@@ -214,13 +233,16 @@ WHERE s.session_id = $1::text)sql";
 // The keys of session $1 after ($2, $3): as many as fit $4 bytes, at least one, at most $5. The last column tells how
 // many keys were looked at, at most one more than $5: as many as there are rows means that none is left.
 inline constexpr char kSnapshotPage[] = R"sql(
-SELECT key_type, key_id, kind, encode(value, 'hex'), keys
+SELECT key_type, key_id, kind,
+       encode(value, 'hex') || CASE WHEN kind > 4 THEN '/' || encode(patch, 'hex') ELSE '' END, keys
 FROM (
-  SELECT key_type, key_id, kind, value, count(*) OVER () AS keys,
+  SELECT key_type, key_id, kind, value, patch, count(*) OVER () AS keys,
          row_number() OVER in_order AS number, sum(size) OVER in_order AS bytes
   FROM (
-    SELECT key_type, key_id, kind, value,
-           CASE WHEN kind > 2 THEN ('x' || encode(substr(value, 1, 4), 'hex'))::bit(32)::int
+    SELECT key_type, key_id, kind, value, patch,
+           CASE WHEN kind > 2 THEN
+             ('x' || encode(substr(CASE WHEN kind > 4 THEN coalesce(patch, '') ELSE value END, 1, 4),
+                            'hex'))::bit(32)::int
            ELSE octet_length(value) END AS size
     FROM auth_keys
     WHERE session_id = $1::text AND (key_type, key_id) > ($2::text, $3::text)
