@@ -82,6 +82,8 @@ void DeclareDatabaseOptions(CLI::App* app, DatabaseOptions* options) {
   app->add_option("--postgres-queue-wait-ms", options->postgres_queue_wait_ms,
                   "How long a request may wait for one of them, before it is refused with RESOURCE_EXHAUSTED")
       ->check(CLI::Range(std::int64_t{1}, kMaxQueueWaitMs));
+  app->add_option("--postgres-patch-bytes", options->postgres_patch_bytes,
+                  "Memory for writing what has changed of long values instead of the values; 0 turns that off");
 }
 
 absl::StatusOr<PostgresTarget> ResolveTarget(const DatabaseOptions& options, BackendChoice choice) {
@@ -90,6 +92,7 @@ absl::StatusOr<PostgresTarget> ResolveTarget(const DatabaseOptions& options, Bac
   absl::StatusOr<PostgresTarget> target = ResolveProfile(choice, profile);
   if (!target.ok()) return target;
   target->options.connections = options.postgres_connections;
+  target->options.patch_base_bytes = options.postgres_patch_bytes;
   target->options.queue_wait = absl::Milliseconds(options.postgres_queue_wait_ms);
   return target;
 }
@@ -110,7 +113,8 @@ std::string PrintDatabaseOptions(const DatabaseOptions& options) {
   std::string lines = absl::StrCat("backend = ", TomlString(NameOf(options.backend)),    //
                                    "\nsqlite-path = ", TomlString(options.sqlite_path),  //
                                    "\npostgres-connections = ", options.postgres_connections,
-                                   "\npostgres-queue-wait-ms = ", options.postgres_queue_wait_ms, "\n");
+                                   "\npostgres-queue-wait-ms = ", options.postgres_queue_wait_ms,
+                                   "\npostgres-patch-bytes = ", options.postgres_patch_bytes, "\n");
   if (!options.layout.empty()) absl::StrAppend(&lines, "layout = ", TomlString(options.layout), "\n");
   for (const BackendChoice choice : kPostgresProfiles) {
     const PostgresProfile& profile = options.postgres.at(choice);

@@ -4,6 +4,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -29,6 +30,8 @@ struct DatabaseOptions {
   int postgres_connections = 4;
   // How long a request may wait for one of them.
   std::int64_t postgres_queue_wait_ms = 5000;
+  // Memory for what long values were when they were last written whole (PostgresOptions::patch_base_bytes).
+  std::size_t postgres_patch_bytes = std::size_t{32} << 20;
 };
 
 // Text for --help on which option wins; several lines.

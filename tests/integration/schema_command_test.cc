@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/support/growing_record.h"
 #include "tests/support/subprocess.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_pgbouncer.h"
@@ -261,9 +262,34 @@ TEST_F(SchemaCommandTest, CompressedValuesAreNotTakenBackToAVersionThatCannotRea
     EXPECT_NE(refused.code, 0);
     EXPECT_THAT(refused.err,
                 HasSubstr("Fails where a value is compressed, which SQL cannot undo: export the sessions"));
-    EXPECT_EQ(schema.Status()["version"], schema.Status()["known"]);
+    EXPECT_EQ(schema.Status()["version"], 4);
     EXPECT_EQ(schema.Run({"verify"}).code, 0);
   }
+}
+
+TEST_F(SchemaCommandTest, PatchedValuesAreNotTakenBackToAVersionThatCannotReadThem) {
+  const std::vector<std::string> database = {"--backend=postgres", "--postgres-url=" + url()};
+  auto server = test::TestServer::Create({database, {}});
+  ASSERT_TRUE(server.ok()) << server.status();
+  test::GrowingRecord record(300);
+  for (int i = 0; i < 2; ++i) {
+    record.Turn();
+    const Result set = Finish(Start("authstatectl", {"--address", (*server)->address(), "keys", "set", "s", "session",
+                                                     "1", record.value().bytes})
+                                  .get());
+    ASSERT_EQ(set.code, 0) << set.err;
+  }
+  ASSERT_TRUE((*server)->Terminate().ok());
+  EXPECT_EQ(TestPostgres::Query(url(), "SELECT kind FROM auth_keys").value_or(""), "6");
+  const Schema schema(database);
+  const Result refused = schema.Run({"down", "--to", "4", "--yes"});
+  EXPECT_NE(refused.code, 0);
+  EXPECT_THAT(refused.err, HasSubstr("Fails where a value has a patch, which SQL cannot apply: export the sessions"));
+  EXPECT_EQ(schema.Status()["version"], schema.Status()["known"]);
+  EXPECT_EQ(schema.Run({"verify"}).code, 0);
+  ASSERT_TRUE(TestPostgres::Run(url(), "DELETE FROM auth_keys").ok());
+  EXPECT_EQ(schema.Run({"down", "--to", "4", "--yes"}).code, 0);
+  EXPECT_EQ(schema.Run({"verify"}).code, 0);
 }
 
 TEST_F(SchemaCommandTest, TheOptionsOfTheServerCountInEnvironmentAndFileToo) {
