@@ -125,7 +125,7 @@ function storeRows({ poolDivisor, incomingDivisor, restart }: Sizes): StoreRow[]
     ...POOL_SESSIONS.map((sessions): StoreRow => ({
       ...{ name: `pool/${sessions}`, unit: "operations/s", better: "higher", peers: ["pg-adapter"] },
       workload: pool(sessions),
-      conditions: `${sessions / poolDivisor} open sessions, a mixed load on 100 of them at a time; self has ${smallest! / poolDivisor}`,
+      conditions: `${sessions / poolDivisor} open sessions, each used before, a mixed load on 100 of them at a time; self has ${smallest! / poolDivisor}`,
       ...(sessions === smallest ? {} : { self: { workload: pool(smallest!) } }),
     })),
     ...delayed,

@@ -3,7 +3,7 @@ import type { BenchSession } from "../stores/store.ts";
 import { throughput } from "../timing.ts";
 import { preKey, senderKey, senderKeyMemory, sessionRecord } from "../values.ts";
 import { receive } from "./messages.ts";
-import { fill, sessionIds, withSessions, type Workload } from "./workload.ts";
+import { fill, forEach, sessionIds, withSessions, type Workload } from "./workload.ts";
 
 const CONTACT = "5511999990001_1.0";
 const GROUP = "120363000000000001@g.us";
@@ -47,15 +47,23 @@ const poolSeed = (ids: readonly string[]): Workload["seed"] => {
   };
 };
 
-// Operations a second of a mixed load on a pool of `count` open sessions, of which a hundred at a time are busy: each
-// worker goes round a share of its own, so that no session has two operations at a time.
+// What the operations get, once: a pool that has run for longer than a measurement has used each of its sessions.
+async function use(session: BenchSession): Promise<void> {
+  await session.get("session", [CONTACT]);
+  await session.get("sender-key", [GROUP]);
+  await session.get("sender-key-memory", [GROUP]);
+}
+
+// Operations a second of a mixed load on a pool of `count` sessions, all open and used before, of which a hundred at a
+// time are busy: each worker goes round a share of its own, so that no session has two operations at a time.
 export function mixedPool(count: number): Workload {
   const ids = poolIds(count);
   const workers = Math.min(BUSY_SESSIONS, count);
   return {
     seed: poolSeed(ids),
     measure: ({ open, timing }) =>
-      withSessions(open, ids, (sessions) => {
+      withSessions(open, ids, async (sessions) => {
+        await forEach(sessions, use);
         const steps = new Array<number>(workers).fill(0);
         const share = Math.floor(count / workers);
         return throughput(workers, timing, (worker) => {
