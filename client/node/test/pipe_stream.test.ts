@@ -104,6 +104,32 @@ describe("a stream of the pipe", () => {
     await Promise.all(answers);
   });
 
+  it("sends what the first answers of a message have led to before it tells the last ones", async () => {
+    const tags = Array.from({ length: 64 }, (_, index) => BigInt(index + 1));
+    const order: bigint[] = [];
+    const answers = tags.map(async (tag) => {
+      await commit(1);
+      order.push(tag);
+      if (tag === 1n) void commit(1).catch(() => undefined);
+    });
+    await tick();
+    call.messages.length = 0;
+    call.answer(...tags);
+    while (call.messages.length === 0) await tick();
+    assert.ok(order.length < tags.length, "all had been told");
+    await Promise.all(answers);
+    assert.deepEqual(order, tags);
+  });
+
+  it("tells every answer that has arrived, also when it breaks then", async () => {
+    const tags = Array.from({ length: 64 }, (_, index) => BigInt(index + 1));
+    const answers = tags.map(() => commit(1));
+    await tick();
+    call.answer(...tags);
+    call.emit("error", Object.assign(new Error(), { code: status.UNAVAILABLE, details: "gone" }));
+    await Promise.all(answers);
+  });
+
   it("waits while the connection takes no more", async () => {
     call.writable = false;
     const first = commit(10);

@@ -43,6 +43,11 @@ export interface PipeStreamHost {
   onEnd(error: AuthStateError): void;
 }
 
+// How many answers are told before what they have caused may leave. A batch of the server answers many sessions at once,
+// and what they all do next would be computed before any of it is sent: the server would have nothing to do meanwhile,
+// and this process nothing while the server works.
+const ANSWERS_AT_A_TIME = 10;
+
 interface Pending {
   readonly message: PipeOperation;
   readonly name: keyof Answers;
@@ -67,11 +72,14 @@ export class PipeStream {
   // In the order of the calls.
   readonly #open = new Map<bigint, Pending>();
   #waiting: Pending[] = [];
+  // Answered, in the order of the answers, and not told yet.
+  #answered: { pending: Pending; result: PipeResult["result"] }[] = [];
   #unansweredBytes = 0;
   #lastTag = 0n;
   #lastChannel = 0;
   #heardAt = -Infinity;
   #flushScheduled = false;
+  #tellScheduled = false;
   #writable = true;
   #retired = false;
   #finished = false;
@@ -180,14 +188,21 @@ export class PipeStream {
       // One that took too long has failed already.
       if (pending === undefined) continue;
       this.#close(pending);
-      this.#answer(pending, result.result);
+      this.#answered.push({ pending, result: result.result });
     }
+    if (!this.#tellScheduled) this.#tell();
     if (draining && !this.#retired) {
       this.#host.onDraining();
       this.retire();
     }
     this.#finishIfDone();
     this.#flush();
+  }
+
+  #tell(): void {
+    for (const { pending, result } of this.#answered.splice(0, ANSWERS_AT_A_TIME)) this.#answer(pending, result);
+    this.#tellScheduled = this.#answered.length > 0;
+    if (this.#tellScheduled) setImmediate(() => this.#tell());
   }
 
   #finishIfDone(): void {
