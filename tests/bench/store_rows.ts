@@ -77,7 +77,7 @@ function everydayRows(divisor: number): Plain[] {
     },
     {
       ...{ name: "prekey-upload/812", ...latency, workload: { name: "prekey-upload", count: 812 } },
-      conditions: "one set of 812 new pre-keys",
+      conditions: "one set of 812 new pre-keys, in 32 new sessions one after the other",
     },
     { name: "get-one", ...latency, workload: { name: "get-one" }, conditions: "a record of 1.5 kB, one at a time" },
     { name: "set-one", ...latency, workload: { name: "set-one" }, conditions: "a record of 1.5 kB, one at a time" },

@@ -78,20 +78,27 @@ export function sessionRecord(bytes: number): SessionRecord {
   };
 }
 
-// What a message does to the record of its sender: a turn of the ratchet. The oldest chain goes, so that records keep
-// their size while they are measured.
+// What a message does to the record of its sender: a turn of the ratchet, which adds a chain. The one that was added
+// before it goes, so that records keep their size while they are measured. Real ones grow at their end only, too: to
+// engines that know objects by the order in which they got their members, one without its first member is all new.
 export function turnRatchet(record: SessionRecord): void {
   const [state] = Object.values(record._sessions);
   if (state === undefined) throw new Error("the store has lost a session record");
   const { _chains: chains, currentRatchet: ratchet } = state;
-  for (const oldest in chains) {
-    delete chains[oldest];
-    break;
-  }
+  const newest = Object.keys(chains).at(-1);
+  if (newest !== undefined) delete chains[newest];
   chains[publicKey()] = { chainKey: { counter: 1, key: secretKey() }, chainType: 2, messageKeys: {} };
   ratchet.rootKey = secretKey();
   ratchet.lastRemoteEphemeralKey = publicKey();
   ratchet.ephemeralKeyPair = { pubKey: publicKey(), privKey: secretKey() };
+}
+
+// What a message to a device does to its record, while the ratchet stays where it is: the chain of the sender goes on.
+export function advanceChain(record: SessionRecord): void {
+  const [state] = Object.values(record._sessions);
+  const chain = Object.values(state?._chains ?? {}).at(-1);
+  if (chain === undefined) throw new Error("the store has lost a session record");
+  chain.chainKey = { counter: chain.chainKey.counter + 1, key: secretKey() };
 }
 
 export function preKey(): { public: Buffer; private: Buffer } {

@@ -1,5 +1,5 @@
 import { latencyMs } from "../timing.ts";
-import { type SessionRecord, senderKey, senderKeyMemory, sessionRecord, turnRatchet } from "../values.ts";
+import { advanceChain, type SessionRecord, senderKey, senderKeyMemory, sessionRecord } from "../values.ts";
 import { fill, sessionIds, withSessions, type Workload } from "./workload.ts";
 
 const SENDER_KEY = "120363000000000001@g.us::5511999990001_1::0";
@@ -50,7 +50,7 @@ export function firstGroupSend(devices: number): Workload {
           const records: Record<string, unknown> = {};
           for (const contact of contacts) {
             const { [contact]: record } = await session!.get("session", [contact]);
-            turnRatchet(record as SessionRecord);
+            advanceChain(record as SessionRecord);
             records[contact] = record;
           }
           await session!.set({ session: records, ...groupState(++iteration) });

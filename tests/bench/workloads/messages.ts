@@ -6,6 +6,7 @@ import { fill, sessionIds, withSessions, type Workload } from "./workload.ts";
 
 const CONTACT = "5511999990001_1.0";
 const FRESH_BYTES = 1_500;
+const NEW_SESSIONS = 32;
 
 // An incoming message: the sender's record is read, turned and written.
 export async function receive(session: BenchSession): Promise<void> {
@@ -48,18 +49,22 @@ export function setOne(): Workload {
   };
 }
 
-// A set of `count` new pre-keys at once, as after pairing.
+// A set of `count` new pre-keys at once, as after pairing: into sessions that have few keys, one after the other.
 export function preKeyUpload(count: number): Workload {
-  const ids = sessionIds("prekey", 1);
-  let nextId = 1;
   return {
-    seed: (store) => fill(store, ids, () => ({ "pre-key": { 0: preKey() } })),
-    measure: ({ open, timing }) =>
-      withSessions(open, ids, ([session]) =>
-        latencyMs(timing, () => {
-          const entries = Array.from({ length: count }, () => [String(nextId++), preKey()]);
-          return session!.set({ "pre-key": Object.fromEntries(entries) as Record<string, unknown> });
-        }),
-      ),
+    seed: async () => undefined,
+    measure: ({ open, timing }) => {
+      // Of this measurement alone.
+      const ids = sessionIds(`prekey-${Date.now()}`, NEW_SESSIONS);
+      return withSessions(open, ids, (sessions) => {
+        let upload = 0;
+        return latencyMs(timing, () => {
+          const session = sessions[upload % NEW_SESSIONS]!;
+          const firstId = 1 + count * Math.floor(upload++ / NEW_SESSIONS);
+          const entries = Array.from({ length: count }, (_, index) => [String(firstId + index), preKey()]);
+          return session.set({ "pre-key": Object.fromEntries(entries) as Record<string, unknown> });
+        });
+      });
+    },
   };
 }
