@@ -47,11 +47,10 @@ const poolSeed = (ids: readonly string[]): Workload["seed"] => {
   };
 };
 
-// What the operations get, once: a pool that has run for longer than a measurement has used each of its sessions.
+// Every kind of operation once: a pool that has run for longer than a measurement has used each of its sessions, and the
+// database has written each of their pages since its last checkpoint.
 async function use(session: BenchSession): Promise<void> {
-  await session.get("session", [CONTACT]);
-  await session.get("sender-key", [GROUP]);
-  await session.get("sender-key-memory", [GROUP]);
+  for (const kind of new Set(MIX)) await operate(session, MIX.indexOf(kind));
 }
 
 // Operations a second of a mixed load on a pool of `count` sessions, all open and used before, of which a hundred at a
