@@ -13,8 +13,17 @@ namespace {
 bool MayFollow(Kind kind) { return kind == Kind::kCommits || kind == Kind::kReads; }
 
 std::size_t MostOf(Kind kind, const Limits& limits) {
-  if (kind == Kind::kLargeReads) return 1;
-  return kind == Kind::kReads ? limits.batch_reads : limits.batch_operations;
+  switch (kind) {
+    case Kind::kCommits:
+      return limits.batch_commits;
+    case Kind::kReads:
+      return limits.batch_reads;
+    case Kind::kLargeReads:
+      break;
+    case Kind::kLeases:
+      return limits.batch_leases;
+  }
+  return 1;
 }
 
 storage::LeaseRequest LeaseOf(const Channel& channel, const Operation& operation) {

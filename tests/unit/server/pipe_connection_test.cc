@@ -168,6 +168,17 @@ TEST_F(PipeConnectionTest, OperationsOfManyChannelsAreOneCallOfEachKind) {
   EXPECT_THAT(TakeFrame(*connection), SizeIs(100));
 }
 
+TEST_F(PipeConnectionTest, CommitsOfMoreThanACallAreSeveralSideBySide) {
+  const auto connection = Attached(150);
+  backend_.applies.hold = true;
+  std::vector<v1::PipeOperation> operations;
+  for (std::uint32_t i = 0; i < 150; ++i) operations.push_back(send::Commit(i, i, 1, "v"));
+  Send(*connection, operations);
+  EXPECT_THAT(backend_.applies.sizes, ElementsAre(64, 64, 22));
+  backend_.applies.Release();
+  EXPECT_THAT(TakeAll(*connection), SizeIs(150));
+}
+
 TEST_F(PipeConnectionTest, ALargeCommitIsACallOfItsOwn) {
   options_.limits.batch_bytes = 4096;
   const auto connection = Attached(3);
