@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 
 // A turn of the ratchet leaves a closed chain of about this size, which is never pruned.
-const CHAIN_BYTES = 105;
+export const CHAIN_BYTES = 105;
 const FRESH_SESSION_BYTES = 950;
 const PUBLIC_KEY_BYTES = 33;
 const SECRET_KEY_BYTES = 32;
@@ -78,26 +78,36 @@ export function sessionRecord(bytes: number): SessionRecord {
   };
 }
 
-// What a message does to the record of its sender: a turn of the ratchet, which adds a chain. The one that was added
-// before it goes, so that records keep their size while they are measured. Real ones grow at their end only, too: to
-// engines that know objects by the order in which they got their members, one without its first member is all new.
-export function turnRatchet(record: SessionRecord): void {
+function stateOf(record: SessionRecord): RatchetState {
   const [state] = Object.values(record._sessions);
   if (state === undefined) throw new Error("the store has lost a session record");
-  const { _chains: chains, currentRatchet: ratchet } = state;
-  const newest = Object.keys(chains).at(-1);
-  if (newest !== undefined) delete chains[newest];
+  return state;
+}
+
+// What a message does to the record of its sender: a turn of the ratchet, which closes the newest chain and adds one.
+export function turnRatchet(record: SessionRecord): void {
+  const { _chains: chains, currentRatchet: ratchet } = stateOf(record);
+  delete Object.values(chains).at(-1)?.chainKey.key;
   chains[publicKey()] = { chainKey: { counter: 1, key: secretKey() }, chainType: 2, messageKeys: {} };
   ratchet.rootKey = secretKey();
   ratchet.lastRemoteEphemeralKey = publicKey();
   ratchet.ephemeralKeyPair = { pubKey: publicKey(), privKey: secretKey() };
 }
 
+// The same for a record that is to keep its size while it is measured: the newest chain goes. Not the oldest, as real
+// records grow at their end only: to engines that know objects by the order in which they got their members, one without
+// its first member is all new.
+export function turnRatchetInPlace(record: SessionRecord): void {
+  const { _chains: chains } = stateOf(record);
+  const newest = Object.keys(chains).at(-1);
+  if (newest !== undefined) delete chains[newest];
+  turnRatchet(record);
+}
+
 // What a message to a device does to its record, while the ratchet stays where it is: the chain of the sender goes on.
 export function advanceChain(record: SessionRecord): void {
-  const [state] = Object.values(record._sessions);
-  const chain = Object.values(state?._chains ?? {}).at(-1);
-  if (chain === undefined) throw new Error("the store has lost a session record");
+  const chain = Object.values(stateOf(record)._chains).at(-1);
+  if (chain === undefined) throw new Error("the store has lost the chains of a session record");
   chain.chainKey = { counter: chain.chainKey.counter + 1, key: secretKey() };
 }
 

@@ -1,7 +1,7 @@
 // What messages to and from single contacts cost: single keys.
 import type { BenchSession } from "../stores/store.ts";
 import { latencyMs, throughput } from "../timing.ts";
-import { preKey, type SessionRecord, sessionRecord, turnRatchet } from "../values.ts";
+import { preKey, type SessionRecord, sessionRecord, turnRatchetInPlace } from "../values.ts";
 import { fill, sessionIds, withSessions, type Workload } from "./workload.ts";
 
 const CONTACT = "5511999990001_1.0";
@@ -11,7 +11,7 @@ const NEW_SESSIONS = 32;
 // An incoming message: the sender's record is read, turned and written.
 export async function receive(session: BenchSession): Promise<void> {
   const { [CONTACT]: record } = await session.get("session", [CONTACT]);
-  turnRatchet(record as SessionRecord);
+  turnRatchetInPlace(record as SessionRecord);
   await session.set({ session: { [CONTACT]: record } });
 }
 
@@ -42,7 +42,7 @@ export function setOne(): Workload {
       withSessions(open, ids, ([session]) => {
         const record = sessionRecord(FRESH_BYTES);
         return latencyMs(timing, () => {
-          turnRatchet(record);
+          turnRatchetInPlace(record);
           return session!.set({ session: { [CONTACT]: record } });
         });
       }),

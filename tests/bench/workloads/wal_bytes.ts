@@ -1,12 +1,15 @@
 import pg from "pg";
-import { sessionRecord, turnRatchet } from "../values.ts";
+import { CHAIN_BYTES, sessionRecord, turnRatchet } from "../values.ts";
 import { fill, sessionIds, withSessions, type Workload } from "./workload.ts";
 
 const CONTACT = "5511999990001_1.0";
 // Enough for the first write after a checkpoint, which logs whole pages, to lose its weight.
-const REWRITES = 40;
+const FIRST_REWRITES = 40;
+// Each makes the record longer, so that a store that writes what has changed since some earlier state comes to the end
+// of that once, at least.
+const REWRITES = 400;
 
-// Bytes of WAL for each time a session record of `bytes` bytes is written again.
+// Bytes of WAL for each time a session record of about `bytes` bytes is written again.
 export function walBytes(bytes: number): Workload {
   const ids = sessionIds("wal", 1);
   return {
@@ -15,9 +18,9 @@ export function walBytes(bytes: number): Workload {
       withSessions(open, ids, async ([session]) => {
         const database = new pg.Client({ connectionString: databaseUrl });
         await database.connect();
-        const record = sessionRecord(bytes);
-        const rewrite = async (): Promise<void> => {
-          for (let count = 0; count < REWRITES; count++) {
+        const record = sessionRecord(bytes - (REWRITES / 2) * CHAIN_BYTES);
+        const rewrite = async (times: number): Promise<void> => {
+          for (let count = 0; count < times; count++) {
             turnRatchet(record);
             await session!.set({ session: { [CONTACT]: record } });
           }
@@ -28,9 +31,9 @@ export function walBytes(bytes: number): Workload {
         };
         try {
           await database.query("CHECKPOINT");
-          await rewrite();
+          await rewrite(FIRST_REWRITES);
           const before = await position();
-          await rewrite();
+          await rewrite(REWRITES);
           return Number((await position()) - before) / REWRITES;
         } finally {
           await database.end();
