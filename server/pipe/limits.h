@@ -22,8 +22,8 @@ struct Limits {
   std::size_t channels = 100'000;
 
   // One call to the backend takes at most so many commits, or fewer that have this many bytes, or a single larger one.
-  // So few, because a call becomes one statement, which one processor of the database works on: two of them side by side
-  // are done in half the time, where what a statement costs by itself is a small part of so many commits.
+  // So few, because a call becomes one statement, which one processor of the database works on: two of them side by
+  // side are done in half the time, where what a statement costs by itself is a small part of so many commits.
   std::size_t batch_commits = 64;
   std::size_t batch_bytes = std::size_t{1} << 20;
   // The same for leases, which are not gathered any further.
