@@ -35,8 +35,8 @@ struct Layout {
   absl::string_view name;
 
   const char* commit;
-  // The same for one write of a session that has a row, at less cost (commit_one_statement.h). Null: none.
-  const char* commit_one;
+  // The same for writes of sessions that have a row, at less cost (commit_writes_statement.h). Null: none.
+  const char* commit_writes;
   // A commit or a read of more keys than this is planned for itself, as the plan that serves small ones may not do
   // while the tables have no statistics.
   std::size_t most_keys_by_a_kept_plan;

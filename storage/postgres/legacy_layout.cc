@@ -36,7 +36,7 @@ const Layout& LegacyLayout() {
   static const Layout kLayout = {
       /*name=*/"legacy",
       /*commit=*/legacy_statements::kCommit,
-      /*commit_one=*/nullptr,
+      /*commit_writes=*/nullptr,
       /*most_keys_by_a_kept_plan=*/256,
       /*resolve=*/legacy_statements::kResolve,
       /*leases=*/kLeases->c_str(),

@@ -1,7 +1,7 @@
 #include <cstddef>
 #include <limits>
 
-#include "storage/postgres/commit_one_statement.h"
+#include "storage/postgres/commit_writes_statement.h"
 #include "storage/postgres/layout.h"
 #include "storage/postgres/lease_statements.h"
 #include "storage/postgres/postgres_schema.h"
@@ -14,7 +14,7 @@ const Layout& NativeLayout() {
   static constexpr Layout kLayout = {
       /*name=*/"native",
       /*commit=*/statements::kCommit,
-      /*commit_one=*/statements::kCommitOne,
+      /*commit_writes=*/statements::kCommitWrites,
       /*most_keys_by_a_kept_plan=*/std::numeric_limits<std::size_t>::max(),
       /*resolve=*/statements::kResolve,
       /*leases=*/statements::kLeases,

@@ -73,7 +73,7 @@ class SessionWriter {
 
   // Brings every commit into the form that the layout stores; one that it cannot hold has its result then.
   void Encode();
-  // The next statement's worth of commits without a result.
+  // The next statement's worth of commits without a result, in the order of their sessions.
   Wave NextWave() const;
   void Send(const Wave& wave);
   // The statement for a wave.
@@ -100,8 +100,8 @@ class SessionWriter {
   std::vector<Commit> commits_;
   const absl::Time deadline_;
   std::vector<std::optional<absl::StatusOr<Applied>>> results_;
-  // A commit of the call was for Layout::commit_one and did not pass, for a reason that its answer does not tell.
-  bool one_refused_ = false;
+  // A commit of the call was for Layout::commit_writes and did not pass, for a reason that its answer does not tell.
+  bool writes_refused_ = false;
   // Which were sent before. Those are written whole: it may have been the base of a patch that did not let them pass.
   std::vector<bool> tried_;
   int standby_answers_ = 0;
@@ -120,6 +120,8 @@ SessionWriter::Wave SessionWriter::NextWave() const {
     if (!sessions.insert(commits_[i].session_id).second) continue;
     if (room.Take(1, ByteSize(commits_[i]))) wave.push_back(i);
   }
+  std::sort(wave.begin(), wave.end(),
+            [this](std::size_t a, std::size_t b) { return commits_[a].session_id < commits_[b].session_id; });
   return wave;
 }
 
@@ -147,9 +149,11 @@ std::vector<absl::StatusOr<Applied>> SessionWriter::Run() && {
 }
 
 const char* SessionWriter::StatementFor(const Wave& wave) const {
-  if (layout_.commit_one == nullptr || one_refused_ || wave.size() > 1) return layout_.commit;
-  const Commit& commit = commits_[wave.front()];
-  return commit.action == Commit::Action::kWrite && !commit.clear_keys ? layout_.commit_one : layout_.commit;
+  if (layout_.commit_writes == nullptr || writes_refused_) return layout_.commit;
+  const bool only_writes = std::all_of(wave.begin(), wave.end(), [this](std::size_t member) {
+    return commits_[member].action == Commit::Action::kWrite && !commits_[member].clear_keys;
+  });
+  return only_writes ? layout_.commit_writes : layout_.commit;
 }
 
 void SessionWriter::Send(const Wave& wave) {
@@ -187,7 +191,9 @@ void SessionWriter::Send(const Wave& wave) {
     if (late) connection_.clock().Forget();
     connection_.clock().Read(asked, ToInt(row[6]), DatabaseClock::Steady::now());
     Understand(wave, execution.rows);
-    one_refused_ = one_refused_ || (sql == layout_.commit_one && !late && !results_[wave.front()].has_value());
+    const bool answered =
+        std::all_of(wave.begin(), wave.end(), [this](std::size_t member) { return results_[member].has_value(); });
+    writes_refused_ = writes_refused_ || (sql == layout_.commit_writes && !late && !answered);
     Keep(wave, execution.rows, std::move(new_bases));
   } else if (InDoubt(*execution.failure)) {
     Resolve(wave, *execution.failure, std::move(statement));

@@ -30,9 +30,9 @@ using Moment = StatementFault::Moment;
 using Effect = StatementFault::Effect;
 
 constexpr absl::Duration kPatience = absl::Seconds(60);
-// Stand in no other statement: in that of any commit, in that of one write to a session which has a row.
+// Stand in no other statement: in that of any commit, in that of writes to sessions which have a row.
 constexpr char kCommitSql[] = "creds_deleted";
-constexpr char kCommitOneSql[] = "UPDATE auth_sessions s";
+constexpr char kCommitWritesSql[] = "UPDATE auth_sessions s";
 constexpr char kResolveSql[] = "barrier = s.barrier + 1";
 // In pg_stat_activity, which shows the beginning of a statement alone.
 constexpr char kIsCommit[] = "query LIKE '%$17::text%'";
@@ -187,7 +187,7 @@ class CutCommitTest : public CommitResolutionTest, public testing::WithParamInte
 
 TEST_P(CutCommitTest, IsAppliedOnceAndAnsweredOk) {
   ASSERT_TRUE(Apply(backend(), SetKey(1)).ok());
-  Arm(kCommitOneSql, GetParam().moment, GetParam().effect);
+  Arm(kCommitWritesSql, GetParam().moment, GetParam().effect);
   const auto applied = Apply(backend(), SetKey(2));
   AwaitFired();
   ASSERT_TRUE(applied.ok()) << applied.status();
@@ -221,7 +221,7 @@ INSTANTIATE_TEST_SUITE_P(Cuts, CutCommitTest,
 TEST_F(CommitResolutionTest, ResolutionThatIsCutTooIsTriedAgain) {
   ASSERT_TRUE(Apply(backend(), SetKey(1)).ok());
   Answer<Results> answer;
-  Arm(kCommitOneSql, Moment::kReply, Effect::kReset);
+  Arm(kCommitWritesSql, Moment::kReply, Effect::kReset);
   Start(backend(), SetKey(2), answer);
   AwaitFired();
   Arm(kResolveSql, Moment::kReply, Effect::kReset);
@@ -268,7 +268,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Form{"Any", kCommitSql, true,
                          "CREATE TRIGGER wait_at_gate BEFORE INSERT ON auth_sessions FOR EACH ROW "
                          "WHEN (NEW.recent_ids[1] = 2) EXECUTE FUNCTION wait_at_gate()"},
-                    Form{"One", kCommitOneSql, false,
+                    Form{"Writes", kCommitWritesSql, false,
                          "CREATE TRIGGER wait_at_gate BEFORE UPDATE ON auth_sessions FOR EACH STATEMENT "
                          "WHEN (current_query() LIKE '%UPDATE auth_sessions s%') EXECUTE FUNCTION wait_at_gate()"}),
     [](const auto& form) { return std::string(form.param.name); });
@@ -368,7 +368,7 @@ TEST_P(CommitStatementTest, ThatArrivesAfterAllIsRefused) {
 
 TEST_F(CommitResolutionTest, CommitThatMayHaveBeenPushedOutStaysInDoubt) {
   ASSERT_TRUE(Apply(backend(), SetKey(1)).ok());
-  Arm(kCommitOneSql, Moment::kReply, Effect::kSilence);
+  Arm(kCommitWritesSql, Moment::kReply, Effect::kSilence);
   Answer<Results> answer;
   Start(backend(), SetKey(2), answer);
   AwaitFired();
@@ -381,7 +381,7 @@ TEST_F(CommitResolutionTest, CommitThatMayHaveBeenPushedOutStaysInDoubt) {
 // As many commits, but all of them before: they cannot have pushed it out.
 TEST_F(CommitResolutionTest, CommitAfterManyOthersIsFoundNotApplied) {
   for (std::uint64_t id = 1; id <= 2 * kRecentCommits; ++id) ASSERT_TRUE(Apply(neighbour(), SetKey(id)).ok());
-  Arm(kCommitOneSql, Moment::kBefore, Effect::kReset);
+  Arm(kCommitWritesSql, Moment::kBefore, Effect::kReset);
   const auto applied = Apply(backend(), SetKey(100));
   AwaitFired();
   ASSERT_TRUE(applied.ok()) << applied.status();
@@ -390,7 +390,7 @@ TEST_F(CommitResolutionTest, CommitAfterManyOthersIsFoundNotApplied) {
 
 TEST_F(CommitResolutionTest, ConditionalCommitWhoseReplyWasLostIsNotRefused) {
   ASSERT_TRUE(Apply(backend(), SetKey(1)).ok());
-  Arm(kCommitOneSql, Moment::kReply, Effect::kReset);
+  Arm(kCommitWritesSql, Moment::kReply, Effect::kReset);
   Commit commit = SetKey(2);
   commit.expected_revision = 1;
   const auto applied = Apply(backend(), commit);

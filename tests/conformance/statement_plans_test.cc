@@ -92,15 +92,23 @@ constexpr auto kMostlyKept = [](int executions) {
   return testing::ElementsAre(testing::Pair(kPlansAtFirst, executions - kPlansAtFirst));
 };
 
-TEST_F(StatementPlansTest, OfCommitsOfOneSession) {
+TEST_F(StatementPlansTest, OfWritesOfOneSession) {
   ASSERT_NO_FATAL_FAILURE(FillTables());
   for (int i = 0; i < kExecutions; ++i) ASSERT_NO_FATAL_FAILURE(Apply(NewCommits(1)));
   EXPECT_THAT(Plans(), kMostlyKept(kExecutions));
 }
 
-TEST_F(StatementPlansTest, OfCommitsOfManySessions) {
+TEST_F(StatementPlansTest, OfWritesOfManySessions) {
   ASSERT_NO_FATAL_FAILURE(FillTables());
   for (int i = 0; i < kExecutions; ++i) ASSERT_NO_FATAL_FAILURE(Apply(NewCommits(2)));
+  EXPECT_THAT(Plans(), kMostlyKept(kExecutions));
+}
+
+TEST_F(StatementPlansTest, OfOtherCommits) {
+  ASSERT_NO_FATAL_FAILURE(FillTables());
+  std::vector<Commit> commits = NewCommits(2);
+  commits[1].clear_keys = true;
+  for (int i = 0; i < kExecutions; ++i) ASSERT_NO_FATAL_FAILURE(Apply(commits));
   EXPECT_THAT(Plans(), kMostlyKept(kExecutions));
 }
 
