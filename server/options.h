@@ -23,7 +23,7 @@ struct Options {
   bool deny_steal = false;
   // Calls of a kind that PostgreSQL works on at once, each for all who wait (storage/decorators/batching_backend.h); 0:
   // every caller has its own.
-  int batches = 2;
+  int batches = 4;
   // For reads answered from memory, where that is possible (storage/decorators/caching_backend.h); 0: none are.
   std::size_t cache_bytes = std::size_t{64} << 20;
   LogLevel log_level = LogLevel::kInfo;

@@ -29,7 +29,7 @@ namespace authstate::storage {
 
 struct GatheringLimits {
   // Batches under way. What comes meanwhile gathers.
-  int batches = 2;
+  int batches = 4;
   // A batch closes at so many members, or bytes by the gatherer's measure; a single larger call has one of its own.
   std::size_t members = 1'000;
   std::size_t bytes = std::size_t{1} << 20;
