@@ -5,15 +5,24 @@ import type { Key, Value } from "./gen/authstate/v1/value.js";
 // What an entry takes beside its id and value.
 const ENTRY_BYTES = 128;
 
+// JSON text, or raw bytes: a Value without its two objects, which every garbage collection would have to look at.
+type Content = string | Buffer;
+
 interface Entry {
   readonly owner: SessionCache;
-  readonly key: Key;
+  // The entries of its session and type, by id.
+  readonly siblings: Map<string, Entry>;
+  readonly id: string;
   // Unset: known to be absent.
-  readonly value: Value | undefined;
+  readonly content: Content | undefined;
   readonly bytes: number;
   // Its neighbours in the order of use.
   older: Entry | undefined;
   newer: Entry | undefined;
+}
+
+function toValue(content: Content): Value {
+  return { kind: typeof content === "string" ? { $case: "json", value: content } : { $case: "raw", value: content } };
 }
 
 /** The keys of all sessions of a process, up to a number of bytes. The least recently used ones go first. */
@@ -45,7 +54,8 @@ export class KeyCache {
     while (this.#bytes > this.#maxBytes && this.#oldest !== undefined) {
       const oldest = this.#oldest;
       this.remove(oldest);
-      oldest.owner.forget(oldest.key);
+      oldest.siblings.delete(oldest.id);
+      oldest.owner.noteForgotten();
     }
   }
 
@@ -108,7 +118,7 @@ export class SessionCache {
     const entry = this.#types.get(key.type)?.get(key.id);
     if (entry === undefined) return this.#complete ? null : undefined;
     this.#cache.touch(entry);
-    return entry.value ?? null;
+    return entry.content === undefined ? null : toValue(entry.content);
   }
 
   /** Forgets everything; complete if the session is known to have no keys. */
@@ -134,26 +144,27 @@ export class SessionCache {
     for (const key of deletes) this.#put(key, undefined);
   }
 
-  /** @internal For KeyCache. */
-  forget({ type, id }: Key): void {
-    this.#types.get(type)?.delete(id);
+  /** @internal For KeyCache: something that is in the store is no longer here. */
+  noteForgotten(): void {
     this.#complete = false;
   }
 
-  #put(key: Key, value: Value | undefined): void {
-    const { type, id } = key;
-    const ofType = this.#types.get(type) ?? new Map<string, Entry>();
-    const before = ofType.get(id);
+  #put({ type, id }: Key, value: Value | undefined): void {
+    const siblings = this.#types.get(type) ?? new Map<string, Entry>();
+    const before = siblings.get(id);
     if (before !== undefined) {
-      ofType.delete(id);
+      siblings.delete(id);
       this.#cache.remove(before);
     }
     // Absence needs no entry where everything that is there is known.
     if (value === undefined && this.#complete) return;
+    const content = value?.kind?.value;
+    // Of a kind that this side does not know: there, so not absent, and for whoever asks the server to be refused.
+    if (value !== undefined && content === undefined) return this.noteForgotten();
     const bytes = ENTRY_BYTES + id.length + (value === undefined ? 0 : sizeOfValue(value));
-    const entry: Entry = { owner: this, key, value, bytes, older: undefined, newer: undefined };
-    ofType.set(id, entry);
-    this.#types.set(type, ofType);
+    const entry: Entry = { owner: this, siblings, id, content, bytes, older: undefined, newer: undefined };
+    siblings.set(id, entry);
+    this.#types.set(type, siblings);
     this.#cache.add(entry);
   }
 }

@@ -46,6 +46,14 @@ describe("the cache of keys", () => {
     assert.equal(session.get(keyOf("a")), undefined);
   });
 
+  it("takes a value of a kind that it does not know for unknown, never for absent", () => {
+    const session = new KeyCache(ROOMY).open();
+    session.reset(true);
+    session.fill(keyOf("a"), { kind: undefined }, session.version);
+    assert.equal(session.get(keyOf("a")), undefined);
+    assert.equal(session.get(keyOf("b")), undefined);
+  });
+
   it("keeps types apart", () => {
     const session = new KeyCache(ROOMY).open();
     session.reset(true);
