@@ -116,7 +116,7 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
   let closing: Promise<void> | undefined;
 
   const patienceEnd = (): number => pacing.now() + patienceMs;
-  const own = creds(await store.getCreds(patienceEnd()), baileys);
+  const own = creds(await store.takeCreds(patienceEnd()), baileys);
 
   const queue = new WriteQueue({
     sessionId,

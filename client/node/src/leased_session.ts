@@ -60,7 +60,8 @@ export class LeasedSession implements SessionStore {
   #fence = 0n;
   #link: SessionLink | undefined;
   #attaching: Promise<SessionLink> | undefined;
-  #creds: Value | undefined;
+  // As they were read; until somebody has asked for them, as they are rewritten by whoever has them.
+  #creds: { value: Value | undefined } | undefined;
   #away = false;
   #lost: LeaseLostError | undefined;
 
@@ -118,8 +119,11 @@ export class LeasedSession implements SessionStore {
     }
   }
 
-  async getCreds(): Promise<Value | undefined> {
-    return this.#creds;
+  async takeCreds(): Promise<Value | undefined> {
+    const creds = this.#creds;
+    if (creds === undefined) throw new Error("the creds were taken before");
+    this.#creds = undefined;
+    return creds.value;
   }
 
   async getKeys(type: string, ids: readonly string[], until: number): Promise<Map<string, Value>> {
@@ -187,7 +191,7 @@ export class LeasedSession implements SessionStore {
     cache.reset(true);
     let pages = 0;
     const take = (page: LoadSessionResponse): boolean => {
-      if (pages++ === 0) this.#creds = page.creds;
+      if (pages++ === 0) this.#creds = { value: page.creds };
       for (const { key, value } of page.keys) {
         if (key === undefined || value === undefined)
           throw brokenAnswer("LoadSession: a key without a name or a value");
@@ -201,7 +205,7 @@ export class LeasedSession implements SessionStore {
     } catch (error) {
       cache.reset(saysAbsent(error, "NO_SESSION"));
       if (!cache.complete) throw error;
-      this.#creds = undefined;
+      this.#creds = { value: undefined };
     }
   }
 

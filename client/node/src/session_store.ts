@@ -6,8 +6,11 @@ import type { Value } from "./gen/authstate/v1/value.js";
  * a retryable AuthStateError; other failures reject at once.
  */
 export interface SessionStore {
-  /** Unset: the store's own word that there are none, the one case in which a new identity may be made. */
-  getCreds(until: number): Promise<Value | undefined>;
+  /**
+   * The creds as they were when the session was opened; to be asked for once. Unset: the store's own word that there are
+   * none, the one case in which a new identity may be made.
+   */
+  takeCreds(until: number): Promise<Value | undefined>;
   /** The values of the keys that are there, by id. `ids` holds no id twice. */
   getKeys(type: string, ids: readonly string[], until: number): Promise<ReadonlyMap<string, Value>>;
   /** Resolves once the commit is durable. One call at a time. */

@@ -16,7 +16,7 @@ export class UnleasedSession implements SessionStore {
     private readonly retry: SessionRetry,
   ) {}
 
-  async getCreds(until: number): Promise<Value | undefined> {
+  async takeCreds(until: number): Promise<Value | undefined> {
     try {
       return await this.retry("GetCreds", until, (timeoutMs) => this.transport.getCreds(this.sessionId, timeoutMs));
     } catch (error) {
