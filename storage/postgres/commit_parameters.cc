@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <utility>
 
@@ -55,7 +56,9 @@ void CommitParameters::Add(const Commit& commit, bool whole) {
     expected_revision_.AddNull();
   }
   clear_keys_.AddBool(writes && commit.clear_keys);
+  if (!writes || commit.clear_keys) Need(CommitForm::kAny);
   if (writes && commit.creds.has_value()) {
+    Need(CommitForm::kWrites);
     const PackedValue stored = Stored(*commit.creds);
     creds_kind_.AddInt2(stored.kind);
     creds_value_.AddBytes(stored.bytes);
@@ -85,6 +88,7 @@ bool CommitParameters::AddPatch(const Commit& commit, const KeyWrite& write) {
   if (base == nullptr) return false;
   const std::optional<ValuePatch> patch = MakePatch(*base, write.value);
   if (!patch.has_value()) return false;
+  Need(CommitForm::kWrites);
   set_kind_.AddInt2(patch->kind);
   set_value_.AddBytes(patch->bytes);
   set_base_.AddBytes(BaseMark(*base));
@@ -112,24 +116,26 @@ void CommitParameters::AddDeletes(const Commit& commit) {
   deletes.erase(std::unique(deletes.begin(), deletes.end()), deletes.end());
   for (const KeyName& name : deletes) {
     if (std::binary_search(kept.begin(), kept.end(), name)) continue;
+    Need(CommitForm::kWrites);
     delete_session_id_.AddBytes(commit.session_id);
     delete_type_.AddBytes(name.type);
     delete_id_.AddBytes(name.id);
   }
 }
 
-std::vector<std::string> CommitParameters::Encode(std::int64_t not_after, absl::Duration lock_timeout) && {
+std::vector<std::string> CommitParameters::Encode(CommitForm form, std::int64_t not_after,
+                                                  absl::Duration lock_timeout) && {
   std::vector<std::string> parameters;
-  for (PgArray* array :
-       {&session_id_, &action_, &expected_revision_, &clear_keys_, &creds_kind_, &creds_value_, &set_session_id_,
-        &set_type_, &set_id_, &set_kind_, &set_value_, &delete_session_id_, &delete_type_, &delete_id_, &commit_id_}) {
-    parameters.push_back(std::move(*array).Encode());
-  }
+  const auto add = [&parameters](std::initializer_list<PgArray*> arrays) {
+    for (PgArray* const array : arrays) parameters.push_back(std::move(*array).Encode());
+  };
+  add({&session_id_, &expected_revision_, &commit_id_, &fence_, &number_});
   parameters.push_back(EncodePgInt8(not_after));
   parameters.push_back(EncodeLockTimeout(lock_timeout));
-  parameters.push_back(std::move(fence_).Encode());
-  parameters.push_back(std::move(number_).Encode());
-  if (pack_values_) parameters.push_back(std::move(set_base_).Encode());
+  add({&set_session_id_, &set_type_, &set_id_, &set_kind_, &set_value_});
+  if (form == CommitForm::kSets) return parameters;
+  add({&delete_session_id_, &delete_type_, &delete_id_, &creds_kind_, &creds_value_, &action_, &clear_keys_});
+  if (pack_values_) add({&set_base_});
   return parameters;
 }
 

@@ -1,6 +1,7 @@
 #ifndef AUTHSTATE_STORAGE_POSTGRES_COMMIT_PARAMETERS_H_
 #define AUTHSTATE_STORAGE_POSTGRES_COMMIT_PARAMETERS_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -16,9 +17,19 @@
 
 namespace authstate::storage {
 
-// The parameters of statements::kCommit. The operations of each commit are reduced to one a key, as all parts of the
-// statement see one snapshot and an upsert may not meet a row twice: the last set of a key stands, a delete loses
-// against a set, and deletes beside a deletion of everything are left out. Not thread-safe.
+// How much a statement has to be able to do for the commits that it takes.
+enum class CommitForm : std::uint8_t {
+  // Set keys, to whole values.
+  kSets,
+  // Write: also creds, deletes and patches.
+  kWrites,
+  // Whatever there is.
+  kAny,
+};
+
+// The parameters of statements::kCommit, and of those that do less. The operations of each commit are reduced to one a
+// key, as all parts of the statement see one snapshot and an upsert may not meet a row twice: the last set of a key
+// stands, a delete loses against a set, and deletes beside a deletion of everything are left out. Not thread-safe.
 class CommitParameters {
  public:
   // A value that may be the base of patches once the commit of its key has passed.
@@ -41,8 +52,11 @@ class CommitParameters {
   // Of all that was added.
   std::vector<NewBase> TakeNewBases() { return std::move(new_bases_); }
 
-  // `not_after`: microseconds since the Unix epoch by the clock of the database.
-  std::vector<std::string> Encode(std::int64_t not_after, absl::Duration lock_timeout) &&;
+  // The least that does all that was added.
+  CommitForm form() const { return form_; }
+
+  // Those of the statement for `form`. `not_after`: microseconds since the Unix epoch by the clock of the database.
+  std::vector<std::string> Encode(CommitForm form, std::int64_t not_after, absl::Duration lock_timeout) &&;
 
  private:
   PackedValue Stored(const Value& value) const;
@@ -54,7 +68,10 @@ class CommitParameters {
 
   const bool pack_values_;
   PatchBases* const bases_;
+  void Need(CommitForm form) { form_ = std::max(form_, form); }
+
   std::size_t members_ = 0;
+  CommitForm form_ = CommitForm::kSets;
   std::vector<NewBase> new_bases_;
 
   PgArray session_id_ = PgArray::Text();

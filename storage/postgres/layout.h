@@ -35,8 +35,9 @@ struct Layout {
   absl::string_view name;
 
   const char* commit;
-  // The same for writes of sessions that have a row, at less cost (commit_writes_statement.h). Null: none.
+  // The same for commits of less, at less cost (commit_writes_statement.h). Null: none.
   const char* commit_writes;
+  const char* commit_sets;
   // A commit or a read of more keys than this is planned for itself, as the plan that serves small ones may not do
   // while the tables have no statistics.
   std::size_t most_keys_by_a_kept_plan;

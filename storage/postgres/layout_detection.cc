@@ -50,7 +50,7 @@ absl::Status CheckTables(PgConnection& connection, const Layout& layout, absl::T
   if (layout.hidden_rows == nullptr) return absl::OkStatus();
   // Without members they do nothing, but are understood or not: tables, columns, types, rights, the unique keys.
   for (const auto& [sql, parameters] :
-       {std::pair(layout.commit, CommitParameters(layout.packs_values).Encode(0, absl::Seconds(1))),
+       {std::pair(layout.commit, CommitParameters(layout.packs_values).Encode(CommitForm::kAny, 0, absl::Seconds(1))),
         std::pair(layout.read, EncodeReads({}))}) {
     const auto execution = connection.Execute(sql, parameters, deadline);
     if (!execution.failure.has_value()) continue;

@@ -37,6 +37,7 @@ const Layout& LegacyLayout() {
       /*name=*/"legacy",
       /*commit=*/legacy_statements::kCommit,
       /*commit_writes=*/nullptr,
+      /*commit_sets=*/nullptr,
       /*most_keys_by_a_kept_plan=*/256,
       /*resolve=*/legacy_statements::kResolve,
       /*leases=*/kLeases->c_str(),

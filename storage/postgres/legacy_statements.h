@@ -48,17 +48,17 @@ namespace authstate::storage::legacy_statements {
 inline constexpr char kCommit[] = R"sql(
 WITH clock AS MATERIALIZED (
   SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::int8 AS micros,
-         set_config('lock_timeout', $17::text, true) AS lock_timeout,
+         set_config('lock_timeout', $7::text, true) AS lock_timeout,
          txid_current() % 4294967296 AS version
 ), input AS MATERIALIZED (
-  SELECT * FROM unnest($1::text[], $2::int2[], $3::int8[], $4::bool[], $5::int2[], $6::bytea[], $15::int8[],
-                       $18::int8[], $19::int8[]) WITH ORDINALITY
+  SELECT * FROM unnest($1::text[], $18::int2[], $2::int8[], $19::bool[], $16::int2[], $17::bytea[], $3::int8[],
+                       $4::int8[], $5::int8[]) WITH ORDINALITY
     AS i(session_id, action, expected_revision, clear_keys, creds_kind, creds_value, commit_id, named_fence, number,
          member)
 ), touched AS MATERIALIZED (
-  SELECT * FROM unnest($7::text[], $8::text[], $9::text[]) AS w(session_id, key_type, key_id)
+  SELECT * FROM unnest($8::text[], $9::text[], $10::text[]) AS w(session_id, key_type, key_id)
   UNION ALL
-  SELECT * FROM unnest($12::text[], $13::text[], $14::text[]) AS d(session_id, key_type, key_id)
+  SELECT * FROM unnest($13::text[], $14::text[], $15::text[]) AS d(session_id, key_type, key_id)
 ), before AS (
   SELECT session_id, sum(mark) AS marks
   FROM (
@@ -83,7 +83,7 @@ WITH clock AS MATERIALIZED (
     WHERE i.creds_kind IS NOT NULL
     UNION ALL
     SELECT w.session_id, authstate.legacy_mark(w.key_type, w.key_id, clock.version)
-    FROM clock CROSS JOIN unnest($7::text[], $8::text[], $9::text[]) AS w(session_id, key_type, key_id)) AS written
+    FROM clock CROSS JOIN unnest($8::text[], $9::text[], $10::text[]) AS w(session_id, key_type, key_id)) AS written
   GROUP BY session_id
 ), actual AS (
   SELECT session_id, sum(mark) AS marks
@@ -132,7 +132,7 @@ WITH clock AS MATERIALIZED (
          coalesce(s.recent_ids, '{}') AS recent_ids, coalesce(s.recent_revisions, '{}') AS recent_revisions,
          coalesce(s.recent_times, '{}') AS recent_times,
          s.recent_revisions[array_position(s.recent_ids, nullif(i.commit_id, 0))] AS replayed,
-         clock.micros, clock.micros > $16::int8 AS late,
+         clock.micros, clock.micros > $6::int8 AS late,
          coalesce(s.fence, 0) AS fence, coalesce(s.lease_owner, '') AS owner,
          coalesce(s.lease_owner <> '' AND s.lease_expires_at > now(), false) AS live,
          coalesce(s.applied_number, 0) AS applied_number,
@@ -203,17 +203,17 @@ WITH clock AS MATERIALIZED (
   DELETE FROM whatsapp_keys k USING passed p
   WHERE (p.clear_keys OR p.action = 2) AND k.company_id = p.session_id
     AND NOT EXISTS (
-      SELECT FROM unnest($7::text[], $8::text[], $9::text[]) AS kept(session_id, key_type, key_id)
+      SELECT FROM unnest($8::text[], $9::text[], $10::text[]) AS kept(session_id, key_type, key_id)
       WHERE kept.session_id = k.company_id AND kept.key_type = k.key_type AND kept.key_id = k.key_id)
 ), keys_deleted AS (
   DELETE FROM whatsapp_keys k
-  USING unnest($12::text[], $13::text[], $14::text[]) AS d(session_id, key_type, key_id)
+  USING unnest($13::text[], $14::text[], $15::text[]) AS d(session_id, key_type, key_id)
   WHERE CASE WHEN d.session_id = ANY (ARRAY(SELECT session_id FROM passed)) THEN true END  -- see "Plans"
     AND k.company_id = d.session_id AND k.key_type = d.key_type AND k.key_id = d.key_id
 ), keys_set AS (
   INSERT INTO whatsapp_keys AS k (company_id, key_type, key_id, value, created_at, updated_at, expires_at)
   SELECT w.session_id, w.key_type, w.key_id, convert_from(w.value, 'UTF8')::jsonb, now(), now(), NULL
-  FROM unnest($7::text[], $8::text[], $9::text[], $10::int2[], $11::bytea[])
+  FROM unnest($8::text[], $9::text[], $10::text[], $11::int2[], $12::bytea[])
     AS w(session_id, key_type, key_id, kind, value)
   JOIN passed p ON p.session_id = w.session_id
   ON CONFLICT (company_id, key_type, key_id) DO UPDATE

@@ -14,7 +14,8 @@ const Layout& NativeLayout() {
   static constexpr Layout kLayout = {
       /*name=*/"native",
       /*commit=*/statements::kCommit,
-      /*commit_writes=*/statements::kCommitWrites,
+      /*commit_writes=*/statements::kCommitWrites.text,
+      /*commit_sets=*/statements::kCommitSets.text,
       /*most_keys_by_a_kept_plan=*/std::numeric_limits<std::size_t>::max(),
       /*resolve=*/statements::kResolve,
       /*leases=*/statements::kLeases,

@@ -53,6 +53,18 @@ absl::Status CheckLease(const Commit& commit, const pqxx::row& row) {
   return ToBool(row[9]) ? LeaseHeld(lease) : absl::OkStatus();
 }
 
+const char* SqlOf(const Layout& layout, CommitForm form) {
+  switch (form) {
+    case CommitForm::kSets:
+      return layout.commit_sets;
+    case CommitForm::kWrites:
+      return layout.commit_writes;
+    case CommitForm::kAny:
+      break;
+  }
+  return layout.commit;
+}
+
 class SessionWriter {
  public:
   SessionWriter(PgConnection& connection, const Layout& layout, std::vector<Commit> commits, absl::Time deadline,
@@ -76,8 +88,8 @@ class SessionWriter {
   // The next statement's worth of commits without a result, in the order of their sessions.
   Wave NextWave() const;
   void Send(const Wave& wave);
-  // The statement for a wave.
-  const char* StatementFor(const Wave& wave) const;
+  // The form of the statement for commits of this form.
+  CommitForm StatementFor(CommitForm form) const;
   void Understand(const Wave& wave, const pqxx::result& rows);
   // Keeps the bases that are there now, of those that a wave has written.
   void Keep(const Wave& wave, const pqxx::result& rows, std::vector<CommitParameters::NewBase> bases);
@@ -100,8 +112,8 @@ class SessionWriter {
   std::vector<Commit> commits_;
   const absl::Time deadline_;
   std::vector<std::optional<absl::StatusOr<Applied>>> results_;
-  // A commit of the call was for Layout::commit_writes and did not pass, for a reason that its answer does not tell.
-  bool writes_refused_ = false;
+  // A commit of the call did not pass a statement for less than any, for a reason that its answer does not tell.
+  bool needs_any_ = false;
   // Which were sent before. Those are written whole: it may have been the base of a patch that did not let them pass.
   std::vector<bool> tried_;
   int standby_answers_ = 0;
@@ -148,12 +160,8 @@ std::vector<absl::StatusOr<Applied>> SessionWriter::Run() && {
   return results;
 }
 
-const char* SessionWriter::StatementFor(const Wave& wave) const {
-  if (layout_.commit_writes == nullptr || writes_refused_) return layout_.commit;
-  const bool only_writes = std::all_of(wave.begin(), wave.end(), [this](std::size_t member) {
-    return commits_[member].action == Commit::Action::kWrite && !commits_[member].clear_keys;
-  });
-  return only_writes ? layout_.commit_writes : layout_.commit;
+CommitForm SessionWriter::StatementFor(CommitForm form) const {
+  return needs_any_ || SqlOf(layout_, form) == nullptr ? CommitForm::kAny : form;
 }
 
 void SessionWriter::Send(const Wave& wave) {
@@ -180,9 +188,10 @@ void SessionWriter::Send(const Wave& wave) {
   statement.not_after = connection_.clock().Latest(asked) + absl::ToInt64Microseconds(std::min(allowance, cut - now));
 
   std::vector<CommitParameters::NewBase> new_bases = parameters.TakeNewBases();
-  const char* const sql = StatementFor(wave);
+  const CommitForm form = StatementFor(parameters.form());
   const PgConnection::Execution execution = connection_.Continue(
-      sql, std::move(parameters).Encode(statement.not_after, LockPatience(cut)), cut, layout_.PlanningFor(keys));
+      SqlOf(layout_, form), std::move(parameters).Encode(form, statement.not_after, LockPatience(cut)), cut,
+      layout_.PlanningFor(keys));
   if (!execution.failure.has_value()) {
     const auto row = execution.rows[0];
     const bool late = ToBool(row[5]);
@@ -193,7 +202,7 @@ void SessionWriter::Send(const Wave& wave) {
     Understand(wave, execution.rows);
     const bool answered =
         std::all_of(wave.begin(), wave.end(), [this](std::size_t member) { return results_[member].has_value(); });
-    writes_refused_ = writes_refused_ || (sql == layout_.commit_writes && !late && !answered);
+    needs_any_ = needs_any_ || (form != CommitForm::kAny && !late && !answered);
     Keep(wave, execution.rows, std::move(new_bases));
   } else if (InDoubt(*execution.failure)) {
     Resolve(wave, *execution.failure, std::move(statement));

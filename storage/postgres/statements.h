@@ -11,11 +11,12 @@
 // What is joined is found by primary key or by hash, whatever the number.
 namespace authstate::storage::statements {
 
-// Commits many sessions, each at most once, in one statement that commits by itself. $1 to $6, $15, $18 and $19: one
-// element a member; $7 to $11 and $20: keys to set; $12 to $14: keys to delete; no key is named twice, nor set and
-// deleted. Actions: 0 write, 1 delete the creds, 2 delete the session. $15: the id of the commit, 0 for none. $16: the
-// instant by the clock of the database after which the statement must not begin. $17: how long it may wait for a lock,
-// in ms. $18 and $19: fence and number, 0 for none.
+// Commits many sessions, each at most once, in one statement that commits by itself. $1 to $5 and $16 to $19: one
+// element a member; $8 to $12 and $20: keys to set; $13 to $15: keys to delete; no key is named twice, nor set and
+// deleted. $3: the id of the commit, $4 and $5: fence and number, 0 for none. $6: the instant by the clock of the
+// database after which the statement must not begin. $7: how long it may wait for a lock, in ms. Actions ($18): 0
+// write, 1 delete the creds, 2 delete the session. What the statements for less need (commit_writes_statement.h) comes
+// first.
 //
 // One row a member: the new revision if it passed; of the snapshot the revision, whether the session is present and
 // whether it has creds; the revision of the earlier commit with the same id, if there is one; whether it was too late;
@@ -26,13 +27,13 @@ namespace authstate::storage::statements {
 // of a session: a deletion would not see the keys that this commit wrote. So a member passes only when the session
 // still has the revision of the snapshot; every change of a session changes its revision, so then what the other parts
 // see is what is there. And only when it still has the barrier of the snapshot (commit_resolution.h). `clock` is read
-// after the snapshot was taken: a statement that is not too late has a snapshot of no later than $16.
+// after the snapshot was taken: a statement that is not too late has a snapshot of no later than $6.
 //
 // Leases (storage/lease.h): a member passes under its fence, or without one where no lease is live; then it ends an
 // expired one. The row is held to that again once it is locked, as a lease changes without the revision. A member whose
 // number was applied before yields no row in `passed` either.
 //
-// Patches (storage/value_patch.h): where $20 has the mark of a base, $11 has a patch relative to it. A member passes
+// Patches (storage/value_patch.h): where $20 has the mark of a base, $12 has a patch relative to it. A member passes
 // only if all its bases are in the snapshot; so they are in the row that is locked, as the revision is. The column that
 // holds a base keeps its value, which PostgreSQL then does not write again. The caller sees a member that does not pass
 // for its bases as one that lost a race, and runs it again with whole values.
@@ -42,11 +43,11 @@ namespace authstate::storage::statements {
 inline constexpr char kCommit[] = R"sql(
 WITH clock AS MATERIALIZED (
   SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::int8 AS micros,
-         set_config('lock_timeout', $17::text, true) AS lock_timeout
+         set_config('lock_timeout', $7::text, true) AS lock_timeout
 ), input AS (
-  SELECT * FROM unnest((SELECT $1::text[]), (SELECT $2::int2[]), (SELECT $3::int8[]), (SELECT $4::bool[]),
-                       (SELECT $5::int2[]), (SELECT $6::bytea[]), (SELECT $15::int8[]), (SELECT $18::int8[]),
-                       (SELECT $19::int8[])) WITH ORDINALITY
+  SELECT * FROM unnest((SELECT $1::text[]), (SELECT $18::int2[]), (SELECT $2::int8[]), (SELECT $19::bool[]),
+                       (SELECT $16::int2[]), (SELECT $17::bytea[]), (SELECT $3::int8[]), (SELECT $4::int8[]),
+                       (SELECT $5::int8[])) WITH ORDINALITY
     AS i(session_id, action, expected_revision, clear_keys, creds_kind, creds_value, commit_id, fence, number, member)
 ), old AS (
   SELECT i.member, i.session_id, i.action, i.expected_revision, i.commit_id,
@@ -56,14 +57,14 @@ WITH clock AS MATERIALIZED (
          coalesce(s.recent_ids, '{}') AS recent_ids, coalesce(s.recent_revisions, '{}') AS recent_revisions,
          coalesce(s.recent_times, '{}') AS recent_times,
          s.recent_revisions[array_position(s.recent_ids, nullif(i.commit_id, 0))] AS replayed,
-         clock.micros, clock.micros > $16::int8 AS late,
+         clock.micros, clock.micros > $6::int8 AS late,
          i.fence AS named_fence, i.number, coalesce(s.fence, 0) AS fence, coalesce(s.lease_owner, '') AS owner,
          coalesce(s.lease_owner <> '' AND s.lease_expires_at > now(), false) AS live,
          coalesce(s.applied_number, 0) AS applied_number
   FROM clock CROSS JOIN input i LEFT JOIN auth_sessions s ON s.session_id = i.session_id
 ), baseless AS (
   SELECT b.session_id
-  FROM unnest((SELECT $7::text[]), (SELECT $8::text[]), (SELECT $9::text[]), (SELECT $20::bytea[]))
+  FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[]), (SELECT $20::bytea[]))
     AS b(session_id, key_type, key_id, base)
   LEFT JOIN auth_keys k ON k.session_id = b.session_id AND k.key_type = b.key_type AND k.key_id = b.key_id
   WHERE b.base IS NOT NULL AND substr(k.value, octet_length(k.value) - 15) IS DISTINCT FROM b.base
@@ -110,12 +111,12 @@ WITH clock AS MATERIALIZED (
   DELETE FROM auth_keys k USING passed p, input i
   WHERE i.session_id = p.session_id AND (i.clear_keys OR i.action = 2) AND k.session_id = p.session_id
     AND NOT EXISTS (
-      SELECT FROM unnest((SELECT $7::text[]), (SELECT $8::text[]), (SELECT $9::text[]))
+      SELECT FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[]))
         AS kept(session_id, key_type, key_id)
       WHERE kept.session_id = k.session_id AND kept.key_type = k.key_type AND kept.key_id = k.key_id)
 ), keys_deleted AS (
   DELETE FROM auth_keys k
-  USING passed p, unnest((SELECT $12::text[]), (SELECT $13::text[]), (SELECT $14::text[]))
+  USING passed p, unnest((SELECT $13::text[]), (SELECT $14::text[]), (SELECT $15::text[]))
     AS d(session_id, key_type, key_id)
   WHERE d.session_id = p.session_id
     AND k.session_id = d.session_id AND k.key_type = d.key_type AND k.key_id = d.key_id
@@ -123,8 +124,8 @@ WITH clock AS MATERIALIZED (
   INSERT INTO auth_keys AS k (session_id, key_type, key_id, kind, value, patch)
   SELECT w.session_id, w.key_type, w.key_id, w.kind, CASE WHEN w.base IS NULL THEN w.value ELSE '' END,
          CASE WHEN w.base IS NOT NULL THEN w.value END
-  FROM unnest((SELECT $7::text[]), (SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::int2[]),
-              (SELECT $11::bytea[]), (SELECT $20::bytea[]))
+  FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[]), (SELECT $11::int2[]),
+              (SELECT $12::bytea[]), (SELECT $20::bytea[]))
     AS w(session_id, key_type, key_id, kind, value, base)
   JOIN passed p ON p.session_id = w.session_id
   ON CONFLICT (session_id, key_type, key_id) DO UPDATE

@@ -30,12 +30,13 @@ using Moment = StatementFault::Moment;
 using Effect = StatementFault::Effect;
 
 constexpr absl::Duration kPatience = absl::Seconds(60);
-// Stand in no other statement: in that of any commit, in that of writes to sessions which have a row.
+// Stand in no other statement: in that of any commit, in those of writes and of sets to sessions which have a row.
 constexpr char kCommitSql[] = "creds_deleted";
-constexpr char kCommitWritesSql[] = "UPDATE auth_sessions s";
+constexpr char kCommitWritesSql[] = "AND old.session_id NOT IN";
+constexpr char kCommitSetsSql[] = "patch = NULL";
 constexpr char kResolveSql[] = "barrier = s.barrier + 1";
 // In pg_stat_activity, which shows the beginning of a statement alone.
-constexpr char kIsCommit[] = "query LIKE '%$17::text%'";
+constexpr char kIsCommit[] = "query LIKE '%$7::text%'";
 constexpr char kIsResolve[] = "query LIKE '%$3::text, true%'";
 constexpr char kDriversStatement[] =
     "application_name = 'authstated' AND datname = current_database() AND state <> 'idle'";
@@ -187,7 +188,7 @@ class CutCommitTest : public CommitResolutionTest, public testing::WithParamInte
 
 TEST_P(CutCommitTest, IsAppliedOnceAndAnsweredOk) {
   ASSERT_TRUE(Apply(backend(), SetKey(1)).ok());
-  Arm(kCommitWritesSql, GetParam().moment, GetParam().effect);
+  Arm(kCommitSetsSql, GetParam().moment, GetParam().effect);
   const auto applied = Apply(backend(), SetKey(2));
   AwaitFired();
   ASSERT_TRUE(applied.ok()) << applied.status();
@@ -221,7 +222,7 @@ INSTANTIATE_TEST_SUITE_P(Cuts, CutCommitTest,
 TEST_F(CommitResolutionTest, ResolutionThatIsCutTooIsTriedAgain) {
   ASSERT_TRUE(Apply(backend(), SetKey(1)).ok());
   Answer<Results> answer;
-  Arm(kCommitWritesSql, Moment::kReply, Effect::kReset);
+  Arm(kCommitSetsSql, Moment::kReply, Effect::kReset);
   Start(backend(), SetKey(2), answer);
   AwaitFired();
   Arm(kResolveSql, Moment::kReply, Effect::kReset);
@@ -249,29 +250,50 @@ TEST_F(CommitResolutionTest, BackendKilledWhileItWaitsForALockIsFoundNotApplied)
 struct Form {
   const char* name;
   const char* sql;
-  bool clear_keys;
+  // Makes a commit that sets keys one which needs this statement.
+  void (*widen)(Commit& commit);
   // What makes it wait once it has its snapshot and the time, and before it comes to the session's row.
   const char* gate;
 };
+
+constexpr char kGateBeforeUpdate[] =
+    "CREATE TRIGGER wait_at_gate BEFORE UPDATE ON auth_sessions FOR EACH STATEMENT "
+    "WHEN (current_query() LIKE '%UPDATE auth_sessions s%') EXECUTE FUNCTION wait_at_gate()";
+constexpr Form kAny = {"Any", kCommitSql, [](Commit& commit) { commit.clear_keys = true; },
+                       "CREATE TRIGGER wait_at_gate BEFORE INSERT ON auth_sessions FOR EACH ROW "
+                       "WHEN (NEW.recent_ids[1] = 2) EXECUTE FUNCTION wait_at_gate()"};
+constexpr Form kWrites = {"Writes", kCommitWritesSql,
+                          [](Commit& commit) {
+                            commit.creds = Value{ValueKind::kJson, "{}"};
+                          },
+                          kGateBeforeUpdate};
+constexpr Form kSets = {"Sets", kCommitSetsSql, [](Commit&) {}, kGateBeforeUpdate};
+
+std::string NameOf(const testing::TestParamInfo<Form>& form) { return form.param.name; }
 
 class CommitStatementTest : public CommitResolutionTest, public testing::WithParamInterface<Form> {
  protected:
   static Commit Write(std::uint64_t id) {
     Commit commit = SetKey(id);
-    commit.clear_keys = GetParam().clear_keys;
+    GetParam().widen(commit);
     return commit;
   }
 };
+class DeletingStatementTest : public CommitStatementTest {};
 
-INSTANTIATE_TEST_SUITE_P(
-    Forms, CommitStatementTest,
-    testing::Values(Form{"Any", kCommitSql, true,
-                         "CREATE TRIGGER wait_at_gate BEFORE INSERT ON auth_sessions FOR EACH ROW "
-                         "WHEN (NEW.recent_ids[1] = 2) EXECUTE FUNCTION wait_at_gate()"},
-                    Form{"Writes", kCommitWritesSql, false,
-                         "CREATE TRIGGER wait_at_gate BEFORE UPDATE ON auth_sessions FOR EACH STATEMENT "
-                         "WHEN (current_query() LIKE '%UPDATE auth_sessions s%') EXECUTE FUNCTION wait_at_gate()"}),
-    [](const auto& form) { return std::string(form.param.name); });
+INSTANTIATE_TEST_SUITE_P(Forms, CommitStatementTest, testing::Values(kAny, kWrites, kSets), NameOf);
+INSTANTIATE_TEST_SUITE_P(Forms, DeletingStatementTest, testing::Values(kAny, kWrites), NameOf);
+
+// A commit goes by the statement for what it does, and its outcome is found by it.
+TEST_P(CommitStatementTest, WhoseReplyIsLostIsAppliedOnce) {
+  ASSERT_TRUE(Apply(neighbour(), SetKey(1)).ok());
+  Arm(GetParam().sql, Moment::kReply, Effect::kReset);
+  const auto applied = Apply(backend(), Write(2));
+  AwaitFired();
+  ASSERT_TRUE(applied.ok()) << applied.status();
+  EXPECT_EQ(applied->revision, 2U);
+  EXPECT_EQ(Session().revision, 2U);
+}
 
 // The statement has begun and waits for a lock when its connection is lost: it goes on in the database, unheard.
 TEST_P(CommitStatementTest, ThatGoesOnUnheardIsAwaitedAndFound) {
@@ -292,7 +314,7 @@ TEST_P(CommitStatementTest, ThatGoesOnUnheardIsAwaitedAndFound) {
 }
 
 // Its snapshot has nothing of what it waited for, and so would not have deleted it.
-TEST_P(CommitStatementTest, ThatWaitedForAnotherDeletesWhatThatWrote) {
+TEST_P(DeletingStatementTest, ThatWaitedForAnotherDeletesWhatThatWrote) {
   ASSERT_TRUE(Apply(neighbour(), SetKey(1)).ok());
   pqxx::connection connection(url());
   pqxx::work other(connection);
@@ -368,7 +390,7 @@ TEST_P(CommitStatementTest, ThatArrivesAfterAllIsRefused) {
 
 TEST_F(CommitResolutionTest, CommitThatMayHaveBeenPushedOutStaysInDoubt) {
   ASSERT_TRUE(Apply(backend(), SetKey(1)).ok());
-  Arm(kCommitWritesSql, Moment::kReply, Effect::kSilence);
+  Arm(kCommitSetsSql, Moment::kReply, Effect::kSilence);
   Answer<Results> answer;
   Start(backend(), SetKey(2), answer);
   AwaitFired();
@@ -381,7 +403,7 @@ TEST_F(CommitResolutionTest, CommitThatMayHaveBeenPushedOutStaysInDoubt) {
 // As many commits, but all of them before: they cannot have pushed it out.
 TEST_F(CommitResolutionTest, CommitAfterManyOthersIsFoundNotApplied) {
   for (std::uint64_t id = 1; id <= 2 * kRecentCommits; ++id) ASSERT_TRUE(Apply(neighbour(), SetKey(id)).ok());
-  Arm(kCommitWritesSql, Moment::kBefore, Effect::kReset);
+  Arm(kCommitSetsSql, Moment::kBefore, Effect::kReset);
   const auto applied = Apply(backend(), SetKey(100));
   AwaitFired();
   ASSERT_TRUE(applied.ok()) << applied.status();
@@ -390,7 +412,7 @@ TEST_F(CommitResolutionTest, CommitAfterManyOthersIsFoundNotApplied) {
 
 TEST_F(CommitResolutionTest, ConditionalCommitWhoseReplyWasLostIsNotRefused) {
   ASSERT_TRUE(Apply(backend(), SetKey(1)).ok());
-  Arm(kCommitWritesSql, Moment::kReply, Effect::kReset);
+  Arm(kCommitSetsSql, Moment::kReply, Effect::kReset);
   Commit commit = SetKey(2);
   commit.expected_revision = 1;
   const auto applied = Apply(backend(), commit);

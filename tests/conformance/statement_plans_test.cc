@@ -92,15 +92,23 @@ constexpr auto kMostlyKept = [](int executions) {
   return testing::ElementsAre(testing::Pair(kPlansAtFirst, executions - kPlansAtFirst));
 };
 
-TEST_F(StatementPlansTest, OfWritesOfOneSession) {
+TEST_F(StatementPlansTest, OfSetsOfOneSession) {
   ASSERT_NO_FATAL_FAILURE(FillTables());
   for (int i = 0; i < kExecutions; ++i) ASSERT_NO_FATAL_FAILURE(Apply(NewCommits(1)));
   EXPECT_THAT(Plans(), kMostlyKept(kExecutions));
 }
 
-TEST_F(StatementPlansTest, OfWritesOfManySessions) {
+TEST_F(StatementPlansTest, OfSetsOfManySessions) {
   ASSERT_NO_FATAL_FAILURE(FillTables());
   for (int i = 0; i < kExecutions; ++i) ASSERT_NO_FATAL_FAILURE(Apply(NewCommits(2)));
+  EXPECT_THAT(Plans(), kMostlyKept(kExecutions));
+}
+
+TEST_F(StatementPlansTest, OfOtherWrites) {
+  ASSERT_NO_FATAL_FAILURE(FillTables());
+  std::vector<Commit> commits = NewCommits(2);
+  commits[1].creds = Value{ValueKind::kJson, "{}"};
+  for (int i = 0; i < kExecutions; ++i) ASSERT_NO_FATAL_FAILURE(Apply(commits));
   EXPECT_THAT(Plans(), kMostlyKept(kExecutions));
 }
 
