@@ -159,7 +159,7 @@ export class SessionCache {
     // Absence needs no entry where everything that is there is known.
     if (value === undefined && this.#complete) return;
     const content = value?.kind?.value;
-    // Of a kind that this side does not know: there, so not absent, and for whoever asks the server to be refused.
+    // Of a kind that this side does not know: not absent, and refused when whoever wants it has asked the server.
     if (value !== undefined && content === undefined) return this.noteForgotten();
     const bytes = ENTRY_BYTES + id.length + (value === undefined ? 0 : sizeOfValue(value));
     const entry: Entry = { owner: this, siblings, id, content, bytes, older: undefined, newer: undefined };

@@ -31,6 +31,11 @@ export class LeaseKeeper {
     this.#host = host;
   }
 
+  /** Between `start` and `stop`. */
+  get running(): boolean {
+    return this.#running;
+  }
+
   /** Begins with a lease whose request was sent at `sentAt`. */
   start(sentAt: number): void {
     this.#running = true;

@@ -18,6 +18,8 @@ import type { Transport } from "./transport.js";
 const LEASE_POLL_MS = 500;
 // A whole session may take longer than one answer.
 const LOAD_TIMEOUT_MS = 60_000;
+// A lease that is given back and taken again changes its owner twice.
+const FENCES_OF_A_CHANGE = 2n;
 // A release that fails only makes the next owner wait for the lease's end.
 const RELEASE_PATIENCE_MS = 3_000;
 
@@ -58,6 +60,8 @@ export class LeasedSession implements SessionStore {
   readonly #keeper: LeaseKeeper;
   readonly #commits: NumberedCommits;
   #fence = 0n;
+  // Something sent under the fence failed for good, and may have been applied, or may be yet.
+  #fenceInDoubt = false;
   #link: SessionLink | undefined;
   #attaching: Promise<SessionLink> | undefined;
   // As they were read; until somebody has asked for them, as they are rewritten by whoever has them.
@@ -161,6 +165,8 @@ export class LeasedSession implements SessionStore {
         }),
       );
     } catch (error) {
+      // Also once patience has ended: unlike a commit, it has no number by which it would be asked for again.
+      if (error instanceof AuthStateError && error.outcome === "UNKNOWN") this.#doubtFence();
       if (!saysAbsent(error, "NO_SESSION")) throw error;
     }
     this.#deps.cache.reset(true);
@@ -241,20 +247,54 @@ export class LeasedSession implements SessionStore {
   // The link of the moment; a new one under the same fence where the last one broke.
   async #attached(): Promise<SessionLink> {
     if (this.#link?.usable === true) return this.#link;
-    this.#attaching ??= this.#attach(false).finally(() => (this.#attaching = undefined));
+    const attach = (): Promise<SessionLink> => (this.#fenceInDoubt ? this.#changeFence() : this.#attach(false));
+    this.#attaching ??= attach().finally(() => (this.#attaching = undefined));
     return this.#attaching;
   }
 
   async #attach(steal: boolean): Promise<SessionLink> {
-    const { attach, owner, ttlMs, pacing } = this.#deps;
-    const sentAt = pacing.now();
-    const first = this.#fence === 0n;
-    const link = await attach({ sessionId: this.#sessionId, owner, ttlMs, steal, fence: this.#fence });
+    const link = await this.#attachUnder(this.#fence, steal);
+    // Since it began.
+    if (this.#fenceInDoubt) return this.#changeFence();
     this.#link = link;
     this.#fence = link.fence;
-    if (first) this.#keeper.start(sentAt);
-    else this.#keeper.confirm(sentAt);
     return link;
+  }
+
+  async #attachUnder(fence: bigint, steal: boolean): Promise<SessionLink> {
+    const { attach, owner, ttlMs, pacing } = this.#deps;
+    const sentAt = pacing.now();
+    const link = await attach({ sessionId: this.#sessionId, owner, ttlMs, steal, fence });
+    if (this.#keeper.running) this.#keeper.confirm(sentAt);
+    else this.#keeper.start(sentAt);
+    return link;
+  }
+
+  // Gives the lease back and takes it again: what was sent under the old fence is refused from then on, if it was not
+  // applied, so that what is read under the new one stays.
+  async #changeFence(): Promise<SessionLink> {
+    try {
+      const old = await this.#attachUnder(this.#fence, false);
+      await old.detach(/* release= */ true);
+      const link = await this.#attachUnder(0n, false);
+      if (link.fence !== this.#fence + FENCES_OF_A_CHANGE) throw this.#lose(undefined);
+      this.#link = link;
+      this.#fence = link.fence;
+      this.#fenceInDoubt = false;
+      return link;
+    } catch (error) {
+      // Somebody was quicker, or the release had taken place and its answer was lost.
+      const { reason, owner } = error instanceof AuthStateError ? error : { reason: undefined, owner: undefined };
+      throw reason === "STALE_FENCE" || reason === "LEASE_HELD" ? this.#lose(owner) : error;
+    }
+  }
+
+  // What is known of the session no longer holds, and nothing is sent before the fence is another one.
+  #doubtFence(): void {
+    this.#fenceInDoubt = true;
+    this.#commits.forgetNumbers();
+    this.#deps.cache.reset(false);
+    this.#dropLink();
   }
 
   #dropLink(): void {
@@ -265,16 +305,20 @@ export class LeasedSession implements SessionStore {
 
   async #guard<T>(work: () => Promise<T>): Promise<T> {
     this.#refuseIfLost();
+    const fence = this.#fence;
     try {
       return await work();
     } catch (error) {
-      throw error instanceof AuthStateError ? this.#judge(error) : error;
+      throw error instanceof AuthStateError ? this.#judge(error, fence) : error;
     }
   }
 
-  // What a failure says of the lease and the numbers; returns what to tell the caller.
-  #judge(error: AuthStateError): AuthStateError {
-    if (error.reason === "STALE_FENCE") {
+  // What a failure of something begun under `fence` says of the lease and the numbers; returns what to tell the caller.
+  #judge(error: AuthStateError, fence: bigint): AuthStateError {
+    if (error.reason === "STALE_FENCE" && (this.#fenceInDoubt || fence !== this.#fence)) {
+      // It was this side that went on to another fence.
+      return error.with({ retryable: true });
+    } else if (error.reason === "STALE_FENCE") {
       this.#lose(error.owner);
     } else if (error.reason === "NUMBER_GAP") {
       // The store has gone back to an earlier state: what was read of it no longer holds.
@@ -284,21 +328,20 @@ export class LeasedSession implements SessionStore {
       this.#dropLink();
       return error.with({ retryable: true });
     } else if (!error.retryable && error.outcome === "UNKNOWN") {
-      // Which numbers were applied is for the server to say, when it is asked by attaching.
-      this.#commits.forgetNumbers();
-      this.#dropLink();
+      this.#doubtFence();
     }
     return this.#lost ?? error;
   }
 
-  #lose(owner: string | undefined): void {
-    if (this.#lost !== undefined) return;
+  #lose(owner: string | undefined): LeaseLostError {
+    if (this.#lost !== undefined) return this.#lost;
     this.#lost = new LeaseLostError(this.#sessionId, owner);
     this.#keeper.stop();
     this.#deps.cache.reset(false);
     this.#dropLink();
     this.#deps.logger?.warn({ sessionId: this.#sessionId, owner }, "the lease is lost");
     this.#deps.onLost(this.#lost);
+    return this.#lost;
   }
 
   #refuseIfLost(): void {

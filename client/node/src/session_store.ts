@@ -7,8 +7,8 @@ import type { Value } from "./gen/authstate/v1/value.js";
  */
 export interface SessionStore {
   /**
-   * The creds as they were when the session was opened; to be asked for once. Unset: the store's own word that there are
-   * none, the one case in which a new identity may be made.
+   * The creds that the session begins with; to be asked for once, before any write. Unset: the store's own word that
+   * there are none, the one case in which a new identity may be made.
    */
   takeCreds(until: number): Promise<Value | undefined>;
   /** The values of the keys that are there, by id. `ids` holds no id twice. */

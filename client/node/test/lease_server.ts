@@ -44,8 +44,10 @@ class Refusal extends Error {
   }
 }
 
+// A failure of something that takes place all the same: before it is answered, or when the test says so.
+export type Misfortune = Failure & { late?: boolean };
 // What a commit meets: nothing, a failure, or with `lost` no answer, after it took place.
-export type Verdict = Failure | "lost" | undefined;
+export type Verdict = Misfortune | "lost" | undefined;
 
 export class LeaseServer {
   // What arrived, as `commit 3`, in order.
@@ -55,10 +57,14 @@ export class LeaseServer {
   hasPipe = true;
   // Asked about every operation of a pipe before it takes place.
   judge: (operation: Operation) => Verdict = () => undefined;
+  // What DeleteSession meets.
+  judgeDeletion: () => Misfortune | undefined = () => undefined;
   // Changes the page that LoadSession answers.
   distort: (page: LoadSessionResponse) => LoadSessionResponse = (page) => page;
   readonly #database: Database;
   readonly #streams = new Set<ServerDuplexStream<PipeRequest, PipeResponse>>();
+  // What was answered with a failure and is still to take place.
+  #late: (() => void)[] = [];
   #gate: Promise<void> = Promise.resolve();
   #server = new Server();
   #port = 0;
@@ -119,6 +125,17 @@ export class LeaseServer {
     let release!: () => void;
     this.#gate = new Promise((resolve) => (release = resolve));
     return release;
+  }
+
+  // Lets take place what was late, if it still may.
+  catchUp(): void {
+    for (const work of this.#late.splice(0)) {
+      try {
+        work();
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+      }
+    }
   }
 
   // Breaks the streams there are, and nothing else.
@@ -202,8 +219,19 @@ export class LeaseServer {
   }
 
   #delete(request: DeleteSessionRequest): object {
-    Object.assign(this.#underFence(request), { exists: false, creds: undefined, keys: new Map() });
-    return { revision: 1n };
+    const work = (): object => {
+      Object.assign(this.#underFence(request), { exists: false, creds: undefined, keys: new Map() });
+      return { revision: 1n };
+    };
+    const failure = this.judgeDeletion();
+    if (failure === undefined) return work();
+    return this.#fail(failure, work);
+  }
+
+  #fail(failure: Misfortune, work: () => unknown): never {
+    if (failure.afterwards) work();
+    if (failure.late) this.#late.push(() => void work());
+    throw new Refusal(failure);
   }
 
   #load(call: ServerWritableStream<LoadSessionRequest, LoadSessionResponse>): void {
@@ -248,7 +276,10 @@ export class LeaseServer {
     this.log.push(work.$case === "commit" ? `commit ${work.value.number}` : work.$case);
     const verdict = this.judge(work);
     try {
-      if (verdict !== undefined && verdict !== "lost") throw new Refusal(verdict);
+      const before = new Map(channels);
+      if (verdict !== undefined && verdict !== "lost") {
+        this.#fail(verdict, () => this.#carryOut(before, channel, work));
+      }
       const result = this.#carryOut(channels, channel, work);
       return verdict === "lost" ? [] : [{ tag, result }];
     } catch (error) {

@@ -10,6 +10,8 @@ import { type Database, LeaseServer } from "./lease_server.ts";
 const SESSION = "5511999990001";
 const TTL_MS = 15_000;
 const NOT_APPLIED = { outcome: "NOT_APPLIED" };
+// What an error of the server's own comes to.
+const IN_DOUBT = { code: status.INTERNAL, reason: "INTERNAL", metadata: { outcome: "UNKNOWN" } };
 
 let database: Database;
 let server: LeaseServer;
@@ -238,6 +240,24 @@ describe("the cache of a session", () => {
     assert.deepEqual(await read(auth, "a"), { a: "1" });
   });
 
+  it("is not trusted after a commit that failed for good and may have been applied", async () => {
+    const auth = await newPool().useAuthState(SESSION);
+    await write(auth, "1");
+    server.judge = ({ $case }) => ($case === "commit" ? { ...IN_DOUBT, afterwards: true } : undefined);
+    await assert.rejects(write(auth, "2"), (error) => (error as AuthStateError).outcome === "UNKNOWN");
+    await assert.rejects(write(auth, "3", "b"), (error) => (error as AuthStateError).outcome === "UNKNOWN");
+    server.judge = () => undefined;
+    assert.deepEqual(await read(auth, "a", "b"), { a: "2", b: "3" });
+  });
+
+  it("is not trusted after a deletion that failed for good and may have been applied", async () => {
+    const auth = await newPool().useAuthState(SESSION);
+    await write(auth, "1");
+    server.judgeDeletion = () => ({ ...IN_DOUBT, afterwards: true });
+    await assert.rejects(auth.removeSession(), (error) => (error as AuthStateError).outcome === "UNKNOWN");
+    assert.deepEqual(await read(auth, "a"), {});
+  });
+
   it("reads what it had to drop, and never takes that for absent", async () => {
     const auth = await newPool({ cacheBytes: 2_000 }).useAuthState(SESSION);
     const ids = Array.from({ length: 50 }, (_, id) => `k${id}`);
@@ -362,6 +382,31 @@ describe("a pipe that breaks", () => {
     );
     assert.equal(stored(), "3");
     assert.deepEqual(await read(auth, "a", "bad"), { a: "3" });
+  });
+
+  it("lets no commit that failed for good take the place of a later one", async () => {
+    const auth = await newPool().useAuthState(SESSION);
+    await write(auth, "1");
+    server.judge = ({ $case }) => ($case === "commit" ? { ...IN_DOUBT, late: true } : undefined);
+    await assert.rejects(write(auth, "2"), (error) => (error as AuthStateError).outcome === "UNKNOWN");
+    // It arrives at the worst moment: when the next one has its number, and was not carried out yet.
+    server.judge = ({ $case }) => {
+      if ($case === "commit") server.catchUp();
+      return undefined;
+    };
+    await write(auth, "3", "b");
+    assert.equal(stored("b"), "3");
+    assert.deepEqual(await read(auth, "a", "b"), { a: stored("a"), b: "3" });
+  });
+
+  it("lets no deletion that failed for good take later commits with it", async () => {
+    const auth = await newPool().useAuthState(SESSION);
+    server.judgeDeletion = () => ({ ...IN_DOUBT, late: true });
+    await assert.rejects(auth.removeSession(), (error) => (error as AuthStateError).outcome === "UNKNOWN");
+    await write(auth, "1");
+    server.catchUp();
+    assert.equal(stored(), "1");
+    assert.deepEqual(await read(auth, "a"), { a: "1" });
   });
 
   it("moves to another server when its own drains, and loses nothing", async () => {
