@@ -11,7 +11,7 @@ namespace authstate::storage {
 struct BatchingOptions {
   GatheringLimits commits;
   // Bytes are those that the requests may be answered with; a statement of reads is the dearer the more it looks up.
-  GatheringLimits reads = {2, 128, std::size_t{32} << 20, 100, absl::Milliseconds(100)};
+  GatheringLimits reads = {4, 128, std::size_t{32} << 20, 100, absl::Milliseconds(100)};
   // A lone read is first asked for with no more than this for its answer, so that many fit a batch; one that needs more
   // is asked again with what it may have.
   std::size_t read_share = std::size_t{512} << 10;

@@ -107,6 +107,7 @@ void CommitParameters::AddWhole(const Commit& commit, const KeyWrite& write) {
 }
 
 void CommitParameters::AddDeletes(const Commit& commit) {
+  if (commit.deletes.empty()) return;
   std::vector<KeyName> kept;
   kept.reserve(commit.sets.size());
   for (const KeyWrite& write : commit.sets) kept.push_back(write.name);

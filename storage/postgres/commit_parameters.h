@@ -59,6 +59,7 @@ class CommitParameters {
   std::vector<std::string> Encode(CommitForm form, std::int64_t not_after, absl::Duration lock_timeout) &&;
 
  private:
+  void Need(CommitForm form) { form_ = std::max(form_, form); }
   PackedValue Stored(const Value& value) const;
   void AddSets(const Commit& commit, bool whole);
   // False when it is to be written whole.
@@ -68,8 +69,6 @@ class CommitParameters {
 
   const bool pack_values_;
   PatchBases* const bases_;
-  void Need(CommitForm form) { form_ = std::max(form_, form); }
-
   std::size_t members_ = 0;
   CommitForm form_ = CommitForm::kSets;
   std::vector<NewBase> new_bases_;

@@ -4,10 +4,10 @@
 #include "storage/postgres/sql_text.h"
 
 // Statements that commit writes of sessions that are known already, for less than what kCommit (statements.h) costs the
-// database: an UPDATE in place of an upsert, and none of the parts that only other commits need. Parameters, the rows
-// of the answer and all rules are those of kCommit, but for these: nothing passes if any member clears keys or does
-// anything but write, nor does a member whose session has no row yet, and neither is told as a reason. So what has not
-// passed for a reason that its row does not tell goes to kCommit.
+// database: an UPDATE in place of an upsert, and none of the parts that only other commits need. Parameters, the rows of
+// the answer and all rules are those of kCommit, but for this: a member whose session has no row yet does not pass, and
+// that is not told as a reason. So what has not passed for a reason that its row does not tell goes to kCommit. Each is
+// sent only what CommitParameters::form says that it does: the rest of a commit would be left undone.
 //
 // The UPDATE waits for a concurrent commit of the session, and then holds the row as it has become to every condition
 // on `s`, while `old` stays what the snapshot had: that is what keeps a member from passing whose revision or barrier
@@ -62,7 +62,8 @@ inline constexpr char kPassed[] = R"sql(, passed AS (
     AND (old.number = 0 OR old.number = s.applied_number + 1)
     AND coalesce(old.expected_revision, s.revision) = s.revision)sql";
 
-inline constexpr char kAndOnlyWrites[] = R"sql(
+// The last line is a second look at what may not come here, and the one place where those parameters have their types.
+inline constexpr char kAndHasItsBases[] = R"sql(
     AND old.session_id NOT IN (SELECT session_id FROM baseless)
     AND 0 = ALL ($18::int2[]) AND NOT true = ANY ($19::bool[]))sql";
 
@@ -121,7 +122,7 @@ ORDER BY old.member)sql";
 // Of creds and keys. In a loop within PostgreSQL 15, by kept plans, it takes two thirds of the processor time of
 // kCommit for one member, three quarters for 16, four fifths for 64.
 inline constexpr auto kCommitWrites =
-    JoinSql(commit_writes::kOld, commit_writes::kBaseless, commit_writes::kPassed, commit_writes::kAndOnlyWrites,
+    JoinSql(commit_writes::kOld, commit_writes::kBaseless, commit_writes::kPassed, commit_writes::kAndHasItsBases,
             commit_writes::kReturning, commit_writes::kCredsAndDeletes, commit_writes::kKeysSetOrPatched,
             commit_writes::kAnswer);
 

@@ -36,7 +36,7 @@ constexpr char kCommitWritesSql[] = "AND old.session_id NOT IN";
 constexpr char kCommitSetsSql[] = "patch = NULL";
 constexpr char kResolveSql[] = "barrier = s.barrier + 1";
 // In pg_stat_activity, which shows the beginning of a statement alone.
-constexpr char kIsCommit[] = "query LIKE '%$7::text%'";
+constexpr char kIsCommit[] = "query LIKE '%WITH clock%$7::text, true%'";
 constexpr char kIsResolve[] = "query LIKE '%$3::text, true%'";
 constexpr char kDriversStatement[] =
     "application_name = 'authstated' AND datname = current_database() AND state <> 'idle'";
