@@ -4,10 +4,10 @@
 #include "storage/postgres/sql_text.h"
 
 // Statements that commit writes of sessions that are known already, for less than what kCommit (statements.h) costs the
-// database: an UPDATE in place of an upsert, and none of the parts that only other commits need. Parameters, the rows of
-// the answer and all rules are those of kCommit, but for this: a member whose session has no row yet does not pass, and
-// that is not told as a reason. So what has not passed for a reason that its row does not tell goes to kCommit. Each is
-// sent only what CommitParameters::form says that it does: the rest of a commit would be left undone.
+// database: an UPDATE in place of an upsert, and none of the parts that only other commits need. Parameters, the rows
+// of the answer and all rules are those of kCommit, but for this: a member whose session has no row yet does not pass,
+// and that is not told as a reason. So what has not passed for a reason that its row does not tell goes to kCommit.
+// Each is sent only what CommitParameters::form says that it does: the rest of a commit would be left undone.
 //
 // The UPDATE waits for a concurrent commit of the session, and then holds the row as it has become to every condition
 // on `s`, while `old` stays what the snapshot had: that is what keeps a member from passing whose revision or barrier

@@ -22,12 +22,12 @@ class GrowingRecord {
     constexpr std::size_t kKeyBytes = 32;
     std::string key(kKeyBytes, '\0');
     for (char& byte : key) byte = static_cast<char>(random_());
-    absl::StrAppend(&chains_, "\"", absl::Base64Escape(key), "\":{\"chainKey\":{\"counter\":", ++turns_,
-                    "},\"chainType\":2,\"messageKeys\":{}},");
+    absl::StrAppend(&chains_, R"(")", absl::Base64Escape(key), R"(":{"chainKey":{"counter":)", ++turns_,
+                    R"(},"chainType":2,"messageKeys":{}},)");
   }
 
   Value value() const {
-    return {ValueKind::kJson, absl::StrCat("{\"turns\":", turns_, ",", chains_, "\"version\":\"v1\"}")};
+    return {ValueKind::kJson, absl::StrCat(R"({"turns":)", turns_, ",", chains_, R"("version":"v1"})")};
   }
 
  private:

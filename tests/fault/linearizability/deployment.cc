@@ -38,6 +38,7 @@ absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Create(const Options& op
   }
   std::unique_ptr<Deployment> deployment(new Deployment());
   deployment->postgres_ = *std::move(postgres);
+  deployment->database_url_ = *url;
   if (absl::Status started = deployment->StartServers(*url, options.plant); !started.ok()) return started;
   return deployment;
 }
@@ -70,6 +71,12 @@ absl::Status Deployment::StartServers(const std::string& url, const std::string&
     server.to_clients = *std::move(front);
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<int> Deployment::CountPatchedValues() const {
+  const auto count = TestPostgres::Query(database_url_, "SELECT count(*) FROM auth_keys WHERE patch IS NOT NULL");
+  if (!count.ok()) return count.status();
+  return std::stoi(*count);
 }
 
 std::vector<std::string> Deployment::addresses() const {

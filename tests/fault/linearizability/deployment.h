@@ -57,6 +57,9 @@ class Deployment {
   // Ends all faults, and returns once every server answers.
   absl::Status Heal();
 
+  // How many stored values are patches of earlier ones. Not on the existing tables.
+  absl::StatusOr<int> CountPatchedValues() const;
+
  private:
   struct Server {
     TempDir failpoints;
@@ -75,6 +78,7 @@ class Deployment {
   absl::Status AwaitAnswer(std::size_t server) const;
 
   std::unique_ptr<TestPostgres> postgres_;
+  std::string database_url_;
   std::array<Server, kServers> servers_;
 };
 

@@ -83,6 +83,11 @@ void PlayRounds(int rounds, const Deployment::Options& options) {
   EXPECT_GT(sum.take_overs, 0U);
   EXPECT_GT(sum.duplicates, 0U);
   EXPECT_GT(sum.reordered, 0U);
+  if (!options.legacy) {
+    const auto patched = (*deployment)->CountPatchedValues();
+    ASSERT_TRUE(patched.ok()) << patched.status();
+    EXPECT_GT(*patched, 0);
+  }
   Report(absl::StrCat(rounds, " rounds from seed ", first, " in ", absl::ToInt64Seconds(absl::Now() - start),
                       " s: ", sum.done, " operations done, ", sum.refused, " refused, ", sum.unknown, " unknown, ",
                       sum.failed, " failed; ", sum.take_overs, " take-overs, ", sum.duplicates, " duplicates, ",

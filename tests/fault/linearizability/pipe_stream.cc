@@ -4,6 +4,7 @@
 #include <grpcpp/security/credentials.h>
 
 #include "client/cpp/status_translation.h"
+#include "tests/fault/linearizability/stored_value.h"
 
 namespace authstate::test {
 namespace {
@@ -31,7 +32,7 @@ nlohmann::json ValuesOf(const v1::PipeGot& got) {
   nlohmann::json values = {{"creds", nullptr}};
   if (got.has_creds()) values["creds"] = got.creds().json();
   for (const v1::Key& key : got.absent()) values[key.id()] = nullptr;
-  for (const v1::KeyEntry& entry : got.found()) values[entry.key().id()] = entry.value().raw();
+  for (const v1::KeyEntry& entry : got.found()) values[entry.key().id()] = NameOfStoredValue(entry.value().raw());
   return {{"revision", got.revision()}, {"values", std::move(values)}};
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cpp/error.h"
+#include "tests/fault/linearizability/stored_value.h"
 
 namespace authstate::test {
 namespace {
@@ -162,7 +163,7 @@ PipeStep PipeWorker::NextCommit() {
     } else if (i == 0 || roll < 60) {
       v1::KeyEntry& entry = *commit.add_sets();
       *entry.mutable_key() = Key(i);
-      entry.mutable_value()->set_raw(value);
+      entry.mutable_value()->set_raw(StoredValue(value));
       sets[KeyId(i)] = value;
     }
   }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cpp/error.h"
+#include "tests/fault/linearizability/stored_value.h"
 
 namespace authstate::test {
 namespace {
@@ -14,8 +15,8 @@ constexpr absl::Duration kDeadline = absl::Milliseconds(800);
 
 client::KeyName Key(int index) { return {kKeyType, KeyId(index)}; }
 
-// A value of a key is its bytes; creds have to be JSON.
-Value KeyValue(const std::string& value) { return {ValueKind::kRaw, value}; }
+// Creds have to be JSON.
+Value KeyValue(const std::string& value) { return {ValueKind::kRaw, StoredValue(value)}; }
 Value CredsValue(const std::string& value) { return {ValueKind::kJson, absl::StrCat(R"({"v":")", value, R"("})")}; }
 
 bool OneIn(int chances, std::mt19937_64& random) { return std::uniform_int_distribution<int>(1, chances)(random) == 1; }
@@ -156,7 +157,7 @@ absl::Status SessionClient::ReadKeys(std::uint64_t fence) {
   if (keys.ok()) {
     nlohmann::json values = nlohmann::json::object();
     for (const client::KeyName& name : keys->absent) values[name.id] = nullptr;
-    for (const client::KeyEntry& entry : keys->found) values[entry.name.id] = entry.value.bytes;
+    for (const client::KeyEntry& entry : keys->found) values[entry.name.id] = NameOfStoredValue(entry.value.bytes);
     operation.reply = {{"revision", keys->revision}, {"values", std::move(values)}};
   }
   return End(std::move(operation), keys.status(), false);
@@ -170,7 +171,7 @@ absl::Status SessionClient::Load() {
   absl::Status status = server().LoadSession(session_, 0, [&](const client::SessionPage& page) {
     revision = page.revision;
     if (page.creds.has_value()) values["creds"] = page.creds->bytes;
-    for (const client::KeyEntry& entry : page.keys) values[entry.name.id] = entry.value.bytes;
+    for (const client::KeyEntry& entry : page.keys) values[entry.name.id] = NameOfStoredValue(entry.value.bytes);
     return absl::OkStatus();
   });
   // That there is no session is an answer, not a failure.
