@@ -3,8 +3,11 @@ import type { Pacing } from "./retry.js";
 export interface LeaseKeeperHost {
   pacing: Pacing;
   ttlMs: number;
-  /** One try. A failure means only that the lease may not have been renewed. */
-  renew(): Promise<void>;
+  /**
+   * One try. Resolves with the time at which the request was sent that has renewed the lease. A failure means only that it
+   * may not have been renewed.
+   */
+  renew(): Promise<number>;
   /** The lease could not be renewed for its whole time: somebody else may have the session by now. */
   onAway(): void;
   /** The lease is renewed after all. */
@@ -29,11 +32,6 @@ export class LeaseKeeper {
 
   constructor(host: LeaseKeeperHost) {
     this.#host = host;
-  }
-
-  /** Between `start` and `stop`. */
-  get running(): boolean {
-    return this.#running;
   }
 
   /** Begins with a lease whose request was sent at `sentAt`. */
@@ -83,11 +81,9 @@ export class LeaseKeeper {
 
   async #renew(): Promise<void> {
     const { pacing, ttlMs } = this.#host;
-    const sentAt = pacing.now();
     let nextMs: number;
     try {
-      await this.#host.renew();
-      this.confirm(sentAt);
+      this.confirm(await this.#host.renew());
       nextMs = this.#untilBeat();
     } catch {
       // The reason was logged by whoever tried, and a lost lease has stopped the keeper. On no beat: many at once would

@@ -5,10 +5,11 @@ import type { CommitRequest, LoadSessionResponse } from "./gen/authstate/v1/auth
 import type { Value } from "./gen/authstate/v1/value.js";
 import { readKeys } from "./key_reader.js";
 import { LeaseKeeper } from "./lease_keeper.js";
+import { LeaseLink } from "./lease_link.js";
 import type { AuthStateLogger } from "./logger.js";
 import { NumberedCommits } from "./numbered_commits.js";
 import type { Pacing } from "./retry.js";
-import type { Attach, SessionLink } from "./session_link.js";
+import type { Attach } from "./session_link.js";
 import { saysAbsent, type SessionRetry } from "./session_retry.js";
 import type { SessionStore } from "./session_store.js";
 import type { Slots } from "./slots.js";
@@ -18,8 +19,6 @@ import type { Transport } from "./transport.js";
 const LEASE_POLL_MS = 500;
 // A whole session may take longer than one answer.
 const LOAD_TIMEOUT_MS = 60_000;
-// A lease that is given back and taken again changes its owner twice.
-const FENCES_OF_A_CHANGE = 2n;
 // A release that fails only makes the next owner wait for the lease's end.
 const RELEASE_PATIENCE_MS = 3_000;
 
@@ -58,16 +57,13 @@ export class LeasedSession implements SessionStore {
   readonly #sessionId: string;
   readonly #deps: LeasedSessionDeps;
   readonly #keeper: LeaseKeeper;
+  readonly #link: LeaseLink;
   readonly #commits: NumberedCommits;
-  #fence = 0n;
-  // Something sent under the fence failed for good, and may have been applied, or may be yet.
-  #fenceInDoubt = false;
-  #link: SessionLink | undefined;
-  #attaching: Promise<SessionLink> | undefined;
   // As they were read; until somebody has asked for them, as they are rewritten by whoever has them.
   #creds: { value: Value | undefined } | undefined;
   #away = false;
   #lost: LeaseLostError | undefined;
+  #closed = false;
 
   constructor(sessionId: string, deps: LeasedSessionDeps) {
     this.#sessionId = sessionId;
@@ -79,7 +75,7 @@ export class LeasedSession implements SessionStore {
       onAway: () => {
         // Whatever comes next asks first whether the lease is still ours.
         this.#away = true;
-        this.#dropLink();
+        this.#link.drop();
         deps.logger?.warn({ sessionId }, "the lease could not be renewed in time");
         deps.onAway();
       },
@@ -88,9 +84,13 @@ export class LeasedSession implements SessionStore {
         deps.onBack();
       },
     });
+    const { attach, owner, ttlMs, pacing } = deps;
+    const lose = (by: string | undefined): LeaseLostError => this.#lose(by);
+    this.#link = new LeaseLink({ attach, sessionId, owner, ttlMs, pacing, keeper: this.#keeper, lose });
     this.#commits = new NumberedCommits(
-      () => this.#attached(),
+      () => this.#link.attached(),
       (request) => deps.cache.apply(request),
+      () => this.#doubtFence(),
     );
   }
 
@@ -103,7 +103,7 @@ export class LeasedSession implements SessionStore {
       try {
         await this.#deps.retry("AcquireLease", options.patienceEnd(), () => {
           options.throwIfUnwanted();
-          return this.#attach(options.steal);
+          return this.#link.acquire(options.steal);
         });
         break;
       } catch (error) {
@@ -134,7 +134,7 @@ export class LeasedSession implements SessionStore {
     this.#refuseIfLost();
     const keys = ids.map((id) => ({ type, id }));
     // Somebody else may have changed the session since; to attach proves that nobody did.
-    if (this.#away) await this.#deps.retry("GetKeys", until, () => this.#guard(() => this.#attached()));
+    if (this.#away) await this.#deps.retry("GetKeys", until, () => this.#guard(() => this.#link.attached()));
     if (this.#commits.mayHaveChanged(keys)) {
       await this.#deps.retry("Commit", until, () => this.#guard(() => this.#commits.settle()));
     }
@@ -155,18 +155,23 @@ export class LeasedSession implements SessionStore {
 
   async deleteSession(until: number): Promise<void> {
     const commitId = newCommitId();
+    let mayFollow = false;
+    const send = async (timeoutMs: number): Promise<void> => {
+      // A commit that is still on its way would bring the session back.
+      await this.#commits.settle();
+      await this.#link.attached();
+      try {
+        await this.#deps.transport.deleteSession(this.#sessionId, commitId, this.#link.fence, timeoutMs);
+      } catch (error) {
+        mayFollow ||= error instanceof AuthStateError && error.outcome === "UNKNOWN";
+        throw error;
+      }
+    };
     try {
-      await this.#deps.retry("DeleteSession", until, (timeoutMs) =>
-        this.#guard(async () => {
-          // A commit that is still on its way would bring the session back.
-          await this.#commits.settle();
-          await this.#attached();
-          await this.#deps.transport.deleteSession(this.#sessionId, commitId, this.#fence, timeoutMs);
-        }),
-      );
+      await this.#deps.retry("DeleteSession", until, (timeoutMs) => this.#guard(() => send(timeoutMs)));
     } catch (error) {
-      // Also once patience has ended: unlike a commit, it has no number by which it would be asked for again.
-      if (error instanceof AuthStateError && error.outcome === "UNKNOWN") this.#doubtFence();
+      // It has no number by which it would be asked for again.
+      if (mayFollow) this.#doubtFence();
       if (!saysAbsent(error, "NO_SESSION")) throw error;
     }
     this.#deps.cache.reset(true);
@@ -174,12 +179,13 @@ export class LeasedSession implements SessionStore {
 
   /** Gives the lease back, if the server can be reached. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#keeper.stop();
     this.#deps.cache.reset(false);
-    if (this.#lost !== undefined || this.#fence === 0n) return;
+    if (this.#lost !== undefined || this.#link.fence === 0n) return;
     try {
       await this.#deps.retry("ReleaseLease", this.#deps.pacing.now() + RELEASE_PATIENCE_MS, () =>
-        this.#guard(async () => (await this.#attached()).detach(/* release= */ true)),
+        this.#guard(async () => (await this.#link.attached()).detach(/* release= */ true)),
       );
     } catch (error) {
       const { code, reason } = error instanceof AuthStateError ? error : { code: undefined, reason: undefined };
@@ -191,7 +197,7 @@ export class LeasedSession implements SessionStore {
   }
 
   async #load(): Promise<void> {
-    await this.#attached();
+    await this.#link.attached();
     const { cache, transport } = this.#deps;
     // Complete, unless something has to make room for the rest.
     cache.reset(true);
@@ -206,7 +212,7 @@ export class LeasedSession implements SessionStore {
       return cache.complete;
     };
     try {
-      await transport.loadSession(this.#sessionId, this.#fence, LOAD_TIMEOUT_MS, take);
+      await transport.loadSession(this.#sessionId, this.#link.fence, LOAD_TIMEOUT_MS, take);
       if (pages === 0) throw brokenAnswer("LoadSession: no page");
     } catch (error) {
       cache.reset(saysAbsent(error, "NO_SESSION"));
@@ -222,7 +228,7 @@ export class LeasedSession implements SessionStore {
     const values = await readKeys(ids, (part) =>
       retry("GetKeys", until, () =>
         this.#guard(async () => {
-          const link = await this.#attached();
+          const link = await this.#link.attached();
           version ??= cache.version;
           return link.getKeys(type, part);
         }),
@@ -235,77 +241,28 @@ export class LeasedSession implements SessionStore {
     }
   }
 
-  async #renew(): Promise<void> {
-    await this.#guard(async () => {
-      const before = this.#link;
-      const link = await this.#attached();
+  #renew(): Promise<number> {
+    return this.#guard(async () => {
+      const before = this.#link.current;
+      const link = await this.#link.attached();
       // To attach renews the lease too.
-      if (link === before) await link.renew(this.#deps.ttlMs);
+      if (link !== before) return this.#link.attachedAt;
+      const sentAt = this.#deps.pacing.now();
+      await link.renew(this.#deps.ttlMs);
+      return sentAt;
     });
-  }
-
-  // The link of the moment; a new one under the same fence where the last one broke.
-  async #attached(): Promise<SessionLink> {
-    if (this.#link?.usable === true) return this.#link;
-    const attach = (): Promise<SessionLink> => (this.#fenceInDoubt ? this.#changeFence() : this.#attach(false));
-    this.#attaching ??= attach().finally(() => (this.#attaching = undefined));
-    return this.#attaching;
-  }
-
-  async #attach(steal: boolean): Promise<SessionLink> {
-    const link = await this.#attachUnder(this.#fence, steal);
-    // Since it began.
-    if (this.#fenceInDoubt) return this.#changeFence();
-    this.#link = link;
-    this.#fence = link.fence;
-    return link;
-  }
-
-  async #attachUnder(fence: bigint, steal: boolean): Promise<SessionLink> {
-    const { attach, owner, ttlMs, pacing } = this.#deps;
-    const sentAt = pacing.now();
-    const link = await attach({ sessionId: this.#sessionId, owner, ttlMs, steal, fence });
-    if (this.#keeper.running) this.#keeper.confirm(sentAt);
-    else this.#keeper.start(sentAt);
-    return link;
-  }
-
-  // Gives the lease back and takes it again: what was sent under the old fence is refused from then on, if it was not
-  // applied, so that what is read under the new one stays.
-  async #changeFence(): Promise<SessionLink> {
-    try {
-      const old = await this.#attachUnder(this.#fence, false);
-      await old.detach(/* release= */ true);
-      const link = await this.#attachUnder(0n, false);
-      if (link.fence !== this.#fence + FENCES_OF_A_CHANGE) throw this.#lose(undefined);
-      this.#link = link;
-      this.#fence = link.fence;
-      this.#fenceInDoubt = false;
-      return link;
-    } catch (error) {
-      // Somebody was quicker, or the release had taken place and its answer was lost.
-      const { reason, owner } = error instanceof AuthStateError ? error : { reason: undefined, owner: undefined };
-      throw reason === "STALE_FENCE" || reason === "LEASE_HELD" ? this.#lose(owner) : error;
-    }
   }
 
   // What is known of the session no longer holds, and nothing is sent before the fence is another one.
   #doubtFence(): void {
-    this.#fenceInDoubt = true;
     this.#commits.forgetNumbers();
     this.#deps.cache.reset(false);
-    this.#dropLink();
-  }
-
-  #dropLink(): void {
-    // Only frees its channel; nobody waits for that.
-    this.#link?.detach(/* release= */ false).catch(() => undefined);
-    this.#link = undefined;
+    this.#link.doubt();
   }
 
   async #guard<T>(work: () => Promise<T>): Promise<T> {
     this.#refuseIfLost();
-    const fence = this.#fence;
+    const fence = this.#link.fence;
     try {
       return await work();
     } catch (error) {
@@ -315,20 +272,21 @@ export class LeasedSession implements SessionStore {
 
   // What a failure of something begun under `fence` says of the lease and the numbers; returns what to tell the caller.
   #judge(error: AuthStateError, fence: bigint): AuthStateError {
-    if (error.reason === "STALE_FENCE" && (this.#fenceInDoubt || fence !== this.#fence)) {
-      // It was this side that went on to another fence.
-      return error.with({ retryable: true });
-    } else if (error.reason === "STALE_FENCE") {
+    if (error.reason === "STALE_FENCE") {
+      // It may have been this side that went on to another fence; to attach again tells.
+      if (this.#link.inDoubt || fence !== this.#link.fence) return error.with({ retryable: true });
       this.#lose(error.owner);
+    } else if (error.reason === "NOT_ATTACHED") {
+      // The link was dropped, for another operation's sake, when this one was about to be sent.
+      this.#link.drop();
+      return error.with({ retryable: true });
     } else if (error.reason === "NUMBER_GAP") {
       // The store has gone back to an earlier state: what was read of it no longer holds.
       this.#deps.logger?.warn({ sessionId: this.#sessionId }, "the store has lost commits that it had acknowledged");
       this.#commits.forgetNumbers();
       this.#deps.cache.reset(false);
-      this.#dropLink();
+      this.#link.drop();
       return error.with({ retryable: true });
-    } else if (!error.retryable && error.outcome === "UNKNOWN") {
-      this.#doubtFence();
     }
     return this.#lost ?? error;
   }
@@ -338,9 +296,9 @@ export class LeasedSession implements SessionStore {
     this.#lost = new LeaseLostError(this.#sessionId, owner);
     this.#keeper.stop();
     this.#deps.cache.reset(false);
-    this.#dropLink();
+    this.#link.drop();
     this.#deps.logger?.warn({ sessionId: this.#sessionId, owner }, "the lease is lost");
-    this.#deps.onLost(this.#lost);
+    if (!this.#closed) this.#deps.onLost(this.#lost);
     return this.#lost;
   }
 

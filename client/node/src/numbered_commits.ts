@@ -16,24 +16,33 @@ function namesOf({ sets, deletes }: CommitRequest): Set<string> {
   return new Set([...keys, ...deletes].map(nameOf));
 }
 
+// Failures that tell of the session or of the link, and nothing of the commit: for whoever has those to judge.
+const OF_THE_SESSION = new Set(["STALE_FENCE", "NUMBER_GAP", "NOT_ATTACHED", "LEASE_LOST"]);
+
 /**
  * The commits of one session under one fence: applied once each, in order, one under way at a time.
  *
  * A commit that may have been applied keeps its number, and nothing follows it until the server has told: the same
  * commit is sent again with the same number, also when its caller has given up. Another one under that number would be
  * lost if the first had been applied, or arrive before it. A commit that was surely not applied gives its number back.
+ * Where the server refuses for good to tell, another fence has to end the doubt.
  */
 export class NumberedCommits {
   readonly #link: () => Promise<SessionLink>;
   readonly #onApplied: (request: CommitRequest) => void;
+  readonly #onUntold: () => void;
   #applied = 0n;
   #inDoubt: Commit | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
-  /** `link` gives the link to send on, `onApplied` is told of every commit once it is durable, in order. */
-  constructor(link: () => Promise<SessionLink>, onApplied: (request: CommitRequest) => void) {
+  /**
+   * `link` gives the link to send on, `onApplied` is told of every commit once it is durable, in order. `onUntold`: what
+   * became of a commit will never be told; it forgets the numbers, and sees to it that `link` gives none under this fence.
+   */
+  constructor(link: () => Promise<SessionLink>, onApplied: (request: CommitRequest) => void, onUntold: () => void) {
     this.#link = link;
     this.#onApplied = onApplied;
+    this.#onUntold = onUntold;
   }
 
   /** Whether a commit in doubt writes one of `keys`. */
@@ -82,7 +91,7 @@ export class NumberedCommits {
     try {
       await this.#send(await this.#link(), commit);
     } catch (error) {
-      // Refused for good: its caller was told that it may not have been applied, and it was not.
+      // Refused for good: its caller was told that it may not have been applied, and there is no more to learn.
       if (this.#inDoubt !== undefined) throw error;
     }
   }
@@ -95,6 +104,7 @@ export class NumberedCommits {
       if (link.appliedNumber < commit.number) await link.commit(commit.number, commit.request);
     } catch (error) {
       if (surelyNotApplied(error, repeated)) this.#inDoubt = undefined;
+      else if (isForGood(error)) this.#onUntold();
       throw error;
     }
     this.#applied = commit.number;
@@ -107,6 +117,10 @@ export class NumberedCommits {
     this.#turn = mine.catch(() => undefined);
     return mine;
   }
+}
+
+function isForGood(error: unknown): boolean {
+  return error instanceof AuthStateError && !error.retryable && !OF_THE_SESSION.has(error.reason);
 }
 
 // Of a repeated commit, an earlier copy may still be on its way; but what the server refuses, it refuses both times.

@@ -44,7 +44,8 @@ class Refusal extends Error {
   }
 }
 
-// A failure of something that takes place all the same: before it is answered, or when the test says so.
+// A failure of something that does not take place, or takes place all the same: before it is answered (`afterwards`), or
+// when the test says so (`late`).
 export type Misfortune = Failure & { late?: boolean };
 // What a commit meets: nothing, a failure, or with `lost` no answer, after it took place.
 export type Verdict = Misfortune | "lost" | undefined;
@@ -179,7 +180,7 @@ export class LeaseServer {
 
   #underFence({ sessionId, fence }: { sessionId: string; fence: bigint }): LeasedData {
     const session = this.session(sessionId);
-    if (session.fence !== fence) this.#refuse("STALE_FENCE", session);
+    if (session.owner === "" || session.fence !== fence) this.#refuse("STALE_FENCE", session);
     return session;
   }
 
