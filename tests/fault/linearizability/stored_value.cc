@@ -1,5 +1,6 @@
 #include "tests/fault/linearizability/stored_value.h"
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "tests/support/growing_record.h"
 
@@ -15,8 +16,13 @@ const std::string& Tail() {
   return tail;
 }
 
-// Names count, so that one that ends in an odd digit is every second one.
-bool IsLong(absl::string_view name) { return !name.empty() && (name.back() - '0') % 2 == 1; }
+// As many in a row, so that a patch meets the base that it was made for also while others write in between.
+constexpr int kInARow = 10;
+
+bool IsLong(absl::string_view name) {
+  int number = 0;
+  return absl::SimpleAtoi(name.substr(name.rfind('.') + 1), &number) && number / kInARow % 2 == 1;
+}
 
 }  // namespace
 
