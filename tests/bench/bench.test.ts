@@ -40,7 +40,7 @@ const EXPECTED: Record<string, string[]> = {
   "get-one": everybody,
   "set-one": everybody,
   "restart/1000x500": everybody,
-  "pool/100": ["pg-adapter"],
+  "pool/100": everybody,
   "pool/1000": ["pg-adapter", "self"],
   "pool/10000": ["pg-adapter", "self"],
   "wal-bytes/100kB": ["pg-adapter"],
