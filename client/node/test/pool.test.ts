@@ -1,73 +1,24 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { status } from "@grpc/grpc-js";
 import type { AuthState } from "../src/auth_state.ts";
-import { AuthStatePool, type AuthStatePoolOptions } from "../src/auth_state_pool.ts";
 import { AuthStateError, LeaseHeldError, LeaseLostError } from "../src/errors.ts";
-import { FakePacing } from "./fake_pacing.ts";
-import { type Database, LeaseServer, type Verdict } from "./lease_server.ts";
-
-const SESSION = "5511999990001";
-const TTL_MS = 15_000;
-const NOT_APPLIED = { outcome: "NOT_APPLIED" };
-// What an error of the server's own comes to.
-const IN_DOUBT = { code: status.INTERNAL, reason: "INTERNAL", metadata: { outcome: "UNKNOWN" } };
-
-let database: Database;
-let server: LeaseServer;
-let second: LeaseServer;
-let pacing: FakePacing;
-let pools: AuthStatePool[];
-let warnings: string[];
-
-function newPool(options: AuthStatePoolOptions = {}): AuthStatePool {
-  const logger = { debug: () => undefined, warn: (_: object, message: string) => void warnings.push(message) };
-  const pool = new AuthStatePool({ address: server.address, leaseTtlMs: TTL_MS, logger, ...options }, pacing);
-  pools.push(pool);
-  return pool;
-}
-
-// Waits, without a clock, until `condition` holds.
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
-}
-
-function watch(auth: AuthState): { events: string[]; lost: LeaseLostError[] } {
-  const seen: { events: string[]; lost: LeaseLostError[] } = { events: [], lost: [] };
-  auth.events.on("away", () => seen.events.push("away"));
-  auth.events.on("back", () => seen.events.push("back"));
-  auth.events.on("lost", (error) => {
-    seen.events.push("lost");
-    seen.lost.push(error);
-  });
-  return seen;
-}
-
-const write = (auth: AuthState, value: string, id = "a"): Promise<void> =>
-  auth.state.keys.set({ "lid-mapping": { [id]: value } });
-const read = async (auth: AuthState, ...ids: string[]): Promise<Record<string, string>> =>
-  auth.state.keys.get("lid-mapping", ids);
-const stored = (id = "a"): unknown => {
-  const value = server.session(SESSION).keys.get(`lid-mapping/${id}`)?.value.kind;
-  return value?.$case === "json" ? JSON.parse(value.value) : undefined;
-};
-const count = (name: string): number => server.log.filter((entry) => entry.startsWith(name)).length;
-
-beforeEach(async () => {
-  database = new Map();
-  server = new LeaseServer(database);
-  second = new LeaseServer(database);
-  await Promise.all([server.start(), second.start()]);
-  pacing = new FakePacing();
-  pools = [];
-  warnings = [];
-});
-
-afterEach(async () => {
-  await Promise.allSettled(pools.map((pool) => pool.close()));
-  server.stop();
-  second.stop();
-});
+import {
+  count,
+  newPool,
+  NOT_APPLIED,
+  pacing,
+  read,
+  second,
+  server,
+  SESSION,
+  stored,
+  TTL_MS,
+  until,
+  warnings,
+  watch,
+  write,
+} from "./pool_fixture.ts";
 
 describe("the lease of a session", () => {
   it("is taken under a name that differs for every handle, and given back by close", async () => {
@@ -240,24 +191,6 @@ describe("the cache of a session", () => {
     assert.deepEqual(await read(auth, "a"), { a: "1" });
   });
 
-  it("is not trusted after a commit that failed for good and may have been applied", async () => {
-    const auth = await newPool().useAuthState(SESSION);
-    await write(auth, "1");
-    server.judge = ({ $case }) => ($case === "commit" ? { ...IN_DOUBT, afterwards: true } : undefined);
-    await assert.rejects(write(auth, "2"), (error) => (error as AuthStateError).outcome === "UNKNOWN");
-    await assert.rejects(write(auth, "3", "b"), (error) => (error as AuthStateError).outcome === "UNKNOWN");
-    server.judge = () => undefined;
-    assert.deepEqual(await read(auth, "a", "b"), { a: "2", b: "3" });
-  });
-
-  it("is not trusted after a deletion that failed for good and may have been applied", async () => {
-    const auth = await newPool().useAuthState(SESSION);
-    await write(auth, "1");
-    server.judgeDeletion = () => ({ ...IN_DOUBT, afterwards: true });
-    await assert.rejects(auth.removeSession(), (error) => (error as AuthStateError).outcome === "UNKNOWN");
-    assert.deepEqual(await read(auth, "a"), {});
-  });
-
   it("reads what it had to drop, and never takes that for absent", async () => {
     const auth = await newPool({ cacheBytes: 2_000 }).useAuthState(SESSION);
     const ids = Array.from({ length: 50 }, (_, id) => `k${id}`);
@@ -420,118 +353,6 @@ describe("a pipe that breaks", () => {
       return true;
     });
     assert.ok(pacing.now() >= 5_000);
-  });
-});
-
-describe("a write that failed for good, and may have been applied", () => {
-  // What the next operations meet, each once, in this order; others pass.
-  const meet = (...fates: [$case: string, fate: () => Verdict][]): void => {
-    server.judge = ({ $case }) => {
-      const [next] = fates;
-      if (next?.[0] !== $case) return undefined;
-      fates.shift();
-      return next[1]();
-    };
-  };
-  const isInDoubt = (error: unknown): boolean => (error as AuthStateError).outcome === "UNKNOWN";
-  const inDoubt = (): Verdict => IN_DOUBT;
-  const away = { code: status.UNAVAILABLE, reason: "DATABASE_UNAVAILABLE" };
-
-  it("takes no later one's place when it arrives", async () => {
-    const auth = await newPool().useAuthState(SESSION);
-    await write(auth, "1");
-    server.judge = ({ $case }) => ($case === "commit" ? { ...IN_DOUBT, late: true } : undefined);
-    await assert.rejects(write(auth, "2"), isInDoubt);
-    // It arrives at the worst moment: when the next one has its number, and was not carried out yet.
-    server.judge = ({ $case }) => {
-      if ($case === "commit") server.catchUp();
-      return undefined;
-    };
-    await write(auth, "3", "b");
-    assert.equal(stored("b"), "3");
-    assert.deepEqual(await read(auth, "a", "b"), { a: stored("a"), b: "3" });
-  });
-
-  it("takes no later ones with it, where it is a deletion", async () => {
-    const auth = await newPool().useAuthState(SESSION);
-    server.judgeDeletion = () => ({ ...IN_DOUBT, late: true });
-    await assert.rejects(auth.removeSession(), isInDoubt);
-    await write(auth, "1");
-    server.catchUp();
-    assert.equal(stored(), "1");
-    assert.deepEqual(await read(auth, "a"), { a: "1" });
-  });
-
-  for (const [step, before] of [
-    ["attaching", []],
-    ["giving the lease back", ["attach"]],
-    ["taking it again", ["attach", "detach"]],
-  ] as const) {
-    const failing = step === "giving the lease back" ? "detach" : "attach";
-    for (const [how, fate] of [
-      ["fails", { ...away, metadata: NOT_APPLIED }],
-      ["takes place without an answer", { ...away, afterwards: true }],
-    ] as const) {
-      it(`costs no session when ${step} ${how}`, async () => {
-        const auth = await newPool().useAuthState(SESSION);
-        const seen = watch(auth);
-        await write(auth, "1");
-        const { fence } = server.session(SESSION);
-        meet(["commit", inDoubt], ...before.map((name) => [name, () => undefined] as [string, () => Verdict]), [
-          failing,
-          () => fate,
-        ]);
-        await assert.rejects(write(auth, "2"), isInDoubt);
-        await write(auth, "3", "b");
-        assert.deepEqual(await read(auth, "a", "b"), { a: "1", b: "3" });
-        assert.equal(server.session(SESSION).fence, fence + 2n);
-        assert.deepEqual(seen.events, []);
-      });
-    }
-  }
-
-  it("leaves the session to whoever is quicker", async () => {
-    const auth = await newPool().useAuthState(SESSION);
-    const seen = watch(auth);
-    meet(
-      ["commit", inDoubt],
-      ["attach", () => undefined],
-      ["detach", () => undefined],
-      ["attach", () => void server.takeOver(SESSION, "thief:1")],
-    );
-    await assert.rejects(write(auth, "1"), isInDoubt);
-    await assert.rejects(write(auth, "2"), LeaseLostError);
-    assert.equal(seen.lost[0]?.owner, "thief:1");
-  });
-
-  it("is noticed to have let somebody else in who has gone again", async () => {
-    const auth = await newPool().useAuthState(SESSION);
-    const seen = watch(auth);
-    meet(
-      ["commit", inDoubt],
-      ["attach", () => undefined],
-      ["detach", () => undefined],
-      [
-        "attach",
-        () => {
-          server.takeOver(SESSION, "thief:1");
-          Object.assign(server.session(SESSION), { owner: "", live: false });
-          return undefined;
-        },
-      ],
-    );
-    await assert.rejects(write(auth, "1"), isInDoubt);
-    await assert.rejects(write(auth, "2"), LeaseLostError);
-    assert.deepEqual(seen.events, ["lost"]);
-    await until(() => server.session(SESSION).owner === "");
-  });
-
-  it("holds up no later one when it was in doubt before", async () => {
-    const auth = await newPool().useAuthState(SESSION, { patienceMs: 0 });
-    meet(["commit", () => ({ ...away, metadata: { outcome: "UNKNOWN" } })], ["commit", inDoubt]);
-    await assert.rejects(write(auth, "1"), isInDoubt);
-    await write(auth, "2", "b");
-    assert.deepEqual(await read(auth, "a", "b"), { b: "2" });
   });
 });
 

@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { status } from "@grpc/grpc-js";
+import { type AuthStateError, LeaseLostError } from "../src/errors.ts";
+import type { Verdict } from "./lease_server.ts";
+import { newPool, NOT_APPLIED, read, server, SESSION, stored, until, watch, write } from "./pool_fixture.ts";
+
+// What an error of the server's own comes to.
+const IN_DOUBT = { code: status.INTERNAL, reason: "INTERNAL", metadata: { outcome: "UNKNOWN" } };
+
+describe("a write that failed for good, and may have been applied", () => {
+  // What the next operations meet, each once, in this order; others pass.
+  const meet = (...fates: [$case: string, fate: () => Verdict][]): void => {
+    server.judge = ({ $case }) => {
+      const [next] = fates;
+      if (next?.[0] !== $case) return undefined;
+      fates.shift();
+      return next[1]();
+    };
+  };
+  const isInDoubt = (error: unknown): boolean => (error as AuthStateError).outcome === "UNKNOWN";
+  const inDoubt = (): Verdict => IN_DOUBT;
+  const away = { code: status.UNAVAILABLE, reason: "DATABASE_UNAVAILABLE" };
+
+  it("ends the trust in what was read before", async () => {
+    const auth = await newPool().useAuthState(SESSION);
+    await write(auth, "1");
+    server.judge = ({ $case }) => ($case === "commit" ? { ...IN_DOUBT, afterwards: true } : undefined);
+    await assert.rejects(write(auth, "2"), isInDoubt);
+    await assert.rejects(write(auth, "3", "b"), isInDoubt);
+    server.judge = () => undefined;
+    assert.deepEqual(await read(auth, "a", "b"), { a: "2", b: "3" });
+  });
+
+  it("ends it also where it is a deletion", async () => {
+    const auth = await newPool().useAuthState(SESSION);
+    await write(auth, "1");
+    server.judgeDeletion = () => ({ ...IN_DOUBT, afterwards: true });
+    await assert.rejects(auth.removeSession(), isInDoubt);
+    assert.deepEqual(await read(auth, "a"), {});
+  });
+
+  it("takes no later one's place when it arrives", async () => {
+    const auth = await newPool().useAuthState(SESSION);
+    await write(auth, "1");
+    server.judge = ({ $case }) => ($case === "commit" ? { ...IN_DOUBT, late: true } : undefined);
+    await assert.rejects(write(auth, "2"), isInDoubt);
+    // It arrives at the worst moment: when the next one has its number, and was not carried out yet.
+    server.judge = ({ $case }) => {
+      if ($case === "commit") server.catchUp();
+      return undefined;
+    };
+    await write(auth, "3", "b");
+    assert.equal(stored("b"), "3");
+    assert.deepEqual(await read(auth, "a", "b"), { a: stored("a"), b: "3" });
+  });
+
+  it("takes no later ones with it, where it is a deletion", async () => {
+    const auth = await newPool().useAuthState(SESSION);
+    server.judgeDeletion = () => ({ ...IN_DOUBT, late: true });
+    await assert.rejects(auth.removeSession(), isInDoubt);
+    await write(auth, "1");
+    server.catchUp();
+    assert.equal(stored(), "1");
+    assert.deepEqual(await read(auth, "a"), { a: "1" });
+  });
+
+  for (const [step, before] of [
+    ["attaching", []],
+    ["giving the lease back", ["attach"]],
+    ["taking it again", ["attach", "detach"]],
+  ] as const) {
+    const failing = step === "giving the lease back" ? "detach" : "attach";
+    for (const [how, fate] of [
+      ["fails", { ...away, metadata: NOT_APPLIED }],
+      ["takes place without an answer", { ...away, afterwards: true }],
+    ] as const) {
+      it(`costs no session when ${step} ${how}`, async () => {
+        const auth = await newPool().useAuthState(SESSION);
+        const seen = watch(auth);
+        await write(auth, "1");
+        const { fence } = server.session(SESSION);
+        meet(["commit", inDoubt], ...before.map((name) => [name, () => undefined] as [string, () => Verdict]), [
+          failing,
+          () => fate,
+        ]);
+        await assert.rejects(write(auth, "2"), isInDoubt);
+        await write(auth, "3", "b");
+        assert.deepEqual(await read(auth, "a", "b"), { a: "1", b: "3" });
+        assert.equal(server.session(SESSION).fence, fence + 2n);
+        assert.deepEqual(seen.events, []);
+      });
+    }
+  }
+
+  it("leaves the session to whoever is quicker", async () => {
+    const auth = await newPool().useAuthState(SESSION);
+    const seen = watch(auth);
+    meet(
+      ["commit", inDoubt],
+      ["attach", () => undefined],
+      ["detach", () => undefined],
+      ["attach", () => void server.takeOver(SESSION, "thief:1")],
+    );
+    await assert.rejects(write(auth, "1"), isInDoubt);
+    await assert.rejects(write(auth, "2"), LeaseLostError);
+    assert.equal(seen.lost[0]?.owner, "thief:1");
+  });
+
+  it("is noticed to have let somebody else in who has gone again", async () => {
+    const auth = await newPool().useAuthState(SESSION);
+    const seen = watch(auth);
+    meet(
+      ["commit", inDoubt],
+      ["attach", () => undefined],
+      ["detach", () => undefined],
+      [
+        "attach",
+        () => {
+          server.takeOver(SESSION, "thief:1");
+          Object.assign(server.session(SESSION), { owner: "", live: false });
+          return undefined;
+        },
+      ],
+    );
+    await assert.rejects(write(auth, "1"), isInDoubt);
+    await assert.rejects(write(auth, "2"), LeaseLostError);
+    assert.deepEqual(seen.events, ["lost"]);
+    await until(() => server.session(SESSION).owner === "");
+  });
+
+  it("holds up no later one when it was in doubt before", async () => {
+    const auth = await newPool().useAuthState(SESSION, { patienceMs: 0 });
+    meet(["commit", () => ({ ...away, metadata: { outcome: "UNKNOWN" } })], ["commit", inDoubt]);
+    await assert.rejects(write(auth, "1"), isInDoubt);
+    await write(auth, "2", "b");
+    assert.deepEqual(await read(auth, "a", "b"), { b: "2" });
+  });
+});
