@@ -93,38 +93,27 @@ describe("a write that failed for good, and may have been applied", () => {
     }
   }
 
-  it("leaves the session to whoever is quicker", async () => {
+  // A write fails so, and `intrude` takes place between giving the lease back and taking it again.
+  const interrupted = async (intrude: () => void): Promise<{ events: string[]; lost: LeaseLostError[] }> => {
     const auth = await newPool().useAuthState(SESSION);
     const seen = watch(auth);
-    meet(
-      ["commit", inDoubt],
-      ["attach", () => undefined],
-      ["detach", () => undefined],
-      ["attach", () => void server.takeOver(SESSION, "thief:1")],
-    );
+    const pass = (): Verdict => undefined;
+    meet(["commit", inDoubt], ["attach", pass], ["detach", pass], ["attach", () => void intrude()]);
     await assert.rejects(write(auth, "1"), isInDoubt);
     await assert.rejects(write(auth, "2"), LeaseLostError);
+    return seen;
+  };
+
+  it("leaves the session to whoever is quicker", async () => {
+    const seen = await interrupted(() => server.takeOver(SESSION, "thief:1"));
     assert.equal(seen.lost[0]?.owner, "thief:1");
   });
 
   it("is noticed to have let somebody else in who has gone again", async () => {
-    const auth = await newPool().useAuthState(SESSION);
-    const seen = watch(auth);
-    meet(
-      ["commit", inDoubt],
-      ["attach", () => undefined],
-      ["detach", () => undefined],
-      [
-        "attach",
-        () => {
-          server.takeOver(SESSION, "thief:1");
-          Object.assign(server.session(SESSION), { owner: "", live: false });
-          return undefined;
-        },
-      ],
-    );
-    await assert.rejects(write(auth, "1"), isInDoubt);
-    await assert.rejects(write(auth, "2"), LeaseLostError);
+    const seen = await interrupted(() => {
+      server.takeOver(SESSION, "thief:1");
+      Object.assign(server.session(SESSION), { owner: "", live: false });
+    });
     assert.deepEqual(seen.events, ["lost"]);
     await until(() => server.session(SESSION).owner === "");
   });
