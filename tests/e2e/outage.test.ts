@@ -35,7 +35,10 @@ const outages: Outage[] = [
 class WaitCounter extends EventEmitter {
   readonly #counts = new Map<string, number>();
 
-  debug(): void {}
+  // What is not warned of, as it was a moment ago.
+  debug(fields: { rpc?: string }): void {
+    this.warn(fields);
+  }
 
   warn({ rpc = "" }: { rpc?: string }): void {
     this.#counts.set(rpc, this.#count(rpc) + 1);

@@ -3,39 +3,28 @@ import { EventEmitter } from "node:events";
 import { hostname } from "node:os";
 import type { ChannelCredentials } from "@grpc/grpc-js";
 import { type AuthState, type AuthStateEvents, type BaileysModule, openAuthState } from "./auth_state.js";
-import { Endpoints } from "./endpoints.js";
+import { checkAddresses } from "./addresses.js";
+import { type Connection, openConnection } from "./connection.js";
 import { endedError, invalidField } from "./errors.js";
-import { GrpcTransport } from "./grpc_transport.js";
 import { KeyCache } from "./key_cache.js";
 import { LeasedSession } from "./leased_session.js";
 import { MAX_LEASE_MS, MIN_LEASE_MS } from "./limits.js";
 import type { AuthStateLogger } from "./logger.js";
 import { checkOwner, checkSessionId } from "./names.js";
-import { Pipe } from "./pipe/pipe.js";
 import { attachToPipe } from "./pipe/pipe_link.js";
-import { ATTEMPT_TIMEOUT_MS, type Pacing, realPacing } from "./retry.js";
+import { type Pacing, realPacing } from "./retry.js";
 import type { Attach } from "./session_link.js";
-import { sessionRetry } from "./session_retry.js";
+import { type SessionRetry, sessionRetry } from "./session_retry.js";
 import type { SessionStore } from "./session_store.js";
-import { Slots } from "./slots.js";
 import { attachByCalls } from "./unary_link.js";
 import { UnleasedSession } from "./unleased_session.js";
 
 const DEFAULT_PATIENCE_MS = 60_000;
 const DEFAULT_LEASE_TTL_MS = 15_000;
 const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
-// Whole sessions that are read at a time: below what a server allows, so that several processes may start at once.
-const LOADS_AT_A_TIME = 2;
-// How much a server that does not answer makes this process hold in the pipe, beside what callers hold themselves.
-const PIPE_LIMITS = {
-  unansweredBytes: 64 * 1024 * 1024,
-  messageBytes: 1024 * 1024,
-  answerTimeoutMs: ATTEMPT_TIMEOUT_MS,
-};
-
 /** How a process uses the store. */
 export interface AuthStatePoolOptions {
-  /** Where authstated listens, such as `127.0.0.1:50051`. This or `addresses` is required. */
+  /** Where authstated listens: `host:port`, such as `127.0.0.1:50051`. This or `addresses` is required. */
   address?: string;
   /** Several servers on one database: one is used, the next one when it is away or stops. */
   addresses?: readonly string[];
@@ -56,9 +45,9 @@ export interface AuthStatePoolOptions {
   patienceMs?: number;
   /** How many bytes of keys are kept in memory, of all sessions together. Default 256 MiB. */
   cacheBytes?: number;
-  /** Told about every wait. Default: none. */
+  /** Told about the waits; of each kind, one warning in five seconds for all sessions. Default: none. */
   logger?: AuthStateLogger;
-  /** Default: no TLS. */
+  /** Default: no TLS. Pools share a connection only if they have the same object here. */
   credentials?: ChannelCredentials;
 }
 
@@ -88,19 +77,14 @@ export interface SessionOptions {
 let baileysModule: Promise<BaileysModule> | undefined;
 const loadBaileys = (): Promise<BaileysModule> => (baileysModule ??= import("baileys"));
 
-function addressesOf({ address, addresses }: AuthStatePoolOptions): readonly string[] {
-  const all = addresses ?? (address === undefined ? [] : [address]);
-  if (all.length === 0) throw invalidField("addresses", "name at least one server");
-  return all;
-}
-
 function leaseTtlOf({ leaseTtlMs = DEFAULT_LEASE_TTL_MS }: AuthStatePoolOptions): number {
   if (leaseTtlMs >= MIN_LEASE_MS && leaseTtlMs <= MAX_LEASE_MS) return leaseTtlMs;
   throw invalidField("leaseTtlMs", `must be ${MIN_LEASE_MS} to ${MAX_LEASE_MS}`);
 }
 
 /**
- * The sessions of one process: they share a connection, a pipe and a cache. Sessions are leased, so that two processes
+ * The sessions of one process: they share a cache, and a connection with all other pools that name the same servers and
+ * credentials. Sessions are leased, so that two processes
  * never use one account; see `AuthState.events`.
  */
 export class AuthStatePool {
@@ -108,11 +92,8 @@ export class AuthStatePool {
   readonly #owner: string;
   readonly #leaseTtlMs: number;
   readonly #pacing: Pacing;
-  readonly #endpoints: Endpoints;
-  readonly #transport: GrpcTransport;
-  readonly #pipe: Pipe;
+  readonly #connection: Connection;
   readonly #cache: KeyCache;
-  readonly #loads = new Slots(LOADS_AT_A_TIME);
   readonly #closing = new AbortController();
   // Sessions that are open, or about to be.
   readonly #sessions = new Set<Promise<AuthState>>();
@@ -126,11 +107,9 @@ export class AuthStatePool {
     this.#leaseTtlMs = leaseTtlOf(options);
     this.#owner = `${options.owner ?? `${hostname().slice(0, 64)}:${process.pid}`}:${randomBytes(6).toString("hex")}`;
     checkOwner(this.#ownerOf(0));
-    this.#endpoints = new Endpoints(addressesOf(options), options.credentials);
-    this.#transport = new GrpcTransport(this.#endpoints);
     this.#cache = new KeyCache(options.cacheBytes ?? DEFAULT_CACHE_BYTES);
-    const { logger } = options;
-    this.#pipe = new Pipe({ endpoints: this.#endpoints, pacing, limits: PIPE_LIMITS, logger });
+    const { credentials, logger } = options;
+    this.#connection = openConnection({ addresses: checkAddresses(options), credentials, pacing, logger });
   }
 
   /**
@@ -156,10 +135,7 @@ export class AuthStatePool {
    */
   close(): Promise<void> {
     this.#closing.abort(endedError("CLOSED"));
-    this.#closed ??= this.#closeSessions().finally(() => {
-      this.#pipe.close();
-      this.#endpoints.close();
-    });
+    this.#closed ??= this.#closeSessions().finally(() => this.#connection.close());
     return this.#closed;
   }
 
@@ -173,7 +149,7 @@ export class AuthStatePool {
   }
 
   async #open(sessionId: string, options: SessionOptions, onClosed: () => void): Promise<AuthState> {
-    const baileys = await loadBaileys();
+    const [baileys] = await Promise.all([loadBaileys(), this.#connection.checkHosts()]);
     const patienceMs = options.patienceMs ?? this.#options.patienceMs ?? DEFAULT_PATIENCE_MS;
     const events = new EventEmitter<AuthStateEvents>();
     const store =
@@ -189,7 +165,7 @@ export class AuthStatePool {
   }
 
   #unleased(sessionId: string, { logger = this.#options.logger }: SessionOptions): SessionStore {
-    return new UnleasedSession(sessionId, this.#transport, sessionRetry(sessionId, this.#pacing, logger));
+    return new UnleasedSession(sessionId, this.#connection.transport, this.#retry(sessionId, logger));
   }
 
   async #lease(
@@ -201,11 +177,11 @@ export class AuthStatePool {
     const { steal = false, leaseWaitMs = 2 * this.#leaseTtlMs, logger = this.#options.logger } = options;
     const session = new LeasedSession(sessionId, {
       attach: this.#attach,
-      transport: this.#transport,
+      transport: this.#connection.transport,
       cache: this.#cache.open(),
       pacing: this.#pacing,
-      retry: sessionRetry(sessionId, this.#pacing, logger),
-      loads: this.#loads,
+      retry: this.#retry(sessionId, logger),
+      loads: this.#connection.loads,
       logger,
       // Two handles of one process are two owners: a handle never goes on under the fence of another one.
       owner: this.#ownerOf(++this.#lastSession),
@@ -223,8 +199,14 @@ export class AuthStatePool {
     return session;
   }
 
-  readonly #attach: Attach = (request) =>
-    this.#pipe.supported ? attachToPipe(this.#pipe, request) : attachByCalls(this.#transport, request);
+  readonly #attach: Attach = (request) => {
+    const { pipe, transport } = this.#connection;
+    return pipe.supported ? attachToPipe(pipe, request) : attachByCalls(transport, request);
+  };
+
+  #retry(sessionId: string, logger: AuthStateLogger | undefined): SessionRetry {
+    return sessionRetry(sessionId, this.#pacing, logger, this.#connection.warnings);
+  }
 
   #ownerOf(session: number): string {
     return `${this.#owner}:${session}`;

@@ -1,4 +1,4 @@
-import { type ChannelCredentials, type ChannelOptions, credentials } from "@grpc/grpc-js";
+import type { ChannelCredentials, ChannelOptions } from "@grpc/grpc-js";
 import { AuthStateServiceClient } from "./gen/authstate/v1/auth_state_service.js";
 import { MAX_MESSAGE_BYTES } from "./limits.js";
 
@@ -20,6 +20,8 @@ const CHANNEL_OPTIONS: ChannelOptions = {
 /** One server of those that share a database. */
 export interface Endpoint {
   readonly address: string;
+  /** For messages: the address, and which others there are. */
+  readonly place: string;
   readonly client: AuthStateServiceClient;
 }
 
@@ -34,9 +36,9 @@ export class Endpoints {
   #current = 0;
 
   /** `addresses` has at least one. */
-  constructor(addresses: readonly string[], channelCredentials: ChannelCredentials = credentials.createInsecure()) {
+  constructor(addresses: readonly string[], credentials: ChannelCredentials) {
     this.#addresses = addresses;
-    this.#credentials = channelCredentials;
+    this.#credentials = credentials;
   }
 
   get current(): Endpoint {
@@ -44,7 +46,9 @@ export class Endpoints {
     if (address === undefined) throw new RangeError("no address");
     const made = this.#made.get(address);
     if (made !== undefined) return made;
-    const endpoint = { address, client: new AuthStateServiceClient(address, this.#credentials, CHANNEL_OPTIONS) };
+    const others = this.#addresses.length > 1 ? ` (one of ${this.#addresses.join(", ")})` : "";
+    const client = new AuthStateServiceClient(address, this.#credentials, CHANNEL_OPTIONS);
+    const endpoint = { address, place: `${address}${others}`, client };
     this.#made.set(address, endpoint);
     return endpoint;
   }

@@ -134,9 +134,9 @@ export class GrpcTransport implements Transport {
   }
 
   #fail(endpoint: Endpoint, rpc: string, serviceError: ServiceError, mutates: boolean): AuthStateError {
-    const error = fromServiceError(rpc, serviceError, mutates);
+    const error = fromServiceError(endpoint.place, serviceError, mutates);
     // Another server may do better, whether this one is gone, drains or has lost its database.
     if (error.code === "UNAVAILABLE") this.#endpoints.leave(endpoint);
-    return error;
+    return error.with({ message: `${rpc}: ${error.message}` });
   }
 }

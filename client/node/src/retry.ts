@@ -60,7 +60,7 @@ export async function retry<T>(attempt: (timeoutMs: number) => Promise<T>, optio
 
       const now = pacing.now();
       if (now >= until) {
-        const waited = `gave up after ${count} attempts in ${Math.round(now - start)} ms`;
+        const waited = `gave up after ${count} ${count === 1 ? "attempt" : "attempts"} in ${Math.round(now - start)} ms`;
         throw error.with({ outcome, message: `${error.message} (${waited})` });
       }
       const delayMs = Math.min(backoffMs(count, error, pacing.random()), until - now);

@@ -1,19 +1,26 @@
 import { AuthStateError } from "./errors.js";
 import type { AuthStateLogger } from "./logger.js";
 import { type Pacing, retry } from "./retry.js";
+import type { WarningLimit } from "./warning_limit.js";
 
 /** Tries an operation until it succeeds, fails for good, or `until` has passed; see `retry`. */
 export type SessionRetry = <T>(rpc: string, until: number, attempt: (timeoutMs: number) => Promise<T>) => Promise<T>;
 
-/** A SessionRetry that tells the logger of every wait. */
-export function sessionRetry(sessionId: string, pacing: Pacing, logger: AuthStateLogger | undefined): SessionRetry {
+/** A SessionRetry that tells the logger of the waits, as far as `warnings` lets it. */
+export function sessionRetry(
+  sessionId: string,
+  pacing: Pacing,
+  logger: AuthStateLogger | undefined,
+  warnings: WarningLimit,
+): SessionRetry {
   return (rpc, until, attempt) =>
     retry(attempt, {
       pacing,
       until,
-      onWait: ({ code, reason }, count, delayMs) =>
-        logger?.warn(
-          { sessionId, rpc, code, reason, attempt: count, delayMs: Math.round(delayMs) },
+      onWait: ({ code, reason, message }, count, delayMs) =>
+        warnings.warn(
+          logger,
+          { sessionId, rpc, code, reason, attempt: count, delayMs: Math.round(delayMs), why: message },
           "authstate does not answer; waiting",
         ),
     });

@@ -2,6 +2,7 @@
 import { type ServiceError, status } from "@grpc/grpc-js";
 import { ErrorInfo, RetryInfo } from "./gen/google/rpc/error_details.js";
 import { Status } from "./gen/google/rpc/status.js";
+import { connectionFailure } from "./connection_failure.js";
 import { AuthStateError, type AuthStateErrorCode } from "./errors.js";
 
 const DOMAIN = "authstate";
@@ -64,7 +65,7 @@ function isRetryable(code: AuthStateErrorCode, { info, retryDelayMs }: Details):
 }
 
 // `mutates` tells whether the call would have changed something: then the error says whether it did.
-function toError(message: string, codeNumber: number, details: Details, mutates: boolean, cause?: unknown) {
+function toError(message: string, codeNumber: number, details: Details, mutates: boolean) {
   const code = (status[codeNumber] ?? "UNKNOWN") as AuthStateErrorCode;
   const metadata = details.info?.metadata ?? {};
   const toldOutcome = metadata["outcome"] === "NOT_APPLIED" ? "NOT_APPLIED" : "UNKNOWN";
@@ -77,13 +78,14 @@ function toError(message: string, codeNumber: number, details: Details, mutates:
     owner: metadata["owner"],
     retryable: isRetryable(code, details),
     retryDelayMs: details.retryDelayMs,
-    cause,
   });
 }
 
-// What a call failed with.
-export function fromServiceError(rpc: string, error: ServiceError, mutates: boolean): AuthStateError {
-  return toError(`${rpc}: ${error.details}`, error.code, detailsOf(error), mutates, error);
+// What a call to the server at `place` failed with: the server's own word, or the connection's failure.
+export function fromServiceError(place: string, error: ServiceError, mutates: boolean): AuthStateError {
+  const details = detailsOf(error);
+  const message = details.info === undefined ? connectionFailure(place, error.code, error.details) : error.details;
+  return toError(message, error.code, details, mutates);
 }
 
 // What an operation of a pipe failed with: the server's own word.

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { status } from "@grpc/grpc-js";
+import { credentials, status } from "@grpc/grpc-js";
 import * as baileys from "baileys";
 import { type AuthState, type AuthStateEvents, openAuthState } from "../src/auth_state.ts";
 import { decodeValue, encodeValue } from "../src/codec/value_codec.ts";
@@ -11,6 +11,7 @@ import type { CommitRequest } from "../src/gen/authstate/v1/auth_state_service.t
 import { GrpcTransport } from "../src/grpc_transport.ts";
 import { MAX_COMMIT_BYTES, MAX_COMMIT_OPERATIONS } from "../src/limits.ts";
 import { sessionRetry } from "../src/session_retry.ts";
+import { WarningLimit } from "../src/warning_limit.ts";
 import { UnleasedSession } from "../src/unleased_session.ts";
 import { FakePacing } from "./fake_pacing.ts";
 import { type Failure, ScriptedServer } from "./scripted_server.ts";
@@ -24,8 +25,8 @@ let pacing: FakePacing;
 let opened: AuthState[];
 
 async function open(patienceMs = PATIENCE_MS): Promise<AuthState> {
-  const endpoints = new Endpoints([server.address]);
-  const retry = sessionRetry(SESSION, pacing, undefined);
+  const endpoints = new Endpoints([server.address], credentials.createInsecure());
+  const retry = sessionRetry(SESSION, pacing, undefined, new WarningLimit(pacing));
   const store = new UnleasedSession(SESSION, new GrpcTransport(endpoints), retry);
   const events = new EventEmitter<AuthStateEvents>();
   const onClosed = (): void => endpoints.close();

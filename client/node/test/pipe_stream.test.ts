@@ -62,6 +62,7 @@ beforeEach(() => {
   stream = new PipeStream(call as unknown as ClientDuplexStream<PipeRequest, PipeResponse>, {
     pacing,
     limits: LIMITS,
+    place: "127.0.0.1:50051",
     onDraining: () => void told.push("draining"),
     onEnd: ({ code }) => void told.push(code),
   });

@@ -448,7 +448,7 @@ describe("a pool", () => {
     assert.equal(server.log.length, before);
     await assert.rejects(newPool().useAuthState("no id!"), (error) => (error as AuthStateError).field === "session_id");
     assert.throws(() => newPool({ leaseTtlMs: 999 }), /leaseTtlMs/);
-    assert.throws(() => newPool({ addresses: [] }), /addresses/);
+    assert.throws(() => newPool({ addresses: [] }), /address/);
     assert.throws(() => newPool({ owner: "é" }), /owner/);
   });
 });

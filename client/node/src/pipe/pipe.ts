@@ -26,6 +26,8 @@ export class Pipe {
   readonly #leaving = new Set<PipeStream>();
   #failures = 0;
   #notBefore = 0;
+  // What the last stream ended with, for those who come too early.
+  #lastFailure = "";
   #supported = true;
   #closed = false;
 
@@ -41,10 +43,10 @@ export class Pipe {
   /** The stream to send on. Throws a retryable AuthStateError while it is too early to try again. */
   stream(): PipeStream {
     if (this.#stream?.usable === true) return this.#stream;
-    if (this.#closed) throw new AuthStateError("Pipe: closed", { code: "CANCELLED", reason: "CLOSED" });
+    if (this.#closed) throw new AuthStateError("the connection was closed", { code: "CANCELLED", reason: "CLOSED" });
     const waitMs = this.#notBefore - this.#options.pacing.now();
     if (waitMs > 0) {
-      throw new AuthStateError("Pipe: no connection", {
+      throw new AuthStateError(this.#lastFailure, {
         ...{ code: "UNAVAILABLE", reason: "CONNECTION", outcome: "NOT_APPLIED", retryable: true },
         retryDelayMs: waitMs,
       });
@@ -70,6 +72,7 @@ export class Pipe {
     const stream: PipeStream = new PipeStream(endpoint.client.pipe(), {
       pacing,
       limits,
+      place: endpoint.place,
       onDraining: () => {
         logger?.debug({ address: endpoint.address }, "authstate is about to stop; moving on");
         endpoints.leave(endpoint);
@@ -84,7 +87,7 @@ export class Pipe {
     return stream;
   }
 
-  #noteEnd({ address }: Endpoint, { code, reason }: AuthStateError): void {
+  #noteEnd({ address }: Endpoint, { code, reason, message }: AuthStateError): void {
     const { pacing, logger } = this.#options;
     if (code === "UNIMPLEMENTED") {
       if (this.#supported)
@@ -93,8 +96,9 @@ export class Pipe {
       return;
     }
     this.#failures++;
+    this.#lastFailure = message;
     const ceiling = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (this.#failures - 1));
     this.#notBefore = pacing.now() + pacing.random() * ceiling;
-    logger?.warn({ address, code, reason }, "the pipe to authstate broke; it will be opened again");
+    logger?.warn({ address, code, reason, why: message }, "the pipe to authstate broke; it will be opened again");
   }
 }

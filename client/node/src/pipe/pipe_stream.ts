@@ -1,4 +1,5 @@
 import { type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js";
+import { noAnswer, streamEnded } from "../connection_failure.js";
 import { AuthStateError, brokenAnswer } from "../errors.js";
 import type { PipeOperation, PipeRequest, PipeResponse, PipeResult } from "../gen/authstate/v1/auth_state_service.js";
 import { MAX_COMMIT_OPERATIONS } from "../limits.js";
@@ -37,6 +38,8 @@ export interface PipeStreamLimits {
 export interface PipeStreamHost {
   pacing: Pacing;
   limits: PipeStreamLimits;
+  /** Where the server is, for messages. */
+  place: string;
   /** The server will stop soon: begin nothing new on this stream. Told at most once. */
   onDraining(): void;
   /** Nothing is answered any more. Told once, before the operations under way fail; by CANCELLED after `end`. */
@@ -94,8 +97,8 @@ export class PipeStream {
       this.#writable = true;
       this.#flush();
     });
-    call.on("error", (error: ServiceError) => this.#end(fromServiceError("Pipe", error, false)));
-    call.on("end", () => this.#end(new AuthStateError("Pipe: the server ended the stream", this.#connectionLost())));
+    call.on("error", (error: ServiceError) => this.#end(fromServiceError(host.place, error, false)));
+    call.on("end", () => this.#end(new AuthStateError(streamEnded(host.place), this.#connectionLost())));
   }
 
   /** Whether operations may begin on it. */
@@ -119,7 +122,8 @@ export class PipeStream {
   ): Promise<Answers[Name]> {
     const name: keyof Answers = operation.$case;
     const ended =
-      this.#ended ?? (this.#finished ? new AuthStateError("Pipe: ended", this.#connectionLost()) : undefined);
+      this.#ended ??
+      (this.#finished ? new AuthStateError(streamEnded(this.#host.place), this.#connectionLost()) : undefined);
     if (ended !== undefined) return Promise.reject(this.#failureOf(name, false, ended));
     return new Promise((resolve, reject) => {
       const tag = ++this.#lastTag;
@@ -153,7 +157,7 @@ export class PipeStream {
 
   /** Ends the stream at once. */
   end(): void {
-    this.#end(new AuthStateError("Pipe: ended by this side", { code: "CANCELLED", reason: "CLOSED" }));
+    this.#end(new AuthStateError("the connection was closed by this side", { code: "CANCELLED", reason: "CLOSED" }));
     this.#call.cancel();
   }
 
@@ -249,11 +253,16 @@ export class PipeStream {
     const [oldest] = late;
     if (oldest !== undefined && this.#heardAt < oldest.startedAt) {
       // Not a word since then: the connection is dead, or the server is.
-      this.#end(new AuthStateError("Pipe: no answer", { ...this.#connectionLost(), code: "DEADLINE_EXCEEDED" }));
+      this.#end(
+        new AuthStateError(noAnswer(this.#host.place), { ...this.#connectionLost(), code: "DEADLINE_EXCEEDED" }),
+      );
       this.#call.cancel();
       return;
     }
-    const tooLate = new AuthStateError("no answer", { ...this.#connectionLost(), code: "DEADLINE_EXCEEDED" });
+    const tooLate = new AuthStateError(noAnswer(this.#host.place), {
+      ...this.#connectionLost(),
+      code: "DEADLINE_EXCEEDED",
+    });
     for (const pending of late) {
       this.#close(pending);
       pending.reject(this.#failureOf(pending.name, pending.sent, tooLate));

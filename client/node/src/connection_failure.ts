@@ -1,0 +1,50 @@
+// From what grpc-js says of a connection that failed to a sentence that tells where and what to look at.
+import { status } from "@grpc/grpc-js";
+
+const HINTS: readonly [pattern: RegExp, hint: string][] = [
+  [/ECONNREFUSED/, "nothing listens there (ECONNREFUSED); is authstated running, and is this what its --listen says?"],
+  [
+    /Name resolution failed|ENOTFOUND|EAI_AGAIN/,
+    "the host name could not be resolved; check its spelling and the resolver",
+  ],
+  [
+    /ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ENETDOWN/,
+    "the host cannot be reached; check the address, the route and firewalls",
+  ],
+  [
+    /wrong version number|SSL routines|EPROTO|certificate|CERT_|altnames/i,
+    "no TLS connection came about; check `credentials`, and whether TLS is spoken there",
+  ],
+  [
+    /Protocol error|Received HTTP status code|invalid content-type/i,
+    "what answers there is no gRPC server; check the address, and proxies in between",
+  ],
+  [
+    /Failed to connect|ECONNRESET|EPIPE|Connection dropped|Call cancelled|RST_STREAM|GOAWAY|socket hang up/i,
+    "the connection was closed by the other side; was authstated stopped, or does it want TLS (`credentials`)?",
+  ],
+];
+
+export function noAnswer(place: string): string {
+  return `authstated at ${place}: no answer in time; is it authstated that listens there, and is the network up?`;
+}
+
+export function streamEnded(place: string): string {
+  return `authstated at ${place}: it ended the stream; the next try opens another one`;
+}
+
+// The part of grpc-js's text that says what happened, in one line.
+function bare(details: string): string {
+  return details
+    .replace(/^No connection established\. Last error: /, "")
+    .replace(/\.? ?Resolution note:.*$/s, "")
+    .replace(/\s+/g, " ")
+    .trim();
+}
+
+/** `details` and `code` are those of grpc-js; `place` is the address that was asked. */
+export function connectionFailure(place: string, code: status, details: string): string {
+  if (code === status.DEADLINE_EXCEEDED) return noAnswer(place);
+  const [, hint] = HINTS.find(([pattern]) => pattern.test(details)) ?? [];
+  return `authstated at ${place}: ${hint ?? (bare(details) || "the call failed without a word")}`;
+}
