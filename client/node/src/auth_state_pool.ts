@@ -2,8 +2,9 @@ import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { hostname } from "node:os";
 import type { ChannelCredentials } from "@grpc/grpc-js";
-import { type AuthState, type AuthStateEvents, type BaileysModule, openAuthState } from "./auth_state.js";
+import { type AuthState, type AuthStateEvents, openAuthState } from "./auth_state.js";
 import { checkAddresses } from "./addresses.js";
+import { loadBaileys } from "./baileys_module.js";
 import { type Connection, openConnection } from "./connection.js";
 import { endedError, invalidField } from "./errors.js";
 import { KeyCache } from "./key_cache.js";
@@ -72,10 +73,6 @@ export interface SessionOptions {
   /** As for the pool, for this session. */
   logger?: AuthStateLogger;
 }
-
-// An ES module: this also loads it from CommonJS. Once: even of a module that is there, an import takes longer than a read.
-let baileysModule: Promise<BaileysModule> | undefined;
-const loadBaileys = (): Promise<BaileysModule> => (baileysModule ??= import("baileys"));
 
 function leaseTtlOf({ leaseTtlMs = DEFAULT_LEASE_TTL_MS }: AuthStatePoolOptions): number {
   if (leaseTtlMs >= MIN_LEASE_MS && leaseTtlMs <= MAX_LEASE_MS) return leaseTtlMs;
