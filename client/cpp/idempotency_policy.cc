@@ -12,18 +12,20 @@ Repetition RepetitionOf(Rpc rpc) {
     case Rpc::kGetLease:
     case Rpc::kGetServerInfo:
     case Rpc::kListBackends:
-    case Rpc::kPurgeExpiredKeys:
       return Repetition::kRead;
     case Rpc::kDeleteCreds:
     case Rpc::kDeleteSession:
       return Repetition::kNotFoundIsDone;
+    case Rpc::kReleaseLease:
+      return Repetition::kStaleFenceIsDone;
+    case Rpc::kPurgeExpiredKeys:
+      return Repetition::kNotInDoubt;
     case Rpc::kSetCreds:
     case Rpc::kSetKeys:
     case Rpc::kDeleteKeys:
     case Rpc::kCommit:
     case Rpc::kAcquireLease:
     case Rpc::kRenewLease:
-    case Rpc::kReleaseLease:
       break;
   }
   return Repetition::kOnce;

@@ -25,6 +25,21 @@ absl::Status Settled(absl::Status status, bool mutation, bool in_doubt) {
   return WithOutcome(std::move(status), in_doubt ? Outcome::kUnknown : Outcome::kNotApplied);
 }
 
+// Whether the error of a repetition says that an attempt in doubt was applied.
+bool TellsDone(const absl::Status& status, Repetition repetition) {
+  switch (repetition) {
+    case Repetition::kNotFoundIsDone:
+      return absl::IsNotFound(status);
+    case Repetition::kStaleFenceIsDone:
+      return ReasonOf(status) == "STALE_FENCE";
+    case Repetition::kRead:
+    case Repetition::kOnce:
+    case Repetition::kNotInDoubt:
+      break;
+  }
+  return false;
+}
+
 absl::Duration Jittered(absl::Duration pause, Timekeeper& time) { return pause * (1.0 - time.Jitter() / 2); }
 
 }  // namespace
@@ -39,11 +54,11 @@ absl::Status RetryLoop(Repetition repetition, const RetrySchedule& schedule, Tim
   while (true) {
     absl::Status status = attempt(begin + schedule.deadline);
     if (status.ok()) return status;
-    if (in_doubt && repetition == Repetition::kNotFoundIsDone && absl::IsNotFound(status)) return absl::OkStatus();
+    if (in_doubt && TellsDone(status, repetition)) return absl::OkStatus();
     in_doubt = in_doubt || (mutation && InDoubt(status));
     status = Settled(std::move(status), mutation, in_doubt);
 
-    if (!WorthAnotherTry(status)) return status;
+    if (!WorthAnotherTry(status) || (in_doubt && repetition == Repetition::kNotInDoubt)) return status;
     const absl::Duration wait = std::max(Jittered(pause, time), RetryDelayOf(status).value_or(absl::ZeroDuration()));
     if (time.Now() + wait > last_begin) return status;
     if (!time.Sleep(wait)) {

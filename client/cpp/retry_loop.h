@@ -34,8 +34,8 @@ struct RetrySchedule {
 // time it is given. Retried are UNAVAILABLE, and RESOURCE_EXHAUSTED when the server says how long to wait.
 //
 // Returns the status of the last attempt. The error of a mutation says whether it may have been applied (OutcomeOf),
-// counting all attempts. NOT_FOUND after an attempt in doubt is OK for Repetition::kNotFoundIsDone; `attempt` sees its
-// own status and can keep what it carries. CANCELLED when a pause is cut short.
+// counting all attempts. The error that tells of an attempt in doubt that it was applied (Repetition) is OK; `attempt`
+// sees its own status and can keep what it carries. CANCELLED when a pause is cut short.
 absl::Status RetryLoop(Repetition repetition, const RetrySchedule& schedule, Timekeeper& time,
                        absl::FunctionRef<absl::Status(absl::Time deadline)> attempt);
 

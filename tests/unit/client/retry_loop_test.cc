@@ -190,6 +190,34 @@ TEST(RetryLoopTest, NotFoundAfterARefusedDeleteStaysNotFound) {
   EXPECT_TRUE(absl::IsNotFound(Retry(Repetition::kNotFoundIsDone, TenSeconds(), time, attempts)));
 }
 
+absl::Status StaleFence() {
+  google::rpc::ErrorInfo info;
+  info.set_reason("STALE_FENCE");
+  absl::Status status = absl::FailedPreconditionError("fence: not the current one");
+  status.SetPayload(kErrorInfoUrl, absl::Cord(info.SerializeAsString()));
+  return status;
+}
+
+TEST(RetryLoopTest, StaleFenceAfterALostReleaseIsDone) {
+  FakeTime time;
+  Attempts attempts({Lost(), StaleFence()});
+  EXPECT_TRUE(Retry(Repetition::kStaleFenceIsDone, TenSeconds(), time, attempts).ok());
+}
+
+TEST(RetryLoopTest, StaleFenceOfARefusedReleaseIsAnError) {
+  FakeTime time;
+  Attempts attempts({Refused(), StaleFence()});
+  EXPECT_TRUE(absl::IsFailedPrecondition(Retry(Repetition::kStaleFenceIsDone, TenSeconds(), time, attempts)));
+}
+
+TEST(RetryLoopTest, WhatWouldHideItsFirstEffectIsNotRepeatedInDoubt) {
+  FakeTime time;
+  Attempts attempts({Refused(), Lost()});
+  const absl::Status status = Retry(Repetition::kNotInDoubt, TenSeconds(), time, attempts);
+  EXPECT_TRUE(absl::IsUnavailable(status));
+  EXPECT_EQ(OutcomeOf(status), Outcome::kUnknown);
+}
+
 TEST(RetryLoopTest, AnAttemptInDoubtKeepsTheWholeCallInDoubt) {
   FakeTime time;
   RetrySchedule schedule = TenSeconds();
