@@ -56,17 +56,16 @@ bool IsKind(std::int64_t kind) {
 
 }  // namespace
 
-PackedValue PackValue(const Value& value) {
+PackedValue PackValue(const Value& value, std::string* buffer) {
   const auto kind = static_cast<std::int16_t>(value.kind);
   if (value.bytes.size() < kPackFrom) return {kind, value.bytes};
-  thread_local std::string packed;
-  packed.resize(value.bytes.size() - value.bytes.size() / 8);
-  WriteLength(value.bytes.size(), packed.data());
+  buffer->resize(value.bytes.size() - value.bytes.size() / 8);
+  WriteLength(value.bytes.size(), buffer->data());
   // Fails when the frame does not fit, which is what is to be found out.
-  const std::size_t frame = ZSTD_compress2(CompressionContext(), packed.data() + kLengthBytes,
-                                           packed.size() - kLengthBytes, value.bytes.data(), value.bytes.size());
+  const std::size_t frame = ZSTD_compress2(CompressionContext(), buffer->data() + kLengthBytes,
+                                           buffer->size() - kLengthBytes, value.bytes.data(), value.bytes.size());
   if (ZSTD_isError(frame) != 0) return {kind, value.bytes};
-  return {static_cast<std::int16_t>(kind + kPacked), absl::string_view(packed.data(), kLengthBytes + frame)};
+  return {static_cast<std::int16_t>(kind + kPacked), absl::string_view(buffer->data(), kLengthBytes + frame)};
 }
 
 absl::StatusOr<Value> UnpackValue(std::int64_t kind, std::string bytes) {

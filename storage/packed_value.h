@@ -25,12 +25,12 @@ inline constexpr std::size_t kPackFrom = 512;
 
 struct PackedValue {
   std::int16_t kind = 0;
-  // Of the value itself, or of the thread's own buffer: until the next PackValue of the same thread.
+  // Of the value, or of the buffer that PackValue was given: as long as both are there and unchanged.
   absl::string_view bytes;
 };
 
-// Compressed when it has kPackFrom bytes and shrinks by an eighth at least. Thread-safe.
-PackedValue PackValue(const Value& value);
+// Compressed, into `buffer`, when it has kPackFrom bytes and shrinks by an eighth at least. Thread-safe.
+PackedValue PackValue(const Value& value, std::string* buffer);
 
 // DataLoss with reason kCorruptValue when `kind` is none, or the bytes are not what PackValue makes. Thread-safe.
 absl::StatusOr<Value> UnpackValue(std::int64_t kind, std::string bytes);

@@ -40,8 +40,8 @@ std::vector<const KeyWrite*> LastWrites(const std::vector<KeyWrite>& sets) {
 
 }  // namespace
 
-PackedValue CommitParameters::Stored(const Value& value) const {
-  return pack_values_ ? PackValue(value) : PackedValue{static_cast<std::int16_t>(value.kind), value.bytes};
+PackedValue CommitParameters::Stored(const Value& value, std::string* buffer) const {
+  return pack_values_ ? PackValue(value, buffer) : PackedValue{static_cast<std::int16_t>(value.kind), value.bytes};
 }
 
 void CommitParameters::Add(const Commit& commit, bool whole) {
@@ -59,7 +59,8 @@ void CommitParameters::Add(const Commit& commit, bool whole) {
   if (!writes || commit.clear_keys) Need(CommitForm::kAny);
   if (writes && commit.creds.has_value()) {
     Need(CommitForm::kWrites);
-    const PackedValue stored = Stored(*commit.creds);
+    std::string buffer;
+    const PackedValue stored = Stored(*commit.creds, &buffer);
     creds_kind_.AddInt2(stored.kind);
     creds_value_.AddBytes(stored.bytes);
   } else {
@@ -96,7 +97,8 @@ bool CommitParameters::AddPatch(const Commit& commit, const KeyWrite& write) {
 }
 
 void CommitParameters::AddWhole(const Commit& commit, const KeyWrite& write) {
-  const PackedValue stored = Stored(write.value);
+  std::string buffer;
+  const PackedValue stored = Stored(write.value, &buffer);
   set_kind_.AddInt2(stored.kind);
   set_value_.AddBytes(stored.bytes);
   set_base_.AddNull();

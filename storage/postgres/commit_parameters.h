@@ -60,7 +60,8 @@ class CommitParameters {
 
  private:
   void Need(CommitForm form) { form_ = std::max(form_, form); }
-  PackedValue Stored(const Value& value) const;
+  // Its bytes are those of the value or of `buffer`.
+  PackedValue Stored(const Value& value, std::string* buffer) const;
   void AddSets(const Commit& commit, bool whole);
   // False when it is to be written whole.
   bool AddPatch(const Commit& commit, const KeyWrite& write);

@@ -43,7 +43,8 @@ absl::Status PassLease(const Commit& commit, SessionRow* row) {
 void UpsertCreds(SqliteConnection& connection, const std::string& session_id, const Value& creds) {
   SQLite::Statement& upsert = connection.Prepare(sql::kUpsertCreds);
   BindText(upsert, 1, session_id);
-  const PackedValue packed = PackValue(creds);
+  std::string buffer;
+  const PackedValue packed = PackValue(creds, &buffer);
   upsert.bind(2, packed.kind);
   BindBlob(upsert, 3, packed.bytes);
   Run(upsert);
@@ -54,7 +55,8 @@ void UpsertKey(SqliteConnection& connection, const std::string& session_id, cons
   BindText(upsert, 1, session_id);
   BindText(upsert, 2, key.name.type);
   BindText(upsert, 3, key.name.id);
-  const PackedValue packed = PackValue(key.value);
+  std::string buffer;
+  const PackedValue packed = PackValue(key.value, &buffer);
   upsert.bind(4, packed.kind);
   BindBlob(upsert, 5, packed.bytes);
   Run(upsert);

@@ -36,7 +36,8 @@ Value Noise(std::size_t bytes) {
 }
 
 absl::StatusOr<Value> ThereAndBack(const Value& value) {
-  const PackedValue packed = PackValue(value);
+  std::string buffer;
+  const PackedValue packed = PackValue(value, &buffer);
   return UnpackValue(packed.kind, std::string(packed.bytes));
 }
 
@@ -49,7 +50,8 @@ TEST(PackedValueTest, ComesBackWhateverItIs) {
 
 TEST(PackedValueTest, CompressesWhatShrinks) {
   const Value session = Session(100'000);
-  const PackedValue packed = PackValue(session);
+  std::string buffer;
+  const PackedValue packed = PackValue(session, &buffer);
   EXPECT_EQ(packed.kind, kCompressedJson);
   EXPECT_LT(packed.bytes.size(), session.bytes.size() / 2);
   EXPECT_EQ(UnpackedSize(packed.kind, packed.bytes), session.bytes.size());
@@ -57,7 +59,8 @@ TEST(PackedValueTest, CompressesWhatShrinks) {
 
 TEST(PackedValueTest, LeavesAloneWhatIsShortOrDoesNotShrink) {
   for (const Value& value : {Session(kPackFrom - 1), Noise(100'000)}) {
-    const PackedValue packed = PackValue(value);
+    std::string buffer;
+    const PackedValue packed = PackValue(value, &buffer);
     EXPECT_EQ(packed.kind, static_cast<int>(value.kind));
     EXPECT_EQ(packed.bytes.data(), value.bytes.data()) << "no copy";
     EXPECT_EQ(UnpackedSize(packed.kind, packed.bytes), value.bytes.size());
@@ -66,7 +69,8 @@ TEST(PackedValueTest, LeavesAloneWhatIsShortOrDoesNotShrink) {
 
 TEST(PackedValueTest, DamageNeverMakesAnotherValue) {
   const Value session = Session(2'000);
-  const std::string whole(PackValue(session).bytes);
+  std::string buffer;
+  const std::string whole(PackValue(session, &buffer).bytes);
   int found = 0;
   for (std::size_t at = 0; at < whole.size(); ++at) {
     std::string flipped = whole;
@@ -85,7 +89,8 @@ TEST(PackedValueTest, DamageNeverMakesAnotherValue) {
 }
 
 TEST(PackedValueTest, WhatIsCutOffIsNoValue) {
-  const std::string whole(PackValue(Session(2'000)).bytes);
+  std::string buffer;
+  const std::string whole(PackValue(Session(2'000), &buffer).bytes);
   for (std::size_t at = 0; at < whole.size(); ++at) {
     EXPECT_EQ(UnpackValue(kCompressedJson, whole.substr(0, at)).status().code(), absl::StatusCode::kDataLoss)
         << "cut after " << at;
@@ -100,6 +105,18 @@ TEST(PackedValueTest, UnknownKindsAreNoValues) {
   for (const int kind : {-1, 0, 5, 256}) {
     EXPECT_EQ(UnpackValue(kind, "bytes").status().code(), absl::StatusCode::kDataLoss) << kind;
   }
+}
+
+TEST(PackedValueTest, ResultOutlivesTheNextOne) {
+  const Value one = Session(2'000);
+  const Value other = Session(90'000);
+  std::string buffer;
+  std::string other_buffer;
+  const PackedValue packed = PackValue(one, &buffer);
+  ASSERT_NE(PackValue(other, &other_buffer).bytes.data(), other.bytes.data());
+  const auto unpacked = UnpackValue(packed.kind, std::string(packed.bytes));
+  ASSERT_TRUE(unpacked.ok()) << unpacked.status();
+  EXPECT_EQ(*unpacked, one);
 }
 
 }  // namespace

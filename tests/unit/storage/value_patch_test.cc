@@ -17,11 +17,15 @@ using ::testing::Optional;
 
 constexpr std::size_t kChains = 900;
 
-std::string Packed(const Value& value) { return std::string(PackValue(value).bytes); }
+std::string Packed(const Value& value) {
+  std::string buffer;
+  return std::string(PackValue(value, &buffer).bytes);
+}
 
 TEST(ValuePatchTest, ComesBackAndIsSmall) {
   GrowingRecord record(kChains);
-  const PackedValue packed = PackValue(record.value());
+  std::string buffer;
+  const PackedValue packed = PackValue(record.value(), &buffer);
   ASSERT_TRUE(MayBeBase(packed.kind, packed.bytes));
   const std::string base(packed.bytes);
   record.Turn();
@@ -50,7 +54,8 @@ TEST(ValuePatchTest, ValueThatHasBecomeAnotherIsWrittenWhole) {
 TEST(ValuePatchTest, ShortAndVeryLongValuesAreNoBases) {
   for (const std::size_t chains : {std::size_t{10}, std::size_t{20'000}}) {
     const Value value = GrowingRecord(chains).value();
-    const PackedValue packed = PackValue(value);
+    std::string buffer;
+    const PackedValue packed = PackValue(value, &buffer);
     EXPECT_FALSE(MayBeBase(packed.kind, packed.bytes)) << chains;
   }
   const Value stored_as_it_is = {ValueKind::kRaw, std::string(kPatchFrom, 'x')};
