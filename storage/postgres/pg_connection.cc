@@ -44,6 +44,7 @@ PgConnection::PgConnection(Conninfo conninfo, absl::Duration call_timeout, Watch
 void PgConnection::Drop() {
   if (connection_ != nullptr && stats_ != nullptr) stats_->ConnectionClosed();
   connection_.reset();
+  socket_.reset();
   prepared_.clear();
   clock_.Forget();
 }
@@ -56,7 +57,9 @@ absl::Status PgConnection::Connect() {
   Drop();
   ++generation_;
   try {
-    connection_ = pqxx_compat::Connect(conninfo_.text);
+    auto connection = pqxx_compat::Connect(conninfo_.text);
+    socket_.emplace(connection->sock());
+    connection_ = std::move(connection);
     if (stats_ != nullptr) stats_->ConnectionOpened();
     backoff_.Succeeded();
     return absl::OkStatus();
@@ -174,7 +177,7 @@ PgConnection::Execution PgConnection::Send(const char* sql, const Parameters& pa
   try {
     Execution execution;
     {
-      const Watchdog::Guard guard(watchdog_, connection_->sock(), cut_off);
+      const Watchdog::Guard guard(watchdog_, *socket_, cut_off);
       try {
         execution.rows = SendNamed(sql, parameters, planning);
       } catch (...) {

@@ -73,8 +73,11 @@ class PgConnection {
   // How many connections it has made: a transaction begun on one does not go on, on the next.
   std::uint64_t generation() const { return generation_; }
 
-  // The server process as it was named when the connection was made; only while there is one.
-  int NamedProcess() const { return connection_->backendpid(); }
+  // The server process as it was named when the connection was made; nullopt while there is none, which may be so after
+  // a statement that succeeded, too: its answer came with its deadline.
+  std::optional<int> NamedProcess() const {
+    return connection_ == nullptr ? std::nullopt : std::optional(connection_->backendpid());
+  }
 
   // Throws the connection away, and whatever was begun on it.
   void Drop();
@@ -99,6 +102,8 @@ class PgConnection {
   DatabaseClock clock_;
   std::uint64_t generation_ = 0;
   std::unique_ptr<pqxx::connection> connection_;
+  // Of the connection that is there.
+  std::optional<Watchdog::Socket> socket_;
   // What is prepared on it, by the text of the statement, with its name.
   absl::flat_hash_map<const char*, std::string> prepared_;
 };

@@ -1,7 +1,9 @@
 #include "storage/postgres/pooler_probe.h"
 
 #include <cstdint>
+#include <optional>
 
+#include "storage/error.h"
 #include "storage/postgres/pg_failure.h"
 #include "storage/postgres/row.h"
 #include "storage/postgres/statements.h"
@@ -42,7 +44,9 @@ absl::StatusOr<PoolerMode> DetectPooler(PgConnection& first, PgConnection& secon
   }
   const auto process = Process(first, deadline);
   if (!process.ok()) return process.status();
-  if (*process == first.NamedProcess()) return PoolerMode::kNone;
+  const std::optional<int> named = first.NamedProcess();
+  if (!named.has_value()) return DeadlinePassedAtWork();
+  if (*process == *named) return PoolerMode::kNone;
   for (int i = 0; i < kTries; ++i) {
     const auto shares = Shares(first, second, deadline);
     if (!shares.ok()) return shares.status();

@@ -81,19 +81,18 @@ inline pqxx::result ExecutePrepared(pqxx::connection& connection, const std::str
 #endif
 }
 
-// The SQLSTATE of an error; empty when it did not come from the server. To 6.x a transaction that was rolled back is no
-// sql_error and has no SQLSTATE, and a missing right is one without it: only their classes tell.
+// The SQLSTATE of an error; empty when it did not come from the server. Of some errors only their classes tell it: in
+// every version a missing right has none, and a server without a connection to spare is a lost connection; to 6.x a
+// transaction that was rolled back is no sql_error.
 inline std::string SqlStateOf(const std::exception& error) {
   const auto* const sql_error = dynamic_cast<const pqxx::sql_error*>(&error);
   if (sql_error != nullptr && !sql_error->sqlstate().empty()) return sql_error->sqlstate();
-#if PQXX_VERSION_MAJOR < 7
+  if (dynamic_cast<const pqxx::insufficient_privilege*>(&error) != nullptr) return "42501";
+  if (dynamic_cast<const pqxx::too_many_connections*>(&error) != nullptr) return "53300";
   if (dynamic_cast<const pqxx::serialization_failure*>(&error) != nullptr) return "40001";
   if (dynamic_cast<const pqxx::deadlock_detected*>(&error) != nullptr) return "40P01";
   if (dynamic_cast<const pqxx::statement_completion_unknown*>(&error) != nullptr) return "40003";
   if (dynamic_cast<const pqxx::transaction_rollback*>(&error) != nullptr) return "40000";
-  if (dynamic_cast<const pqxx::insufficient_privilege*>(&error) != nullptr) return "42501";
-  if (dynamic_cast<const pqxx::too_many_connections*>(&error) != nullptr) return "53300";
-#endif
   return "";
 }
 

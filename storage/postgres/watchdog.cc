@@ -1,6 +1,11 @@
 #include "storage/postgres/watchdog.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
 
 #include "absl/time/clock.h"
 
@@ -26,14 +31,21 @@ void Watchdog::Run() {
       guards_.erase(guards_.begin());
       guard->watchdog_.mutex_.AssertHeld();  // It is this one, which the analysis of locks cannot know.
       guard->fired_ = true;
-      // Under the mutex: the guard's end waits for it, so the number still belongs to this socket.
-      shutdown(guard->socket_, SHUT_RDWR);
+      // Under the mutex: the guard's end waits for it, so the socket is still there.
+      shutdown(guard->socket_.descriptor_, SHUT_RDWR);
     }
     alarm_.SleepUntil(&mutex_, guards_.empty() ? absl::InfiniteFuture() : guards_.begin()->first);
   }
 }
 
-Watchdog::Guard::Guard(Watchdog& watchdog, int socket, absl::Time deadline) : watchdog_(watchdog), socket_(socket) {
+Watchdog::Socket::Socket(int descriptor) : descriptor_(fcntl(descriptor, F_DUPFD_CLOEXEC, 0)) {
+  if (descriptor_ < 0) throw std::system_error(errno, std::generic_category(), "the socket of the database");
+}
+
+Watchdog::Socket::~Socket() { close(descriptor_); }
+
+Watchdog::Guard::Guard(Watchdog& watchdog, const Socket& socket, absl::Time deadline)
+    : watchdog_(watchdog), socket_(socket) {
   const absl::MutexLock lock(&watchdog_.mutex_);
   place_ = watchdog_.guards_.emplace(deadline, this);
   watchdog_.alarm_.WakeBy(deadline);

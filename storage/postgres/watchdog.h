@@ -22,10 +22,26 @@ class Watchdog {
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
-  // One call. The socket stays open for as long as the guard lives; it is not owned.
+  // A second descriptor of a socket. libpq may close its own within the call that fails, and the number then is the
+  // next file's; this one stays that of the socket. The peer sees it closed once both are.
+  class Socket {
+   public:
+    // Throws std::system_error when the process may have no more descriptors.
+    explicit Socket(int descriptor);
+    ~Socket();
+    Socket(const Socket&) = delete;
+    Socket& operator=(const Socket&) = delete;
+
+   private:
+    friend class Watchdog;
+
+    const int descriptor_;
+  };
+
+  // One call on a socket, which outlives the guard.
   class Guard {
    public:
-    Guard(Watchdog& watchdog, int socket, absl::Time deadline);
+    Guard(Watchdog& watchdog, const Socket& socket, absl::Time deadline);
     ~Guard();
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
@@ -37,7 +53,7 @@ class Watchdog {
     friend class Watchdog;
 
     Watchdog& watchdog_;
-    const int socket_;
+    const Socket& socket_;
     bool fired_ ABSL_GUARDED_BY(watchdog_.mutex_) = false;
     std::multimap<absl::Time, Guard*>::iterator place_ ABSL_GUARDED_BY(watchdog_.mutex_);
   };
