@@ -52,9 +52,10 @@ class SnapshotPool {
   const Layout& layout_;
   // Begins a snapshot's transaction.
   const std::string begin_;
-  std::vector<std::unique_ptr<Lane>> lanes_;
   absl::Mutex mutex_;
   std::vector<Lane*> free_ ABSL_GUARDED_BY(mutex_);
+  // Last, so that their threads end before what they give themselves back to.
+  std::vector<std::unique_ptr<Lane>> lanes_;
 };
 
 }  // namespace authstate::storage

@@ -25,6 +25,15 @@ using storage::Snapshot;
 class LifecycleTest : public ConformanceTest {
  protected:
   static absl::Time Past() { return absl::Now() - absl::Seconds(1); }
+
+  static storage::LeaseRequest Acquire(std::string session_id) {
+    storage::LeaseRequest request;
+    request.action = storage::LeaseRequest::Action::kAcquire;
+    request.session_id = std::move(session_id);
+    request.owner = "owner";
+    request.ttl = absl::Seconds(10);
+    return request;
+  }
 };
 
 TEST_F(LifecycleTest, CommitPastItsDeadlineIsNotApplied) {
@@ -90,12 +99,25 @@ TEST_F(LifecycleTest, DescribesItself) {
   EXPECT_FALSE(description.location.empty());
 }
 
-TEST_F(LifecycleTest, EndWaitsForTheCallsUnderWayAndAnswersEachOnce) {
+TEST_F(LifecycleTest, EndWaitsForCallsOfEveryKindAndAnswersEachOnce) {
   constexpr int kCalls = 50;
   std::vector<Answer<std::vector<absl::StatusOr<Applied>>>> writes(kCalls);
   std::vector<Answer<std::vector<absl::StatusOr<ReadResult>>>> reads(kCalls);
   std::vector<Answer<absl::StatusOr<std::vector<storage::SessionSummary>>>> lists(kCalls);
+  std::vector<Answer<std::vector<absl::StatusOr<storage::LeaseResult>>>> leases(kCalls);
+  std::vector<Answer<absl::StatusOr<std::map<std::string, std::uint64_t>>>> purges(kCalls);
+  std::vector<Answer<absl::Status>> pings(kCalls);
+  std::vector<Answer<absl::Status>> snapshots(kCalls);
+  for (int i = 0; i < kCalls; ++i) MustApply(SetKeys(absl::StrCat("s", i), {{{"t", "1"}, Raw("v")}}));
   for (int i = 0; i < kCalls; ++i) {
+    // Every other one is overdue while it is opened, or soon after. Each is gone before its backend is.
+    backend().OpenSnapshot(absl::StrCat("s", i), i % 2 == 0 ? Soon() : absl::Now() + absl::Milliseconds(1),
+                           [done = snapshots[i].Done()](absl::StatusOr<std::unique_ptr<Snapshot>> opened) mutable {
+                             done(opened.status());
+                           });
+    backend().Leases({Acquire(absl::StrCat("leased", i))}, Soon(), leases[i].Done());
+    backend().PurgeExpired({{"lid-mapping"}, false}, Soon(), purges[i].Done());
+    backend().Ping(Soon(), pings[i].Done());
     backend().Apply({SetCreds(absl::StrCat("s", i), Json("{}"))}, Soon(), writes[i].Done());
     backend().Read({{absl::StrCat("s", i), true, {}}}, Soon(), reads[i].Done());
     backend().List({"", "", 1}, Soon(), lists[i].Done());
@@ -106,11 +128,15 @@ TEST_F(LifecycleTest, EndWaitsForTheCallsUnderWayAndAnswersEachOnce) {
     EXPECT_EQ(writes[i].calls(), 1);
     EXPECT_EQ(reads[i].calls(), 1);
     EXPECT_EQ(lists[i].calls(), 1);
+    EXPECT_EQ(leases[i].calls(), 1);
+    EXPECT_EQ(purges[i].calls(), 1);
+    EXPECT_EQ(pings[i].calls(), 1);
+    EXPECT_EQ(snapshots[i].calls(), 1);
   }
   if (!store().durable()) return;
   Reopen();
   for (int i = 0; i < kCalls; ++i) {
-    EXPECT_EQ(MustRead(absl::StrCat("s", i)).exists, writes[i].Await().front().ok()) << i;
+    EXPECT_EQ(MustRead(absl::StrCat("s", i)).creds.has_value(), writes[i].Await().front().ok()) << i;
   }
 }
 
