@@ -1,13 +1,16 @@
 # shellcheck shell=sh
-# Read by the scripts beside it. Sets $bin, the directory of the newest PostgreSQL server, and defines
+# Read by the scripts beside it. Sets $bin, the directory of the PostgreSQL server (initdb, postgres, pg_basebackup):
+# $AUTHSTATE_TEST_POSTGRES_BIN, which the account "postgres" must be able to read, or that of the newest one that is
+# installed. Defines
 #   own DIR            makes DIR, and gives it to the account that PostgreSQL runs under
 #   as_postgres SIGNAL COMMAND…  takes the place of the shell with the command, under that account; SIGNAL is sent to it
 #                      when the process that started it ends
 # PostgreSQL and PgBouncer refuse to run as root; others run them as themselves.
 
-bin=$(find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin | sort -V | tail -n 1)
-if [ -z "$bin" ]; then
-  echo "$0: no PostgreSQL server under /usr/lib/postgresql; run ./dev deps" >&2
+bin=${AUTHSTATE_TEST_POSTGRES_BIN:-$(find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin | sort -V | tail -n 1)}
+if [ ! -x "$bin/postgres" ]; then
+  echo "$0: no PostgreSQL server in ${bin:-/usr/lib/postgresql}; run ./dev deps, or name the folder of one in" \
+    "AUTHSTATE_TEST_POSTGRES_BIN" >&2
   exit 1
 fi
 

@@ -3,12 +3,19 @@
 #
 # It listens on 127.0.0.1:PORT alone, trusts the role postgres, and hands every database on to the server on
 # POSTGRES_PORT. MODE is `transaction` or `session`; POOL_SIZE bounds the server connections of one database. As a hosted
-# pooler it ignores no start-up parameter, and Debian's version keeps no prepared statements. It ends with the process
-# that started it; SIGTERM ends it at once.
+# pooler it ignores no start-up parameter and keeps no prepared statements. It ends with the process that started it;
+# SIGTERM ends it at once.
 set -eu
 # shellcheck source=tests/support/as_postgres.sh
 . "$(dirname "$0")/as_postgres.sh"
 dir=$1 port=$2 mode=$3 postgres_port=$4 pool_size=$5
+
+pgbouncer=$(command -v pgbouncer || echo /usr/sbin/pgbouncer)
+# From 1.21 on it knows prepared statements, and keeps them (from 1.24 on by default) unless it is told not to; before,
+# it refuses to start with a setting that it does not know.
+version=$("$pgbouncer" --version | sed -n 's/^PgBouncer //p')
+keeps_statements=
+[ "$(printf '%s\n' 1.21 "$version" | sort -V | head -n 1)" != 1.21 ] || keeps_statements='max_prepared_statements = 0'
 
 mkdir -p "$dir"
 echo '"postgres" ""' >"$dir/users"
@@ -27,6 +34,7 @@ default_pool_size = $pool_size
 max_client_conn = 1000
 server_idle_timeout = 2
 server_login_retry = 1
+$keeps_statements
 INI
 own "$dir"
-as_postgres TERM "$(command -v pgbouncer || echo /usr/sbin/pgbouncer)" --quiet "$dir/pgbouncer.ini"
+as_postgres TERM "$pgbouncer" --quiet "$dir/pgbouncer.ini"

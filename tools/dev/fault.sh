@@ -118,7 +118,6 @@ TEXT
 }
 
 fault_postgres_version() {
-  local server
-  server=$(find /usr/lib/postgresql -mindepth 3 -maxdepth 3 -path '*/bin/postgres' | sort -V | tail -n 1)
-  "$server" --version | sed 's/ (PostgreSQL)//; s/^postgres/PostgreSQL/'
+  # shellcheck source=tests/support/as_postgres.sh
+  "$(. "$AUTHSTATE_ROOT/tests/support/as_postgres.sh" && echo "$bin/postgres")" --version | sed 's/ (PostgreSQL)//; s/^postgres/PostgreSQL/'
 }
