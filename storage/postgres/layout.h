@@ -7,25 +7,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/span.h"
 #include "contract/value.h"
 #include "storage/backend.h"
+#include "storage/postgres/layout_schema.h"
 #include "storage/postgres/pg_connection.h"
-#include "storage/schema.h"
 
 namespace authstate::storage {
-
-// The schema that a layout needs: its migrations, and the statements over the table that remembers them.
-struct LayoutSchema {
-  absl::Span<const Migration> (*migrations)();
-  // Whether the table is there.
-  const char* exists;
-  const char* applied;
-  const char* create;
-  const char* lock;
-  const char* record;
-  const char* forget;
-};
 
 // The tables that keep the state: the statements over them, and the form that a value has there. Everything else of the
 // driver is the same for all layouts, so each statement has the parameters and the result columns that are described
@@ -72,8 +59,9 @@ struct Layout {
   }
 };
 
-// auth_* (migrations/postgres).
-const Layout& NativeLayout();
+// auth_* (migrations/postgres), in the schema `home` of PostgreSQL, as SQL writes it (LayoutSchema::home). Thread-safe;
+// makes the statements of each schema once.
+const Layout& NativeLayout(absl::string_view home);
 // whatsapp_auth and whatsapp_keys, with a companion (migrations/postgres_legacy).
 const Layout& LegacyLayout();
 

@@ -9,8 +9,8 @@
 #include "storage/error.h"
 #include "storage/postgres/commit_parameters.h"
 #include "storage/postgres/row.h"
+#include "storage/postgres/schema_statements.h"
 #include "storage/postgres/session_reader.h"
-#include "storage/postgres/statements.h"
 
 namespace authstate::storage {
 namespace {
@@ -22,19 +22,29 @@ absl::Status NotServed(absl::string_view message) {
 }  // namespace
 
 absl::StatusOr<const Layout*> FindLayout(PgConnection& connection, PostgresLayout named, absl::Time deadline) {
-  if (named == PostgresLayout::kNative) return &NativeLayout();
-  const auto execution = connection.Execute(statements::kTablesPresent, {}, deadline);
+  const auto execution = connection.Execute(schema_statements::kTablesPresent, {}, deadline);
   if (execution.failure.has_value()) return ToStatus(*execution.failure);
   const auto row = execution.rows[0];
-  const bool has_native = ToBool(row[0]);
-  const bool has_auth = ToBool(row[1]);
-  const bool has_keys = ToBool(row[2]);
+  const bool in_own_schema = ToBool(row[0]);
+  const std::string elsewhere = row[1].is_null() ? "" : ToText(row[1]);
+  const bool has_native = in_own_schema || !elsewhere.empty();
+  const bool has_auth = ToBool(row[3]);
+  const bool has_keys = ToBool(row[4]);
 
-  if (named == PostgresLayout::kDetect && !has_auth && !has_keys) return &NativeLayout();
-  if (named == PostgresLayout::kDetect && has_native) {
+  if (named == PostgresLayout::kDetect && has_native && (has_auth || has_keys)) {
     return NotServed(
         "the database has the tables of both layouts, auth_sessions and whatsapp_auth or whatsapp_keys; say which of "
         "them to serve, with --layout=native or --layout=legacy");
+  }
+  if (named == PostgresLayout::kNative || (named == PostgresLayout::kDetect && !has_auth && !has_keys)) {
+    if (in_own_schema && ToBool(row[2])) {
+      return NotServed(absl::StrCat(
+          "the database has tables auth_* of this program in two schemas, ", kOwnSchema, " and ", elsewhere,
+          ", as when an older version was started after a newer one; look which has your sessions, stop the "
+          "servers, and drop, or rename, auth_keys, auth_creds, auth_sessions and auth_schema_migrations of the "
+          "other"));
+    }
+    return &NativeLayout(in_own_schema || elsewhere.empty() ? kOwnSchema : elsewhere);
   }
   if (has_auth && has_keys) return &LegacyLayout();
   const absl::string_view missing = has_auth   ? "whatsapp_keys"

@@ -46,9 +46,7 @@ const Layout& LegacyLayout() {
       /*snapshot_head=*/legacy_statements::kSnapshotHead,
       /*snapshot_page=*/legacy_statements::kSnapshotPage,
       /*schema=*/
-      {LegacyMigrations, legacy_statements::kHasSchema, legacy_statements::kAppliedMigrations,
-       legacy_statements::kCreateMigrationsTable, legacy_statements::kLockMigrationsTable,
-       legacy_statements::kRecordMigration, legacy_statements::kForgetMigration},
+      MakeLayoutSchema(LegacyMigrations, kOwnSchema, {"legacy_schema_migrations", "legacy_sessions"}),
       /*hidden_rows=*/legacy_statements::kHiddenRows,
       /*purge=*/legacy_statements::kPurge,
       /*packs_values=*/false,

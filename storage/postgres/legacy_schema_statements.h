@@ -1,27 +1,8 @@
 #ifndef AUTHSTATE_STORAGE_POSTGRES_LEGACY_SCHEMA_STATEMENTS_H_
 #define AUTHSTATE_STORAGE_POSTGRES_LEGACY_SCHEMA_STATEMENTS_H_
 
-// The SQL over the schema of the legacy layout: what remembers its migrations, and whether its rows can be seen.
+// Whether the rows of the legacy layout can be seen.
 namespace authstate::storage::legacy_statements {
-
-// Beside the companion, in a schema of its own, which is named everywhere: the search path may lead elsewhere.
-inline constexpr char kHasSchema[] = "SELECT to_regclass('authstate.legacy_schema_migrations') IS NOT NULL";
-inline constexpr char kAppliedMigrations[] =
-    "SELECT version, checksum, serves_from FROM authstate.legacy_schema_migrations ORDER BY version";
-inline constexpr char kCreateMigrationsTable[] = R"sql(
-CREATE SCHEMA IF NOT EXISTS authstate;
-CREATE TABLE IF NOT EXISTS authstate.legacy_schema_migrations (
-  version int PRIMARY KEY,
-  name text NOT NULL,
-  checksum text NOT NULL,
-  serves_from int NOT NULL,
-  applied_at timestamptz NOT NULL DEFAULT now()
-))sql";
-inline constexpr char kLockMigrationsTable[] = "LOCK TABLE authstate.legacy_schema_migrations IN EXCLUSIVE MODE";
-inline constexpr char kRecordMigration[] =
-    "INSERT INTO authstate.legacy_schema_migrations (version, name, checksum, serves_from) "
-    "VALUES ($1::int8, $2::text, $3::text, $4::int8)";
-inline constexpr char kForgetMigration[] = "DELETE FROM authstate.legacy_schema_migrations WHERE version = $1::int8";
 
 // The tables of which row level security may hide rows from this role: it applies, and no policy lets the role see and
 // write all of them, or a restrictive one takes some away.

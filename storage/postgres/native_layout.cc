@@ -1,6 +1,12 @@
 #include <cstddef>
 #include <limits>
+#include <map>
+#include <string>
 
+#include "absl/base/const_init.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/synchronization/mutex.h"
 #include "storage/postgres/commit_writes_statement.h"
 #include "storage/postgres/layout.h"
 #include "storage/postgres/lease_statements.h"
@@ -9,23 +15,29 @@
 #include "storage/postgres/statements.h"
 
 namespace authstate::storage {
+namespace {
 
-const Layout& NativeLayout() {
-  static constexpr Layout kLayout = {
+Layout MakeLayout(absl::string_view home) {
+  const std::string tables = absl::StrCat(home, ".auth_");
+  // They live as long as the program: a connection knows a statement again by its address.
+  const auto in_home = [&tables](const char* sql) {
+    return (new std::string(absl::StrReplaceAll(sql, {{"auth_", tables}})))->c_str();
+  };
+  return {
       /*name=*/"native",
-      /*commit=*/statements::kCommit,
-      /*commit_writes=*/statements::kCommitWrites.text,
-      /*commit_sets=*/statements::kCommitSets.text,
+      /*commit=*/in_home(statements::kCommit),
+      /*commit_writes=*/in_home(statements::kCommitWrites.text),
+      /*commit_sets=*/in_home(statements::kCommitSets.text),
       /*most_keys_by_a_kept_plan=*/std::numeric_limits<std::size_t>::max(),
-      /*resolve=*/statements::kResolve,
-      /*leases=*/statements::kLeases,
-      /*read=*/statements::kRead,
-      /*list=*/statements::kList,
-      /*snapshot_head=*/statements::kSnapshotHead,
-      /*snapshot_page=*/statements::kSnapshotPage,
+      /*resolve=*/in_home(statements::kResolve),
+      /*leases=*/in_home(statements::kLeases),
+      /*read=*/in_home(statements::kRead),
+      /*list=*/in_home(statements::kList),
+      /*snapshot_head=*/in_home(statements::kSnapshotHead),
+      /*snapshot_page=*/in_home(statements::kSnapshotPage),
       /*schema=*/
-      {PostgresMigrations, statements::kHasSchema, statements::kAppliedMigrations, statements::kCreateMigrationsTable,
-       statements::kLockMigrationsTable, statements::kRecordMigration, statements::kForgetMigration},
+      MakeLayoutSchema(PostgresMigrations, home,
+                       {"auth_schema_migrations", "auth_sessions", "auth_creds", "auth_keys"}),
       /*hidden_rows=*/nullptr,
       /*purge=*/nullptr,
       /*packs_values=*/true,
@@ -33,7 +45,17 @@ const Layout& NativeLayout() {
       /*to_value=*/ToValue,
       /*refuses=*/nullptr,
   };
-  return kLayout;
+}
+
+}  // namespace
+
+const Layout& NativeLayout(absl::string_view home) {
+  static absl::Mutex mutex(absl::kConstInit);
+  static auto* const layouts = new std::map<std::string, Layout>;
+  const absl::MutexLock lock(&mutex);
+  const auto found = layouts->find(std::string(home));
+  if (found != layouts->end()) return found->second;
+  return layouts->emplace(home, MakeLayout(home)).first->second;
 }
 
 }  // namespace authstate::storage

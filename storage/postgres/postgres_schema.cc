@@ -11,7 +11,7 @@
 #include "storage/postgres/lock_timeout.h"
 #include "storage/postgres/pg_array.h"
 #include "storage/postgres/row.h"
-#include "storage/postgres/statements.h"
+#include "storage/postgres/schema_statements.h"
 
 namespace authstate::storage {
 namespace {
@@ -22,7 +22,7 @@ constexpr int kMaxAttempts = 5;
 
 bool IsRace(const Failure& failure) {
   return failure.fault == Fault::kAgain || failure.sqlstate == "23505" || failure.sqlstate == "42P07" ||
-         failure.sqlstate == "42710";
+         failure.sqlstate == "42710" || failure.sqlstate == "42P06";
 }
 
 // One try. Once something has failed, it answers that failure and does nothing more.
@@ -63,7 +63,7 @@ absl::Status SchemaChange::Failed() const {
 }
 
 absl::Status SchemaChange::CheckEncoding() {
-  const pqxx::result rows = Run(statements::kServerEncoding);
+  const pqxx::result rows = Run(schema_statements::kServerEncoding);
   if (failure_.has_value()) return Failed();
   if (ToText(rows[0][0]) == "UTF8") return absl::OkStatus();
   return Error(absl::StatusCode::kFailedPrecondition, kSchemaUnknown,
@@ -71,11 +71,11 @@ absl::Status SchemaChange::CheckEncoding() {
 }
 
 absl::StatusOr<std::vector<AppliedMigration>> SchemaChange::Applied() {
-  const pqxx::result has_schema = Run(schema_.exists);
+  const pqxx::result has_schema = Run(schema_statements::kHasTable, {schema_.migrations_table()});
   if (failure_.has_value()) return Failed();
   std::vector<AppliedMigration> applied;
   if (!ToBool(has_schema[0][0])) return applied;
-  const pqxx::result rows = Run(schema_.applied);
+  const pqxx::result rows = Run(schema_.applied.c_str());
   if (failure_.has_value()) return Failed();
   for (const auto& row : rows) {
     applied.push_back(
@@ -85,21 +85,22 @@ absl::StatusOr<std::vector<AppliedMigration>> SchemaChange::Applied() {
 }
 
 absl::Status SchemaChange::Migrate(bool migrate) {
-  Run(statements::kBeginMigration);
+  Run(schema_statements::kBegin);
   in_transaction_ = true;
-  Run(statements::kStatementTimeout, {EncodeLockTimeout(deadline_ - absl::Now())});
-  Run(schema_.create);
-  Run(schema_.lock);
+  Run(schema_statements::kStatementTimeout, {EncodeLockTimeout(deadline_ - absl::Now())});
+  Run(schema_statements::kEnterSchema, {schema_.home});
+  Run(schema_.create.c_str());
+  Run(schema_.lock.c_str());
   const auto applied = Applied();
   if (!applied.ok()) return applied.status();
   const auto plan = PlanMigrations(schema_.migrations(), *applied, migrate);
   if (!plan.ok()) return plan.status();
   for (const Migration& migration : *plan) {
     Run(std::string(migration.sql).c_str());
-    Run(schema_.record, {EncodePgInt8(migration.version), std::string(migration.name), std::string(migration.checksum),
-                         EncodePgInt8(migration.serves_from)});
+    Run(schema_.record.c_str(), {EncodePgInt8(migration.version), std::string(migration.name),
+                                 std::string(migration.checksum), EncodePgInt8(migration.serves_from)});
   }
-  Run(statements::kEndMigration);
+  Run(schema_statements::kEnd);
   return failure_.has_value() ? Failed() : absl::OkStatus();
 }
 

@@ -20,7 +20,6 @@
 #include "storage/postgres/pg_connection.h"
 #include "storage/postgres/row.h"
 #include "storage/postgres/schema_statements.h"
-#include "storage/postgres/statements.h"
 #include "storage/postgres/watchdog.h"
 
 namespace authstate::storage {
@@ -33,7 +32,8 @@ constexpr absl::Duration kStatementTimeout = absl::Minutes(30);
 constexpr int kMaxAttempts = 5;
 
 bool IsRace(const Failure& failure) {
-  return failure.sqlstate == "23505" || failure.sqlstate == "42P07" || failure.sqlstate == "42710";
+  return failure.sqlstate == "23505" || failure.sqlstate == "42P07" || failure.sqlstate == "42710" ||
+         failure.sqlstate == "42P06";
 }
 
 absl::Status ToSchemaStatus(const Failure& failure) {
@@ -73,21 +73,19 @@ class PostgresSchemaStore final : public SchemaStore {
 
  private:
   const LayoutSchema& schema() const { return layout_->schema; }
-  bool native() const { return layout_ == &NativeLayout(); }
-  absl::string_view MigrationsTable() const {
-    return native() ? schema_statements::kNativeTable : schema_statements::kLegacyTable;
-  }
+  bool native() const { return layout_ != &LegacyLayout(); }
 
   // Runs one statement; once one has failed, none until RollBack.
   pqxx::result Run(const char* sql, const PgConnection::Parameters& parameters = {});
   absl::Status Ended() const { return failure_.has_value() ? ToSchemaStatus(*failure_) : absl::OkStatus(); }
   void TryToBegin(absl::Duration lock_timeout);
-  std::vector<Fact> Facts();
+  // Of the schema that holds the tables.
+  std::vector<Fact> Facts(const LayoutSchema& schema);
 
   const std::string location_;
   const std::unique_ptr<Watchdog> watchdog_;
   PgConnection connection_;
-  const Layout* layout_ = &NativeLayout();
+  const Layout* layout_ = nullptr;
   bool in_transaction_ = false;
   std::optional<Failure> failure_;
 };
@@ -111,9 +109,9 @@ pqxx::result PostgresSchemaStore::Run(const char* sql, const PgConnection::Param
 
 absl::StatusOr<std::vector<AppliedMigration>> PostgresSchemaStore::Applied() {
   std::vector<AppliedMigration> applied;
-  const pqxx::result exists = Run(schema().exists);
+  const pqxx::result exists = Run(schema_statements::kHasTable, {schema().migrations_table()});
   if (!failure_.has_value() && ToBool(exists[0][0])) {
-    for (const auto& row : Run(schema().applied)) {
+    for (const auto& row : Run(schema().applied.c_str())) {
       applied.push_back(
           {static_cast<std::uint32_t>(ToInt(row[0])), ToText(row[1]), static_cast<std::uint32_t>(ToInt(row[2]))});
     }
@@ -128,9 +126,10 @@ void PostgresSchemaStore::TryToBegin(absl::Duration lock_timeout) {
   Run(schema_statements::kBegin);
   in_transaction_ = true;
   Run(schema_statements::kLockTimeout, {absl::StrCat(absl::ToInt64Milliseconds(lock_timeout))});
-  Run(statements::kStatementTimeout, {absl::StrCat(absl::ToInt64Milliseconds(kStatementTimeout))});
-  Run(schema().create);
-  Run(schema().lock);
+  Run(schema_statements::kStatementTimeout, {absl::StrCat(absl::ToInt64Milliseconds(kStatementTimeout))});
+  Run(schema_statements::kEnterSchema, {schema().home});
+  Run(schema().create.c_str());
+  Run(schema().lock.c_str());
 }
 
 absl::Status PostgresSchemaStore::Begin(absl::Duration lock_timeout) {
@@ -144,19 +143,19 @@ absl::Status PostgresSchemaStore::Begin(absl::Duration lock_timeout) {
 
 absl::Status PostgresSchemaStore::Apply(const Migration& migration) {
   Run(std::string(migration.sql).c_str());
-  Run(schema().record, {EncodePgInt8(migration.version), std::string(migration.name), std::string(migration.checksum),
-                        EncodePgInt8(migration.serves_from)});
+  Run(schema().record.c_str(), {EncodePgInt8(migration.version), std::string(migration.name),
+                                std::string(migration.checksum), EncodePgInt8(migration.serves_from)});
   return Ended();
 }
 
 absl::Status PostgresSchemaStore::Revert(const Migration& migration) {
   Run(std::string(migration.down).c_str());
-  Run(schema().forget, {EncodePgInt8(migration.version)});
+  Run(schema().forget.c_str(), {EncodePgInt8(migration.version)});
   return Ended();
 }
 
 absl::Status PostgresSchemaStore::Commit() {
-  Run(statements::kEndMigration);
+  Run(schema_statements::kEnd);
   absl::Status ended = Ended();
   if (ended.ok()) in_transaction_ = false;
   return ended;
@@ -170,23 +169,26 @@ void PostgresSchemaStore::RollBack() {
   failure_.reset();
 }
 
-std::vector<SchemaStore::Fact> PostgresSchemaStore::Facts() {
+std::vector<SchemaStore::Fact> PostgresSchemaStore::Facts(const LayoutSchema& schema) {
   std::vector<Fact> facts;
-  for (const auto& row : Run(schema_statements::kStructure, {std::string(MigrationsTable())}))
+  // So that no line names the schema.
+  Run(schema_statements::kEnterSchema, {schema.home});
+  for (const auto& row : Run(schema_statements::kStructure, {schema.migrations_table()}))
     facts.emplace_back(ToText(row[0]), ToText(row[1]));
   return facts;
 }
 
 absl::StatusOr<SchemaStore::Structure> PostgresSchemaStore::Compare(absl::Span<const Migration> migrations) {
+  const LayoutSchema& aside = native() ? NativeLayout(schema_statements::kVerificationSchema).schema : schema();
   Structure structure;
   Run(schema_statements::kBegin);
   in_transaction_ = true;
-  if (!native()) Run(schema_statements::kEnterLegacy);
-  std::vector<Fact> present = Facts();
-  Run(native() ? schema_statements::kSetAsideNative : schema_statements::kSetAsideLegacy);
-  Run(schema().create);
+  std::vector<Fact> present = Facts(schema());
+  Run(native() ? schema_statements::kCreateVerificationSchema : schema_statements::kSetAsideLegacy);
+  Run(schema_statements::kEnterSchema, {aside.home});
+  Run(aside.create.c_str());
   for (const Migration& migration : migrations) Run(std::string(migration.sql).c_str());
-  structure.wanted = Facts();
+  structure.wanted = Facts(aside);
   absl::Status ended = Ended();
   RollBack();
   if (!ended.ok()) return ended;

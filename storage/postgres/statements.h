@@ -4,6 +4,9 @@
 // Every SQL statement of the native layout, but its schema (migrations/postgres). Parameters are binary (pg_array.h).
 // Values come back as hex by encode(), whose form no setting of the database changes.
 //
+// The tables (auth_sessions, auth_creds, auth_keys) stand here without the schema that holds them: NativeLayout puts it
+// before each, so that no statement depends on a search path. Nothing else in a statement may begin with `auth_`.
+//
 // Plans. unnest($1) is planned for as many rows as the array has, so a plan for the parameters at hand looks cheaper
 // than one for any, and PostgreSQL plans a prepared statement anew with every execution: for these, that takes twice as
 // long as to run them. unnest((SELECT $1)) is planned for the same number of rows either way, so that the plan is kept
@@ -252,35 +255,6 @@ FROM (
   WINDOW in_order AS (ORDER BY key_type, key_id ROWS UNBOUNDED PRECEDING)) AS measured
 WHERE number = 1 OR (bytes <= $4::int8 AND number <= $5::int8)
 ORDER BY number)sql";
-
-// Whether tables of the native layout, whatsapp_auth, and whatsapp_keys are there.
-inline constexpr char kTablesPresent[] =
-    "SELECT to_regclass('auth_sessions') IS NOT NULL, to_regclass('whatsapp_auth') IS NOT NULL, "
-    "to_regclass('whatsapp_keys') IS NOT NULL";
-
-// Schema.
-inline constexpr char kServerEncoding[] = "SHOW server_encoding";
-inline constexpr char kHasSchema[] = "SELECT to_regclass('auth_schema_migrations') IS NOT NULL";
-inline constexpr char kAppliedMigrations[] =
-    "SELECT version, checksum, serves_from FROM auth_schema_migrations ORDER BY version";
-inline constexpr char kBeginMigration[] = "BEGIN";
-// How long each statement of the transaction may take, $1 milliseconds. But not its end: that may wait for a standby,
-// and a wait that is cut short is reported as if the standby had it all.
-inline constexpr char kStatementTimeout[] = "SELECT set_config('statement_timeout', $1::text, true)";
-inline constexpr char kEndMigration[] = "SET LOCAL statement_timeout = 0; COMMIT";
-inline constexpr char kCreateMigrationsTable[] = R"sql(
-CREATE TABLE IF NOT EXISTS auth_schema_migrations (
-  version int PRIMARY KEY,
-  name text NOT NULL,
-  checksum text NOT NULL,
-  serves_from int NOT NULL,
-  applied_at timestamptz NOT NULL DEFAULT now()
-))sql";
-inline constexpr char kLockMigrationsTable[] = "LOCK TABLE auth_schema_migrations IN EXCLUSIVE MODE";
-inline constexpr char kRecordMigration[] =
-    "INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) "
-    "VALUES ($1::int8, $2::text, $3::text, $4::int8)";
-inline constexpr char kForgetMigration[] = "DELETE FROM auth_schema_migrations WHERE version = $1::int8";
 
 }  // namespace authstate::storage::statements
 

@@ -141,7 +141,8 @@ class CommitResolutionTest : public testing::Test {
   void HoldSession() {
     holder_ = std::thread([this] {
       // Its end is an error, as it is terminated.
-      TestPostgres::Run(url_, "BEGIN; UPDATE auth_sessions SET updated_at = now(); SELECT pg_sleep(600)").IgnoreError();
+      TestPostgres::Run(url_, "BEGIN; UPDATE authstate.auth_sessions SET updated_at = now(); SELECT pg_sleep(600)")
+          .IgnoreError();
     });
     AwaitRow("FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()");
   }
@@ -257,10 +258,10 @@ struct Form {
 };
 
 constexpr char kGateBeforeUpdate[] =
-    "CREATE TRIGGER wait_at_gate BEFORE UPDATE ON auth_sessions FOR EACH STATEMENT "
-    "WHEN (current_query() LIKE '%UPDATE auth_sessions s%') EXECUTE FUNCTION wait_at_gate()";
+    "CREATE TRIGGER wait_at_gate BEFORE UPDATE ON authstate.auth_sessions FOR EACH STATEMENT "
+    "WHEN (current_query() LIKE '%UPDATE authstate.auth_sessions s%') EXECUTE FUNCTION wait_at_gate()";
 constexpr Form kAny = {"Any", kCommitSql, [](Commit& commit) { commit.clear_keys = true; },
-                       "CREATE TRIGGER wait_at_gate BEFORE INSERT ON auth_sessions FOR EACH ROW "
+                       "CREATE TRIGGER wait_at_gate BEFORE INSERT ON authstate.auth_sessions FOR EACH ROW "
                        "WHEN (NEW.recent_ids[1] = 2) EXECUTE FUNCTION wait_at_gate()"};
 constexpr Form kWrites = {"Writes", kCommitWritesSql,
                           [](Commit& commit) {
@@ -318,10 +319,10 @@ TEST_P(DeletingStatementTest, ThatWaitedForAnotherDeletesWhatThatWrote) {
   ASSERT_TRUE(Apply(neighbour(), SetKey(1)).ok());
   pqxx::connection connection(url());
   pqxx::work other(connection);
-  other.exec("UPDATE auth_sessions SET revision = revision + 1");
+  other.exec("UPDATE authstate.auth_sessions SET revision = revision + 1");
   other.exec(
-      "INSERT INTO auth_keys (session_id, key_type, key_id, kind, value) "
-      "SELECT session_id, key_type, 'late', kind, value FROM auth_keys");
+      "INSERT INTO authstate.auth_keys (session_id, key_type, key_id, kind, value) "
+      "SELECT session_id, key_type, 'late', kind, value FROM authstate.auth_keys");
   Commit deletion = Write(2);
   deletion.deletes = {{"t", "late"}};
   Answer<Results> answer;

@@ -157,7 +157,7 @@ TEST_F(LegacyBackendTest, LegacyTablesAreFound) {
   MakeTables();
   Open();
   EXPECT_EQ(backend().Describe().layout, "legacy");
-  EXPECT_EQ(Query("SELECT to_regclass('auth_sessions') IS NULL"), "t");
+  EXPECT_EQ(Query("SELECT to_regclass('authstate.auth_sessions') IS NULL"), "t");
 }
 
 TEST_F(LegacyBackendTest, TablesOfBothLayoutsAreServedOnlyByName) {

@@ -112,8 +112,8 @@ class PatchedValuesTest : public testing::Test {
     const absl::Status run = TestPostgres::Run(url_, sql);
     ASSERT_TRUE(run.ok()) << run;
   }
-  bool IsPatched() { return Query("SELECT kind > 4 AND patch IS NOT NULL FROM auth_keys") == "t"; }
-  std::string Base() { return Query("SELECT md5(value) FROM auth_keys"); }
+  bool IsPatched() { return Query("SELECT kind > 4 AND patch IS NOT NULL FROM authstate.auth_keys") == "t"; }
+  std::string Base() { return Query("SELECT md5(value) FROM authstate.auth_keys"); }
   std::int64_t LogPosition() {
     std::int64_t position = 0;
     EXPECT_TRUE(absl::SimpleAtoi(Query("SELECT (pg_current_wal_insert_lsn() - '0/0')::int8"), &position));
@@ -199,7 +199,7 @@ TEST_F(PatchedValuesTest, PatchOfAnotherServerIsReplaced) {
   record.Turn();
   Write(other_server(), record);
   EXPECT_FALSE(IsPatched());
-  EXPECT_EQ(Query("SELECT patch IS NULL FROM auth_keys"), "t");
+  EXPECT_EQ(Query("SELECT patch IS NULL FROM authstate.auth_keys"), "t");
   ExpectStored(server(), record);
 }
 
@@ -268,14 +268,14 @@ TEST_F(PatchedValuesTest, DamageIsDataLossAndNeverAbsence) {
   record.Turn();
   Write(server(), record);
   ASSERT_TRUE(IsPatched());
-  Sql("CREATE TABLE whole AS TABLE auth_keys");
+  Sql("CREATE TABLE whole AS TABLE authstate.auth_keys");
   for (const std::string damage : {"value = overlay(value PLACING '\\x0102' FROM 1000)", "value = ''",
                                    "value = substr(value, 1, 5000)", "patch = overlay(patch PLACING '\\x0102' FROM 30)",
                                    "patch = ''", "patch = NULL", "patch = substr(patch, 1, octet_length(patch) - 1)"}) {
-    Sql(absl::StrCat("UPDATE auth_keys SET ", damage));
+    Sql(absl::StrCat("UPDATE authstate.auth_keys SET ", damage));
     EXPECT_EQ(Read(other_server()).status().code(), absl::StatusCode::kDataLoss) << damage;
     EXPECT_EQ(ReadSnapshot(other_server()).status().code(), absl::StatusCode::kDataLoss) << damage;
-    Sql("TRUNCATE auth_keys; INSERT INTO auth_keys SELECT * FROM whole");
+    Sql("TRUNCATE authstate.auth_keys; INSERT INTO authstate.auth_keys SELECT * FROM whole");
   }
   ExpectStored(other_server(), record);
 }

@@ -140,29 +140,30 @@ TEST_F(PostgresBackendTest, ServersThatStartAtOnceOnAnEmptyDatabaseAllComeUp) {
 
 TEST_F(PostgresBackendTest, NewerSchemaIsRefused) {
   Open();
-  Sql("INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) "
-      "SELECT max(version) + 1, 'later', 'x', max(version) + 1 FROM auth_schema_migrations");
+  Sql("INSERT INTO authstate.auth_schema_migrations (version, name, checksum, serves_from) "
+      "SELECT max(version) + 1, 'later', 'x', max(version) + 1 FROM authstate.auth_schema_migrations");
   EXPECT_EQ(ReasonOf(TryOpen()), std::string(kSchemaUnknown));
 }
 
 TEST_F(PostgresBackendTest, NewerSchemaThatThisServerMayServeIsServed) {
   Open();
-  Sql("INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) "
-      "SELECT max(version) + 1, 'later', 'x', max(version) FROM auth_schema_migrations");
+  Sql("INSERT INTO authstate.auth_schema_migrations (version, name, checksum, serves_from) "
+      "SELECT max(version) + 1, 'later', 'x', max(version) FROM authstate.auth_schema_migrations");
   EXPECT_TRUE(TryOpen().ok());
 }
 
 TEST_F(PostgresBackendTest, ChangedSchemaIsRefused) {
   Open();
-  Sql("UPDATE auth_schema_migrations SET checksum = 'other'");
+  Sql("UPDATE authstate.auth_schema_migrations SET checksum = 'other'");
   EXPECT_EQ(ReasonOf(TryOpen()), std::string(kSchemaUnknown));
 }
 
 TEST_F(PostgresBackendTest, TablesOfOthersAreLeftAlone) {
-  Sql("CREATE TABLE auth_creds (mine int); INSERT INTO auth_creds VALUES (1)");
+  Sql("CREATE SCHEMA authstate; CREATE TABLE authstate.auth_creds (mine int); INSERT INTO authstate.auth_creds VALUES "
+      "(1)");
   const absl::Status status = TryOpen();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
-  Sql("UPDATE auth_creds SET mine = 2");
+  Sql("UPDATE authstate.auth_creds SET mine = 2");
 }
 
 TEST_F(PostgresBackendTest, DatabaseOfAnotherEncodingIsRefused) {
@@ -212,12 +213,13 @@ class RowHolder {
   explicit RowHolder(std::string url)
       : url_(std::move(url)), holder_([this] {
           // Its end is an error, as it is terminated.
-          TestPostgres::Run(url_, "BEGIN; UPDATE auth_sessions SET updated_at = now(); SELECT pg_sleep(60)")
+          TestPostgres::Run(url_, "BEGIN; UPDATE authstate.auth_sessions SET updated_at = now(); SELECT pg_sleep(60)")
               .IgnoreError();
         }) {
     // It is there once its lock is.
     const std::string is_held =
-        "DO $$ BEGIN PERFORM FROM pg_locks WHERE relation = 'auth_sessions'::regclass AND mode = 'RowExclusiveLock'; "
+        "DO $$ BEGIN PERFORM FROM pg_locks WHERE relation = 'authstate.auth_sessions'::regclass AND mode = "
+        "'RowExclusiveLock'; "
         "IF NOT FOUND THEN RAISE 'not yet'; END IF; END $$";
     while (!TestPostgres::Run(url_, is_held).ok()) absl::SleepFor(absl::Milliseconds(10));
   }
@@ -286,7 +288,7 @@ TEST_F(PostgresBackendTest, ReadThatTheDatabaseRefusesDoesNotFailTheOthers) {
 TEST_F(PostgresBackendTest, UnknownKindOfValueIsDataLoss) {
   Open();
   ASSERT_TRUE(Apply({SetKey("s", "1")}).front().ok());
-  Sql("UPDATE auth_keys SET kind = 7");
+  Sql("UPDATE authstate.auth_keys SET kind = 7");
   const auto read = Read("s", {{"t", "1"}});
   EXPECT_EQ(read.status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(ReasonOf(read.status()), std::string(kCorruptValue));

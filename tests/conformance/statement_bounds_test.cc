@@ -109,9 +109,9 @@ class StatementBoundsTest : public testing::Test {
 TestPostgres* StatementBoundsTest::postgres_ = nullptr;
 TestPgBouncer* StatementBoundsTest::pooler_ = nullptr;
 
-constexpr char kHoldSession[] = "SELECT FROM auth_sessions FOR UPDATE";
-constexpr char kHoldOneSession[] = "SELECT FROM auth_sessions WHERE session_id = 's' FOR UPDATE";
-constexpr char kHoldKeys[] = "LOCK TABLE auth_keys IN ACCESS EXCLUSIVE MODE";
+constexpr char kHoldSession[] = "SELECT FROM authstate.auth_sessions FOR UPDATE";
+constexpr char kHoldOneSession[] = "SELECT FROM authstate.auth_sessions WHERE session_id = 's' FOR UPDATE";
+constexpr char kHoldKeys[] = "LOCK TABLE authstate.auth_keys IN ACCESS EXCLUSIVE MODE";
 
 TEST_F(StatementBoundsTest, CommitThatWaitsForARowEndsWithItsCaller) {
   const Transaction other(url(), kHoldSession);

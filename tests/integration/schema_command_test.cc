@@ -280,7 +280,7 @@ TEST_F(SchemaCommandTest, PatchedValuesAreNotTakenBackToAVersionThatCannotReadTh
     ASSERT_EQ(set.code, 0) << set.err;
   }
   ASSERT_TRUE((*server)->Terminate().ok());
-  EXPECT_EQ(TestPostgres::Query(url(), "SELECT kind FROM auth_keys").value_or(""), "6");
+  EXPECT_EQ(TestPostgres::Query(url(), "SELECT kind FROM authstate.auth_keys").value_or(""), "6");
   const Schema schema(database);
   const Result refused = schema.Run({"down", "--to", "4", "--yes"});
   EXPECT_NE(refused.code, 0);
@@ -309,7 +309,7 @@ TEST_F(SchemaCommandTest, AWrongConnectionIsSaidWithoutItsPassword) {
 
 TEST_F(SchemaCommandTest, AChangedFileIsRefusedEverywhere) {
   ASSERT_EQ(OnPostgres().Run({"up"}).code, 0);
-  Sql("UPDATE auth_schema_migrations SET checksum = 'other' WHERE version = 1");
+  Sql("UPDATE authstate.auth_schema_migrations SET checksum = 'other' WHERE version = 1");
   const std::vector<std::vector<std::string>> commands = {
       {"status"}, {"plan"}, {"up"}, {"verify"}, {"down", "--to", "0", "--yes"}};
   for (const std::vector<std::string>& command : commands) {
@@ -322,8 +322,8 @@ TEST_F(SchemaCommandTest, AChangedFileIsRefusedEverywhere) {
 
 TEST_F(SchemaCommandTest, AnUnknownNewerVersionIsRefusedEverywhere) {
   ASSERT_EQ(OnPostgres().Run({"up"}).code, 0);
-  Sql("INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) "
-      "SELECT max(version) + 1, 'later', 'x', max(version) + 1 FROM auth_schema_migrations");
+  Sql("INSERT INTO authstate.auth_schema_migrations (version, name, checksum, serves_from) "
+      "SELECT max(version) + 1, 'later', 'x', max(version) + 1 FROM authstate.auth_schema_migrations");
   for (const char* command : {"status", "up", "verify"}) {
     const Result result = OnPostgres().Run({command});
     EXPECT_EQ(result.code, kRefused) << command;
@@ -334,8 +334,8 @@ TEST_F(SchemaCommandTest, AnUnknownNewerVersionIsRefusedEverywhere) {
 
 TEST_F(SchemaCommandTest, ANewerVersionThatOnlyExpandsIsServedButNotTakenBack) {
   ASSERT_EQ(OnPostgres().Run({"up"}).code, 0);
-  Sql("INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) "
-      "SELECT max(version) + 1, 'later', 'x', 1 FROM auth_schema_migrations");
+  Sql("INSERT INTO authstate.auth_schema_migrations (version, name, checksum, serves_from) "
+      "SELECT max(version) + 1, 'later', 'x', 1 FROM authstate.auth_schema_migrations");
   EXPECT_THAT(OnPostgres().Run({"status"}).out, HasSubstr("newer than this program"));
   EXPECT_EQ(OnPostgres().Run({"down", "--to", "1", "--yes"}).code, kRefused);
 }
@@ -352,8 +352,10 @@ TEST_F(SchemaCommandTest, AnOlderSchemaIsServedOnlyOnceItIsBroughtUpToDate) {
 
 TEST_F(SchemaCommandTest, VerifyShowsEachDifference) {
   ASSERT_EQ(OnPostgres().Run({"up"}).code, 0);
-  Sql("ALTER TABLE auth_keys ADD COLUMN extra int; ALTER TABLE auth_creds ALTER COLUMN value DROP NOT NULL; "
-      "ALTER TABLE auth_keys DROP CONSTRAINT auth_keys_pkey; CREATE INDEX added ON auth_sessions (revision); "
+  Sql("ALTER TABLE authstate.auth_keys ADD COLUMN extra int; ALTER TABLE authstate.auth_creds ALTER COLUMN value DROP "
+      "NOT NULL; "
+      "ALTER TABLE authstate.auth_keys DROP CONSTRAINT auth_keys_pkey; CREATE INDEX added ON authstate.auth_sessions "
+      "(revision); "
       "CREATE TABLE somebody_elses (id int)");
   const Result result = OnPostgres().Run({"verify"});
   EXPECT_EQ(result.code, kDiffers);
@@ -364,7 +366,7 @@ TEST_F(SchemaCommandTest, VerifyShowsEachDifference) {
   EXPECT_THAT(result.out, Not(HasSubstr("somebody_elses")));
   // It leaves nothing behind.
   const auto schemas = TestPostgres::Query(url(), "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'authstate%'");
-  EXPECT_EQ(schemas.value_or(""), "0");
+  EXPECT_EQ(schemas.value_or(""), "1");
 }
 
 TEST_F(SchemaCommandTest, OfTwoUpsAtOnceOneWaitsAndFindsNothingToDo) {
@@ -414,11 +416,11 @@ TEST_F(SchemaCommandTest, AMissingRightIsSaid) {
 }
 
 TEST_F(SchemaCommandTest, AMigrationThatFailsLeavesNothingBehind) {
-  Sql("CREATE TABLE auth_creds (mine int)");
+  Sql("CREATE SCHEMA authstate; CREATE TABLE authstate.auth_creds (mine int)");
   const Result result = OnPostgres().Run({"up"});
   EXPECT_NE(result.code, 0);
   EXPECT_THAT(result.err, HasSubstr("migration 1 (native)"));
-  const auto left = TestPostgres::Query(url(), "SELECT to_regclass('auth_sessions') IS NULL");
+  const auto left = TestPostgres::Query(url(), "SELECT to_regclass('authstate.auth_sessions') IS NULL");
   EXPECT_EQ(left.value_or(""), "t");
 }
 

@@ -74,7 +74,8 @@ absl::Status Deployment::StartServers(const std::string& url, const std::string&
 }
 
 absl::StatusOr<int> Deployment::CountPatchedValues() const {
-  const auto count = TestPostgres::Query(database_url_, "SELECT count(*) FROM auth_keys WHERE patch IS NOT NULL");
+  const auto count =
+      TestPostgres::Query(database_url_, "SELECT count(*) FROM authstate.auth_keys WHERE patch IS NOT NULL");
   if (!count.ok()) return count.status();
   return std::stoi(*count);
 }
