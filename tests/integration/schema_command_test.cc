@@ -151,7 +151,8 @@ class SchemaCommandTest : public testing::Test {
     explicit Holder(std::string url) : url_(std::move(url)) {
       thread_ = std::thread([this] {
         // It ends as an error, being terminated.
-        TestPostgres::Run(url_, "BEGIN; LOCK TABLE auth_schema_migrations IN EXCLUSIVE MODE; SELECT pg_sleep(600)")
+        TestPostgres::Run(url_,
+                          "BEGIN; LOCK TABLE authstate.auth_schema_migrations IN EXCLUSIVE MODE; SELECT pg_sleep(600)")
             .IgnoreError();
       });
       AwaitLocks("granted", 1);
@@ -163,9 +164,10 @@ class SchemaCommandTest : public testing::Test {
     void AwaitLocks(const std::string& which, int count) const {
       const absl::Status found = TestPostgres::AwaitAnswer(
           url_,
-          absl::StrCat("SELECT count(*) FROM pg_locks WHERE relation = 'auth_schema_migrations'::regclass AND "
-                       "mode = 'ExclusiveLock' AND ",
-                       which),
+          absl::StrCat(
+              "SELECT count(*) FROM pg_locks WHERE relation = 'authstate.auth_schema_migrations'::regclass AND "
+              "mode = 'ExclusiveLock' AND ",
+              which),
           absl::StrCat(count));
       EXPECT_TRUE(found.ok()) << found;
     }
@@ -287,7 +289,7 @@ TEST_F(SchemaCommandTest, PatchedValuesAreNotTakenBackToAVersionThatCannotReadTh
   EXPECT_THAT(refused.err, HasSubstr("Fails where a value has a patch, which SQL cannot apply: export the sessions"));
   EXPECT_EQ(schema.Status()["version"], schema.Status()["known"]);
   EXPECT_EQ(schema.Run({"verify"}).code, 0);
-  ASSERT_TRUE(TestPostgres::Run(url(), "DELETE FROM auth_keys").ok());
+  ASSERT_TRUE(TestPostgres::Run(url(), "DELETE FROM authstate.auth_keys").ok());
   EXPECT_EQ(schema.Run({"down", "--to", "4", "--yes"}).code, 0);
   EXPECT_EQ(schema.Run({"verify"}).code, 0);
 }
