@@ -3,63 +3,16 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { DisconnectReason } from "baileys";
-import { WebSocketServer } from "ws";
 import { useAuthState } from "../../client/node/dist/esm/index.js";
+import { FakeWhatsApp } from "./fake_whatsapp.ts";
 import { Authstated, SqliteStore, TestFolder } from "./servers.ts";
 
 const CLIENT = fileURLToPath(new URL("../../client/node", import.meta.url));
 
 const REFUSE_LOUDLY = new URL("refuse_loudly.mjs", import.meta.url).href;
-
-class FakeWhatsApp extends EventEmitter {
-  // Statuses that the next connections are refused with; without one, a connection is accepted and closed.
-  readonly refusals: number[] = [];
-  connections = 0;
-  // Whether accepted connections stay open.
-  patient = false;
-  readonly #http: Server = createServer();
-  readonly #webSocket = new WebSocketServer({ noServer: true });
-
-  async start(): Promise<void> {
-    this.#http.on("upgrade", (request, socket, head) => {
-      this.connections++;
-      const status = this.refusals.shift();
-      if (status !== undefined) {
-        socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\n\r\n`);
-      } else {
-        this.#webSocket.handleUpgrade(request, socket, head, (accepted) => {
-          accepted.once("close", () => this.emit("disconnection"));
-          if (!this.patient) accepted.close();
-        });
-      }
-      this.emit("connection");
-    });
-    this.#http.listen(0, "127.0.0.1");
-    await once(this.#http, "listening");
-  }
-
-  get url(): string {
-    return `ws://127.0.0.1:${(this.#http.address() as AddressInfo).port}/ws/chat`;
-  }
-
-  async connected(count: number): Promise<void> {
-    while (this.connections < count) await once(this, "connection");
-  }
-
-  async disconnected(): Promise<void> {
-    while (this.#webSocket.clients.size > 0) await once(this, "disconnection");
-  }
-
-  stop(): void {
-    for (const client of this.#webSocket.clients) client.terminate();
-    this.#http.close();
-  }
-}
 
 class Pool {
   output = "";
