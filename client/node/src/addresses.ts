@@ -44,6 +44,7 @@ export function checkAddresses(options: { address?: string; addresses?: readonly
   if (addresses === undefined || addresses.length === 0) {
     throw invalidField("address", `is needed: where authstated listens; ${EXAMPLE}`);
   }
+  if (!Array.isArray(addresses)) throw invalidField("addresses", `must be a list; ${EXAMPLE}`);
   addresses.forEach((each, index) => hostOf(`addresses[${index}]`, each));
   return [...addresses];
 }

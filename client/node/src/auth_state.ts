@@ -4,26 +4,37 @@ import type { AuthenticationCreds, SignalDataSet, SignalDataTypeMap } from "bail
 };
 import { CodecError } from "./codec/buffer_tag.js";
 import { decodeValue, encodeValue } from "./codec/value_codec.js";
-import type { KeyWrite } from "./commit_plan.js";
-import { brokenAnswer, endedError, invalidField, type LeaseLostError } from "./errors.js";
+import { watchForCacheLayer } from "./cache_layer.js";
+import { type KeyWrite, planCommits } from "./commit_plan.js";
+import { checkCreds } from "./creds_check.js";
+import { brokenAnswer, endedError, invalidField, type LeaseLostError, orphanedKeysError } from "./errors.js";
 import type { Value } from "./gen/authstate/v1/value.js";
+import type { AuthStateLogger } from "./logger.js";
 import { checkKeyId, checkKeyType, checkValue } from "./names.js";
 import type { Pacing } from "./retry.js";
 import type { SessionStore } from "./session_store.js";
+import { WriteDeadlines } from "./write_deadlines.js";
 import { WriteQueue } from "./write_queue.js";
 
 /** The part of Baileys that is used at run time. */
 export type BaileysModule = Pick<
   typeof import("baileys", { with: { "resolution-mode": "import" } }),
-  "initAuthCreds" | "proto"
+  "initAuthCreds" | "makeCacheableSignalKeyStore" | "proto"
 >;
+
+/** What becomes of the keys of a session that has no creds. */
+export type OrphanedKeys = "refuse" | "clear";
 
 export interface AuthStateDeps {
   store: SessionStore;
   baileys: BaileysModule;
   pacing: Pacing;
   patienceMs: number;
+  onOrphanedKeys: OrphanedKeys;
+  logger: AuthStateLogger | undefined;
   events: EventEmitter<AuthStateEvents>;
+  /** Called when the session is about to be given up, which `attempt` ends; if it rejects, the session may go on. */
+  onLeaving(attempt: Promise<void>): void;
   /** Called once, after the store was closed. */
   onClosed(): void;
 }
@@ -57,7 +68,10 @@ export interface AuthState {
   state: { creds: AuthenticationCreds; keys: AuthStateKeys };
   /** Stores the creds as they are when the write leaves; together with the key writes of the same tick, in one commit. */
   saveCreds(): Promise<void>;
-  /** Deletes creds and keys in the store, and ends this auth state: every later write is refused. */
+  /**
+   * Deletes creds and keys in the store, and ends this auth state: every later call is refused, and the lease is given
+   * back, so that the session may be opened and paired anew. If it rejects, the auth state goes on.
+   */
   removeSession(): Promise<void>;
   /** Waits for the writes under way, then gives the lease back. Rejects if one of them failed. */
   close(): Promise<void>;
@@ -79,8 +93,11 @@ function encode(field: string, value: unknown): Value {
 
 function toWrites(data: SignalDataSet): KeyWrite[] {
   const writes: KeyWrite[] = [];
-  for (const [type, entries] of Object.entries(data)) {
-    for (const [id, value] of Object.entries(entries as Record<string, unknown>)) {
+  for (const [type, entries] of Object.entries(data) as [string, unknown][]) {
+    // A type without entries is nothing to write: that of an optional member that is there and unset.
+    if (entries === undefined || entries === null) continue;
+    if (typeof entries !== "object") throw invalidField(type, "must be an object of values by id");
+    for (const [id, value] of Object.entries(entries)) {
       const field = value === null || value === undefined ? "deletes" : "sets";
       const at = `${field}[${writes.length}]`;
       checkKeyType(`${at}.key.type`, type);
@@ -100,30 +117,57 @@ function decode(what: string, value: Value | undefined): unknown {
   }
 }
 
-function creds(value: Value | undefined, baileys: BaileysModule): AuthenticationCreds {
-  if (value === undefined) return baileys.initAuthCreds();
+function storedCreds(sessionId: string, value: Value): AuthenticationCreds {
   const stored = decode("the creds", value);
-  if (typeof stored !== "object" || stored === null || Buffer.isBuffer(stored)) {
-    throw brokenAnswer("the creds are no object");
-  }
+  checkCreds(sessionId, stored);
   return stored as AuthenticationCreds;
+}
+
+// New creds, for a session that is proved to have none. Where it has keys, those go with the commit that brings the creds:
+// what is stored is at any moment of one identity.
+async function newCreds(sessionId: string, hasKeys: boolean, until: number, deps: AuthStateDeps) {
+  const { store, baileys, onOrphanedKeys, logger } = deps;
+  if (hasKeys && onOrphanedKeys === "refuse") throw orphanedKeysError(sessionId);
+  const made = baileys.initAuthCreds();
+  if (hasKeys) {
+    const commits = planCommits(sessionId, encode("creds", made), [{ kind: "clear" }]);
+    for (const commit of commits) await store.commit(commit, until);
+    logger?.warn({ sessionId }, "keys without creds were deleted, and new creds stored");
+  }
+  return made;
+}
+
+// For an id such as `constructor` or `__proto__`, which every object has: one that is absent has to read as undefined, and
+// shows nowhere else.
+function setOwn(found: object, id: string, value: unknown): void {
+  const enumerable = value !== undefined;
+  Object.defineProperty(found, id, { value, enumerable, writable: true, configurable: true });
 }
 
 /** Opens the auth state of `sessionId`. Takes over `store`, unless it rejects. */
 export async function openAuthState(sessionId: string, deps: AuthStateDeps): Promise<AuthState> {
-  const { store, baileys, pacing, patienceMs, events, onClosed } = deps;
+  const { store, baileys, pacing, patienceMs, logger, events, onLeaving, onClosed } = deps;
   let ended: "CLOSED" | "SESSION_REMOVED" | undefined;
   let closing: Promise<void> | undefined;
 
   const patienceEnd = (): number => pacing.now() + patienceMs;
-  const own = creds(await store.takeCreds(patienceEnd()), baileys);
+  const until = patienceEnd();
+  const first = await store.takeFirst(until);
+  const isNew = first.creds === undefined;
+  const own =
+    first.creds === undefined
+      ? await newCreds(sessionId, first.hasKeys, until, deps)
+      : storedCreds(sessionId, first.creds);
+  const lookForCacheLayer = await watchForCacheLayer(baileys, logger);
+  const deadlines = new WriteDeadlines(pacing, patienceMs);
 
   const queue = new WriteQueue({
     sessionId,
+    // Keys are never stored without creds: the first commit carries new ones along, whatever it is.
+    credsOwed: isNew,
     encodeCreds: () => encode("creds", own),
     commit: (request, until) => store.commit(request, until),
     deleteSession: (until) => store.deleteSession(until),
-    patienceEnd,
     now: () => pacing.now(),
   });
 
@@ -141,6 +185,7 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
 
   const keys: AuthStateKeys = {
     async get<T extends keyof SignalDataTypeMap>(type: T, ids: string[]) {
+      lookForCacheLayer(keys.get);
       refuseIfEnded();
       const found: { [id: string]: SignalDataTypeMap[T] } = {};
       // One, as Baileys asks for most: nothing is there twice.
@@ -149,25 +194,36 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
       wanted.forEach((id, index) => checkKeyId(`keys[0].ids[${index}]`, id));
       if (wanted.length === 0) return found;
 
-      const until = patienceEnd();
+      const end = patienceEnd();
       if (!queue.idle) await queue.settled(wanted.map((id) => ({ type, id })));
       refuseIfEnded();
-      const values = await store.getKeys(type, wanted, until);
-      for (const [id, value] of values) found[id] = revive(type, value) as SignalDataTypeMap[T];
+      const values = await store.getKeys(type, wanted, end);
+      for (const id of wanted) {
+        const value = values.get(id);
+        if (id in found) setOwn(found, id, value && revive(type, value));
+        else if (value !== undefined) found[id] = revive(type, value) as SignalDataTypeMap[T];
+      }
       return found;
     },
 
     async set(data) {
+      lookForCacheLayer(keys.set);
       refuseIfEnded();
       const writes = toWrites(data);
-      if (writes.length > 0) await queue.push({ kind: "keys", writes });
+      if (writes.length > 0) await deadlines.run(data, (end) => queue.push({ kind: "keys", writes }, end));
     },
 
     async clear() {
       refuseIfEnded();
-      await queue.push({ kind: "clear" });
+      await queue.push({ kind: "clear" }, patienceEnd());
     },
   };
+
+  const end = (): Promise<void> =>
+    (closing ??= queue
+      .drain()
+      .finally(() => store.close())
+      .finally(onClosed));
 
   return {
     state: { creds: own, keys },
@@ -175,27 +231,29 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
 
     async saveCreds() {
       refuseIfEnded();
-      await queue.push({ kind: "creds" });
+      await queue.push({ kind: "creds" }, patienceEnd());
     },
 
     async removeSession() {
       refuseIfEnded();
       ended = "SESSION_REMOVED";
-      try {
-        await queue.push({ kind: "removeSession" });
-      } catch (error) {
-        if (ended === "SESSION_REMOVED") ended = undefined;
-        throw error;
-      }
+      const removal = queue.push({ kind: "removeSession" }, patienceEnd()).then(
+        // A write before it that failed was its own caller's to hear of.
+        () => end().catch(() => undefined),
+        (error: unknown) => {
+          ended = closing === undefined ? undefined : "CLOSED";
+          throw error;
+        },
+      );
+      onLeaving(removal);
+      return removal;
     },
 
     close() {
-      ended = "CLOSED";
-      closing ??= queue
-        .drain()
-        .finally(() => store.close())
-        .finally(onClosed);
-      return closing;
+      ended ??= "CLOSED";
+      const closed = end();
+      onLeaving(closed);
+      return closed;
     },
   };
 }

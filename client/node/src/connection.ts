@@ -36,6 +36,11 @@ export interface Connection {
   readonly loads: Slots;
   /** For warnings that each session of the connection would repeat. */
   readonly warnings: WarningLimit;
+  /**
+   * Tells that a session is about to use it, until the returned function is called. While nobody does, no stream is open,
+   * and the connection keeps no process alive.
+   */
+  enter(): () => void;
   /** Rejects with AuthStateError when no server's name exists. Once it has resolved, it never rejects again. */
   checkHosts(): Promise<void>;
   /** Gives the share back, once. The last one closes the connection. */
@@ -57,6 +62,7 @@ class SharedConnection {
   readonly loggers: { logger: AuthStateLogger | undefined }[] = [];
   readonly #endpoints: Endpoints;
   #hosts: Promise<void> | undefined;
+  #sessions = 0;
 
   constructor(
     private readonly addresses: readonly string[],
@@ -84,6 +90,16 @@ class SharedConnection {
       this.addresses.every((address, index) => address === addresses[index]) &&
       sameCredentials(this.credentials, wanted)
     );
+  }
+
+  enter(): () => void {
+    this.#sessions++;
+    let inside = true;
+    return () => {
+      if (!inside) return;
+      inside = false;
+      if (--this.#sessions === 0) this.pipe.rest();
+    };
   }
 
   checkHosts(): Promise<void> {
@@ -125,6 +141,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   const { transport, pipe, loads, warnings } = connection;
   return {
     ...{ transport, pipe, loads, warnings },
+    enter: () => connection.enter(),
     checkHosts: () => connection.checkHosts(),
     close() {
       const index = connection.loggers.indexOf(share);

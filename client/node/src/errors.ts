@@ -15,11 +15,18 @@ export interface AuthStateErrorFields {
   cause?: unknown;
 }
 
+// The same in every copy of this package: a process that loads it from CommonJS and as an ES module has two.
+const BRAND = Symbol.for("@authstate/baileys.AuthStateError");
+
 /**
  * Any failure of the store. It holds no credentials, keys or ids. Absence is never an error of this kind: a key that is
  * not there is left out of the answer of `get`.
  */
 export class AuthStateError extends Error {
+  static {
+    Object.defineProperty(this.prototype, BRAND, { value: true });
+  }
+
   override readonly name: string = "AuthStateError";
   /** Canonical code; the README has the table. */
   readonly code: AuthStateErrorCode;
@@ -65,6 +72,14 @@ export class AuthStateError extends Error {
   }
 }
 
+/**
+ * Whether `error` is an AuthStateError, also one of another copy of this package, of which `instanceof` knows nothing.
+ * Which one it is, its `reason` tells.
+ */
+export function isAuthStateError(error: unknown): error is AuthStateError {
+  return typeof error === "object" && error !== null && (error as { [BRAND]?: unknown })[BRAND] === true;
+}
+
 /** Another process has the session's lease, and kept it for as long as the caller was willing to wait. */
 export class LeaseHeldError extends AuthStateError {
   override readonly name = "LeaseHeldError";
@@ -106,6 +121,33 @@ export function invalidField(field: string, why: string): AuthStateError {
 // The server answered something that the contract rules out. Never read as absence.
 export function brokenAnswer(why: string): AuthStateError {
   return new AuthStateError(why, { code: "DATA_LOSS", reason: "UNEXPECTED_ANSWER" });
+}
+
+// For a second handle of a session beside one that is open in this process.
+export function alreadyOpenError(sessionId: string): AuthStateError {
+  const what = "this process has it open, or is opening it: reuse the handle, or close it first";
+  return new AuthStateError(`${sessionId}: ${what}`, {
+    ...{ code: "FAILED_PRECONDITION", reason: "ALREADY_OPEN", outcome: "NOT_APPLIED" },
+  });
+}
+
+// New creds beside keys of an identity that is gone would not read what old contacts write.
+export function orphanedKeysError(sessionId: string): AuthStateError {
+  const what = "the store has keys of this session and no creds, so no new creds are made";
+  const ways =
+    "restore its creds (authstatectl session import), delete it (authstatectl session delete), or open it with " +
+    '{ onOrphanedKeys: "clear" }, which deletes the keys';
+  return new AuthStateError(`${sessionId}: ${what}: ${ways}`, {
+    ...{ code: "FAILED_PRECONDITION", reason: "ORPHANED_KEYS", outcome: "NOT_APPLIED" },
+  });
+}
+
+// `field` is the member that Baileys could not use. Never quotes what is there.
+export function unusableCredsError(sessionId: string, field: string, why: string): AuthStateError {
+  const ways = "import them again, or delete the session and pair the account anew";
+  return new AuthStateError(`${sessionId}: the stored creds cannot work: ${field}: ${why}; ${ways}`, {
+    ...{ code: "DATA_LOSS", reason: "UNUSABLE_CREDS", field },
+  });
 }
 
 export function endedError(reason: "CLOSED" | "SESSION_REMOVED"): AuthStateError {

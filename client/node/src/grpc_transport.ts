@@ -15,6 +15,7 @@ import type {
   CommitRequest,
   GetKeysResponse,
   KeySelection,
+  Lease,
   LoadSessionResponse,
 } from "./gen/authstate/v1/auth_state_service.js";
 import type { Value } from "./gen/authstate/v1/value.js";
@@ -87,6 +88,10 @@ export class GrpcTransport implements Transport {
 
   acquireLease(request: AcquireLeaseRequest, timeoutMs: number): Promise<AcquireLeaseResponse> {
     return this.#write("AcquireLease", (client) => client.acquireLease.bind(client), request, timeoutMs);
+  }
+
+  async getLease(sessionId: string, timeoutMs: number): Promise<Lease | undefined> {
+    return (await this.#read("GetLease", (client) => client.getLease.bind(client), { sessionId }, timeoutMs)).lease;
   }
 
   async renewLease(sessionId: string, fence: bigint, ttlMs: number, timeoutMs: number): Promise<void> {

@@ -1,5 +1,6 @@
-export type { AuthState, AuthStateEvents, AuthStateKeys } from "./auth_state.js";
-export { AuthStatePool, type AuthStatePoolOptions, type SessionOptions } from "./auth_state_pool.js";
-export { AuthStateError, type AuthStateErrorCode, LeaseHeldError, LeaseLostError } from "./errors.js";
+export type { AuthState, AuthStateEvents, AuthStateKeys, OrphanedKeys } from "./auth_state.js";
+export { AuthStatePool } from "./auth_state_pool.js";
+export { AuthStateError, type AuthStateErrorCode, isAuthStateError, LeaseHeldError, LeaseLostError } from "./errors.js";
 export type { AuthStateLogger } from "./logger.js";
+export type { AuthStatePoolOptions, SessionOptions } from "./options.js";
 export { type AuthStateOptions, useAuthState } from "./use_auth_state.js";

@@ -1,24 +1,26 @@
 import { newCommitId } from "./commit_plan.js";
+import { fromDuration } from "./durations.js";
 import type { SessionCache } from "./key_cache.js";
-import { AuthStateError, brokenAnswer, LeaseHeldError, LeaseLostError } from "./errors.js";
+import { AuthStateError, brokenAnswer, LeaseLostError } from "./errors.js";
 import type { CommitRequest, LoadSessionResponse } from "./gen/authstate/v1/auth_state_service.js";
 import type { Value } from "./gen/authstate/v1/value.js";
 import { readKeys } from "./key_reader.js";
 import { LeaseKeeper } from "./lease_keeper.js";
 import { LeaseLink } from "./lease_link.js";
+import { waitForLease } from "./lease_wait.js";
 import type { AuthStateLogger } from "./logger.js";
 import { NumberedCommits } from "./numbered_commits.js";
 import type { Pacing } from "./retry.js";
 import type { Attach } from "./session_link.js";
 import { saysAbsent, type SessionRetry } from "./session_retry.js";
-import type { SessionStore } from "./session_store.js";
+import type { FirstRead, SessionStore } from "./session_store.js";
 import type { Slots } from "./slots.js";
 import type { Transport } from "./transport.js";
 
-// How often a lease that somebody else has is asked for.
-const LEASE_POLL_MS = 500;
 // A whole session may take longer than one answer.
 const LOAD_TIMEOUT_MS = 60_000;
+// How long somebody else's lease lives is told beside a wait, and not worth one.
+const ASK_TIMEOUT_MS = 2_000;
 // A release that fails only makes the next owner wait for the lease's end.
 const RELEASE_PATIENCE_MS = 3_000;
 
@@ -59,8 +61,8 @@ export class LeasedSession implements SessionStore {
   readonly #keeper: LeaseKeeper;
   readonly #link: LeaseLink;
   readonly #commits: NumberedCommits;
-  // As they were read; until somebody has asked for them, as they are rewritten by whoever has them.
-  #creds: { value: Value | undefined } | undefined;
+  // Until somebody has asked for it: creds are rewritten by whoever has them.
+  #first: FirstRead | undefined;
   #away = false;
   #lost: LeaseLostError | undefined;
   #closed = false;
@@ -96,38 +98,30 @@ export class LeasedSession implements SessionStore {
 
   /** Takes the lease, and reads the session. Rejects with LeaseHeldError when somebody else keeps it. */
   async open(options: AcquireOptions): Promise<void> {
-    const { pacing } = this.#deps;
-    const start = pacing.now();
-    for (;;) {
-      options.throwIfUnwanted();
-      try {
-        await this.#deps.retry("AcquireLease", options.patienceEnd(), () => {
-          options.throwIfUnwanted();
-          return this.#link.acquire(options.steal);
-        });
-        break;
-      } catch (error) {
-        if (!(error instanceof AuthStateError) || error.reason !== "LEASE_HELD") throw error;
-        const waitedMs = pacing.now() - start;
-        if (waitedMs >= options.leaseWaitMs) throw new LeaseHeldError(this.#sessionId, error.owner, waitedMs);
-        await pacing.sleep(Math.min(LEASE_POLL_MS * (0.5 + pacing.random() / 2), options.leaseWaitMs - waitedMs));
-      }
-    }
+    const { pacing, logger, retry } = this.#deps;
+    const { steal, leaseWaitMs, throwIfUnwanted, patienceEnd } = options;
+    const sessionId = this.#sessionId;
+    const acquire = (): Promise<void> =>
+      retry("AcquireLease", patienceEnd(), () => {
+        throwIfUnwanted();
+        return this.#link.acquire(steal);
+      });
+    const remainingMs = (): Promise<number | undefined> => this.#remainingMs();
+    await waitForLease({ sessionId, pacing, logger, leaseWaitMs, throwIfUnwanted, acquire, remainingMs });
+    logger?.info?.({ sessionId, owner: this.#deps.owner }, "the session is leased to this process");
     try {
-      await this.#deps.loads.run(() =>
-        this.#deps.retry("LoadSession", options.patienceEnd(), () => this.#guard(() => this.#load())),
-      );
+      await this.#deps.loads.run(() => retry("LoadSession", patienceEnd(), () => this.#guard(() => this.#load())));
     } catch (error) {
       await this.close();
       throw error;
     }
   }
 
-  async takeCreds(): Promise<Value | undefined> {
-    const creds = this.#creds;
-    if (creds === undefined) throw new Error("the creds were taken before");
-    this.#creds = undefined;
-    return creds.value;
+  async takeFirst(): Promise<FirstRead> {
+    const first = this.#first;
+    if (first === undefined) throw new Error("what was read first was taken before");
+    this.#first = undefined;
+    return first;
   }
 
   async getKeys(type: string, ids: readonly string[], until: number): Promise<Map<string, Value>> {
@@ -187,6 +181,7 @@ export class LeasedSession implements SessionStore {
       await this.#deps.retry("ReleaseLease", this.#deps.pacing.now() + RELEASE_PATIENCE_MS, () =>
         this.#guard(async () => (await this.#link.attached()).detach(/* release= */ true)),
       );
+      this.#deps.logger?.info?.({ sessionId: this.#sessionId }, "the lease is given back");
     } catch (error) {
       const { code, reason } = error instanceof AuthStateError ? error : { code: undefined, reason: undefined };
       this.#deps.logger?.warn(
@@ -201,9 +196,10 @@ export class LeasedSession implements SessionStore {
     const { cache, transport } = this.#deps;
     // Complete, unless something has to make room for the rest.
     cache.reset(true);
-    let pages = 0;
+    let first: { creds: Value | undefined; hasKeys: boolean } | undefined;
     const take = (page: LoadSessionResponse): boolean => {
-      if (pages++ === 0) this.#creds = { value: page.creds };
+      first ??= { creds: page.creds, hasKeys: false };
+      first.hasKeys ||= page.keys.length > 0;
       for (const { key, value } of page.keys) {
         if (key === undefined || value === undefined)
           throw brokenAnswer("LoadSession: a key without a name or a value");
@@ -213,11 +209,21 @@ export class LeasedSession implements SessionStore {
     };
     try {
       await transport.loadSession(this.#sessionId, this.#link.fence, LOAD_TIMEOUT_MS, take);
-      if (pages === 0) throw brokenAnswer("LoadSession: no page");
+      if (first === undefined) throw brokenAnswer("LoadSession: no page");
     } catch (error) {
       cache.reset(saysAbsent(error, "NO_SESSION"));
       if (!cache.complete) throw error;
-      this.#creds = { value: undefined };
+      first = { creds: undefined, hasKeys: false };
+    }
+    this.#first = first;
+  }
+
+  async #remainingMs(): Promise<number | undefined> {
+    try {
+      const lease = await this.#deps.transport.getLease(this.#sessionId, ASK_TIMEOUT_MS);
+      return lease?.remaining && fromDuration(lease.remaining);
+    } catch {
+      return undefined;
     }
   }
 

@@ -15,8 +15,16 @@ const SESSION_ID = new RegExp(`^[A-Za-z0-9._:@-]{1,${MAX_SESSION_ID_LENGTH}}$`);
 const KEY_TYPE = new RegExp(`^[\\x20-\\x7e]{1,${MAX_KEY_TYPE_LENGTH}}$`);
 const OWNER = new RegExp(`^[\\x20-\\x7e]{1,${MAX_OWNER_LENGTH}}$`);
 
+// A regular expression takes `undefined` for "undefined", and a protobuf writes it so: what a forgotten variable names
+// would be one session, shared by all who forgot theirs.
+function checkString(field: string, value: unknown): asserts value is string {
+  if (typeof value === "string") return;
+  throw invalidField(field, `must be a string, is ${value === null ? "null" : typeof value}`);
+}
+
 /** @throws AuthStateError */
-export function checkSessionId(sessionId: string): void {
+export function checkSessionId(sessionId: unknown): asserts sessionId is string {
+  checkString("session_id", sessionId);
   if (!SESSION_ID.test(sessionId)) {
     throw invalidField("session_id", `must be 1 to ${MAX_SESSION_ID_LENGTH} characters of [A-Za-z0-9._:@-]`);
   }
@@ -28,14 +36,16 @@ export function checkOwner(owner: string): void {
 }
 
 /** @throws AuthStateError that names `field` */
-export function checkKeyType(field: string, type: string): void {
+export function checkKeyType(field: string, type: unknown): asserts type is string {
+  checkString(field, type);
   if (!KEY_TYPE.test(type)) {
     throw invalidField(field, `must be 1 to ${MAX_KEY_TYPE_LENGTH} characters of printable ASCII`);
   }
 }
 
 /** @throws AuthStateError that names `field` */
-export function checkKeyId(field: string, id: string): void {
+export function checkKeyId(field: string, id: unknown): asserts id is string {
+  checkString(field, id);
   // Protobuf would write U+FFFD instead, and so name another key.
   if (!id.isWellFormed()) throw invalidField(field, "has an unpaired surrogate");
   if (id.includes("\0")) throw invalidField(field, "has a NUL");

@@ -3,6 +3,7 @@ import { type ServiceError, status } from "@grpc/grpc-js";
 import { ErrorInfo, RetryInfo } from "./gen/google/rpc/error_details.js";
 import { Status } from "./gen/google/rpc/status.js";
 import { connectionFailure } from "./connection_failure.js";
+import { fromDuration } from "./durations.js";
 import { AuthStateError, type AuthStateErrorCode } from "./errors.js";
 
 const DOMAIN = "authstate";
@@ -31,7 +32,7 @@ function decodeDetails(status: Status): Details {
       if (info.domain === DOMAIN) details.info = info;
     } else if (typeUrl === `${TYPE_PREFIX}RetryInfo`) {
       const delay = RetryInfo.decode(value).retryDelay;
-      if (delay !== undefined) details.retryDelayMs = Number(delay.seconds) * 1_000 + delay.nanos / 1_000_000;
+      if (delay !== undefined) details.retryDelayMs = fromDuration(delay);
     }
   }
   return details;

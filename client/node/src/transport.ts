@@ -4,6 +4,7 @@ import type {
   CommitRequest,
   GetKeysResponse,
   KeySelection,
+  Lease,
   LoadSessionResponse,
 } from "./gen/authstate/v1/auth_state_service.js";
 import type { Value } from "./gen/authstate/v1/value.js";
@@ -25,6 +26,7 @@ export interface Transport {
     onPage: (page: LoadSessionResponse) => boolean,
   ): Promise<void>;
   acquireLease(request: AcquireLeaseRequest, timeoutMs: number): Promise<AcquireLeaseResponse>;
+  getLease(sessionId: string, timeoutMs: number): Promise<Lease | undefined>;
   renewLease(sessionId: string, fence: bigint, ttlMs: number, timeoutMs: number): Promise<void>;
   releaseLease(sessionId: string, fence: bigint, timeoutMs: number): Promise<void>;
 }

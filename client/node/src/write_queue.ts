@@ -11,8 +11,8 @@ export interface WriteQueueHost {
   /** Resolves once the commit is durable. Retries until `until`, then rejects with AuthStateError. */
   commit(request: CommitRequest, until: number): Promise<void>;
   deleteSession(until: number): Promise<void>;
-  /** When the patience of a call made now ends. */
-  patienceEnd(): number;
+  /** Whether the first commit carries the creds, whoever asks for it. */
+  credsOwed: boolean;
   now(): number;
 }
 
@@ -45,15 +45,16 @@ export class WriteQueue {
   #waiting: Pending[] = [];
   #underWay: Pending[] = [];
   #running: Promise<void> | undefined;
-  // The last write of the creds failed for want of a server: the next commit carries them along.
-  #credsOwed = false;
+  // The creds were never stored, or their last write failed for want of a server: the next commit carries them along.
+  #credsOwed: boolean;
 
   constructor(host: WriteQueueHost) {
     this.#host = host;
+    this.#credsOwed = host.credsOwed;
   }
 
-  /** Resolves once `write` is durable. */
-  push(write: Write): Promise<void> {
+  /** Resolves once `write` is durable. Its patience ends at `until`. */
+  push(write: Write, until: number): Promise<void> {
     let resolve!: () => void;
     let reject!: (error: unknown) => void;
     const done = new Promise<void>((onResolve, onReject) => {
@@ -63,7 +64,7 @@ export class WriteQueue {
     this.#waiting.push({
       write,
       names: undefined,
-      until: this.#host.patienceEnd(),
+      until,
       done,
       alone: write.kind === "removeSession",
       resolve,

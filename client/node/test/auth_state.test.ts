@@ -31,7 +31,11 @@ async function open(patienceMs = PATIENCE_MS): Promise<AuthState> {
   const events = new EventEmitter<AuthStateEvents>();
   const onClosed = (): void => endpoints.close();
   try {
-    const auth = await openAuthState(SESSION, { store, baileys, pacing, patienceMs, events, onClosed });
+    const auth = await openAuthState(SESSION, {
+      ...{ store, baileys, pacing, patienceMs, onOrphanedKeys: "refuse", logger: undefined, events },
+      onLeaving: () => undefined,
+      onClosed,
+    });
     opened.push(auth);
     return auth;
   } catch (error) {
@@ -131,6 +135,29 @@ describe("get", () => {
     await state.keys.set({ "pre-key": { "1": key(1) } });
     assert.deepEqual(await state.keys.get("pre-key", ["1", "2", "1"]), { "1": key(1) });
     assert.deepEqual(server.reads.at(-1)?.keys, [{ type: "pre-key", ids: ["1", "2"] }]);
+  });
+
+  it("answers for ids that every object has as for any other", async () => {
+    const { state } = await open();
+    const ids = ["__proto__", "constructor", "toString"];
+    const absent = await state.keys.get("lid-mapping", ids);
+    for (const id of ids) assert.equal(absent[id], undefined, id);
+    assert.deepEqual(absent, {});
+    const written = Object.fromEntries(ids.map((id) => [id, `value of ${id}`]));
+    await state.keys.set({ "lid-mapping": written });
+    const found = await state.keys.get("lid-mapping", [...ids, "valueOf"]);
+    for (const id of ids) assert.equal(found[id], `value of ${id}`);
+    assert.deepEqual(Object.keys(found), ids);
+  });
+
+  it("refuses a type or an id that is no string", async () => {
+    const { state } = await open();
+    for (const name of [undefined, null, 1, true, {}] as unknown as string[]) {
+      const refused = (field: string) => failure({ code: "INVALID_ARGUMENT", field });
+      await assert.rejects(async () => state.keys.get("session", ["a", name]), refused("keys[0].ids[1]"));
+      await assert.rejects(async () => state.keys.get(name as "session", ["a"]), refused("keys[0].type"));
+    }
+    assert.equal(server.reads.length, 0);
   });
 
   it("asks nobody for no keys", async () => {
@@ -340,6 +367,31 @@ describe("writing", () => {
     assert.notEqual(server.session(SESSION).creds, undefined);
   });
 
+  it("writes what is beside a type without entries", async () => {
+    const { state } = await open();
+    const identity = Buffer.alloc(33, 5);
+    for (const nothing of [undefined, null]) {
+      await state.keys.set({ session: nothing, "identity-key": { a: identity } } as unknown as baileys.SignalDataSet);
+      assert.deepEqual(await state.keys.get("identity-key", ["a"]), { a: identity });
+      await state.keys.set({ "identity-key": { a: null } });
+    }
+    const commits = server.commits.length;
+    const notEntries = { session: "text" } as unknown as baileys.SignalDataSet;
+    await assert.rejects(
+      async () => state.keys.set(notEntries),
+      failure({ code: "INVALID_ARGUMENT", field: "session" }),
+    );
+    assert.equal(server.commits.length, commits);
+  });
+
+  it("stores new creds with the first commit, whatever that is", async () => {
+    const { state } = await open();
+    await state.keys.set({ "lid-mapping": { a: "1" } });
+    assert.deepEqual(storedCreds().noiseKey, state.creds.noiseKey);
+    await state.keys.set({ "lid-mapping": { a: "2" } });
+    assert.equal(server.commits[1]?.creds, undefined);
+  });
+
   it("sends nothing for an empty set", async () => {
     const { state } = await open();
     await state.keys.set({});
@@ -348,7 +400,9 @@ describe("writing", () => {
   });
 
   it("splits a set of too many keys, in order", async () => {
-    const { state } = await open();
+    const { state, saveCreds } = await open();
+    await saveCreds();
+    server.commits.length = 0;
     const entries = Array.from({ length: 2 * MAX_COMMIT_OPERATIONS + 1 }, (_, id) => [`k${id}`, String(id)] as const);
     await state.keys.set({ "lid-mapping": Object.fromEntries(entries) });
     assert.deepEqual(
@@ -532,6 +586,13 @@ describe("removeSession", () => {
     assert.equal(server.sessions.has(SESSION), false);
   });
 
+  it("ends the auth state, so that close has nothing left to do", async () => {
+    const { saveCreds, removeSession, close } = await open();
+    await removeSession();
+    await close();
+    await assert.rejects(saveCreds(), failure({ reason: "SESSION_REMOVED" }));
+  });
+
   it("takes a session that is not there for done", async () => {
     const { removeSession } = await open();
     await removeSession();
@@ -542,6 +603,7 @@ describe("removeSession", () => {
     await saveCreds();
     server.failNext("DeleteSession", { code: status.PERMISSION_DENIED });
     await assert.rejects(removeSession(), failure({ code: "PERMISSION_DENIED" }));
+    await saveCreds();
     await removeSession();
     assert.equal(server.sessions.has(SESSION), false);
   });

@@ -7,6 +7,7 @@ import {
   AuthStateServiceService,
   type CommitRequest,
   type DeleteSessionRequest,
+  type GetCredsRequest,
   type GetKeysRequest,
   type LoadSessionRequest,
   type LoadSessionResponse,
@@ -17,6 +18,7 @@ import {
   type ReleaseLeaseRequest,
   type RenewLeaseRequest,
 } from "../src/gen/authstate/v1/auth_state_service.ts";
+import { toDuration } from "../src/durations.ts";
 import type { Key, Value } from "../src/gen/authstate/v1/value.ts";
 import { type Failure, toServiceError, toStatus } from "./scripted_server.ts";
 
@@ -60,6 +62,8 @@ export class LeaseServer {
   judge: (operation: Operation) => Verdict = () => undefined;
   // What DeleteSession meets.
   judgeDeletion: () => Misfortune | undefined = () => undefined;
+  // How long GetLease says that a lease still lives; unset, the server does not know the call.
+  leaseLeftMs: number | undefined;
   // Changes the page that LoadSession answers.
   distort: (page: LoadSessionResponse) => LoadSessionResponse = (page) => page;
   readonly #database: Database;
@@ -101,10 +105,12 @@ export class LeaseServer {
     this.#server.addService(AuthStateServiceService, {
       ...Object.fromEntries(Object.keys(AuthStateServiceService).map((name) => [name, none])),
       acquireLease: unary((request: AcquireLeaseRequest) => this.#acquire(request)),
+      getLease: unary(({ sessionId }: { sessionId: string }) => this.#getLease(sessionId)),
       renewLease: unary((request: RenewLeaseRequest) => this.#underFence(request)),
       releaseLease: unary((request: ReleaseLeaseRequest) => this.#release(request)),
       commit: unary((request: CommitRequest) => this.#commitByCall(request)),
-      getKeys: unary((request: GetKeysRequest) => this.#read(this.#underFence(request), request.keys)),
+      getCreds: unary((request: GetCredsRequest) => this.#getCreds(request)),
+      getKeys: unary((request: GetKeysRequest) => this.#read(this.#forReading(request), request.keys)),
       deleteSession: unary((request: DeleteSessionRequest) => this.#delete(request)),
       loadSession: (call: ServerWritableStream<LoadSessionRequest, LoadSessionResponse>) => this.#load(call),
       pipe: (call: ServerDuplexStream<PipeRequest, PipeResponse>) => this.#pipe(call),
@@ -172,10 +178,27 @@ export class LeaseServer {
     return { lease: this.#lease(session), revision: 1n };
   }
 
+  #getLease(sessionId: string) {
+    if (this.leaseLeftMs === undefined) throw new Refusal({ code: status.UNIMPLEMENTED });
+    return { lease: { ...this.#lease(this.session(sessionId)), remaining: toDuration(this.leaseLeftMs) } };
+  }
+
   #release({ sessionId, fence }: { sessionId: string; fence: bigint }) {
     const session = this.#underFence({ sessionId, fence });
     Object.assign(session, { owner: "", live: false, fence: session.fence + 1n, applied: 0n });
     return { lease: this.#lease(session) };
+  }
+
+  // A tool names no fence: it reads at any time, and writes while nobody has the session.
+  #forReading(request: { sessionId: string; fence: bigint }): LeasedData {
+    return request.fence === 0n ? this.session(request.sessionId) : this.#underFence(request);
+  }
+
+  #forWriting(request: { sessionId: string; fence: bigint }): LeasedData {
+    if (request.fence !== 0n) return this.#underFence(request);
+    const session = this.session(request.sessionId);
+    if (session.live) this.#refuse("LEASE_HELD", session);
+    return session;
   }
 
   #underFence({ sessionId, fence }: { sessionId: string; fence: bigint }): LeasedData {
@@ -194,6 +217,12 @@ export class LeaseServer {
 
   #lease({ owner, fence }: LeasedData) {
     return { owner, fence, remaining: undefined, expireTime: undefined };
+  }
+
+  #getCreds(request: GetCredsRequest): object {
+    const { creds } = this.#forReading(request);
+    if (creds === undefined) throw new Refusal({ code: status.NOT_FOUND, reason: "NO_CREDS" });
+    return { creds, revision: 1n };
   }
 
   #read({ keys }: LeasedData, wanted: readonly { type: string; ids: string[] }[]) {
@@ -215,13 +244,13 @@ export class LeaseServer {
 
   #commitByCall(request: CommitRequest): object {
     this.unaryCommits++;
-    this.#write(this.#underFence(request), request);
+    this.#write(this.#forWriting(request), request);
     return { revision: 1n };
   }
 
   #delete(request: DeleteSessionRequest): object {
     const work = (): object => {
-      Object.assign(this.#underFence(request), { exists: false, creds: undefined, keys: new Map() });
+      Object.assign(this.#forWriting(request), { exists: false, creds: undefined, keys: new Map() });
       return { revision: 1n };
     };
     const failure = this.judgeDeletion();
@@ -237,7 +266,7 @@ export class LeaseServer {
 
   #load(call: ServerWritableStream<LoadSessionRequest, LoadSessionResponse>): void {
     try {
-      const { exists, creds, keys } = this.#underFence(call.request);
+      const { exists, creds, keys } = this.#forReading(call.request);
       if (!exists) throw new Refusal({ code: status.NOT_FOUND, reason: "NO_SESSION" });
       this.log.push("load");
       call.write(this.distort({ revision: 1n, creds, keys: [...keys.values()] }));
@@ -298,7 +327,11 @@ export class LeaseServer {
       const appliedNumber = this.session(sessionId).applied;
       return { $case: "attached", value: { lease, revision: 1n, appliedNumber } };
     }
-    const attached = channels.get(channel)!;
+    const attached = channels.get(channel);
+    if (attached === undefined) {
+      const metadata = { outcome: "NOT_APPLIED" };
+      throw new Refusal({ code: status.FAILED_PRECONDITION, reason: "NOT_ATTACHED", metadata });
+    }
     if (work.$case === "detach") {
       channels.delete(channel);
       if (work.value.release) this.#release(attached);

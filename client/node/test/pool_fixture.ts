@@ -2,8 +2,9 @@
 // afterwards. Made anew for every test of a file that imports this.
 import { afterEach, beforeEach } from "node:test";
 import type { AuthState } from "../src/auth_state.ts";
-import { AuthStatePool, type AuthStatePoolOptions } from "../src/auth_state_pool.ts";
+import { AuthStatePool } from "../src/auth_state_pool.ts";
 import type { LeaseLostError } from "../src/errors.ts";
+import type { AuthStatePoolOptions } from "../src/options.ts";
 import { FakePacing } from "./fake_pacing.ts";
 import { type Database, LeaseServer } from "./lease_server.ts";
 

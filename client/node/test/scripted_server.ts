@@ -35,7 +35,7 @@ export interface Failure {
   afterwards?: boolean;
 }
 
-type Rpc = "GetCreds" | "GetKeys" | "Commit" | "DeleteSession";
+type Rpc = "GetCreds" | "LoadSession" | "GetKeys" | "Commit" | "DeleteSession";
 type Callback<Response> = (error: Partial<ServiceError> | null, response?: Response) => void;
 
 interface StoredSession {
@@ -78,7 +78,13 @@ export class ScriptedServer {
   refuse: (request: CommitRequest) => Failure | undefined = () => undefined;
   // Changes what GetKeys answers.
   distort: (response: GetKeysResponse) => GetKeysResponse | Failure = (response) => response;
-  readonly #failures: Record<Rpc, Failure[]> = { GetCreds: [], GetKeys: [], Commit: [], DeleteSession: [] };
+  readonly #failures: Record<Rpc, Failure[]> = {
+    GetCreds: [],
+    LoadSession: [],
+    GetKeys: [],
+    Commit: [],
+    DeleteSession: [],
+  };
   #gate: Promise<void> = Promise.resolve();
   #server = new Server();
   #port = 0;
@@ -97,8 +103,7 @@ export class ScriptedServer {
       setKeys: unimplemented,
       deleteKeys: unimplemented,
       listSessions: unimplemented,
-      loadSession: (call: ServerWritableStream<LoadSessionRequest, LoadSessionResponse>) =>
-        call.destroy(new Error("not scripted")),
+      loadSession: (call: ServerWritableStream<LoadSessionRequest, LoadSessionResponse>) => this.#loadSession(call),
     });
     this.#port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync(`127.0.0.1:${this.#port}`, ServerCredentials.createInsecure(), (error, port) =>
@@ -148,6 +153,21 @@ export class ScriptedServer {
   #getCreds({ sessionId }: GetCredsRequest): GetCredsResponse | Failure {
     const creds = this.sessions.get(sessionId)?.creds;
     return creds === undefined ? { code: status.NOT_FOUND, reason: "NO_CREDS" } : { creds, revision: 1n };
+  }
+
+  #loadSession(call: ServerWritableStream<LoadSessionRequest, LoadSessionResponse>): void {
+    const failure = this.#failures.LoadSession.shift();
+    const session = this.sessions.get(call.request.sessionId);
+    if (failure !== undefined || session === undefined) {
+      call.emit("error", toServiceError(failure ?? { code: status.NOT_FOUND, reason: "NO_SESSION" }));
+      return;
+    }
+    const keys = [...session.keys].map(([name, value]) => {
+      const slash = name.indexOf("/");
+      return { key: { type: name.slice(0, slash), id: name.slice(slash + 1) }, value };
+    });
+    call.write({ revision: 1n, creds: session.creds, keys });
+    call.end();
   }
 
   #getKeys(request: GetKeysRequest): GetKeysResponse | Failure {

@@ -60,6 +60,15 @@ export class Pipe {
     this.#failures = 0;
   }
 
+  /** Ends the stream once what is under way is answered, so that it keeps no process alive; the next use opens another. */
+  rest(): void {
+    const stream = this.#stream;
+    if (stream?.usable !== true) return;
+    this.#stream = undefined;
+    this.#leaving.add(stream);
+    stream.retire();
+  }
+
   /** Ends the stream; operations under way fail. */
   close(): void {
     this.#closed = true;

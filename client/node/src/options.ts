@@ -1,0 +1,107 @@
+// How a pool and its sessions are told what to do, and what is refused of it.
+import type { ChannelCredentials } from "@grpc/grpc-js";
+import { checkAddresses } from "./addresses.js";
+import type { OrphanedKeys } from "./auth_state.js";
+import { invalidField } from "./errors.js";
+import { MAX_LEASE_MS, MIN_LEASE_MS } from "./limits.js";
+import type { AuthStateLogger } from "./logger.js";
+
+const DEFAULT_PATIENCE_MS = 60_000;
+const DEFAULT_LEASE_TTL_MS = 15_000;
+const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
+
+/** How a process uses the store. */
+export interface AuthStatePoolOptions {
+  /** Where authstated listens: `host:port`, such as `127.0.0.1:50051`. This or `addresses` is required. */
+  address?: string;
+  /** Several servers on one database: one is used, the next one when it is away or stops. */
+  addresses?: readonly string[];
+  /**
+   * Who this process is, for whoever finds a session leased: up to 100 characters of printable ASCII. A part that
+   * differs for every start is added. Default: host name and process id.
+   */
+  owner?: string;
+  /**
+   * For how long, in milliseconds, a session stays this process's when it does not renew its lease: how long a successor
+   * waits after a crash. 1,000 to 3,600,000; default 15,000.
+   */
+  leaseTtlMs?: number;
+  /**
+   * For how long, in milliseconds, a call waits through an outage before it throws. Default 60,000. The last attempt may
+   * take 15 seconds more when the server does not even refuse.
+   */
+  patienceMs?: number;
+  /** How many bytes of keys are kept in memory, of all sessions together. Default 256 MiB. */
+  cacheBytes?: number;
+  /**
+   * Told about the waits; of each kind, one warning in five seconds for all sessions. Default: none, and what somebody has
+   * to see goes to the standard error stream.
+   */
+  logger?: AuthStateLogger;
+  /** Default: no TLS. Pools share a connection only if they have the same object here. */
+  credentials?: ChannelCredentials;
+}
+
+/** How one session is opened. */
+export interface SessionOptions {
+  /**
+   * False: without a lease, for tools. Every read asks the server, and writes are refused with `LEASE_HELD` while
+   * somebody has the session. Default true.
+   */
+  lease?: boolean;
+  /** Take the session also from an owner that is alive, which then loses it. The server has to allow it. Default false. */
+  steal?: boolean;
+  /**
+   * For how long, in milliseconds, to wait for a session that somebody else has, before `LeaseHeldError`. `Infinity` makes
+   * a stand-by. Default: twice `leaseTtlMs`, so that a restart after a crash succeeds.
+   */
+  leaseWaitMs?: number;
+  /**
+   * What to do with a session that has keys and no creds, such as one that was restored in part. New creds beside old keys
+   * would not read what old contacts write. `refuse`, the default: reject with `ORPHANED_KEYS`. `clear`: delete the keys,
+   * in one commit with new creds.
+   */
+  onOrphanedKeys?: OrphanedKeys;
+  /** Ends the wait for the session; `useAuthState` then rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** As for the pool, for this session. */
+  patienceMs?: number;
+  /** As for the pool, for this session. */
+  logger?: AuthStateLogger;
+}
+
+/** The options of a pool, checked and complete. Throws AuthStateError. */
+export function checkPoolOptions(options: AuthStatePoolOptions | undefined) {
+  const { leaseTtlMs = DEFAULT_LEASE_TTL_MS, patienceMs = DEFAULT_PATIENCE_MS } = options ?? {};
+  const { cacheBytes = DEFAULT_CACHE_BYTES, ...rest } = options ?? {};
+  const addresses = checkAddresses(options ?? {});
+  const ttlFits = typeof leaseTtlMs === "number" && leaseTtlMs >= MIN_LEASE_MS && leaseTtlMs <= MAX_LEASE_MS;
+  if (!ttlFits) throw invalidField("leaseTtlMs", `must be ${MIN_LEASE_MS} to ${MAX_LEASE_MS}`);
+  return {
+    ...rest,
+    addresses,
+    leaseTtlMs,
+    patienceMs: amount("patienceMs", patienceMs),
+    cacheBytes: amount("cacheBytes", cacheBytes),
+  };
+}
+
+/** The options of a session in a pool of `pool`, checked and complete. Throws AuthStateError. */
+export function checkSessionOptions(options: SessionOptions, pool: ReturnType<typeof checkPoolOptions>) {
+  const { lease = true, steal = false, leaseWaitMs = 2 * pool.leaseTtlMs, signal } = options;
+  const { patienceMs = pool.patienceMs, logger = pool.logger, onOrphanedKeys = "refuse" } = options;
+  if (onOrphanedKeys !== "refuse" && onOrphanedKeys !== "clear") {
+    throw invalidField("onOrphanedKeys", 'must be "refuse" or "clear"');
+  }
+  return {
+    ...{ lease, steal, signal, logger, onOrphanedKeys },
+    leaseWaitMs: amount("leaseWaitMs", leaseWaitMs),
+    patienceMs: amount("patienceMs", patienceMs),
+  };
+}
+
+// A text, as environment variables are, would be added to a time as a text; with NaN a wait would never end.
+function amount(field: string, value: unknown): number {
+  if (typeof value === "number" && value >= 0) return value;
+  throw invalidField(field, "must be a number of 0 or more");
+}

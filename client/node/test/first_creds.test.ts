@@ -1,0 +1,182 @@
+// Which creds a session is opened with: new ones only where the store is proved empty, stored ones only where Baileys can
+// use them.
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { status } from "@grpc/grpc-js";
+import * as baileys from "baileys";
+import * as baileys6 from "baileys-6";
+import { decodeValue, encodeValue } from "../src/codec/value_codec.ts";
+import { AuthStateError } from "../src/errors.ts";
+import type { SessionOptions } from "../src/options.ts";
+import { newPool, NOT_APPLIED, server, SESSION } from "./pool_fixture.ts";
+
+const KEY = { type: "pre-key", id: "1" };
+const putKeys = (count: number): void => {
+  for (let id = 1; id <= count; id++) {
+    const value = encodeValue({ public: Buffer.alloc(32, 1), private: Buffer.alloc(32, 2) });
+    server.session(SESSION).keys.set(`pre-key/${id}`, { key: { ...KEY, id: String(id) }, value });
+  }
+  server.session(SESSION).exists = true;
+};
+const commits = () =>
+  server.messages
+    .flatMap(({ operations }) => operations)
+    .flatMap(({ operation }) => (operation?.$case === "commit" ? [operation.value] : []));
+const reasonOf = (error: unknown): string => {
+  assert.ok(error instanceof AuthStateError, String(error));
+  return error.reason;
+};
+
+describe("keys without creds", () => {
+  const ways: [name: string, options: SessionOptions, cacheBytes?: number][] = [
+    ["under a lease", {}],
+    ["with no room in memory", {}, 0],
+    ["without a lease", { lease: false }],
+  ];
+  for (const [name, options, cacheBytes = 1_000_000] of ways) {
+    it(`make no new identity ${name}`, async () => {
+      putKeys(28);
+      await assert.rejects(newPool({ cacheBytes }).useAuthState(SESSION, options), (error: AuthStateError) => {
+        assert.equal(reasonOf(error), "ORPHANED_KEYS");
+        assert.match(error.message, /session import.*session delete.*onOrphanedKeys: "clear"/);
+        return true;
+      });
+      assert.equal(server.session(SESSION).owner, "", "the lease was kept");
+      assert.equal(server.session(SESSION).keys.size, 28);
+      assert.equal(server.session(SESSION).creds, undefined);
+    });
+
+    it(`are deleted in one commit with new creds when asked for ${name}`, async () => {
+      putKeys(28);
+      const auth = await newPool({ cacheBytes }).useAuthState(SESSION, { ...options, onOrphanedKeys: "clear" });
+      const { creds, keys } = server.session(SESSION);
+      assert.deepEqual((decodeValue(creds) as baileys.AuthenticationCreds).noiseKey, auth.state.creds.noiseKey);
+      assert.equal(keys.size, 0);
+      assert.deepEqual(await auth.state.keys.get("pre-key", ["1"]), {});
+      if (options.lease === false) assert.equal(server.unaryCommits, 1);
+      else
+        assert.deepEqual(
+          commits().map(({ creds, clearKeys }) => [creds !== undefined, clearKeys]),
+          [[true, true]],
+        );
+    });
+  }
+
+  it("are left alone when the commit that clears them fails", async () => {
+    putKeys(1);
+    server.judge = ({ $case }) =>
+      $case === "commit" ? { code: status.RESOURCE_EXHAUSTED, reason: "DISK_FULL", metadata: NOT_APPLIED } : undefined;
+    const opening = newPool().useAuthState(SESSION, { onOrphanedKeys: "clear" });
+    await assert.rejects(opening, (error) => reasonOf(error) === "DISK_FULL");
+    assert.equal(server.session(SESSION).keys.size, 1);
+    assert.equal(server.session(SESSION).owner, "");
+  });
+
+  it("are nothing that `clear` looks for where there are creds, or nothing at all", async () => {
+    const pool = newPool();
+    const fresh = await pool.useAuthState(SESSION, { onOrphanedKeys: "clear" });
+    assert.deepEqual(commits(), []);
+    await Promise.all([fresh.saveCreds(), fresh.state.keys.set({ "lid-mapping": { a: "1" } })]);
+    await fresh.close();
+    const again = await pool.useAuthState(SESSION, { onOrphanedKeys: "clear" });
+    assert.deepEqual(await again.state.keys.get("lid-mapping", ["a"]), { a: "1" });
+  });
+
+  it("are not made by a pool that crashes before it saves creds", async () => {
+    const auth = await newPool().useAuthState(SESSION);
+    await auth.state.keys.set({ "lid-mapping": { a: "1" } });
+    server.session(SESSION).live = false;
+    const successor = await newPool({ address: server.address.replace("127.0.0.1", "localhost") }).useAuthState(
+      SESSION,
+    );
+    assert.deepEqual(successor.state.creds.noiseKey, auth.state.creds.noiseKey);
+  });
+});
+
+type Creds = baileys.AuthenticationCreds;
+const put = (creds: unknown): void => {
+  Object.assign(server.session(SESSION), { creds: encodeValue(creds), exists: true });
+};
+
+describe("stored creds", () => {
+  const numbered = (bytes: Uint8Array) => ({ ...bytes });
+  const unusable: [field: string, spoil: (creds: Creds) => unknown][] = [
+    ["creds.noiseKey", () => ({})],
+    ["creds.noiseKey", () => ({ registered: true })],
+    ["creds.noiseKey.private", (creds) => ({ ...creds, noiseKey: { public: creds.noiseKey.public } })],
+    [
+      "creds.noiseKey.private",
+      (creds) => ({ ...creds, noiseKey: { ...creds.noiseKey, private: numbered(creds.noiseKey.private) } }),
+    ],
+    ["creds.noiseKey.public", (creds) => ({ ...creds, noiseKey: { ...creds.noiseKey, public: Buffer.alloc(33) } })],
+    ["creds.signedIdentityKey", ({ signedIdentityKey: _, ...creds }) => creds],
+    ["creds.signedIdentityKey", (creds) => ({ ...creds, signedIdentityKey: "key" })],
+    ["creds.signedPreKey", (creds) => ({ ...creds, signedPreKey: null })],
+    ["creds.signedPreKey", (creds) => ({ ...creds, signedPreKey: Buffer.alloc(32) })],
+    [
+      "creds.signedPreKey.keyPair.private",
+      (creds) => ({
+        ...creds,
+        signedPreKey: { ...creds.signedPreKey, keyPair: { public: Buffer.alloc(32), private: [1, 2] } },
+      }),
+    ],
+    [
+      "creds.signedPreKey.signature",
+      (creds) => ({ ...creds, signedPreKey: { ...creds.signedPreKey, signature: Buffer.alloc(0) } }),
+    ],
+    ["creds.registrationId", ({ registrationId: _, ...creds }) => creds],
+    ["creds.registrationId", (creds) => ({ ...creds, registrationId: 1.5 })],
+    ["creds.registrationId", (creds) => ({ ...creds, registrationId: "5" })],
+    ["creds", () => null],
+    ["creds", () => [1]],
+    ["creds", () => Buffer.alloc(3)],
+  ];
+  for (const [index, [field, spoil]] of unusable.entries()) {
+    for (const lease of [true, false]) {
+      it(`are refused by their member where they cannot work: ${index + 1}, ${field}, lease ${lease}`, async () => {
+        const creds = baileys.initAuthCreds();
+        put(spoil(creds));
+        await assert.rejects(newPool().useAuthState(SESSION, { lease }), (error: AuthStateError) => {
+          assert.equal(reasonOf(error), "UNUSABLE_CREDS");
+          assert.deepEqual([error.code, error.field, error.retryable], ["DATA_LOSS", field, false]);
+          assert.ok(error.message.includes(`${field}: `), error.message);
+          assert.ok(!error.stack!.includes(Buffer.from(creds.noiseKey.private).toString("base64")));
+          return true;
+        });
+        assert.equal(server.session(SESSION).owner, "");
+        assert.deepEqual(commits(), []);
+      });
+    }
+  }
+
+  const id = "5511999990001:7@s.whatsapp.net";
+  const account = { details: "CiA=", accountSignatureKey: "a2V5", accountSignature: "c2ln", deviceSignature: "c2ln" };
+  const usable: [name: string, change: (creds: Creds) => object][] = [
+    ["of an account that is not paired", (creds) => creds],
+    ["while a pairing code is asked for", (creds) => ({ ...creds, me: { id, name: "~" }, pairingCode: "ABCDEFGH" })],
+    ["of an account that is half paired", (creds) => ({ ...creds, registered: true })],
+    ["of a paired account", (creds) => ({ ...creds, me: { id, lid: "1:7@lid" }, account, registered: false })],
+    [
+      "without what is needed until pairing only",
+      ({ advSecretKey: _, pairingEphemeralKeyPair: __, ...creds }) => creds,
+    ],
+    ["of another client, with a large registration id", (creds) => ({ ...creds, registrationId: 2 ** 32 - 1 })],
+  ];
+  const versions: [version: string, init: () => Creds][] = [
+    ["7", baileys.initAuthCreds],
+    ["6", baileys6.initAuthCreds as unknown as () => Creds],
+  ];
+  for (const [version, init] of versions) {
+    for (const [name, change] of usable) {
+      it(`are opened ${name}: Baileys ${version}`, async () => {
+        const creds = change(init());
+        put(creds);
+        const { state } = await newPool().useAuthState(SESSION);
+        assert.deepEqual(
+          { ...state.creds },
+          JSON.parse(JSON.stringify(creds, baileys.BufferJSON.replacer), baileys.BufferJSON.reviver),
+        );
+      });
+    }
+  }
+});
