@@ -31,8 +31,12 @@ export class FakeWhatsApp extends EventEmitter {
     await once(this.#http, "listening");
   }
 
+  get port(): number {
+    return (this.#http.address() as AddressInfo).port;
+  }
+
   get url(): string {
-    return `ws://127.0.0.1:${(this.#http.address() as AddressInfo).port}/ws/chat`;
+    return `ws://127.0.0.1:${this.port}/ws/chat`;
   }
 
   async connected(count: number): Promise<void> {

@@ -31,8 +31,12 @@ ensure_node() {
 
 good_node() {
   command -v node >/dev/null && command -v npm >/dev/null &&
-    [[ $(node -p 'process.versions.node.split(".")[0]') -ge $NODE_OLDEST ]] &&
+    [[ $(node_major) -ge $NODE_OLDEST ]] &&
     [[ $(npm --version | cut -d . -f 1) -ge $NPM_OLDEST ]]
+}
+
+node_major() {
+  node -p 'process.versions.node.split(".")[0]'
 }
 
 install_runtime() {

@@ -9,11 +9,14 @@ source "$AUTHSTATE_ROOT/tools/dev/tally.sh"
 
 test_usage() {
   cat <<'TEXT'
-Usage: ./dev test [--sanitize=address|thread] [SUITE...] [PATTERN...]
+Usage: ./dev test [--sanitize=address|thread] [--every-node] [SUITE...] [PATTERN...]
 
 Suites: unit, conformance, integration, fault (C++), client (Node client), vectors, e2e (real Baileys), bench. All of them
 by default; fault and bench in their short forms, of which ./dev fault and ./dev bench are the long ones.
 A PATTERN is a regular expression over C++ test names, as ctest -R takes it; patterns alone choose the C++ suites.
+
+The client and e2e suites run on the Node that is installed, and again on the others of Node 20, 22 and 24: client in full,
+e2e in a short part, or in full with --every-node.
 
 --sanitize runs the unit and conformance tests in a build of their own, with the address and undefined behaviour
 sanitizers or with the thread sanitizer. With CI=true the address sanitizer runs after the plain tests.
@@ -25,13 +28,16 @@ TEXT
 CPP_SUITES=(unit conformance integration fault)
 SANITIZED_SUITES=(unit conformance)
 NODE_SUITES=(client vectors e2e bench)
+# The packages of tests/e2e bring each of them along.
+NODE_TESTED=(20 22 24)
 
 dev_test() {
-  local sanitize='' pattern='' suites=()
+  local sanitize='' pattern='' suites=() other_e2e=short
   while [[ $# -gt 0 ]]; do
     case $1 in
       -h | --help) test_usage && return ;;
       --sanitize=address | --sanitize=thread) sanitize=${1#*=} ;;
+      --every-node) other_e2e='test' ;;
       unit | conformance | integration | fault | client | vectors | e2e | bench) suites+=("$1") ;;
       -*) usage_error "test: unknown option '$1'" ;;
       *) pattern+=${pattern:+|}$1 ;;
@@ -79,10 +85,16 @@ test_suites() {
   [[ ${#cpp[@]} -eq $# ]] || set_up_node_suites
   for suite in "$@"; do
     case $suite in
-      client) run_node_suite client client/node ;;
+      client)
+        run_node_suite client client/node
+        run_on_other_nodes client client/node
+        ;;
       vectors) check_once vectors npm --prefix tests run check --workspace vectors ;;
       fault) test_history_checker ;;
-      e2e) run_node_suite e2e tests/e2e ;;
+      e2e)
+        run_node_suite e2e tests/e2e
+        run_on_other_nodes e2e tests/e2e "$other_e2e"
+        ;;
       bench) run_node_suite bench tests/bench ;;
     esac
   done
@@ -135,12 +147,31 @@ run_cpp_suites() {
   done
 }
 
-# run_node_suite NAME DIR
+# run_on_other_nodes NAME DIR [SCRIPT]: on each Node that is tested but for the one that is installed.
+run_on_other_nodes() {
+  local name=$1 directory=$2 script=${3:-test} major binaries
+  for major in "${NODE_TESTED[@]}"; do
+    [[ $major -ne $(node_major) ]] || continue
+    binaries=$(tested_node "$major")
+    PATH=$binaries:$PATH run_node_suite "$name-node$major" "$directory" "$script"
+  done
+}
+
+# tested_node MAJOR: the folder of its program.
+tested_node() {
+  local machine=x64 folder
+  [[ $(uname -m) != aarch64 ]] || machine=arm64
+  folder=$AUTHSTATE_ROOT/tests/node_modules/node-$1-linux-$machine/bin
+  [[ -x $folder/node ]] || die "no Node $1 in $folder; npm --prefix tests ci brings it"
+  echo "$folder"
+}
+
+# run_node_suite NAME DIR [SCRIPT]
 run_node_suite() {
   local status=0
   # The report that node:test writes for people, whatever Node's version thinks of the log file it writes to.
   NODE_OPTIONS="${NODE_OPTIONS:-} --test-reporter=spec --test-reporter-destination=stdout" \
-    step "$1" npm --prefix "$2" test || status=$?
+    step "$1" npm --prefix "$2" run "${3:-test}" || status=$?
   tally_node_test "$1" "$LOG_DIR/$1.log" "$status"
 }
 
