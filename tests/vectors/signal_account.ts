@@ -92,7 +92,7 @@ export function memoryKeys(): { store: SignalKeyStore; values: Map<string, Map<s
   const values = new Map<string, Map<string, unknown>>();
   const store: SignalKeyStore = {
     get: async (type, ids) => {
-      const found: Record<string, never> = {};
+      const found = Object.create(null) as Record<string, never>;
       for (const id of ids) {
         const value = values.get(type)?.get(id);
         if (value !== undefined) found[id] = value as never;

@@ -10,6 +10,7 @@ export interface AuthStateErrorFields {
   outcome?: "NOT_APPLIED" | "UNKNOWN" | undefined;
   requestId?: string | undefined;
   owner?: string | undefined;
+  revision?: bigint | undefined;
   retryable?: boolean;
   retryDelayMs?: number | undefined;
   cause?: unknown;
@@ -40,6 +41,8 @@ export class AuthStateError extends Error {
   readonly requestId: string | undefined;
   /** Who holds the session's lease, where a lease is the reason. */
   readonly owner: string | undefined;
+  /** The session's revision, where what is asked for is not there. */
+  readonly revision: bigint | undefined;
   /** Whether the same call may succeed later. The client has then already waited for as long as its patience lasts. */
   readonly retryable: boolean;
   /** How long the server asks to wait before the next try. */
@@ -53,6 +56,7 @@ export class AuthStateError extends Error {
     this.outcome = fields.outcome;
     this.requestId = fields.requestId;
     this.owner = fields.owner;
+    this.revision = fields.revision;
     this.retryable = fields.retryable ?? false;
     this.retryDelayMs = fields.retryDelayMs;
   }
@@ -63,11 +67,11 @@ export class AuthStateError extends Error {
     outcome?: "NOT_APPLIED" | "UNKNOWN" | undefined;
     retryable?: boolean;
   }): AuthStateError {
-    const { code, reason, field, requestId, owner, retryDelayMs, cause } = this;
+    const { code, reason, field, requestId, owner, revision, retryDelayMs, cause } = this;
     const retryable = changes.retryable ?? this.retryable;
     const outcome = "outcome" in changes ? changes.outcome : this.outcome;
     return new AuthStateError(changes.message ?? this.message, {
-      ...{ code, reason, field, outcome, requestId, owner, retryable, retryDelayMs, cause },
+      ...{ code, reason, field, outcome, requestId, owner, revision, retryable, retryDelayMs, cause },
     });
   }
 }
@@ -139,6 +143,14 @@ export function orphanedKeysError(sessionId: string): AuthStateError {
     '{ onOrphanedKeys: "clear" }, which deletes the keys';
   return new AuthStateError(`${sessionId}: ${what}: ${ways}`, {
     ...{ code: "FAILED_PRECONDITION", reason: "ORPHANED_KEYS", outcome: "NOT_APPLIED" },
+  });
+}
+
+// For creds that were made without a lease, and are not the first ones any more.
+export function writtenSinceError(sessionId: string): AuthStateError {
+  const what = "somebody else has written this session since it was found without creds; open it again";
+  return new AuthStateError(`${sessionId}: ${what}`, {
+    ...{ code: "ABORTED", reason: "REVISION_MISMATCH", outcome: "NOT_APPLIED" },
   });
 }
 

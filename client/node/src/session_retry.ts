@@ -27,6 +27,6 @@ export function sessionRetry(
 }
 
 /** Whether `error` says that what is asked for is not there, for `reason`. */
-export function saysAbsent(error: unknown, reason: "NO_CREDS" | "NO_SESSION"): boolean {
+export function saysAbsent(error: unknown, reason: "NO_CREDS" | "NO_SESSION"): error is AuthStateError {
   return error instanceof AuthStateError && error.code === "NOT_FOUND" && error.reason === reason;
 }

@@ -77,6 +77,7 @@ function toError(message: string, codeNumber: number, details: Details, mutates:
     outcome: mutates ? toldOutcome : undefined,
     requestId: metadata["request_id"],
     owner: metadata["owner"],
+    revision: /^\d+$/.test(metadata["revision"] ?? "") ? BigInt(metadata["revision"]!) : undefined,
     retryable: isRetryable(code, details),
     retryDelayMs: details.retryDelayMs,
   });

@@ -1,5 +1,5 @@
 import { newCommitId } from "./commit_plan.js";
-import { brokenAnswer } from "./errors.js";
+import { AuthStateError, brokenAnswer, writtenSinceError } from "./errors.js";
 import type { CommitRequest } from "./gen/authstate/v1/auth_state_service.js";
 import type { Value } from "./gen/authstate/v1/value.js";
 import { readKeys } from "./key_reader.js";
@@ -9,8 +9,14 @@ import type { Transport } from "./transport.js";
 
 const NO_FENCE = 0n;
 
-/** A session without a lease: every read asks the server, and writes are refused while somebody has a lease. */
+/**
+ * A session without a lease: every read asks the server, and writes are refused while somebody has a lease. Where it was
+ * found without creds, the first ones are written only if nobody else has written since.
+ */
 export class UnleasedSession implements SessionStore {
+  // The revision at which there were no creds, until there are.
+  #withoutCredsAt: bigint | undefined;
+
   constructor(
     private readonly sessionId: string,
     private readonly transport: Transport,
@@ -31,15 +37,17 @@ export class UnleasedSession implements SessionStore {
     try {
       return await this.retry("LoadSession", until, (timeoutMs) => this.#firstPage(timeoutMs));
     } catch (error) {
-      if (saysAbsent(error, "NO_SESSION")) return { creds: undefined, hasKeys: false };
-      throw error;
+      if (!saysAbsent(error, "NO_SESSION")) throw error;
+      this.#withoutCredsAt = error.revision;
+      return { creds: undefined, hasKeys: false };
     }
   }
 
   async #firstPage(timeoutMs: number): Promise<FirstRead> {
     let first: FirstRead | undefined;
-    await this.transport.loadSession(this.sessionId, NO_FENCE, timeoutMs, ({ creds, keys }) => {
+    await this.transport.loadSession(this.sessionId, NO_FENCE, timeoutMs, ({ creds, keys, revision }) => {
       first = { creds, hasKeys: keys.length > 0 };
+      this.#withoutCredsAt = creds === undefined ? revision : undefined;
       return false;
     });
     if (first === undefined) throw brokenAnswer("LoadSession: no page");
@@ -54,8 +62,16 @@ export class UnleasedSession implements SessionStore {
     );
   }
 
-  commit(request: CommitRequest, until: number): Promise<void> {
-    return this.retry("Commit", until, (timeoutMs) => this.transport.commit(request, timeoutMs));
+  async commit(request: CommitRequest, until: number): Promise<void> {
+    const expectedRevision = request.creds === undefined ? undefined : this.#withoutCredsAt;
+    const commit = { ...request, expectedRevision };
+    try {
+      await this.retry("Commit", until, (timeoutMs) => this.transport.commit(commit, timeoutMs));
+    } catch (error) {
+      const isLate = expectedRevision !== undefined && error instanceof AuthStateError && error.code === "ABORTED";
+      throw isLate ? writtenSinceError(this.sessionId) : error;
+    }
+    if (request.creds !== undefined) this.#withoutCredsAt = undefined;
   }
 
   async deleteSession(until: number): Promise<void> {

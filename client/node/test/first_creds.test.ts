@@ -93,6 +93,43 @@ describe("keys without creds", () => {
   });
 });
 
+describe("new creds without a lease", () => {
+  for (const before of ["nothing", "a removed session"]) {
+    it(`are not written over those that somebody else has stored since: after ${before}`, async () => {
+      const pool = newPool();
+      if (before !== "nothing") {
+        const removed = await pool.useAuthState(SESSION);
+        await removed.saveCreds();
+        await removed.removeSession();
+      }
+      const tool = await pool.useAuthState(SESSION, { lease: false });
+      const owner = await pool.useAuthState(SESSION);
+      await owner.saveCreds();
+      await owner.close();
+      for (const write of [() => tool.saveCreds(), async () => tool.state.keys.set({ "lid-mapping": { a: "1" } })]) {
+        await assert.rejects(write, (error: AuthStateError) => {
+          assert.deepEqual([error.code, error.reason, error.outcome], ["ABORTED", "REVISION_MISMATCH", "NOT_APPLIED"]);
+          assert.match(error.message, /open it again/);
+          return true;
+        });
+      }
+      assert.equal(server.session(SESSION).keys.size, 0);
+      const { state } = await pool.useAuthState(SESSION, { lease: false });
+      assert.deepEqual(state.creds.noiseKey, owner.state.creds.noiseKey);
+    });
+  }
+
+  it("are written once, and like any others from then on", async () => {
+    const pool = newPool();
+    const tool = await pool.useAuthState(SESSION, { lease: false });
+    await tool.state.keys.set({ "lid-mapping": { a: "1" } });
+    const other = await pool.useAuthState(SESSION, { lease: false });
+    await other.state.keys.set({ "lid-mapping": { b: "1" } });
+    await tool.saveCreds();
+    assert.deepEqual(other.state.creds.noiseKey, tool.state.creds.noiseKey);
+  });
+});
+
 type Creds = baileys.AuthenticationCreds;
 const put = (creds: unknown): void => {
   Object.assign(server.session(SESSION), { creds: encodeValue(creds), exists: true });

@@ -31,6 +31,7 @@ export interface LeasedData {
   fence: bigint;
   applied: bigint;
   exists: boolean;
+  revision: bigint;
 }
 
 export type Database = Map<string, LeasedData>;
@@ -157,7 +158,7 @@ export class LeaseServer {
   session(sessionId: string): LeasedData {
     const found = this.#database.get(sessionId);
     if (found !== undefined) return found;
-    const none = { creds: undefined, owner: "", live: false, fence: 0n, applied: 0n, exists: false };
+    const none = { creds: undefined, owner: "", live: false, fence: 0n, applied: 0n, exists: false, revision: 0n };
     const session: LeasedData = { ...none, keys: new Map<string, never>() };
     this.#database.set(sessionId, session);
     return session;
@@ -236,6 +237,7 @@ export class LeaseServer {
 
   #write(session: LeasedData, { creds, sets, deletes, clearKeys }: Omit<CommitRequest, "sessionId" | "fence">): void {
     session.exists = true;
+    session.revision++;
     session.creds = creds ?? session.creds;
     if (clearKeys) session.keys.clear();
     for (const { key, value } of sets) session.keys.set(nameOf(key!), { key: key!, value: value! });
@@ -244,13 +246,19 @@ export class LeaseServer {
 
   #commitByCall(request: CommitRequest): object {
     this.unaryCommits++;
-    this.#write(this.#forWriting(request), request);
+    const session = this.#forWriting(request);
+    const { expectedRevision } = request;
+    if (expectedRevision !== undefined && expectedRevision !== session.revision) {
+      throw new Refusal({ code: status.ABORTED, reason: "REVISION_MISMATCH", metadata: { outcome: "NOT_APPLIED" } });
+    }
+    this.#write(session, request);
     return { revision: 1n };
   }
 
   #delete(request: DeleteSessionRequest): object {
     const work = (): object => {
-      Object.assign(this.#forWriting(request), { exists: false, creds: undefined, keys: new Map() });
+      const session = this.#forWriting(request);
+      Object.assign(session, { exists: false, creds: undefined, keys: new Map(), revision: session.revision + 1n });
       return { revision: 1n };
     };
     const failure = this.judgeDeletion();
@@ -266,10 +274,11 @@ export class LeaseServer {
 
   #load(call: ServerWritableStream<LoadSessionRequest, LoadSessionResponse>): void {
     try {
-      const { exists, creds, keys } = this.#forReading(call.request);
-      if (!exists) throw new Refusal({ code: status.NOT_FOUND, reason: "NO_SESSION" });
+      const { exists, creds, keys, revision } = this.#forReading(call.request);
+      const metadata = { revision: String(revision) };
+      if (!exists) throw new Refusal({ code: status.NOT_FOUND, reason: "NO_SESSION", metadata });
       this.log.push("load");
-      call.write(this.distort({ revision: 1n, creds, keys: [...keys.values()] }));
+      call.write(this.distort({ revision, creds, keys: [...keys.values()] }));
       call.end();
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;

@@ -21,7 +21,7 @@ export class RedisStore implements BenchStore {
     return {
       get: async (type, ids) => {
         const texts = await this.#redis.mget(ids.map((id) => nameOf(type, id)));
-        const found: Record<string, unknown> = {};
+        const found = Object.create(null) as Record<string, unknown>;
         texts.forEach((text, index) => {
           if (text !== null) found[ids[index]!] = JSON.parse(text, BufferJSON.reviver);
         });
