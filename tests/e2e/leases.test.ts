@@ -99,6 +99,24 @@ for (const [name, createStore] of stores) {
       });
     });
 
+    it("is told to people who wait for it without a logger, with its owner and what is left of the lease", async () => {
+      await withWorld(createStore, async ({ authstated: { address }, account }) => {
+        await account(ALICE).start();
+        const stop = new AbortController();
+        const { error: consoleError } = console;
+        const line = new Promise<string>((resolve) => (console.error = resolve));
+        const waits = useAuthState(ALICE.sessionId, { address, leaseWaitMs: Infinity, signal: stop.signal });
+        const ended = assert.rejects(waits, /enough/);
+        try {
+          assert.match(await line, /^session alice is leased by [^ ]+:\d+ for [01] s more; waiting$/);
+        } finally {
+          console.error = consoleError;
+          stop.abort(new Error("enough"));
+          await ended;
+        }
+      });
+    });
+
     it("is open to tools without a lease, which do not write while it is somebody's", async () => {
       await withWorld(createStore, async ({ authstated: { address } }) => {
         const { sessionId } = ALICE;

@@ -37,4 +37,18 @@ describe("@authstate/baileys", () => {
       await assert.rejects(useAuthState("no such id!", { address }), (error) => error instanceof AuthStateError);
     });
   }
+
+  it("has one session once in a process that loads both of its copies, whose errors know each other", async () => {
+    const [esm, cjs] = await Promise.all(loaders.map(([, load]) => load()));
+    assert.ok(esm !== undefined && cjs !== undefined && esm.AuthStateError !== cjs.AuthStateError);
+    const { address } = authstated;
+    const first = await esm.useAuthState("both", { address });
+    await assert.rejects(cjs.useAuthState("both", { address }), (error) => {
+      assert.ok(!(error instanceof esm.AuthStateError));
+      assert.ok(esm.isAuthStateError(error) && cjs.isAuthStateError(error));
+      return error.reason === "ALREADY_OPEN";
+    });
+    await first.close();
+    await (await cjs.useAuthState("both", { address, leaseWaitMs: 0 })).close();
+  });
 });
