@@ -2,17 +2,15 @@ import type { EventEmitter } from "node:events";
 import type { AuthenticationCreds, SignalDataSet, SignalDataTypeMap } from "baileys" with {
   "resolution-mode": "import",
 };
-import { CodecError } from "./codec/buffer_tag.js";
-import { decodeValue, encodeValue } from "./codec/value_codec.js";
 import { watchForCacheLayer } from "./cache_layer.js";
-import { type KeyWrite, planCommits } from "./commit_plan.js";
-import { checkCreds } from "./creds_check.js";
-import { brokenAnswer, endedError, invalidField, type LeaseLostError, orphanedKeysError } from "./errors.js";
+import { endedError, type LeaseLostError } from "./errors.js";
+import { takeCreds } from "./first_creds.js";
 import type { Value } from "./gen/authstate/v1/value.js";
 import type { AuthStateLogger } from "./logger.js";
-import { checkKeyId, checkKeyType, checkValue } from "./names.js";
+import { checkKeyId, checkKeyType } from "./names.js";
 import type { Pacing } from "./retry.js";
 import type { SessionStore } from "./session_store.js";
+import { decode, encode, toWrites } from "./stored_values.js";
 import { WriteDeadlines } from "./write_deadlines.js";
 import { WriteQueue } from "./write_queue.js";
 
@@ -81,62 +79,6 @@ export interface AuthState {
 
 const APP_STATE_SYNC_KEY = "app-state-sync-key";
 
-function encode(field: string, value: unknown): Value {
-  try {
-    const encoded = encodeValue(value);
-    checkValue(field, encoded);
-    return encoded;
-  } catch (error) {
-    throw error instanceof CodecError ? invalidField(field, error.message) : error;
-  }
-}
-
-function toWrites(data: SignalDataSet): KeyWrite[] {
-  const writes: KeyWrite[] = [];
-  for (const [type, entries] of Object.entries(data) as [string, unknown][]) {
-    // A type without entries is nothing to write: that of an optional member that is there and unset.
-    if (entries === undefined || entries === null) continue;
-    if (typeof entries !== "object") throw invalidField(type, "must be an object of values by id");
-    for (const [id, value] of Object.entries(entries)) {
-      const field = value === null || value === undefined ? "deletes" : "sets";
-      const at = `${field}[${writes.length}]`;
-      checkKeyType(`${at}.key.type`, type);
-      checkKeyId(`${at}.key.id`, id);
-      writes.push({ key: { type, id }, value: field === "sets" ? encode(`${at}.value`, value) : undefined });
-    }
-  }
-  return writes;
-}
-
-function decode(what: string, value: Value | undefined): unknown {
-  try {
-    return decodeValue(value);
-  } catch {
-    // The cause would quote the value.
-    throw brokenAnswer(`${what} cannot be read back`);
-  }
-}
-
-function storedCreds(sessionId: string, value: Value): AuthenticationCreds {
-  const stored = decode("the creds", value);
-  checkCreds(sessionId, stored);
-  return stored as AuthenticationCreds;
-}
-
-// New creds, for a session that is proved to have none. Where it has keys, those go with the commit that brings the creds:
-// what is stored is at any moment of one identity.
-async function newCreds(sessionId: string, hasKeys: boolean, until: number, deps: AuthStateDeps) {
-  const { store, baileys, onOrphanedKeys, logger } = deps;
-  if (hasKeys && onOrphanedKeys === "refuse") throw orphanedKeysError(sessionId);
-  const made = baileys.initAuthCreds();
-  if (hasKeys) {
-    const commits = planCommits(sessionId, encode("creds", made), [{ kind: "clear" }]);
-    for (const commit of commits) await store.commit(commit, until);
-    logger?.warn({ sessionId }, "keys without creds were deleted, and new creds stored");
-  }
-  return made;
-}
-
 // For an id such as `constructor` or `__proto__`, which every object has: one that is absent has to read as undefined, and
 // shows nowhere else.
 function setOwn(found: object, id: string, value: unknown): void {
@@ -151,20 +93,14 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
   let closing: Promise<void> | undefined;
 
   const patienceEnd = (): number => pacing.now() + patienceMs;
-  const until = patienceEnd();
-  const first = await store.takeFirst(until);
-  const isNew = first.creds === undefined;
-  const own =
-    first.creds === undefined
-      ? await newCreds(sessionId, first.hasKeys, until, deps)
-      : storedCreds(sessionId, first.creds);
+  const { creds: own, stored } = await takeCreds(sessionId, deps, patienceEnd());
   const lookForCacheLayer = await watchForCacheLayer(baileys, logger);
   const deadlines = new WriteDeadlines(pacing, patienceMs);
 
   const queue = new WriteQueue({
     sessionId,
     // Keys are never stored without creds: the first commit carries new ones along, whatever it is.
-    credsOwed: isNew,
+    credsOwed: !stored,
     encodeCreds: () => encode("creds", own),
     commit: (request, until) => store.commit(request, until),
     deleteSession: (until) => store.deleteSession(until),

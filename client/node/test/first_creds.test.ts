@@ -53,12 +53,17 @@ describe("keys without creds", () => {
       assert.deepEqual((decodeValue(creds) as baileys.AuthenticationCreds).noiseKey, auth.state.creds.noiseKey);
       assert.equal(keys.size, 0);
       assert.deepEqual(await auth.state.keys.get("pre-key", ["1"]), {});
-      if (options.lease === false) assert.equal(server.unaryCommits, 1);
-      else
-        assert.deepEqual(
-          commits().map(({ creds, clearKeys }) => [creds !== undefined, clearKeys]),
-          [[true, true]],
-        );
+      assert.equal(server.session(SESSION).revision, 1n);
+      // They are stored, and not sent again with what comes next.
+      await auth.state.keys.set({ "lid-mapping": { a: "1" } });
+      const sent = options.lease === false ? server.unaryCommits : commits();
+      assert.deepEqual(
+        sent.map(({ creds, clearKeys, sets }) => [creds !== undefined, clearKeys, sets.length]),
+        [
+          [true, true, 0],
+          [false, false, 1],
+        ],
+      );
     });
   }
 

@@ -57,7 +57,7 @@ export class LeaseServer {
   // What arrived, as `commit 3`, in order.
   readonly log: string[] = [];
   readonly messages: PipeRequest[] = [];
-  unaryCommits = 0;
+  readonly unaryCommits: CommitRequest[] = [];
   hasPipe = true;
   // Asked about every operation of a pipe before it takes place.
   judge: (operation: Operation) => Verdict = () => undefined;
@@ -245,7 +245,7 @@ export class LeaseServer {
   }
 
   #commitByCall(request: CommitRequest): object {
-    this.unaryCommits++;
+    this.unaryCommits.push(request);
     const session = this.#forWriting(request);
     const { expectedRevision } = request;
     if (expectedRevision !== undefined && expectedRevision !== session.revision) {

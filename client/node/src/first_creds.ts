@@ -1,0 +1,35 @@
+import type { AuthenticationCreds } from "baileys" with { "resolution-mode": "import" };
+import type { AuthStateDeps } from "./auth_state.js";
+import { planCommits } from "./commit_plan.js";
+import { checkCreds } from "./creds_check.js";
+import { orphanedKeysError } from "./errors.js";
+import { decode, encode } from "./stored_values.js";
+
+/** The creds that a session goes on with. */
+export interface FirstCreds {
+  creds: AuthenticationCreds;
+  /** False: they are new, and the store has none. */
+  stored: boolean;
+}
+
+/**
+ * The stored creds, or new ones for a session that is proved to have none. Where it has keys all the same, either
+ * ORPHANED_KEYS, or the keys go with the commit that brings the creds: what is stored is at any moment of one identity.
+ */
+export async function takeCreds(sessionId: string, deps: AuthStateDeps, until: number): Promise<FirstCreds> {
+  const { store, baileys, onOrphanedKeys, logger } = deps;
+  const { creds, hasKeys } = await store.takeFirst(until);
+  if (creds !== undefined) {
+    const found = decode("the creds", creds);
+    checkCreds(sessionId, found);
+    return { creds: found as AuthenticationCreds, stored: true };
+  }
+  if (hasKeys && onOrphanedKeys === "refuse") throw orphanedKeysError(sessionId);
+  const made = baileys.initAuthCreds();
+  if (!hasKeys) return { creds: made, stored: false };
+  for (const commit of planCommits(sessionId, encode("creds", made), [{ kind: "clear" }])) {
+    await store.commit(commit, until);
+  }
+  logger?.warn({ sessionId }, "keys without creds were deleted, and new creds stored");
+  return { creds: made, stored: true };
+}
