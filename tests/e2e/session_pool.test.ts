@@ -197,12 +197,31 @@ describe("the session pool example", () => {
     await owner.close();
   });
 
+  it("deals its accounts out to threads, and ends them all", async () => {
+    whatsApp.patient = true;
+    const pool = startPool("--workers", "2", "eleven", "twelve", "thirteen");
+    await whatsApp.connected(3);
+    pool.stop("SIGTERM");
+    assert.equal(await pool.ended, 0, pool.output);
+    for (const sessionId of ["eleven", "twelve", "thirteen"]) {
+      assert.match(pool.output, new RegExp(`^${sessionId}: stopped$`, "m"));
+      const auth = await useAuthState(sessionId, { address: authstated.address, leaseWaitMs: 0 });
+      await auth.close();
+    }
+  });
+
+  it("ends with exit code 1 when one of its threads could not use the store", async () => {
+    const pool = startPool("--workers", "1", "--patience", "0", "not a session id");
+    assert.equal(await pool.ended, 1, pool.output);
+  });
+
   it("says what is wrong with its arguments", async () => {
     for (const args of [
       [],
       ["--pair", "5511999990001", "a", "b"],
       ["a", "a"],
       ["--patience", "soon", "a"],
+      ["--workers", "many", "a"],
       ["--nonsense"],
     ]) {
       const pool = startPool(...args);

@@ -2,9 +2,11 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { isMainThread } from "node:worker_threads";
 import { type AuthState, AuthStateError, AuthStatePool, LeaseLostError } from "@authstate/baileys";
 import { DEFAULT_CONNECTION_CONFIG, DisconnectReason, makeWASocket, type WASocket } from "baileys";
 import qrcode from "qrcode-terminal";
+import { givenPlan, onStop, runWorkers } from "./workers.ts";
 
 const HELP = `Usage: session-pool [options] SESSION...
 
@@ -20,6 +22,8 @@ when the first one ends.
   --patience MS         how long to wait for a store that is away (default 60000)
   --log-level LEVEL     what Baileys logs: silent, error, warn, info, debug, trace (default silent)
   --connect-timeout MS  how long a connection may take to come up (default 60000)
+  --workers N           deal the SESSIONs out to up to N worker threads (default 0: none); accounts that may write to the same
+                        contact at the same time need a thread each
   --wa-url URL          another WhatsApp server, for tests
   --help                this text
 
@@ -207,7 +211,14 @@ function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function parse(): { sessionIds: string[]; poolOptions: PoolOptions; options: SessionOptions } {
+// What one thread does.
+interface Plan {
+  sessionIds: string[];
+  poolOptions: PoolOptions;
+  options: SessionOptions;
+}
+
+function parse(): Plan & { workers: number } {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -218,6 +229,7 @@ function parse(): { sessionIds: string[]; poolOptions: PoolOptions; options: Ses
       "connect-timeout": { type: "string", default: "60000" },
       "log-level": { type: "string", default: "silent" },
       "wa-url": { type: "string", default: String(DEFAULT_CONNECTION_CONFIG.waWebSocketUrl) },
+      workers: { type: "string", default: "0" },
       help: { type: "boolean", default: false },
     },
   });
@@ -229,45 +241,62 @@ function parse(): { sessionIds: string[]; poolOptions: PoolOptions; options: Ses
     if (!/^\d{1,9}$/.test(values[name])) throw new Error(`--${name}: not a number of milliseconds`);
     return Number(values[name]);
   };
+  if (!/^\d{1,4}$/.test(values.workers)) throw new Error("--workers: not a number of threads");
   if (positionals.length === 0) throw new Error("name at least one SESSION");
   if (new Set(positionals).size !== positionals.length) throw new Error("a SESSION is named twice");
   if (values.pair !== undefined && positionals.length !== 1) throw new Error("--pair is for a single SESSION");
   const { address: addresses, pair, "log-level": logLevel, "wa-url": waUrl } = values;
   const poolOptions = { addresses, leaseTtlMs: milliseconds("lease-ttl"), patienceMs: milliseconds("patience") };
   const options = { pair, connectTimeoutMs: milliseconds("connect-timeout"), logLevel, waUrl };
-  return { sessionIds: positionals, poolOptions, options };
+  return { sessionIds: positionals, poolOptions, options, workers: Number(values.workers) };
 }
 
-async function main(): Promise<void> {
-  const { sessionIds, poolOptions, options } = parse();
+async function keepConnected({ sessionIds, poolOptions, options }: Plan, stop: AbortSignal): Promise<boolean> {
   const store = new AuthStatePool(poolOptions);
+  let well = true;
+  await Promise.all(
+    sessionIds.map(async (id) => {
+      try {
+        console.log(`${id}: ${await new Session(id, store, options, stop).run()}`);
+      } catch (error) {
+        // One account must not take the others along.
+        console.error(`${id}: ${describe(error)}`);
+        well = false;
+      }
+    }),
+  );
+  await store.close();
+  return well;
+}
+
+async function main(): Promise<boolean> {
   const stop = new AbortController();
   // Every session listens.
   setMaxListeners(0, stop.signal);
+  if (!isMainThread) {
+    onStop(() => stop.abort());
+    return keepConnected(givenPlan as Plan, stop.signal);
+  }
+  const { workers, ...plan } = parse();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {
       console.log("stopping");
       stop.abort();
     });
   }
-  await Promise.all(
-    sessionIds.map(async (id) => {
-      try {
-        console.log(`${id}: ${await new Session(id, store, options, stop.signal).run()}`);
-      } catch (error) {
-        // One account must not take the others along.
-        console.error(`${id}: ${describe(error)}`);
-        process.exitCode = 1;
-      }
-    }),
-  );
-  await store.close();
+  if (workers === 0) return keepConnected(plan, stop.signal);
+  const { sessionIds } = plan;
+  const plans = Array.from({ length: Math.min(workers, sessionIds.length) }, (_, thread): Plan => {
+    return { ...plan, sessionIds: sessionIds.filter((_id, index) => index % workers === thread) };
+  });
+  return runWorkers(plans, stop.signal);
 }
 
-main()
-  .catch((error: unknown) => {
-    console.error(`session-pool: ${describe(error)}\nTry --help.`);
-    process.exitCode = 2;
-  })
+main().then(
   // Everything is stored and closed; only timers of Baileys are left, which would keep the process for 20 s.
-  .finally(() => process.exit());
+  (well) => process.exit(well ? 0 : 1),
+  (error: unknown) => {
+    console.error(`session-pool: ${describe(error)}\nTry --help.`);
+    process.exit(2);
+  },
+);
