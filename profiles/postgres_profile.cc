@@ -17,6 +17,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "profiles/tls_policy.h"
+#include "storage/absolute_path.h"
 
 namespace authstate::profiles {
 namespace {
@@ -69,7 +70,7 @@ absl::StatusOr<std::string> ReadPassword(BackendChoice choice, const std::string
   std::string password;
   if (!file || !std::getline(file, password)) {
     const char* const cause = file.is_open() ? "the file is empty" : std::strerror(errno);
-    return Wrong(choice, "password-file", absl::StrCat(": ", path, ": ", cause));
+    return Wrong(choice, "password-file", absl::StrCat(": ", storage::AbsolutePath(path), ": ", cause));
   }
   if (!password.empty() && password.back() == '\r') password.pop_back();
   return password;

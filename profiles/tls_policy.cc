@@ -16,6 +16,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "storage/absolute_path.h"
 
 namespace authstate::profiles {
 namespace {
@@ -101,12 +102,15 @@ absl::Status CheckCaFile(BackendChoice choice, const std::string& path) {
         "trusts"));
   }
   std::ifstream file(path);
-  if (!file) return absl::InvalidArgumentError(absl::StrCat(option, ": ", path, ": ", std::strerror(errno)));
+  if (!file)
+    return absl::InvalidArgumentError(
+        absl::StrCat(option, ": ", storage::AbsolutePath(path), ": ", std::strerror(errno)));
   std::ostringstream text;
   text << file.rdbuf();
   if (!absl::StrContains(text.str(), "-----BEGIN CERTIFICATE-----") ||
       !absl::StrContains(text.str(), "-----END CERTIFICATE-----")) {
-    return absl::InvalidArgumentError(absl::StrCat(option, ": ", path, ": no certificate in PEM format is in it"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(option, ": ", storage::AbsolutePath(path), ": no certificate in PEM format is in it"));
   }
   return absl::OkStatus();
 }

@@ -1,8 +1,10 @@
 #include "storage/sqlite/connection.h"
 
 #include <SQLiteCpp/Column.h>
+#include <sqlite3.h>
 
 #include <cstddef>
+#include <utility>
 
 namespace authstate::storage {
 namespace {
@@ -21,16 +23,20 @@ SqliteConnection::SqliteConnection(const std::string& path, Mode mode)
     : database_(path, OpenFlags(mode), kBusyTimeoutMs) {}
 
 SQLite::Statement& SqliteConnection::Prepare(const char* sql) {
-  std::unique_ptr<SQLite::Statement>& statement = statements_[sql];
-  if (statement == nullptr) {
-    statement = std::make_unique<SQLite::Statement>(database_, sql);
-  } else {
-    // A statement that failed reports its old error once more when it is reset.
-    statement->tryReset();
-    statement->clearBindings();
+  const auto known = statements_.find(sql);
+  if (known == statements_.end()) {
+    // Made before it has a place: SQLite opens its log only now, and throws where that cannot be had.
+    auto statement = std::make_unique<SQLite::Statement>(database_, sql);
+    return *statements_.emplace(sql, std::move(statement)).first->second;
   }
-  return *statement;
+  SQLite::Statement& statement = *known->second;
+  // A statement that failed reports its old error once more when it is reset.
+  statement.tryReset();
+  statement.clearBindings();
+  return statement;
 }
+
+bool SqliteConnection::InTransaction() const { return sqlite3_get_autocommit(database_.getHandle()) == 0; }
 
 void SqliteConnection::RollBackQuietly() noexcept {
   for (const auto& entry : statements_) entry.second->tryReset();

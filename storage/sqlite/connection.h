@@ -26,6 +26,9 @@ class SqliteConnection {
 
   SQLite::Database& database() { return database_; }
 
+  // Whether a transaction is under way. Some errors, such as a full disk, end it and all its savepoints.
+  bool InTransaction() const;
+
   // Ends a transaction that is under way, if any. Does not throw.
   void RollBackQuietly() noexcept;
 

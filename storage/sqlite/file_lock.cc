@@ -7,23 +7,27 @@
 
 #include <cerrno>
 
-#include "absl/status/status.h"
-
 namespace authstate::storage {
 
-absl::StatusOr<FileLock> FileLock::Acquire(const std::string& path) {
-  const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (descriptor < 0) return absl::ErrnoToStatus(errno, "its lock file cannot be opened for writing");
-  FileLock lock(descriptor);
-  if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) return absl::FailedPreconditionError("another process serves this file");
-    return absl::ErrnoToStatus(errno, "its lock file cannot be locked");
+absl::StatusOr<FileLock> FileLock::Open(const std::string& path, int flags) {
+  const int descriptor = open(path.c_str(), flags | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (descriptor < 0) {
+    const bool writing = (flags & O_ACCMODE) != O_RDONLY;
+    return absl::ErrnoToStatus(errno, writing ? "cannot be opened for writing" : "cannot be opened");
   }
-  return lock;
+  return FileLock(descriptor);
 }
 
 FileLock::~FileLock() {
   if (descriptor_ >= 0) close(descriptor_);
 }
+
+absl::Status FileLock::Lock() {
+  if (flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return absl::OkStatus();
+  if (errno == EWOULDBLOCK) return absl::FailedPreconditionError("another process serves this file");
+  return absl::ErrnoToStatus(errno, "cannot be locked");
+}
+
+void FileLock::Unlock() { flock(descriptor_, LOCK_UN); }
 
 }  // namespace authstate::storage

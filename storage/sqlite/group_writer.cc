@@ -53,14 +53,16 @@ void GroupWriter::Run() {
 }
 
 bool GroupWriter::CommitGroup(const Group& group) {
-  const auto fail_all = [&group](const SQLite::Exception& exception, Outcome outcome) {
+  const auto fail_all = [this, &group](const SQLite::Exception& exception, Outcome outcome) {
+    failing_.store(true);
     const absl::Status status = WithOutcome(FromSqlite(exception), outcome);
     for (const auto& job : group) job->FailAll(status);
     return false;
   };
+  bool wrote = false;
   try {
     storage::Run(connection_->Prepare(sql::kBeginImmediate));
-    DoGroup(group);
+    wrote = DoGroup(group);
   } catch (const SQLite::Exception& exception) {
     connection_->RollBackQuietly();
     return fail_all(exception, Outcome::kNotApplied);
@@ -71,31 +73,37 @@ bool GroupWriter::CommitGroup(const Group& group) {
     connection_->RollBackQuietly();
     return fail_all(exception, OutcomeOfFailedCommit(exception));
   }
+  // A transaction without a change needs no disk, and proves nothing.
+  if (wrote) failing_.store(false);
   return true;
 }
 
-void GroupWriter::DoGroup(const Group& group) {
+bool GroupWriter::DoGroup(const Group& group) {
   const absl::Time now = clock_.Now();
+  bool wrote = false;
   for (const auto& job : group) {
     if (job->deadline() <= absl::Now()) {
       job->FailAll(DeadlinePassedInQueue());
       continue;
     }
-    for (std::size_t i = 0; i < job->size(); ++i) DoMember(*job, now);
+    for (std::size_t i = 0; i < job->size(); ++i) wrote |= DoMember(*job, now);
   }
+  return wrote;
 }
 
-void GroupWriter::DoMember(WriteJob& job, absl::Time now) {
+bool GroupWriter::DoMember(WriteJob& job, absl::Time now) {
   storage::Run(connection_->Prepare(sql::kSavepoint));
   bool keep = false;
   try {
     keep = job.DoNext(*connection_, now);
   } catch (const SQLite::Exception& exception) {
-    // Some errors end the whole transaction; then the savepoint is gone, and going back to it throws.
+    // The savepoint is gone with the transaction: to go back to it would fail too, and hide why.
+    if (!connection_->InTransaction()) throw;
     job.FailNext(WithOutcome(FromSqlite(exception), Outcome::kNotApplied));
   }
   if (!keep) storage::Run(connection_->Prepare(sql::kRollBackToSavepoint));
   storage::Run(connection_->Prepare(sql::kReleaseSavepoint));
+  return keep;
 }
 
 }  // namespace authstate::storage

@@ -1,6 +1,7 @@
 #ifndef AUTHSTATE_STORAGE_SQLITE_GROUP_WRITER_H_
 #define AUTHSTATE_STORAGE_SQLITE_GROUP_WRITER_H_
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <thread>
@@ -31,19 +32,24 @@ class GroupWriter {
   // Does the job and lets it answer; at once with QueueFull when there is no room.
   void Take(std::unique_ptr<WriteJob> job);
 
+  // Whether the last attempt to write failed as a whole: a full disk, an error of the disk, a lock of somebody else.
+  bool failing() const { return failing_.load(); }
+
  private:
   using Group = std::vector<std::unique_ptr<WriteJob>>;
 
   void Run();
   // Returns whether it was committed.
   bool CommitGroup(const Group& group);
-  // Does all members of the group inside the transaction. Throws when the transaction cannot go on.
-  void DoGroup(const Group& group);
-  void DoMember(WriteJob& job, absl::Time now);
+  // Does all members of the group inside the transaction; tells whether any changed something. Throws when the
+  // transaction cannot go on.
+  bool DoGroup(const Group& group);
+  bool DoMember(WriteJob& job, absl::Time now);
 
   const std::unique_ptr<SqliteConnection> connection_;
   const StoreClock& clock_;
   const std::shared_ptr<StatementStats> stats_;
+  std::atomic<bool> failing_ = false;
   WorkQueue<std::unique_ptr<WriteJob>> queue_;
   std::thread thread_;
 };

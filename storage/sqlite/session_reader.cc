@@ -63,6 +63,7 @@ absl::StatusOr<ReadResult> ReadSession(SqliteConnection& connection, const ReadR
     if (!creds.ok()) return creds.status();
     result.creds = *std::move(creds);
     if (result.creds.has_value()) bytes += result.creds->bytes.size();
+    if (bytes > request.max_bytes) return ResponseTooLarge(request.max_bytes);
   }
   result.values.reserve(request.keys.size());
   for (const KeyName& name : request.keys) {

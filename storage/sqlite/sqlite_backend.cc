@@ -1,19 +1,18 @@
 #include "storage/sqlite/sqlite_backend.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "storage/absolute_path.h"
 #include "storage/error.h"
 #include "storage/sqlite/commit_applier.h"
 #include "storage/sqlite/connection.h"
@@ -45,6 +44,14 @@ std::vector<absl::StatusOr<ReadResult>> ReadAll(SqliteConnection& connection, co
   }
   connection.RollBackQuietly();
   return results;
+}
+
+// A write that stands for all others.
+struct Trial {};
+
+absl::StatusOr<Trial> TryToWrite(SqliteConnection& connection, const Trial& trial, absl::Time /*now*/) {
+  Run(connection.Prepare(sql::kTrialWrite));
+  return trial;
 }
 
 class SqliteBackend final : public Backend {
@@ -105,15 +112,24 @@ class SqliteBackend final : public Backend {
   }
 
   void Ping(absl::Time deadline, PingDone done) override {
-    readers_.Run(deadline, [done = std::move(done)](absl::StatusOr<SqliteConnection*> connection) mutable {
-      if (!connection.ok()) return std::move(done)(connection.status());
-      std::move(done)(CatchSqlite([&] {
-        SQLite::Statement& ping = (*connection)->Prepare(sql::kPing);
-        (void)ping.executeStep();
-        ping.reset();
-        return absl::OkStatus();
-      }));
-    });
+    readers_.Run(deadline,
+                 [this, deadline, done = std::move(done)](absl::StatusOr<SqliteConnection*> connection) mutable {
+                   if (!connection.ok()) return std::move(done)(connection.status());
+                   absl::Status read = CatchSqlite([&] {
+                     SQLite::Statement& ping = (*connection)->Prepare(sql::kPing);
+                     (void)ping.executeStep();
+                     ping.reset();
+                     return absl::OkStatus();
+                   });
+                   // A store that can be read and not be written does not serve. Only then it takes a write to know
+                   // better.
+                   if (!read.ok() || !writer_.failing()) return std::move(done)(std::move(read));
+                   writer_.Take(std::make_unique<BatchJob<Trial, Trial>>(
+                       std::vector<Trial>(1), deadline, TryToWrite,
+                       [done = std::move(done)](const std::vector<absl::StatusOr<Trial>>& results) mutable {
+                         std::move(done)(results[0].status());
+                       }));
+                 });
   }
 
   Description Describe() const override { return {"sqlite", "sqlite", options_.path, schema_version_, "", "", ""}; }
@@ -132,21 +148,18 @@ class SqliteBackend final : public Backend {
   ReaderPool readers_;
 };
 
-absl::Status CheckPath(const std::string& path) {
-  if (path.empty() || path == ":memory:" || absl::StartsWith(path, "file:")) {
-    return absl::InvalidArgumentError("is not the path of a file");
-  }
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return absl::InvalidArgumentError("is a folder, not a file");
-  return absl::OkStatus();
-}
+// What SQLite would take for a database without a file.
+bool IsNoFile(const std::string& path) { return path.empty() || path == ":memory:" || absl::StartsWith(path, "file:"); }
 
-// Makes the file with its permissions before SQLite does, which would leave them to the umask.
-absl::Status MakeFile(const std::string& path) {
-  const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (descriptor < 0) return absl::ErrnoToStatus(errno, "cannot be opened for writing");
-  close(descriptor);
-  return absl::OkStatus();
+// Made, with its permissions, before SQLite would do so and leave them to the umask.
+absl::StatusOr<FileLock> LockFile(const SqliteOptions& options) {
+  absl::StatusOr<FileLock> lock = FileLock::Open(options.path, options.create ? O_RDWR | O_CREAT : O_RDWR);
+  if (!options.create && absl::IsNotFound(lock.status())) {
+    return absl::NotFoundError("no such file, and --no-create forbids to make a new store");
+  }
+  if (!lock.ok()) return lock;
+  if (absl::Status locked = lock->Lock(); !locked.ok()) return locked;
+  return lock;
 }
 
 void Configure(SqliteConnection& writer) {
@@ -155,22 +168,27 @@ void Configure(SqliteConnection& writer) {
 }
 
 absl::StatusOr<std::unique_ptr<Backend>> Open(SqliteOptions options) {
-  absl::Status status = CheckPath(options.path);
-  if (status.ok()) status = MakeFile(options.path);
-  if (!status.ok()) return status;
-  absl::StatusOr<FileLock> lock = FileLock::Acquire(absl::StrCat(options.path, ".lock"));
+  std::error_code error;
+  if (std::filesystem::is_directory(options.path, error)) {
+    return absl::InvalidArgumentError("is a folder, not a file");
+  }
+  absl::StatusOr<FileLock> lock = LockFile(options);
   if (!lock.ok()) return lock.status();
   return CatchSqlite([&]() -> absl::StatusOr<std::unique_ptr<Backend>> {
     auto writer = std::make_unique<SqliteConnection>(options.path, SqliteConnection::Mode::kReadWrite);
+    const absl::StatusOr<PreparedSchema> schema = PrepareSqliteSchema(*writer, options.migrate, options.create);
+    if (!schema.ok()) return schema.status();
+    // Only now is it known to be ours: this changes the file.
     Configure(*writer);
-    const absl::StatusOr<std::uint32_t> version = PrepareSqliteSchema(*writer, options.migrate);
-    if (!version.ok()) return version.status();
+    // The log is made with the store, so that its permissions are the store's.
+    if (schema->made) Run(writer->Prepare(sql::kTrialWrite));
     std::vector<std::unique_ptr<SqliteConnection>> readers;
     readers.reserve(static_cast<std::size_t>(options.readers));
     for (int i = 0; i < options.readers; ++i) {
       readers.push_back(std::make_unique<SqliteConnection>(options.path, SqliteConnection::Mode::kReadOnly));
     }
-    return std::make_unique<SqliteBackend>(std::move(options), *std::move(lock), *version, std::move(writer),
+    if (schema->made && options.on_created != nullptr) options.on_created(options.path);
+    return std::make_unique<SqliteBackend>(std::move(options), *std::move(lock), schema->version, std::move(writer),
                                            std::move(readers));
   });
 }
@@ -178,6 +196,10 @@ absl::StatusOr<std::unique_ptr<Backend>> Open(SqliteOptions options) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Backend>> OpenSqliteBackend(SqliteOptions options) {
+  if (IsNoFile(options.path)) {
+    return absl::InvalidArgumentError(absl::StrCat("\"", options.path, "\" is not the path of a file"));
+  }
+  options.path = AbsolutePath(options.path);
   const std::string path = options.path;
   absl::StatusOr<std::unique_ptr<Backend>> backend = Open(std::move(options));
   if (backend.ok()) return backend;

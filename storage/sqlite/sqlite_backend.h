@@ -2,6 +2,7 @@
 #define AUTHSTATE_STORAGE_SQLITE_SQLITE_BACKEND_H_
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -12,8 +13,13 @@
 namespace authstate::storage {
 
 struct SqliteOptions {
-  // The database file; made, readable by its owner alone, when it is not there. Its folder must exist.
+  // The database file; made, readable by its owner alone, when it is not there. Its folder must exist. A relative path
+  // is made absolute at once: the store is then told by it.
   std::string path;
+  // Whether a store may be made where there is none.
+  bool create = true;
+  // Told the absolute path once a new, empty store was made; null: nobody.
+  std::function<void(const std::string& path)> on_created;
   // Threads that read, each with a connection of its own.
   int readers = 4;
   // Snapshots open at once.
@@ -29,9 +35,9 @@ struct SqliteOptions {
 // The embedded store: one SQLite file in WAL mode with synchronous=FULL. One thread writes, and commits whatever has
 // gathered while it was busy as one transaction (group commit); readers work beside it and never wait for it.
 //
-// Fails with InvalidArgument or PermissionDenied when the file cannot be opened for writing, FailedPrecondition when
-// another process serves it (lock file PATH.lock) or its schema is unknown (reason kSchemaUnknown), DataLoss when it is
-// no database. Every message starts with the path.
+// Fails with InvalidArgument or PermissionDenied when the file cannot be opened for writing, NotFound when there is no
+// store and none may be made, FailedPrecondition when another process serves it, under whatever name, or its schema is
+// unknown (reason kSchemaUnknown), DataLoss when it is no database. Every message starts with the absolute path.
 absl::StatusOr<std::unique_ptr<Backend>> OpenSqliteBackend(SqliteOptions options);
 
 }  // namespace authstate::storage

@@ -17,17 +17,19 @@ bool HasForeignTables(SqliteConnection& connection) {
   return foreign;
 }
 
-absl::StatusOr<std::uint32_t> PrepareInTransaction(SqliteConnection& connection, bool migrate) {
+absl::StatusOr<PreparedSchema> PrepareInTransaction(SqliteConnection& connection, bool migrate, bool create) {
   connection.database().exec(sql::kCreateMigrationsTable);
   const std::vector<AppliedMigration> applied = AppliedSqliteMigrations(connection);
   if (applied.empty() && HasForeignTables(connection)) {
     return Error(absl::StatusCode::kFailedPrecondition, kSchemaUnknown,
                  "the file is a SQLite database of something else; name another file");
   }
+  if (applied.empty() && !create)
+    return absl::NotFoundError("the file holds no store, and --no-create forbids to make one");
   const absl::StatusOr<std::vector<Migration>> plan = PlanMigrations(SqliteMigrations(), applied, migrate);
   if (!plan.ok()) return plan.status();
   for (const Migration& migration : *plan) ApplySqliteMigration(connection, migration);
-  return plan->empty() ? VersionOf(applied) : SqliteMigrations().back().version;
+  return PreparedSchema{plan->empty() ? VersionOf(applied) : SqliteMigrations().back().version, applied.empty()};
 }
 
 }  // namespace
@@ -55,15 +57,15 @@ void ApplySqliteMigration(SqliteConnection& connection, const Migration& migrati
   Run(insert);
 }
 
-absl::StatusOr<std::uint32_t> PrepareSqliteSchema(SqliteConnection& connection, bool migrate) {
+absl::StatusOr<PreparedSchema> PrepareSqliteSchema(SqliteConnection& connection, bool migrate, bool create) {
   Run(connection.Prepare(sql::kBeginImmediate));
-  absl::StatusOr<std::uint32_t> version = PrepareInTransaction(connection, migrate);
-  if (version.ok()) {
+  absl::StatusOr<PreparedSchema> prepared = PrepareInTransaction(connection, migrate, create);
+  if (prepared.ok()) {
     Run(connection.Prepare(sql::kCommit));
   } else {
     connection.RollBackQuietly();
   }
-  return version;
+  return prepared;
 }
 
 }  // namespace authstate::storage

@@ -20,9 +20,15 @@ std::vector<AppliedMigration> AppliedSqliteMigrations(SqliteConnection& connecti
 // Applies one file and remembers it, within the transaction that is open.
 void ApplySqliteMigration(SqliteConnection& connection, const Migration& migration);
 
-// Brings the schema up to date in one transaction, as PlanMigrations allows, and tells its version. A file that has
-// tables but none of ours is refused with FailedPrecondition, reason kSchemaUnknown.
-absl::StatusOr<std::uint32_t> PrepareSqliteSchema(SqliteConnection& connection, bool migrate);
+struct PreparedSchema {
+  std::uint32_t version = 0;
+  // The file held no store before.
+  bool made = false;
+};
+
+// Brings the schema up to date in one transaction, as PlanMigrations allows. A file that has tables but none of ours is
+// refused with FailedPrecondition, reason kSchemaUnknown; one that has none at all with NotFound unless `create`.
+absl::StatusOr<PreparedSchema> PrepareSqliteSchema(SqliteConnection& connection, bool migrate, bool create);
 
 }  // namespace authstate::storage
 

@@ -1,13 +1,13 @@
 #include "storage/sqlite/sqlite_schema_store.h"
 
-#include <sys/stat.h>
+#include <fcntl.h>
 
 #include <cstdint>
-#include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "storage/absolute_path.h"
 #include "storage/error.h"
 #include "storage/sqlite/connection.h"
 #include "storage/sqlite/file_lock.h"
@@ -46,8 +46,8 @@ std::vector<SchemaStore::Fact> Facts(SqliteConnection& connection) {
 
 class SqliteSchemaStore final : public SchemaStore {
  public:
-  explicit SqliteSchemaStore(std::string path)
-      : path_(std::move(path)), connection_(path_, SqliteConnection::Mode::kReadWrite) {}
+  SqliteSchemaStore(std::string path, FileLock lock)
+      : path_(std::move(path)), lock_(std::move(lock)), connection_(path_, SqliteConnection::Mode::kReadWrite) {}
   ~SqliteSchemaStore() override { connection_.RollBackQuietly(); }
   SqliteSchemaStore(const SqliteSchemaStore&) = delete;
   SqliteSchemaStore& operator=(const SqliteSchemaStore&) = delete;
@@ -64,9 +64,7 @@ class SqliteSchemaStore final : public SchemaStore {
   }
 
   absl::Status Begin(absl::Duration lock_timeout) override {
-    absl::StatusOr<FileLock> lock = FileLock::Acquire(absl::StrCat(path_, ".lock"));
-    if (!lock.ok()) return lock.status();
-    lock_.emplace(*std::move(lock));
+    if (absl::Status locked = lock_.Lock(); !locked.ok()) return locked;
     return Catch([&] {
       connection_.database().setBusyTimeout(static_cast<int>(absl::ToInt64Milliseconds(lock_timeout)));
       Run(connection_.Prepare(sql::kBeginImmediate));
@@ -89,13 +87,13 @@ class SqliteSchemaStore final : public SchemaStore {
 
   absl::Status Commit() override {
     absl::Status committed = Catch([&] { Run(connection_.Prepare(sql::kCommit)); });
-    if (committed.ok()) lock_.reset();
+    if (committed.ok()) lock_.Unlock();
     return committed;
   }
 
   void RollBack() override {
     connection_.RollBackQuietly();
-    lock_.reset();
+    lock_.Unlock();
   }
 
   absl::StatusOr<Structure> Compare(absl::Span<const Migration> migrations) override {
@@ -117,20 +115,23 @@ class SqliteSchemaStore final : public SchemaStore {
   }
 
   const std::string path_;
+  // Locked while the schema is changed: a server would find another schema under its feet.
+  FileLock lock_;
   SqliteConnection connection_;
-  // Held while the schema is changed: a server would find another schema under its feet.
-  std::optional<FileLock> lock_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SchemaStore>> OpenSqliteSchemaStore(const std::string& path) {
-  struct stat status {};
-  if (stat(path.c_str(), &status) != 0) {
-    return absl::NotFoundError(absl::StrCat(path, ": no such file; a server makes it at its first start"));
+  const std::string absolute = AbsolutePath(path);
+  absl::StatusOr<FileLock> lock = FileLock::Open(absolute, O_RDONLY);
+  if (absl::IsNotFound(lock.status())) {
+    return absl::NotFoundError(absl::StrCat(absolute, ": no such file; a server makes it at its first start"));
   }
-  return CatchSqlite(
-      [&]() -> absl::StatusOr<std::unique_ptr<SchemaStore>> { return std::make_unique<SqliteSchemaStore>(path); });
+  if (!lock.ok()) return absl::Status(lock.status().code(), absl::StrCat(absolute, ": ", lock.status().message()));
+  return CatchSqlite([&]() -> absl::StatusOr<std::unique_ptr<SchemaStore>> {
+    return std::make_unique<SqliteSchemaStore>(absolute, *std::move(lock));
+  });
 }
 
 }  // namespace authstate::storage

@@ -50,6 +50,9 @@ inline constexpr char kListSessions[] =
 
 inline constexpr char kPing[] = "SELECT version FROM auth_schema_migrations ORDER BY version DESC LIMIT 1";
 
+// Writes a page whatever it held before, and changes nothing: no version of ours uses this number.
+inline constexpr char kTrialWrite[] = "PRAGMA user_version = 0";
+
 inline constexpr char kCreateMigrationsTable[] =
     "CREATE TABLE IF NOT EXISTS auth_schema_migrations (version INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, "
     "checksum TEXT NOT NULL, serves_from INTEGER NOT NULL, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) STRICT";

@@ -94,5 +94,14 @@ TEST_F(ReadTest, ValuesOverTheLimitAreRefusedAndOthersAnswered) {
   EXPECT_EQ(answers[2]->values[0], Raw(std::string(401, 'b')));
 }
 
+TEST_F(ReadTest, CredsAloneAreWithinTheLimitToo) {
+  MustApply(SetCreds("s", Raw(std::string(1001, 'c'))));
+  const auto answers = Read({{"s", true, {}, 1000}, {"s", true, {}, 1001}, {"s", true, {{"t", "1"}}, 1000}});
+  EXPECT_TRUE(FailsWith(answers[0], absl::StatusCode::kResourceExhausted, storage::kResponseTooLarge));
+  ASSERT_TRUE(answers[1].ok()) << answers[1].status();
+  EXPECT_EQ(answers[1]->creds, Raw(std::string(1001, 'c')));
+  EXPECT_TRUE(FailsWith(answers[2], absl::StatusCode::kResourceExhausted, storage::kResponseTooLarge));
+}
+
 }  // namespace
 }  // namespace authstate::conformance

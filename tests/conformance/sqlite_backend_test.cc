@@ -1,0 +1,258 @@
+// What is particular to SQLite: a file that others have too, and a disk and a system that refuse.
+#include "storage/sqlite/sqlite_backend.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <random>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "storage/error.h"
+#include "storage/sqlite/commit_applier.h"
+#include "storage/sqlite/connection.h"
+#include "storage/sqlite/group_writer.h"
+#include "storage/sqlite/sqlite_schema.h"
+#include "storage/sqlite/store_clock.h"
+#include "storage/sqlite/write_job.h"
+#include "tests/conformance/await.h"
+#include "tests/support/temp_dir.h"
+
+namespace authstate::storage {
+namespace {
+
+using conformance::Answer;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+absl::Time Soon() { return absl::Now() + absl::Seconds(30); }
+
+Commit SetCreds(const std::string& session_id, std::string bytes) {
+  Commit commit;
+  commit.session_id = session_id;
+  commit.creds = Value{ValueKind::kRaw, std::move(bytes)};
+  return commit;
+}
+
+class SqliteBackendTest : public testing::Test {
+ protected:
+  SqliteOptions Options() {
+    SqliteOptions options;
+    options.path = path_;
+    return options;
+  }
+
+  static absl::StatusOr<Applied> Apply(Backend& backend, Commit commit) {
+    Answer<std::vector<absl::StatusOr<Applied>>> answer;
+    std::vector<Commit> commits;
+    commits.push_back(std::move(commit));
+    backend.Apply(std::move(commits), Soon(), answer.Done());
+    return answer.Await().front();
+  }
+
+  static absl::StatusOr<ReadResult> Read(Backend& backend, const std::string& session_id) {
+    Answer<std::vector<absl::StatusOr<ReadResult>>> answer;
+    backend.Read({{session_id, true, {}}}, Soon(), answer.Done());
+    return answer.Await().front();
+  }
+
+  test::TempDir directory_;
+  const std::string path_ = directory_.File("authstate.db");
+};
+
+TEST_F(SqliteBackendTest, ANewStoreIsToldByItsAbsolutePathAndAnOldOneNot) {
+  const std::filesystem::path before = std::filesystem::current_path();
+  const absl::Cleanup go_back = [&before] { std::filesystem::current_path(before); };
+  std::filesystem::current_path(directory_.path());
+  std::vector<std::string> created;
+  for (int i = 0; i < 2; ++i) {
+    SqliteOptions options;
+    options.path = "authstate.db";
+    options.on_created = [&created](const std::string& path) { created.push_back(path); };
+    const auto backend = OpenSqliteBackend(options);
+    ASSERT_TRUE(backend.ok()) << backend.status();
+    EXPECT_EQ((*backend)->Describe().location, path_);
+  }
+  EXPECT_THAT(created, ElementsAre(path_));
+}
+
+TEST_F(SqliteBackendTest, NoStoreIsMadeWhereNoneMayBe) {
+  SqliteOptions options = Options();
+  options.create = false;
+  const auto absent = OpenSqliteBackend(options).status();
+  EXPECT_TRUE(absl::IsNotFound(absent)) << absent;
+  EXPECT_THAT(std::string(absent.message()), AllOf(StartsWith(path_), HasSubstr("--no-create")));
+  EXPECT_FALSE(std::filesystem::exists(path_));
+
+  std::ofstream(path_).close();
+  const auto empty = OpenSqliteBackend(options).status();
+  EXPECT_TRUE(absl::IsNotFound(empty)) << empty;
+  EXPECT_EQ(std::filesystem::file_size(path_), 0U);
+
+  ASSERT_TRUE(OpenSqliteBackend(Options()).ok());
+  EXPECT_TRUE(OpenSqliteBackend(options).ok());
+}
+
+TEST_F(SqliteBackendTest, AFileOfAnotherProgramIsLeftAsItWas) {
+  SQLite::Database(path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE).exec("CREATE TABLE theirs (x)");
+  const auto bytes = [this] {
+    std::ostringstream text;
+    text << std::ifstream(path_).rdbuf();
+    return text.str();
+  };
+  const std::string before = bytes();
+  EXPECT_EQ(ReasonOf(OpenSqliteBackend(Options()).status()), kSchemaUnknown);
+  EXPECT_EQ(bytes(), before);
+}
+
+TEST_F(SqliteBackendTest, NoOtherNameOfTheFileLeadsAroundItsLock) {
+  const auto backend = OpenSqliteBackend(Options());
+  ASSERT_TRUE(backend.ok()) << backend.status();
+  const std::string symbolic = directory_.File("symbolic.db");
+  const std::string hard = directory_.File("hard.db");
+  ASSERT_EQ(symlink(path_.c_str(), symbolic.c_str()), 0);
+  ASSERT_EQ(link(path_.c_str(), hard.c_str()), 0);
+  for (const std::string& name : {path_, symbolic, hard}) {
+    SqliteOptions options = Options();
+    options.path = name;
+    const auto second = OpenSqliteBackend(options).status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(second)) << name << ": " << second;
+  }
+  // Nothing but the database and the files of SQLite stands there to be deleted.
+  for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
+    EXPECT_THAT(entry.path().filename().string(),
+                testing::AnyOf("authstate.db", "authstate.db-wal", "authstate.db-shm", "symbolic.db", "hard.db"));
+  }
+  EXPECT_TRUE(Apply(**backend, SetCreds("s", "1")).ok());
+}
+
+TEST_F(SqliteBackendTest, WithoutDescriptorsReadsAreUnavailableAndThenGoOn) {
+  {
+    const auto backend = OpenSqliteBackend(Options());
+    ASSERT_TRUE(backend.ok()) << backend.status();
+    ASSERT_TRUE(Apply(**backend, SetCreds("s", "1")).ok());
+  }
+  const auto backend = OpenSqliteBackend(Options());
+  ASSERT_TRUE(backend.ok()) << backend.status();
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit before = limit;
+  limit.rlim_cur = 0;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  std::vector<absl::Status> refused;
+  for (int i = 0; i < 8; ++i) refused.push_back(Read(**backend, "s").status());
+  Answer<absl::Status> ping;
+  (*backend)->Ping(Soon(), ping.Done());
+  refused.push_back(ping.Await());
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  for (const absl::Status& status : refused) {
+    EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+    EXPECT_EQ(ReasonOf(status), kDatabaseUnavailable);
+  }
+  for (int i = 0; i < 8; ++i) EXPECT_TRUE(Read(**backend, "s").ok());
+}
+
+TEST_F(SqliteBackendTest, AGarbledFileIsSaidAndReadAgainOnceItIsPutRight) {
+  {
+    const auto backend = OpenSqliteBackend(Options());
+    ASSERT_TRUE(backend.ok()) << backend.status();
+    ASSERT_TRUE(Apply(**backend, SetCreds("s", "1")).ok());
+  }
+  const std::string copy = directory_.File("copy");
+  ASSERT_TRUE(std::filesystem::copy_file(path_, copy));
+  const auto backend = OpenSqliteBackend(Options());
+  ASSERT_TRUE(backend.ok()) << backend.status();
+  const auto overwrite = [this](const std::string& bytes) {
+    std::fstream(path_, std::ios::in | std::ios::out | std::ios::binary)
+        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  };
+  overwrite(std::string(std::filesystem::file_size(path_), 'x'));
+  for (int i = 0; i < 8; ++i) EXPECT_FALSE(Read(**backend, "s").ok());
+  std::ostringstream good;
+  good << std::ifstream(copy, std::ios::binary).rdbuf();
+  overwrite(good.str());
+  for (int i = 0; i < 8; ++i) {
+    const auto read = Read(**backend, "s");
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(read->creds, (Value{ValueKind::kRaw, "1"}));
+  }
+}
+
+TEST_F(SqliteBackendTest, AStoreThatCannotBeWrittenGivesNoSignOfLifeUntilItCan) {
+  const auto backend = OpenSqliteBackend(Options());
+  ASSERT_TRUE(backend.ok()) << backend.status();
+  ASSERT_TRUE(Apply(**backend, SetCreds("s", "1")).ok());
+  const auto ping = [&backend] {
+    Answer<absl::Status> answer;
+    (*backend)->Ping(Soon(), answer.Done());
+    return answer.Await();
+  };
+  EXPECT_TRUE(ping().ok());
+
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  const rlimit before = limit;
+  limit.rlim_cur = 0;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  const auto refused = Apply(**backend, SetCreds("s", "2")).status();
+  const auto silent = ping();
+  const auto read = Read(**backend, "s");
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_TRUE(absl::IsUnavailable(refused)) << refused;
+  EXPECT_TRUE(absl::IsUnavailable(silent)) << silent;
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->creds, (Value{ValueKind::kRaw, "1"}));
+
+  EXPECT_TRUE(ping().ok());
+  EXPECT_TRUE(Apply(**backend, SetCreds("s", "3")).ok());
+}
+
+// A store that may not grow stands for a full disk: SQLite tells and does the same in both cases.
+TEST_F(SqliteBackendTest, AFullDiskIsToldAsSuchAndTheWriterGoesOn) {
+  auto connection = std::make_unique<SqliteConnection>(path_, SqliteConnection::Mode::kReadWrite);
+  ASSERT_TRUE(PrepareSqliteSchema(*connection, false, true).ok());
+  connection->database().exec("PRAGMA max_page_count = 64");
+  // So that a large change reaches the file within its transaction.
+  connection->database().exec("PRAGMA cache_size = 8");
+  const StoreClock clock;
+  GroupWriter writer(std::move(connection), clock, 16, nullptr);
+  const auto apply = [&writer](std::vector<Commit> commits) {
+    Answer<std::vector<absl::StatusOr<Applied>>> answer;
+    writer.Take(std::make_unique<BatchJob<Commit, Applied>>(std::move(commits), Soon(), ApplyCommit, answer.Done()));
+    return answer.Await();
+  };
+  ASSERT_TRUE(apply({SetCreds("s", "small")})[0].ok());
+  EXPECT_FALSE(writer.failing());
+
+  std::mt19937 random;  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same bytes in every run, that do not compress
+  std::string noise;
+  for (int i = 0; i < 1'000'000; ++i) noise.push_back(static_cast<char>(random()));
+  for (const auto& result : apply({SetCreds("a", "before"), SetCreds("s", noise), SetCreds("b", "after")})) {
+    EXPECT_TRUE(absl::IsResourceExhausted(result.status())) << result.status();
+    EXPECT_EQ(ReasonOf(result.status()), kDiskFull);
+    EXPECT_EQ(OutcomeOf(result.status()), Outcome::kNotApplied);
+  }
+  EXPECT_TRUE(writer.failing());
+  const auto next = apply({SetCreds("s", "small again")});
+  ASSERT_TRUE(next[0].ok()) << next[0].status();
+  EXPECT_EQ(next[0]->revision, 2U);
+  EXPECT_FALSE(writer.failing());
+}
+
+}  // namespace
+}  // namespace authstate::storage
