@@ -94,59 +94,79 @@ class CachingBackend final : public Backend {
     std::vector<SessionActivity::Ticket> tickets;
   };
 
+  // What is taken out of the cache belongs to its change alone: values are copied before and after the lock is held.
   std::vector<Change> BeginChanges(const std::vector<Commit>& commits) {
     std::vector<Change> changes(commits.size());
-    const absl::MutexLock lock(&mutex_);
+    {
+      const absl::MutexLock lock(&mutex_);
+      for (std::size_t i = 0; i < commits.size(); ++i) {
+        changes[i].session_id = commits[i].session_id;
+        changes[i].ticket = activity_.BeginChange(changes[i].session_id);
+        changes[i].known = cache_.TakeOut(changes[i].session_id);
+      }
+    }
     for (std::size_t i = 0; i < commits.size(); ++i) {
-      Change& change = changes[i];
-      change.session_id = commits[i].session_id;
-      change.ticket = activity_.BeginChange(change.session_id);
-      change.known = cache_.TakeOut(change.session_id);
-      if (change.known.has_value()) change.part = change.known->PartOf(commits[i]);
+      if (changes[i].known.has_value()) changes[i].part = changes[i].known->PartOf(commits[i]);
     }
     return changes;
   }
 
   void EndChanges(std::vector<Change> changes, const std::vector<absl::StatusOr<Applied>>& results) {
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      Change& change = changes[i];
+      if (!change.known.has_value()) continue;
+      // One that had been applied before is answered with a revision that is not the next one.
+      if (results[i].ok() && results[i]->revision == change.known->revision() + 1) {
+        change.known->Follow(std::move(change.part));
+      } else {
+        change.known.reset();
+      }
+    }
     const absl::MutexLock lock(&mutex_);
     for (std::size_t i = 0; i < changes.size(); ++i) {
       Change& change = changes[i];
       if (InDoubt(results[i].status())) continue;
       const bool alone = activity_.EndChange(change.session_id, change.ticket);
-      // One that had been applied before is answered with a revision that is not the next one.
-      const bool follows =
-          alone && change.known.has_value() && results[i].ok() && results[i]->revision == change.known->revision() + 1;
-      if (!follows) continue;
-      change.known->Follow(std::move(change.part));
-      cache_.Put(change.session_id, *std::move(change.known));
+      if (alone && change.known.has_value()) cache_.Put(change.session_id, *std::move(change.known));
     }
   }
 
   Reading BeginReading(std::vector<ReadRequest> requests) {
     Reading reading;
-    reading.results.reserve(requests.size());
-    const absl::MutexLock lock(&mutex_);
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      if (std::optional<absl::StatusOr<ReadResult>> known = cache_.Answer(requests[i]); known.has_value()) {
-        reading.results.push_back(*std::move(known));
-        continue;
+    reading.results.resize(requests.size());
+    std::vector<std::optional<absl::StatusOr<SharedResult>>> known;
+    known.reserve(requests.size());
+    {
+      const absl::MutexLock lock(&mutex_);
+      for (std::size_t i = 0; i < requests.size(); ++i) {
+        known.push_back(cache_.Answer(requests[i]));
+        if (known.back().has_value()) continue;
+        reading.places.push_back(i);
+        reading.tickets.push_back(activity_.BeginRead(requests[i].session_id));
+        reading.misses.push_back(std::move(requests[i]));
       }
-      reading.results.emplace_back();
-      reading.places.push_back(i);
-      reading.tickets.push_back(activity_.BeginRead(requests[i].session_id));
-      reading.misses.push_back(std::move(requests[i]));
+    }
+    for (std::size_t i = 0; i < known.size(); ++i) {
+      if (!known[i].has_value()) continue;
+      reading.results[i] = known[i]->ok() ? (*known[i])->Copy() : absl::StatusOr<ReadResult>(known[i]->status());
     }
     return reading;
   }
 
   void EndReading(Reading* reading, std::vector<absl::StatusOr<ReadResult>> results) {
-    const absl::MutexLock lock(&mutex_);
+    std::vector<std::optional<SharedResult>> found(results.size());
     for (std::size_t i = 0; i < results.size(); ++i) {
-      const ReadRequest& request = reading->misses[i];
-      const bool alone = activity_.EndRead(request.session_id, reading->tickets[i]);
-      if (alone && results[i].ok()) cache_.Learn(request, *results[i]);
-      reading->results[reading->places[i]] = std::move(results[i]);
+      if (results[i].ok()) found[i].emplace(*results[i]);
     }
+    {
+      const absl::MutexLock lock(&mutex_);
+      for (std::size_t i = 0; i < results.size(); ++i) {
+        const ReadRequest& request = reading->misses[i];
+        const bool alone = activity_.EndRead(request.session_id, reading->tickets[i]);
+        if (alone && found[i].has_value()) cache_.Learn(request, *found[i]);
+      }
+    }
+    for (std::size_t i = 0; i < results.size(); ++i) reading->results[reading->places[i]] = std::move(results[i]);
   }
 
   std::vector<LeaseChange> BeginLeaseChanges(const std::vector<LeaseRequest>& requests) {

@@ -11,44 +11,70 @@ namespace {
 constexpr std::size_t kSessionOverhead = 400;
 constexpr std::size_t kKeyOverhead = 160;
 
-std::size_t BytesOf(const std::optional<Value>& value) { return value.has_value() ? value->bytes.size() : 0; }
+std::size_t BytesOf(const SharedValue& value) { return value != nullptr ? value->bytes.size() : 0; }
+
+SharedValue Share(std::optional<Value> value) {
+  return value.has_value() ? std::make_shared<const Value>(*std::move(value)) : nullptr;
+}
+
+std::optional<Value> CopyOf(const SharedValue& value) {
+  return value != nullptr ? std::optional<Value>(*value) : std::nullopt;
+}
 
 }  // namespace
 
-CachedSession::CachedSession(const ReadRequest& request, const ReadResult& result)
-    : revision_(result.revision), exists_(result.exists), bytes_(kSessionOverhead + 2 * request.session_id.size()) {
-  Learn(request, result);
+SharedResult::SharedResult(const ReadResult& result)
+    : exists_(result.exists), revision_(result.revision), creds_(Share(result.creds)) {
+  values_.reserve(result.values.size());
+  for (const std::optional<Value>& value : result.values) values_.push_back(Share(value));
 }
 
-std::optional<absl::StatusOr<ReadResult>> CachedSession::Answer(const ReadRequest& request) const {
-  if (request.fence != 0 && request.fence != fence_) return std::nullopt;
+ReadResult SharedResult::Copy() const {
   ReadResult result;
-  std::size_t bytes = 0;
-  if (request.want_creds) {
-    if (!creds_.has_value()) return std::nullopt;
-    result.creds = *creds_;
-    bytes += BytesOf(result.creds);
-  }
-  result.values.reserve(request.keys.size());
-  for (const KeyName& name : request.keys) {
-    const auto found = keys_.find(name);
-    if (found == keys_.end()) return std::nullopt;
-    result.values.push_back(found->second);
-    bytes += BytesOf(found->second);
-  }
-  if (bytes > request.max_bytes) return ResponseTooLarge(request.max_bytes);
   result.exists = exists_;
   result.revision = revision_;
+  result.creds = CopyOf(creds_);
+  result.values.reserve(values_.size());
+  for (const SharedValue& value : values_) result.values.push_back(CopyOf(value));
   return result;
 }
 
-void CachedSession::Learn(const ReadRequest& request, const ReadResult& result) {
-  if (request.fence != 0) fence_ = request.fence;
-  if (request.want_creds) LearnCreds(result.creds);
-  for (std::size_t i = 0; i < request.keys.size(); ++i) LearnKey(request.keys[i], result.values[i]);
+CachedSession::CachedSession(const ReadRequest& request, const SharedResult& result)
+    : revision_(result.revision_), exists_(result.exists_), bytes_(kSessionOverhead + 2 * request.session_id.size()) {
+  (void)Learn(request, result);
 }
 
-void CachedSession::LearnKey(const KeyName& name, std::optional<Value> value) {
+std::optional<absl::StatusOr<SharedResult>> CachedSession::Answer(const ReadRequest& request) const {
+  if (request.fence != 0 && request.fence != fence_) return std::nullopt;
+  SharedResult result;
+  std::size_t bytes = 0;
+  if (request.want_creds) {
+    if (!creds_.has_value()) return std::nullopt;
+    result.creds_ = *creds_;
+    bytes += BytesOf(result.creds_);
+  }
+  result.values_.reserve(request.keys.size());
+  for (const KeyName& name : request.keys) {
+    const auto found = keys_.find(name);
+    if (found == keys_.end()) return std::nullopt;
+    result.values_.push_back(found->second);
+    bytes += BytesOf(found->second);
+  }
+  if (bytes > request.max_bytes) return ResponseTooLarge(request.max_bytes);
+  result.exists_ = exists_;
+  result.revision_ = revision_;
+  return result;
+}
+
+bool CachedSession::Learn(const ReadRequest& request, const SharedResult& result) {
+  if (result.revision_ != revision_) return false;
+  if (request.fence != 0) fence_ = request.fence;
+  if (request.want_creds) LearnCreds(result.creds_);
+  for (std::size_t i = 0; i < request.keys.size(); ++i) LearnKey(request.keys[i], result.values_[i]);
+  return true;
+}
+
+void CachedSession::LearnKey(const KeyName& name, SharedValue value) {
   const auto [known, added] = keys_.try_emplace(name);
   if (added) bytes_ += kKeyOverhead + name.type.size() + name.id.size();
   bytes_ += BytesOf(value);
@@ -56,7 +82,7 @@ void CachedSession::LearnKey(const KeyName& name, std::optional<Value> value) {
   known->second = std::move(value);
 }
 
-void CachedSession::LearnCreds(std::optional<Value> creds) {
+void CachedSession::LearnCreds(SharedValue creds) {
   bytes_ += BytesOf(creds);
   if (creds_.has_value()) bytes_ -= BytesOf(*creds_);
   creds_ = std::move(creds);
@@ -86,36 +112,32 @@ void CachedSession::Follow(Commit part) {
       exists_ = true;
       break;
     case Commit::Action::kDeleteCreds:
-      LearnCreds(std::nullopt);
+      LearnCreds(nullptr);
       break;
     case Commit::Action::kDeleteSession:
       exists_ = false;
       part.clear_keys = true;
-      LearnCreds(std::nullopt);
+      LearnCreds(nullptr);
       break;
   }
-  if (part.creds.has_value()) LearnCreds(std::move(part.creds));
+  if (part.creds.has_value()) LearnCreds(Share(std::move(part.creds)));
   if (part.clear_keys) {
-    for (const auto& key : keys_) LearnKey(key.first, std::nullopt);
+    for (const auto& key : keys_) LearnKey(key.first, nullptr);
   }
-  for (const KeyName& name : part.deletes) LearnKey(name, std::nullopt);
-  for (KeyWrite& write : part.sets) LearnKey(write.name, std::move(write.value));
+  for (const KeyName& name : part.deletes) LearnKey(name, nullptr);
+  for (KeyWrite& write : part.sets) LearnKey(write.name, Share(std::move(write.value)));
 }
 
-std::optional<absl::StatusOr<ReadResult>> SessionCache::Answer(const ReadRequest& request) {
+std::optional<absl::StatusOr<SharedResult>> SessionCache::Answer(const ReadRequest& request) {
   const auto found = index_.find(request.session_id);
   if (found == index_.end()) return std::nullopt;
   places_.splice(places_.begin(), places_, found->second);
   return found->second->session.Answer(request);
 }
 
-void SessionCache::Learn(const ReadRequest& request, const ReadResult& result) {
+void SessionCache::Learn(const ReadRequest& request, const SharedResult& result) {
   std::optional<CachedSession> known = TakeOut(request.session_id);
-  if (known.has_value() && known->revision() == result.revision) {
-    known->Learn(request, result);
-  } else {
-    known = CachedSession(request, result);
-  }
+  if (!known.has_value() || !known->Learn(request, result)) known = CachedSession(request, result);
   Put(request.session_id, *std::move(known));
 }
 

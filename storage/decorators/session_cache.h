@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
@@ -14,21 +16,41 @@
 
 namespace authstate::storage {
 
+// A value that several share; null: there is none.
+using SharedValue = std::shared_ptr<const Value>;
+
+// A ReadResult whose values are shared: it is made of one, and one of it, where no lock is held, as values are large.
+class SharedResult {
+ public:
+  SharedResult() = default;
+  explicit SharedResult(const ReadResult& result);
+
+  ReadResult Copy() const;
+
+ private:
+  friend class CachedSession;
+
+  bool exists_ = false;
+  std::uint64_t revision_ = 0;
+  SharedValue creds_;
+  std::vector<SharedValue> values_;
+};
+
 // What is known of a session at one revision. Not thread-safe.
 class CachedSession {
  public:
   // Of a read that succeeded.
-  CachedSession(const ReadRequest& request, const ReadResult& result);
+  CachedSession(const ReadRequest& request, const SharedResult& result);
 
   std::uint64_t revision() const { return revision_; }
   // In memory, about.
   std::size_t bytes() const { return bytes_; }
 
   // The answer, if all that it asks for is known and the fence that it names is known to be the current one.
-  std::optional<absl::StatusOr<ReadResult>> Answer(const ReadRequest& request) const;
+  std::optional<absl::StatusOr<SharedResult>> Answer(const ReadRequest& request) const;
 
-  // Of another read at the same revision.
-  void Learn(const ReadRequest& request, const ReadResult& result);
+  // Of another read; whether it is one of the same revision.
+  bool Learn(const ReadRequest& request, const SharedResult& result);
   void ForgetFence() { fence_ = 0; }
 
   // What of `commit` changes what is known here; the rest is not worth a copy.
@@ -37,16 +59,16 @@ class CachedSession {
   void Follow(Commit part);
 
  private:
-  void LearnKey(const KeyName& name, std::optional<Value> value);
-  void LearnCreds(std::optional<Value> creds);
+  void LearnKey(const KeyName& name, SharedValue value);
+  void LearnCreds(SharedValue creds);
 
   std::uint64_t revision_;
   bool exists_;
   // The current one of its lease; 0: not known.
   std::uint64_t fence_ = 0;
-  // The outer optional: whether it is known.
-  std::optional<std::optional<Value>> creds_;
-  absl::flat_hash_map<KeyName, std::optional<Value>> keys_;
+  // If they are known.
+  std::optional<SharedValue> creds_;
+  absl::flat_hash_map<KeyName, SharedValue> keys_;
   std::size_t bytes_;
 };
 
@@ -58,8 +80,8 @@ class SessionCache {
   std::size_t bytes() const { return bytes_; }
 
   // As CachedSession::Answer; nullopt when the session is not here.
-  std::optional<absl::StatusOr<ReadResult>> Answer(const ReadRequest& request);
-  void Learn(const ReadRequest& request, const ReadResult& result);
+  std::optional<absl::StatusOr<SharedResult>> Answer(const ReadRequest& request);
+  void Learn(const ReadRequest& request, const SharedResult& result);
   void ForgetFence(absl::string_view session_id);
 
   std::optional<CachedSession> TakeOut(absl::string_view session_id);

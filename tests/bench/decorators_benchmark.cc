@@ -26,6 +26,8 @@ constexpr std::size_t kValueBytes = 1'500;
 constexpr std::size_t kCacheBytes = std::size_t{64} << 20;
 constexpr int kFewCallers = 1;
 constexpr int kManyCallers = 256;
+constexpr int kManyThreads = 4;
+constexpr std::size_t kLargeValueBytes = 64'000;
 
 const KeyName& Contact() {
   static const auto* const name = new KeyName{"session", "5511999990001_1.0"};
@@ -66,17 +68,26 @@ BENCHMARK(CommitWithoutBatching)->Arg(kFewCallers)->Arg(kManyCallers)->UseRealTi
 void CommitThroughBatching(benchmark::State& state) { CommitSideBySide(state, NewBatchingBackend(NewMemoryBackend())); }
 BENCHMARK(CommitThroughBatching)->Arg(kFewCallers)->Arg(kManyCallers)->UseRealTime();
 
-void ReadOneKey(benchmark::State& state, std::unique_ptr<Backend> backend) {
-  const std::string session = "session";
+const std::string& TheSession() {
+  static const auto* const session = new std::string("session");
+  return *session;
+}
+
+std::unique_ptr<Backend> WithOneKey(std::unique_ptr<Backend> backend, std::size_t value_bytes = kValueBytes) {
   AwaitCall<std::vector<absl::StatusOr<Applied>>>([&](auto done) {
     std::vector<Commit> commits;
-    commits.push_back(CommitTo(session));
+    commits.push_back(CommitTo(TheSession()));
+    commits.front().sets.front().value.bytes.resize(value_bytes);
     backend->Apply(std::move(commits), absl::InfiniteFuture(), std::move(done));
   });
+  return backend;
+}
+
+void ReadOneKey(benchmark::State& state, Backend* backend) {
   for (auto iteration : state) {
     const auto results = AwaitCall<std::vector<absl::StatusOr<ReadResult>>>([&](auto done) {
       std::vector<ReadRequest> requests(1);
-      requests.front().session_id = session;
+      requests.front().session_id = TheSession();
       requests.front().keys.push_back(Contact());
       backend->Read(std::move(requests), absl::InfiniteFuture(), std::move(done));
     });
@@ -84,11 +95,22 @@ void ReadOneKey(benchmark::State& state, std::unique_ptr<Backend> backend) {
   }
 }
 
-void ReadWithoutCache(benchmark::State& state) { ReadOneKey(state, NewMemoryBackend()); }
+void ReadWithoutCache(benchmark::State& state) { ReadOneKey(state, WithOneKey(NewMemoryBackend()).get()); }
 BENCHMARK(ReadWithoutCache)->UseRealTime();
 
-void ReadFromCache(benchmark::State& state) { ReadOneKey(state, NewCachingBackend(NewMemoryBackend(), kCacheBytes)); }
-BENCHMARK(ReadFromCache)->UseRealTime();
+void ReadFromCache(benchmark::State& state) {
+  static Backend* const backend = WithOneKey(NewCachingBackend(NewMemoryBackend(), kCacheBytes)).release();
+  ReadOneKey(state, backend);
+}
+BENCHMARK(ReadFromCache)->ThreadRange(1, kManyThreads)->UseRealTime();
+
+// A value of which a copy takes its time.
+void ReadLargeValueFromCache(benchmark::State& state) {
+  static Backend* const backend =
+      WithOneKey(NewCachingBackend(NewMemoryBackend(), kCacheBytes), kLargeValueBytes).release();
+  ReadOneKey(state, backend);
+}
+BENCHMARK(ReadLargeValueFromCache)->ThreadRange(1, kManyThreads)->UseRealTime();
 
 }  // namespace
 }  // namespace authstate::storage
