@@ -1,5 +1,6 @@
 #include "server/switch_backend.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -35,6 +36,10 @@ void LogSwitch(const storage::SwitchRequest& request, const storage::SwitchRepor
 }
 
 // At most one write is under way. The stream ends when the switch has, and all is written that has to be.
+//
+// gRPC is called with no lock held. In 1.51 OnWriteDone never comes from within StartWrite: it is handed to a thread of
+// gRPC's own (gRPC itself counts on that, as it starts what came before the reactor was bound under a mutex of its
+// own). But it may come before StartWrite returns, so what follows that touches nothing here.
 class SwitchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
   SwitchStream(storage::BackendTargets* targets, std::unique_ptr<Call> call, grpc::CallbackServerContext* context)
@@ -52,61 +57,69 @@ class SwitchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
         [this](const storage::SwitchProgress& progress) {
           v1::SwitchBackendResponse event;
           *event.mutable_progress() = ToMessage(progress);
-          Offer(event);
+          Offer(std::move(event));
         },
         [this](const absl::Status& status, const storage::SwitchReport& report) { Conclude(status, report); });
   }
 
   void OnWriteDone(bool ok) override {
-    bool end = false;
+    Step next = Step::kNothing;
     {
       const absl::MutexLock lock(&mutex_);
       writing_ = false;
-      // Nobody reads any more.
-      if (!ok) result_.reset();
-      if (ok && progress_.has_value()) {
-        Write(*std::exchange(progress_, std::nullopt));
-      } else if (ok && result_.has_value()) {
-        Write(*std::exchange(result_, std::nullopt));
-      } else {
-        end = concluded_;
+      if (!ok) {
+        // Nobody reads any more.
+        progress_.reset();
+        result_.reset();
       }
+      next = ChooseStep();
     }
-    if (end) End(outcome_);
+    Take(next);
   }
 
   void OnDone() override { delete this; }
 
  private:
-  void Offer(const v1::SwitchBackendResponse& event) {
-    const absl::MutexLock lock(&mutex_);
-    if (writing_) {
-      progress_ = event;
-    } else {
-      Write(event);
+  enum class Step : std::uint8_t { kNothing, kWrite, kEnd };
+
+  void Offer(v1::SwitchBackendResponse event) {
+    Step next = Step::kNothing;
+    {
+      const absl::MutexLock lock(&mutex_);
+      progress_ = std::move(event);
+      next = ChooseStep();
     }
+    Take(next);
   }
 
   void Conclude(const absl::Status& status, const storage::SwitchReport& report) {
     LogSwitch(request_, report, status);
-    v1::SwitchBackendResponse event;
-    *event.mutable_result() = ToMessage(report, status.ok());
-    const absl::MutexLock lock(&mutex_);
-    outcome_ = status;
-    concluded_ = true;
-    if (writing_) {
-      result_ = std::move(event);
-    } else {
-      Write(event);
+    Step next = Step::kNothing;
+    {
+      const absl::MutexLock lock(&mutex_);
+      outcome_ = status;
+      concluded_ = true;
+      *result_.emplace().mutable_result() = ToMessage(report, status.ok());
+      next = ChooseStep();
     }
+    Take(next);
   }
 
-  void Write(const v1::SwitchBackendResponse& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  // Whoever gets a step to take is the only one until that is done.
+  Step ChooseStep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (writing_) return Step::kNothing;
+    std::optional<v1::SwitchBackendResponse>& event = progress_.has_value() ? progress_ : result_;
+    if (!event.has_value()) return concluded_ ? Step::kEnd : Step::kNothing;
     buffer_.Clear();
     // Its messages are small and of our own making: there is nothing in them that does not serialize.
-    (void)Serialize(event, &buffer_);
+    (void)Serialize(*std::exchange(event, std::nullopt), &buffer_);
     writing_ = true;
-    StartWrite(&buffer_);
+    return Step::kWrite;
+  }
+
+  void Take(Step step) {
+    if (step == Step::kWrite) StartWrite(&buffer_);
+    if (step == Step::kEnd) End(outcome_);
   }
 
   void End(const absl::Status& status) {
