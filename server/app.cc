@@ -21,6 +21,7 @@
 #include "profiles/database_options.h"
 #include "server/admin_service.h"
 #include "server/auth_state_service.h"
+#include "server/event_log.h"
 #include "server/exit_code.h"
 #include "server/guard.h"
 #include "server/health_monitor.h"
@@ -70,6 +71,8 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> OpenSqlite(const Options& opti
                                                              std::shared_ptr<storage::StatementStats> stats) {
   storage::SqliteOptions sqlite;
   sqlite.path = options.databases.sqlite_path;
+  sqlite.create = options.create;
+  sqlite.on_created = [](const std::string& path) { Log(LogLevel::kWarn, absl::StrCat("new, empty store at ", path)); };
   sqlite.migrate = options.migrate;
   sqlite.stats = std::move(stats);
   return storage::OpenSqliteBackend(std::move(sqlite));
@@ -182,13 +185,15 @@ void AnnounceReady(const std::string& address, const storage::Description& descr
 int Serve(const Options& options, storage::BackendSwitch* backend) {
   GuardOptions guard_options;
   guard_options.default_deadline = options.default_deadline;
+  guard_options.max_streams = options.max_pipe_streams;
   Guard guard(guard_options);
 
   std::atomic<bool> serving = true;
+  const std::unique_ptr<storage::Backend> logged = NewEventLog(backend);
   const std::unique_ptr<grpc::Service> auth_state =
-      NewAuthStateService(backend, &guard, options.deny_steal ? Stealing::kRefused : Stealing::kAllowed);
+      NewAuthStateService(logged.get(), &guard, options.deny_steal ? Stealing::kRefused : Stealing::kAllowed);
   const std::unique_ptr<grpc::Service> admin =
-      NewAdminService(backend, backend, &guard, absl::Now(), [&serving] { return serving.load(); });
+      NewAdminService(logged.get(), backend, &guard, absl::Now(), [&serving] { return serving.load(); });
   const absl::StatusOr<Listener> listener = Listen(options.listen, {auth_state.get(), admin.get()});
   if (!listener.ok()) return Fail(listener.status(), kExitListen);
   grpc::Server* const server = listener->server.get();

@@ -1,10 +1,14 @@
 #include "server/failure_level.h"
 
 #include "server/status_translation.h"
+#include "storage/error.h"
 
 namespace authstate::server {
 
-LogLevel LevelOf(const absl::Status& status) {
+LogLevel LevelOf(absl::string_view operation, const absl::Status& status) {
+  // Who waits for a lease asks again several times a second; the first refusal has a line (server/lease_events.h).
+  const bool acquires = operation == "AcquireLease" || operation == "attach";
+  if (acquires && storage::ReasonOf(status) == storage::kLeaseHeld) return LogLevel::kDebug;
   if (IsUnmapped(status)) return LogLevel::kError;
   switch (status.code()) {
     case absl::StatusCode::kOk:

@@ -48,6 +48,13 @@ void Guard::Drain(absl::Time deadline) {
   (void)admission_.Drain(deadline);
 }
 
+std::optional<std::uint64_t> Guard::TakeLine(const absl::Status& status) {
+  constexpr int kLinesPerSecond = 20;
+  const std::string kind = storage::ReasonOf(status).value_or(absl::StatusCodeToString(status.code()));
+  const absl::MutexLock lock(&mutex_);
+  return lines_.try_emplace(kind, kLinesPerSecond).first->second.Take(absl::Now());
+}
+
 std::unique_ptr<Call> Guard::Begin(const Method& method, grpc::CallbackServerContext* context,
                                    const grpc::ByteBuffer& request) {
   return std::make_unique<Call>(this, method, context, request);
@@ -83,8 +90,10 @@ grpc::Status Call::Finish(const absl::Status& status) {
 }
 
 void Call::LogOutcome(const absl::Status& status) const {
-  const LogLevel level = LevelOf(status);
+  const LogLevel level = LevelOf(method_.name, status);
   if (!LogEnabled(level)) return;
+  const std::optional<std::uint64_t> unlogged = status.ok() ? 0 : guard_->TakeLine(status);
+  if (!unlogged.has_value()) return;
   LogFields fields = {
       {"method", std::string(method_.name)},
       {"code", absl::StatusCodeToString(status.code())},
@@ -96,6 +105,7 @@ void Call::LogOutcome(const absl::Status& status) const {
   if (!session_id_.empty() && !absl::IsInvalidArgument(status)) fields.emplace_back("session_id", session_id_);
   if (const auto reason = storage::ReasonOf(status)) fields.emplace_back("reason", *reason);
   if (!status.ok()) fields.emplace_back("error", std::string(status.message()));
+  if (*unlogged > 0) fields.emplace_back("more_unlogged", absl::StrCat(*unlogged));
   Log(level, status.ok() ? "call" : "call failed", fields);
 }
 

@@ -5,13 +5,19 @@
 #include <grpcpp/support/status.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/admission.h"
+#include "server/line_limit.h"
 #include "server/stream_registry.h"
 
 namespace google::protobuf {
@@ -27,6 +33,8 @@ struct GuardOptions {
   // For callers that set no deadline.
   absl::Duration default_deadline = absl::Seconds(30);
   Admission::Limits limits;
+  // Streams open at once that stay open.
+  std::size_t max_streams = 256;
 };
 
 // What a handler's RPC is, known at compile time.
@@ -43,7 +51,7 @@ class Call;
 // Thread-safe; outlives its calls.
 class Guard {
  public:
-  explicit Guard(GuardOptions options) : options_(options), admission_(options.limits) {}
+  explicit Guard(GuardOptions options) : options_(options), admission_(options.limits), streams_(options.max_streams) {}
 
   // Begins the RPC on `context`. Never null: a call that is not admitted fails in Call::Receive.
   std::unique_ptr<Call> Begin(const Method& method, grpc::CallbackServerContext* context,
@@ -52,6 +60,9 @@ class Guard {
   // Tells the long-lived streams to come to an end, refuses every call from now on, and waits until none is under way
   // or `deadline` has passed. Streams go on reading for half of that time, but no longer than 2 s.
   void Drain(absl::Time deadline);
+
+  // Whether a call that failed so gets a line in the log now: nullopt if not, else how many like it did not before.
+  std::optional<std::uint64_t> TakeLine(const absl::Status& status);
 
   StreamRegistry& streams() { return streams_; }
   absl::Duration default_deadline() const { return options_.default_deadline; }
@@ -62,6 +73,9 @@ class Guard {
   const GuardOptions options_;
   Admission admission_;
   StreamRegistry streams_;
+  absl::Mutex mutex_;
+  // By reason, or by code where a failure has none, so that no flood of one kind hides another.
+  absl::flat_hash_map<std::string, LineLimit> lines_ ABSL_GUARDED_BY(mutex_);
 };
 
 // One RPC under way. Not thread-safe: its owner hands it on, from the thread that began it to the one that finishes.

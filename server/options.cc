@@ -42,6 +42,7 @@ struct Parsed {
   std::int64_t default_deadline_ms = absl::ToInt64Milliseconds(options.default_deadline);
   std::int64_t drain_timeout_ms = absl::ToInt64Milliseconds(options.drain_timeout);
   std::int64_t health_interval_ms = absl::ToInt64Milliseconds(options.health_interval);
+  bool no_create = false;
   bool print_config = false;
 };
 
@@ -59,10 +60,13 @@ void AddChoice(CLI::App* app, const std::string& name, Enum* value, const std::m
 
 void Declare(CLI::App* app, Parsed* parsed) {
   constexpr std::int64_t kMaxMilliseconds = 3'600'000;
+  constexpr int kMaxPipeStreams = 65'536;
   Options& options = parsed->options;
   app->option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app->add_option("--listen", options.listen, "Address and port to serve on; port 0 picks a free one");
   profiles::DeclareDatabaseOptions(app, &options.databases);
+  app->add_flag("--no-create", parsed->no_create,
+                "Refuse an SQLite file that is not there or holds nothing yet, in place of making a new, empty store");
   app->add_flag("--migrate", options.migrate, "Bring an older schema up to date before serving");
   app->add_flag("--deny-steal", options.deny_steal, "Refuse to take a live lease from its owner, whoever asks");
   app->add_option("--batches", options.batches,
@@ -70,6 +74,9 @@ void Declare(CLI::App* app, Parsed* parsed) {
       ->check(CLI::Range(0, 64));
   app->add_option("--cache-bytes", options.cache_bytes,
                   "Memory for answering reads of an SQLite store; 0 turns that off");
+  app->add_option("--max-pipe-streams", options.max_pipe_streams,
+                  "Streams of Pipe open at once, one for each pool; more are refused with RESOURCE_EXHAUSTED")
+      ->check(CLI::Range(1, kMaxPipeStreams));
   AddChoice(app, "--log-level", &options.log_level, kLogLevels, "Least level that is logged");
   AddChoice(app, "--log-format", &options.log_format, kLogFormats, "json for machines, text for people");
   app->add_option("--default-deadline-ms", parsed->default_deadline_ms, "Deadline of a request that sets none")
@@ -90,10 +97,12 @@ std::string PrintConfig(const Parsed& parsed) {
   const Options& options = parsed.options;
   return absl::StrCat("listen = ", profiles::TomlString(options.listen), "\n",
                       profiles::PrintDatabaseOptions(options.databases),
-                      "migrate = ", options.migrate ? "true" : "false",                                  //
+                      "no-create = ", parsed.no_create ? "true" : "false",                               //
+                      "\nmigrate = ", options.migrate ? "true" : "false",                                //
                       "\ndeny-steal = ", options.deny_steal ? "true" : "false",                          //
                       "\nbatches = ", options.batches,                                                   //
                       "\ncache-bytes = ", options.cache_bytes,                                           //
+                      "\nmax-pipe-streams = ", options.max_pipe_streams,                                 //
                       "\nlog-level = ", profiles::TomlString(NameOf(kLogLevels, options.log_level)),     //
                       "\nlog-format = ", profiles::TomlString(NameOf(kLogFormats, options.log_format)),  //
                       "\ndefault-deadline-ms = ", parsed.default_deadline_ms,                            //
@@ -125,6 +134,7 @@ std::variant<Options, PrintAndExit> ParseOptions(const std::vector<std::string>&
   }
 
   Options& options = parsed.options;
+  options.create = !parsed.no_create;
   options.default_deadline = absl::Milliseconds(parsed.default_deadline_ms);
   options.drain_timeout = absl::Milliseconds(parsed.drain_timeout_ms);
   options.health_interval = absl::Milliseconds(parsed.health_interval_ms);

@@ -19,6 +19,8 @@ struct Options {
   std::string listen = "127.0.0.1:50051";
   // May hold passwords.
   profiles::DatabaseOptions databases;
+  // Whether a store that is not there yet is made (SqliteOptions::create).
+  bool create = true;
   bool migrate = false;
   bool deny_steal = false;
   // Calls of a kind that PostgreSQL works on at once, each for all who wait (storage/decorators/batching_backend.h); 0:
@@ -26,6 +28,8 @@ struct Options {
   int batches = 4;
   // For reads answered from memory, where that is possible (storage/decorators/caching_backend.h); 0: none are.
   std::size_t cache_bytes = std::size_t{64} << 20;
+  // Streams of Pipe open at once (StreamRegistry).
+  std::size_t max_pipe_streams = 256;
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kJson;
   absl::Duration default_deadline = absl::Seconds(30);

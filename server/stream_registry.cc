@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "storage/error.h"
 
 namespace authstate::server {
@@ -16,10 +17,13 @@ absl::Status StreamRegistry::Add(const std::shared_ptr<LongLivedStream>& stream)
   absl::Time read_until;
   {
     const absl::MutexLock lock(&mutex_);
-    if (streams_.size() >= kMaxStreams) {
-      return storage::WithRetryDelay(storage::Error(absl::StatusCode::kResourceExhausted, kTooManyStreams,
-                                                    "the server has too many streams open; share one, or call another"),
-                                     kRetryDelay);
+    if (streams_.size() >= limit_) {
+      return storage::WithRetryDelay(
+          storage::Error(absl::StatusCode::kResourceExhausted, kTooManyStreams,
+                         absl::StrCat("the server has ", limit_,
+                                      " streams of Pipe open, which is its limit "
+                                      "(--max-pipe-streams): share one between sessions, as a pool does, or raise it")),
+          kRetryDelay);
     }
     streams_.emplace(stream.get(), stream);
     read_until = read_until_;

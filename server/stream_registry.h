@@ -24,10 +24,11 @@ class LongLivedStream {
 // The long-lived streams of a server. Thread-safe.
 class StreamRegistry {
  public:
-  static constexpr std::size_t kMaxStreams = 256;
+  // At most `limit` at once.
+  explicit StreamRegistry(std::size_t limit) : limit_(limit) {}
 
-  // ResourceExhausted when there are kMaxStreams. A stream that comes while the server drains is told so at once. Who
-  // was added is removed before its end.
+  // ResourceExhausted when there are as many as there may be. A stream that comes while the server drains is told so at
+  // once. Who was added is removed before its end.
   absl::Status Add(const std::shared_ptr<LongLivedStream>& stream);
   void Remove(const LongLivedStream* stream);
 
@@ -35,6 +36,7 @@ class StreamRegistry {
   void Drain(absl::Time read_until);
 
  private:
+  const std::size_t limit_;
   absl::Mutex mutex_;
   absl::flat_hash_map<const LongLivedStream*, std::weak_ptr<LongLivedStream>> streams_ ABSL_GUARDED_BY(mutex_);
   // InfiniteFuture until the server drains.

@@ -1,29 +1,20 @@
 #include "server/pipe/failure_log.h"
 
+#include <cstdint>
+#include <optional>
+
 #include "absl/strings/str_cat.h"
 #include "server/failure_level.h"
 #include "server/logging.h"
 #include "storage/error.h"
 
 namespace authstate::server::pipe {
-namespace {
-
-constexpr int kLinesPerSecond = 10;
-
-}  // namespace
 
 void FailureLog::Add(const Failure& failure, absl::Time now) {
-  const LogLevel level = LevelOf(failure.status);
+  const LogLevel level = LevelOf(failure.operation, failure.status);
   if (!LogEnabled(level)) return;
-  if (now - second_ >= absl::Seconds(1)) {
-    second_ = now;
-    lines_ = 0;
-  }
-  if (lines_ >= kLinesPerSecond) {
-    ++unlogged_;
-    return;
-  }
-  ++lines_;
+  const std::optional<std::uint64_t> unlogged = limit_.Take(now);
+  if (!unlogged.has_value()) return;
   LogFields fields = {
       {"operation", std::string(failure.operation)},
       {"code", absl::StatusCodeToString(failure.status.code())},
@@ -32,8 +23,7 @@ void FailureLog::Add(const Failure& failure, absl::Time now) {
   };
   if (!failure.session_id.empty()) fields.emplace_back("session_id", failure.session_id);
   if (const auto reason = storage::ReasonOf(failure.status)) fields.emplace_back("reason", *reason);
-  if (unlogged_ > 0) fields.emplace_back("more_unlogged", absl::StrCat(unlogged_));
-  unlogged_ = 0;
+  if (*unlogged > 0) fields.emplace_back("more_unlogged", absl::StrCat(*unlogged));
   Log(level, "pipe operation failed", fields);
 }
 

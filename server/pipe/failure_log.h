@@ -1,13 +1,13 @@
 #ifndef AUTHSTATE_SERVER_PIPE_FAILURE_LOG_H_
 #define AUTHSTATE_SERVER_PIPE_FAILURE_LOG_H_
 
-#include <cstdint>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/line_limit.h"
 
 namespace authstate::server::pipe {
 
@@ -19,9 +19,8 @@ struct Failure {
   absl::Status status;
 };
 
-// Logs the failures of one stream's operations, as loud as the guard logs those of calls. One fault can fail thousands
-// of operations that wait behind it, so only the first ones of a second get a line; how many did not is told with the
-// next one that does. Not thread-safe.
+// Logs the failures of one stream's operations, as loud as the guard logs those of calls, within a LineLimit. Not
+// thread-safe.
 class FailureLog {
  public:
   explicit FailureLog(std::string request_id) : request_id_(std::move(request_id)) {}
@@ -30,9 +29,7 @@ class FailureLog {
 
  private:
   const std::string request_id_;
-  absl::Time second_ = absl::InfinitePast();
-  int lines_ = 0;
-  std::uint64_t unlogged_ = 0;
+  LineLimit limit_{10};
 };
 
 }  // namespace authstate::server::pipe

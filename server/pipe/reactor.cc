@@ -52,8 +52,9 @@ absl::Status TooSlow() {
 // the contract, the server drains), everything that was read is answered, then it is finished. `broken_`: nobody takes
 // answers any more, so it is finished at once.
 //
-// Reactions and changes come on any thread, also from within a call to gRPC; Advance lets one thread at a time do what
-// follows from them.
+// Reactions and changes come on any thread, several at once, and a change also from within a call to the connection: a
+// backend may answer in place. Advance lets one thread at a time do what follows from them. A read, a write or the end
+// is started with no lock held: it may be done, and told of on another thread, before the call that starts it returns.
 class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                       public LongLivedStream,
                       public std::enable_shared_from_this<Reactor> {
@@ -75,7 +76,7 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
     absl::Status admitted = call_->admitted();
     if (admitted.ok()) admitted = service_.guard->streams().Add(self_);
     if (admitted.ok()) {
-      Log(LogLevel::kInfo, "pipe opened", {{"request_id", request_id_}});
+      Log(LogLevel::kInfo, "pipe opened", {{"request_id", request_id_}, {"peer", context_->peer()}});
     } else {
       const absl::MutexLock lock(&mutex_);
       ending_ = admitted;
@@ -230,7 +231,8 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
   }
 
   // Looks at `when` whether a write has been under way for too long. One alarm serves many writes: setting one for each
-  // would cost more than the write.
+  // would cost more than the write. An alarm rings on a thread of gRPC's own, never within a call that sets or drops
+  // it.
   void Watch(absl::Time when) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     watch_ = std::make_unique<grpc::Alarm>();
     watch_->Set(absl::ToChronoTime(when), [weak = weak_from_this()](bool expired) {
@@ -268,7 +270,9 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
   }
 
   void LogEnd(const absl::Status& status) const {
-    const LogLevel level = std::max(LogLevel::kInfo, LevelOf(status));
+    const std::optional<std::uint64_t> unlogged = status.ok() ? 0 : service_.guard->TakeLine(status);
+    if (!unlogged.has_value()) return;
+    const LogLevel level = std::max(LogLevel::kInfo, LevelOf("Pipe", status));
     const Connection::Counts counts = connection_->counts();
     LogFields fields = {
         {"request_id", request_id_},
@@ -280,6 +284,7 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
     };
     if (const auto reason = storage::ReasonOf(status)) fields.emplace_back("reason", *reason);
     if (!status.ok()) fields.emplace_back("error", std::string(status.message()));
+    if (*unlogged > 0) fields.emplace_back("more_unlogged", absl::StrCat(*unlogged));
     Log(level, "pipe closed", fields);
   }
 

@@ -168,8 +168,8 @@ TEST_F(PipeServerTest, BytesThatAreNoMessageEndTheStream) {
 }
 
 TEST_F(PipeServerTest, StreamsOfAServerAreBounded) {
-  constexpr std::size_t kMaxStreams = 256;
-  Start();
+  constexpr std::size_t kMaxStreams = 3;
+  Start({"--max-pipe-streams", absl::StrCat(kMaxStreams)});
   std::vector<std::unique_ptr<PipeCaller>> callers;
   for (std::size_t i = 0; i < kMaxStreams; ++i) {
     callers.push_back(Open());
@@ -181,6 +181,7 @@ TEST_F(PipeServerTest, StreamsOfAServerAreBounded) {
   const grpc::Status status = refused->Finish();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_EQ(ErrorInfoOf(status).reason(), "TOO_MANY_STREAMS");
+  EXPECT_THAT(status.error_message(), HasSubstr("--max-pipe-streams"));
   EXPECT_TRUE(callers.back()->DoneSending());
   EXPECT_TRUE(callers.back()->Finish().ok());
   MustAttach(*Open(), 1, "s0");

@@ -44,7 +44,8 @@ constexpr absl::Duration kPatience = absl::Seconds(30);
 
 // Runs authstated to its end and expects it to fail with `code` and one line on standard error that has `part`.
 void ExpectFailure(std::vector<std::string> arguments, int code, const std::string& part) {
-  arguments.insert(arguments.begin(), test::ProgramPath("authstated"));
+  // What went well before, as the making of a store, is in the log.
+  arguments.insert(arguments.begin(), {test::ProgramPath("authstated"), "--log-level", "error"});
   auto process = Subprocess::Start({arguments, {}});
   ASSERT_TRUE(process.ok()) << process.status();
   const auto exit = (*process)->Wait(kPatience);

@@ -91,6 +91,15 @@ TEST(OptionsTest, AFlagOptionIsReadFromTheEnvironment) {
   EXPECT_FALSE(MustParse({}, {"AUTHSTATE_MIGRATE=false"}).migrate);
 }
 
+TEST(OptionsTest, MakingANewStoreIsForbiddenInEveryForm) {
+  EXPECT_TRUE(MustParse({}).create);
+  EXPECT_FALSE(MustParse({"--no-create"}).create);
+  EXPECT_FALSE(MustParse({}, {"AUTHSTATE_NO_CREATE=true"}).create);
+  const ConfigFile file("no-create = true\n");
+  EXPECT_FALSE(MustParse({file.flag()}).create);
+  EXPECT_TRUE(MustParse({file.flag()}, {"AUTHSTATE_NO_CREATE=false"}).create);
+}
+
 TEST(OptionsTest, AnEmptyEnvironmentVariableCountsAsUnset) {
   EXPECT_EQ(MustParse({}, {"AUTHSTATE_LISTEN="}).listen, "127.0.0.1:50051");
 }
@@ -101,6 +110,7 @@ TEST(OptionsTest, BadInputIsOneLineThatNamesTheOption) {
   ExpectUsageError(MustPrint({"--postgres-connections", "0"}), "--postgres-connections");
   ExpectUsageError(MustPrint({"--postgres-queue-wait-ms", "0"}), "--postgres-queue-wait-ms");
   ExpectUsageError(MustPrint({"--drain-timeout-ms", "soon"}), "--drain-timeout-ms");
+  ExpectUsageError(MustPrint({"--max-pipe-streams", "0"}), "--max-pipe-streams");
   ExpectUsageError(MustPrint({}, {"AUTHSTATE_LOG_LEVEL=loud"}), "--log-level");
   ExpectUsageError(MustPrint({"--config", "/does/not/exist.toml"}), "/does/not/exist.toml");
   ExpectUsageError(MustPrint({"--backend", "postgres"}), "--postgres-url");
