@@ -145,9 +145,53 @@ check_scripts() {
   git ls-files --cached --others --exclude-standard -- dev .ci/run '*.sh' | xargs -r shellcheck --external-sources
 }
 
+# An example that is installed as it stands changes nothing.
+check_example_environment() {
+  ! grep -vE '^(#|$)' deploy/authstated.env || {
+    echo 'deploy/authstated.env: these lines are in force as they stand; comment them out' >&2
+    return 1
+  }
+}
+
+# Starts that follow each other as systemd would have them, below a folder in the place of / : the first one makes the
+# store, a later one serves it and makes no other.
+check_no_create() {
+  local root before status=0
+  root=$(mktemp -d)
+  mkdir -p "$root/var/lib/authstate" "$root/etc/authstate"
+  before=$(sed -n 's/^ExecStartPre=-+//p' deploy/authstated.service | sed -E "s# (>?)/(var|etc)/# \\1$root/\\2/#g")
+  {
+    eval "$before" && start_as_unit "$root" && eval "$before" && start_as_unit "$root" &&
+      rm "$root/var/lib/authstate/authstate.db" && eval "$before" && {
+      start_as_unit "$root" || status=$?
+      [[ $status == 4 ]] || echo "a store that is gone: exit code $status in place of 4" >&2
+      [[ $status == 4 ]]
+    }
+  } && status=0 || status=1
+  rm -rf "$root"
+  return "$status"
+}
+
+# Serves until it is ready, then stops; fails as authstated does.
+start_as_unit() {
+  local root=$1 server output
+  exec {output}< <(
+    set -a
+    # shellcheck source=/dev/null
+    [[ ! -e $root/etc/authstate/store.env ]] || source "$root/etc/authstate/store.env"
+    exec build/bin/authstated --config deploy/authstated.toml --listen 127.0.0.1:0 \
+      --sqlite-path "$root/var/lib/authstate/authstate.db"
+  )
+  server=$!
+  if read -r -u "$output" _; then kill "$server"; fi
+  exec {output}<&-
+  wait "$server"
+}
+
 check_deploy() {
   local units status=0
   build/bin/authstated --config deploy/authstated.toml --print-config || return
+  check_example_environment && check_no_create || return
   command -v systemd-analyze >/dev/null || return 0
   # systemd wants the program to exist where the unit says.
   units=$(mktemp -d)
