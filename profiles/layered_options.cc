@@ -10,6 +10,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "profiles/backend_choice.h"
+#include "storage/absolute_path.h"
 
 namespace authstate::profiles {
 namespace {
@@ -51,7 +52,11 @@ void ParseLayered(CLI::App& app, const std::vector<std::string>& arguments,
   std::vector<std::string> all = EnvironmentAsFlags(app, environment);
   all.insert(all.end(), arguments.begin(), arguments.end());
   std::reverse(all.begin(), all.end());  // CLI11 takes a vector from its back
-  app.parse(std::move(all));
+  try {
+    app.parse(std::move(all));
+  } catch (const CLI::FileError&) {
+    throw CLI::FileError::Missing(storage::AbsolutePath(app.get_config_ptr()->as<std::string>()));
+  }
 }
 
 }  // namespace authstate::profiles

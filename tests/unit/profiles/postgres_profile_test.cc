@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
 
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <string>
@@ -145,6 +146,9 @@ TEST_F(PostgresProfileTest, TheCaFileIsLookedAtBeforeConnecting) {
   PostgresProfile profile = Remote();
   profile.ca_file = "/does/not/exist.pem";
   ExpectRefused(BackendChoice::kTimeweb, profile, "--timeweb-ca-file: /does/not/exist.pem: No such file");
+  profile.ca_file = "relative.pem";
+  ExpectRefused(BackendChoice::kTimeweb, profile,
+                "--timeweb-ca-file: " + std::filesystem::absolute("relative.pem").string() + ": No such file");
   profile.ca_file = Write("key.pem", "-----BEGIN PRIVATE KEY-----\n");
   ExpectRefused(BackendChoice::kSupabase, profile, "no certificate in PEM format");
 }
@@ -212,6 +216,9 @@ TEST_F(PostgresProfileTest, APasswordFileMustBeThereAndTheOnlyPassword) {
   PostgresProfile profile = Remote();
   profile.password_file = "/does/not/exist";
   ExpectRefused(BackendChoice::kTimeweb, profile, "--timeweb-password-file: /does/not/exist: No such file");
+  profile.password_file = "relative";
+  ExpectRefused(BackendChoice::kTimeweb, profile,
+                "--timeweb-password-file: " + std::filesystem::absolute("relative").string() + ": No such file");
   profile.password_file = Write("empty", "");
   ExpectRefused(BackendChoice::kTimeweb, profile, "the file is empty");
   profile.password_file = Write("password", "s3cret\n");

@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <variant>
@@ -113,6 +114,7 @@ TEST(OptionsTest, BadInputIsOneLineThatNamesTheOption) {
   ExpectUsageError(MustPrint({"--max-pipe-streams", "0"}), "--max-pipe-streams");
   ExpectUsageError(MustPrint({}, {"AUTHSTATE_LOG_LEVEL=loud"}), "--log-level");
   ExpectUsageError(MustPrint({"--config", "/does/not/exist.toml"}), "/does/not/exist.toml");
+  ExpectUsageError(MustPrint({"--config", "relative.toml"}), std::filesystem::absolute("relative.toml"));
   ExpectUsageError(MustPrint({"--backend", "postgres"}), "--postgres-url");
   const ConfigFile file("sqlte-path = \"x\"\n");
   ExpectUsageError(MustPrint({file.flag()}), "sqlte-path");
