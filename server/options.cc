@@ -75,7 +75,7 @@ void Declare(CLI::App* app, Parsed* parsed) {
   app->add_option("--cache-bytes", options.cache_bytes,
                   "Memory for answering reads of an SQLite store; 0 turns that off");
   app->add_option("--max-pipe-streams", options.max_pipe_streams,
-                  "Streams of Pipe open at once, one for each pool; more are refused with RESOURCE_EXHAUSTED")
+                  "Streams of Pipe open at once, one for each process with pools; more are refused")
       ->check(CLI::Range(1, kMaxPipeStreams));
   AddChoice(app, "--log-level", &options.log_level, kLogLevels, "Least level that is logged");
   AddChoice(app, "--log-format", &options.log_format, kLogFormats, "json for machines, text for people");
