@@ -24,9 +24,12 @@ function exampleOf(readme: string): string {
   return program ?? assert.fail(`${readme} has no example`);
 }
 
-// npm itself may run on any Node.
+// As a user would call it: what an npm that runs this test tells those below it would have them work in its own folder.
 function npm(folder: string, ...args: string[]): string {
-  return execFileSync("npm", args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  const own = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name));
+  return execFileSync("npm", args, {
+    ...{ cwd: folder, encoding: "utf8", env: Object.fromEntries(own), stdio: ["ignore", "pipe", "pipe"] },
+  });
 }
 
 function pack({ path }: TestFolder): string {
