@@ -49,7 +49,10 @@ export interface SessionOptions {
    * somebody has the session. Default true.
    */
   lease?: boolean;
-  /** Take the session also from an owner that is alive, which then loses it. The server has to allow it. Default false. */
+  /**
+   * Take the session also from an owner that is alive, in another process, which then loses it. The server has to allow
+   * it. Default false.
+   */
   steal?: boolean;
   /**
    * For how long, in milliseconds, to wait for a session that somebody else has, before `LeaseHeldError`. `Infinity` makes
