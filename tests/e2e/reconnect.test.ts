@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
-import { makeWASocket } from "baileys";
+import { addTransactionCapability, makeCacheableSignalKeyStore, makeWASocket } from "baileys";
 import { type AuthState, AuthStatePool, isAuthStateError, useAuthState } from "../../client/node/dist/esm/index.js";
 import { silentLogger } from "../vectors/signal_account.ts";
 import { FakeWhatsApp } from "./fake_whatsapp.ts";
@@ -86,6 +86,29 @@ describe("a program that reconnects", () => {
     }
     assert.equal(identities.size, RECONNECTS);
     await pool.close();
+  });
+
+  it("is warned once when it puts a cache of Baileys' over the keys", async () => {
+    const auth = await useAuthState("cached", { address: authstated.address });
+    const said: unknown[] = [];
+    const { error: consoleError } = console;
+    console.error = (line: unknown) => void said.push(line);
+    try {
+      for (let round = 1; round <= 2; round++) {
+        const keys = makeCacheableSignalKeyStore(auth.state.keys, silentLogger);
+        const transactional = addTransactionCapability(keys, silentLogger, {
+          maxCommitRetries: 1,
+          delayBetweenTriesMs: 0,
+        });
+        await transactional.set({ "lid-mapping": { a: "1" } });
+        await transactional.get("lid-mapping", ["b"]);
+      }
+    } finally {
+      console.error = consoleError;
+    }
+    assert.equal(said.length, 1);
+    assert.match(String(said[0]), /^makeCacheableSignalKeyStore stands over the keys of authstate/);
+    await auth.close();
   });
 
   const client = JSON.stringify(new URL("../../client/node/dist/esm/index.js", import.meta.url).href);

@@ -12,14 +12,17 @@ const LOOKS = 16;
 
 type Method = (...given: never[]) => unknown;
 
-// Where `callee`, which is running, was called from.
+// A program may have another copy of the same Baileys, in another folder.
+const FILE_AND_PLACE = /[^/\\]+:\d+:\d+(?=\)?$)/;
+
+// Where `callee`, which is running, was called from: file name, line and column.
 function callSite(callee: Method): string | undefined {
   const at: { stack?: string } = {};
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 1;
   Error.captureStackTrace(at, callee);
   Error.stackTraceLimit = limit;
-  return at.stack;
+  return FILE_AND_PLACE.exec(String(at.stack))?.[0];
 }
 
 interface CacheLayer {
