@@ -13,7 +13,6 @@ export interface AuthStateErrorFields {
   revision?: bigint | undefined;
   retryable?: boolean;
   retryDelayMs?: number | undefined;
-  cause?: unknown;
 }
 
 // The same in every copy of this package: a process that loads it from CommonJS and as an ES module has two.
@@ -49,7 +48,7 @@ export class AuthStateError extends Error {
   readonly retryDelayMs: number | undefined;
 
   constructor(message: string, fields: AuthStateErrorFields) {
-    super(message, fields.cause === undefined ? undefined : { cause: fields.cause });
+    super(message);
     this.code = fields.code;
     this.reason = fields.reason;
     this.field = fields.field;
@@ -67,11 +66,11 @@ export class AuthStateError extends Error {
     outcome?: "NOT_APPLIED" | "UNKNOWN" | undefined;
     retryable?: boolean;
   }): AuthStateError {
-    const { code, reason, field, requestId, owner, revision, retryDelayMs, cause } = this;
+    const { code, reason, field, requestId, owner, revision, retryDelayMs } = this;
     const retryable = changes.retryable ?? this.retryable;
     const outcome = "outcome" in changes ? changes.outcome : this.outcome;
     return new AuthStateError(changes.message ?? this.message, {
-      ...{ code, reason, field, outcome, requestId, owner, revision, retryable, retryDelayMs, cause },
+      ...{ code, reason, field, outcome, requestId, owner, revision, retryable, retryDelayMs },
     });
   }
 }
