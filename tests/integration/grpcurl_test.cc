@@ -3,12 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "tests/support/subprocess.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_server.h"
@@ -80,6 +84,53 @@ TEST_F(GrpcurlTest, DescribesTheContract) {
 TEST_F(GrpcurlTest, AsksForHealthAndServerInfo) {
   EXPECT_THAT(Grpcurl({}, {"grpc.health.v1.Health/Check"}).text, HasSubstr("SERVING"));
   EXPECT_THAT(Grpcurl({}, {"authstate.v1.AdminService/GetServerInfo"}).text, HasSubstr("\"backend\": \"sqlite\""));
+}
+
+// A command of the README, and what it shows as the answer.
+struct Example {
+  std::string command;
+  std::string answer;
+};
+
+std::vector<Example> ReadmeExamples() {
+  std::ifstream readme(AUTHSTATE_README);
+  std::string line;
+  while (std::getline(readme, line) && line != "## With grpcurl") continue;
+  while (std::getline(readme, line) && line != "```console") continue;
+  std::vector<Example> examples;
+  bool continued = false;
+  while (std::getline(readme, line) && line != "```") {
+    const bool begins = absl::StartsWith(line, "$ ");
+    if (begins) examples.push_back({line.substr(2), ""});
+    if (examples.empty()) continue;
+    if (continued) absl::StrAppend(&examples.back().command, "\n", line);
+    if (!begins && !continued) absl::StrAppend(&examples.back().answer, line, "\n");
+    continued = (begins || continued) && absl::EndsWith(line, "\\");
+  }
+  return examples;
+}
+
+TEST_F(GrpcurlTest, RunsTheExamplesOfTheReadme) {
+  const std::vector<Example> examples = ReadmeExamples();
+  ASSERT_GE(examples.size(), 5U);
+  for (const auto& [command, answer] : examples) {
+    SCOPED_TRACE(command);
+    auto process =
+        Subprocess::Start({{"sh", "-c", absl::StrReplaceAll(command, {{"127.0.0.1:50051", server_->address()}})}, {}});
+    ASSERT_TRUE(process.ok()) << process.status();
+    const auto exit = (*process)->Wait(kPatience);
+    ASSERT_TRUE(exit.ok()) << exit.status();
+    ASSERT_EQ(exit->code.value_or(-1), 0) << (*process)->output(Subprocess::Stream::kStderr);
+    const std::string output = (*process)->output(Subprocess::Stream::kStdout);
+    const std::string shown(absl::StripAsciiWhitespace(answer));
+    // The README leaves a long answer out.
+    if (shown.empty()) continue;
+    if (shown.front() == '{') {
+      EXPECT_EQ(nlohmann::json::parse(output, nullptr, /*allow_exceptions=*/false), nlohmann::json::parse(shown));
+    } else {
+      EXPECT_EQ(absl::StripAsciiWhitespace(output), shown);
+    }
+  }
 }
 
 TEST_F(GrpcurlTest, WritesAndReadsCredsAndKeys) {
