@@ -43,8 +43,9 @@ export class FakeWhatsApp extends EventEmitter {
     while (this.connections < count) await once(this, "connection");
   }
 
-  async disconnected(): Promise<void> {
-    while (this.#webSocket.clients.size > 0) await once(this, "disconnection");
+  // Resolves when no more than `left` connections are open.
+  async disconnected(left = 0): Promise<void> {
+    while (this.#webSocket.clients.size > left) await once(this, "disconnection");
   }
 
   stop(): void {
