@@ -94,6 +94,10 @@ struct Commit {
   // Its place among the commits under `fence`, from 1; 0: none. Applied only as the next one: one that was applied
   // before is answered with the session's revision and changes nothing; NumberGap when one in between is missing.
   std::uint64_t number = 0;
+  // Where a transaction of another program has locked the session: whether to try until the deadline, which then is
+  // DeadlineExceeded; else SessionLocked after a moment. In a call for several sessions none waits: no member may hold
+  // up the others.
+  bool wait_for_lock = true;
 };
 
 struct Applied {

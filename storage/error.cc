@@ -122,6 +122,24 @@ absl::Status DeadlinePassedInQueue() {
                      Outcome::kNotApplied);
 }
 
+absl::Status SessionLocked() {
+  return WithRetryDelay(WithOutcome(Error(absl::StatusCode::kUnavailable, kSessionLocked,
+                                          "another transaction of the database has locked the session; try again"),
+                                    Outcome::kNotApplied),
+                        absl::Milliseconds(100));
+}
+
+absl::Status LockedTillDeadline() {
+  return WithOutcome(Error(absl::StatusCode::kDeadlineExceeded, kDeadlinePassed,
+                           "another transaction of the database held a lock until the deadline had passed; look for it "
+                           "in pg_locks"),
+                     Outcome::kNotApplied);
+}
+
+bool IsSessionLocked(const absl::Status& status) {
+  return !status.ok() && ReasonOf(status) == kSessionLocked && OutcomeOf(status) == Outcome::kNotApplied;
+}
+
 absl::Status DeadlinePassedAtWork() {
   return WithOutcome(
       Error(absl::StatusCode::kDeadlineExceeded, kDeadlinePassed, "the deadline passed while the database was at work"),

@@ -31,6 +31,7 @@ inline constexpr absl::string_view kStaleFence = "STALE_FENCE";
 inline constexpr absl::string_view kNumberGap = "NUMBER_GAP";
 inline constexpr absl::string_view kDatabaseUnavailable = "DATABASE_UNAVAILABLE";
 inline constexpr absl::string_view kDatabaseRefused = "DATABASE_REFUSED";
+inline constexpr absl::string_view kSessionLocked = "SESSION_LOCKED";
 inline constexpr absl::string_view kQueueFull = "QUEUE_FULL";
 inline constexpr absl::string_view kDiskFull = "DISK_FULL";
 inline constexpr absl::string_view kDeadlinePassed = "DEADLINE_PASSED";
@@ -69,6 +70,12 @@ absl::Status RevisionMismatch(std::uint64_t expected, std::uint64_t actual);
 absl::Status NumberGap(std::uint64_t number, std::uint64_t applied_number);
 absl::Status QueueFull();
 absl::Status DeadlinePassedInQueue();
+// A transaction of another program has a lock that is needed. SessionLocked: by a call that does not wait for it.
+// LockedTillDeadline: by one that has waited.
+absl::Status SessionLocked();
+absl::Status LockedTillDeadline();
+// Whether it is SessionLocked and nothing has happened.
+bool IsSessionLocked(const absl::Status& status);
 // The one that is not: UNKNOWN.
 absl::Status DeadlinePassedAtWork();
 absl::Status ResponseTooLarge(std::size_t max_bytes);

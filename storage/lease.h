@@ -53,6 +53,8 @@ struct LeaseRequest {
   bool steal = false;
   // For kRenew and kRelease.
   std::uint64_t fence = 0;
+  // As in Commit.
+  bool wait_for_lock = true;
 };
 
 struct LeaseResult {

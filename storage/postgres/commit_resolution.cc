@@ -1,10 +1,8 @@
 #include "storage/postgres/commit_resolution.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "storage/postgres/lock_timeout.h"
 #include "storage/postgres/pg_array.h"
 #include "storage/postgres/row.h"
@@ -14,8 +12,6 @@ namespace {
 
 // Between two tries while the database is away, at least.
 constexpr absl::Duration kLeastPause = absl::Milliseconds(50);
-
-void SleepUntil(absl::Time time, absl::Time deadline) { absl::SleepFor(std::min(time, deadline) - absl::Now()); }
 
 // Whether the same statement may fare better later.
 bool MayPass(Fault fault) { return fault != Fault::kNever && fault != Fault::kCorrupt; }
@@ -39,29 +35,30 @@ Verdict Judge(const pqxx::row& row, const DoubtfulStatement& statement) {
 
 }  // namespace
 
-std::vector<Verdict> ResolveCommits(PgConnection& connection, const Layout& layout, const DoubtfulStatement& statement,
-                                    absl::Time deadline) {
-  const std::vector<Verdict> unknown(statement.commits.size());
-  while (absl::Now() < deadline) {
-    const PgConnection::Execution execution = connection.Execute(
-        layout.resolve, Encode(statement, LockTimeout(connection.StatementDeadline(deadline))), deadline);
-    if (execution.failure.has_value()) {
-      if (!MayPass(execution.failure->fault)) return unknown;
-      SleepUntil(absl::Now() + std::max(execution.failure->wait, kLeastPause), deadline);
-      continue;
+Resolution ResolveCommits(PgConnection& connection, const Layout& layout, const DoubtfulStatement& statement,
+                          absl::Duration lock_patience, absl::Time deadline) {
+  const PgConnection::Execution execution = connection.Execute(
+      layout.resolve, Encode(statement, LockTimeout(lock_patience, connection.StatementDeadline(deadline))), deadline);
+  Resolution resolution;
+  if (execution.failure.has_value()) {
+    if (LockedOut(*execution.failure)) {
+      resolution.again = PutBack{};
+    } else if (MayPass(execution.failure->fault)) {
+      resolution.again = PutBack{std::max(execution.failure->wait, kLeastPause)};
     }
-    std::vector<Verdict> verdicts;
-    verdicts.reserve(statement.commits.size());
-    bool all_applied = true;
-    for (const auto& row : execution.rows) {
-      verdicts.push_back(Judge(row, statement));
-      all_applied = all_applied && verdicts.back().fate == Fate::kApplied;
-    }
-    const std::int64_t early = statement.not_after - ToInt(execution.rows[0][2]);
-    if (all_applied || early < 0) return verdicts;
-    SleepUntil(absl::Now() + absl::Microseconds(early + 1), deadline);
+    return resolution;
   }
-  return unknown;
+  bool all_applied = true;
+  for (const auto& row : execution.rows) {
+    resolution.verdicts.push_back(Judge(row, statement));
+    all_applied = all_applied && resolution.verdicts.back().fate == Fate::kApplied;
+  }
+  const std::int64_t early = statement.not_after - ToInt(execution.rows[0][2]);
+  if (!all_applied && early >= 0) {
+    resolution.verdicts.clear();
+    resolution.again = PutBack{absl::Microseconds(early + 1)};
+  }
+  return resolution;
 }
 
 }  // namespace authstate::storage

@@ -2,12 +2,14 @@
 #define AUTHSTATE_STORAGE_POSTGRES_COMMIT_RESOLUTION_H_
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "storage/backend.h"
 #include "storage/postgres/layout.h"
 #include "storage/postgres/pg_connection.h"
+#include "storage/postgres/put_back.h"
 
 // What became of a commit whose statement got no answer: its connection broke, or its deadline passed. It may have been
 // applied, or not; it may still be waiting for a lock; it may even still be on its way, in a socket or in a pooler.
@@ -23,7 +25,8 @@
 // that clock after it took its snapshot, and refuses itself when it is later than not_after.
 //
 // To resolve, one statement on another connection reads the clock, raises the barrier, and reads the row that it has
-// thereby written. It waits for whoever holds the row, so it sees how that one ended. Then, for an id it does not find:
+// thereby written. It waits for whoever holds the row, so it sees how that one ended; or it gives up, is undone as if
+// it had never been, and is run again later. Then, for an id it does not find:
 //
 //   - Every statement whose snapshot is older than the raised barrier is shut out: it finds another barrier.
 //   - Every statement whose snapshot is not older took it after the resolving statement read the clock. If that reading
@@ -68,10 +71,20 @@ struct Verdict {
   std::uint64_t revision = 0;
 };
 
-// Looks every commit of the statement up, and shuts the statement out; verdict i is that of commit i. Blocks, on new
-// connections if need be, until all is known, but not beyond `deadline`.
-std::vector<Verdict> ResolveCommits(PgConnection& connection, const Layout& layout, const DoubtfulStatement& statement,
-                                    absl::Time deadline);
+// What one try came to: a verdict on each commit; or none yet, and when another try may tell (PutBack). `locked`: a
+// lock was in the way, of one of the sessions. Neither: it will never be told.
+struct Resolution {
+  std::vector<Verdict> verdicts;
+  std::optional<PutBack> again;
+  bool locked() const { return again.has_value() && !again->pause.has_value(); }
+};
+
+// Looks every commit of the statement up, and shuts the statement out; verdict i is that of commit i. Blocks for one
+// statement, on a new connection if need be, which waits for a lock no longer than `lock_patience`. Each try stands by
+// itself, and may be for some of the sessions of a statement alone: what is shown above is of one session, and its
+// last try.
+Resolution ResolveCommits(PgConnection& connection, const Layout& layout, const DoubtfulStatement& statement,
+                          absl::Duration lock_patience, absl::Time deadline);
 
 }  // namespace authstate::storage
 

@@ -1,6 +1,7 @@
 #include "storage/postgres/connection_queue.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,10 @@ namespace {
 // Past its deadline a call at work is about to be answered by the driver, which knows more of it.
 constexpr absl::Duration kGrace = absl::Milliseconds(200);
 constexpr absl::Duration kRetryDelay = absl::Seconds(1);
+// What was put back is answered by this much before its deadline: nothing is under way, and who has the same deadline
+// still hears why.
+constexpr absl::Duration kFarewell = absl::Milliseconds(100);
+constexpr std::size_t kThreadsARetry = 4;
 
 absl::Status WaitedTooLong(absl::Duration wait) {
   return WithRetryDelay(
@@ -49,14 +54,15 @@ void ConnectionQueue::Add(ConnectionWork work) {
     const absl::MutexLock lock(&mutex_);
     if (!closed_ && waiting_.size() < limit_) {
       const absl::Time end = std::min(work.deadline, absl::Now() + queue_wait_);
-      waiting_.push_back({std::move(work), false, std::nullopt});
+      waiting_.emplace_back();
       const auto call = std::prev(waiting_.end());
-      call->end = ends_.emplace(end, call);
-      alarm_.WakeBy(end);
+      call->work = std::move(work);
+      call->where = &waiting_;
+      LookAgainAt(call, end);
       return;
     }
   }
-  std::move(work.end)(QueueFull());
+  std::move(work.end)(QueueFull(), /*at_work=*/false);
 }
 
 void ConnectionQueue::Close() {
@@ -69,14 +75,26 @@ void ConnectionQueue::AddThread() {
   ++threads_;
 }
 
-bool ConnectionQueue::Claimable() const { return waiting_.size() > claimed_ || (closed_ && waiting_.empty()); }
+std::size_t ConnectionQueue::Retries() const {
+  const std::size_t most = std::max(threads_ / kThreadsARetry, std::size_t{1});
+  return std::min(due_.size(), most - std::min(most, retrying_));
+}
+
+bool ConnectionQueue::Claimable() const {
+  return Takeable() > claimed_ || (closed_ && waiting_.empty() && resting_.empty() && due_.empty());
+}
 
 bool ConnectionQueue::Claim() {
   const absl::MutexLock lock(&mutex_);
   mutex_.Await(absl::Condition(this, &ConnectionQueue::Claimable));
-  if (waiting_.empty()) return false;
+  if (Takeable() <= claimed_) return false;
   ++claimed_;
   return true;
+}
+
+bool ConnectionQueue::HasLine(const std::string& line) const {
+  const absl::MutexLock lock(&mutex_);
+  return lines_.contains(line);
 }
 
 void ConnectionQueue::BeginConnecting() {
@@ -90,45 +108,125 @@ void ConnectionQueue::EndConnecting() {
   --connecting_;
 }
 
-void ConnectionQueue::RunNext(PgConnection& connection) {
-  Calls::iterator call;
-  {
-    const absl::MutexLock lock(&mutex_);
-    --claimed_;
-    if (waiting_.empty()) return;
-    call = waiting_.begin();
-    running_.splice(running_.end(), waiting_, call);
-    call->running = true;
-    ends_.erase(*call->end);
-    call->end = ends_.emplace(call->work.deadline + kGrace, call);
-    alarm_.WakeBy((*call->end)->first);
-  }
-  std::move(call->work.run)(connection);
-  Calls done;
-  {
-    const absl::MutexLock lock(&mutex_);
-    if (call->end.has_value()) ends_.erase(*call->end);
-    done.splice(done.end(), running_, call);
+void ConnectionQueue::Move(Calls::iterator call, Calls* to) {
+  to->splice(to->end(), *call->where, call);
+  call->where = to;
+}
+
+void ConnectionQueue::LookAgainAt(Calls::iterator call, absl::Time time) {
+  if (call->end.has_value()) ends_.erase(*call->end);
+  call->end = ends_.emplace(time, call);
+  alarm_.WakeBy(time);
+}
+
+std::optional<ConnectionQueue::Calls::iterator> ConnectionQueue::Take() {
+  while (true) {
+    const bool retry = Retries() > 0 && (waiting_.empty() || !retried_last_);
+    if (!retry && waiting_.empty()) return std::nullopt;
+    const Calls::iterator call = retry ? due_.begin() : waiting_.begin();
+    const auto line = retry || call->in_line ? lines_.end() : lines_.find(call->work.line);
+    if (line != lines_.end()) {
+      call->put_back = true;
+      call->in_line = true;
+      line->second.push_back(call);
+      Move(call, &resting_);
+      LookAgainAt(call, call->work.deadline - kFarewell);
+      continue;
+    }
+    retried_last_ = retry;
+    call->retried = retry;
+    if (retry) ++retrying_;
+    Move(call, &running_);
+    LookAgainAt(call, call->work.deadline + kGrace);
+    return call;
   }
 }
 
-void ConnectionQueue::EndFirst() {
+void ConnectionQueue::RunNext(PgConnection& connection) {
+  std::optional<Calls::iterator> taken;
+  {
+    const absl::MutexLock lock(&mutex_);
+    --claimed_;
+    taken = Take();
+  }
+  if (!taken.has_value()) return;
+  const Calls::iterator call = *taken;
+  const std::optional<PutBack> put_back = call->work.run(connection);
+  Calls done;
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (call->retried) --retrying_;
+    call->retried = false;
+    if (put_back.has_value() && call->end.has_value()) return Rest(call, *put_back);
+    if (call->end.has_value()) ends_.erase(*call->end);
+    LeaveLine(call);
+    Move(call, &done);
+  }
+}
+
+void ConnectionQueue::Rest(Calls::iterator call, const PutBack& put_back) {
+  call->put_back = true;
+  absl::Time until = absl::Now() + put_back.pause.value_or(absl::ZeroDuration());
+  if (!put_back.pause.has_value()) {
+    if (!call->backoff.has_value()) call->backoff.emplace();
+    call->backoff->Failed(absl::Now());
+    until += call->backoff->Wait(absl::Now());
+    if (!call->in_line && !call->work.line.empty()) {
+      call->in_line = true;
+      Line& line = lines_[call->work.line];
+      line.push_back(call);
+      if (line.front() != call) until = absl::InfiniteFuture();
+    }
+  }
+  Move(call, &resting_);
+  if (put_back.pause == absl::ZeroDuration()) return TryAgain(call);
+  LookAgainAt(call, std::min(until, call->work.deadline - kFarewell));
+}
+
+// What has never found a lock in its way is as good as what waits; of the others there may be so many that all threads
+// would be busy with nothing else.
+void ConnectionQueue::TryAgain(Calls::iterator call) {
+  Move(call, call->backoff.has_value() ? &due_ : &waiting_);
+  LookAgainAt(call, call->work.deadline - kFarewell);
+}
+
+void ConnectionQueue::LeaveLine(Calls::iterator call) {
+  if (!std::exchange(call->in_line, false)) return;
+  const auto found = lines_.find(call->work.line);
+  Line& line = found->second;
+  const bool was_first = line.front() == call;
+  line.erase(std::find(line.begin(), line.end(), call));
+  if (line.empty()) {
+    lines_.erase(found);
+  } else if (was_first) {
+    TryAgain(line.front());
+  }
+}
+
+void ConnectionQueue::LookAtFirst() {
   const Calls::iterator call = ends_.begin()->second;
-  const absl::Status reason = Reason(*call, absl::Now());
-  ends_.erase(ends_.begin());
+  const absl::Time now = absl::Now();
+  if (call->where == &resting_ && now < call->work.deadline - kFarewell) return TryAgain(call);
+  const bool at_work = call->where == &running_;
+  const absl::Status reason = Reason(*call, now);
+  ends_.erase(*call->end);
   call->end.reset();
   auto end = std::move(call->work.end);
   Calls ended;
   // One that is at work stays with its thread.
-  if (!call->running) ended.splice(ended.end(), waiting_, call);
+  if (!at_work) {
+    LeaveLine(call);
+    Move(call, &ended);
+  }
   mutex_.Unlock();
-  std::move(end)(reason);
+  std::move(end)(reason, at_work);
   ended.clear();
   mutex_.Lock();
 }
 
 absl::Status ConnectionQueue::Reason(const Call& call, absl::Time now) const {
-  if (call.running) return DeadlinePassedAtWork();
+  if (call.where == &running_) return DeadlinePassedAtWork();
+  if (call.put_back) return LockedTillDeadline();
   if (call.work.deadline <= now) return DeadlinePassedInQueue();
   return connecting_ >= threads_ ? NoConnection() : WaitedTooLong(queue_wait_);
 }
@@ -137,7 +235,7 @@ void ConnectionQueue::MindTheTime() {
   const absl::MutexLock lock(&mutex_);
   while (!stopping_) {
     if (!ends_.empty() && ends_.begin()->first <= absl::Now()) {
-      EndFirst();
+      LookAtFirst();
     } else {
       alarm_.SleepUntil(&mutex_, ends_.empty() ? absl::InfiniteFuture() : ends_.begin()->first);
     }

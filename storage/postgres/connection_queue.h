@@ -5,33 +5,47 @@
 #include <list>
 #include <map>
 #include <optional>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "storage/alarm.h"
+#include "storage/postgres/backoff.h"
 #include "storage/postgres/pg_connection.h"
+#include "storage/postgres/put_back.h"
 
 namespace authstate::storage {
 
 // A call that needs a connection.
 struct ConnectionWork {
   absl::Time deadline;
-  // Does it and answers it. Called at most once.
-  absl::AnyInvocable<void(PgConnection&) &&> run;
-  // Answers it without a connection. Called at most once; also while `run` is under way, of which nothing more is then
-  // heard (AnswerOnce).
-  absl::AnyInvocable<void(absl::Status) &&> end;
+  // What it may have to wait for, together with all work of the same name: while one has been put back for a lock, that
+  // one alone is tried, and the others come after it, in the order in which they came. Empty: it is nobody's concern.
+  std::string line;
+  // Does it and answers it; or, where it would only wait, tells what for, and is called again then. Not called again
+  // once it is done or ended.
+  absl::AnyInvocable<std::optional<PutBack>(PgConnection&)> run;
+  // Answers it without a connection. Called at most once; also while `run` is under way (`at_work`), of which nothing
+  // more is then heard (AnswerOnce).
+  absl::AnyInvocable<void(absl::Status, bool at_work) &&> end;
 };
 
-// The calls that wait for a connection, in order, and those that have one. Each ends on time, whatever the threads do
-// that own the connections: they may hang in the resolution of a name. A thread of the queue's own sees to that:
+// The calls that wait for a connection, in order, those that have one, and those that were put back. Each ends on time,
+// whatever the threads do that own the connections: they may hang in the resolution of a name. A thread of the queue's
+// own sees to that:
 //   waits beyond its deadline        DeadlineExceeded
 //   waits longer than `queue_wait`   ResourceExhausted with a retry delay; Unavailable when nobody has a connection
 //   is at work beyond its deadline   DeadlineExceeded, in doubt, after a moment in which the driver may know better
+//   was put back                     LockedTillDeadline, a moment before its deadline, so that the caller hears of it
+//
+// What was put back for a lock is tried again with growing pauses, and however much that is, by one in four of the
+// threads at a time, or every other time by a single one.
 //
 // Thread-safe.
 class ConnectionQueue {
@@ -58,36 +72,64 @@ class ConnectionQueue {
   // Runs the oldest work, if any is left, in place of what was claimed.
   void RunNext(PgConnection& connection);
 
+  // Whether anything of the line was put back for a lock.
+  bool HasLine(const std::string& line) const;
+
  private:
   struct Call;
   using Calls = std::list<Call>;
   using Ends = std::multimap<absl::Time, Calls::iterator>;
+  // Those of one line; the first is the one that is tried.
+  using Line = std::vector<Calls::iterator>;
 
   struct Call {
     ConnectionWork work;
-    bool running = false;
-    // Its place in `ends_`; none once it was ended.
+    // The list that it is in.
+    Calls* where = nullptr;
+    // When to look at it next: its place in `ends_`. None once it was ended.
     std::optional<Ends::iterator> end;
+    // Once it was put back: it is in a line, if it has one; it is at work again.
+    bool put_back = false;
+    bool in_line = false;
+    bool retried = false;
+    std::optional<Backoff> backoff;
   };
 
+  std::size_t Retries() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::size_t Takeable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return waiting_.size() + Retries(); }
   bool Claimable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The next call to run, moved to `running_`. Nullopt: none.
+  std::optional<Calls::iterator> Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Move(Calls::iterator call, Calls* to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LookAgainAt(Calls::iterator call, absl::Time time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Rest(Calls::iterator call, const PutBack& put_back) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The end of its rest.
+  void TryAgain(Calls::iterator call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LeaveLine(Calls::iterator call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void MindTheTime();
-  // Takes the first call out whose end has come, and ends it; releases the mutex while it does.
-  void EndFirst() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Sees to the first call whose time has come; releases the mutex while it ends one.
+  void LookAtFirst() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What to tell a call that is ended now.
   absl::Status Reason(const Call& call, absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::size_t limit_;
   const absl::Duration queue_wait_;
 
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   Alarm alarm_ ABSL_GUARDED_BY(mutex_);
   Calls waiting_ ABSL_GUARDED_BY(mutex_);
   Calls running_ ABSL_GUARDED_BY(mutex_);
+  // What was put back: it rests, then it is due.
+  Calls resting_ ABSL_GUARDED_BY(mutex_);
+  Calls due_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, Line> lines_ ABSL_GUARDED_BY(mutex_);
   Ends ends_ ABSL_GUARDED_BY(mutex_);
   std::size_t claimed_ ABSL_GUARDED_BY(mutex_) = 0;
-  int threads_ ABSL_GUARDED_BY(mutex_) = 0;
-  int connecting_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::size_t threads_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::size_t connecting_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Of `running_`, those that were due.
+  std::size_t retrying_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool retried_last_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 

@@ -13,9 +13,8 @@
 
 namespace authstate::storage {
 
-absl::StatusOr<std::map<std::string, std::uint64_t>> PurgeExpiredKeys(PgConnection& connection, const Layout& layout,
-                                                                      const PurgeRequest& request,
-                                                                      absl::Time deadline) {
+std::optional<absl::StatusOr<std::map<std::string, std::uint64_t>>> PurgeExpiredKeys(
+    PgConnection& connection, const Layout& layout, const PurgeRequest& request, bool repeated, absl::Time deadline) {
   if (layout.purge == nullptr) return NothingExpires();
   PgArray types = PgArray::Text();
   for (const std::string& type : request.types) {
@@ -26,10 +25,12 @@ absl::StatusOr<std::map<std::string, std::uint64_t>> PurgeExpiredKeys(PgConnecti
     }
     types.AddBytes(type);
   }
-  const auto execution = connection.Execute(layout.purge,
-                                            {std::move(types).Encode(), EncodePgInt8(request.dry_run ? 1 : 0),
-                                             EncodeLockTimeout(LockTimeout(connection.StatementDeadline(deadline)))},
-                                            deadline);
+  const auto execution = connection.Execute(
+      layout.purge,
+      {std::move(types).Encode(), EncodePgInt8(request.dry_run ? 1 : 0),
+       EncodeLockTimeout(LockTimeout(LockPatience(repeated), connection.StatementDeadline(deadline)))},
+      deadline);
+  if (execution.failure.has_value() && LockedOut(*execution.failure)) return std::nullopt;
   if (execution.failure.has_value()) return ToCommitStatus(*execution.failure);
   std::map<std::string, std::uint64_t> counts;
   for (const auto& row : execution.rows) counts[ToText(row[0])] = static_cast<std::uint64_t>(ToInt(row[1]));

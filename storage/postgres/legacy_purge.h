@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -13,10 +14,11 @@
 
 namespace authstate::storage {
 
-// Backend::PurgeExpired on one connection; blocks. Not run again where its answer was lost: what it deleted then is
-// gone, and another purge deletes the rest.
-absl::StatusOr<std::map<std::string, std::uint64_t>> PurgeExpiredKeys(PgConnection& connection, const Layout& layout,
-                                                                      const PurgeRequest& request, absl::Time deadline);
+// Backend::PurgeExpired on one connection; blocks. Nullopt: a lock was in the way, and nothing has happened;
+// `repeated`: that was so before. Not run again where its answer was lost: what it deleted then is gone, and another
+// purge deletes the rest.
+std::optional<absl::StatusOr<std::map<std::string, std::uint64_t>>> PurgeExpiredKeys(
+    PgConnection& connection, const Layout& layout, const PurgeRequest& request, bool repeated, absl::Time deadline);
 
 }  // namespace authstate::storage
 

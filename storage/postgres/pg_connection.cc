@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
+#include "storage/postgres/lock_timeout.h"
 #include "storage/postgres/pqxx_compat.h"
 #include "storage/postgres/row.h"
 #include "storage/postgres/statements.h"
@@ -61,14 +62,24 @@ absl::Status PgConnection::Connect() {
     socket_.emplace(connection->sock());
     connection_ = std::move(connection);
     if (stats_ != nullptr) stats_->ConnectionOpened();
-    backoff_.Succeeded();
-    return absl::OkStatus();
   } catch (const std::exception& error) {
     backoff_.Failed(absl::Now());
     if (stats_ != nullptr) stats_->RecordConnectFailure(NameOf(Fault::kNeverBegan));
     return Error(absl::StatusCode::kUnavailable, kDatabaseUnavailable,
                  absl::StrCat("cannot connect to ", conninfo_.location, ": ", Cause(error.what(), conninfo_.password)));
   }
+  // A lock on a table is waited for before a statement can set anything itself.
+  if (names_ != nullptr && names_->allowed()) {
+    const std::string set = absl::StrCat("SET lock_timeout = ", EncodeLockTimeout(kLockPatience));
+    const Execution execution = Send(set.c_str(), {}, StatementDeadline(absl::InfiniteFuture()), Planning::kForItself);
+    if (execution.failure.has_value()) {
+      Drop();
+      backoff_.Failed(absl::Now());
+      return ToStatus(*execution.failure);
+    }
+  }
+  backoff_.Succeeded();
+  return absl::OkStatus();
 }
 
 // Whether the connection has ended while it was idle. The server then has sent its farewell or closed the socket, so

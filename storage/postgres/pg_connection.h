@@ -11,10 +11,10 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "storage/postgres/backoff.h"
 #include "storage/postgres/conninfo.h"
 #include "storage/postgres/database_clock.h"
 #include "storage/postgres/pg_failure.h"
-#include "storage/postgres/reconnect_backoff.h"
 #include "storage/postgres/statement_names.h"
 #include "storage/postgres/watchdog.h"
 #include "storage/statement_stats.h"
@@ -98,7 +98,7 @@ class PgConnection {
   Watchdog& watchdog_;
   const std::shared_ptr<StatementStats> stats_;
   StatementNames* const names_;
-  ReconnectBackoff backoff_;
+  Backoff backoff_;
   DatabaseClock clock_;
   std::uint64_t generation_ = 0;
   std::unique_ptr<pqxx::connection> connection_;

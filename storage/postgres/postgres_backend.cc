@@ -1,13 +1,17 @@
 #include "storage/postgres/postgres_backend.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "storage/postgres/answer_once.h"
 #include "storage/postgres/connection_probe.h"
@@ -21,6 +25,7 @@
 #include "storage/postgres/pg_connection.h"
 #include "storage/postgres/pooler_probe.h"
 #include "storage/postgres/postgres_schema.h"
+#include "storage/postgres/put_back.h"
 #include "storage/postgres/session_leases.h"
 #include "storage/postgres/session_reader.h"
 #include "storage/postgres/session_writer.h"
@@ -30,6 +35,8 @@
 
 namespace authstate::storage {
 namespace {
+
+constexpr std::size_t kMaxPings = 64;
 
 class PostgresBackend final : public Backend {
  public:
@@ -53,70 +60,73 @@ class PostgresBackend final : public Backend {
     for (int i = 0; i < options.connections; ++i) {
       threads_.push_back(std::make_unique<ConnectionThread>(NewConnection(options, conninfo), queue_));
     }
+    ping_thread_ = std::make_unique<ConnectionThread>(NewConnection(options, conninfo), pings_);
   }
 
-  ~PostgresBackend() override { queue_.Close(); }
+  ~PostgresBackend() override {
+    queue_.Close();
+    pings_.Close();
+  }
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
-    using Results = std::vector<absl::StatusOr<Applied>>;
     const std::size_t count = commits.size();
-    auto answer = std::make_shared<AnswerOnce<Results>>(std::move(done));
-    queue_.Add({deadline,
-                [this, commits = std::move(commits), deadline, answer](PgConnection& connection) mutable {
-                  answer->Give(ApplyCommits(connection, layout_, std::move(commits), deadline, &patch_bases_));
-                },
-                [count, answer](const absl::Status& status) { answer->Give(Results(count, status)); }});
+    std::string line = LineOf("commit", commits);
+    Visit<SessionWriter>(std::make_shared<SessionWriter>(layout_, std::move(commits), deadline, &patch_bases_,
+                                                         [this](const std::string& session_id) {
+                                                           return queue_.HasLine(LineOf("commit", session_id));
+                                                         }),
+                         std::move(line), count, deadline, std::move(done));
   }
 
   void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override {
-    using Results = std::vector<absl::StatusOr<ReadResult>>;
     const std::size_t count = requests.size();
-    auto answer = std::make_shared<AnswerOnce<Results>>(std::move(done));
-    queue_.Add({deadline,
-                [&layout = layout_, requests = std::move(requests), deadline, answer](PgConnection& connection) {
-                  answer->Give(ReadSessions(connection, layout, requests, deadline));
-                },
-                [count, answer](const absl::Status& status) { answer->Give(Results(count, status)); }});
+    Try<std::vector<absl::StatusOr<ReadResult>>>(
+        [&layout = layout_, requests = std::move(requests), deadline](PgConnection& connection, bool /*repeated*/) {
+          return ReadSessions(connection, layout, requests, deadline);
+        },
+        [count](const absl::Status& status) { return std::vector<absl::StatusOr<ReadResult>>(count, status); },
+        deadline, std::move(done));
   }
 
   void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
     snapshots_.Open(std::move(session_id), deadline, std::move(done));
   }
 
+  // Not in one line with commits: what locks a key is not in the way of its session's lease.
   void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
-    using Results = std::vector<absl::StatusOr<LeaseResult>>;
     const std::size_t count = requests.size();
-    auto answer = std::make_shared<AnswerOnce<Results>>(std::move(done));
-    queue_.Add({deadline,
-                [&layout = layout_, requests = std::move(requests), deadline, answer](PgConnection& connection) {
-                  answer->Give(DoLeaseRequests(connection, layout, requests, deadline));
-                },
-                [count, answer](const absl::Status& status) { answer->Give(Results(count, status)); }});
+    std::string line = LineOf("lease", requests);
+    Visit<LeaseBatch>(std::make_shared<LeaseBatch>(layout_, std::move(requests), deadline,
+                                                   [this](const std::string& session_id) {
+                                                     return queue_.HasLine(LineOf("lease", session_id));
+                                                   }),
+                      std::move(line), count, deadline, std::move(done));
   }
 
   void List(ListRequest request, absl::Time deadline, ListDone done) override {
-    auto answer = std::make_shared<AnswerOnce<absl::StatusOr<std::vector<SessionSummary>>>>(std::move(done));
-    queue_.Add({deadline,
-                [&layout = layout_, request = std::move(request), deadline, answer](PgConnection& connection) {
-                  answer->Give(ListSessions(connection, layout, request, deadline));
-                },
-                [answer](absl::Status status) { answer->Give(std::move(status)); }});
+    Try<absl::StatusOr<std::vector<SessionSummary>>>(
+        [&layout = layout_, request = std::move(request), deadline](PgConnection& connection, bool /*repeated*/) {
+          return ListSessions(connection, layout, request, deadline);
+        },
+        [](const absl::Status& status) { return status; }, deadline, std::move(done));
   }
 
   void PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) override {
-    auto answer = std::make_shared<AnswerOnce<absl::StatusOr<std::map<std::string, std::uint64_t>>>>(std::move(done));
-    queue_.Add({deadline,
-                [&layout = layout_, request = std::move(request), deadline, answer](PgConnection& connection) {
-                  answer->Give(PurgeExpiredKeys(connection, layout, request, deadline));
-                },
-                [answer](absl::Status status) { answer->Give(std::move(status)); }});
+    Try<absl::StatusOr<std::map<std::string, std::uint64_t>>>(
+        [&layout = layout_, request = std::move(request), deadline](PgConnection& connection, bool repeated) {
+          return PurgeExpiredKeys(connection, layout, request, repeated, deadline);
+        },
+        [](const absl::Status& status) { return status; }, deadline, std::move(done));
   }
 
   void Ping(absl::Time deadline, PingDone done) override {
     auto answer = std::make_shared<AnswerOnce<absl::Status>>(std::move(done));
-    queue_.Add({deadline,
-                [deadline, answer](PgConnection& connection) { answer->Give(PingDatabase(connection, deadline)); },
-                [answer](absl::Status status) { answer->Give(std::move(status)); }});
+    pings_.Add({deadline, "",
+                [deadline, answer](PgConnection& connection) {
+                  answer->Give(PingDatabase(connection, deadline));
+                  return std::optional<PutBack>();
+                },
+                [answer](absl::Status status, bool /*at_work*/) { answer->Give(std::move(status)); }});
   }
 
   Description Describe() const override {
@@ -127,6 +137,51 @@ class PostgresBackend final : public Backend {
   }
 
  private:
+  // The line of work for one session (ConnectionWork).
+  static std::string LineOf(absl::string_view kind, const std::string& session_id) {
+    return absl::StrCat(kind, " ", session_id);
+  }
+  // Of a call; none if it is for several sessions, or waits for no lock.
+  template <typename Request>
+  static std::string LineOf(absl::string_view kind, const std::vector<Request>& requests) {
+    const bool one = !requests.empty() && std::all_of(requests.begin(), requests.end(), [&](const Request& request) {
+      return request.wait_for_lock && request.session_id == requests.front().session_id;
+    });
+    return one ? LineOf(kind, requests.front().session_id) : "";
+  }
+
+  // Adds work of several visits, a SessionWriter or LeaseBatch for `count` members.
+  template <typename Visitor, typename Done>
+  void Visit(std::shared_ptr<Visitor> visitor, std::string line, std::size_t count, absl::Time deadline, Done done) {
+    using Results = typename Visitor::Results;
+    auto answer = std::make_shared<AnswerOnce<Results>>(std::move(done));
+    queue_.Add({deadline, std::move(line),
+                [visitor, answer](PgConnection& connection) {
+                  const std::optional<PutBack> put_back = visitor->Work(connection);
+                  if (!put_back.has_value()) answer->Give(visitor->Finish());
+                  return put_back;
+                },
+                [visitor, count, answer](const absl::Status& status, bool at_work) {
+                  answer->Give(at_work ? Results(count, status) : visitor->Finish(status));
+                }});
+  }
+
+  // Adds work that is done by the first try that no lock is in the way of: `ask` answers nullopt until then.
+  template <typename Answer, typename Ask, typename Fail, typename Done>
+  void Try(Ask ask, Fail fail, absl::Time deadline, Done done) {
+    auto answer = std::make_shared<AnswerOnce<Answer>>(std::move(done));
+    queue_.Add({deadline, "",
+                [ask = std::move(ask), answer, repeated = false](PgConnection& connection) mutable {
+                  std::optional<Answer> result = ask(connection, std::exchange(repeated, true));
+                  if (!result.has_value()) return std::make_optional(PutBack{});
+                  answer->Give(*std::move(result));
+                  return std::optional<PutBack>();
+                },
+                [fail = std::move(fail), answer](const absl::Status& status, bool /*at_work*/) {
+                  answer->Give(fail(status));
+                }});
+  }
+
   std::unique_ptr<PgConnection> NewConnection(const PostgresOptions& options, const Conninfo& conninfo) {
     return std::make_unique<PgConnection>(conninfo, options.call_timeout, *watchdog_, options.stats, &names_);
   }
@@ -139,6 +194,9 @@ class PostgresBackend final : public Backend {
   PatchBases patch_bases_;
   ConnectionQueue queue_;
   SnapshotPool snapshots_;
+  // Signs of life have a connection of their own, past all calls that wait.
+  ConnectionQueue pings_{kMaxPings, absl::InfiniteDuration()};
+  std::unique_ptr<ConnectionThread> ping_thread_;
   std::vector<std::unique_ptr<ConnectionThread>> threads_;
 };
 

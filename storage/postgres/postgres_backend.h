@@ -40,7 +40,7 @@ struct PostgresOptions {
   std::string url;
   PostgresLayout layout = PostgresLayout::kDetect;
   PoolerMode pooler = PoolerMode::kDetect;
-  // Connections, each with a thread, for everything but snapshots. At least 1.
+  // Connections, each with a thread, for everything but snapshots and signs of life, which have one more. At least 1.
   int connections = 4;
   // Connections for snapshots: as many can be open at once. At least 1.
   int snapshot_connections = 4;
@@ -74,6 +74,10 @@ struct PostgresOptions {
 //                       layout needs them, or its text is not UTF-8
 // While the database is away later on, calls fail at once with Unavailable and a retry delay, and connections are made
 // again with jittered backoff.
+//
+// No call keeps a connection while it waits for a lock of another transaction: it is put back and tried again, with
+// growing pauses, until its deadline (Commit::wait_for_lock). Through a pooler in transaction mode
+// that is so for the locks of rows alone: what waits for a change of a table waits on its connection.
 //
 // Every call ends by its deadline, but for a moment, also while the making of a connection hangs. A commit whose
 // connection broke, or that overran, once it had been sent is looked up (commit_resolution.h); it is answered as in

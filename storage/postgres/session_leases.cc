@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
+#include "storage/postgres/divide_wave.h"
 #include "storage/postgres/lock_timeout.h"
 #include "storage/postgres/pg_array.h"
 #include "storage/postgres/row.h"
@@ -18,9 +19,6 @@ namespace authstate::storage {
 namespace {
 
 constexpr int kMaxSends = 2;
-// How long a call of several members waits for the lock of one of them.
-constexpr absl::Duration kSharedLockPatience = absl::Milliseconds(500);
-constexpr absl::string_view kLockNotAvailable = "55P03";
 
 std::int16_t Number(LeaseRequest::Action action) {
   switch (action) {
@@ -50,145 +48,148 @@ LeaseResult ToResult(const pqxx::row& row) {
   return result;
 }
 
-class LeaseBatch {
- public:
-  LeaseBatch(PgConnection& connection, const Layout& layout, const std::vector<LeaseRequest>& requests,
-             absl::Time deadline)
-      : connection_(connection), layout_(layout), requests_(requests), deadline_(deadline), results_(requests.size()) {}
-
-  std::vector<absl::StatusOr<LeaseResult>> Run() && {
-    for (Wave wave = NextWave(); !wave.empty(); wave = NextWave()) {
-      if (absl::Now() >= deadline_) {
-        FailAll(DeadlinePassedInQueue());
-      } else {
-        Send(wave);
-      }
-    }
-    std::vector<absl::StatusOr<LeaseResult>> results;
-    results.reserve(results_.size());
-    for (auto& result : results_) results.push_back(*std::move(result));
-    return results;
-  }
-
- private:
-  // Places in `requests_`, of different sessions.
-  using Wave = std::vector<std::size_t>;
-
-  Wave NextWave() const {
-    Wave wave;
-    absl::flat_hash_set<absl::string_view> sessions;
-    for (std::size_t i = 0; i < requests_.size(); ++i) {
-      if (!results_[i].has_value() && sessions.insert(requests_[i].session_id).second) wave.push_back(i);
-    }
-    return wave;
-  }
-
-  PgConnection::Parameters Parameters(const Wave& wave) const {
-    PgArray session_id = PgArray::Text();
-    PgArray action = PgArray::Int2();
-    PgArray owner = PgArray::Text();
-    PgArray fence = PgArray::Int8();
-    PgArray ttl = PgArray::Int8();
-    PgArray steal = PgArray::Bool();
-    for (const std::size_t member : wave) {
-      const LeaseRequest& request = requests_[member];
-      session_id.AddBytes(request.session_id);
-      action.AddInt2(Number(request.action));
-      owner.AddBytes(request.owner);
-      fence.AddInt8(static_cast<std::int64_t>(request.fence));
-      ttl.AddInt8(absl::ToInt64Microseconds(request.ttl));
-      steal.AddBool(request.steal);
-    }
-    PgConnection::Parameters parameters;
-    for (PgArray* array : {&session_id, &action, &owner, &fence, &ttl, &steal}) {
-      parameters.push_back(std::move(*array).Encode());
-    }
-    return parameters;
-  }
-
-  // Renewals of a whole pool share a call: a session whose row is locked must not cost the others their leases.
-  bool LockedOut(const Failure& failure) const { return failure.sqlstate == kLockNotAvailable && requests_.size() > 1; }
-  absl::Duration LockPatience() const {
-    const absl::Duration own = LockTimeout(connection_.StatementDeadline(deadline_));
-    return requests_.size() > 1 ? std::min(own, kSharedLockPatience) : own;
-  }
-
-  void Send(const Wave& wave) {
-    PgConnection::Parameters parameters = Parameters(wave);
-    parameters.emplace_back();
-    bool in_doubt = false;
-    PgConnection::Execution execution;
-    for (int i = 0; i < kMaxSends; ++i) {
-      parameters.back() = EncodeLockTimeout(LockPatience());
-      execution = connection_.Execute(layout_.leases, parameters, deadline_);
-      if (!execution.failure.has_value()) break;
-      in_doubt = in_doubt || InDoubt(*execution.failure);
-      const Fault fault = execution.failure->fault;
-      const bool again =
-          fault == Fault::kLost || fault == Fault::kAgain || fault == Fault::kInDoubt || fault == Fault::kStandby;
-      if (!again || execution.failure->overran || LockedOut(*execution.failure)) break;
-    }
-    if (execution.failure.has_value()) {
-      absl::Status status = ToCommitStatus(*execution.failure);
-      if (in_doubt) status = WithOutcome(std::move(status), Outcome::kUnknown);
-      return LockedOut(*execution.failure) ? Halve(wave, status) : FailAll(status);
-    }
-    for (std::size_t i = 0; i < wave.size(); ++i) {
-      Understand(wave[i], execution.rows[static_cast<pqxx::result::size_type>(i)], in_doubt);
-    }
-  }
-
-  // Until the member that is locked out stands alone; it fails with `status`.
-  void Halve(const Wave& wave, const absl::Status& status) {
-    if (wave.size() == 1) {
-      results_[wave.front()] = status;
-      return;
-    }
-    const auto middle = wave.begin() + static_cast<Wave::difference_type>(wave.size() / 2);
-    for (const Wave& half : {Wave(wave.begin(), middle), Wave(middle, wave.end())}) {
-      if (!results_[half.front()].has_value()) Send(half);
-    }
-  }
-
-  void Understand(std::size_t member, const pqxx::row& row, bool in_doubt) {
-    const LeaseRequest& request = requests_[member];
-    LeaseResult result = ToResult(row);
-    if (ToBool(row[0])) {
-      if (request.action != LeaseRequest::Action::kRelease) result.lease.remaining = request.ttl;
-      results_[member] = std::move(result);
-      return;
-    }
-    Lease next = result.lease;
-    absl::Status refused = Advance(request, absl::UnixEpoch(), &next);
-    if (!refused.ok()) {
-      const bool released = in_doubt && request.action == LeaseRequest::Action::kRelease;
-      results_[member] = released ? WithOutcome(std::move(refused), Outcome::kUnknown) : std::move(refused);
-    } else if (request.action == LeaseRequest::Action::kGet) {
-      results_[member] = std::move(result);
-    }
-    // Else it lost a race, and stays without a result.
-  }
-
-  // Every request without a result fails with this.
-  void FailAll(const absl::Status& status) {
-    for (auto& result : results_) {
-      if (!result.has_value()) result = status;
-    }
-  }
-
-  PgConnection& connection_;
-  const Layout& layout_;
-  const std::vector<LeaseRequest>& requests_;
-  const absl::Time deadline_;
-  std::vector<std::optional<absl::StatusOr<LeaseResult>>> results_;
-};
-
 }  // namespace
 
-std::vector<absl::StatusOr<LeaseResult>> DoLeaseRequests(PgConnection& connection, const Layout& layout,
-                                                         const std::vector<LeaseRequest>& requests,
-                                                         absl::Time deadline) {
-  return LeaseBatch(connection, layout, requests, deadline).Run();
+LeaseBatch::LeaseBatch(const Layout& layout, std::vector<LeaseRequest> requests, absl::Time deadline,
+                       SessionWriter::IsLocked is_locked)
+    : layout_(layout),
+      requests_(std::move(requests)),
+      deadline_(deadline),
+      is_locked_(std::move(is_locked)),
+      results_(requests_.size()),
+      in_doubt_(requests_.size()) {}
+
+void LeaseBatch::Begin() {
+  begun_ = true;
+  for (const LeaseRequest& request : requests_) {
+    waits_ = waits_ && request.wait_for_lock && request.session_id == requests_.front().session_id;
+  }
+  for (std::size_t i = 0; i < requests_.size() && !waits_ && is_locked_ != nullptr; ++i) {
+    if (is_locked_(requests_[i].session_id)) results_[i] = SessionLocked();
+  }
+}
+
+std::optional<PutBack> LeaseBatch::Work(PgConnection& connection) {
+  if (!begun_) Begin();
+  for (Wave wave = NextWave(); !wave.empty(); wave = NextWave()) {
+    if (absl::Now() >= deadline_) {
+      FailAll(DeadlinePassedInQueue());
+      break;
+    }
+    locked_ = false;
+    Send(connection, wave);
+    if (locked_) return waits_ ? PutBack{} : PutBack{absl::ZeroDuration()};
+  }
+  return std::nullopt;
+}
+
+LeaseBatch::Results LeaseBatch::Finish(const absl::Status& status) {
+  FailAll(status);
+  Results results;
+  results.reserve(results_.size());
+  for (auto& result : results_) results.push_back(*std::move(result));
+  return results;
+}
+
+LeaseBatch::Wave LeaseBatch::NextWave() {
+  Wave wave;
+  while (wave.empty() && !parts_.empty()) {
+    for (const std::size_t member : parts_.front()) {
+      if (!results_[member].has_value()) wave.push_back(member);
+    }
+    parts_.pop_front();
+  }
+  if (!wave.empty()) return wave;
+  absl::flat_hash_set<absl::string_view> sessions;
+  for (std::size_t i = 0; i < requests_.size(); ++i) {
+    if (!results_[i].has_value() && sessions.insert(requests_[i].session_id).second) wave.push_back(i);
+  }
+  return wave;
+}
+
+PgConnection::Parameters LeaseBatch::Parameters(const Wave& wave) const {
+  PgArray session_id = PgArray::Text();
+  PgArray action = PgArray::Int2();
+  PgArray owner = PgArray::Text();
+  PgArray fence = PgArray::Int8();
+  PgArray ttl = PgArray::Int8();
+  PgArray steal = PgArray::Bool();
+  for (const std::size_t member : wave) {
+    const LeaseRequest& request = requests_[member];
+    session_id.AddBytes(request.session_id);
+    action.AddInt2(Number(request.action));
+    owner.AddBytes(request.owner);
+    fence.AddInt8(static_cast<std::int64_t>(request.fence));
+    ttl.AddInt8(absl::ToInt64Microseconds(request.ttl));
+    steal.AddBool(request.steal);
+  }
+  PgConnection::Parameters parameters;
+  for (PgArray* array : {&session_id, &action, &owner, &fence, &ttl, &steal}) {
+    parameters.push_back(std::move(*array).Encode());
+  }
+  return parameters;
+}
+
+void LeaseBatch::Send(PgConnection& connection, const Wave& wave) {
+  PgConnection::Parameters parameters = Parameters(wave);
+  parameters.emplace_back();
+  PgConnection::Execution execution;
+  for (int i = 0; i < kMaxSends; ++i) {
+    parameters.back() =
+        EncodeLockTimeout(LockTimeout(LockPatience(was_locked_), connection.StatementDeadline(deadline_)));
+    execution = connection.Execute(layout_.leases, parameters, deadline_);
+    if (!execution.failure.has_value()) break;
+    if (InDoubt(*execution.failure)) {
+      for (const std::size_t member : wave) in_doubt_[member] = true;
+    }
+    const Fault fault = execution.failure->fault;
+    const bool again =
+        fault == Fault::kLost || fault == Fault::kAgain || fault == Fault::kInDoubt || fault == Fault::kStandby;
+    if (!again || execution.failure->overran || LockedOut(*execution.failure)) break;
+  }
+  if (execution.failure.has_value()) {
+    return LockedOut(*execution.failure) ? GiveWay(wave) : FailAll(ToCommitStatus(*execution.failure));
+  }
+  for (std::size_t i = 0; i < wave.size(); ++i) {
+    Understand(wave[i], execution.rows[static_cast<pqxx::result::size_type>(i)]);
+  }
+}
+
+void LeaseBatch::GiveWay(const Wave& wave) {
+  locked_ = true;
+  was_locked_ = true;
+  if (wave.size() > 1) return DivideWave(wave, &parts_);
+  if (waits_) return;
+  // Those that follow it as well: they must not come to be before it.
+  for (std::size_t i = wave.front(); i < requests_.size(); ++i) {
+    const bool behind = !results_[i].has_value() && requests_[i].session_id == requests_[wave.front()].session_id;
+    if (behind) results_[i] = in_doubt_[i] ? WithOutcome(SessionLocked(), Outcome::kUnknown) : SessionLocked();
+  }
+}
+
+void LeaseBatch::Understand(std::size_t member, const pqxx::row& row) {
+  const LeaseRequest& request = requests_[member];
+  LeaseResult result = ToResult(row);
+  if (ToBool(row[0])) {
+    if (request.action != LeaseRequest::Action::kRelease) result.lease.remaining = request.ttl;
+    results_[member] = std::move(result);
+    return;
+  }
+  Lease next = result.lease;
+  absl::Status refused = Advance(request, absl::UnixEpoch(), &next);
+  if (!refused.ok()) {
+    const bool released = in_doubt_[member] && request.action == LeaseRequest::Action::kRelease;
+    results_[member] = released ? WithOutcome(std::move(refused), Outcome::kUnknown) : std::move(refused);
+  } else if (request.action == LeaseRequest::Action::kGet) {
+    results_[member] = std::move(result);
+  }
+  // Else it lost a race, and stays without a result.
+}
+
+void LeaseBatch::FailAll(const absl::Status& status) {
+  for (std::size_t i = 0; i < results_.size(); ++i) {
+    if (!results_[i].has_value()) results_[i] = in_doubt_[i] ? WithOutcome(status, Outcome::kUnknown) : status;
+  }
 }
 
 }  // namespace authstate::storage

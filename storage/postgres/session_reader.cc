@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "storage/error.h"
+#include "storage/postgres/lock_timeout.h"
 #include "storage/postgres/pg_array.h"
 #include "storage/postgres/row.h"
 #include "storage/postgres/statements.h"
@@ -22,7 +23,7 @@ PgConnection::Execution Ask(PgConnection& connection, const char* sql, const PgC
   PgConnection::Execution execution;
   for (int i = 0; i < kMaxReads; ++i) {
     execution = connection.Execute(sql, parameters, deadline, planning);
-    if (!execution.failure.has_value() || execution.failure->overran) break;
+    if (!execution.failure.has_value() || execution.failure->overran || LockedOut(*execution.failure)) break;
     const Fault fault = execution.failure->fault;
     if (fault != Fault::kLost && fault != Fault::kAgain && fault != Fault::kInDoubt) break;
   }
@@ -103,18 +104,23 @@ PgConnection::Parameters EncodeReads(const std::vector<ReadRequest>& requests) {
   return parameters;
 }
 
-std::vector<absl::StatusOr<ReadResult>> ReadSessions(PgConnection& connection, const Layout& layout,
-                                                     const std::vector<ReadRequest>& requests, absl::Time deadline) {
-  if (requests.empty()) return {};
+std::optional<std::vector<absl::StatusOr<ReadResult>>> ReadSessions(PgConnection& connection, const Layout& layout,
+                                                                    const std::vector<ReadRequest>& requests,
+                                                                    absl::Time deadline) {
+  using Results = std::vector<absl::StatusOr<ReadResult>>;
+  if (requests.empty()) return Results();
   std::size_t asked = 0;
   for (const ReadRequest& request : requests) asked += request.keys.size();
   const PgConnection::Execution execution =
       Ask(connection, layout.read, EncodeReads(requests), deadline, layout.PlanningFor(asked));
-  std::vector<absl::StatusOr<ReadResult>> results(requests.size(), ReadResult());
+  Results results(requests.size(), ReadResult());
+  if (execution.failure.has_value() && LockedOut(*execution.failure)) return std::nullopt;
   if (execution.failure.has_value()) {
     if (requests.size() > 1 && MayBeOneMembersFault(execution.failure->sqlstate)) {
       for (std::size_t i = 0; i < requests.size(); ++i) {
-        results[i] = ReadSessions(connection, layout, {requests[i]}, deadline).front();
+        auto alone = ReadSessions(connection, layout, {requests[i]}, deadline);
+        if (!alone.has_value()) return std::nullopt;
+        results[i] = std::move(alone->front());
       }
     } else {
       results.assign(requests.size(), ToStatus(*execution.failure));
@@ -135,11 +141,13 @@ std::vector<absl::StatusOr<ReadResult>> ReadSessions(PgConnection& connection, c
   return results;
 }
 
-absl::StatusOr<std::vector<SessionSummary>> ListSessions(PgConnection& connection, const Layout& layout,
-                                                         const ListRequest& request, absl::Time deadline) {
+std::optional<absl::StatusOr<std::vector<SessionSummary>>> ListSessions(PgConnection& connection, const Layout& layout,
+                                                                        const ListRequest& request,
+                                                                        absl::Time deadline) {
   const PgConnection::Execution execution =
       Ask(connection, layout.list,
           {request.after, request.prefix, AbovePrefix(request.prefix), EncodePgInt8(Clamped(request.limit))}, deadline);
+  if (execution.failure.has_value() && LockedOut(*execution.failure)) return std::nullopt;
   if (execution.failure.has_value()) return ToStatus(*execution.failure);
   std::vector<SessionSummary> summaries;
   for (const auto& row : execution.rows) {

@@ -17,6 +17,7 @@
 #include "storage/error.h"
 #include "storage/postgres/commit_parameters.h"
 #include "storage/postgres/commit_resolution.h"
+#include "storage/postgres/divide_wave.h"
 #include "storage/postgres/lock_timeout.h"
 #include "storage/postgres/row.h"
 
@@ -36,13 +37,12 @@ constexpr double kStatementShare = 0.75;
 // How often the commits of one call may be sent again after they were in doubt: a statement that the database cannot
 // stand must not fell it for ever.
 constexpr int kMaxDoubts = 4;
+// Where one of several doubts waits for a lock.
+constexpr absl::Duration kPauseAmongDoubts = absl::Milliseconds(50);
 // With less time left than this, what had to give way to others is not run again.
 constexpr absl::Duration kLeastRepetition = absl::Milliseconds(100);
-// How long a statement for several sessions waits for the lock of one of them.
-constexpr absl::Duration kSharedLockPatience = absl::Milliseconds(500);
 // A standby that was promoted, or a primary that was found among several hosts, answers the second try.
 constexpr int kMaxStandbyAnswers = 2;
-constexpr absl::string_view kLockNotAvailable = "55P03";
 
 // Whether the commit may pass the lease that a row of statements::kCommit shows.
 absl::Status CheckLease(const Commit& commit, const pqxx::row& row) {
@@ -65,71 +65,49 @@ const char* SqlOf(const Layout& layout, CommitForm form) {
   return layout.commit;
 }
 
-class SessionWriter {
- public:
-  SessionWriter(PgConnection& connection, const Layout& layout, std::vector<Commit> commits, absl::Time deadline,
-                PatchBases* bases)
-      : connection_(connection),
-        layout_(layout),
-        bases_(layout.packs_values ? bases : nullptr),
-        commits_(std::move(commits)),
-        deadline_(deadline),
-        results_(commits_.size()),
-        tried_(commits_.size()) {}
+}  // namespace
 
-  std::vector<absl::StatusOr<Applied>> Run() &&;
+SessionWriter::SessionWriter(const Layout& layout, std::vector<Commit> commits, absl::Time deadline, PatchBases* bases,
+                             IsLocked is_locked)
+    : layout_(layout),
+      bases_(layout.packs_values ? bases : nullptr),
+      is_locked_(std::move(is_locked)),
+      commits_(std::move(commits)),
+      deadline_(deadline),
+      results_(commits_.size()),
+      tried_(commits_.size()),
+      doubtful_(commits_.size()) {}
 
- private:
-  // Places in `commits_`.
-  using Wave = std::vector<std::size_t>;
-
-  // Brings every commit into the form that the layout stores; one that it cannot hold has its result then.
-  void Encode();
-  // The next statement's worth of commits without a result, in the order of their sessions.
-  Wave NextWave() const;
-  void Send(const Wave& wave);
-  // The form of the statement for commits of this form.
-  CommitForm StatementFor(CommitForm form) const;
-  void Understand(const Wave& wave, const pqxx::result& rows);
-  // Keeps the bases that are there now, of those that a wave has written.
-  void Keep(const Wave& wave, const pqxx::result& rows, std::vector<CommitParameters::NewBase> bases);
-  void Fail(const Wave& wave, const Failure& failure);
-  // Makes sure that commits which were found to have been applied before are durable.
-  void ConfirmReplays(const Wave& replayed);
-  // Looks up what became of the commits; those not applied stay without a result, to be sent again.
-  void Resolve(const Wave& wave, const Failure& failure, DoubtfulStatement statement);
-  // Whether one member had to be waited for that the others need not wait for.
-  bool LockedOut(const Failure& failure) const { return failure.sqlstate == kLockNotAvailable && commits_.size() > 1; }
-  absl::Duration LockPatience(absl::Time cut) const {
-    return commits_.size() > 1 ? std::min(LockTimeout(cut), kSharedLockPatience) : LockTimeout(cut);
+void SessionWriter::Begin() {
+  begun_ = true;
+  for (const Commit& commit : commits_) {
+    waits_ = waits_ && commit.wait_for_lock && commit.session_id == commits_.front().session_id;
   }
-  // Every commit that has no result yet was not sent, and will not be.
-  void GiveUp(const absl::Status& status);
+  for (std::size_t i = 0; i < commits_.size(); ++i) {
+    absl::Status encoded = layout_.encode != nullptr ? layout_.encode(commits_[i]) : absl::OkStatus();
+    if (!encoded.ok()) {
+      results_[i] = WithOutcome(std::move(encoded), Outcome::kNotApplied);
+    } else if (!waits_ && is_locked_ != nullptr && is_locked_(commits_[i].session_id)) {
+      results_[i] = SessionLocked();
+    }
+  }
+}
 
-  PgConnection& connection_;
-  const Layout& layout_;
-  PatchBases* const bases_;
-  std::vector<Commit> commits_;
-  const absl::Time deadline_;
-  std::vector<std::optional<absl::StatusOr<Applied>>> results_;
-  // A commit of the call did not pass a statement for less than any, for a reason that its answer does not tell.
-  bool needs_any_ = false;
-  // Which were sent before. Those are written whole: it may have been the base of a patch that did not let them pass.
-  std::vector<bool> tried_;
-  int standby_answers_ = 0;
-  int doubts_ = 0;
-  // How often a statement began too late.
-  int late_ = 0;
-};
-
-SessionWriter::Wave SessionWriter::NextWave() const {
+SessionWriter::Wave SessionWriter::NextWave() {
   Wave wave;
+  while (wave.empty() && !parts_.empty()) {
+    for (const std::size_t member : parts_.front()) {
+      if (Pending(member)) wave.push_back(member);
+    }
+    parts_.pop_front();
+  }
+  if (!wave.empty()) return wave;
   BatchRoom room(kMaxWaveMembers, kMaxWaveBytes);
   absl::flat_hash_set<absl::string_view> sessions;
   for (std::size_t i = 0; i < commits_.size() && wave.size() < kMaxWaveMembers; ++i) {
     if (results_[i].has_value()) continue;
-    // Also a session that has no room in this wave is closed to its later commits.
-    if (!sessions.insert(commits_[i].session_id).second) continue;
+    // Also a session that has no room in this wave, or whose next commit is in doubt, is closed to its later ones.
+    if (!sessions.insert(commits_[i].session_id).second || doubtful_[i]) continue;
     if (room.Take(1, ByteSize(commits_[i]))) wave.push_back(i);
   }
   std::sort(wave.begin(), wave.end(),
@@ -137,24 +115,29 @@ SessionWriter::Wave SessionWriter::NextWave() const {
   return wave;
 }
 
-void SessionWriter::Encode() {
-  if (layout_.encode == nullptr) return;
-  for (std::size_t i = 0; i < commits_.size(); ++i) {
-    absl::Status encoded = layout_.encode(commits_[i]);
-    if (!encoded.ok()) results_[i] = WithOutcome(std::move(encoded), Outcome::kNotApplied);
-  }
-}
-
-std::vector<absl::StatusOr<Applied>> SessionWriter::Run() && {
-  Encode();
+std::optional<PutBack> SessionWriter::Work(PgConnection& connection) {
+  connection_ = &connection;
+  if (!begun_) Begin();
+  std::optional<PutBack> in_doubt = Resolve();
   for (Wave wave = NextWave(); !wave.empty(); wave = NextWave()) {
     if (absl::Now() >= deadline_) {
       GiveUp(DeadlinePassedInQueue());
       break;
     }
+    locked_ = false;
     Send(wave);
+    // Where others may go on, what is left comes after what waits meanwhile.
+    if (locked_) return waits_ ? PutBack{} : PutBack{absl::ZeroDuration()};
+    in_doubt = Resolve();
   }
-  std::vector<absl::StatusOr<Applied>> results;
+  return in_doubt;
+}
+
+SessionWriter::Results SessionWriter::Finish(const absl::Status& status) {
+  for (const Doubt& doubt : doubts_) Settle(doubt, std::vector<Verdict>(doubt.members.size()));
+  doubts_.clear();
+  GiveUp(status);
+  Results results;
   results.reserve(results_.size());
   for (auto& result : results_) results.push_back(*std::move(result));
   return results;
@@ -165,7 +148,7 @@ CommitForm SessionWriter::StatementFor(CommitForm form) const {
 }
 
 void SessionWriter::Send(const Wave& wave) {
-  if (std::optional<Failure> failure = connection_.ReadClock(deadline_); failure.has_value()) {
+  if (std::optional<Failure> failure = connection_->ReadClock(deadline_); failure.has_value()) {
     failure->sent = false;
     return Fail(wave, *failure);
   }
@@ -179,33 +162,34 @@ void SessionWriter::Send(const Wave& wave) {
     keys += commits_[member].sets.size() + commits_[member].deletes.size();
   }
   const absl::Time now = absl::Now();
-  const absl::Time cut = connection_.StatementDeadline(now + (deadline_ - now) * kStatementShare);
+  const absl::Time cut = connection_->StatementDeadline(now + (deadline_ - now) * kStatementShare);
   const absl::Duration allowance =
       (kBeginAllowance + absl::Seconds(static_cast<double>(bytes) / kLeastBytesPerSecond)) * (1 << late_);
   const auto asked = DatabaseClock::Steady::now();
   DoubtfulStatement statement;
-  statement.sent_after = connection_.clock().Earliest(asked);
-  statement.not_after = connection_.clock().Latest(asked) + absl::ToInt64Microseconds(std::min(allowance, cut - now));
+  statement.sent_after = connection_->clock().Earliest(asked);
+  statement.not_after = connection_->clock().Latest(asked) + absl::ToInt64Microseconds(std::min(allowance, cut - now));
 
   std::vector<CommitParameters::NewBase> new_bases = parameters.TakeNewBases();
   const CommitForm form = StatementFor(parameters.form());
-  const PgConnection::Execution execution = connection_.Continue(
-      SqlOf(layout_, form), std::move(parameters).Encode(form, statement.not_after, LockPatience(cut)), cut,
+  const PgConnection::Execution execution = connection_->Continue(
+      SqlOf(layout_, form),
+      std::move(parameters).Encode(form, statement.not_after, LockTimeout(LockPatience(was_locked_), cut)), cut,
       layout_.PlanningFor(keys));
   if (!execution.failure.has_value()) {
     const auto row = execution.rows[0];
     const bool late = ToBool(row[5]);
     if (late && late_ < kMostDoublings) ++late_;
     // A clock that misled us is taken anew, also where the reading is not a close one.
-    if (late) connection_.clock().Forget();
-    connection_.clock().Read(asked, ToInt(row[6]), DatabaseClock::Steady::now());
+    if (late) connection_->clock().Forget();
+    connection_->clock().Read(asked, ToInt(row[6]), DatabaseClock::Steady::now());
     Understand(wave, execution.rows);
     const bool answered =
         std::all_of(wave.begin(), wave.end(), [this](std::size_t member) { return results_[member].has_value(); });
     needs_any_ = needs_any_ || (form != CommitForm::kAny && !late && !answered);
     Keep(wave, execution.rows, std::move(new_bases));
   } else if (InDoubt(*execution.failure)) {
-    Resolve(wave, *execution.failure, std::move(statement));
+    BeginDoubt(wave, *execution.failure, std::move(statement));
   } else {
     Fail(wave, *execution.failure);
   }
@@ -260,57 +244,101 @@ void SessionWriter::Understand(const Wave& wave, const pqxx::result& rows) {
 // A commit that this statement only read may not be on the standby yet which the primary waits for; whatever is written
 // after it is not acknowledged before it is.
 void SessionWriter::ConfirmReplays(const Wave& replayed) {
-  DoubtfulStatement statement;
-  statement.sent_after = std::numeric_limits<std::int64_t>::max();  // However many commits have followed.
-  for (const std::size_t member : replayed) statement.commits.push_back(&commits_[member]);
-  const std::vector<Verdict> verdicts = ResolveCommits(connection_, layout_, statement, deadline_);
-  for (std::size_t i = 0; i < replayed.size(); ++i) {
-    if (verdicts[i].fate != Fate::kUnknown) continue;
-    Failure failure;
-    failure.fault = Fault::kInDoubt;
-    failure.sent = true;
-    results_[replayed[i]] = ToCommitStatus(failure);
-  }
+  Doubt doubt;
+  doubt.members = replayed;
+  doubt.failure.fault = Fault::kInDoubt;
+  doubt.failure.sent = true;
+  doubt.statement.sent_after = std::numeric_limits<std::int64_t>::max();  // However many commits have followed.
+  for (const std::size_t member : replayed) doubt.statement.commits.push_back(&commits_[member]);
+  doubts_.push_back(std::move(doubt));
 }
 
-void SessionWriter::Resolve(const Wave& wave, const Failure& failure, DoubtfulStatement statement) {
-  Wave named;
+void SessionWriter::BeginDoubt(const Wave& wave, const Failure& failure, DoubtfulStatement statement) {
+  Doubt doubt;
   for (const std::size_t member : wave) {
     if (commits_[member].id == 0) {
       results_[member] = ToCommitStatus(failure);
     } else {
-      named.push_back(member);
+      doubtful_[member] = true;
+      doubt.members.push_back(member);
       statement.commits.push_back(&commits_[member]);
     }
   }
-  if (named.empty()) return;
-  const std::vector<Verdict> verdicts = ResolveCommits(connection_, layout_, statement, deadline_);
-  const bool again = ++doubts_ < kMaxDoubts;
-  for (std::size_t i = 0; i < named.size(); ++i) {
-    auto& result = results_[named[i]];
-    if (verdicts[i].fate == Fate::kApplied) {
+  if (doubt.members.empty()) return;
+  ++doubts_had_;
+  doubt.failure = failure;
+  doubt.statement = std::move(statement);
+  doubts_.push_back(std::move(doubt));
+}
+
+std::optional<PutBack> SessionWriter::Resolve() {
+  std::optional<PutBack> soonest;
+  for (std::size_t left = doubts_.size(); left > 0; --left) {
+    Doubt doubt = std::move(doubts_.front());
+    doubts_.pop_front();
+    Resolution resolution;
+    if (absl::Now() < deadline_) {
+      resolution = ResolveCommits(*connection_, layout_, doubt.statement, LockPatience(was_locked_), deadline_);
+    }
+    was_locked_ = was_locked_ || resolution.locked();
+    if (!resolution.again.has_value()) {
+      resolution.verdicts.resize(doubt.members.size());
+      Settle(doubt, resolution.verdicts);
+    } else if (resolution.locked() && doubt.members.size() > 1) {
+      // Each by itself: what is known of one need not wait for the lock of another.
+      for (std::size_t i = 0; i < doubt.members.size(); ++i) {
+        Doubt part{{doubt.members[i]}, doubt.failure, doubt.statement};
+        part.statement.commits = {doubt.statement.commits[i]};
+        doubts_.push_back(std::move(part));
+      }
+      return PutBack{absl::ZeroDuration()};
+    } else {
+      doubts_.push_back(std::move(doubt));
+      if (resolution.locked()) return doubts_.size() > 1 ? PutBack{kPauseAmongDoubts} : PutBack{};
+      if (!soonest.has_value() || *resolution.again->pause < *soonest->pause) soonest = resolution.again;
+    }
+  }
+  return soonest;
+}
+
+void SessionWriter::Settle(const Doubt& doubt, const std::vector<Verdict>& verdicts) {
+  for (std::size_t i = 0; i < doubt.members.size(); ++i) {
+    auto& result = results_[doubt.members[i]];
+    const bool was_replay = result.has_value();
+    doubtful_[doubt.members[i]] = false;
+    if (verdicts[i].fate == Fate::kUnknown) {
+      result = ToCommitStatus(doubt.failure);
+    } else if (was_replay) {
+      continue;
+    } else if (verdicts[i].fate == Fate::kApplied) {
       result = Applied{verdicts[i].revision};
-    } else if (verdicts[i].fate == Fate::kUnknown) {
-      result = ToCommitStatus(failure);
-    } else if (!again) {
-      result = WithOutcome(ToStatus(failure), Outcome::kNotApplied);
+    } else if (doubts_had_ >= kMaxDoubts) {
+      result = WithOutcome(ToStatus(doubt.failure), Outcome::kNotApplied);
+    }
+  }
+}
+
+void SessionWriter::GiveWay(const Wave& wave) {
+  locked_ = true;
+  was_locked_ = true;
+  if (wave.size() > 1) {
+    DivideWave(wave, &parts_);
+  } else if (!waits_) {
+    // Those that follow it as well: they must not come to be before it.
+    for (std::size_t i = wave.front(); i < commits_.size(); ++i) {
+      if (Pending(i) && commits_[i].session_id == commits_[wave.front()].session_id) results_[i] = SessionLocked();
     }
   }
 }
 
 void SessionWriter::Fail(const Wave& wave, const Failure& failure) {
-  if (LockedOut(failure) && wave.size() > 1) {
-    const auto middle = wave.begin() + static_cast<std::ptrdiff_t>(wave.size() / 2);
-    Send(Wave(wave.begin(), middle));
-    if (!results_[*middle].has_value()) Send(Wave(middle, wave.end()));
-    return;
-  }
-  const bool again = failure.fault == Fault::kAgain && !LockedOut(failure);
+  if (LockedOut(failure)) return GiveWay(wave);
+  const bool again = failure.fault == Fault::kAgain;
   if (again && deadline_ - absl::Now() >= kLeastRepetition) return;
   if (failure.fault == Fault::kStandby && ++standby_answers_ < kMaxStandbyAnswers) return;
   if (MayBeOneMembersFault(failure.sqlstate) && wave.size() > 1) {
     for (const std::size_t member : wave) {
-      if (!results_[member].has_value()) Send({member});
+      if (Pending(member)) Send({member});
     }
     return;
   }
@@ -328,16 +356,9 @@ void SessionWriter::Fail(const Wave& wave, const Failure& failure) {
 }
 
 void SessionWriter::GiveUp(const absl::Status& status) {
-  for (auto& result : results_) {
-    if (!result.has_value()) result = status;
+  for (std::size_t i = 0; i < results_.size(); ++i) {
+    if (Pending(i)) results_[i] = status;
   }
-}
-
-}  // namespace
-
-std::vector<absl::StatusOr<Applied>> ApplyCommits(PgConnection& connection, const Layout& layout,
-                                                  std::vector<Commit> commits, absl::Time deadline, PatchBases* bases) {
-  return SessionWriter(connection, layout, std::move(commits), deadline, bases).Run();
 }
 
 }  // namespace authstate::storage

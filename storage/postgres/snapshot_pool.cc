@@ -12,6 +12,7 @@
 #include "storage/error.h"
 #include "storage/postgres/answer_once.h"
 #include "storage/postgres/connection_queue.h"
+#include "storage/postgres/lock_timeout.h"
 #include "storage/postgres/pg_array.h"
 #include "storage/postgres/row.h"
 #include "storage/postgres/statements.h"
@@ -37,11 +38,14 @@ struct State {
   KeyName last;
 };
 
-absl::StatusOr<std::shared_ptr<State>> Begin(PgConnection& connection, const std::string& begin, const Layout& layout,
-                                             std::string session_id, absl::Time deadline) {
+// Nullopt: a lock was in the way.
+std::optional<absl::StatusOr<std::shared_ptr<State>>> Begin(PgConnection& connection, const std::string& begin,
+                                                            const Layout& layout, std::string session_id,
+                                                            absl::Time deadline) {
   const auto begun = connection.Execute(begin.c_str(), {}, deadline);
   if (begun.failure.has_value()) return ToStatus(*begun.failure);
   const auto head = connection.Continue(layout.snapshot_head, {session_id}, deadline);
+  if (head.failure.has_value() && LockedOut(*head.failure)) return std::nullopt;
   if (head.failure.has_value()) return ToStatus(*head.failure);
 
   if (head.rows.empty()) return NoSession(0);
@@ -125,8 +129,12 @@ class PostgresSnapshot final : public Snapshot {
       : lane_(std::move(lane)), state_(std::move(state)) {}
 
   ~PostgresSnapshot() override {
-    lane_->queue().Add({absl::InfiniteFuture(), [](PgConnection& connection) { End(connection); },
-                        [](const absl::Status& /*status*/) {}});
+    lane_->queue().Add({absl::InfiniteFuture(), "",
+                        [](PgConnection& connection) {
+                          End(connection);
+                          return std::optional<PutBack>();
+                        },
+                        [](const absl::Status& /*status*/, bool /*at_work*/) {}});
   }
 
   std::uint64_t revision() const override { return state_->revision; }
@@ -136,11 +144,12 @@ class PostgresSnapshot final : public Snapshot {
   void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) override {
     auto answer = std::make_shared<AnswerOnce<absl::StatusOr<Page>>>(std::move(done));
     lane_->queue().Add(
-        {deadline,
+        {deadline, "",
          [&layout = lane_->layout(), state = state_, max_bytes, deadline, answer](PgConnection& connection) {
            answer->Give(ReadPage(connection, layout, *state, max_bytes, deadline));
+           return std::optional<PutBack>();
          },
-         [answer](absl::Status status) { answer->Give(std::move(status)); }});
+         [answer](absl::Status status, bool /*at_work*/) { answer->Give(std::move(status)); }});
   }
 
  private:
@@ -152,7 +161,8 @@ SnapshotPool::SnapshotPool(const Layout& layout, int connections, absl::Duration
                            const std::function<std::unique_ptr<PgConnection>()>& new_connection)
     : layout_(layout),
       begin_(absl::StrReplaceAll(statements::kBeginSnapshot,
-                                 {{"$S", absl::StrCat(absl::ToInt64Milliseconds(statement_timeout))}})) {
+                                 {{"$S", absl::StrCat(absl::ToInt64Milliseconds(statement_timeout))},
+                                  {"$L", EncodeLockTimeout(kLockPatience)}})) {
   const absl::MutexLock lock(&mutex_);
   for (int i = 0; i < connections; ++i) {
     lanes_.push_back(std::make_unique<Lane>(new_connection()));
@@ -183,24 +193,28 @@ void SnapshotPool::Open(std::string session_id, absl::Time deadline, Backend::Sn
   }
   using Opened = absl::StatusOr<std::unique_ptr<Snapshot>>;
   auto answer = std::make_shared<AnswerOnce<Opened>>(std::move(done));
-  lane->queue.Add({deadline,
+  lane->queue.Add({deadline, "",
                    [lease = std::make_unique<Lease>(*this, lane), session_id = std::move(session_id), deadline,
-                    answer](PgConnection& connection) mutable {
-                     // In a statement of its own: the lane of one that fails is free before its caller asks again.
-                     Opened opened = OpenOn(std::move(lease), connection, std::move(session_id), deadline);
-                     answer->Give(std::move(opened));
+                    answer](PgConnection& connection) mutable -> std::optional<PutBack> {
+                     std::optional<Opened> opened = OpenOn(lease, connection, session_id, deadline);
+                     if (!opened.has_value()) return PutBack{};
+                     answer->Give(*std::move(opened));
+                     return std::nullopt;
                    },
-                   [answer](absl::Status status) { answer->Give(std::move(status)); }});
+                   [answer](absl::Status status, bool /*at_work*/) { answer->Give(std::move(status)); }});
 }
 
-absl::StatusOr<std::unique_ptr<Snapshot>> SnapshotPool::OpenOn(std::unique_ptr<Lease> lane, PgConnection& connection,
-                                                               std::string session_id, absl::Time deadline) {
-  auto state = Begin(connection, lane->begin(), lane->layout(), std::move(session_id), deadline);
-  if (!state.ok()) {
-    End(connection);
-    return state.status();
-  }
-  return std::make_unique<PostgresSnapshot>(std::move(lane), *std::move(state));
+std::optional<absl::StatusOr<std::unique_ptr<Snapshot>>> SnapshotPool::OpenOn(std::unique_ptr<Lease>& lane,
+                                                                              PgConnection& connection,
+                                                                              const std::string& session_id,
+                                                                              absl::Time deadline) {
+  auto state = Begin(connection, lane->begin(), lane->layout(), session_id, deadline);
+  if (state.has_value() && state->ok()) return std::make_unique<PostgresSnapshot>(std::move(lane), **std::move(state));
+  End(connection);
+  if (!state.has_value()) return std::nullopt;
+  // It is free before the caller asks again.
+  lane.reset();
+  return state->status();
 }
 
 }  // namespace authstate::storage

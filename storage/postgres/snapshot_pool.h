@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,8 +47,11 @@ class SnapshotPool {
   // Null when all are taken.
   Lane* Take();
   void GiveBack(Lane* lane);
-  static absl::StatusOr<std::unique_ptr<Snapshot>> OpenOn(std::unique_ptr<Lease> lane, PgConnection& connection,
-                                                          std::string session_id, absl::Time deadline);
+  // Takes the lane over, unless a lock is in the way: nullopt.
+  static std::optional<absl::StatusOr<std::unique_ptr<Snapshot>>> OpenOn(std::unique_ptr<Lease>& lane,
+                                                                         PgConnection& connection,
+                                                                         const std::string& session_id,
+                                                                         absl::Time deadline);
 
   const Layout& layout_;
   // Begins a snapshot's transaction.

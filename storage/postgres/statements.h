@@ -221,18 +221,20 @@ inline constexpr char kEndProbe[] = "ROLLBACK";
 
 inline constexpr char kPing[] = "SELECT 1";
 
-// $S: how long each of its statements may take, in milliseconds. It holds no lock that writers wait for; but where
-// nobody is left to end it, it would keep the database from clearing away dead rows.
+// $S and $L: how long each of its statements may take, and wait for a lock, in milliseconds. It holds no lock that
+// writers wait for; but where nobody is left to end it, it would keep the database from clearing away dead rows.
 inline constexpr char kBeginSnapshot[] =
     "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; "
-    "SET LOCAL statement_timeout = $S; SET LOCAL idle_in_transaction_session_timeout = '10min'";
+    "SET LOCAL lock_timeout = $L; SET LOCAL statement_timeout = $S; SET LOCAL idle_in_transaction_session_timeout = "
+    "'10min'";
 inline constexpr char kEndSnapshot[] = "ROLLBACK";
 
-// Revision, present, the creds' kind and value, fence and owner, of session $1; no row when it was never written.
+// Revision, present, the creds' kind and value, fence and owner, of session $1; no row when it was never written. The
+// last condition has the table of keys locked with the others, against changes of it: no page has to wait for that.
 inline constexpr char kSnapshotHead[] = R"sql(
 SELECT s.revision, s.present, c.kind, encode(c.value, 'hex'), s.fence, s.lease_owner
 FROM auth_sessions s LEFT JOIN auth_creds c ON c.session_id = s.session_id
-WHERE s.session_id = $1::text)sql";
+WHERE s.session_id = $1::text AND NOT EXISTS (SELECT FROM auth_keys WHERE false))sql";
 
 // The keys of session $1 after ($2, $3): as many as fit $4 bytes, at least one, at most $5. The last column tells how
 // many keys were looked at, at most one more than $5: as many as there are rows means that none is left.

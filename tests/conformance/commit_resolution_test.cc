@@ -65,8 +65,9 @@ class CommitResolutionTest : public testing::Test {
     around.url = url_;
     neighbour_ = Open(around);
   }
-  void Reopen(absl::Duration call_timeout) {
+  void Reopen(absl::Duration call_timeout, int connections = 4) {
     PostgresOptions options;
+    options.connections = connections;
     options.url = absl::StrCat("postgresql://postgres@127.0.0.1:", proxy_->port(), url_.substr(url_.rfind('/')));
     options.call_timeout = call_timeout;
     backend_ = Open(options);
@@ -151,6 +152,15 @@ class CommitResolutionTest : public testing::Test {
     Sql("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
         "WHERE wait_event = 'PgSleep' AND datname = current_database()");
     holder_.join();
+  }
+
+  // Statements that come to the trigger stay there for as long as `gate` has a row.
+  void MakeGate(const std::string& trigger) {
+    Sql("CREATE TABLE gate AS SELECT true AS closed; CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql "
+        "AS "
+        "$$ BEGIN "
+        "WHILE EXISTS (SELECT FROM gate) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN NEW; END $$");
+    Sql(trigger);
   }
 
   void Arm(absl::string_view sql_part, Moment moment, Effect effect) {
@@ -296,17 +306,27 @@ TEST_P(CommitStatementTest, WhoseReplyIsLostIsAppliedOnce) {
   EXPECT_EQ(Session().revision, 2U);
 }
 
-// The statement has begun and waits for a lock when its connection is lost: it goes on in the database, unheard.
+// The statement has locked the row when its connection is lost: it goes on in the database, unheard. Until it is done,
+// the resolution finds the row locked, and keeps the only connection from nobody.
 TEST_P(CommitStatementTest, ThatGoesOnUnheardIsAwaitedAndFound) {
   ASSERT_TRUE(Apply(neighbour(), SetKey(1)).ok());
-  Reopen(kPatience);
-  HoldSession();
+  Reopen(kPatience, /*connections=*/1);
+  MakeGate(
+      "CREATE TRIGGER wait_at_gate AFTER UPDATE ON authstate.auth_sessions FOR EACH ROW WHEN (NEW.revision = 2) "
+      "EXECUTE FUNCTION wait_at_gate()");
   Answer<Results> answer;
   Start(backend(), Write(2), answer);
-  AwaitDriversStatement(absl::StrCat("wait_event_type = 'Lock' AND ", kIsCommit));
+  AwaitDriversStatement(absl::StrCat("wait_event = 'PgSleep' AND ", kIsCommit));
   proxy().ResetAll();
   AwaitDriversStatement(absl::StrCat("wait_event_type = 'Lock' AND ", kIsResolve));
-  LetGo();
+  for (std::uint64_t id = 10; id < 20; ++id) {
+    Commit other = SetKey(id);
+    other.session_id = "other";
+    const auto applied = Apply(backend(), std::move(other));
+    EXPECT_TRUE(applied.ok()) << applied.status();
+  }
+  EXPECT_EQ(answer.calls(), 0);
+  Sql("DELETE FROM gate");
   const auto applied = answer.Await().front();
   ASSERT_TRUE(applied.ok()) << applied.status();
   EXPECT_EQ(applied->revision, 2U);
@@ -340,10 +360,7 @@ TEST_P(DeletingStatementTest, ThatWaitedForAnotherDeletesWhatThatWrote) {
 TEST_P(CommitStatementTest, ThatGoesOnUnheardIsShutOut) {
   ASSERT_TRUE(Apply(neighbour(), SetKey(1)).ok());
   Reopen(kPatience);
-  Sql("CREATE TABLE gate AS SELECT true AS closed; CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS "
-      "$$ BEGIN "
-      "WHILE EXISTS (SELECT FROM gate) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN NEW; END $$");
-  Sql(GetParam().gate);
+  MakeGate(GetParam().gate);
   Answer<Results> answer;
   Start(backend(), Write(2), answer);
   // Each attempt of the driver is cut off as soon as it is at the gate, until the driver gives up.

@@ -58,8 +58,9 @@ class StatementPlansTest : public testing::Test {
   }
 
   void Apply(std::vector<Commit> commits) {
-    const auto results =
-        ApplyCommits(connection(), NativeLayout(kOwnSchema), std::move(commits), absl::Now() + kPatience);
+    SessionWriter writer(NativeLayout(kOwnSchema), std::move(commits), absl::Now() + kPatience);
+    ASSERT_FALSE(writer.Work(connection()).has_value());
+    const auto results = writer.Finish();
     for (const auto& applied : results) ASSERT_TRUE(applied.ok()) << applied.status();
   }
 
@@ -127,7 +128,9 @@ TEST_F(StatementPlansTest, OfReads) {
   request.session_id = "s0";
   request.keys = {{"session", "0"}};
   for (int i = 0; i < kExecutions; ++i) {
-    const auto read = ReadSessions(connection(), NativeLayout(kOwnSchema), {request}, absl::Now() + kPatience);
+    const auto answer = ReadSessions(connection(), NativeLayout(kOwnSchema), {request}, absl::Now() + kPatience);
+    ASSERT_TRUE(answer.has_value());
+    const auto& read = *answer;
     ASSERT_TRUE(read[0].ok()) << read[0].status();
     ASSERT_TRUE(read[0]->values[0].has_value());
   }
@@ -142,7 +145,9 @@ TEST_F(StatementPlansTest, OfLeases) {
     request.action = LeaseRequest::Action::kAcquire;
     request.owner = "owner";
     request.ttl = absl::Minutes(1);
-    const auto leases = DoLeaseRequests(connection(), NativeLayout(kOwnSchema), {request}, absl::Now() + kPatience);
+    LeaseBatch batch(NativeLayout(kOwnSchema), {request}, absl::Now() + kPatience);
+    ASSERT_FALSE(batch.Work(connection()).has_value());
+    const auto leases = batch.Finish();
     ASSERT_TRUE(leases[0].ok()) << leases[0].status();
   }
   EXPECT_THAT(Plans(), kMostlyKept(kExecutions));

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
@@ -26,8 +28,12 @@ struct Call {
   absl::Status status;
 
   ConnectionWork Work(absl::Time deadline) {
-    return {deadline, [this](PgConnection&) { ran.Notify(); },
-            [this](absl::Status why) {
+    return {deadline, "",
+            [this](PgConnection&) {
+              ran.Notify();
+              return std::optional<PutBack>();
+            },
+            [this](absl::Status why, bool /*at_work*/) {
               status = std::move(why);
               ended.Notify();
             }};
@@ -125,8 +131,12 @@ TEST_F(ConnectionQueueTest, WorkThatHangsIsEndedInDoubt) {
   ConnectionQueue queue(kRoom, absl::InfiniteDuration());
   absl::Notification ended;
   absl::Status status;
-  queue.Add({absl::Now() + absl::Seconds(1), [&ended](PgConnection&) { ended.WaitForNotification(); },
-             [&](absl::Status why) {
+  queue.Add({absl::Now() + absl::Seconds(1), "",
+             [&ended](PgConnection&) {
+               ended.WaitForNotification();
+               return std::optional<PutBack>();
+             },
+             [&](absl::Status why, bool /*at_work*/) {
                status = std::move(why);
                ended.Notify();
              }});
@@ -134,6 +144,91 @@ TEST_F(ConnectionQueueTest, WorkThatHangsIsEndedInDoubt) {
   queue.RunNext(connection());
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_EQ(OutcomeOf(status), Outcome::kUnknown);
+}
+
+// Work that finds a lock in its way until it is told otherwise.
+struct LockedCall : Call {
+  int tries = 0;
+  bool locked = true;
+
+  ConnectionWork Work(std::string line, absl::Time deadline = absl::InfiniteFuture()) {
+    ConnectionWork work = Call::Work(deadline);
+    work.line = std::move(line);
+    work.run = [this](PgConnection&) {
+      ++tries;
+      if (locked) return std::make_optional(PutBack{});
+      ran.Notify();
+      return std::optional<PutBack>();
+    };
+    return work;
+  }
+};
+
+TEST_F(ConnectionQueueTest, OfALineTheFirstAloneIsTriedAndTheOthersComeAfterItInOrder) {
+  ConnectionQueue queue(kRoom, absl::InfiniteDuration());
+  LockedCall first;
+  LockedCall second;
+  LockedCall third;
+  second.locked = third.locked = false;
+  queue.Add(first.Work("s"));
+  ASSERT_TRUE(queue.Claim());
+  queue.RunNext(connection());
+  EXPECT_TRUE(queue.HasLine("s"));
+  for (LockedCall* const call : {&second, &third}) queue.Add(call->Work("s"));
+  Call other;
+  queue.Add(other.Work(absl::InfiniteFuture()));
+  while (!other.ran.HasBeenNotified()) {
+    ASSERT_TRUE(queue.Claim());
+    queue.RunNext(connection());
+  }
+  EXPECT_EQ(second.tries + third.tries, 0);
+  first.locked = false;
+  while (!second.ran.HasBeenNotified()) {
+    EXPECT_FALSE(third.ran.HasBeenNotified());
+    ASSERT_TRUE(queue.Claim());
+    queue.RunNext(connection());
+  }
+  EXPECT_TRUE(first.ran.HasBeenNotified());
+  queue.Close();
+  while (queue.Claim()) queue.RunNext(connection());
+  EXPECT_TRUE(third.ran.HasBeenNotified());
+  EXPECT_FALSE(queue.HasLine("s"));
+}
+
+TEST_F(ConnectionQueueTest, WhatWaitsForALockEndsBeforeItsDeadlineAndTheNextIsTried) {
+  ConnectionQueue queue(kRoom, absl::InfiniteDuration());
+  LockedCall first;
+  LockedCall second;
+  queue.Add(first.Work("s", absl::Now() + absl::Milliseconds(300)));
+  ASSERT_TRUE(queue.Claim());
+  queue.RunNext(connection());
+  queue.Add(second.Work("s"));
+  second.locked = false;
+  queue.Close();
+  while (queue.Claim()) queue.RunNext(connection());
+  first.ended.WaitForNotification();
+  EXPECT_EQ(first.status.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(OutcomeOf(first.status), Outcome::kNotApplied);
+  EXPECT_TRUE(second.ran.HasBeenNotified());
+}
+
+TEST_F(ConnectionQueueTest, WhatIsLockedLeavesOtherWorkItsTurn) {
+  ConnectionQueue queue(kRoom, absl::InfiniteDuration());
+  queue.AddThread();
+  std::vector<LockedCall> locked(5);
+  for (std::size_t i = 0; i < locked.size(); ++i) queue.Add(locked[i].Work(std::string(1, static_cast<char>('a' + i))));
+  Call other;
+  queue.Add(other.Work(absl::InfiniteFuture()));
+  int turns = 0;
+  for (; !other.ran.HasBeenNotified(); ++turns) {
+    ASSERT_TRUE(queue.Claim());
+    queue.RunNext(connection());
+  }
+  EXPECT_LE(turns, 11) << "every other turn is for what has not been tried";
+  for (LockedCall& call : locked) call.locked = false;
+  queue.Close();
+  while (queue.Claim()) queue.RunNext(connection());
+  for (LockedCall& call : locked) EXPECT_TRUE(call.ran.HasBeenNotified());
 }
 
 }  // namespace

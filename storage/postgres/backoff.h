@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_STORAGE_POSTGRES_RECONNECT_BACKOFF_H_
-#define AUTHSTATE_STORAGE_POSTGRES_RECONNECT_BACKOFF_H_
+#ifndef AUTHSTATE_STORAGE_POSTGRES_BACKOFF_H_
+#define AUTHSTATE_STORAGE_POSTGRES_BACKOFF_H_
 
 #include <algorithm>
 
@@ -8,11 +8,11 @@
 
 namespace authstate::storage {
 
-// When to try the next connection while the database is away: soon at first, then less and less often, never in step
-// with others. Callers in between are told how long to wait, so that an outage costs them no time here.
+// When to try again what has failed for the state of the database (no connection comes about, a row is locked): soon at
+// first, then less and less often, never in step with others.
 //
 // The caller gives the clock. Not thread-safe.
-class ReconnectBackoff {
+class Backoff {
  public:
   void Failed(absl::Time now) {
     delay_ = delay_ == absl::ZeroDuration() ? kFirst : std::min(delay_ * 2, kLongest);
@@ -40,4 +40,4 @@ class ReconnectBackoff {
 
 }  // namespace authstate::storage
 
-#endif  // AUTHSTATE_STORAGE_POSTGRES_RECONNECT_BACKOFF_H_
+#endif  // AUTHSTATE_STORAGE_POSTGRES_BACKOFF_H_
