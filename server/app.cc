@@ -78,6 +78,16 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> OpenSqlite(const Options& opti
   return storage::OpenSqliteBackend(std::move(sqlite));
 }
 
+// How much goes to a store at a time: the one place that says so, to all who gather. Where every caller of PostgreSQL
+// has its own statements, a stream of the pipe may still have no more than there are connections.
+storage::BatchLimits Batches(const Options& options) {
+  storage::BatchLimits limits;
+  const int connections = options.databases.postgres_connections;
+  limits.calls = options.batches.value_or(connections);
+  if (limits.calls == 0) limits.calls = connections;
+  return limits;
+}
+
 // What stands on each database.
 absl::StatusOr<std::unique_ptr<storage::Backend>> Decorated(const Options& options, profiles::BackendChoice choice,
                                                             absl::StatusOr<std::unique_ptr<storage::Backend>> driver) {
@@ -93,8 +103,7 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> Decorated(const Options& optio
   }
   if (options.batches == 0) return backend;
   storage::BatchingOptions batching;
-  batching.commits.batches = options.batches;
-  batching.reads.batches = options.batches;
+  batching.limits = Batches(options);
   return storage::NewBatchingBackend(std::move(backend), batching);
 }
 
@@ -189,9 +198,11 @@ int Serve(const Options& options, storage::BackendSwitch* backend) {
   Guard guard(guard_options);
 
   std::atomic<bool> serving = true;
+  pipe::Limits pipe_limits;
+  pipe_limits.batches = Batches(options);
   const std::unique_ptr<storage::Backend> logged = NewEventLog(backend);
-  const std::unique_ptr<grpc::Service> auth_state =
-      NewAuthStateService(logged.get(), &guard, options.deny_steal ? Stealing::kRefused : Stealing::kAllowed);
+  const std::unique_ptr<grpc::Service> auth_state = NewAuthStateService(
+      logged.get(), &guard, options.deny_steal ? Stealing::kRefused : Stealing::kAllowed, pipe_limits);
   const std::unique_ptr<grpc::Service> admin =
       NewAdminService(logged.get(), backend, &guard, absl::Now(), [&serving] { return serving.load(); });
   const absl::StatusOr<Listener> listener = Listen(options.listen, {auth_state.get(), admin.get()});

@@ -69,8 +69,10 @@ void Declare(CLI::App* app, Parsed* parsed) {
                 "Refuse an SQLite file that is not there or holds nothing yet, in place of making a new, empty store");
   app->add_flag("--migrate", options.migrate, "Bring an older schema up to date before serving");
   app->add_flag("--deny-steal", options.deny_steal, "Refuse to take a live lease from its owner, whoever asks");
-  app->add_option("--batches", options.batches,
-                  "Statements of a kind under way on PostgreSQL, each for all who wait; 0 gives every caller its own")
+  app->add_option(
+         "--batches", options.batches,
+         "Calls of a kind that a store has under way, each for all who wait; 0 gives every caller of PostgreSQL "
+         "its own [as --postgres-connections]")
       ->check(CLI::Range(0, 64));
   app->add_option("--cache-bytes", options.cache_bytes,
                   "Memory for answering reads of an SQLite store; 0 turns that off");
@@ -100,7 +102,7 @@ std::string PrintConfig(const Parsed& parsed) {
                       "no-create = ", parsed.no_create ? "true" : "false",                               //
                       "\nmigrate = ", options.migrate ? "true" : "false",                                //
                       "\ndeny-steal = ", options.deny_steal ? "true" : "false",                          //
-                      "\nbatches = ", options.batches,                                                   //
+                      "\nbatches = ", options.batches.value_or(options.databases.postgres_connections),  //
                       "\ncache-bytes = ", options.cache_bytes,                                           //
                       "\nmax-pipe-streams = ", options.max_pipe_streams,                                 //
                       "\nlog-level = ", profiles::TomlString(NameOf(kLogLevels, options.log_level)),     //

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -23,9 +24,9 @@ struct Options {
   bool create = true;
   bool migrate = false;
   bool deny_steal = false;
-  // Calls of a kind that PostgreSQL works on at once, each for all who wait (storage/decorators/batching_backend.h); 0:
-  // every caller has its own.
-  int batches = 4;
+  // Calls of a kind that a store works on at once, each for all who wait (storage/batch_limits.h); 0: on PostgreSQL
+  // every caller has its own. Not set: as many as PostgreSQL has connections.
+  std::optional<int> batches;
   // For reads answered from memory, where that is possible (storage/decorators/caching_backend.h); 0: none are.
   std::size_t cache_bytes = std::size_t{64} << 20;
   // Streams of Pipe open at once (StreamRegistry).

@@ -15,13 +15,15 @@ bool MayFollow(Kind kind) { return kind == Kind::kCommits || kind == Kind::kRead
 std::size_t MostOf(Kind kind, const Limits& limits) {
   switch (kind) {
     case Kind::kCommits:
-      return limits.batch_commits;
+      return limits.batches.commits;
     case Kind::kReads:
-      return limits.batch_reads;
-    case Kind::kLargeReads:
-      break;
+      return limits.batches.reads;
     case Kind::kLeases:
-      return limits.batch_leases;
+      return limits.batches.leases;
+    case Kind::kLargeReads:
+    case Kind::kLockedCommits:
+    case Kind::kLockedLeases:
+      break;
   }
   return 1;
 }
@@ -39,16 +41,15 @@ storage::LeaseRequest LeaseOf(const Channel& channel, const Operation& operation
 }  // namespace
 
 Kind KindOf(const Operation& operation) {
-  if (std::holds_alternative<Commit>(operation.work)) return Kind::kCommits;
-  const auto* const get = std::get_if<Get>(&operation.work);
-  if (get == nullptr) return Kind::kLeases;
-  return get->large ? Kind::kLargeReads : Kind::kReads;
+  if (std::holds_alternative<Commit>(operation.work)) return operation.alone ? Kind::kLockedCommits : Kind::kCommits;
+  if (std::holds_alternative<Get>(operation.work)) return operation.alone ? Kind::kLargeReads : Kind::kReads;
+  return operation.alone ? Kind::kLockedLeases : Kind::kLeases;
 }
 
 Batch TakeBatch(Kind kind, const Limits& limits, std::deque<Channel*>* ready) {
   Batch batch;
   batch.kind = kind;
-  storage::BatchRoom room(MostOf(kind, limits), limits.batch_bytes);
+  storage::BatchRoom room(MostOf(kind, limits), limits.batches.bytes);
   while (!ready->empty()) {
     Channel* const channel = ready->front();
     Batch::Member member{channel, {}};
@@ -67,13 +68,26 @@ Batch TakeBatch(Kind kind, const Limits& limits, std::deque<Channel*>* ready) {
   return batch;
 }
 
-std::vector<storage::Commit> CommitsOf(Batch* batch) {
+// A commit that is too large to be kept twice waits in its call, which it has to itself.
+bool WaitsForLock(const Batch& batch, const Limits& limits) {
+  if (batch.kind != Kind::kCommits) return batch.kind == Kind::kLockedCommits || batch.kind == Kind::kLockedLeases;
+  return batch.members.front().operations.front().bytes > limits.batches.bytes;
+}
+
+std::vector<storage::Commit> CommitsOf(Batch* batch, const Limits& limits) {
   std::vector<storage::Commit> commits;
   commits.reserve(batch->operations);
+  const bool waits = WaitsForLock(*batch, limits);
   for (Batch::Member& member : batch->members) {
     for (Operation& operation : member.operations) {
-      commits.push_back(std::move(std::get<Commit>(operation.work).commit));
-      commits.back().id = NewCommitId();
+      storage::Commit& commit = std::get<Commit>(operation.work).commit;
+      if (commit.id == 0) commit.id = NewCommitId();
+      commit.wait_for_lock = waits;
+      if (waits) {
+        commits.push_back(std::move(commit));
+      } else {
+        commits.push_back(commit);
+      }
     }
   }
   return commits;
@@ -96,6 +110,7 @@ std::vector<storage::LeaseRequest> LeasesOf(const Batch& batch) {
   requests.reserve(batch.operations);
   for (const Batch::Member& member : batch.members) {
     requests.push_back(LeaseOf(*member.channel, member.operations.front()));
+    requests.back().wait_for_lock = batch.kind == Kind::kLockedLeases;
   }
   return requests;
 }

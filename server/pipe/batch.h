@@ -16,8 +16,16 @@ namespace authstate::server::pipe {
 
 // What an operation asks of the backend. Kinds do not wait for each other: a renewal never waits behind commits of
 // other channels.
-enum class Kind : std::uint8_t { kCommits, kReads, kLargeReads, kLeases };
-inline constexpr std::size_t kKinds = 4;
+enum class Kind : std::uint8_t {
+  kCommits,
+  kReads,
+  kLeases,
+  // What a call with others has not done, for the sake of those: each is a call of its own.
+  kLargeReads,
+  kLockedCommits,
+  kLockedLeases,
+};
+inline constexpr std::size_t kKinds = 6;
 
 Kind KindOf(const Operation& operation);
 
@@ -37,9 +45,10 @@ struct Batch {
 // channel whose operations fit in part leaves `ready` too: the rest is for when it is no longer busy.
 Batch TakeBatch(Kind kind, const Limits& limits, std::deque<Channel*>* ready);
 
-// What the backend is asked, one for each operation. A commit is moved out of its operation; a read leaves its names
-// behind.
-std::vector<storage::Commit> CommitsOf(Batch* batch);
+// What the backend is asked, one for each operation. A commit stays in its operation as well if it may have to be
+// asked for again, as it does not wait for a lock; a read leaves its names behind.
+bool WaitsForLock(const Batch& batch, const Limits& limits);
+std::vector<storage::Commit> CommitsOf(Batch* batch, const Limits& limits);
 std::vector<storage::ReadRequest> ReadsOf(const Batch& batch, const Limits& limits);
 std::vector<storage::LeaseRequest> LeasesOf(const Batch& batch);
 

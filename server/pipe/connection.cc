@@ -146,12 +146,25 @@ bool Connection::MayCall(Kind kind) const {
   if (lane.ready.empty()) return false;
   const bool reads = kind == Kind::kReads || kind == Kind::kLargeReads;
   if (reads && answers_.bytes() >= options_.limits.waiting_answer_bytes) return false;
-  return lane.under_way < (kind == Kind::kLargeReads ? 1 : options_.limits.calls_under_way);
+  switch (kind) {
+    case Kind::kCommits:
+    case Kind::kReads:
+    case Kind::kLeases:
+      return lane.under_way < options_.limits.batches.calls;
+    case Kind::kLargeReads:
+      return lane.under_way < 1;
+    case Kind::kLockedCommits:
+    case Kind::kLockedLeases:
+      // They wait at the backend, without a connection.
+      break;
+  }
+  return true;
 }
 
 std::vector<Batch> Connection::TakeBatches() {
   std::vector<Batch> batches;
-  for (const Kind kind : {Kind::kLeases, Kind::kCommits, Kind::kReads, Kind::kLargeReads}) {
+  for (const Kind kind :
+       {Kind::kLeases, Kind::kCommits, Kind::kReads, Kind::kLargeReads, Kind::kLockedCommits, Kind::kLockedLeases}) {
     while (MayCall(kind)) {
       batches.push_back(TakeBatch(kind, options_.limits, &LaneOf(kind).ready));
       ++LaneOf(kind).under_way;
@@ -164,10 +177,12 @@ void Connection::Call(Batch batch) {
   const absl::Time deadline = absl::Now() + options_.deadline;
   const std::shared_ptr<Connection> self = shared_from_this();
   switch (batch.kind) {
-    case Kind::kCommits: {
-      std::vector<storage::Commit> commits = CommitsOf(&batch);
-      backend_->Apply(std::move(commits), deadline,
-                      [self, batch = std::move(batch)](const auto& results) { self->OnCommits(batch, results); });
+    case Kind::kCommits:
+    case Kind::kLockedCommits: {
+      std::vector<storage::Commit> commits = CommitsOf(&batch, options_.limits);
+      backend_->Apply(std::move(commits), deadline, [self, batch = std::move(batch)](const auto& results) mutable {
+        self->OnCommits(std::move(batch), results);
+      });
       return;
     }
     case Kind::kReads:
@@ -178,28 +193,38 @@ void Connection::Call(Batch batch) {
       });
       return;
     }
-    case Kind::kLeases: {
+    case Kind::kLeases:
+    case Kind::kLockedLeases: {
       std::vector<storage::LeaseRequest> requests = LeasesOf(batch);
-      backend_->Leases(std::move(requests), deadline,
-                       [self, batch = std::move(batch)](const auto& results) { self->OnLeases(batch, results); });
+      backend_->Leases(std::move(requests), deadline, [self, batch = std::move(batch)](const auto& results) mutable {
+        self->OnLeases(std::move(batch), results);
+      });
       return;
     }
   }
 }
 
-void Connection::OnCommits(const Batch& batch, const std::vector<absl::StatusOr<storage::Applied>>& results) {
+void Connection::OnCommits(Batch batch, const std::vector<absl::StatusOr<storage::Applied>>& results) {
   {
     const absl::MutexLock lock(&mutex_);
-    std::size_t next = 0;
-    for (const Batch::Member& member : batch.members) {
-      for (const Operation& operation : member.operations) {
-        const absl::StatusOr<storage::Applied>& result = results[next++];
-        if (result.ok()) {
-          Answer(operation, Committed(operation, *result));
+    const bool goes_again = !WaitsForLock(batch, options_.limits);
+    auto result = results.begin();
+    for (Batch::Member& member : batch.members) {
+      while (!member.operations.empty() && !(goes_again && storage::IsSessionLocked(result->status()))) {
+        const Operation& operation = member.operations.front();
+        if (result->ok()) {
+          Answer(operation, Committed(operation, **result));
         } else {
-          AnswerFailure(operation, member.channel->session_id, result.status());
+          AnswerFailure(operation, member.channel->session_id, result->status());
         }
+        member.operations.pop_front();
+        ++result;
       }
+      for (Operation& operation : member.operations) {
+        operation.alone = true;
+        ++result;
+      }
+      GoAgain(&member);
     }
     Finish(batch);
   }
@@ -222,31 +247,30 @@ void Connection::OnReads(Batch batch, std::vector<absl::StatusOr<storage::ReadRe
         member.operations.pop_front();
         ++result;
       }
-      // One that is too large goes again, and those behind it on its channel with it: answers keep their order.
       for (Operation& operation : member.operations) {
-        std::get<Get>(operation.work).large = IsTooLargeForItsShare(batch.kind, (result++)->status());
+        operation.alone = IsTooLargeForItsShare(batch.kind, (result++)->status());
       }
-      if (member.operations.empty()) continue;
-      if (closed_) {
-        for (const Operation& operation : member.operations) bytes_ -= operation.bytes;
-        continue;
-      }
-      member.channel->waiting.splice(member.channel->waiting.begin(), member.operations);
+      GoAgain(&member);
     }
     Finish(batch);
   }
   Drive();
 }
 
-void Connection::OnLeases(const Batch& batch, const std::vector<absl::StatusOr<storage::LeaseResult>>& results) {
+void Connection::OnLeases(Batch batch, const std::vector<absl::StatusOr<storage::LeaseResult>>& results) {
   {
     const absl::MutexLock lock(&mutex_);
     for (std::size_t i = 0; i < results.size(); ++i) {
       Channel* const channel = batch.members[i].channel;
-      const Operation& operation = batch.members[i].operations.front();
+      Operation& operation = batch.members[i].operations.front();
       const absl::StatusOr<storage::LeaseResult>& result = results[i];
       const auto* const attach = std::get_if<Attach>(&operation.work);
-      if (!result.ok()) {
+      if (batch.kind == Kind::kLeases && storage::IsSessionLocked(result.status())) {
+        operation.alone = true;
+        // The place that Begin has given it, and will give it again.
+        if (attach != nullptr) channels_.SetDetached(channel);
+        GoAgain(&batch.members[i]);
+      } else if (!result.ok()) {
         AnswerFailure(operation, attach != nullptr ? attach->request.session_id : channel->session_id, result.status());
         if (!std::holds_alternative<Renew>(operation.work)) channels_.SetDetached(channel);
       } else if (attach != nullptr) {
@@ -263,6 +287,15 @@ void Connection::OnLeases(const Batch& batch, const std::vector<absl::StatusOr<s
     Finish(batch);
   }
   Drive();
+}
+
+void Connection::GoAgain(Batch::Member* member) {
+  if (closed_) {
+    for (const Operation& operation : member->operations) bytes_ -= operation.bytes;
+    member->operations.clear();
+    return;
+  }
+  member->channel->waiting.splice(member->channel->waiting.begin(), member->operations);
 }
 
 void Connection::Answer(const Operation& operation, v1::PipeResult result) {

@@ -94,14 +94,17 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool MayCall(Kind kind) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Call(Batch batch);
 
-  void OnCommits(const Batch& batch, const std::vector<absl::StatusOr<storage::Applied>>& results);
+  void OnCommits(Batch batch, const std::vector<absl::StatusOr<storage::Applied>>& results);
   void OnReads(Batch batch, std::vector<absl::StatusOr<storage::ReadResult>> results);
-  void OnLeases(const Batch& batch, const std::vector<absl::StatusOr<storage::LeaseResult>>& results);
+  void OnLeases(Batch batch, const std::vector<absl::StatusOr<storage::LeaseResult>>& results);
 
   // Answers `operation`; `session_id` is for the log.
   void Answer(const Operation& operation, v1::PipeResult result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AnswerFailure(const Operation& operation, const std::string& session_id, const absl::Status& status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Operations that their call has not done for the sake of others in it, and those behind them on their channel: they
+  // go again, before all others of it.
+  void GoAgain(Batch::Member* member) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The batch is over: its channels go on.
   void Finish(const Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Answers what needs no backend, and makes the channel ready for what does.
@@ -128,7 +131,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool driving_ ABSL_GUARDED_BY(mutex_) = false;
   bool drive_again_ ABSL_GUARDED_BY(mutex_) = false;
-  // Of whoever drives.
+  // Used only by the thread that drives.
   FailureLog failure_log_;
 };
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "absl/time/time.h"
+#include "storage/batch_limits.h"
 
 namespace authstate::server::pipe {
 
@@ -21,18 +22,9 @@ struct Limits {
   // Channels with a session, of one stream. Part of the contract.
   std::size_t channels = 100'000;
 
-  // One call to the backend takes at most so many commits, or fewer that have this many bytes, or a single larger one.
-  // So few, because a call becomes one statement, which one processor of the database works on: two of them side by
-  // side are done in half the time, where what a statement costs by itself is a small part of so many commits.
-  std::size_t batch_commits = 64;
-  std::size_t batch_bytes = std::size_t{1} << 20;
-  // The same for leases, which are not gathered any further.
-  std::size_t batch_leases = 1'000;
-  // Calls of one kind to the backend that one stream has under way. What comes meanwhile gathers for the next one.
-  int calls_under_way = 4;
-  // The same for reads. Those of one call share so many bytes of values; one that needs more than its share is asked
-  // again alone.
-  std::size_t batch_reads = 128;
+  // Of what one stream has under way.
+  storage::BatchLimits batches;
+  // The reads of one call share so many bytes of values; one that needs more than its share is asked again alone.
   std::size_t read_bytes = std::size_t{8} << 20;
   // No read is sent to the backend while so many bytes of answers wait for a slow reader.
   std::size_t waiting_answer_bytes = std::size_t{16} << 20;

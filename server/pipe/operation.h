@@ -24,8 +24,6 @@ struct Detach {
 };
 struct Get {
   storage::ReadRequest request;
-  // Its values are too many for a share of a common read.
-  bool large = false;
 };
 struct Commit {
   storage::Commit commit;
@@ -40,6 +38,8 @@ struct Operation {
   std::variant<Attach, Detach, Get, Commit, Renew> work;
   // The bytes it takes up until it is answered, more or less.
   std::size_t bytes = 0;
+  // To be asked for by itself (Kind): its call with others has not done it.
+  bool alone = false;
   // When it is given up if its turn has not come.
   absl::Time deadline = absl::InfiniteFuture();
 };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "storage/batch_room.h"
+#include "storage/decorators/gatherer.h"
 #include "storage/error.h"
 
 namespace authstate::storage {
@@ -18,11 +19,13 @@ class BatchingBackend final : public Backend {
  public:
   BatchingBackend(std::unique_ptr<Backend> inner, const BatchingOptions& options)
       : read_share_(options.read_share),
-        commits_(options.commits, Commits::Order::kBySession, BytesOfCommit,
+        commits_({options.limits.calls, options.limits.commits, options.limits.bytes, options.large_call, options.hold},
+                 Commits::Order::kBySession, BytesOfCommit,
                  [this](auto commits, absl::Time deadline, ApplyDone done) {
                    inner_->Apply(std::move(commits), deadline, std::move(done));
                  }),
-        reads_(options.reads, Reads::Order::kNone, BytesOfAnswer,
+        reads_({options.limits.calls, options.limits.reads, options.read_bytes, options.large_call, options.hold},
+               Reads::Order::kNone, BytesOfAnswer,
                [this](auto requests, absl::Time deadline, ReadDone done) {
                  inner_->Read(std::move(requests), deadline, std::move(done));
                }),

@@ -1,26 +1,31 @@
 #ifndef AUTHSTATE_STORAGE_DECORATORS_BATCHING_BACKEND_H_
 #define AUTHSTATE_STORAGE_DECORATORS_BATCHING_BACKEND_H_
 
+#include <cstddef>
 #include <memory>
 
+#include "absl/time/time.h"
 #include "storage/backend.h"
-#include "storage/decorators/gatherer.h"
+#include "storage/batch_limits.h"
 
 namespace authstate::storage {
 
 struct BatchingOptions {
-  GatheringLimits commits;
-  // Bytes are those that the requests may be answered with; a statement of reads is the dearer the more it looks up.
-  GatheringLimits reads = {4, 128, std::size_t{32} << 20, 100, absl::Milliseconds(100)};
+  BatchLimits limits;
+  // The bytes that the reads of one batch may be answered with: a statement of reads is the dearer the more it looks
+  // up.
+  std::size_t read_bytes = std::size_t{32} << 20;
   // A lone read is first asked for with no more than this for its answer, so that many fit a batch; one that needs more
   // is asked again with what it may have.
   std::size_t read_share = std::size_t{512} << 10;
+  // As in GatheringLimits.
+  std::size_t large_call = 100;
+  absl::Duration hold = absl::Milliseconds(100);
 };
 
 // Over a store with a dear round trip: the commits and reads of many callers, gathered while the batches before them
 // are under way, reach `inner` as a few calls (gatherer.h). A lone call goes at once, and so does one that is a large
-// batch already. Everything else passes through, leases too: they are few, and one that waits for a lock may hold up
-// none.
+// batch already. Everything else passes through, leases too, which come in few calls.
 //
 // A batch has at most one call that commits to a session; the next one goes when that one is answered. What is wrong
 // with a member is up to `inner` to keep from the others: storage/backend.h.

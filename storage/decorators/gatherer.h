@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "storage/alarm.h"
+#include "storage/backend.h"
 #include "storage/batch_room.h"
 #include "storage/decorators/session_turns.h"
 #include "storage/error.h"
@@ -29,12 +31,12 @@ namespace authstate::storage {
 
 struct GatheringLimits {
   // Batches under way. What comes meanwhile gathers.
-  int batches = 4;
+  int batches = 0;
   // A batch closes at so many members, or bytes by the gatherer's measure; a single larger call has one of its own.
-  std::size_t members = 1'000;
-  std::size_t bytes = std::size_t{1} << 20;
+  std::size_t members = 0;
+  std::size_t bytes = 0;
   // A call of at least so many members is a batch already, and waits for no other.
-  std::size_t large_call = 100;
+  std::size_t large_call = 0;
   // A call waits no longer than this for the batches under way, however long those take: what the store is stuck with
   // holds up nobody else.
   absl::Duration hold = absl::Milliseconds(100);
@@ -42,6 +44,10 @@ struct GatheringLimits {
 
 // Makes batches of calls of one kind. A call that finds less than GatheringLimits::batches under way goes at once, on
 // the thread of its caller; the others go together when one of those is done. No call is ever split.
+//
+// What is locked by another program (Commit::wait_for_lock) must not keep a place among the batches, nor the others of
+// its batch: a batch does not wait for locks, and a call that it has left undone for one goes again, by itself, beside
+// the batches. A call with more bytes than a batch is not kept twice for that: it waits in its place.
 //
 // Each call is answered by its own deadline, though its batch has the latest of all: one that still waits with
 // DeadlinePassedInQueue, one that is at work, after a moment's grace, with DeadlinePassedAtWork.
@@ -109,10 +115,15 @@ class Gatherer {
 
   struct Call;
   using Calls = std::list<Call>;
+  using Batches = std::list<Calls>;
   using Ends = std::multimap<absl::Time, Call*>;
 
   struct Call : SessionTurns::Ticket {
+    // Also once they were sent, if they may have to go again.
     std::vector<Request> requests;
+    bool may_go_again = false;
+    // Of the first members: those that were done before the rest went again.
+    Results results;
     std::size_t members = 0;
     std::size_t bytes = 0;
     absl::Time deadline;
@@ -142,7 +153,7 @@ class Gatherer {
   }
 
   bool Idle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return !driving_ && answering_ == 0 && under_way_.empty() && ready_.empty() && blocked_.empty();
+    return !driving_ && answering_ == 0 && under_way_.empty() && apart_.empty() && ready_.empty() && blocked_.empty();
   }
 
   void SetEnd(Call* call, absl::Time end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -191,36 +202,83 @@ class Gatherer {
       SetEnd(&call, std::max(now, call.deadline) + kGrace);
       batch->splice(batch->end(), ready_, ready_.begin());
     }
-    std::vector<Request> requests = std::move(batch->front().requests);
-    for (auto call = std::next(batch->begin()); call != batch->end(); ++call) {
-      std::move(call->requests.begin(), call->requests.end(), std::back_inserter(requests));
-      call->requests.clear();
-    }
+    std::vector<Request> requests;
+    for (Call& call : *batch) Take(&call, &requests);
     Watch();
     mutex_.Unlock();
-    send_(std::move(requests), deadline, [this, batch](Results results) { Finish(batch, std::move(results)); });
+    Begin(&under_way_, batch, std::move(requests), deadline);
     mutex_.Lock();
   }
 
-  void Finish(typename std::list<Calls>::iterator batch, Results results) ABSL_LOCKS_EXCLUDED(mutex_) {
+  // Adds the call's requests to those of its batch. It keeps them if it may go again.
+  void Take(Call* call, std::vector<Request>* requests) {
+    const auto first = static_cast<std::ptrdiff_t>(requests->size());
+    if constexpr (std::is_same_v<Request, Commit>) {
+      call->may_go_again =
+          call->sessions.size() == 1 && call->bytes <= limits_.bytes && call->requests.front().wait_for_lock;
+      if (call->may_go_again) {
+        requests->insert(requests->end(), call->requests.begin(), call->requests.end());
+        std::for_each(requests->begin() + first, requests->end(), [](Commit& commit) { commit.wait_for_lock = false; });
+        return;
+      }
+    }
+    if (first == 0) {
+      *requests = std::move(call->requests);
+    } else {
+      std::move(call->requests.begin(), call->requests.end(), std::back_inserter(*requests));
+    }
+    call->requests.clear();
+  }
+
+  void Begin(Batches* among, typename Batches::iterator batch, std::vector<Request> requests, absl::Time deadline) {
+    send_(std::move(requests), deadline,
+          [this, among, batch](Results results) { Finish(among, batch, std::move(results)); });
+  }
+
+  // Whether the store has left some of the call undone, for a lock, and the caller is still there. Then the call has
+  // the results of what was done, and the requests of the rest.
+  bool GoesAgain(Call* call, typename Results::iterator first, typename Results::iterator last) {
+    if (!std::exchange(call->may_go_again, false) || !call->done.has_value()) return false;
+    const auto locked = [](const absl::StatusOr<Result>& result) { return IsSessionLocked(result.status()); };
+    const auto rest = std::find_if(first, last, locked);
+    if (rest == last || !std::all_of(rest, last, locked)) return false;
+    call->requests.erase(call->requests.begin(), call->requests.begin() + (rest - first));
+    std::move(first, rest, std::back_inserter(call->results));
+    return true;
+  }
+
+  void Finish(Batches* among, typename Batches::iterator batch, Results results) ABSL_LOCKS_EXCLUDED(mutex_) {
     std::vector<Answer> answers;
+    std::vector<typename Batches::iterator> again;
     {
       const absl::MutexLock lock(&mutex_);
       auto next = results.begin();
-      for (Call& call : *batch) {
+      for (auto following = batch->begin(); following != batch->end();) {
+        const auto call = following++;
         const auto first = next;
-        next += static_cast<std::ptrdiff_t>(call.members);
-        ends_.erase(call.end);
-        GiveBack(&call);
-        if (!call.done.has_value()) continue;
-        answers.push_back({*std::move(call.done), Results(std::move_iterator(first), std::move_iterator(next))});
+        next += static_cast<std::ptrdiff_t>(call->members - call->results.size());
+        if (GoesAgain(&*call, first, next)) {
+          again.push_back(apart_.emplace(apart_.end()));
+          again.back()->splice(again.back()->end(), *batch, call);
+          continue;
+        }
+        ends_.erase(call->end);
+        GiveBack(&*call);
+        if (!call->done.has_value()) continue;
+        std::move(first, next, std::back_inserter(call->results));
+        answers.push_back({*std::move(call->done), std::move(call->results)});
       }
-      under_way_.erase(batch);
+      among->erase(batch);
       ++answering_;
       // The store gets its next work before the callers get their answers.
       Drive();
     }
     for (Answer& answer : answers) std::move(answer.done)(std::move(answer.results));
+    for (const auto& alone : again) {
+      Call& call = alone->front();
+      std::vector<Request> requests = std::move(call.requests);
+      Begin(&apart_, alone, std::move(requests), call.deadline);
+    }
     const absl::MutexLock lock(&mutex_);
     --answering_;
   }
@@ -253,7 +311,8 @@ class Gatherer {
     }
     if (!call->done.has_value()) return std::nullopt;
     const absl::Status status = call->sent ? DeadlinePassedAtWork() : DeadlinePassedInQueue();
-    Answer answer{*std::move(call->done), Results(call->members, status)};
+    Answer answer{*std::move(call->done), call->results};
+    answer.results.resize(call->members, status);
     call->done.reset();
     if (call->sent) {
       call->end = ends_.emplace(absl::InfiniteFuture(), call);
@@ -276,8 +335,9 @@ class Gatherer {
   // Whose turn has not come yet.
   Calls blocked_ ABSL_GUARDED_BY(mutex_);
   Calls ready_ ABSL_GUARDED_BY(mutex_);
-  // Batches.
-  std::list<Calls> under_way_ ABSL_GUARDED_BY(mutex_);
+  Batches under_way_ ABSL_GUARDED_BY(mutex_);
+  // Calls that go again, each by itself.
+  Batches apart_ ABSL_GUARDED_BY(mutex_);
   // One of each call that is not done.
   Ends ends_ ABSL_GUARDED_BY(mutex_);
   bool driving_ ABSL_GUARDED_BY(mutex_) = false;

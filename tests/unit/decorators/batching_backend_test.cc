@@ -36,10 +36,8 @@ Commit Write(std::string session_id, std::string bytes = "v") {
 class BatchingBackendTest : public testing::Test {
  protected:
   BatchingBackendTest() {
-    options_.commits.batches = 1;
-    options_.commits.hold = absl::InfiniteDuration();
-    options_.reads.batches = 1;
-    options_.reads.hold = absl::InfiniteDuration();
+    options_.limits.calls = 1;
+    options_.hold = absl::InfiniteDuration();
   }
   ~BatchingBackendTest() override { control_.Release(); }
 
@@ -121,7 +119,7 @@ TEST_F(BatchingBackendTest, ReadsGatherApartFromCommits) {
 }
 
 TEST_F(BatchingBackendTest, AsManyBatchesAreUnderWayAsAllowed) {
-  options().commits.batches = 3;
+  options().limits.calls = 3;
   store().Hold();
   std::vector<PendingCommit> commits;
   for (const char* session : {"a", "b", "c", "d", "e"}) commits.push_back(Apply(Write(session)));
@@ -131,7 +129,7 @@ TEST_F(BatchingBackendTest, AsManyBatchesAreUnderWayAsAllowed) {
 }
 
 TEST_F(BatchingBackendTest, BatchClosesAtItsMembers) {
-  options().commits.members = 2;
+  options().limits.commits = 2;
   store().Hold();
   std::vector<PendingCommit> commits;
   for (const char* session : {"a", "b", "c", "d"}) commits.push_back(Apply(Write(session)));
@@ -140,7 +138,7 @@ TEST_F(BatchingBackendTest, BatchClosesAtItsMembers) {
 }
 
 TEST_F(BatchingBackendTest, BatchClosesAtItsBytesAndALargerCommitGoesAlone) {
-  options().commits.bytes = 100;
+  options().limits.bytes = 100;
   store().Hold();
   std::vector<PendingCommit> commits;
   for (const std::size_t size : {1, 40, 40, 40, 1'000, 10}) {
@@ -151,7 +149,7 @@ TEST_F(BatchingBackendTest, BatchClosesAtItsBytesAndALargerCommitGoesAlone) {
 }
 
 TEST_F(BatchingBackendTest, CommitsOfOneSessionKeepTheirOrderInBatchesOfTheirOwn) {
-  options().commits.batches = 4;
+  options().limits.calls = 4;
   store().Hold();
   std::vector<PendingCommit> commits;
   for (int i = 0; i < 3; ++i) commits.push_back(Apply(Write("a")));
@@ -178,7 +176,7 @@ TEST_F(BatchingBackendTest, MemberThatFailsLeavesTheOthersAlone) {
 }
 
 TEST_F(BatchingBackendTest, LargeCallWaitsForNoOther) {
-  options().commits.large_call = 2;
+  options().large_call = 2;
   store().Hold();
   const PendingCommit first = Apply(Write("a"));
   const PendingCommit small = Apply(Write("b"));
@@ -214,7 +212,7 @@ TEST_F(BatchingBackendTest, CommitOverdueWhileItWaitsIsNotAppliedAndNeverSent) {
 }
 
 TEST_F(BatchingBackendTest, CommitOverdueAtWorkIsInDoubtAndTheOthersOfItsBatchAreNot) {
-  options().commits.large_call = 2;
+  options().large_call = 2;
   store().Hold();
   const PendingCommit first = Apply(Write("a"));
   const PendingCommit patient = Apply(Write("b"));
@@ -228,7 +226,7 @@ TEST_F(BatchingBackendTest, CommitOverdueAtWorkIsInDoubtAndTheOthersOfItsBatchAr
 }
 
 TEST_F(BatchingBackendTest, NothingOvertakesACommitInDoubt) {
-  options().commits.batches = 2;
+  options().limits.calls = 2;
   store().Hold();
   const PendingCommit overdue = Apply(Write("a"), absl::Now());
   EXPECT_EQ(OutcomeOf(overdue.status()), Outcome::kUnknown);
@@ -239,12 +237,52 @@ TEST_F(BatchingBackendTest, NothingOvertakesACommitInDoubt) {
 }
 
 TEST_F(BatchingBackendTest, StuckBatchHoldsUpNobodyForLongerThanTheHold) {
-  options().commits.hold = absl::Milliseconds(1);
+  options().hold = absl::Milliseconds(1);
   store().Hold();
   const PendingCommit stuck = Apply(Write("a"));
   const PendingCommit other = Apply(Write("b"));
   store().AwaitCalls(2);
   EXPECT_FALSE(stuck.given());
+}
+
+TEST_F(BatchingBackendTest, LockedCommitGoesAgainByItselfAndKeepsNoPlace) {
+  store().Hold();
+  store().FailNextCommits(SessionLocked());
+  const PendingCommit locked = Apply(Write("a"));
+  const PendingCommit next = Apply(Write("a"));
+  ASSERT_TRUE(store().ReleaseOne());
+  EXPECT_FALSE(locked.given());
+  EXPECT_THAT(Batches(), ElementsAre(1, 1));
+  const PendingCommit other = Apply(Write("b"));
+  EXPECT_THAT(Batches(), ElementsAre(1, 1, 1)) << "it goes though only one batch may be under way";
+  store().Release();
+  EXPECT_TRUE(other.status().ok());
+  EXPECT_EQ(locked.Await()[0]->revision, 1U);
+  EXPECT_EQ(next.Await()[0]->revision, 2U);
+}
+
+TEST_F(BatchingBackendTest, MembersOfALockedBatchGoAgainEachByItself) {
+  store().Hold();
+  const PendingCommit first = Apply(Write("a"));
+  const PendingCommit second = Apply(Write("b"));
+  const PendingCommit third = Apply({Write("c"), Write("c")});
+  const PendingCommit several = Apply({Write("d"), Write("e")});
+  ASSERT_TRUE(store().ReleaseOne());
+  store().FailNextCommits(SessionLocked());
+  store().Release();
+  EXPECT_THAT(Batches(), ElementsAre(1, 5, 1, 2));
+  EXPECT_TRUE(second.status().ok());
+  ASSERT_THAT(third.Await(), SizeIs(2));
+  EXPECT_EQ(third.Await()[1]->revision, 2U);
+  EXPECT_TRUE(IsSessionLocked(several.status())) << "a call for several sessions waits for none of them";
+}
+
+TEST_F(BatchingBackendTest, CommitThatWaitsForNoLockIsToldOfIt) {
+  store().FailNextCommits(SessionLocked());
+  Commit commit = Write("a");
+  commit.wait_for_lock = false;
+  EXPECT_TRUE(IsSessionLocked(Apply(std::move(commit)).status()));
+  EXPECT_THAT(Batches(), ElementsAre(1));
 }
 
 TEST_F(BatchingBackendTest, ReadThatNeedsMoreThanItsShareIsAskedAgainForAllItMayHave) {
@@ -259,7 +297,7 @@ TEST_F(BatchingBackendTest, ReadThatNeedsMoreThanItsShareIsAskedAgainForAllItMay
 
 TEST_F(BatchingBackendTest, ReadsOfOneBatchHaveTheirAnswersBounded) {
   options().read_share = 100;
-  options().reads.bytes = 250;
+  options().read_bytes = 250;
   store().Hold();
   std::vector<PendingRead> reads;
   for (int i = 0; i < 6; ++i) reads.push_back(Read("a"));

@@ -207,7 +207,7 @@ class RandomCaller {
 TEST(RandomHistoryTest, DecoratedStoreAnswersLikeABareOne) {
   const std::unique_ptr<Backend> bare = NewMemoryBackend();
   BatchingOptions batching;
-  batching.commits.batches = 1;
+  batching.limits.calls = 1;
   // Small enough to drop sessions all the time.
   const std::unique_ptr<Backend> decorated =
       NewCachingBackend(NewBatchingBackend(std::make_unique<ThreadedStore>(), batching), 5'000);

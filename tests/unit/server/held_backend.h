@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "storage/backend.h"
+#include "storage/error.h"
 #include "storage/memory/memory_backend.h"
 
 namespace authstate::server {
@@ -38,6 +40,9 @@ class HeldBackend final : public storage::Backend {
     }
   };
 
+  // Commits of calls that do not wait for locks fail for these sessions; so do leases.
+  std::set<std::string> locked;
+
   Calls applies;
   Calls reads;
   Calls leases;
@@ -47,7 +52,7 @@ class HeldBackend final : public storage::Backend {
   void Apply(std::vector<storage::Commit> commits, absl::Time deadline, ApplyDone done) override {
     applies.sizes.push_back(commits.size());
     Do(applies, [this, commits = std::move(commits), deadline, done = std::move(done)]() mutable {
-      memory_->Apply(std::move(commits), deadline, std::move(done));
+      memory_->Apply(Unlocked(commits), deadline, WithLocked(commits, std::move(done)));
     });
   }
   void Read(std::vector<storage::ReadRequest> requests, absl::Time deadline, ReadDone done) override {
@@ -59,7 +64,7 @@ class HeldBackend final : public storage::Backend {
   void Leases(std::vector<storage::LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
     leases.sizes.push_back(requests.size());
     Do(leases, [this, requests = std::move(requests), deadline, done = std::move(done)]() mutable {
-      memory_->Leases(std::move(requests), deadline, std::move(done));
+      memory_->Leases(Unlocked(requests), deadline, WithLocked(requests, std::move(done)));
     });
   }
   void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
@@ -72,6 +77,32 @@ class HeldBackend final : public storage::Backend {
   storage::Description Describe() const override { return memory_->Describe(); }
 
  private:
+  template <typename Request>
+  bool IsLocked(const Request& request) const {
+    return !request.wait_for_lock && locked.count(request.session_id) > 0;
+  }
+  template <typename Request>
+  std::vector<Request> Unlocked(const std::vector<Request>& requests) const {
+    std::vector<Request> unlocked;
+    for (const Request& request : requests) {
+      if (!IsLocked(request)) unlocked.push_back(request);
+    }
+    return unlocked;
+  }
+  // Adds the results of those that are locked.
+  template <typename Request, typename Done>
+  Done WithLocked(const std::vector<Request>& requests, Done done) const {
+    std::vector<bool> is_locked;
+    for (const Request& request : requests) is_locked.push_back(IsLocked(request));
+    return [is_locked = std::move(is_locked), done = std::move(done)](auto results) mutable {
+      for (std::size_t i = 0; i < is_locked.size(); ++i) {
+        const auto place = results.begin() + static_cast<std::ptrdiff_t>(i);
+        if (is_locked[i]) results.insert(place, storage::SessionLocked());
+      }
+      std::move(done)(std::move(results));
+    };
+  }
+
   static void Do(Calls& calls, absl::AnyInvocable<void() &&> call) {
     if (calls.hold) {
       calls.held.push_back(std::move(call));

@@ -180,7 +180,7 @@ TEST_F(PipeConnectionTest, CommitsOfMoreThanACallAreSeveralSideBySide) {
 }
 
 TEST_F(PipeConnectionTest, ALargeCommitIsACallOfItsOwn) {
-  options_.limits.batch_bytes = 4096;
+  options_.limits.batches.bytes = 4096;
   const auto connection = Attached(3);
   Send(*connection, {send::Commit(0, 1, 1, "small"), send::Commit(1, 2, 1, std::string(10'000, 'x')),
                      send::Commit(2, 3, 1, "small")});
@@ -200,8 +200,33 @@ TEST_F(PipeConnectionTest, ChannelsDoNotWaitForEachOther) {
   EXPECT_THAT(Tags(TakeAll(*connection)), testing::UnorderedElementsAre(1, 2, 5));
 }
 
+TEST_F(PipeConnectionTest, ALockedSessionIsAskedForAloneInItsOrderAndKeepsNoPlace) {
+  options_.limits.batches.calls = 1;
+  const auto connection = Attached(3);
+  backend_.locked = {"s1"};
+  Send(*connection, {send::Commit(0, 10, 1, "v"), send::Commit(1, 11, 1, "v"), send::Commit(1, 12, 2, "v"),
+                     send::Get(1, 13), send::Commit(2, 14, 1, "v")});
+  EXPECT_THAT(backend_.applies.sizes, ElementsAre(4, 1, 1));
+  const std::vector<v1::PipeResult> results = TakeAll(*connection);
+  EXPECT_THAT(Tags(results), ElementsAre(10, 14, 11, 12, 13));
+  for (const v1::PipeResult& result : results) EXPECT_EQ(OutcomeOf(result), "ok");
+  EXPECT_TRUE(connection->Idle());
+}
+
+TEST_F(PipeConnectionTest, ALeaseOfALockedSessionIsAskedForAlone) {
+  const auto connection = Attached(3);
+  backend_.locked = {"s1", "s3"};
+  EXPECT_THAT(
+      Outcomes(*connection, {send::Renew(0, 1), send::Renew(1, 2), send::Renew(2, 3), send::Attach(3, 4, "s3")}),
+      testing::UnorderedElementsAre("ok", "ok", "ok", "ok"));
+  EXPECT_THAT(backend_.leases.sizes, ElementsAre(3, 4, 1, 1));
+  EXPECT_THAT(Outcomes(*connection, {send::Detach(1, 5, true), send::Detach(3, 6, true)}), ElementsAre("ok", "ok"));
+  EXPECT_TRUE(LeaseOf("s3").owner.empty());
+  EXPECT_TRUE(connection->Idle());
+}
+
 TEST_F(PipeConnectionTest, CallsUnderWayAreBoundedAndTheRestGathers) {
-  options_.limits.calls_under_way = 2;
+  options_.limits.batches.calls = 2;
   const auto connection = Attached(10);
   backend_.applies.hold = true;
   for (std::uint32_t i = 0; i < 10; ++i) Send(*connection, {send::Commit(i, i, 1, "v")});
