@@ -47,6 +47,7 @@ const EXPECTED: Record<string, string[]> = {
   "server-memory/10000": ["self"],
   "unary-getkeys-cached": ["grpc-echo"],
   "commit-one-key/256": ["pgbench"],
+  "locked-sessions/8": ["self"],
   ...Object.fromEntries(
     ["1ms", "5ms"].flatMap((delay) =>
       [

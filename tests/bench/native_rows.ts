@@ -15,6 +15,8 @@ const PGBENCH_THREADS = 2;
 const KEYS_EACH = 32;
 const PRE_KEY_BYTES = 164;
 const MS_A_SECOND = 1_000;
+const LOCKED_SESSIONS = 8;
+const OTHERS_IN_FLIGHT = 64;
 
 // Its standard output. Ends with this process, or with the signal of whoever stops it.
 async function output(command: string, args: string[]): Promise<string> {
@@ -33,8 +35,8 @@ async function reads(address: string, timing: Timing): Promise<number> {
   return Number(await output(join(BINARIES, "unary_load"), [address, ...numbers]));
 }
 
-async function commitsOnPipe(address: string, timing: Timing): Promise<number> {
-  const numbers = [COMMITS_IN_FLIGHT, timing.warmUpMs, timing.measureMs].map(String);
+async function commitsOnPipe(address: string, inFlight: number, timing: Timing, locked = 0): Promise<number> {
+  const numbers = [inFlight, timing.warmUpMs, timing.measureMs, locked].map(String);
   return Number(await output(join(BINARIES, "pipe_load"), [address, ...numbers]));
 }
 
@@ -49,7 +51,37 @@ const commits = (bed: Testbed): Contender => ({
   name: "ours",
   conditions: () => "",
   prepare: async () => void (await bed.authstated(0)),
-  measure: async (timing) => commitsOnPipe((await bed.authstated(0)).address, timing),
+  measure: async (timing) => commitsOnPipe((await bed.authstated(0)).address, COMMITS_IN_FLIGHT, timing),
+});
+
+// What others get done while the rows of some sessions are locked and commits to these wait.
+const besideLocks = (bed: Testbed): Contender => ({
+  name: "ours",
+  conditions: () => `the rows of ${LOCKED_SESSIONS} more sessions locked by another program, a commit to each waiting`,
+  prepare: async () => {
+    await bed.authstated(0);
+    await bed.run(
+      `INSERT INTO authstate.auth_sessions (session_id, revision, present, updated_at)
+       SELECT 'locked-' || i, 1, true, now() FROM generate_series(0, ${LOCKED_SESSIONS - 1}) AS i ON CONFLICT DO NOTHING`,
+      "postgres",
+    );
+  },
+  measure: async (timing) => {
+    const { address } = await bed.authstated(0);
+    const release = await bed.hold("SELECT FROM authstate.auth_sessions WHERE session_id LIKE 'locked-%' FOR UPDATE");
+    try {
+      return await commitsOnPipe(address, OTHERS_IN_FLIGHT, timing, LOCKED_SESSIONS);
+    } finally {
+      await release();
+    }
+  },
+});
+
+const withoutLocks = (bed: Testbed): Contender<PeerName> => ({
+  name: "self",
+  conditions: () => "the same with nothing locked",
+  prepare: async () => void (await bed.authstated(0)),
+  measure: async (timing) => commitsOnPipe((await bed.authstated(0)).address, OTHERS_IN_FLIGHT, timing),
 });
 
 function echo(bed: Testbed): Contender<PeerName> {
@@ -135,6 +167,12 @@ export function nativeRows(bed: Testbed, quick: boolean): Row[] {
       conditions: `C++ client, ${COMMITS_IN_FLIGHT} commits of one key in flight on one pipe, each in a session of its own`,
       ours: commits(bed),
       peers: [new Pgbench(bed, quick ? PGBENCH_CLIENTS.slice(0, 1) : PGBENCH_CLIENTS)],
+    },
+    {
+      ...{ name: `locked-sessions/${LOCKED_SESSIONS}`, unit: "commits/s", better: "higher" },
+      conditions: `C++ client, ${OTHERS_IN_FLIGHT} commits of one key in flight on one pipe, each in a session of its own`,
+      ours: besideLocks(bed),
+      peers: [withoutLocks(bed)],
     },
   ];
 }

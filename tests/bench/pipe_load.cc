@@ -1,6 +1,8 @@
-// pipe_load ADDRESS IN_FLIGHT WARM_UP_MS MEASURE_MS: keeps IN_FLIGHT commits under way on one pipe to an authstated,
-// each in a session of its own and of one key of the size of a pre-key, over 32 keys a session; and prints how many are
-// acknowledged in a second. What may be sent goes into one message, as with a pool.
+// pipe_load ADDRESS IN_FLIGHT WARM_UP_MS MEASURE_MS [LOCKED]: keeps IN_FLIGHT commits under way on one pipe to an
+// authstated, each in a session of its own and of one key of the size of a pre-key, over 32 keys a session; and prints
+// how many are acknowledged in a second. What may be sent goes into one message, as with a pool. Beside that a call is
+// under way to write to each of the sessions `locked-0` to `locked-N`, again and again if need be, whatever comes of
+// it.
 #include <grpcpp/grpcpp.h>
 
 #include <cstddef>
@@ -173,9 +175,60 @@ class PipeLoad {
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
 };
 
+// Keeps one commit to a session under way, by a call of its own.
+class LockedLoad {
+ public:
+  LockedLoad(const std::string& address, std::size_t session)
+      : stub_(v1::AuthStateService::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))),
+        thread_([this, session] { Run(absl::StrCat("locked-", session)); }) {}
+  ~LockedLoad() {
+    {
+      const absl::MutexLock lock(&mutex_);
+      stopping_ = true;
+      if (context_ != nullptr) context_->TryCancel();
+    }
+    thread_.join();
+  }
+  LockedLoad(const LockedLoad&) = delete;
+  LockedLoad& operator=(const LockedLoad&) = delete;
+
+ private:
+  void Run(const std::string& session_id) {
+    while (true) {
+      grpc::ClientContext context;
+      {
+        const absl::MutexLock lock(&mutex_);
+        if (stopping_) return;
+        context_ = &context;
+      }
+      v1::CommitRequest request;
+      request.set_session_id(session_id);
+      v1::KeyEntry& entry = *request.add_sets();
+      entry.mutable_key()->set_type("pre-key");
+      entry.mutable_key()->set_id("1");
+      entry.mutable_value()->set_raw(std::string(kPreKeyBytes, 'k'));
+      v1::CommitResponse response;
+      (void)stub_->Commit(&context, request, &response);
+      const absl::MutexLock lock(&mutex_);
+      context_ = nullptr;
+    }
+  }
+
+  const std::unique_ptr<v1::AuthStateService::Stub> stub_;
+  absl::Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  // Of the call under way.
+  grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  std::thread thread_;
+};
+
 absl::StatusOr<double> Run(const LoadArguments& arguments) {
   PipeLoad load(arguments.address, arguments.in_flight);
   if (const absl::Status attached = load.Attach(); !attached.ok()) return attached;
+  std::vector<std::unique_ptr<LockedLoad>> locked;
+  for (std::size_t i = 0; i < arguments.locked; ++i) {
+    locked.push_back(std::make_unique<LockedLoad>(arguments.address, i));
+  }
   return load.Measure(arguments.warm_up, arguments.measure);
 }
 

@@ -72,6 +72,15 @@ export class Testbed {
     }
   }
 
+  // Runs a statement in a transaction of authstate's database that stays open until the result is called.
+  async hold(sql: string): Promise<() => Promise<void>> {
+    const client = new pg.Client({ connectionString: this.databaseUrl("authstate") });
+    await client.connect();
+    await client.query("BEGIN");
+    await client.query(sql);
+    return () => client.end();
+  }
+
   // authstated on the PostgreSQL of this bed, with its defaults but for the log.
   async authstated(delayMs: number): Promise<Authstated> {
     if (this.#authstated?.delayMs === delayMs) return this.#authstated.server;
