@@ -105,6 +105,7 @@ void Call::LogOutcome(const absl::Status& status) const {
   if (!session_id_.empty() && !absl::IsInvalidArgument(status)) fields.emplace_back("session_id", session_id_);
   if (const auto reason = storage::ReasonOf(status)) fields.emplace_back("reason", *reason);
   if (!status.ok()) fields.emplace_back("error", std::string(status.message()));
+  if (auto cause = storage::CauseOf(status)) fields.emplace_back("cause", *std::move(cause));
   if (*unlogged > 0) fields.emplace_back("more_unlogged", absl::StrCat(*unlogged));
   Log(level, status.ok() ? "call" : "call failed", fields);
 }

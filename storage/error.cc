@@ -16,6 +16,7 @@ constexpr absl::string_view kRevisionPayload = "authstate.storage/revision";
 constexpr absl::string_view kFencePayload = "authstate.storage/fence";
 constexpr absl::string_view kOwnerPayload = "authstate.storage/owner";
 constexpr absl::string_view kRetryDelayPayload = "authstate.storage/retry-delay-ms";
+constexpr absl::string_view kCausePayload = "authstate.storage/cause";
 
 absl::Status With(absl::Status status, absl::string_view payload, std::string value) {
   if (!status.ok()) status.SetPayload(payload, absl::Cord(std::move(value)));
@@ -61,6 +62,10 @@ absl::Status WithRetryDelay(absl::Status status, absl::Duration delay) {
   return With(std::move(status), kRetryDelayPayload, absl::StrCat(absl::ToInt64Milliseconds(delay)));
 }
 
+absl::Status WithCause(absl::Status status, std::string cause) {
+  return With(std::move(status), kCausePayload, std::move(cause));
+}
+
 std::optional<std::string> ReasonOf(const absl::Status& status) { return Fact(status, kReasonPayload); }
 
 std::optional<Outcome> OutcomeOf(const absl::Status& status) {
@@ -81,6 +86,8 @@ std::optional<absl::Duration> RetryDelayOf(const absl::Status& status) {
   if (!fact.has_value() || !absl::SimpleAtoi(*fact, &milliseconds)) return std::nullopt;
   return absl::Milliseconds(milliseconds);
 }
+
+std::optional<std::string> CauseOf(const absl::Status& status) { return Fact(status, kCausePayload); }
 
 absl::Status NoCreds(std::uint64_t revision) {
   return WithRevision(

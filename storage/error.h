@@ -30,6 +30,10 @@ inline constexpr absl::string_view kLeaseHeld = "LEASE_HELD";
 inline constexpr absl::string_view kStaleFence = "STALE_FENCE";
 inline constexpr absl::string_view kNumberGap = "NUMBER_GAP";
 inline constexpr absl::string_view kDatabaseUnavailable = "DATABASE_UNAVAILABLE";
+// It takes no writes: a standby, or made read-only.
+inline constexpr absl::string_view kDatabaseReadOnly = "DATABASE_READ_ONLY";
+// It, or a pooler before it, has no connection to spare.
+inline constexpr absl::string_view kTooManyConnections = "TOO_MANY_CONNECTIONS";
 inline constexpr absl::string_view kDatabaseRefused = "DATABASE_REFUSED";
 inline constexpr absl::string_view kSessionLocked = "SESSION_LOCKED";
 inline constexpr absl::string_view kQueueFull = "QUEUE_FULL";
@@ -54,6 +58,8 @@ absl::Status WithFence(absl::Status status, std::uint64_t fence);
 // Empty: nobody.
 absl::Status WithOwner(absl::Status status, std::string owner);
 absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
+// What the database said, for the operator's log alone; without users' data.
+absl::Status WithCause(absl::Status status, std::string cause);
 
 // The facts, where they were given.
 std::optional<std::string> ReasonOf(const absl::Status& status);
@@ -62,6 +68,7 @@ std::optional<std::uint64_t> RevisionOf(const absl::Status& status);
 std::optional<std::uint64_t> FenceOf(const absl::Status& status);
 std::optional<std::string> OwnerOf(const absl::Status& status);
 std::optional<absl::Duration> RetryDelayOf(const absl::Status& status);
+std::optional<std::string> CauseOf(const absl::Status& status);
 
 // Errors that every backend words alike. All are NOT_APPLIED where they answer a commit.
 absl::Status NoCreds(std::uint64_t revision);

@@ -1,6 +1,8 @@
 #include "storage/postgres/connect_error.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <regex>
 
 #include "absl/strings/match.h"
@@ -50,8 +52,13 @@ constexpr Words kPoolerWords[] = {
     {"SASL authentication failed", ConnectFault::kPasswordWrong},
     {"database \"", ConnectFault::kUnknownDatabase},
     {"role \"", ConnectFault::kUnknownRole},
-    {"no more connections allowed", ConnectFault::kTooManyConnections},
-    {"ax client connections reached", ConnectFault::kTooManyConnections},
+};
+
+// Of PostgreSQL, PgBouncer (also that a client has waited too long for a connection) and Supavisor.
+constexpr absl::string_view kTooManyWords[] = {
+    "too many clients already",    "too many connections for", "remaining connection slots are reserved",
+    "no more connections allowed", "query_wait_timeout",       "ax client connections reached",
+    "max clients reached",         "unable to check out",      "EMAXCONN",
 };
 
 template <std::size_t size>
@@ -91,6 +98,9 @@ std::string WhatToDo(ConnectFault fault, const ConnectAttempt& attempt) {
       return absl::StrCat("the host name is not known; check ", option, "host and the machine's DNS");
     case ConnectFault::kNoAnswer:
       return "no answer; check host and port, and the firewalls in between";
+    case ConnectFault::kUnanswered:
+      return "the connection was made, and nothing answers on it, as behind a pooler whose pool is full; lower "
+             "--postgres-connections of its servers, or raise the size of the pool";
     case ConnectFault::kLost:
       return "the connection was closed before it was ready; the database's log says why";
     case ConnectFault::kNoTls:
@@ -118,11 +128,15 @@ std::string WhatToDo(ConnectFault fault, const ConnectAttempt& attempt) {
       return absl::StrCat("the server does not let role \"", attempt.user, "\" in from here; check its pg_hba.conf, ",
                           "the role's rights and ", option, "sslmode");
     case ConnectFault::kTooManyConnections:
-      return "the server has no connection to spare; lower --postgres-connections or raise its limit";
+      return "the server, or a pooler before it, has no connection to spare; lower --postgres-connections, or raise "
+             "what "
+             "it allows the role, the database or the pool";
     case ConnectFault::kNotReady:
       return "the server is starting, stopping or recovering; try again";
     case ConnectFault::kStandby:
-      return "the server is a standby and takes no writes; name the primary as well";
+      return "the server takes no writes: it is a standby, or was made read-only, as hosts do when its disk is full; "
+             "name "
+             "the primary as well, or make room";
     case ConnectFault::kOther:
       break;
   }
@@ -131,8 +145,14 @@ std::string WhatToDo(ConnectFault fault, const ConnectAttempt& attempt) {
 
 }  // namespace
 
+bool TellsOfTooManyConnections(absl::string_view text) {
+  return std::any_of(std::begin(kTooManyWords), std::end(kTooManyWords),
+                     [text](absl::string_view words) { return absl::StrContains(text, words); });
+}
+
 ConnectFault ClassifyConnectError(absl::string_view text) {
   const std::string state = StateIn(text);
+  if (TellsOfTooManyConnections(text)) return ConnectFault::kTooManyConnections;
   return state.empty() ? Find(kLibpqWords, text) : FaultOfState(state, text);
 }
 
@@ -156,12 +176,15 @@ absl::Status ConnectError(ConnectFault fault, const ConnectAttempt& attempt) {
     case ConnectFault::kClosedPort:
     case ConnectFault::kUnknownHost:
     case ConnectFault::kNoAnswer:
+    case ConnectFault::kUnanswered:
     case ConnectFault::kLost:
-    case ConnectFault::kTooManyConnections:
     case ConnectFault::kNotReady:
-    case ConnectFault::kStandby:
     case ConnectFault::kOther:
       break;
+    case ConnectFault::kTooManyConnections:
+      return Error(absl::StatusCode::kUnavailable, kTooManyConnections, line);
+    case ConnectFault::kStandby:
+      return Error(absl::StatusCode::kUnavailable, kDatabaseReadOnly, line);
   }
   return Error(absl::StatusCode::kUnavailable, kDatabaseUnavailable, line);
 }

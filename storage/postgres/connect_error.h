@@ -16,6 +16,8 @@ enum class ConnectFault : std::uint8_t {
   kClosedPort,
   kUnknownHost,
   kNoAnswer,
+  // The connection was made, and nothing answers on it.
+  kUnanswered,
   // The connection was made and lost again.
   kLost,
   kNoTls,
@@ -56,9 +58,12 @@ struct ConnectAttempt {
   std::string database;
 };
 
-// One line: where, what, and what to do. Unavailable (kDatabaseUnavailable) when waiting may help, else with reason
-// kDatabaseRefused: Unauthenticated (password, role), NotFound (database), PermissionDenied (rules), FailedPrecondition
-// (TLS).
+// Whether the words are those of a server or a pooler that has no connection to spare, as far as they are English.
+bool TellsOfTooManyConnections(absl::string_view text);
+
+// One line: where, what, and what to do. Unavailable when waiting may help (kDatabaseUnavailable, kTooManyConnections
+// for kTooManyConnections, kDatabaseReadOnly for kStandby), else with reason kDatabaseRefused: Unauthenticated
+// (password, role), NotFound (database), PermissionDenied (rules), FailedPrecondition (TLS).
 absl::Status ConnectError(ConnectFault fault, const ConnectAttempt& attempt);
 
 }  // namespace authstate::storage

@@ -72,6 +72,20 @@ bool AwaitSocket(PGconn* connection, PostgresPollingStatusType wanted, absl::Tim
   return ready > 0;
 }
 
+// Whether the role was let in, and what is left is the server's part.
+bool IsLetIn(const PGconn* connection) {
+  switch (PQstatus(connection)) {
+    case CONNECTION_AUTH_OK:
+    case CONNECTION_CHECK_WRITABLE:
+    case CONNECTION_CONSUME:
+    case CONNECTION_CHECK_TARGET:
+    case CONNECTION_CHECK_STANDBY:
+      return true;
+    default:
+      return false;
+  }
+}
+
 ConnectAttempt AttemptOf(const PGconn* connection, absl::string_view profile) {
   const auto text = [](const char* value) { return std::string(value == nullptr ? "" : value); };
   ConnectAttempt attempt;
@@ -93,7 +107,8 @@ absl::StatusOr<ConnectionFacts> ProbeHost(const Settings& settings, absl::string
       PQstatus(connection.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
   while (wanted != PGRES_POLLING_OK && wanted != PGRES_POLLING_FAILED) {
     if (!AwaitSocket(connection.get(), wanted, deadline)) {
-      return ConnectError(ConnectFault::kNoAnswer, AttemptOf(connection.get(), profile));
+      return ConnectError(IsLetIn(connection.get()) ? ConnectFault::kUnanswered : ConnectFault::kNoAnswer,
+                          AttemptOf(connection.get(), profile));
     }
     wanted = PQconnectPoll(connection.get());
   }

@@ -3,11 +3,14 @@
 #include <libpq-fe.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -99,7 +102,17 @@ absl::StatusOr<Conninfo> ParseConninfo(absl::string_view url, absl::Duration con
 
   std::vector<std::string> pairs;
   pairs.reserve(settings.size());
-  for (const auto& [keyword, value] : settings) pairs.push_back(absl::StrCat(keyword, "=", Quoted(value)));
+  const std::string session = settings.at("target_session_attrs");
+  conninfo.writes = session == "read-write" || session == "primary";
+  const bool single = !absl::StrContains(Value(settings, {}, "host"), ',') &&
+                      !absl::StrContains(Value(settings, {}, "hostaddr"), ',');
+  for (const auto& [keyword, value] : settings) {
+    const bool asked_later = single && conninfo.writes && keyword == "target_session_attrs";
+    pairs.push_back(absl::StrCat(keyword, "=", Quoted(asked_later ? "any" : value)));
+  }
+  std::int64_t seconds = 0;
+  const bool bounded = absl::SimpleAtoi(settings.at("connect_timeout"), &seconds) && seconds > 0;
+  conninfo.connect_timeout = bounded ? absl::Seconds(seconds) : connect_timeout;
   conninfo.text = absl::StrJoin(pairs, " ");
   conninfo.settings = std::move(settings);
   return conninfo;

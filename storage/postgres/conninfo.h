@@ -12,12 +12,17 @@ namespace authstate::storage {
 
 // How to reach a database. Plain data.
 struct Conninfo {
-  // `keyword='value'` pairs for libpq. Holds the password: never shown, never logged.
+  // `keyword='value'` pairs for libpq. Holds the password: never shown, never logged. With a single host nothing is
+  // asked of it while the connection is made (`writes`), as a pooler whose pool is full would not answer.
   std::string text;
   // `host:port/database`, without secrets; several hosts as `a:5432,b:5432/database`.
   std::string location;
   // The same by keyword, as libpq takes them.
   std::map<std::string, std::string> settings;
+  // How long the making of one connection may take, for each host.
+  absl::Duration connect_timeout;
+  // Whether a session that takes no writes is none to serve from.
+  bool writes = true;
   // Empty when there is none, or when it stands elsewhere (PGPASSWORD, a password file).
   std::string password;
 };

@@ -12,6 +12,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
+#include "storage/postgres/connect_error.h"
+#include "storage/postgres/connection_probe.h"
 #include "storage/postgres/lock_timeout.h"
 #include "storage/postgres/pqxx_compat.h"
 #include "storage/postgres/row.h"
@@ -27,6 +29,19 @@ std::string Cause(absl::string_view message, const std::string& password) {
   std::string line = absl::StrReplaceAll(absl::StripAsciiWhitespace(message), {{"\n", " "}, {"\t", " "}});
   absl::RemoveExtraAsciiWhitespace(&line);
   return line;
+}
+
+// A server may say it in any language: then it is asked once more, with its SQLSTATE.
+WhyNotConnected WhyNot(const Conninfo& conninfo, absl::string_view said, absl::Duration timeout) {
+  ConnectFault fault = ClassifyConnectError(said);
+  if (fault == ConnectFault::kOther) {
+    const auto asked = ProbeConnection(conninfo, "postgres", timeout);
+    const auto reason = ReasonOf(asked.status());
+    if (reason == kTooManyConnections) fault = ConnectFault::kTooManyConnections;
+    if (reason == kDatabaseReadOnly) fault = ConnectFault::kStandby;
+  }
+  if (fault == ConnectFault::kTooManyConnections) return WhyNotConnected::kNoneToSpare;
+  return fault == ConnectFault::kStandby ? WhyNotConnected::kReadOnly : WhyNotConnected::kAway;
 }
 
 // invalid_sql_statement_name, duplicate_prepared_statement
@@ -63,23 +78,40 @@ absl::Status PgConnection::Connect() {
     connection_ = std::move(connection);
     if (stats_ != nullptr) stats_->ConnectionOpened();
   } catch (const std::exception& error) {
-    backoff_.Failed(absl::Now());
-    if (stats_ != nullptr) stats_->RecordConnectFailure(NameOf(Fault::kNeverBegan));
-    return Error(absl::StatusCode::kUnavailable, kDatabaseUnavailable,
-                 absl::StrCat("cannot connect to ", conninfo_.location, ": ", Cause(error.what(), conninfo_.password)));
+    return NotConnected(WhyNot(conninfo_, error.what(), conninfo_.connect_timeout),
+                        Cause(error.what(), conninfo_.password));
   }
+  // A pooler makes a connection of its client's alone, and lets it wait for one of the server's.
+  std::string first = statements::kPing;
   // A lock on a table is waited for before a statement can set anything itself.
   if (names_ != nullptr && names_->allowed()) {
-    const std::string set = absl::StrCat("SET lock_timeout = ", EncodeLockTimeout(kLockPatience));
-    const Execution execution = Send(set.c_str(), {}, StatementDeadline(absl::InfiniteFuture()), Planning::kForItself);
-    if (execution.failure.has_value()) {
-      Drop();
-      backoff_.Failed(absl::Now());
-      return ToStatus(*execution.failure);
-    }
+    first = absl::StrCat("SET lock_timeout = ", EncodeLockTimeout(kLockPatience), "; ", first);
+  }
+  const Execution proof = TryOnce(first.c_str(), {}, absl::Now() + conninfo_.connect_timeout, Planning::kForItself);
+  if (proof.failure.has_value()) {
+    Drop();
+    return NotConnected(proof.failure->overran ? WhyNotConnected::kUnanswered : proof.failure->no_connection,
+                        ToStatus(*proof.failure).message());
+  }
+  if (conninfo_.writes && ToText(proof.rows[0][0]) != "off") {
+    Drop();
+    return NotConnected(WhyNotConnected::kReadOnly, "");
   }
   backoff_.Succeeded();
   return absl::OkStatus();
+}
+
+absl::Status PgConnection::NotConnected(WhyNotConnected why, absl::string_view cause) {
+  backoff_.Failed(absl::Now());
+  no_connection_ = why;
+  Failure failure;
+  failure.fault = Fault::kNeverBegan;
+  failure.no_connection = why;
+  if (stats_ != nullptr) stats_->RecordConnectFailure(NameOf(failure));
+  const absl::Status status = ToStatus(failure);
+  return Error(status.code(), *ReasonOf(status),
+               absl::StrCat("cannot connect to ", conninfo_.location, ": ",
+                            why == WhyNotConnected::kAway ? cause : status.message()));
 }
 
 // Whether the connection has ended while it was idle. The server then has sent its farewell or closed the socket, so
@@ -103,6 +135,7 @@ std::optional<Failure> PgConnection::EnsureConnected() {
   failure.fault = Fault::kNeverBegan;
   failure.wait = backoff_.Wait(absl::Now());
   if (failure.wait == absl::ZeroDuration() && Connect().ok()) return std::nullopt;
+  failure.no_connection = no_connection_;
   failure.wait = backoff_.Wait(absl::Now());
   return failure;
 }
@@ -123,10 +156,15 @@ std::optional<Failure> PgConnection::ReadClock(absl::Time deadline) {
   return std::nullopt;
 }
 
-Failure PgConnection::Failed(const std::string& sqlstate, bool overran) {
+Failure PgConnection::Failed(const std::exception& error, bool overran) {
   Failure failure;
-  failure.fault = FaultOf(sqlstate);
-  failure.sqlstate = sqlstate;
+  failure.sqlstate = pqxx_compat::SqlStateOf(error);
+  failure.fault = FaultOf(failure.sqlstate);
+  failure.message = PrimaryMessage(failure.sqlstate, error.what());
+  // A pooler's word for it has no state of its own. The statement was not handed on.
+  if (failure.fault == Fault::kLost && TellsOfTooManyConnections(error.what())) failure.fault = Fault::kNeverBegan;
+  const bool none_to_spare = failure.sqlstate == "53300" || failure.sqlstate.empty();
+  if (failure.fault == Fault::kNeverBegan && none_to_spare) failure.no_connection = WhyNotConnected::kNoneToSpare;
   failure.sent = true;
   failure.overran = overran;
   const bool elsewhere = failure.fault == Fault::kNeverBegan || failure.fault == Fault::kLost ||
@@ -179,7 +217,7 @@ PgConnection::Execution PgConnection::TryOnce(const char* sql, const Parameters&
 void PgConnection::Count(absl::Duration latency, const std::optional<Failure>& failure) {
   if (stats_ == nullptr) return;
   if (!failure.has_value()) return stats_->Record(latency, "");
-  stats_->Record(latency, failure->overran ? "deadline" : NameOf(failure->fault));
+  stats_->Record(latency, failure->overran ? "deadline" : NameOf(*failure));
 }
 
 PgConnection::Execution PgConnection::Send(const char* sql, const Parameters& parameters, absl::Time cut_off,
@@ -201,7 +239,7 @@ PgConnection::Execution PgConnection::Send(const char* sql, const Parameters& pa
     if (overran) Drop();
     return execution;
   } catch (const std::exception& error) {
-    return {Failed(pqxx_compat::SqlStateOf(error), overran), {}};
+    return {Failed(error, overran), {}};
   }
 }
 

@@ -79,6 +79,9 @@ class PgConnection {
     return connection_ == nullptr ? std::nullopt : std::optional(connection_->backendpid());
   }
 
+  // Whether the database has to take writes.
+  bool must_write() const { return conninfo_.writes; }
+
   // Throws the connection away, and whatever was begun on it.
   void Drop();
 
@@ -91,7 +94,9 @@ class PgConnection {
   // Likewise, prepared if that is allowed. Throws what libpqxx throws.
   pqxx::result SendNamed(const char* sql, const Parameters& parameters, Planning planning);
   void Count(absl::Duration latency, const std::optional<Failure>& failure);
-  Failure Failed(const std::string& sqlstate, bool overran);
+  Failure Failed(const std::exception& error, bool overran);
+  // What to remember of a connection that did not come to be, and Connect's answer.
+  absl::Status NotConnected(WhyNotConnected why, absl::string_view cause);
 
   const Conninfo conninfo_;
   const absl::Duration call_timeout_;
@@ -99,6 +104,8 @@ class PgConnection {
   const std::shared_ptr<StatementStats> stats_;
   StatementNames* const names_;
   Backoff backoff_;
+  // Of the last connection that did not come to be.
+  WhyNotConnected no_connection_ = WhyNotConnected::kAway;
   DatabaseClock clock_;
   std::uint64_t generation_ = 0;
   std::unique_ptr<pqxx::connection> connection_;

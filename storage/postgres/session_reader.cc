@@ -165,7 +165,13 @@ std::optional<absl::StatusOr<std::vector<SessionSummary>>> ListSessions(PgConnec
 
 absl::Status PingDatabase(PgConnection& connection, absl::Time deadline) {
   const PgConnection::Execution execution = Ask(connection, statements::kPing, {}, deadline);
-  return execution.failure.has_value() ? ToStatus(*execution.failure) : absl::OkStatus();
+  if (execution.failure.has_value()) return ToStatus(*execution.failure);
+  if (!connection.must_write() || ToText(execution.rows[0][0]) == "off") return absl::OkStatus();
+  // The next one may be to another host.
+  connection.Drop();
+  Failure failure;
+  failure.fault = Fault::kStandby;
+  return ToStatus(failure);
 }
 
 }  // namespace authstate::storage

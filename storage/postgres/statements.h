@@ -219,7 +219,8 @@ inline constexpr char kBackendProcess[] = "SELECT pg_backend_pid()";
 inline constexpr char kBeginProbe[] = "BEGIN READ ONLY";
 inline constexpr char kEndProbe[] = "ROLLBACK";
 
-inline constexpr char kPing[] = "SELECT 1";
+// Whether the session takes no writes: `on` or `off`.
+inline constexpr char kPing[] = "SELECT current_setting('transaction_read_only')";
 
 // $S and $L: how long each of its statements may take, and wait for a lock, in milliseconds. It holds no lock that
 // writers wait for; but where nobody is left to end it, it would keep the database from clearing away dead rows.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
 #include "tests/conformance/await.h"
@@ -66,8 +67,35 @@ class PostgresBackendTest : public testing::Test {
     ASSERT_TRUE(opened.ok()) << opened;
   }
   void Sql(const std::string& sql) {
-    const absl::Status run = TestPostgres::Run(url(), sql);
+    const absl::Status run = TestPostgres::Run(superuser_url_.empty() ? url() : superuser_url_, sql);
     ASSERT_TRUE(run.ok()) << run;
+  }
+
+  absl::Status TryOpenAnother() { return OpenPostgresBackend(options_).status(); }
+  // Everything in the database is the role's from now on, and so are the connections of the backend.
+  void OwnByRole(const std::string& role, const std::string& attributes) {
+    const std::string database = url().substr(url().rfind('/') + 1);
+    superuser_url_ = url();
+    Sql(absl::StrCat("DROP ROLE IF EXISTS ", role, "; CREATE ROLE ", role, " LOGIN ", attributes, "; ALTER DATABASE ",
+                     database, " OWNER TO ", role, "; ALTER SCHEMA public OWNER TO ", role));
+    options_.url = absl::StrReplaceAll(url(), {{"postgres@", absl::StrCat(role, "@")}});
+  }
+  void CutConnections() {
+    Sql("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()");
+  }
+  absl::Status Ping() {
+    Answer<absl::Status> answer;
+    backend_->Ping(absl::Now() + kPatience, answer.Done());
+    return answer.Await();
+  }
+  void AwaitServing() {
+    const absl::Time end = absl::Now() + kPatience;
+    absl::Status alive;
+    do {
+      alive = Ping();
+    } while (!alive.ok() && absl::Now() < end);
+    EXPECT_TRUE(alive.ok()) << alive;
   }
 
   std::vector<absl::StatusOr<Applied>> Apply(std::vector<Commit> commits, absl::Duration timeout = kPatience) {
@@ -110,6 +138,8 @@ class PostgresBackendTest : public testing::Test {
  private:
   static TestPostgres* postgres_;
   PostgresOptions options_;
+  // Where `options_` names another role; else empty.
+  std::string superuser_url_;
   std::unique_ptr<Backend> backend_;
 };
 
@@ -322,6 +352,71 @@ TEST_F(PostgresBackendTest, SnapshotWhoseConnectionBrokeFailsAndIsNotContinuedEl
   }
   snapshot->reset();
   EXPECT_TRUE(Snap("s").ok());
+}
+
+// A standby that was promoted elsewhere, or a host that turns a database read-only because its disk is full.
+TEST_F(PostgresBackendTest, ReadOnlyDatabaseIsNamedAndServesAgain) {
+  Open();
+  ASSERT_TRUE(Apply({SetKey("s", "1")}).front().ok());
+  const std::string database = url().substr(url().rfind('/') + 1);
+  Sql(absl::StrCat("ALTER DATABASE ", database, " SET default_transaction_read_only = on"));
+  CutConnections();
+  for (const absl::Status& status : {Apply({SetKey("s", "2")}).front().status(), Read("s").status(), Ping()}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+    EXPECT_EQ(ReasonOf(status), std::string(kDatabaseReadOnly)) << status;
+    EXPECT_TRUE(RetryDelayOf(status).has_value());
+  }
+  const absl::Status opened = TryOpenAnother();
+  EXPECT_EQ(ReasonOf(opened), std::string(kDatabaseReadOnly)) << opened;
+  EXPECT_THAT(std::string(opened.message()), HasSubstr("disk is full"));
+  const absl::Status writable = TestPostgres::Run(
+      postgres().url(), absl::StrCat("ALTER DATABASE ", database, " RESET default_transaction_read_only"));
+  ASSERT_TRUE(writable.ok()) << writable;
+  AwaitServing();
+  EXPECT_TRUE(Apply({SetKey("s", "2")}).front().ok());
+}
+
+// Connections that are there stay, and each statement is told so.
+TEST_F(PostgresBackendTest, SignOfLifeSeesThatADatabaseTurnedReadOnly) {
+  Open();
+  EXPECT_TRUE(Ping().ok());
+  for (const char* sql : {"ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()"}) Sql(sql);
+  const std::string writing = absl::StrCat(url(), "?options=-c%20default_transaction_read_only%3Doff");
+  absl::Status ping;
+  do {
+    ping = Ping();
+  } while (ping.ok());
+  for (const char* sql : {"ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()"}) {
+    const absl::Status reset = TestPostgres::Run(writing, sql);
+    EXPECT_TRUE(reset.ok()) << reset;
+  }
+  EXPECT_EQ(ReasonOf(ping), std::string(kDatabaseReadOnly)) << ping;
+  AwaitServing();
+}
+
+TEST_F(PostgresBackendTest, RoleWithoutAConnectionToSpareIsNamed) {
+  OwnByRole("limited", "CONNECTION LIMIT 100");
+  Open();
+  ASSERT_TRUE(Apply({SetKey("s", "1")}).front().ok());
+  Sql("ALTER ROLE limited CONNECTION LIMIT 0");
+  CutConnections();
+  for (const absl::Status& status : {Apply({SetKey("s", "2")}).front().status(), Snap("s").status(), Ping()}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+    EXPECT_EQ(ReasonOf(status), std::string(kTooManyConnections)) << status;
+    EXPECT_TRUE(RetryDelayOf(status).has_value());
+  }
+  const absl::Status opened = TryOpenAnother();
+  EXPECT_EQ(ReasonOf(opened), std::string(kTooManyConnections)) << opened;
+  EXPECT_THAT(std::string(opened.message()), HasSubstr("--postgres-connections"));
+}
+
+TEST_F(PostgresBackendTest, RefusedStatementCarriesItsMessageForTheLog) {
+  Open();
+  Sql("ALTER TABLE auth_keys RENAME TO elsewhere");
+  const absl::Status status = Read("s").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
+  EXPECT_EQ(CauseOf(status), "relation \"auth_keys\" does not exist");
+  EXPECT_THAT(std::string(status.message()), Not(HasSubstr("auth_keys")));
 }
 
 TEST_F(PostgresBackendTest, FullQueueRefusesAtOnce) {

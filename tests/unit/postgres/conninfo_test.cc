@@ -37,11 +37,20 @@ TEST(ConninfoTest, AddsWhatTheUserDidNotSay) {
   EXPECT_EQ(settings["connect_timeout"], "5");
   EXPECT_EQ(settings["keepalives_idle"], "30");
   EXPECT_EQ(settings["tcp_user_timeout"], "15000");
-  EXPECT_EQ(settings["target_session_attrs"], "read-write");
+  EXPECT_EQ(settings["target_session_attrs"], "any");
   EXPECT_EQ(settings["application_name"], "authstated");
   EXPECT_EQ(settings["client_encoding"], "UTF8");
   // A pooler refuses it.
   EXPECT_EQ(settings.count("options"), 0U);
+}
+
+TEST(ConninfoTest, OfSeveralHostsTheOneThatTakesWritesIsMeant) {
+  const Conninfo several = Parse("postgresql://u@a,b/d");
+  EXPECT_EQ(Settings(several.text)["target_session_attrs"], "read-write");
+  EXPECT_TRUE(several.writes);
+  const Conninfo any = Parse("postgresql://u@a/d?target_session_attrs=any");
+  EXPECT_FALSE(any.writes);
+  EXPECT_TRUE(Parse("postgresql://u@a/d").writes);
 }
 
 TEST(ConninfoTest, KeepsWhatTheUserSaid) {

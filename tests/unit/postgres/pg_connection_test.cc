@@ -19,7 +19,6 @@ TEST(PgConnectionTest, WithoutAConnectionNoProcessIsNamed) {
 TEST(PqxxCompatTest, ErrorsThatCarryNoStateAreKnownByTheirClass) {
   EXPECT_EQ(pqxx_compat::SqlStateOf(pqxx::insufficient_privilege("denied")), "42501");
   EXPECT_EQ(pqxx_compat::SqlStateOf(pqxx::too_many_connections("none to spare")), "53300");
-  EXPECT_EQ(pqxx_compat::SqlStateOf(pqxx::deadlock_detected("deadlock")), "40P01");
   EXPECT_EQ(pqxx_compat::SqlStateOf(pqxx::undefined_table("no table", "", "42P01")), "42P01");
   EXPECT_EQ(pqxx_compat::SqlStateOf(pqxx::broken_connection("lost")), "");
 }

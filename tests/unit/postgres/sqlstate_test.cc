@@ -46,6 +46,29 @@ Failure Sent(const std::string& sqlstate) {
   return failure;
 }
 
+TEST(FailureTest, MessageIsKeptWhereItQuotesNoValues) {
+  EXPECT_EQ(PrimaryMessage("0A000", "ERROR:  cannot do that here\nLINE 1: SELECT\nDETAIL:  more\n"),
+            "cannot do that here");
+  EXPECT_EQ(PrimaryMessage("42P01", "ОШИБКА:  отношение \"auth_keys\" не существует\n"),
+            "отношение \"auth_keys\" не существует");
+  for (const char* state : {"22P02", "22021", "23505", "21000", "P0001", ""}) {
+    EXPECT_EQ(PrimaryMessage(state, "ERROR:  invalid input: \"secret\"\n"), "") << state;
+  }
+}
+
+TEST(FailureTest, LackOfConnectionsAndReadOnlyDatabasesAreNamed) {
+  Failure failure;
+  failure.fault = Fault::kNeverBegan;
+  EXPECT_EQ(ReasonOf(ToStatus(failure)), std::string(kDatabaseUnavailable));
+  failure.no_connection = WhyNotConnected::kNoneToSpare;
+  EXPECT_EQ(ReasonOf(ToStatus(failure)), std::string(kTooManyConnections));
+  EXPECT_EQ(NameOf(failure), "too_many_connections");
+  failure.no_connection = WhyNotConnected::kReadOnly;
+  EXPECT_EQ(ReasonOf(ToStatus(failure)), std::string(kDatabaseReadOnly));
+  EXPECT_EQ(ReasonOf(ToStatus(Sent("25006"))), std::string(kDatabaseReadOnly));
+  EXPECT_TRUE(absl::IsUnavailable(ToStatus(failure)));
+}
+
 TEST(FailureTest, CommitIsInDoubtOnlyWhenItWasSentAndItsEndIsNotKnown) {
   for (const char* state : {"", "57P01", "08006", "08007", "40003"}) {
     Failure failure = Sent(state);
