@@ -17,8 +17,10 @@ import type { FirstRead, SessionStore } from "./session_store.js";
 import type { Slots } from "./slots.js";
 import type { Transport } from "./transport.js";
 
-// A whole session may take longer than one answer.
+// A whole session may take longer than one answer, but no longer than patience lasts: where no snapshot can be opened, as
+// behind a pooler whose pool is full, the server waits as long as it may. The last attempt has a chance, too.
 const LOAD_TIMEOUT_MS = 60_000;
+const LEAST_LOAD_TIMEOUT_MS = 1_000;
 // How long somebody else's lease lives is told beside a wait, and not worth one.
 const ASK_TIMEOUT_MS = 2_000;
 // A release that fails only makes the next owner wait for the lease's end.
@@ -110,7 +112,12 @@ export class LeasedSession implements SessionStore {
     await waitForLease({ sessionId, pacing, logger, leaseWaitMs, throwIfUnwanted, acquire, remainingMs });
     logger?.info?.({ sessionId, owner: this.#deps.owner }, "the session is leased to this process");
     try {
-      await this.#deps.loads.run(() => retry("LoadSession", patienceEnd(), () => this.#guard(() => this.#load())));
+      await this.#deps.loads.run(() => {
+        const until = patienceEnd();
+        const timeoutMs = (): number =>
+          Math.min(LOAD_TIMEOUT_MS, Math.max(LEAST_LOAD_TIMEOUT_MS, until - pacing.now()));
+        return retry("LoadSession", until, () => this.#guard(() => this.#load(timeoutMs())));
+      });
     } catch (error) {
       await this.close();
       throw error;
@@ -191,7 +198,7 @@ export class LeasedSession implements SessionStore {
     }
   }
 
-  async #load(): Promise<void> {
+  async #load(timeoutMs: number): Promise<void> {
     await this.#link.attached();
     const { cache, transport } = this.#deps;
     // Complete, unless something has to make room for the rest.
@@ -208,7 +215,7 @@ export class LeasedSession implements SessionStore {
       return cache.complete;
     };
     try {
-      await transport.loadSession(this.#sessionId, this.#link.fence, LOAD_TIMEOUT_MS, take);
+      await transport.loadSession(this.#sessionId, this.#link.fence, timeoutMs, take);
       if (first === undefined) throw brokenAnswer("LoadSession: no page");
     } catch (error) {
       cache.reset(saysAbsent(error, "NO_SESSION"));

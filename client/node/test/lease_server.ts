@@ -67,6 +67,8 @@ export class LeaseServer {
   leaseLeftMs: number | undefined;
   // Changes the page that LoadSession answers.
   distort: (page: LoadSessionResponse) => LoadSessionResponse = (page) => page;
+  // How long each LoadSession may take, in milliseconds.
+  readonly loadsMayTakeMs: number[] = [];
   readonly #database: Database;
   readonly #streams = new Set<ServerDuplexStream<PipeRequest, PipeResponse>>();
   // What was answered with a failure and is still to take place.
@@ -273,6 +275,7 @@ export class LeaseServer {
   }
 
   #load(call: ServerWritableStream<LoadSessionRequest, LoadSessionResponse>): void {
+    this.loadsMayTakeMs.push(Number(call.getDeadline()) - Date.now());
     try {
       const { exists, creds, keys, revision } = this.#forReading(call.request);
       const metadata = { revision: String(revision) };

@@ -103,6 +103,16 @@ describe("the lease of a session", () => {
   });
 });
 
+describe("patience", () => {
+  it("is the deadline of the session's load, so that a server which waits for the database does not outlast it", async () => {
+    await newPool().useAuthState(SESSION, { patienceMs: 2_500 });
+    await newPool().useAuthState("5511999990002", { patienceMs: Infinity });
+    assert.equal(server.loadsMayTakeMs.length, 2);
+    assert.ok(server.loadsMayTakeMs[0]! <= 2_500);
+    assert.ok(server.loadsMayTakeMs[1]! <= 60_000);
+  });
+});
+
 describe("a session that is lost", () => {
   for (const [what, notice] of [
     ["a write", (auth: AuthState) => write(auth, "2")],
