@@ -76,9 +76,10 @@ void DeclareDatabaseOptions(CLI::App* app, DatabaseOptions* options) {
   app->add_option("--layout", options->layout, "Tables of the PostgreSQL that is used, above its profile's layout")
       ->check(CLI::IsMember({"auto", "native", "legacy"}));
   for (const BackendChoice choice : kPostgresProfiles) DeclareProfile(app, choice, &options->postgres[choice]);
-  app->add_option("--postgres-connections", options->postgres_connections,
-                  "Connections kept to PostgreSQL, any profile")
-      ->check(CLI::Range(1, kMaxConnections));
+  app->add_option(
+         "--postgres-connections", options->postgres_connections,
+         "All connections of this server to PostgreSQL, any profile: one for signs of life, the others for requests")
+      ->check(CLI::Range(storage::kLeastPostgresConnections, kMaxConnections));
   app->add_option("--postgres-queue-wait-ms", options->postgres_queue_wait_ms,
                   "How long a request may wait for one of them, before it is refused with RESOURCE_EXHAUSTED")
       ->check(CLI::Range(std::int64_t{1}, kMaxQueueWaitMs));

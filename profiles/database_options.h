@@ -27,12 +27,16 @@ struct DatabaseOptions {
       {BackendChoice::kPostgres, {}}, {BackendChoice::kTimeweb, {}}, {BackendChoice::kSupabase, {}}};
   // For the database that is used, above the layout of its profile; empty when not given.
   std::string layout;
-  int postgres_connections = 4;
+  // All of a server's connections to one database (PostgresOptions::connections).
+  int postgres_connections = 8;
   // How long a request may wait for one of them.
   std::int64_t postgres_queue_wait_ms = 5000;
   // Memory for what long values were when they were last written whole (PostgresOptions::patch_base_bytes).
   std::size_t postgres_patch_bytes = std::size_t{32} << 20;
 };
+
+// How many of the connections to PostgreSQL requests have for themselves, whatever signs of life and snapshots keep.
+inline int ConnectionsForCalls(const DatabaseOptions& options) { return options.postgres_connections / 2; }
 
 // Text for --help on which option wins; several lines.
 extern const absl::string_view kPrecedenceHelp;

@@ -82,7 +82,7 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> OpenSqlite(const Options& opti
 // has its own statements, a stream of the pipe may still have no more than there are connections.
 storage::BatchLimits Batches(const Options& options) {
   storage::BatchLimits limits;
-  const int connections = options.databases.postgres_connections;
+  const int connections = profiles::ConnectionsForCalls(options.databases);
   limits.calls = options.batches.value_or(connections);
   if (limits.calls == 0) limits.calls = connections;
   return limits;

@@ -72,7 +72,7 @@ void Declare(CLI::App* app, Parsed* parsed) {
   app->add_option(
          "--batches", options.batches,
          "Calls of a kind that a store has under way, each for all who wait; 0 gives every caller of PostgreSQL "
-         "its own [as --postgres-connections]")
+         "its own [half of --postgres-connections]")
       ->check(CLI::Range(0, 64));
   app->add_option("--cache-bytes", options.cache_bytes,
                   "Memory for answering reads of an SQLite store; 0 turns that off");
@@ -99,16 +99,16 @@ std::string PrintConfig(const Parsed& parsed) {
   const Options& options = parsed.options;
   return absl::StrCat("listen = ", profiles::TomlString(options.listen), "\n",
                       profiles::PrintDatabaseOptions(options.databases),
-                      "no-create = ", parsed.no_create ? "true" : "false",                               //
-                      "\nmigrate = ", options.migrate ? "true" : "false",                                //
-                      "\ndeny-steal = ", options.deny_steal ? "true" : "false",                          //
-                      "\nbatches = ", options.batches.value_or(options.databases.postgres_connections),  //
-                      "\ncache-bytes = ", options.cache_bytes,                                           //
-                      "\nmax-pipe-streams = ", options.max_pipe_streams,                                 //
-                      "\nlog-level = ", profiles::TomlString(NameOf(kLogLevels, options.log_level)),     //
-                      "\nlog-format = ", profiles::TomlString(NameOf(kLogFormats, options.log_format)),  //
-                      "\ndefault-deadline-ms = ", parsed.default_deadline_ms,                            //
-                      "\ndrain-timeout-ms = ", parsed.drain_timeout_ms,                                  //
+                      "no-create = ", parsed.no_create ? "true" : "false",                                         //
+                      "\nmigrate = ", options.migrate ? "true" : "false",                                          //
+                      "\ndeny-steal = ", options.deny_steal ? "true" : "false",                                    //
+                      "\nbatches = ", options.batches.value_or(profiles::ConnectionsForCalls(options.databases)),  //
+                      "\ncache-bytes = ", options.cache_bytes,                                                     //
+                      "\nmax-pipe-streams = ", options.max_pipe_streams,                                           //
+                      "\nlog-level = ", profiles::TomlString(NameOf(kLogLevels, options.log_level)),               //
+                      "\nlog-format = ", profiles::TomlString(NameOf(kLogFormats, options.log_format)),            //
+                      "\ndefault-deadline-ms = ", parsed.default_deadline_ms,                                      //
+                      "\ndrain-timeout-ms = ", parsed.drain_timeout_ms,                                            //
                       "\nhealth-interval-ms = ", parsed.health_interval_ms, "\n");
 }
 

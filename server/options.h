@@ -25,7 +25,8 @@ struct Options {
   bool migrate = false;
   bool deny_steal = false;
   // Calls of a kind that a store works on at once, each for all who wait (storage/batch_limits.h); 0: on PostgreSQL
-  // every caller has its own. Not set: as many as PostgreSQL has connections.
+  // every caller has its own. Not set: half as many as PostgreSQL may have
+  // connections (profiles::ConnectionsForCalls).
   std::optional<int> batches;
   // For reads answered from memory, where that is possible (storage/decorators/caching_backend.h); 0: none are.
   std::size_t cache_bytes = std::size_t{64} << 20;

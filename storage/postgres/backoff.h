@@ -24,6 +24,8 @@ class Backoff {
     next_ = absl::InfinitePast();
   }
 
+  // From when on one may be tried.
+  absl::Time next() const { return next_; }
   // How long no connection should be tried yet; zero when one may be.
   absl::Duration Wait(absl::Time now) const { return std::max(next_ - now, absl::ZeroDuration()); }
 

@@ -19,6 +19,9 @@ constexpr absl::Duration kRetryDelay = absl::Seconds(1);
 // still hears why.
 constexpr absl::Duration kFarewell = absl::Milliseconds(100);
 constexpr std::size_t kThreadsARetry = 4;
+constexpr std::size_t kLeastConnected = 2;
+// How long the others do without a further connection once one could not be made.
+constexpr absl::Duration kDoWithout = absl::Seconds(5);
 
 absl::Status WaitedTooLong(absl::Duration wait) {
   return WithRetryDelay(
@@ -28,8 +31,7 @@ absl::Status WaitedTooLong(absl::Duration wait) {
       kRetryDelay);
 }
 
-absl::Status NoConnection() {
-  Failure failure;
+absl::Status NoConnection(Failure failure) {
   failure.fault = Fault::kNeverBegan;
   failure.wait = kRetryDelay;
   return ToCommitStatus(failure);
@@ -80,8 +82,62 @@ std::size_t ConnectionQueue::Retries() const {
   return std::min(due_.size(), most - std::min(most, retrying_));
 }
 
-bool ConnectionQueue::Claimable() const {
-  return Takeable() > claimed_ || (closed_ && waiting_.empty() && resting_.empty() && due_.empty());
+void ConnectionQueue::Changed(ThreadState from, ThreadState to, const std::optional<Failure>& failure) {
+  const absl::MutexLock lock(&mutex_);
+  if (from == ThreadState::kConnected) --connected_;
+  if (from == ThreadState::kFailed) --failed_;
+  if (to == ThreadState::kConnected) ++connected_;
+  if (to == ThreadState::kFailed) ++failed_;
+  if (to == ThreadState::kFailed) {
+    failure_ = failure;
+    failed_at_ = absl::Now();
+  } else if (failed_ == 0) {
+    failure_.reset();
+  }
+}
+
+std::size_t ConnectionQueue::Least() const { return std::min(threads_, kLeastConnected); }
+
+std::size_t ConnectionQueue::Usable() const { return failed_ > 0 ? connected_ : threads_; }
+
+std::optional<Failure> ConnectionQueue::TooFew() const {
+  const absl::MutexLock lock(&mutex_);
+  return Usable() < Least() ? failure_ : std::nullopt;
+}
+
+std::size_t ConnectionQueue::MayBeKept() const {
+  const absl::MutexLock lock(&mutex_);
+  return Usable() / 2;
+}
+
+bool ConnectionQueue::Ended() const { return closed_ && waiting_.empty() && resting_.empty() && due_.empty(); }
+
+bool ConnectionQueue::Claimable() const { return Takeable() > claimed_ || Ended(); }
+
+ConnectionQueue::Turn ConnectionQueue::AwaitTurn(absl::Time connects_at) {
+  const absl::MutexLock lock(&mutex_);
+  while (true) {
+    const bool work = Takeable() > claimed_;
+    if (!work && Ended()) return Turn::kEnd;
+    const std::size_t connected = connected_;
+    const std::size_t connecting = connecting_;
+    const bool needed = connected + connecting < Least();
+    const absl::Time at = needed ? connects_at : std::max(connects_at, failed_at_ + kDoWithout);
+    const absl::Time now = absl::Now();
+    if ((work || needed) && now >= at) {
+      ++connecting_;
+      return Turn::kConnect;
+    }
+    // In an outage calls are told so at once.
+    if (work && connected == 0 && (connecting == 0 || failed_ == threads_)) {
+      ++claimed_;
+      return Turn::kWork;
+    }
+    const auto has_changed = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+      return (Takeable() > claimed_) != work || connected_ != connected || connecting_ != connecting || Ended();
+    };
+    mutex_.AwaitWithDeadline(absl::Condition(&has_changed), work || needed ? at : absl::InfiniteFuture());
+  }
 }
 
 bool ConnectionQueue::Claim() {
@@ -162,6 +218,7 @@ void ConnectionQueue::RunNext(PgConnection& connection) {
     LeaveLine(call);
     Move(call, &done);
   }
+  if (call->work.keep != nullptr) std::move(call->work.keep)(connection);
 }
 
 void ConnectionQueue::Rest(Calls::iterator call, const PutBack& put_back) {
@@ -228,7 +285,8 @@ absl::Status ConnectionQueue::Reason(const Call& call, absl::Time now) const {
   if (call.where == &running_) return DeadlinePassedAtWork();
   if (call.put_back) return LockedTillDeadline();
   if (call.work.deadline <= now) return DeadlinePassedInQueue();
-  return connecting_ >= threads_ ? NoConnection() : WaitedTooLong(queue_wait_);
+  return connected_ == 0 && connecting_ + failed_ > 0 ? NoConnection(failure_.value_or(Failure()))
+                                                      : WaitedTooLong(queue_wait_);
 }
 
 void ConnectionQueue::MindTheTime() {

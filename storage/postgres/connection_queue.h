@@ -2,6 +2,7 @@
 #define AUTHSTATE_STORAGE_POSTGRES_CONNECTION_QUEUE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <list>
 #include <map>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "storage/alarm.h"
 #include "storage/postgres/backoff.h"
 #include "storage/postgres/pg_connection.h"
+#include "storage/postgres/pg_failure.h"
 #include "storage/postgres/put_back.h"
 
 namespace authstate::storage {
@@ -34,6 +36,18 @@ struct ConnectionWork {
   // Answers it without a connection. Called at most once; also while `run` is under way (`at_work`), of which nothing
   // more is then heard (AnswerOnce).
   absl::AnyInvocable<void(absl::Status, bool at_work) &&> end;
+  // If set: what the connection is kept for once the work is done or ended, for as long as that takes. The threads that
+  // are kept are bounded by who adds such work (ConnectionQueue::MayBeKept).
+  absl::AnyInvocable<void(PgConnection&)&&> keep = nullptr;
+};
+
+// How a thread stands with the database.
+enum class ThreadState : std::uint8_t {
+  // It has had no reason to connect yet, or has lost its connection.
+  kIdle,
+  kConnected,
+  // Its last try to connect failed.
+  kFailed,
 };
 
 // The calls that wait for a connection, in order, those that have one, and those that were put back. Each ends on time,
@@ -62,15 +76,27 @@ class ConnectionQueue {
   // Nothing is added from now on; what waits is still run.
   void Close();
 
-  // For the threads with the connections, each of which says so once.
+  // For the threads with the connections, each of which says so once, and tells of each change of its state; `failure`
+  // is that of kFailed.
   void AddThread();
+  void Changed(ThreadState from, ThreadState to, const std::optional<Failure>& failure = std::nullopt);
   // Waits for work that no other thread has claimed. False once the queue is closed and empty.
   bool Claim();
+  // For a thread without a connection, which may make one from `connects_at` on: waits until it should do so, in place
+  // of BeginConnecting, or take work that nobody else could do better. A connection is wanted for work that nobody has
+  // claimed, and for the first two (kLeastConnected) without any.
+  enum class Turn : std::uint8_t { kConnect, kWork, kEnd };
+  Turn AwaitTurn(absl::Time connects_at);
   // Leaves what was claimed to others, for as long as the caller is busy making a connection.
   void BeginConnecting();
   void EndConnecting();
   // Runs the oldest work, if any is left, in place of what was claimed.
   void RunNext(PgConnection& connection);
+
+  // Why there are too few connections to serve with, as none or only one can be made; nullopt while that is not so.
+  std::optional<Failure> TooFew() const;
+  // How many connections may be kept (ConnectionWork::keep), so that the greater part is left for the other calls.
+  std::size_t MayBeKept() const;
 
   // Whether anything of the line was put back for a lock.
   bool HasLine(const std::string& line) const;
@@ -95,6 +121,11 @@ class ConnectionQueue {
     std::optional<Backoff> backoff;
   };
 
+  // One for calls and one to be kept; less where there are fewer threads.
+  std::size_t Least() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Connections that can be counted on: those that are there, once another could not be made.
+  std::size_t Usable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Ended() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::size_t Retries() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::size_t Takeable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return waiting_.size() + Retries(); }
   bool Claimable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -127,6 +158,11 @@ class ConnectionQueue {
   std::size_t claimed_ ABSL_GUARDED_BY(mutex_) = 0;
   std::size_t threads_ ABSL_GUARDED_BY(mutex_) = 0;
   std::size_t connecting_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::size_t connected_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::size_t failed_ ABSL_GUARDED_BY(mutex_) = 0;
+  // The last one, while any thread is in kFailed, and when it was.
+  std::optional<Failure> failure_ ABSL_GUARDED_BY(mutex_);
+  absl::Time failed_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   // Of `running_`, those that were due.
   std::size_t retrying_ ABSL_GUARDED_BY(mutex_) = 0;
   bool retried_last_ ABSL_GUARDED_BY(mutex_) = false;

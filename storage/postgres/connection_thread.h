@@ -20,9 +20,14 @@ class ConnectionThread {
 
  private:
   void Run();
+  // Of one that was announced to the queue.
+  void Connect();
+  void Become(ThreadState state);
 
   const std::unique_ptr<PgConnection> connection_;
   ConnectionQueue& queue_;
+  // As the queue knows it; of the thread alone.
+  ThreadState state_ = ThreadState::kIdle;
   std::thread thread_;
 };
 

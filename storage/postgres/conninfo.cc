@@ -104,8 +104,8 @@ absl::StatusOr<Conninfo> ParseConninfo(absl::string_view url, absl::Duration con
   pairs.reserve(settings.size());
   const std::string session = settings.at("target_session_attrs");
   conninfo.writes = session == "read-write" || session == "primary";
-  const bool single = !absl::StrContains(Value(settings, {}, "host"), ',') &&
-                      !absl::StrContains(Value(settings, {}, "hostaddr"), ',');
+  const bool single =
+      !absl::StrContains(Value(settings, {}, "host"), ',') && !absl::StrContains(Value(settings, {}, "hostaddr"), ',');
   for (const auto& [keyword, value] : settings) {
     const bool asked_later = single && conninfo.writes && keyword == "target_session_attrs";
     pairs.push_back(absl::StrCat(keyword, "=", Quoted(asked_later ? "any" : value)));

@@ -128,16 +128,19 @@ bool PgConnection::ShouldConnect() const {
   return !connected && backoff_.Wait(absl::Now()) == absl::ZeroDuration();
 }
 
-std::optional<Failure> PgConnection::EnsureConnected() {
-  if (connection_ != nullptr && !Broken()) return std::nullopt;
-  Drop();
+Failure PgConnection::NotConnectedYet() const {
   Failure failure;
   failure.fault = Fault::kNeverBegan;
-  failure.wait = backoff_.Wait(absl::Now());
-  if (failure.wait == absl::ZeroDuration() && Connect().ok()) return std::nullopt;
   failure.no_connection = no_connection_;
   failure.wait = backoff_.Wait(absl::Now());
   return failure;
+}
+
+std::optional<Failure> PgConnection::EnsureConnected() {
+  if (connection_ != nullptr && !Broken()) return std::nullopt;
+  Drop();
+  if (backoff_.Wait(absl::Now()) == absl::ZeroDuration() && Connect().ok()) return std::nullopt;
+  return NotConnectedYet();
 }
 
 PgConnection::Execution PgConnection::Execute(const char* sql, const Parameters& parameters, absl::Time deadline,

@@ -53,6 +53,12 @@ class PgConnection {
   // Whether there is no connection, or a broken one, and the time has come to make another. Does not block.
   bool ShouldConnect() const;
 
+  // As far as is known without asking.
+  bool connected() const { return connection_ != nullptr; }
+  // Where it is not: from when on another connection may be made, and what a statement fails with until then.
+  absl::Time connects_at() const { return backoff_.next(); }
+  Failure NotConnectedYet() const;
+
   // Runs one statement, on a new connection if need be. Without parameters it may be several, divided by semicolons.
   // One with parameters is a constant: it is known again by its address.
   Execution Execute(const char* sql, const Parameters& parameters, absl::Time deadline,

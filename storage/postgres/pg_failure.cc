@@ -37,8 +37,7 @@ absl::Status WithoutConnection(const Failure& failure) {
     case WhyNotConnected::kNoneToSpare:
       return Unavailable(
           "the database, or a pooler before it, has no connection to spare: lower --postgres-connections of its "
-          "servers, "
-          "or raise what it allows the role, the database or the pool",
+          "servers, or raise what it allows the role, the database or the pool",
           failure, kTooManyConnections);
     case WhyNotConnected::kUnanswered:
       return Unavailable(
@@ -98,7 +97,8 @@ std::string PrimaryMessage(absl::string_view sqlstate, absl::string_view said) {
 }
 
 absl::string_view NameOf(const Failure& failure) {
-  const bool none_to_spare = failure.fault == Fault::kNeverBegan && failure.no_connection == WhyNotConnected::kNoneToSpare;
+  const bool none_to_spare =
+      failure.fault == Fault::kNeverBegan && failure.no_connection == WhyNotConnected::kNoneToSpare;
   return none_to_spare ? "too_many_connections" : NameOf(failure.fault);
 }
 

@@ -55,9 +55,9 @@ class PostgresBackend final : public Backend {
         names_(pooler != PoolerMode::kTransaction),
         patch_bases_(options.patch_base_bytes),
         queue_(options.queue_limit, options.queue_wait),
-        snapshots_(layout, options.snapshot_connections, options.call_timeout,
-                   [&] { return NewConnection(options, conninfo); }) {
-    for (int i = 0; i < options.connections; ++i) {
+        snapshots_(layout, queue_, options.call_timeout) {
+    // The other one is for signs of life.
+    for (int i = 1; i < options.connections; ++i) {
       threads_.push_back(std::make_unique<ConnectionThread>(NewConnection(options, conninfo), queue_));
     }
     ping_thread_ = std::make_unique<ConnectionThread>(NewConnection(options, conninfo), pings_);
@@ -122,8 +122,11 @@ class PostgresBackend final : public Backend {
   void Ping(absl::Time deadline, PingDone done) override {
     auto answer = std::make_shared<AnswerOnce<absl::Status>>(std::move(done));
     pings_.Add({deadline, "",
-                [deadline, answer](PgConnection& connection) {
-                  answer->Give(PingDatabase(connection, deadline));
+                [this, deadline, answer](PgConnection& connection) {
+                  absl::Status alive = PingDatabase(connection, deadline);
+                  // A database that lives and lets nobody in is as good as none.
+                  if (const auto lack = queue_.TooFew(); alive.ok() && lack.has_value()) alive = ToStatus(*lack);
+                  answer->Give(std::move(alive));
                   return std::optional<PutBack>();
                 },
                 [answer](absl::Status status, bool /*at_work*/) { answer->Give(std::move(status)); }});
@@ -203,17 +206,26 @@ class PostgresBackend final : public Backend {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptions& options) {
+  if (options.connections < 2) return absl::InvalidArgumentError("connections: must be at least 2");
   const auto conninfo = ParseConninfo(options.url, options.connect_timeout);
   if (!conninfo.ok()) return conninfo.status();
   const auto facts = ProbeConnection(*conninfo, options.name, options.connect_timeout);
   if (!facts.ok()) return facts.status();
   auto watchdog = std::make_unique<Watchdog>();
   PgConnection connection(*conninfo, options.call_timeout, *watchdog, options.stats);
-  if (absl::Status connected = connection.Connect(); !connected.ok()) return connected;
+  PgConnection second(*conninfo, options.call_timeout, *watchdog, options.stats);
+  {
+    // That many can be had at once, or it would not serve for long.
+    PgConnection third(*conninfo, options.call_timeout, *watchdog, options.stats);
+    std::vector<PgConnection*> needed = {&connection, &second, &third};
+    needed.resize(std::min(needed.size(), static_cast<std::size_t>(options.connections)));
+    for (PgConnection* const each : needed) {
+      if (absl::Status connected = each->Connect(); !connected.ok()) return connected;
+    }
+  }
   const absl::Time deadline = absl::Now() + options.call_timeout;
   PoolerMode pooler = options.pooler;
   if (pooler == PoolerMode::kDetect) {
-    PgConnection second(*conninfo, options.call_timeout, *watchdog, options.stats);
     const auto detected = DetectPooler(connection, second, deadline);
     if (!detected.ok()) return detected.status();
     pooler = *detected;
@@ -223,8 +235,9 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptio
   const auto schema_version = EnsurePostgresSchema(connection, (*layout)->schema, options.migrate, deadline);
   if (!schema_version.ok()) return schema_version.status();
   if (absl::Status tables = CheckTables(connection, **layout, deadline); !tables.ok()) return tables;
-  // It goes before the watchdog moves on.
+  // They go before the watchdog moves on.
   connection.Drop();
+  second.Drop();
   return std::make_unique<PostgresBackend>(options, *conninfo, *facts, **layout, std::move(watchdog), pooler,
                                            *schema_version);
 }

@@ -32,6 +32,9 @@ enum class PoolerMode : std::uint8_t {
   kTransaction,
 };
 
+// One for signs of life, one for calls, and one for a snapshot.
+inline constexpr int kLeastPostgresConnections = 3;
+
 struct PostgresOptions {
   // How the database is called in Description and in messages: the connection profile (`timeweb`, `supabase`).
   std::string name = "postgres";
@@ -40,10 +43,10 @@ struct PostgresOptions {
   std::string url;
   PostgresLayout layout = PostgresLayout::kDetect;
   PoolerMode pooler = PoolerMode::kDetect;
-  // Connections, each with a thread, for everything but snapshots and signs of life, which have one more. At least 1.
-  int connections = 4;
-  // Connections for snapshots: as many can be open at once. At least 1.
-  int snapshot_connections = 4;
+  // All connections that are ever open to the database at once, each with a thread: one for signs of life, the others
+  // for calls, of which snapshots may keep up to half. At least 2, which leaves none for snapshots; a server needs
+  // kLeastPostgresConnections.
+  int connections = 8;
   // Calls that may wait for a connection; more are refused at once.
   std::size_t queue_limit = 4096;
   // How long a call may wait for one.
@@ -65,15 +68,18 @@ struct PostgresOptions {
 // bounded set of connections, one statement for a batch, and no session state, so that it also works through a pooler
 // in transaction mode.
 //
-// Opening connects once, and checks the schema or makes it. Fails with
+// Opening makes the connections that it cannot do without (three, if it may have as many), and checks the schema or
+// makes it. Fails with
 //   InvalidArgument     the URL cannot be read
-//   Unavailable         the database cannot be reached; the cause on one line, without secrets
+//   Unavailable         the database cannot be reached; the cause on one line, without secrets; kDatabaseReadOnly where
+//                       it takes no writes, kTooManyConnections where it does not let us have what we need
 //   Unauthenticated, NotFound, PermissionDenied, FailedPrecondition with reason kDatabaseRefused: it refuses us, or we
 //                       its certificate (connect_error.h)
 //   FailedPrecondition  its schema is none that this program serves (kSchemaUnknown), its tables are not as the
 //                       layout needs them, or its text is not UTF-8
-// While the database is away later on, calls fail at once with Unavailable and a retry delay, and connections are made
-// again with jittered backoff.
+// Where fewer connections can be made later on, the others serve; where it is fewer than one for calls and one for a
+// snapshot, signs of life fail with the cause, and the missing ones are tried again and again. While the database is
+// away, calls fail at once with Unavailable and a retry delay, and connections are made again with jittered backoff.
 //
 // No call keeps a connection while it waits for a lock of another transaction: it is put back and tried again, with
 // growing pauses, until its deadline (Commit::wait_for_lock). Through a pooler in transaction mode

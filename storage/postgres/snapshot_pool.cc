@@ -98,44 +98,36 @@ absl::StatusOr<Snapshot::Page> ReadPage(PgConnection& connection, const Layout& 
 }  // namespace
 
 struct SnapshotPool::Lane {
-  explicit Lane(std::unique_ptr<PgConnection> connection)
-      : queue(kNoLimit, absl::InfiniteDuration()), thread(std::move(connection), queue) {}
-  ~Lane() { queue.Close(); }
+  // Does what comes until the snapshot is gone.
+  void Serve(PgConnection& connection) {
+    queue.AddThread();
+    while (queue.Claim()) queue.RunNext(connection);
+  }
 
-  ConnectionQueue queue;
-  ConnectionThread thread;
+  ConnectionQueue queue{kNoLimit, absl::InfiniteDuration()};
 };
 
-// A lane that was taken; given back with it.
-class SnapshotPool::Lease {
+class SnapshotPool::Place {
  public:
-  Lease(SnapshotPool& pool, Lane* lane) : pool_(pool), lane_(lane) {}
-  ~Lease() { pool_.GiveBack(lane_); }
-  Lease(const Lease&) = delete;
-  Lease& operator=(const Lease&) = delete;
-
-  ConnectionQueue& queue() { return lane_->queue; }
-  const Layout& layout() const { return pool_.layout_; }
-  const std::string& begin() const { return pool_.begin_; }
+  explicit Place(SnapshotPool& pool) : pool_(pool) {}
+  ~Place() {
+    const absl::MutexLock lock(&pool_.mutex_);
+    --pool_.taken_;
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
 
  private:
   SnapshotPool& pool_;
-  Lane* const lane_;
 };
 
 class PostgresSnapshot final : public Snapshot {
  public:
-  PostgresSnapshot(std::unique_ptr<SnapshotPool::Lease> lane, std::shared_ptr<State> state)
-      : lane_(std::move(lane)), state_(std::move(state)) {}
+  PostgresSnapshot(const Layout& layout, std::unique_ptr<SnapshotPool::Place> place,
+                   std::shared_ptr<SnapshotPool::Lane> lane, std::shared_ptr<State> state)
+      : layout_(layout), place_(std::move(place)), lane_(std::move(lane)), state_(std::move(state)) {}
 
-  ~PostgresSnapshot() override {
-    lane_->queue().Add({absl::InfiniteFuture(), "",
-                        [](PgConnection& connection) {
-                          End(connection);
-                          return std::optional<PutBack>();
-                        },
-                        [](const absl::Status& /*status*/, bool /*at_work*/) {}});
-  }
+  ~PostgresSnapshot() override { lane_->queue.Close(); }
 
   std::uint64_t revision() const override { return state_->revision; }
   const std::optional<Value>& creds() const override { return state_->creds; }
@@ -143,78 +135,69 @@ class PostgresSnapshot final : public Snapshot {
 
   void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) override {
     auto answer = std::make_shared<AnswerOnce<absl::StatusOr<Page>>>(std::move(done));
-    lane_->queue().Add(
-        {deadline, "",
-         [&layout = lane_->layout(), state = state_, max_bytes, deadline, answer](PgConnection& connection) {
-           answer->Give(ReadPage(connection, layout, *state, max_bytes, deadline));
-           return std::optional<PutBack>();
-         },
-         [answer](absl::Status status, bool /*at_work*/) { answer->Give(std::move(status)); }});
+    lane_->queue.Add({deadline, "",
+                      [&layout = layout_, state = state_, max_bytes, deadline, answer](PgConnection& connection) {
+                        answer->Give(ReadPage(connection, layout, *state, max_bytes, deadline));
+                        return std::optional<PutBack>();
+                      },
+                      [answer](absl::Status status, bool /*at_work*/) { answer->Give(std::move(status)); }});
   }
 
  private:
-  const std::unique_ptr<SnapshotPool::Lease> lane_;
+  const Layout& layout_;
+  const std::unique_ptr<SnapshotPool::Place> place_;
+  const std::shared_ptr<SnapshotPool::Lane> lane_;
   const std::shared_ptr<State> state_;
 };
 
-SnapshotPool::SnapshotPool(const Layout& layout, int connections, absl::Duration statement_timeout,
-                           const std::function<std::unique_ptr<PgConnection>()>& new_connection)
+SnapshotPool::SnapshotPool(const Layout& layout, ConnectionQueue& queue, absl::Duration statement_timeout)
     : layout_(layout),
+      queue_(queue),
       begin_(absl::StrReplaceAll(statements::kBeginSnapshot,
                                  {{"$S", absl::StrCat(absl::ToInt64Milliseconds(statement_timeout))},
-                                  {"$L", EncodeLockTimeout(kLockPatience)}})) {
-  const absl::MutexLock lock(&mutex_);
-  for (int i = 0; i < connections; ++i) {
-    lanes_.push_back(std::make_unique<Lane>(new_connection()));
-    free_.push_back(lanes_.back().get());
-  }
-}
+                                  {"$L", EncodeLockTimeout(kLockPatience)}})) {}
 
-SnapshotPool::~SnapshotPool() = default;
-
-SnapshotPool::Lane* SnapshotPool::Take() {
+std::unique_ptr<SnapshotPool::Place> SnapshotPool::Take() {
+  const std::size_t places = queue_.MayBeKept();
   const absl::MutexLock lock(&mutex_);
-  if (free_.empty()) return nullptr;
-  Lane* const lane = free_.back();
-  free_.pop_back();
-  return lane;
-}
-
-void SnapshotPool::GiveBack(Lane* lane) {
-  const absl::MutexLock lock(&mutex_);
-  free_.push_back(lane);
+  if (taken_ >= places) return nullptr;
+  ++taken_;
+  return std::make_unique<Place>(*this);
 }
 
 void SnapshotPool::Open(std::string session_id, absl::Time deadline, Backend::SnapshotDone done) {
-  Lane* const lane = Take();
-  if (lane == nullptr) {
-    std::move(done)(QueueFull());
+  std::unique_ptr<Place> place = Take();
+  if (place == nullptr) {
+    const std::optional<Failure> lack = queue_.TooFew();
+    std::move(done)(lack.has_value() ? ToStatus(*lack) : QueueFull());
     return;
   }
-  using Opened = absl::StatusOr<std::unique_ptr<Snapshot>>;
-  auto answer = std::make_shared<AnswerOnce<Opened>>(std::move(done));
-  lane->queue.Add({deadline, "",
-                   [lease = std::make_unique<Lease>(*this, lane), session_id = std::move(session_id), deadline,
-                    answer](PgConnection& connection) mutable -> std::optional<PutBack> {
-                     std::optional<Opened> opened = OpenOn(lease, connection, session_id, deadline);
-                     if (!opened.has_value()) return PutBack{};
-                     answer->Give(*std::move(opened));
-                     return std::nullopt;
-                   },
-                   [answer](absl::Status status, bool /*at_work*/) { answer->Give(std::move(status)); }});
-}
-
-std::optional<absl::StatusOr<std::unique_ptr<Snapshot>>> SnapshotPool::OpenOn(std::unique_ptr<Lease>& lane,
-                                                                              PgConnection& connection,
-                                                                              const std::string& session_id,
-                                                                              absl::Time deadline) {
-  auto state = Begin(connection, lane->begin(), lane->layout(), session_id, deadline);
-  if (state.has_value() && state->ok()) return std::make_unique<PostgresSnapshot>(std::move(lane), **std::move(state));
-  End(connection);
-  if (!state.has_value()) return std::nullopt;
-  // It is free before the caller asks again.
-  lane.reset();
-  return state->status();
+  auto answer = std::make_shared<AnswerOnce<absl::StatusOr<std::unique_ptr<Snapshot>>>>(std::move(done));
+  // Made once the snapshot is open: its connection is kept for it.
+  const auto lane = std::make_shared<std::shared_ptr<Lane>>();
+  queue_.Add({deadline, "",
+              [this, place = std::move(place), session_id = std::move(session_id), deadline, answer,
+               lane](PgConnection& connection) mutable -> std::optional<PutBack> {
+                auto state = Begin(connection, begin_, layout_, session_id, deadline);
+                if (state.has_value() && state->ok()) {
+                  *lane = std::make_shared<Lane>();
+                  answer->Give(
+                      std::make_unique<PostgresSnapshot>(layout_, std::move(place), *lane, **std::move(state)));
+                  return std::nullopt;
+                }
+                End(connection);
+                if (!state.has_value()) return PutBack{};
+                // It is free before the caller asks again.
+                place.reset();
+                answer->Give(state->status());
+                return std::nullopt;
+              },
+              [answer](absl::Status status, bool /*at_work*/) { answer->Give(std::move(status)); },
+              [lane](PgConnection& connection) {
+                if (*lane == nullptr) return;
+                (*lane)->Serve(connection);
+                End(connection);
+              }});
 }
 
 }  // namespace authstate::storage

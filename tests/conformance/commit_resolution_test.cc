@@ -65,7 +65,7 @@ class CommitResolutionTest : public testing::Test {
     around.url = url_;
     neighbour_ = Open(around);
   }
-  void Reopen(absl::Duration call_timeout, int connections = 4) {
+  void Reopen(absl::Duration call_timeout, int connections = 5) {
     PostgresOptions options;
     options.connections = connections;
     options.url = absl::StrCat("postgresql://postgres@127.0.0.1:", proxy_->port(), url_.substr(url_.rfind('/')));
@@ -310,7 +310,7 @@ TEST_P(CommitStatementTest, WhoseReplyIsLostIsAppliedOnce) {
 // the resolution finds the row locked, and keeps the only connection from nobody.
 TEST_P(CommitStatementTest, ThatGoesOnUnheardIsAwaitedAndFound) {
   ASSERT_TRUE(Apply(neighbour(), SetKey(1)).ok());
-  Reopen(kPatience, /*connections=*/1);
+  Reopen(kPatience, /*connections=*/2);
   MakeGate(
       "CREATE TRIGGER wait_at_gate AFTER UPDATE ON authstate.auth_sessions FOR EACH ROW WHEN (NEW.revision = 2) "
       "EXECUTE FUNCTION wait_at_gate()");

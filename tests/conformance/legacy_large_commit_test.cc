@@ -49,7 +49,7 @@ class LegacyLargeCommitTest : public testing::Test {
   void Open() {
     PostgresOptions options;
     options.url = url_;
-    options.connections = 1;
+    options.connections = 2;
     auto backend = OpenPostgresBackend(options);
     ASSERT_TRUE(backend.ok()) << backend.status();
     backend_ = *std::move(backend);

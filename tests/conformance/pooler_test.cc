@@ -1,4 +1,5 @@
 // What the PostgreSQL driver makes of a real PgBouncer: found by asking, and served without session state.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -78,6 +79,12 @@ class PoolerTest : public testing::Test {
     }
   }
 
+  absl::StatusOr<std::unique_ptr<Snapshot>> Snap(std::string session_id, absl::Duration patience) {
+    Answer<absl::StatusOr<std::unique_ptr<Snapshot>>> answer;
+    backend_->OpenSnapshot(std::move(session_id), absl::Now() + patience, answer.Done());
+    return answer.Await();
+  }
+
   std::string Mode() { return backend_->Describe().pooler; }
   PostgresOptions& options() { return options_; }
 
@@ -112,6 +119,27 @@ TEST_F(PoolerTest, TransactionModeIsRecognisedWhateverTheSizeOfItsPool) {
     EXPECT_EQ(Mode(), "transaction") << pool_size;
     SetKeysAtOnce(absl::StrCat("pool", pool_size, "-"));
   }
+}
+
+// Where a pooler keeps its clients waiting for a connection, nobody waits longer than he said.
+TEST_F(PoolerTest, FullPoolIsNamedAndNobodyWaitsBeyondHisDeadline) {
+  PutBetween(TestPgBouncer::Mode::kSession, 4);
+  options().connect_timeout = absl::Seconds(1);
+  Open();
+  const auto applied = SetKey("s");
+  ASSERT_TRUE(applied.ok()) << applied.status();
+  // There are four; the backend wants eight.
+  constexpr int kSnapshots = 20;
+  for (int i = 0; i < kSnapshots; ++i) {
+    const auto snapshot = Snap("s", kPatience);
+    EXPECT_TRUE(snapshot.ok() || absl::IsResourceExhausted(snapshot.status())) << snapshot.status();
+  }
+  SetKeysAtOnce("s");
+
+  // Another takes them all.
+  const absl::Status other = OpenPostgresBackend(options()).status();
+  EXPECT_EQ(other.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(other.message()), ::testing::HasSubstr("a pooler whose pool is full"));
 }
 
 // A pooler that was taken for one in session mode: names of statements are missed, or are there already.

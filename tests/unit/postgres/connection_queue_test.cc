@@ -231,5 +231,70 @@ TEST_F(ConnectionQueueTest, WhatIsLockedLeavesOtherWorkItsTurn) {
   for (LockedCall& call : locked) EXPECT_TRUE(call.ran.HasBeenNotified());
 }
 
+TEST_F(ConnectionQueueTest, ConnectionsThatAreThereAreCountedOnOnceOneFailed) {
+  ConnectionQueue queue(kRoom, absl::InfiniteDuration());
+  for (int i = 0; i < 4; ++i) queue.AddThread();
+  EXPECT_FALSE(queue.TooFew().has_value());
+  EXPECT_EQ(queue.MayBeKept(), 2U);
+
+  Failure failure;
+  failure.fault = Fault::kNeverBegan;
+  failure.no_connection = WhyNotConnected::kNoneToSpare;
+  queue.Changed(ThreadState::kIdle, ThreadState::kConnected);
+  queue.Changed(ThreadState::kIdle, ThreadState::kFailed, failure);
+  ASSERT_TRUE(queue.TooFew().has_value());
+  EXPECT_EQ(queue.TooFew()->no_connection, WhyNotConnected::kNoneToSpare);
+  EXPECT_EQ(queue.MayBeKept(), 0U);
+
+  queue.Changed(ThreadState::kIdle, ThreadState::kConnected);
+  EXPECT_FALSE(queue.TooFew().has_value());
+  EXPECT_EQ(queue.MayBeKept(), 1U);
+  queue.Changed(ThreadState::kFailed, ThreadState::kConnected);
+  EXPECT_EQ(queue.MayBeKept(), 2U);
+}
+
+TEST_F(ConnectionQueueTest, ThreadWithoutAConnectionConnectsForWorkOrForTheLeastThatIsNeeded) {
+  ConnectionQueue queue(kRoom, absl::InfiniteDuration());
+  for (int i = 0; i < 3; ++i) queue.AddThread();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(queue.AwaitTurn(absl::InfinitePast()), ConnectionQueue::Turn::kConnect);
+    queue.Changed(ThreadState::kIdle, ThreadState::kConnected);
+    queue.EndConnecting();
+  }
+  Call call;
+  queue.Add(call.Work(absl::InfiniteFuture()));
+  EXPECT_EQ(queue.AwaitTurn(absl::InfinitePast()), ConnectionQueue::Turn::kConnect);
+  ASSERT_TRUE(queue.Claim());
+  queue.RunNext(connection());
+  queue.Close();
+  EXPECT_EQ(queue.AwaitTurn(absl::InfinitePast()), ConnectionQueue::Turn::kEnd);
+}
+
+TEST_F(ConnectionQueueTest, InAnOutageAThreadWithoutAConnectionTakesWork) {
+  ConnectionQueue queue(kRoom, absl::InfiniteDuration());
+  queue.AddThread();
+  queue.Changed(ThreadState::kIdle, ThreadState::kFailed, Failure());
+  Call call;
+  queue.Add(call.Work(absl::InfiniteFuture()));
+  EXPECT_EQ(queue.AwaitTurn(absl::InfiniteFuture()), ConnectionQueue::Turn::kWork);
+  queue.RunNext(connection());
+  EXPECT_TRUE(call.ran.HasBeenNotified());
+}
+
+TEST_F(ConnectionQueueTest, ConnectionIsKeptOnceTheWorkIsDone) {
+  ConnectionQueue queue(kRoom, absl::InfiniteDuration());
+  Call call;
+  bool kept = false;
+  ConnectionWork work = call.Work(absl::InfiniteFuture());
+  work.keep = [&](PgConnection&) {
+    EXPECT_TRUE(call.ran.HasBeenNotified());
+    kept = true;
+  };
+  queue.Add(std::move(work));
+  ASSERT_TRUE(queue.Claim());
+  queue.RunNext(connection());
+  EXPECT_TRUE(kept);
+}
+
 }  // namespace
 }  // namespace authstate::storage

@@ -108,7 +108,7 @@ TEST(OptionsTest, AnEmptyEnvironmentVariableCountsAsUnset) {
 TEST(OptionsTest, BadInputIsOneLineThatNamesTheOption) {
   ExpectUsageError(MustPrint({"--lisen", "x"}), "--lisen");
   ExpectUsageError(MustPrint({"--backend", "mysql"}), "--backend");
-  ExpectUsageError(MustPrint({"--postgres-connections", "0"}), "--postgres-connections");
+  ExpectUsageError(MustPrint({"--postgres-connections", "2"}), "--postgres-connections");
   ExpectUsageError(MustPrint({"--postgres-queue-wait-ms", "0"}), "--postgres-queue-wait-ms");
   ExpectUsageError(MustPrint({"--drain-timeout-ms", "soon"}), "--drain-timeout-ms");
   ExpectUsageError(MustPrint({"--max-pipe-streams", "0"}), "--max-pipe-streams");
