@@ -122,6 +122,25 @@ absl::StatusOr<int> RollBackSchema(SchemaStore& store, std::uint32_t to, absl::D
       });
 }
 
+absl::StatusOr<std::vector<std::string>> ProtectSchema(SchemaStore& store, absl::Duration lock_timeout, bool dry_run) {
+  const absl::StatusOr<SchemaState> state = ReadSchemaState(store);
+  if (!state.ok()) return state.status();
+  if (state->version == 0) return absl::NotFoundError("the database has no schema of authstate yet");
+  const absl::Cleanup roll_back = [&store] { store.RollBack(); };
+  if (absl::Status begun = store.Begin(lock_timeout); !begun.ok()) return begun;
+  absl::StatusOr<std::vector<std::string>> steps = store.Protect();
+  if (!steps.ok()) return steps;
+  const absl::StatusOr<std::vector<std::string>> left = store.Exposures();
+  if (!left.ok()) return left.status();
+  if (!left->empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("this role could not take all rights away, as it is not the owner: ", absl::StrJoin(*left, "; ")));
+  }
+  if (dry_run) return steps;
+  if (absl::Status committed = store.Commit(); !committed.ok()) return committed;
+  return steps;
+}
+
 absl::StatusOr<std::vector<std::string>> VerifySchema(SchemaStore& store) {
   const absl::StatusOr<SchemaState> state = ReadSchemaState(store);
   if (!state.ok()) return state.status();
@@ -132,6 +151,9 @@ absl::StatusOr<std::vector<std::string>> VerifySchema(SchemaStore& store) {
   std::vector<std::string> differences = Lines(Without(structure->wanted, structure->present), "missing");
   std::vector<std::string> more = Lines(Without(structure->present, structure->wanted), "not of the migrations");
   differences.insert(differences.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  const absl::StatusOr<std::vector<std::string>> exposures = store.Exposures();
+  if (!exposures.ok()) return exposures.status();
+  differences.insert(differences.end(), exposures->begin(), exposures->end());
   return differences;
 }
 

@@ -42,8 +42,13 @@ absl::StatusOr<int> UpgradeSchema(storage::SchemaStore& store, absl::Duration lo
 absl::StatusOr<int> RollBackSchema(storage::SchemaStore& store, std::uint32_t to, absl::Duration lock_timeout,
                                    const Progress& progress);
 
-// What differs between the tables that are there and those that the applied migrations make: one line each. Checks the
-// checksums too, as ReadSchemaState does.
+// Takes the rights on the tables from every role but their owner and those that the options name. With `dry_run` it is
+// undone again. Returns what it took, in the words of the database.
+absl::StatusOr<std::vector<std::string>> ProtectSchema(storage::SchemaStore& store, absl::Duration lock_timeout,
+                                                       bool dry_run);
+
+// What differs between the tables that are there and those that the applied migrations make, and the ways in which
+// other roles can reach them: one line each. Checks the checksums too, as ReadSchemaState does.
 absl::StatusOr<std::vector<std::string>> VerifySchema(storage::SchemaStore& store);
 
 }  // namespace authstate::migrations

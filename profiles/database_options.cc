@@ -3,8 +3,10 @@
 #include <CLI/Option.hpp>
 #include <CLI/Validators.hpp>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "profiles/secrets.h"
 
@@ -75,6 +77,8 @@ void DeclareDatabaseOptions(CLI::App* app, DatabaseOptions* options) {
   app->add_option("--sqlite-path", options->sqlite_path, "File of the sqlite backend; made when it is not there");
   app->add_option("--layout", options->layout, "Tables of the PostgreSQL that is used, above its profile's layout")
       ->check(CLI::IsMember({"auto", "native", "legacy"}));
+  app->add_option("--allowed-roles", options->allowed_roles,
+                  "Roles of PostgreSQL that may use the tables besides their owner, divided by commas");
   for (const BackendChoice choice : kPostgresProfiles) DeclareProfile(app, choice, &options->postgres[choice]);
   app->add_option(
          "--postgres-connections", options->postgres_connections,
@@ -92,6 +96,8 @@ absl::StatusOr<PostgresTarget> ResolveTarget(const DatabaseOptions& options, Bac
   if (!options.layout.empty() && choice == options.backend) profile.layout = options.layout;
   absl::StatusOr<PostgresTarget> target = ResolveProfile(choice, profile);
   if (!target.ok()) return target;
+  target->options.allowed_roles = absl::StrSplit(options.allowed_roles, ',', absl::SkipWhitespace());
+  for (std::string& role : target->options.allowed_roles) absl::StripAsciiWhitespace(&role);
   target->options.connections = options.postgres_connections;
   target->options.patch_base_bytes = options.postgres_patch_bytes;
   target->options.queue_wait = absl::Milliseconds(options.postgres_queue_wait_ms);
@@ -117,6 +123,9 @@ std::string PrintDatabaseOptions(const DatabaseOptions& options) {
                                    "\npostgres-queue-wait-ms = ", options.postgres_queue_wait_ms,
                                    "\npostgres-patch-bytes = ", options.postgres_patch_bytes, "\n");
   if (!options.layout.empty()) absl::StrAppend(&lines, "layout = ", TomlString(options.layout), "\n");
+  if (!options.allowed_roles.empty()) {
+    absl::StrAppend(&lines, "allowed-roles = ", TomlString(options.allowed_roles), "\n");
+  }
   for (const BackendChoice choice : kPostgresProfiles) {
     const PostgresProfile& profile = options.postgres.at(choice);
     if (!profile.configured()) continue;

@@ -29,6 +29,8 @@ struct DatabaseOptions {
   std::string layout;
   // All of a server's connections to one database (PostgresOptions::connections).
   int postgres_connections = 8;
+  // Roles that may use the tables besides their owner, divided by commas (PostgresOptions::allowed_roles).
+  std::string allowed_roles;
   // How long a request may wait for one of them.
   std::int64_t postgres_queue_wait_ms = 5000;
   // Memory for what long values were when they were last written whole (PostgresOptions::patch_base_bytes).

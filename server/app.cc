@@ -60,6 +60,8 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> OpenPostgres(const Options& op
   absl::StatusOr<profiles::PostgresTarget> target = profiles::ResolveTarget(options.databases, choice);
   if (!target.ok()) return target.status();
   target->options.migrate = options.migrate;
+  target->options.allow_exposed_tables = options.allow_exposed_tables;
+  target->options.warn = [](const std::string& warning) { Log(LogLevel::kWarn, warning); };
   target->options.stats = std::move(stats);
   auto backend = storage::OpenPostgresBackend(target->options);
   if (!backend.ok()) return backend;

@@ -68,6 +68,8 @@ void Declare(CLI::App* app, Parsed* parsed) {
   app->add_flag("--no-create", parsed->no_create,
                 "Refuse an SQLite file that is not there or holds nothing yet, in place of making a new, empty store");
   app->add_flag("--migrate", options.migrate, "Bring an older schema up to date before serving");
+  app->add_flag("--allow-exposed-tables", options.allow_exposed_tables,
+                "Serve tables on which other roles of PostgreSQL have rights, with a warning");
   app->add_flag("--deny-steal", options.deny_steal, "Refuse to take a live lease from its owner, whoever asks");
   app->add_option(
          "--batches", options.batches,
@@ -101,6 +103,7 @@ std::string PrintConfig(const Parsed& parsed) {
                       profiles::PrintDatabaseOptions(options.databases),
                       "no-create = ", parsed.no_create ? "true" : "false",                                         //
                       "\nmigrate = ", options.migrate ? "true" : "false",                                          //
+                      "\nallow-exposed-tables = ", options.allow_exposed_tables ? "true" : "false",                //
                       "\ndeny-steal = ", options.deny_steal ? "true" : "false",                                    //
                       "\nbatches = ", options.batches.value_or(profiles::ConnectionsForCalls(options.databases)),  //
                       "\ncache-bytes = ", options.cache_bytes,                                                     //

@@ -23,6 +23,8 @@ struct Options {
   // Whether a store that is not there yet is made (SqliteOptions::create).
   bool create = true;
   bool migrate = false;
+  // Whether to serve tables on which other roles have rights (PostgresOptions::allow_exposed_tables).
+  bool allow_exposed_tables = false;
   bool deny_steal = false;
   // Calls of a kind that a store works on at once, each for all who wait (storage/batch_limits.h); 0: on PostgreSQL
   // every caller has its own. Not set: half as many as PostgreSQL may have

@@ -38,8 +38,15 @@ class SchemaStore {
   virtual absl::Status Begin(absl::Duration lock_timeout) = 0;
   virtual absl::Status Apply(const Migration& migration) = 0;
   virtual absl::Status Revert(const Migration& migration) = 0;
+  // Takes the rights on our tables from every role but their owner and those that the options name; so does Apply.
+  // Returns what it took, in the words of the database; nothing when that is so already, or files have owners only.
+  // FailedPrecondition when that could close them to a server.
+  virtual absl::StatusOr<std::vector<std::string>> Protect() = 0;
   virtual absl::Status Commit() = 0;
   virtual void RollBack() = 0;
+
+  // The ways in which other roles can reach our tables, one line each; outside a transaction too.
+  virtual absl::StatusOr<std::vector<std::string>> Exposures() = 0;
 
   // What the catalogue says of the tables that are there, and of those that `migrations` make, which are made aside and
   // undone again. Both in order, within a transaction of their own. The first leaves out tables that the second does

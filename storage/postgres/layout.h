@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <pqxx/pqxx>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -37,8 +39,8 @@ struct Layout {
   const char* snapshot_page;
 
   LayoutSchema schema;
-  // Names the tables of which row level security may hide rows. Null: all tables are our own.
-  const char* hidden_rows;
+  // Tables that other programs made and that we do not alter, as SQL finds them. Empty: all are of `schema`.
+  std::vector<std::string> tables_of_others;
 
   // Deletes expired keys (legacy_purge.h). Null: keys do not expire.
   const char* purge;

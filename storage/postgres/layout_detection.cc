@@ -1,16 +1,11 @@
 #include "storage/postgres/layout_detection.h"
 
-#include <cstdint>
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "storage/error.h"
-#include "storage/postgres/commit_parameters.h"
 #include "storage/postgres/row.h"
 #include "storage/postgres/schema_statements.h"
-#include "storage/postgres/session_reader.h"
 
 namespace authstate::storage {
 namespace {
@@ -54,30 +49,6 @@ absl::StatusOr<const Layout*> FindLayout(PgConnection& connection, PostgresLayou
       absl::StrCat("the legacy layout needs tables that are not there, or not in the search_path, and are not made "
                    "by this program: ",
                    missing, "; use the database that has them, or --layout=native"));
-}
-
-absl::Status CheckTables(PgConnection& connection, const Layout& layout, absl::Time deadline) {
-  if (layout.hidden_rows == nullptr) return absl::OkStatus();
-  // Without members they do nothing, but are understood or not: tables, columns, types, rights, the unique keys.
-  for (const auto& [sql, parameters] :
-       {std::pair(layout.commit, CommitParameters(layout.packs_values).Encode(CommitForm::kAny, 0, absl::Seconds(1))),
-        std::pair(layout.read, EncodeReads({}))}) {
-    const auto execution = connection.Execute(sql, parameters, deadline);
-    if (!execution.failure.has_value()) continue;
-    if (execution.failure->fault != Fault::kNever) return ToStatus(*execution.failure);
-    return NotServed(absl::StrCat("the tables of the ", layout.name,
-                                  " layout are not as this program needs them, or its role may not read and write them "
-                                  "(SQLSTATE ",
-                                  execution.failure->sqlstate, ")"));
-  }
-  const auto execution = connection.Execute(layout.hidden_rows, {}, deadline);
-  if (execution.failure.has_value()) return ToStatus(*execution.failure);
-  if (execution.rows.empty()) return absl::OkStatus();
-  const std::string tables = absl::StrJoin(
-      execution.rows, ", ", [](std::string* out, const auto& row) { absl::StrAppend(out, ToText(row[0])); });
-  return NotServed(absl::StrCat("row level security may hide rows of ", tables,
-                                " from this role, and they would read as absent; give the role BYPASSRLS, make it the "
-                                "owner, or add a policy FOR ALL USING (true) WITH CHECK (true)"));
 }
 
 }  // namespace authstate::storage

@@ -1,7 +1,6 @@
 #ifndef AUTHSTATE_STORAGE_POSTGRES_LAYOUT_DETECTION_H_
 #define AUTHSTATE_STORAGE_POSTGRES_LAYOUT_DETECTION_H_
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "storage/postgres/layout.h"
@@ -12,13 +11,9 @@ namespace authstate::storage {
 
 // The layout to serve. Named, it is that one; kDetect finds it by the tables that are there, and takes native in a
 // database that has none of either. FailedPrecondition (kSchemaUnknown), saying what to do, when there are tables of
-// both and none was named, or when the tables of the legacy layout, which are never made, are not there.
+// both and none was named, when those of native are in two schemas, or when the tables of the legacy layout, which are
+// never made, are not there.
 absl::StatusOr<const Layout*> FindLayout(PgConnection& connection, PostgresLayout named, absl::Time deadline);
-
-// Whether the layout can be served as the tables are: every statement of a commit and of a read is understood by the
-// database, and row level security hides nothing, as a hidden row would read as absent. Once the schema is there;
-// changes nothing. FailedPrecondition (kSchemaUnknown) when it cannot.
-absl::Status CheckTables(PgConnection& connection, const Layout& layout, absl::Time deadline);
 
 }  // namespace authstate::storage
 

@@ -6,7 +6,6 @@
 #include "storage/error.h"
 #include "storage/postgres/layout.h"
 #include "storage/postgres/lease_statements.h"
-#include "storage/postgres/legacy_schema_statements.h"
 #include "storage/postgres/legacy_statements.h"
 #include "storage/postgres/legacy_value.h"
 #include "storage/postgres/postgres_schema.h"
@@ -47,7 +46,7 @@ const Layout& LegacyLayout() {
       /*snapshot_page=*/legacy_statements::kSnapshotPage,
       /*schema=*/
       MakeLayoutSchema(LegacyMigrations, kOwnSchema, {"legacy_schema_migrations", "legacy_sessions"}),
-      /*hidden_rows=*/legacy_statements::kHiddenRows,
+      /*tables_of_others=*/{"whatsapp_auth", "whatsapp_keys"},
       /*purge=*/legacy_statements::kPurge,
       /*packs_values=*/false,
       /*encode=*/EncodeLegacyCommit,

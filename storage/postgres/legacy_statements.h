@@ -2,9 +2,9 @@
 #define AUTHSTATE_STORAGE_POSTGRES_LEGACY_STATEMENTS_H_
 
 // The SQL statements of the legacy layout: the tables whatsapp_auth and whatsapp_keys, which other programs read and
-// write too, and a companion of ours, authstate.legacy_sessions (migrations/postgres_legacy). Those over its schema are
-// in legacy_schema_statements.h. Parameters and result columns are those of the native layout (statements.h); the
-// values of the commit are JSON texts (legacy_value.h), and those that are read are too, so their kind is always 2.
+// write too, and a companion of ours, authstate.legacy_sessions (migrations/postgres_legacy). Parameters and result
+// columns are those of the native layout (statements.h); the values of the commit are JSON texts (legacy_value.h), and
+// those that are read are too, so their kind is always 2.
 //
 // What others write. They know nothing of the companion, so a session exists when it has a row in one of the two
 // tables, or when our last commit left it empty. And its revision does not move when they write; but a commit with an

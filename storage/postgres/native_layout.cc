@@ -38,7 +38,7 @@ Layout MakeLayout(absl::string_view home) {
       /*schema=*/
       MakeLayoutSchema(PostgresMigrations, home,
                        {"auth_schema_migrations", "auth_sessions", "auth_creds", "auth_keys"}),
-      /*hidden_rows=*/nullptr,
+      /*tables_of_others=*/{},
       /*purge=*/nullptr,
       /*packs_values=*/true,
       /*encode=*/nullptr,

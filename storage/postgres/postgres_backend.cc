@@ -31,6 +31,7 @@
 #include "storage/postgres/session_writer.h"
 #include "storage/postgres/snapshot_pool.h"
 #include "storage/postgres/statement_names.h"
+#include "storage/postgres/table_access.h"
 #include "storage/postgres/watchdog.h"
 
 namespace authstate::storage {
@@ -232,9 +233,13 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptio
   }
   const auto layout = FindLayout(connection, options.layout, deadline);
   if (!layout.ok()) return layout.status();
-  const auto schema_version = EnsurePostgresSchema(connection, (*layout)->schema, options.migrate, deadline);
+  // Before the schema is read: of hidden rows, its migrations would look as if they had never been.
+  if (absl::Status visible = CheckRowsAreVisible(connection, **layout, deadline); !visible.ok()) return visible;
+  const auto schema_version =
+      EnsurePostgresSchema(connection, (*layout)->schema, options.migrate, options.allowed_roles, deadline);
   if (!schema_version.ok()) return schema_version.status();
   if (absl::Status tables = CheckTables(connection, **layout, deadline); !tables.ok()) return tables;
+  if (absl::Status closed = CheckExposure(connection, **layout, options, deadline); !closed.ok()) return closed;
   // They go before the watchdog moves on.
   connection.Drop();
   second.Drop();

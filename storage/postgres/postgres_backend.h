@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -56,6 +58,14 @@ struct PostgresOptions {
   std::size_t patch_base_bytes = std::size_t{32} << 20;
   // Whether an older schema may be brought up to date. An empty database gets its schema in any case.
   bool migrate = false;
+  // Roles that may use the tables besides their owner and the one of `url`: those of other servers, of backups. They
+  // keep their rights, and get what a server needs, when the schema is made or changed; where none is named, those of
+  // an earlier time do.
+  std::vector<std::string> allowed_roles;
+  // Whether to serve, with a warning, though other roles have rights on the tables.
+  bool allow_exposed_tables = false;
+  // Told, within OpenPostgresBackend, what an operator should know; no secrets.
+  std::function<void(const std::string&)> warn = [](const std::string&) {};
   // How long the making of one connection may take, for each host; in whole seconds.
   absl::Duration connect_timeout = absl::Seconds(5);
   // How long a statement may take, also when its caller would wait longer. Its connection is thrown away then.

@@ -12,6 +12,7 @@
 #include "storage/postgres/pg_array.h"
 #include "storage/postgres/row.h"
 #include "storage/postgres/schema_statements.h"
+#include "storage/postgres/table_access.h"
 
 namespace authstate::storage {
 namespace {
@@ -34,7 +35,7 @@ class SchemaChange {
   absl::Status CheckEncoding();
   absl::StatusOr<std::vector<AppliedMigration>> Applied();
   // In one transaction, under a lock that makes others wait: plans again, then applies.
-  absl::Status Migrate(bool migrate);
+  absl::Status Migrate(bool migrate, const std::vector<std::string>& allowed_roles);
 
   const std::optional<Failure>& failure() const { return failure_; }
 
@@ -84,7 +85,7 @@ absl::StatusOr<std::vector<AppliedMigration>> SchemaChange::Applied() {
   return applied;
 }
 
-absl::Status SchemaChange::Migrate(bool migrate) {
+absl::Status SchemaChange::Migrate(bool migrate, const std::vector<std::string>& allowed_roles) {
   Run(schema_statements::kBegin);
   in_transaction_ = true;
   Run(schema_statements::kStatementTimeout, {EncodeLockTimeout(deadline_ - absl::Now())});
@@ -95,11 +96,14 @@ absl::Status SchemaChange::Migrate(bool migrate) {
   if (!applied.ok()) return applied.status();
   const auto plan = PlanMigrations(schema_.migrations(), *applied, migrate);
   if (!plan.ok()) return plan.status();
+  const auto run = [this](const char* sql, const PgConnection::Parameters& parameters) { return Run(sql, parameters); };
+  if (absl::Status sure = CheckRolesToProtectFrom(run, schema_, allowed_roles); !sure.ok()) return sure;
   for (const Migration& migration : *plan) {
     Run(std::string(migration.sql).c_str());
     Run(schema_.record.c_str(), {EncodePgInt8(migration.version), std::string(migration.name),
                                  std::string(migration.checksum), EncodePgInt8(migration.serves_from)});
   }
+  Protect(run, schema_, allowed_roles);
   Run(schema_statements::kEnd);
   return failure_.has_value() ? Failed() : absl::OkStatus();
 }
@@ -107,7 +111,7 @@ absl::Status SchemaChange::Migrate(bool migrate) {
 }  // namespace
 
 absl::StatusOr<std::uint32_t> EnsurePostgresSchema(PgConnection& connection, const LayoutSchema& schema, bool migrate,
-                                                   absl::Time deadline) {
+                                                   const std::vector<std::string>& allowed_roles, absl::Time deadline) {
   for (int attempt = 1;; ++attempt) {
     SchemaChange change(connection, schema, deadline);
     if (absl::Status encoding = change.CheckEncoding(); !encoding.ok()) return encoding;
@@ -117,7 +121,7 @@ absl::StatusOr<std::uint32_t> EnsurePostgresSchema(PgConnection& connection, con
     if (!plan.ok()) return plan.status();
     if (plan->empty()) return VersionOf(*applied);
 
-    const absl::Status migrated = change.Migrate(migrate);
+    const absl::Status migrated = change.Migrate(migrate, allowed_roles);
     if (migrated.ok()) return schema.migrations().back().version;
     // Whatever was begun ends with the connection.
     connection.Drop();

@@ -2,6 +2,8 @@
 #define AUTHSTATE_STORAGE_POSTGRES_POSTGRES_SCHEMA_H_
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -18,9 +20,10 @@ absl::Span<const Migration> LegacyMigrations();
 
 // Brings the database to the schema of this program, as PlanMigrations allows (storage/schema.h), and returns its
 // version. Several servers may do so at once: one of them makes the change, in one transaction, and the others find it
-// made. FailedPrecondition when the schema is not one that can be served.
+// made. What is made or changed is closed to all roles but the owner and `allowed_roles` (table_access.h).
+// FailedPrecondition when the schema is not one that can be served.
 absl::StatusOr<std::uint32_t> EnsurePostgresSchema(PgConnection& connection, const LayoutSchema& schema, bool migrate,
-                                                   absl::Time deadline);
+                                                   const std::vector<std::string>& allowed_roles, absl::Time deadline);
 
 }  // namespace authstate::storage
 

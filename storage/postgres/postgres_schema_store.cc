@@ -20,6 +20,7 @@
 #include "storage/postgres/pg_connection.h"
 #include "storage/postgres/row.h"
 #include "storage/postgres/schema_statements.h"
+#include "storage/postgres/table_access.h"
 #include "storage/postgres/watchdog.h"
 
 namespace authstate::storage {
@@ -52,10 +53,12 @@ absl::Status ToSchemaStatus(const Failure& failure) {
 
 class PostgresSchemaStore final : public SchemaStore {
  public:
-  PostgresSchemaStore(const Conninfo& conninfo, std::unique_ptr<Watchdog> watchdog)
+  PostgresSchemaStore(const Conninfo& conninfo, std::vector<std::string> allowed_roles,
+                      std::unique_ptr<Watchdog> watchdog)
       : location_(conninfo.location),
         watchdog_(std::move(watchdog)),
-        connection_(conninfo, kStatementTimeout, *watchdog_) {}
+        connection_(conninfo, kStatementTimeout, *watchdog_),
+        allowed_roles_(std::move(allowed_roles)) {}
 
   absl::Status Open(const PostgresOptions& options);
 
@@ -66,6 +69,8 @@ class PostgresSchemaStore final : public SchemaStore {
   absl::StatusOr<std::vector<AppliedMigration>> Applied() override;
   absl::Status Begin(absl::Duration lock_timeout) override;
   absl::Status Apply(const Migration& migration) override;
+  absl::StatusOr<std::vector<std::string>> Exposures() override;
+  absl::StatusOr<std::vector<std::string>> Protect() override;
   absl::Status Revert(const Migration& migration) override;
   absl::Status Commit() override;
   void RollBack() override;
@@ -77,6 +82,9 @@ class PostgresSchemaStore final : public SchemaStore {
 
   // Runs one statement; once one has failed, none until RollBack.
   pqxx::result Run(const char* sql, const PgConnection::Parameters& parameters = {});
+  auto Runner() {
+    return [this](const char* sql, const PgConnection::Parameters& parameters) { return Run(sql, parameters); };
+  }
   absl::Status Ended() const { return failure_.has_value() ? ToSchemaStatus(*failure_) : absl::OkStatus(); }
   void TryToBegin(absl::Duration lock_timeout);
   // Of the schema that holds the tables.
@@ -85,6 +93,7 @@ class PostgresSchemaStore final : public SchemaStore {
   const std::string location_;
   const std::unique_ptr<Watchdog> watchdog_;
   PgConnection connection_;
+  const std::vector<std::string> allowed_roles_;
   const Layout* layout_ = nullptr;
   bool in_transaction_ = false;
   std::optional<Failure> failure_;
@@ -95,7 +104,8 @@ absl::Status PostgresSchemaStore::Open(const PostgresOptions& options) {
   const auto layout = FindLayout(connection_, options.layout, absl::Now() + options.call_timeout);
   if (!layout.ok()) return layout.status();
   layout_ = *layout;
-  return absl::OkStatus();
+  // Of hidden rows, migrations would look as if they had never been.
+  return CheckRowsAreVisible(connection_, *layout_, absl::Now() + options.call_timeout);
 }
 
 pqxx::result PostgresSchemaStore::Run(const char* sql, const PgConnection::Parameters& parameters) {
@@ -142,10 +152,27 @@ absl::Status PostgresSchemaStore::Begin(absl::Duration lock_timeout) {
 }
 
 absl::Status PostgresSchemaStore::Apply(const Migration& migration) {
+  if (absl::Status sure = CheckRolesToProtectFrom(Runner(), schema(), allowed_roles_); !sure.ok()) return sure;
   Run(std::string(migration.sql).c_str());
   Run(schema().record.c_str(), {EncodePgInt8(migration.version), std::string(migration.name),
                                 std::string(migration.checksum), EncodePgInt8(migration.serves_from)});
+  storage::Protect(Runner(), schema(), allowed_roles_);
   return Ended();
+}
+
+absl::StatusOr<std::vector<std::string>> PostgresSchemaStore::Exposures() {
+  std::vector<std::string> exposures = storage::Exposures(Runner(), schema(), allowed_roles_);
+  absl::Status ended = Ended();
+  if (!in_transaction_) failure_.reset();
+  if (!ended.ok()) return ended;
+  return exposures;
+}
+
+absl::StatusOr<std::vector<std::string>> PostgresSchemaStore::Protect() {
+  if (absl::Status sure = CheckRolesToProtectFrom(Runner(), schema(), allowed_roles_); !sure.ok()) return sure;
+  std::vector<std::string> steps = storage::Protect(Runner(), schema(), allowed_roles_);
+  if (absl::Status ended = Ended(); !ended.ok()) return ended;
+  return steps;
 }
 
 absl::Status PostgresSchemaStore::Revert(const Migration& migration) {
@@ -207,7 +234,7 @@ absl::StatusOr<std::unique_ptr<SchemaStore>> OpenPostgresSchemaStore(const Postg
   if (!conninfo.ok()) return conninfo.status();
   const auto facts = ProbeConnection(*conninfo, options.name, options.connect_timeout);
   if (!facts.ok()) return facts.status();
-  auto store = std::make_unique<PostgresSchemaStore>(*conninfo, std::make_unique<Watchdog>());
+  auto store = std::make_unique<PostgresSchemaStore>(*conninfo, options.allowed_roles, std::make_unique<Watchdog>());
   if (absl::Status opened = store->Open(options); !opened.ok()) return opened;
   return store;
 }

@@ -96,6 +96,10 @@ class SqliteSchemaStore final : public SchemaStore {
     lock_.Unlock();
   }
 
+  // Who may reach a file is the file system's to say.
+  absl::StatusOr<std::vector<std::string>> Protect() override { return std::vector<std::string>(); }
+  absl::StatusOr<std::vector<std::string>> Exposures() override { return std::vector<std::string>(); }
+
   absl::StatusOr<Structure> Compare(absl::Span<const Migration> migrations) override {
     return CatchSqlite([&]() -> absl::StatusOr<Structure> {
       SqliteConnection scratch(":memory:", SqliteConnection::Mode::kReadWrite);

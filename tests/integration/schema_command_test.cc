@@ -287,7 +287,7 @@ TEST_F(SchemaCommandTest, PatchedValuesAreNotTakenBackToAVersionThatCannotReadTh
   const Result refused = schema.Run({"down", "--to", "4", "--yes"});
   EXPECT_NE(refused.code, 0);
   EXPECT_THAT(refused.err, HasSubstr("Fails where a value has a patch, which SQL cannot apply: export the sessions"));
-  EXPECT_EQ(schema.Status()["version"], schema.Status()["known"]);
+  EXPECT_EQ(schema.Status()["version"], 5);
   EXPECT_EQ(schema.Run({"verify"}).code, 0);
   ASSERT_TRUE(TestPostgres::Run(url(), "DELETE FROM authstate.auth_keys").ok());
   EXPECT_EQ(schema.Run({"down", "--to", "4", "--yes"}).code, 0);

@@ -18,9 +18,11 @@ forbid() {
 check_layers() {
   local driver other drivers=(memory postgres sqlite)
   forbid 'The contract stands on itself: no other layer, no RPC.' \
-    '(server|client|storage|tests|authstate|google|grpc|grpcpp)/' contract
-  forbid 'Storage knows neither the server, nor clients, nor RPCs.' \
-    '(server|client|tests|authstate|google|grpc|grpcpp)/' storage
+    '(server|client|storage|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' contract
+  forbid 'Storage knows neither the server, nor clients, nor what chooses and changes a store, nor RPCs.' \
+    '(server|client|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' storage
+  forbid 'What all stores share stands on none of them.' 'storage/(memory|postgres|sqlite|decorators|failpoints)/' \
+    ':(glob)storage/*'
   for driver in "${drivers[@]}"; do
     for other in "${drivers[@]}" decorators failpoints; do
       [[ $driver == "$other" ]] || forbid "The $driver driver knows no other." "storage/$other/" "storage/$driver"

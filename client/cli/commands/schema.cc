@@ -175,6 +175,22 @@ absl::Status Down(CommandContext& context, const CLI::App& schema, const SchemaO
   return WriteDone(context, *count);
 }
 
+absl::Status Protect(CommandContext& context, const CLI::App& schema, const SchemaOptions& options) {
+  const absl::StatusOr<absl::Duration> lock_timeout = LockTimeout(options);
+  if (!lock_timeout.ok()) return lock_timeout.status();
+  const absl::StatusOr<migrations::OpenedSchema> opened = Open(schema);
+  if (!opened.ok()) return opened.status();
+  const auto steps = migrations::ProtectSchema(*opened->store, *lock_timeout, options.dry_run);
+  if (!steps.ok()) return steps.status();
+  if (context.output().json()) return context.output().WriteLine(ToText({{"statements", *steps}}));
+  if (steps->empty()) return context.output().WriteLine("nothing to do");
+  absl::Status written;
+  for (const std::string& step : *steps) {
+    if (written.ok()) written = context.output().WriteLine(absl::StrCat(step, ";"));
+  }
+  return written;
+}
+
 absl::Status Verify(CommandContext& context, const CLI::App& schema) {
   const absl::StatusOr<migrations::OpenedSchema> opened = Open(schema);
   if (!opened.ok()) return opened.status();
@@ -207,7 +223,7 @@ void AddSchemaCommands(CLI::App& parent, Action* action) {
   const auto options = std::make_shared<SchemaOptions>();
   CLI::App* const schema = parent.add_subcommand(
       "schema",
-      "Look at, change and verify the schema of a database, without a server: status, plan, up, down, verify");
+      "Look at, change and verify the schema of a database, without a server: status, plan, up, down, protect, verify");
   schema->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   profiles::DeclareDatabaseOptions(schema, &options->declared);
   schema->add_option("--config", options->config, "TOML file of authstated, whose database options count here too");
@@ -225,8 +241,13 @@ void AddSchemaCommands(CLI::App& parent, Action* action) {
   down->add_option("--to", options->to, "The version that remains; 0 takes everything")->required();
   down->add_flag("-y,--yes", options->yes, "What the later versions keep may be lost");
   down->callback([=] { *action = [=](CommandContext& context) { return Down(context, *schema, *options); }; });
-  CLI::App* const verify =
-      schema->add_subcommand("verify", "Compare the tables with what the migrations make, and show each difference");
+  CLI::App* const protect = schema->add_subcommand(
+      "protect", "Take the rights on the tables from every role but their owner and --allowed-roles, and show how");
+  AddChange(*protect, options);
+  protect->callback([=] { *action = [=](CommandContext& context) { return Protect(context, *schema, *options); }; });
+  CLI::App* const verify = schema->add_subcommand(
+      "verify",
+      "Compare the tables with what the migrations make, and show each difference, and who else can reach them");
   verify->callback([=] { *action = [=](CommandContext& context) { return Verify(context, *schema); }; });
 }
 
