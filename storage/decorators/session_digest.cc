@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "contract/json_meaning.h"
 #include "storage/decorators/await_call.h"
-#include "storage/decorators/json_meaning.h"
 
 namespace authstate::storage {
 namespace {

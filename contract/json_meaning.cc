@@ -1,4 +1,4 @@
-#include "storage/decorators/json_meaning.h"
+#include "contract/json_meaning.h"
 
 #include <cstdint>
 #include <cstring>
@@ -10,7 +10,7 @@
 #include "contract/json_scanner.h"
 #include "contract/limits.h"
 
-namespace authstate::storage {
+namespace authstate {
 namespace {
 
 // The form: a tag, for all but literals the length of what follows, then that. Nothing is the beginning of another.
@@ -128,4 +128,4 @@ class MeaningWriter {
 
 absl::StatusOr<std::string> JsonMeaning(absl::string_view text) { return MeaningWriter(text).Whole(); }
 
-}  // namespace authstate::storage
+}  // namespace authstate

@@ -1,12 +1,12 @@
-#ifndef AUTHSTATE_STORAGE_DECORATORS_JSON_MEANING_H_
-#define AUTHSTATE_STORAGE_DECORATORS_JSON_MEANING_H_
+#ifndef AUTHSTATE_CONTRACT_JSON_MEANING_H_
+#define AUTHSTATE_CONTRACT_JSON_MEANING_H_
 
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace authstate::storage {
+namespace authstate {
 
 // A binary form that two JSON texts share when they mean the same: white space, the order of members, all but the last
 // member of a name, the spelling of numbers (compared as doubles; -0 is 0) and of escapes in strings do not matter.
@@ -14,6 +14,6 @@ namespace authstate::storage {
 // that does not parse or is deeper than kMaxJsonDepth. Pure.
 absl::StatusOr<std::string> JsonMeaning(absl::string_view text);
 
-}  // namespace authstate::storage
+}  // namespace authstate
 
-#endif  // AUTHSTATE_STORAGE_DECORATORS_JSON_MEANING_H_
+#endif  // AUTHSTATE_CONTRACT_JSON_MEANING_H_

@@ -1,10 +1,10 @@
-#include "storage/decorators/json_meaning.h"
+#include "contract/json_meaning.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace authstate::storage {
+namespace authstate {
 namespace {
 
 bool SameMeaning(absl::string_view a, absl::string_view b) {
@@ -58,4 +58,4 @@ TEST(JsonMeaningTest, DepthIsBounded) {
 }
 
 }  // namespace
-}  // namespace authstate::storage
+}  // namespace authstate
