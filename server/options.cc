@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "contract/version.h"
 #include "profiles/layered_options.h"
@@ -134,6 +135,9 @@ std::variant<Options, PrintAndExit> ParseOptions(const std::vector<std::string>&
     return PrintAndExit{app.help(), kExitOk};
   } catch (const CLI::CallForVersion&) {
     return PrintAndExit{absl::StrCat("authstated ", kVersion, "\n"), kExitOk};
+  } catch (const CLI::ExtrasError&) {
+    // Its own text has them in reverse.
+    return UsageError(absl::StrCat("not known here: ", absl::StrJoin(app.remaining(), " ")));
   } catch (const CLI::ParseError& error) {
     return UsageError(error.what());
   }

@@ -63,6 +63,10 @@ void ExpectUsageError(const PrintAndExit& print, const std::string& part) {
   EXPECT_EQ(print.text.find('\n'), print.text.size() - 1) << "not one line: " << print.text;
 }
 
+TEST(OptionsTest, UnknownWordsAreSaidInTheirOrder) {
+  ExpectUsageError(MustPrint({"serve", "now"}), "not known here: serve now");
+}
+
 TEST(OptionsTest, DefaultsAreSafe) {
   const Options options = MustParse({});
   EXPECT_EQ(options.listen, "127.0.0.1:50051");
