@@ -9,6 +9,9 @@
 #include <vector>
 
 #include "absl/random/random.h"
+#include "contract/limits.h"
+#include "contract/names.h"
+#include "server/lease_handlers.h"
 #include "server/page_token.h"
 #include "server/request_validation.h"
 #include "storage/error.h"
@@ -31,11 +34,26 @@ v1::GetKeysResponse ToKeysResponse(std::vector<storage::KeyName> names, storage:
   return response;
 }
 
+// No more of `id` than an id may have, and no half of a character.
+std::string Cut(std::string id) {
+  if (id.size() <= kMaxSessionIdBytes) return id;
+  id.resize(kMaxSessionIdBytes);
+  while (!IsValidUtf8(id)) id.pop_back();
+  return id;
+}
+
 v1::ListSessionsResponse ToListResponse(std::vector<storage::SessionSummary> sessions, std::size_t page_size) {
   v1::ListSessionsResponse response;
-  const bool more = sessions.size() > page_size;
-  if (more) sessions.resize(page_size);
+  if (sessions.size() > page_size) {
+    sessions.resize(page_size);
+    response.set_next_page_token(MakePageToken(sessions.back().session_id));
+  }
   for (storage::SessionSummary& summary : sessions) {
+    // Other programs make rows of the legacy tables, under any id.
+    if (!CheckSessionId(summary.session_id).ok()) {
+      response.add_unaddressable_ids(Cut(std::move(summary.session_id)));
+      continue;
+    }
     v1::Session* const session = response.add_sessions();
     session->set_session_id(std::move(summary.session_id));
     session->set_revision(summary.revision);
@@ -44,8 +62,8 @@ v1::ListSessionsResponse ToListResponse(std::vector<storage::SessionSummary> ses
     const std::int64_t micros = absl::ToUnixMicros(summary.update_time);
     session->mutable_update_time()->set_seconds(micros / 1'000'000);
     session->mutable_update_time()->set_nanos(static_cast<std::int32_t>(micros % 1'000'000 * 1'000));
+    ToProto(summary.lease, session->mutable_lease());
   }
-  if (more) response.set_next_page_token(MakePageToken(response.sessions().rbegin()->session_id()));
   return response;
 }
 

@@ -330,6 +330,7 @@ absl::StatusOr<storage::ListRequest> Validate(v1::ListSessionsRequest request) {
   }
   list.prefix = std::move(*request.mutable_prefix());
   list.limit = request.page_size() == 0 ? kDefaultListPageSize : request.page_size();
+  list.leased = request.leased();
   return list;
 }
 

@@ -155,6 +155,8 @@ struct ListRequest {
   std::string after;
   // At most this many; at least 1.
   std::size_t limit = 0;
+  // Only sessions whose lease is live, and those also where nothing was written yet.
+  bool leased = false;
 };
 
 struct SessionSummary {
@@ -163,8 +165,7 @@ struct SessionSummary {
   bool has_creds = false;
   std::uint64_t key_count = 0;
   absl::Time update_time;
-  // Of its lease; 0: it never had one.
-  std::uint64_t fence = 0;
+  Lease lease;
 };
 
 // Keys whose stamp of expiry has passed. Only what is safe to lose may be named: a client asks WhatsApp for it again. A
@@ -220,7 +221,7 @@ class Backend {
   // Opens a snapshot; NotFound when the session does not exist, ResourceExhausted when too many are open.
   virtual void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) = 0;
 
-  // Existing sessions in the order of their id, by bytes. Fewer than `limit` means that none follows.
+  // Existing (or leased) sessions in the order of their id, by bytes. Fewer than `limit` means that none follows.
   virtual void List(ListRequest request, absl::Time deadline, ListDone done) = 0;
 
   // Does every request; result i is that of request i. Requests of one session take place in the order of the batch.

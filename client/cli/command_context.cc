@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "client/cli/address.h"
+
 namespace authstate::cli {
 namespace {
 
@@ -15,7 +17,8 @@ client::Client& CommandContext::client() {
     client::ClientOptions options;
     options.address = options_.address;
     options.deadline = options_.timeout;
-    options.patience = std::min(kPatience, options_.timeout);
+    host_exists_ = CheckHostExists(options_.address);
+    options.patience = host_exists_.ok() ? std::min(kPatience, options_.timeout) : absl::ZeroDuration();
     options.load_deadline = std::max(options.load_deadline, options_.timeout);
     client_ = std::make_unique<client::Client>(options);
   }

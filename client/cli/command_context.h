@@ -29,12 +29,15 @@ class CommandContext {
   // Made by the first call, so that a command can prepare the signals of the client's threads.
   client::Client& client();
   bool asked_server() const { return client_ != nullptr; }
+  // NotFound when the server was asked for and its host does not exist; calls are not tried again then.
+  const absl::Status& host_exists() const { return host_exists_; }
   Output& output() { return output_; }
   const GlobalOptions& options() const { return options_; }
 
  private:
   const GlobalOptions options_;
   Output output_;
+  absl::Status host_exists_;
   std::unique_ptr<client::Client> client_;
 };
 

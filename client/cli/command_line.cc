@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/cli/address.h"
 #include "client/cli/command_context.h"
 #include "client/cli/commands/commands.h"
 #include "client/cli/completion.h"
@@ -47,6 +49,7 @@ std::unique_ptr<CLI::App> BuildApp(GlobalOptions* options, Action* action) {
   auto app = std::make_unique<CLI::App>("Looks into an authstated, and moves sessions in and out", "authstatectl");
   app->set_version_flag("--version", absl::StrCat("authstatectl ", kVersion), "Print the version and exit");
   app->add_option("--address", options->address, "The server: host:port, or unix:PATH")
+      ->check([](const std::string& address) { return std::string(CheckAddress(address).message()); })
       ->envname(kAddressVariable)
       ->capture_default_str();
   app->add_option_function<std::string>(
@@ -76,7 +79,7 @@ std::unique_ptr<CLI::App> BuildApp(GlobalOptions* options, Action* action) {
 std::vector<std::string> SessionIds(const GlobalOptions& options, const std::string& prefix) {
   CommandContext context(options);
   std::vector<std::string> ids;
-  (void)context.client().ListSessions(prefix, [&ids](client::SessionSummary session) {
+  (void)context.client().ListSessions({prefix}, [&ids](client::SessionSummary session) {
     ids.push_back(std::move(session.session_id));
     return absl::OkStatus();
   });
@@ -98,11 +101,19 @@ ExitCode RunComplete(const std::vector<std::string>& words) {
   return ToExitCode(status);
 }
 
-// Names the server in an error that came from nowhere.
-absl::Status WithAddress(const absl::Status& status, const std::string& address) {
+// Names the server in an error that came from nowhere, and what to look at.
+absl::Status WithAddress(const absl::Status& status, const CommandContext& context) {
   const bool answered = client::ReasonOf(status).has_value();
   if (answered || (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status))) return status;
-  return WithMessage(status, absl::StrCat("no answer from ", address, ": ", status.message()));
+  const std::string& address = context.options().address;
+  if (!context.host_exists().ok()) {
+    return WithMessage(status, absl::StrCat(context.host_exists().message(), ": look at --address or ",
+                                            kAddressVariable, ", which is ", address));
+  }
+  return WithMessage(status,
+                     absl::StrCat("no answer from ", address, " (", status.message(),
+                                  "): does authstated run and listen there, and is that the right --address or ",
+                                  kAddressVariable, "?"));
 }
 
 ExitCode Run(CommandContext& context, const Action& action) {
@@ -112,7 +123,7 @@ ExitCode Run(CommandContext& context, const Action& action) {
   if (status.ok()) status = flushed;
   if (context.output().reader_gone()) return ExitCode::kReaderGone;
   // A command that asked no server has no address to name.
-  if (!status.ok() && context.asked_server()) status = WithAddress(status, context.options().address);
+  if (!status.ok() && context.asked_server()) status = WithAddress(status, context);
   if (!status.ok()) PrintError(status, context.output().json());
   return ToExitCode(status);
 }
@@ -136,6 +147,10 @@ ExitCode RunCommandLine(int argc, const char* const* argv) {
     app->parse(argc, argv);
   } catch (const CLI::Success& help) {
     return app->exit(help) == 0 ? ExitCode::kOk : ExitCode::kFailure;
+  } catch (const CLI::ExtrasError&) {
+    // Its own text has them in reverse.
+    return WrongUsage(absl::StrCat("not known here: ", Printable(absl::StrJoin(app->remaining(true), " "))),
+                      options.json);
   } catch (const CLI::ParseError& error) {
     return WrongUsage(error.what(), options.json);
   }

@@ -24,7 +24,7 @@ class Fill {
 
 }  // namespace
 
-ImportPlan PlanImport(const std::string& session_id, const Folder& folder, bool replaces, bool has_creds,
+ImportPlan PlanImport(const std::string& session_id, const Folder& folder, bool replaces, bool has_creds, bool has_keys,
                       const CommitLimits& limits) {
   ImportPlan plan;
   Fill fill(limits);
@@ -46,6 +46,7 @@ ImportPlan PlanImport(const std::string& session_id, const Folder& folder, bool 
     if (!fill.Take(folder.creds->bytes.size())) begin_commit();
     plan.commits.back().creds = folder.creds;
     plan.delete_creds_first = has_creds && plan.commits.size() > 1;
+    plan.mark_first = plan.delete_creds_first && !has_keys;
   }
   return plan;
 }

@@ -8,6 +8,7 @@
 #include "client/cli/find_session.h"
 #include "client/cli/text.h"
 #include "client/cpp/error.h"
+#include "contract/json_meaning.h"
 
 namespace authstate::cli {
 namespace {
@@ -16,20 +17,23 @@ namespace {
 struct Standing {
   bool exists = false;
   bool has_creds = false;
+  bool has_keys = false;
   std::uint64_t revision = 0;
 };
 
 absl::StatusOr<Standing> Look(client::Client& client, const std::string& session_id) {
   const auto session = FindSession(client, session_id);
   if (!session.ok()) return session.status();
-  if (session->has_value()) return Standing{true, (*session)->has_creds, (*session)->revision};
+  if (session->has_value()) {
+    return Standing{true, (*session)->has_creds, (*session)->key_count > 0, (*session)->revision};
+  }
   // A session that was deleted keeps its revision, which the refusal of its creds tells.
   const absl::Status refusal = client.GetCreds(session_id).status();
   if (refusal.ok()) return absl::AbortedError(absl::StrCat("session ", session_id, " was written just now"));
   if (!absl::IsNotFound(refusal)) return refusal;
   const std::optional<std::uint64_t> revision = client::RevisionOf(refusal);
   if (!revision.has_value()) return absl::InternalError("the server did not tell the session's revision");
-  return Standing{false, false, *revision};
+  return Standing{false, false, false, *revision};
 }
 
 // An error after which part of the import may be in the store.
@@ -43,9 +47,16 @@ absl::Status Unfinished(const absl::Status& status, const ImportPlan& plan, std:
 
 // Writes the commits one after another, and returns the last revision.
 absl::StatusOr<std::uint64_t> Write(client::Client& client, const std::string& session_id, const ImportPlan& plan,
-                                    std::uint64_t revision, Progress& progress) {
+                                    std::uint64_t fence, std::uint64_t revision, Progress& progress) {
+  if (plan.mark_first) {
+    // No key of Baileys.
+    const client::KeyEntry mark{{"import", "unfinished"}, {ValueKind::kJson, "true"}};
+    const absl::StatusOr<std::uint64_t> marked = client.SetKeys(session_id, {mark}, revision, fence);
+    if (!marked.ok()) return marked.status();
+    revision = *marked;
+  }
   if (plan.delete_creds_first) {
-    const absl::StatusOr<std::uint64_t> deleted = client.DeleteCreds(session_id, revision);
+    const absl::StatusOr<std::uint64_t> deleted = client.DeleteCreds(session_id, revision, fence);
     if (!deleted.ok()) return deleted.status();
     revision = *deleted;
   }
@@ -54,12 +65,23 @@ absl::StatusOr<std::uint64_t> Write(client::Client& client, const std::string& s
   progress.Show("writing", applied, total);
   for (client::CommitRequest commit : plan.commits) {
     commit.expected_revision = revision;
+    commit.fence = fence;
     const absl::StatusOr<std::uint64_t> written = client.Commit(std::move(commit));
     if (!written.ok()) return Unfinished(written.status(), plan, applied);
     revision = *written;
     progress.Show("writing", ++applied, total);
   }
   return revision;
+}
+
+// Whether the store holds what was imported: the same bytes, or in the legacy tables, whose JSONB keeps neither the
+// order of members nor the spelling of numbers, the same meaning.
+bool SameValue(const Value& imported, const Value& stored) {
+  if (imported == stored) return true;
+  if (imported.kind != ValueKind::kJson || stored.kind != ValueKind::kJson) return false;
+  const absl::StatusOr<std::string> one = JsonMeaning(imported.bytes);
+  const absl::StatusOr<std::string> other = JsonMeaning(stored.bytes);
+  return one.ok() && other.ok() && *one == *other;
 }
 
 // What differs between what was imported and what the store holds now.
@@ -75,9 +97,13 @@ class Comparison {
                        ", but another writer has changed the session since; it was not compared"));
     }
     // The creds are in the first page.
-    if (keys_ == 0 && imported_.creds.has_value() && !creds_equal_) creds_equal_ = page.creds == imported_.creds;
+    if (keys_ == 0 && imported_.creds.has_value() && !creds_equal_) {
+      creds_equal_ = page.creds.has_value() && SameValue(*imported_.creds, *page.creds);
+    }
     for (const client::KeyEntry& entry : page.keys) {
-      if (keys_ >= imported_.keys.size() || imported_.keys[keys_] != entry) return Differs(entry.name);
+      if (keys_ >= imported_.keys.size()) return Differs(entry.name);
+      const client::KeyEntry& imported = imported_.keys[keys_];
+      if (imported.name != entry.name || !SameValue(imported.value, entry.value)) return Differs(entry.name);
       ++keys_;
     }
     return absl::OkStatus();
@@ -120,7 +146,7 @@ absl::Status Compare(client::Client& client, const std::string& session_id, cons
 }  // namespace
 
 absl::StatusOr<ImportResult> Import(client::Client& client, const std::string& session_id, const Folder& folder,
-                                    bool replace, Progress& progress) {
+                                    bool replace, std::uint64_t fence, Progress& progress) {
   const bool empty = !folder.creds.has_value() && folder.keys.empty();
   if (empty) return absl::FailedPreconditionError("there is nothing to import");
   const absl::StatusOr<Standing> standing = Look(client, session_id);
@@ -129,11 +155,12 @@ absl::StatusOr<ImportResult> Import(client::Client& client, const std::string& s
     return absl::AlreadyExistsError(
         absl::StrCat("session ", session_id, " exists; --replace puts the folder in its place"));
   }
-  const ImportPlan plan = PlanImport(session_id, folder, standing->exists, standing->has_creds);
+  const ImportPlan plan = PlanImport(session_id, folder, standing->exists, standing->has_creds, standing->has_keys);
   ImportResult result;
   result.keys = folder.keys.size();
   result.commits = plan.commits.size();
-  const absl::StatusOr<std::uint64_t> revision = Write(client, session_id, plan, standing->revision, progress);
+  result.has_creds = folder.creds.has_value() || standing->has_creds;
+  const absl::StatusOr<std::uint64_t> revision = Write(client, session_id, plan, fence, standing->revision, progress);
   if (!revision.ok()) return revision.status();
   result.revision = *revision;
   const absl::Status status = Compare(client, session_id, folder, result.revision, progress);

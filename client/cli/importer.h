@@ -18,16 +18,21 @@ struct ImportResult {
   std::uint64_t revision = 0;
   std::size_t keys = 0;
   std::size_t commits = 0;
+  // Whether the session now has creds, be they imported or those that it had.
+  bool has_creds = false;
 };
 
 // Brings `folder` into the session, by the commits of PlanImport, then reads the session back and compares it byte for
-// byte. Every commit names the revision it expects, so another writer makes the import fail instead of mixing with it.
+// byte (by the meaning of JSON where the store has rewritten it). Every commit names the revision it expects, so
+// another writer makes the import fail instead of mixing with it.
+//
+// `fence`: that of the lease it writes under; 0: none.
 //
 // AlreadyExists when the session exists and `replace` is not given. Aborted when another writer came between. DataLoss
-// when what was read back differs. An import of several commits that ends early leaves a session without creds, and
-// says so; the same import with `replace` starts over.
+// when what was read back differs. An import of several commits that ends early leaves keys without creds, and says
+// so; the same import with `replace` starts over.
 absl::StatusOr<ImportResult> Import(client::Client& client, const std::string& session_id, const Folder& folder,
-                                    bool replace, Progress& progress);
+                                    bool replace, std::uint64_t fence, Progress& progress);
 
 }  // namespace authstate::cli
 

@@ -47,6 +47,12 @@ std::string ErrorLines(const absl::Status& status) {
   return lines;
 }
 
+// There is nobody left to tell when standard error fails.
+void WriteError(absl::string_view line) {
+  const std::string text = absl::StrCat(line, "\n");
+  (void)std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
 }  // namespace
 
 std::string ToText(const Json& json) {
@@ -68,6 +74,11 @@ absl::Status Output::WriteLine(absl::string_view text) { return Write(absl::StrC
 
 absl::Status Output::Flush() { return std::fflush(stdout) == 0 ? absl::OkStatus() : Failure(); }
 
+void Output::Warn(absl::string_view text) const {
+  WriteError(json_ ? ToText({{"warning", std::string(text)}})
+                   : absl::StrCat("authstatectl: warning: ", Printable(text)));
+}
+
 absl::Status Output::Failure() {
   const int error = errno;
   reader_gone_ = error == EPIPE;
@@ -75,10 +86,6 @@ absl::Status Output::Failure() {
   return absl::InternalError(absl::StrCat("cannot write the output: ", std::strerror(error)));
 }
 
-void PrintError(const absl::Status& status, bool json) {
-  const std::string text = absl::StrCat(json ? ErrorObject(status) : ErrorLines(status), "\n");
-  // There is nobody left to tell when standard error fails.
-  (void)std::fwrite(text.data(), 1, text.size(), stderr);
-}
+void PrintError(const absl::Status& status, bool json) { WriteError(json ? ErrorObject(status) : ErrorLines(status)); }
 
 }  // namespace authstate::cli

@@ -32,6 +32,10 @@ class Output {
   // Hands everything over to the system; to be called last.
   absl::Status Flush();
 
+  // Says on standard error what the user should know though it is no error: `authstatectl: warning: …`, or an object
+  // {"warning":"…"}.
+  void Warn(absl::string_view text) const;
+
   bool reader_gone() const { return reader_gone_; }
 
  private:

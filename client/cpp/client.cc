@@ -205,19 +205,21 @@ absl::StatusOr<Creds> Client::GetCreds(const std::string& session_id) {
 }
 
 absl::StatusOr<std::uint64_t> Client::SetCreds(const std::string& session_id, Value creds,
-                                               std::optional<std::uint64_t> expected_revision) {
+                                               std::optional<std::uint64_t> expected_revision, std::uint64_t fence) {
   v1::SetCredsRequest request;
   request.set_session_id(session_id);
   *request.mutable_creds() = ToMessage(std::move(creds));
   if (expected_revision.has_value()) request.set_expected_revision(*expected_revision);
+  request.set_fence(fence);
   return impl_->Mutate(Rpc::kSetCreds, &Impl::Store::SetCreds, std::move(request));
 }
 
 absl::StatusOr<std::uint64_t> Client::DeleteCreds(const std::string& session_id,
-                                                  std::optional<std::uint64_t> expected_revision) {
+                                                  std::optional<std::uint64_t> expected_revision, std::uint64_t fence) {
   v1::DeleteCredsRequest request;
   request.set_session_id(session_id);
   if (expected_revision.has_value()) request.set_expected_revision(*expected_revision);
+  request.set_fence(fence);
   return impl_->Mutate(Rpc::kDeleteCreds, &Impl::Store::DeleteCreds, std::move(request));
 }
 
@@ -234,20 +236,22 @@ absl::StatusOr<Keys> Client::GetKeys(const std::string& session_id, const std::v
 }
 
 absl::StatusOr<std::uint64_t> Client::SetKeys(const std::string& session_id, std::vector<KeyEntry> keys,
-                                              std::optional<std::uint64_t> expected_revision) {
+                                              std::optional<std::uint64_t> expected_revision, std::uint64_t fence) {
   v1::SetKeysRequest request;
   request.set_session_id(session_id);
   for (KeyEntry& entry : keys) *request.add_keys() = ToMessage(std::move(entry));
   if (expected_revision.has_value()) request.set_expected_revision(*expected_revision);
+  request.set_fence(fence);
   return impl_->Mutate(Rpc::kSetKeys, &Impl::Store::SetKeys, std::move(request));
 }
 
 absl::StatusOr<std::uint64_t> Client::DeleteKeys(const std::string& session_id, const std::vector<KeyName>& names,
-                                                 std::optional<std::uint64_t> expected_revision) {
+                                                 std::optional<std::uint64_t> expected_revision, std::uint64_t fence) {
   v1::DeleteKeysRequest request;
   request.set_session_id(session_id);
   for (v1::KeySelection& selection : ToSelections(names)) *request.add_keys() = std::move(selection);
   if (expected_revision.has_value()) request.set_expected_revision(*expected_revision);
+  request.set_fence(fence);
   return impl_->Mutate(Rpc::kDeleteKeys, &Impl::Store::DeleteKeys, std::move(request));
 }
 
@@ -264,10 +268,12 @@ absl::Status Client::LoadSession(const std::string& session_id, std::uint32_t pa
   return impl_->Load(request, on_page);
 }
 
-absl::Status Client::ListSessions(const std::string& prefix,
-                                  absl::FunctionRef<absl::Status(SessionSummary)> on_session) {
+absl::StatusOr<SessionListing> Client::ListSessions(const SessionFilter& filter,
+                                                    absl::FunctionRef<absl::Status(SessionSummary)> on_session) {
+  SessionListing listing;
   v1::ListSessionsRequest request;
-  request.set_prefix(prefix);
+  request.set_prefix(filter.prefix);
+  request.set_leased(filter.leased);
   request.set_page_size(static_cast<std::uint32_t>(kMaxListPageSize));
   do {
     v1::ListSessionsResponse response;
@@ -277,16 +283,19 @@ absl::Status Client::ListSessions(const std::string& prefix,
       status = on_session(FromMessage(std::move(session)));
       if (!status.ok()) return status;
     }
+    for (std::string& id : *response.mutable_unaddressable_ids()) listing.unaddressable_ids.push_back(std::move(id));
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty());
-  return absl::OkStatus();
+  return listing;
 }
 
 absl::StatusOr<std::uint64_t> Client::DeleteSession(const std::string& session_id,
-                                                    std::optional<std::uint64_t> expected_revision) {
+                                                    std::optional<std::uint64_t> expected_revision,
+                                                    std::uint64_t fence) {
   v1::DeleteSessionRequest request;
   request.set_session_id(session_id);
   if (expected_revision.has_value()) request.set_expected_revision(*expected_revision);
+  request.set_fence(fence);
   return impl_->Mutate(Rpc::kDeleteSession, &Impl::Store::DeleteSession, std::move(request));
 }
 

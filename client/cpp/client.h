@@ -48,21 +48,26 @@ class Client {
 
   // NotFound when the session has no creds.
   absl::StatusOr<Creds> GetCreds(const std::string& session_id);
-  // The mutations return the session's revision after the commit.
+  // The mutations return the session's revision after the commit. With a `fence`, FailedPrecondition unless it is the
+  // session's current one; without, FailedPrecondition while a lease is live.
   absl::StatusOr<std::uint64_t> SetCreds(const std::string& session_id, Value creds,
-                                         std::optional<std::uint64_t> expected_revision = std::nullopt);
+                                         std::optional<std::uint64_t> expected_revision = std::nullopt,
+                                         std::uint64_t fence = 0);
   // NotFound when there are none, unless a lost call of this one deleted them.
   absl::StatusOr<std::uint64_t> DeleteCreds(const std::string& session_id,
-                                            std::optional<std::uint64_t> expected_revision = std::nullopt);
+                                            std::optional<std::uint64_t> expected_revision = std::nullopt,
+                                            std::uint64_t fence = 0);
 
   // With a `fence`, FailedPrecondition unless it is the session's current one.
   absl::StatusOr<Keys> GetKeys(const std::string& session_id, const std::vector<KeyName>& names,
                                std::uint64_t fence = 0);
   absl::StatusOr<std::uint64_t> SetKeys(const std::string& session_id, std::vector<KeyEntry> keys,
-                                        std::optional<std::uint64_t> expected_revision = std::nullopt);
+                                        std::optional<std::uint64_t> expected_revision = std::nullopt,
+                                        std::uint64_t fence = 0);
   // A key that is not there is no error.
   absl::StatusOr<std::uint64_t> DeleteKeys(const std::string& session_id, const std::vector<KeyName>& names,
-                                           std::optional<std::uint64_t> expected_revision = std::nullopt);
+                                           std::optional<std::uint64_t> expected_revision = std::nullopt,
+                                           std::uint64_t fence = 0);
   absl::StatusOr<std::uint64_t> Commit(CommitRequest commit);
 
   // Reads the whole session from one snapshot, page by page, ordered by type and id. OK says that it was read whole. An
@@ -72,13 +77,15 @@ class Client {
   absl::Status LoadSession(const std::string& session_id, std::uint32_t page_bytes,
                            absl::FunctionRef<absl::Status(SessionPage)> on_page, std::uint64_t fence = 0);
 
-  // Hands out every session whose id starts with `prefix`, ordered by id. An error of `on_session` ends the listing and
-  // is returned.
-  absl::Status ListSessions(const std::string& prefix, absl::FunctionRef<absl::Status(SessionSummary)> on_session);
+  // Hands out every session of `filter`, ordered by id, and returns what else was found. An error of `on_session` ends
+  // the listing and is returned.
+  absl::StatusOr<SessionListing> ListSessions(const SessionFilter& filter,
+                                              absl::FunctionRef<absl::Status(SessionSummary)> on_session);
 
   // NotFound when there is no such session, unless a lost call of this one deleted it.
   absl::StatusOr<std::uint64_t> DeleteSession(const std::string& session_id,
-                                              std::optional<std::uint64_t> expected_revision = std::nullopt);
+                                              std::optional<std::uint64_t> expected_revision = std::nullopt,
+                                              std::uint64_t fence = 0);
 
   // Makes `owner` the one that may change the session, for 1 s to 1 h. FailedPrecondition when another owner has a live
   // lease and `steal` is not set; error.h tells whose.

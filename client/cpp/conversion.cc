@@ -132,6 +132,7 @@ SessionSummary FromMessage(v1::Session message) {
   summary.has_creds = message.has_creds();
   summary.key_count = message.key_count();
   summary.update_time = ToTime(message.update_time());
+  summary.lease = FromMessage(std::move(*message.mutable_lease()));
   return summary;
 }
 

@@ -93,6 +93,21 @@ struct SessionSummary {
   std::uint64_t key_count = 0;
   // By the clock of the database.
   absl::Time update_time;
+  Lease lease;
+};
+
+// Which sessions a listing holds.
+struct SessionFilter {
+  // Those whose id starts with this.
+  std::string prefix;
+  // Those whose lease is live, and those also where nothing was written yet.
+  bool leased = false;
+};
+
+struct SessionListing {
+  // Ids of rows of the legacy tables that break the rule of session ids, each cut after 128 bytes: no call can name
+  // them.
+  std::vector<std::string> unaddressable_ids;
 };
 
 struct ServerInfo {

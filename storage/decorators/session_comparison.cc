@@ -67,7 +67,7 @@ std::string DifferenceOf(const SessionDigest& source, const SessionDigest& targe
 
 bool SessionComparison::Same(const SessionSummary& a, const SessionSummary& b) {
   return a.session_id == b.session_id && a.revision == b.revision && a.has_creds == b.has_creds &&
-         a.key_count == b.key_count && a.update_time == b.update_time && a.fence == b.fence;
+         a.key_count == b.key_count && a.update_time == b.update_time && a.lease.fence == b.lease.fence;
 }
 
 absl::StatusOr<SessionComparison::Finding> SessionComparison::Compare(const std::string& session_id,

@@ -248,15 +248,18 @@ void MemoryBackend::List(ListRequest request, absl::Time deadline, ListDone done
     std::move(done)(DeadlinePassedInQueue());
     return;
   }
+  const absl::Time now = absl::Now();
   std::vector<SessionSummary> summaries;
   {
     const absl::ReaderMutexLock lock(&mutex_);
     for (auto at = sessions_.upper_bound(request.after); at != sessions_.end() && summaries.size() < request.limit;
          ++at) {
       const auto& [session_id, session] = *at;
-      if (!session.exists || !absl::StartsWith(session_id, request.prefix)) continue;
-      summaries.push_back({session_id, session.revision, session.creds.has_value(), session.keys.size(),
-                           session.update_time, session.lease.fence});
+      const Lease lease = At(session.lease, now);
+      const bool listed = request.leased ? lease.live() : session.exists;
+      if (!listed || !absl::StartsWith(session_id, request.prefix)) continue;
+      summaries.push_back(
+          {session_id, session.revision, session.creds.has_value(), session.keys.size(), session.update_time, lease});
     }
   }
   std::move(done)(std::move(summaries));

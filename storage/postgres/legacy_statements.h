@@ -289,11 +289,13 @@ WHERE z.bytes <= r.max_bytes)sql";
 
 inline constexpr char kList[] = R"sql(
 WITH existing AS (
-  SELECT company_id::text COLLATE "C" AS session_id FROM whatsapp_auth
+  SELECT company_id::text COLLATE "C" AS session_id FROM whatsapp_auth WHERE $5::int8 = 0
   UNION
-  SELECT company_id::text COLLATE "C" FROM whatsapp_keys
+  SELECT company_id::text COLLATE "C" FROM whatsapp_keys WHERE $5::int8 = 0
   UNION
-  SELECT session_id FROM authstate.legacy_sessions WHERE present AND fingerprint = 0
+  SELECT session_id FROM authstate.legacy_sessions
+  WHERE CASE WHEN $5::int8 = 0 THEN present AND fingerprint = 0
+             ELSE lease_owner <> '' AND lease_expires_at > now() END
 ), page AS (
   SELECT session_id
   FROM existing
@@ -303,7 +305,10 @@ WITH existing AS (
   LIMIT $4::int8
 )
 SELECT p.session_id, coalesce(s.revision, 0), a.company_id IS NOT NULL, k.number,
-       (extract(epoch FROM greatest(s.updated_at, a.updated_at, k.updated_at)) * 1000000)::int8, coalesce(s.fence, 0)
+       (extract(epoch FROM greatest(s.updated_at, a.updated_at, k.updated_at)) * 1000000)::int8,
+       coalesce(s.fence, 0), coalesce(s.lease_owner, ''),
+       coalesce((extract(epoch FROM s.lease_expires_at) * 1000000)::int8, 0),
+       coalesce((extract(epoch FROM s.lease_expires_at - clock_timestamp()) * 1000000)::int8, 0)
 FROM page p
 LEFT JOIN authstate.legacy_sessions s ON s.session_id = p.session_id
 LEFT JOIN whatsapp_auth a ON a.company_id = p.session_id COLLATE "default"

@@ -49,4 +49,14 @@ absl::StatusOr<Value> ToValue(const pqxx::field& kind, const pqxx::field& hex) {
   return ApplyPatch(ToInt(kind), FromHex(bytes.substr(0, stroke)), FromHex(bytes.substr(stroke + 1)));
 }
 
+Lease ToLease(const pqxx::row& row, int fence_column) {
+  Lease lease;
+  lease.fence = static_cast<std::uint64_t>(ToInt(row[fence_column]));
+  lease.owner = ToText(row[fence_column + 1]);
+  if (!lease.held()) return lease;
+  lease.expire_time = absl::FromUnixMicros(ToInt(row[fence_column + 2]));
+  lease.remaining = absl::Microseconds(ToInt(row[fence_column + 3]));
+  return lease;
+}
+
 }  // namespace authstate::storage

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "contract/value.h"
+#include "storage/lease.h"
 
 // Fields of a result, which come as text in every libpqxx. Pure.
 namespace authstate::storage {
@@ -25,6 +26,9 @@ std::string ToBytes(const pqxx::field& field);
 // A stored value from its kind and its bytes in hex, those of its base and of its patch divided by a stroke where it is
 // patched. DataLoss as UnpackValue and ApplyPatch.
 absl::StatusOr<Value> ToValue(const pqxx::field& kind, const pqxx::field& hex);
+
+// The lease in four columns from `fence_column` on: fence, owner, expiry and time left, both in microseconds.
+Lease ToLease(const pqxx::row& row, int fence_column);
 
 }  // namespace authstate::storage
 

@@ -37,12 +37,7 @@ std::int16_t Number(LeaseRequest::Action action) {
 // A row of Layout::leases, after its first column.
 LeaseResult ToResult(const pqxx::row& row) {
   LeaseResult result;
-  result.lease.fence = static_cast<std::uint64_t>(ToInt(row[1]));
-  result.lease.owner = ToText(row[2]);
-  if (result.lease.held()) {
-    result.lease.expire_time = absl::FromUnixMicros(ToInt(row[3]));
-    result.lease.remaining = absl::Microseconds(ToInt(row[4]));
-  }
+  result.lease = ToLease(row, 1);
   result.revision = static_cast<std::uint64_t>(ToInt(row[5]));
   result.applied_number = static_cast<std::uint64_t>(ToInt(row[6]));
   return result;

@@ -146,7 +146,9 @@ std::optional<absl::StatusOr<std::vector<SessionSummary>>> ListSessions(PgConnec
                                                                         absl::Time deadline) {
   const PgConnection::Execution execution =
       Ask(connection, layout.list,
-          {request.after, request.prefix, AbovePrefix(request.prefix), EncodePgInt8(Clamped(request.limit))}, deadline);
+          {request.after, request.prefix, AbovePrefix(request.prefix), EncodePgInt8(Clamped(request.limit)),
+           EncodePgInt8(request.leased ? 1 : 0)},
+          deadline);
   if (execution.failure.has_value() && LockedOut(*execution.failure)) return std::nullopt;
   if (execution.failure.has_value()) return ToStatus(*execution.failure);
   std::vector<SessionSummary> summaries;
@@ -157,7 +159,7 @@ std::optional<absl::StatusOr<std::vector<SessionSummary>>> ListSessions(PgConnec
     summary.has_creds = ToBool(row[2]);
     summary.key_count = static_cast<std::uint64_t>(ToInt(row[3]));
     summary.update_time = absl::FromUnixMicros(ToInt(row[4]));
-    summary.fence = static_cast<std::uint64_t>(ToInt(row[5]));
+    summary.lease = ToLease(row, 5);
     summaries.push_back(std::move(summary));
   }
   return summaries;

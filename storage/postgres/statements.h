@@ -202,14 +202,18 @@ SELECT r.number, f.place, NULL, NULL, NULL, f.kind,
 FROM found f JOIN request r ON r.number = f.number JOIN size z ON z.number = f.number
 WHERE z.bytes <= r.max_bytes)sql";
 
-// Existing sessions after $1, from $2 on and below $3 (if not empty) that start with $2; at most $4.
+// Existing sessions after $1, from $2 on and below $3 (if not empty) that start with $2; at most $4. Where $5 is not 0:
+// those whose lease is live, written or not. The last four columns are those of ToLease (row.h).
 inline constexpr char kList[] = R"sql(
 SELECT s.session_id, s.revision,
        EXISTS (SELECT FROM auth_creds c WHERE c.session_id = s.session_id),
        (SELECT count(*) FROM auth_keys k WHERE k.session_id = s.session_id),
-       (extract(epoch FROM s.updated_at) * 1000000)::int8, s.fence
+       (extract(epoch FROM s.updated_at) * 1000000)::int8, s.fence, s.lease_owner,
+       (extract(epoch FROM s.lease_expires_at) * 1000000)::int8,
+       (extract(epoch FROM s.lease_expires_at - clock_timestamp()) * 1000000)::int8
 FROM auth_sessions s
-WHERE s.present AND s.session_id > $1::text AND s.session_id >= $2::text
+WHERE CASE WHEN $5::int8 = 0 THEN s.present ELSE s.lease_owner <> '' AND s.lease_expires_at > now() END
+  AND s.session_id > $1::text AND s.session_id >= $2::text
   AND ($3::text = '' OR s.session_id < $3::text) AND starts_with(s.session_id, $2::text)
 ORDER BY s.session_id
 LIMIT $4::int8)sql";

@@ -102,7 +102,7 @@ absl::StatusOr<Snapshot::Page> ReadKeysAfter(SqliteConnection& connection, const
   return page;
 }
 
-std::vector<SessionSummary> ListSessions(SqliteConnection& connection, const ListRequest& request) {
+std::vector<SessionSummary> ListSessions(SqliteConnection& connection, const ListRequest& request, absl::Time now) {
   std::vector<SessionSummary> sessions;
   // Session ids are ASCII below 0x7f, so this is above every id that starts with the prefix.
   const std::string prefix_end = request.prefix + '\x7f';
@@ -111,6 +111,8 @@ std::vector<SessionSummary> ListSessions(SqliteConnection& connection, const Lis
   BindText(select, 2, request.prefix);
   BindText(select, 3, prefix_end);
   select.bind(4, static_cast<std::int64_t>(request.limit));
+  select.bind(5, request.leased ? 1 : 0);
+  select.bind(6, absl::ToUnixMicros(now));
   while (select.executeStep()) {
     SessionSummary summary;
     summary.session_id = TextColumn(select, 0);
@@ -118,7 +120,7 @@ std::vector<SessionSummary> ListSessions(SqliteConnection& connection, const Lis
     summary.has_creds = select.getColumn(2).getInt() != 0;
     summary.key_count = static_cast<std::uint64_t>(select.getColumn(3).getInt64());
     summary.update_time = absl::FromUnixMicros(select.getColumn(4).getInt64());
-    summary.fence = static_cast<std::uint64_t>(select.getColumn(5).getInt64());
+    summary.lease = LeaseColumns(select, 5, now);
     sessions.push_back(std::move(summary));
   }
   select.reset();

@@ -22,7 +22,8 @@ absl::StatusOr<ReadResult> ReadSession(SqliteConnection& connection, const ReadR
 absl::StatusOr<Snapshot::Page> ReadKeysAfter(SqliteConnection& connection, const std::string& session_id,
                                              std::size_t max_bytes, KeyName* after);
 
-std::vector<SessionSummary> ListSessions(SqliteConnection& connection, const ListRequest& request);
+// `now` is the time of the store.
+std::vector<SessionSummary> ListSessions(SqliteConnection& connection, const ListRequest& request, absl::Time now);
 
 }  // namespace authstate::storage
 

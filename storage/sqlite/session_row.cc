@@ -12,17 +12,22 @@ std::uint64_t Unsigned(SQLite::Statement& select, int column) {
   return static_cast<std::uint64_t>(select.getColumn(column).getInt64());
 }
 
-// Columns 3 to 6: fence, owner, expiry, ttl.
-void ReadLease(SQLite::Statement& select, absl::Time now, SessionRow* row) {
-  row->lease.fence = Unsigned(select, 3);
-  row->lease.owner = TextColumn(select, 4);
-  if (!row->lease.held()) return;
-  row->lease_ttl = absl::Microseconds(select.getColumn(6).getInt64());
-  row->lease.expire_time = std::min(absl::FromUnixMicros(select.getColumn(5).getInt64()), now + row->lease_ttl);
-  row->lease.remaining = row->lease.expire_time - now;
+absl::Duration Micros(SQLite::Statement& select, int column) {
+  return absl::Microseconds(select.getColumn(column).getInt64());
 }
 
 }  // namespace
+
+Lease LeaseColumns(SQLite::Statement& select, int fence_column, absl::Time now) {
+  Lease lease;
+  lease.fence = Unsigned(select, fence_column);
+  lease.owner = TextColumn(select, fence_column + 1);
+  if (!lease.held()) return lease;
+  const absl::Duration ttl = Micros(select, fence_column + 3);
+  lease.expire_time = std::min(absl::FromUnixMicros(select.getColumn(fence_column + 2).getInt64()), now + ttl);
+  lease.remaining = lease.expire_time - now;
+  return lease;
+}
 
 SessionRow SelectSessionRow(SqliteConnection& connection, const std::string& session_id, absl::Time now) {
   SessionRow row;
@@ -32,7 +37,8 @@ SessionRow SelectSessionRow(SqliteConnection& connection, const std::string& ses
     row.revision = Unsigned(select, 0);
     row.present = select.getColumn(1).getInt() != 0;
     row.updated_at = absl::FromUnixMicros(select.getColumn(2).getInt64());
-    ReadLease(select, now, &row);
+    row.lease = LeaseColumns(select, 3, now);
+    if (row.lease.held()) row.lease_ttl = Micros(select, 6);
     row.applied_number = Unsigned(select, 7);
     row.recent_commits = RecentCommits(TextColumn(select, 8));
   }

@@ -28,6 +28,10 @@ struct SessionRow {
 // may have been set back while the store was closed. Throws SQLite::Exception.
 SessionRow SelectSessionRow(SqliteConnection& connection, const std::string& session_id, absl::Time now);
 
+// The lease in the columns fence, owner, expiry and ttl, of which `fence_column` is the first. Throws
+// SQLite::Exception.
+Lease LeaseColumns(SQLite::Statement& select, int fence_column, absl::Time now);
+
 // Makes or replaces the row. Throws SQLite::Exception.
 void UpsertSessionRow(SqliteConnection& connection, const std::string& session_id, const SessionRow& row);
 

@@ -103,11 +103,12 @@ class SqliteBackend final : public Backend {
   }
 
   void List(ListRequest request, absl::Time deadline, ListDone done) override {
-    readers_.Run(deadline, [request = std::move(request),
+    readers_.Run(deadline, [this, request = std::move(request),
                             done = std::move(done)](absl::StatusOr<SqliteConnection*> connection) mutable {
       if (!connection.ok()) return std::move(done)(connection.status());
-      std::move(done)(CatchSqlite(
-          [&]() -> absl::StatusOr<std::vector<SessionSummary>> { return ListSessions(**connection, request); }));
+      std::move(done)(CatchSqlite([&]() -> absl::StatusOr<std::vector<SessionSummary>> {
+        return ListSessions(**connection, request, clock_.Now());
+      }));
     });
   }
 

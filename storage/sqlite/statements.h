@@ -40,12 +40,14 @@ inline constexpr char kSelectKeysAfter[] =
     "SELECT key_type, key_id, kind, value FROM auth_keys WHERE session_id = ?1 AND (key_type, key_id) > (?2, ?3) "
     "ORDER BY key_type, key_id";
 
-// session_id, revision, has creds, number of keys, updated_at, fence of the sessions after ?1 and in [?2, ?3)
+// session_id, revision, has creds, number of keys, updated_at, fence, owner, expiry and length of the lease, of the
+// sessions after ?1 and in [?2, ?3); at most ?4. ?5: only those whose lease is live at ?6, written or not.
 inline constexpr char kListSessions[] =
     "SELECT session_id, revision, EXISTS (SELECT 1 FROM auth_creds c WHERE c.session_id = s.session_id), "
-    "(SELECT count(*) FROM auth_keys k WHERE k.session_id = s.session_id), updated_at, fence "
-    "FROM auth_sessions s "
-    "WHERE session_id > ?1 AND session_id >= ?2 AND session_id < ?3 AND present "
+    "(SELECT count(*) FROM auth_keys k WHERE k.session_id = s.session_id), updated_at, fence, "
+    "lease_owner, lease_expires_at, lease_ttl FROM auth_sessions s "
+    "WHERE session_id > ?1 AND session_id >= ?2 AND session_id < ?3 "
+    "AND CASE WHEN ?5 THEN lease_owner <> '' AND lease_expires_at > ?6 ELSE present END "
     "ORDER BY session_id LIMIT ?4";
 
 inline constexpr char kPing[] = "SELECT version FROM auth_schema_migrations ORDER BY version DESC LIMIT 1";

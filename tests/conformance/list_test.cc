@@ -23,6 +23,21 @@ class ListTest : public ConformanceTest {
     for (const std::string& session_id : session_ids) batch.push_back(SetCreds(session_id, Json("{}")));
     for (const auto& result : Apply(std::move(batch))) ASSERT_TRUE(result.ok()) << result.status();
   }
+
+  storage::Lease Acquire(std::string session_id, std::string owner, absl::Duration ttl) {
+    storage::LeaseRequest request;
+    request.session_id = std::move(session_id);
+    request.action = storage::LeaseRequest::Action::kAcquire;
+    request.owner = std::move(owner);
+    request.ttl = ttl;
+    std::vector<storage::LeaseRequest> requests;
+    requests.push_back(std::move(request));
+    Answer<std::vector<absl::StatusOr<storage::LeaseResult>>> answer;
+    backend().Leases(std::move(requests), Soon(), answer.Done());
+    const auto results = answer.Await();
+    EXPECT_TRUE(results[0].ok()) << results[0].status();
+    return results[0].ok() ? results[0]->lease : storage::Lease();
+  }
 };
 
 TEST_F(ListTest, OfAnEmptyStoreIsEmpty) { EXPECT_EQ(ListIds({"", "", kAll}), Ids{}); }
@@ -94,6 +109,38 @@ TEST_F(ListTest, TellsOfEachSession) {
   EXPECT_EQ(keys.revision, 2U);
   EXPECT_FALSE(keys.has_creds);
   EXPECT_EQ(keys.key_count, 2U);
+}
+
+TEST_F(ListTest, TellsTheLeaseOfEachSession) {
+  Create({"expired", "free", "held"});
+  const storage::Lease expired = Acquire("expired", "past", absl::Microseconds(1));
+  const storage::Lease held = Acquire("held", "owner", absl::Hours(1));
+
+  const auto listed = List({"", "", kAll});
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  ASSERT_EQ(listed->size(), 3U);
+  EXPECT_EQ(listed->at(0).lease.owner, "past");
+  EXPECT_EQ(listed->at(0).lease.fence, expired.fence);
+  EXPECT_FALSE(listed->at(0).lease.live());
+  EXPECT_FALSE(listed->at(1).lease.held());
+  EXPECT_EQ(listed->at(1).lease.fence, 0U);
+  EXPECT_EQ(listed->at(2).lease.owner, "owner");
+  EXPECT_EQ(listed->at(2).lease.fence, held.fence);
+  EXPECT_EQ(listed->at(2).lease.expire_time, held.expire_time);
+  EXPECT_GT(listed->at(2).lease.remaining, absl::Minutes(30));
+  EXPECT_LE(listed->at(2).lease.remaining, absl::Hours(1));
+}
+
+TEST_F(ListTest, OfTheLeasedHasThoseThatAreNotWrittenToo) {
+  Create({"a-expired", "a-free", "a-held", "b-held"});
+  Acquire("a-expired", "past", absl::Microseconds(1));
+  for (const char* const session_id : {"a-held", "a-new", "b-held"}) Acquire(session_id, "owner", absl::Hours(1));
+  EXPECT_EQ(ListIds({"", "", kAll, true}), (Ids{"a-held", "a-new", "b-held"}));
+  EXPECT_EQ(ListIds({"a", "", kAll, true}), (Ids{"a-held", "a-new"}));
+  EXPECT_EQ(ListIds({"", "a-held", 1, true}), Ids{"a-new"});
+  EXPECT_EQ(ListIds({"a", "", kAll}), (Ids{"a-expired", "a-free", "a-held"}));
+  MustApply(DeleteSession("a-free"));
+  EXPECT_EQ(ListIds({"", "", kAll, true}), (Ids{"a-held", "a-new", "b-held"}));
 }
 
 TEST_F(ListTest, UpdateTimeMovesWithEveryCommit) {

@@ -13,6 +13,7 @@
 #include "tests/support/machine.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_server.h"
+#include "tests/support/working_creds.h"
 
 namespace authstate {
 namespace {
@@ -85,6 +86,30 @@ TEST_F(CliCommandTest, WrongUsageIsOneLineAndExitCode2) {
   }
 }
 
+TEST_F(CliCommandTest, UnknownWordsAreSaidInTheirOrder) {
+  EXPECT_THAT(Run({"session", "remove", "demo", "now"}).err, HasSubstr("remove demo now"));
+  EXPECT_THAT(Run({"server", "info", "of", "two"}).err, HasSubstr("of two"));
+  EXPECT_THAT(Run({"bogus", "command"}).err, HasSubstr("bogus command"));
+}
+
+TEST_F(CliCommandTest, AddressesThatCannotBeOneAreRefusedAtOnce) {
+  for (const std::string address : {"http://127.0.0.1:50051", "127.0.0.1", "localhost:grpc"}) {
+    const CliResult result = Run({"--address", address, "session", "list"});
+    EXPECT_EQ(result.code, kUsage) << address;
+    EXPECT_THAT(result.err, HasSubstr("host:port, as in 127.0.0.1:50051")) << address;
+  }
+  const CliResult in_environment = cli_->Bash("AUTHSTATE_ADDRESS=http://x:1 authstatectl session list");
+  EXPECT_EQ(in_environment.code, kUsage);
+}
+
+TEST_F(CliCommandTest, HostThatDoesNotExistIsSaidAndNotWaitedFor) {
+  // A label of 64 bytes is no name, which every resolver knows by itself.
+  const std::string address = std::string(64, 'x') + ".invalid:50051";
+  const CliResult result = Run({"--address", address, "session", "list"});
+  EXPECT_EQ(result.code, kUnavailable);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("no host of the name"), HasSubstr("AUTHSTATE_ADDRESS"), HasSubstr(address)));
+}
+
 TEST_F(CliCommandTest, CredsComeBackAsTheyWereGiven) {
   const std::string creds = R"({"n":1e400,"key":{"type":"Buffer","data":"AQI="},"odd":"\ud800"})";
   EXPECT_EQ(Run({"creds", "set", "demo", creds}).out, "session demo is at revision 1\n");
@@ -145,7 +170,7 @@ TEST_F(CliCommandTest, ServerThatIsAwayIsExitCode5AndNamed) {
   ASSERT_TRUE(server_->Kill().ok());
   const CliResult result = Run({"--timeout", "300ms", "session", "list"});
   EXPECT_EQ(result.code, kUnavailable);
-  EXPECT_THAT(result.err, HasSubstr(server_->address()));
+  EXPECT_THAT(result.err, AllOf(HasSubstr(server_->address()), HasSubstr("--address"), HasSubstr("authstated")));
 }
 
 TEST_F(CliCommandTest, ErrorsNameFieldAndRequest) {
@@ -217,8 +242,29 @@ TEST_F(CliCommandTest, BuffersAreReadAsTextOrRaw) {
 
 TEST_F(CliCommandTest, KeysAreDeleted) {
   MakeSession();
-  EXPECT_EQ(Run({"keys", "delete", "demo", "pre-key", "5", "6"}).out, "session demo is at revision 4\n");
+  EXPECT_EQ(Run({"keys", "delete", "demo", "pre-key", "5", "6"}).out,
+            "deleted 1 of 2 keys; session demo is at revision 4\n");
   EXPECT_EQ(Run({"keys", "get", "demo", "pre-key", "5"}).code, kNotFound);
+}
+
+TEST_F(CliCommandTest, DeletingWhatIsNotThereChangesNothingAndSaysSo) {
+  MakeSession();
+  const CliResult result = Run({"keys", "delete", "demo", "pre-key", "*"});
+  EXPECT_EQ(result.code, kOk);
+  EXPECT_EQ(result.out, "deleted 0 of 1 key; session demo is at revision 3\n");
+  EXPECT_THAT(result.err, AllOf(HasSubstr("* is an id like any other"), HasSubstr("keys list demo pre-key")));
+  const nlohmann::json json = Run({"keys", "delete", "demo", "pre-key", "7", "--json"}).OutJson();
+  EXPECT_EQ(json, nlohmann::json::parse(R"({"session_id":"demo","revision":3,"asked":1,"deleted":0})"));
+  EXPECT_EQ(Run({"keys", "delete", "demo", "pre-key", "7", "--expected-revision", "2"}).code, kRefused);
+}
+
+TEST_F(CliCommandTest, CredsThatCannotWorkAreSaid) {
+  const CliResult result = Run({"creds", "set", "demo", R"({"registered":true})"});
+  EXPECT_EQ(result.code, kOk);
+  EXPECT_THAT(result.err, HasSubstr("warning: Baileys cannot work with these creds: noiseKey.private is missing"));
+  const CliResult json = Run({"creds", "set", "demo", "{}", "--json"});
+  EXPECT_THAT(json.ErrJson()["warning"], HasSubstr("noiseKey.private"));
+  EXPECT_EQ(Run({"creds", "set", "demo", test::WorkingCreds()}).err, "");
 }
 
 TEST_F(CliCommandTest, DeletingASessionNeedsYesWithoutATerminal) {

@@ -3,6 +3,7 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -15,20 +16,24 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
+#include "contract/limits.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "tests/integration/cli_runner.h"
 #include "tests/support/subprocess.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_server.h"
+#include "tests/support/working_creds.h"
 
 namespace authstate {
 namespace {
 
 namespace fs = std::filesystem;
 using test::Subprocess;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr int kOk = 0;
 constexpr int kRefused = 4;
@@ -36,6 +41,7 @@ constexpr int kUnavailable = 5;
 constexpr int kDataLoss = 6;
 constexpr int kInterrupted = 130;
 constexpr absl::Duration kPatience = absl::Seconds(60);
+constexpr std::uint64_t kFence = 7;
 
 grpc::Status Error(grpc::StatusCode code, const std::string& reason, const std::string& fact,
                    const std::string& value) {
@@ -59,6 +65,7 @@ class FakeServer : public v1::AuthStateService::Service {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(this);
+    builder.SetMaxReceiveMessageSize(static_cast<int>(kMaxMessageBytes));
     server_ = builder.BuildAndStart();
     address_ = absl::StrCat("127.0.0.1:", port);
   }
@@ -69,8 +76,28 @@ class FakeServer : public v1::AuthStateService::Service {
   std::function<grpc::Status()> get_creds = NoSession;
   std::function<grpc::Status(grpc::ServerContext*, const v1::CommitRequest&, v1::CommitResponse*)> commit;
   std::function<grpc::Status(grpc::ServerContext*, grpc::ServerWriter<v1::LoadSessionResponse>*)> load;
+  absl::Notification renewed;
+  absl::Notification released;
 
  private:
+  grpc::Status AcquireLease(grpc::ServerContext* /*context*/, const v1::AcquireLeaseRequest* request,
+                            v1::AcquireLeaseResponse* response) override {
+    response->mutable_lease()->set_owner(request->owner());
+    response->mutable_lease()->set_fence(kFence);
+    return grpc::Status::OK;
+  }
+  grpc::Status RenewLease(grpc::ServerContext* /*context*/, const v1::RenewLeaseRequest* request,
+                          v1::RenewLeaseResponse* /*response*/) override {
+    EXPECT_EQ(request->fence(), kFence);
+    if (!renewed.HasBeenNotified()) renewed.Notify();
+    return grpc::Status::OK;
+  }
+  grpc::Status ReleaseLease(grpc::ServerContext* /*context*/, const v1::ReleaseLeaseRequest* request,
+                            v1::ReleaseLeaseResponse* /*response*/) override {
+    EXPECT_EQ(request->fence(), kFence);
+    released.Notify();
+    return grpc::Status::OK;
+  }
   grpc::Status GetCreds(grpc::ServerContext* /*context*/, const v1::GetCredsRequest* /*request*/,
                         v1::GetCredsResponse* /*response*/) override {
     return get_creds();
@@ -114,7 +141,7 @@ class CliFakeServerTest : public testing::Test {
  protected:
   void SetUp() override {
     fs::create_directory(folder_);
-    std::ofstream(folder_ + "/creds.json") << "{}";
+    std::ofstream(folder_ + "/creds.json") << test::WorkingCreds();
     server_.commit = [](grpc::ServerContext* /*context*/, const v1::CommitRequest& request,
                         v1::CommitResponse* response) {
       EXPECT_TRUE(request.has_expected_revision());
@@ -122,7 +149,7 @@ class CliFakeServerTest : public testing::Test {
       return grpc::Status::OK;
     };
     server_.load = [](grpc::ServerContext* /*context*/, grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
-      writer->Write(Page("{}"));
+      writer->Write(Page(test::WorkingCreds()));
       return grpc::Status::OK;
     };
   }
@@ -167,7 +194,7 @@ TEST_F(CliFakeServerTest, ImportThatReadsBackSomethingElseIsExitCode6) {
 
 TEST_F(CliFakeServerTest, ImportThatReadsBackMoreIsExitCode6) {
   server_.load = [](grpc::ServerContext* /*context*/, grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
-    v1::LoadSessionResponse page = Page("{}");
+    v1::LoadSessionResponse page = Page(test::WorkingCreds());
     v1::KeyEntry* entry = page.add_keys();
     entry->mutable_key()->set_type("pre-key");
     entry->mutable_key()->set_id("1");
@@ -201,7 +228,7 @@ TEST_F(CliFakeServerTest, ImportWhoseReplyIsLostSaysSo) {
 
 TEST_F(CliFakeServerTest, ExportThatBreaksLeavesNothing) {
   server_.load = [](grpc::ServerContext* /*context*/, grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
-    writer->Write(Page("{}"));
+    writer->Write(Page(test::WorkingCreds()));
     return grpc::Status(grpc::StatusCode::UNAVAILABLE, "database away");
   };
   EXPECT_EQ(cli_.Run({"session", "export", "demo", directory_.File("out")}).code, kUnavailable);
@@ -212,7 +239,7 @@ TEST_F(CliFakeServerTest, InterruptedExportLeavesNothing) {
   for (const int signal : {SIGINT, SIGTERM}) {
     const auto began = std::make_shared<absl::Notification>();
     server_.load = [began](grpc::ServerContext* context, grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
-      writer->Write(Page("{}"));
+      writer->Write(Page(test::WorkingCreds()));
       began->Notify();
       return WriteUntilCancelled(context, writer);
     };
@@ -247,6 +274,77 @@ TEST_F(CliFakeServerTest, InterruptedImportSaysThatItMayHaveBeenApplied) {
   ASSERT_TRUE(exit.ok()) << exit.status();
   EXPECT_EQ(exit->code, kInterrupted);
   EXPECT_THAT(process->output(Subprocess::Stream::kStderr), HasSubstr("it may have been applied"));
+}
+
+TEST_F(CliFakeServerTest, InterruptedImportOfALargeFolderLeavesKeysWithoutCredsAndSaysSo) {
+  for (int i = 0; i < 5; ++i) {
+    std::ofstream(absl::StrCat(folder_, "/session-", i, ".0.json"))
+        << '"' << std::string(kMaxValueBytes - 2, 'x') << '"';
+  }
+  const auto first_done = std::make_shared<std::atomic<bool>>(false);
+  const auto began = std::make_shared<absl::Notification>();
+  server_.commit = [=](grpc::ServerContext* context, const v1::CommitRequest& request, v1::CommitResponse* response) {
+    if (!first_done->exchange(true)) {
+      EXPECT_GT(request.sets_size(), 0);
+      EXPECT_FALSE(request.has_creds());
+      response->set_revision(1);
+      return grpc::Status::OK;
+    }
+    EXPECT_TRUE(request.has_creds());
+    began->Notify();
+    while (!context->IsCancelled()) absl::SleepFor(absl::Milliseconds(1));
+    return grpc::Status::CANCELLED;
+  };
+  const auto process = Start({"session", "import", "demo", folder_});
+  ASSERT_NE(process, nullptr);
+  ASSERT_TRUE(began->WaitForNotificationWithTimeout(kPatience));
+  process->Signal(SIGINT);
+  const auto exit = process->Wait(kPatience);
+  ASSERT_TRUE(exit.ok()) << exit.status();
+  EXPECT_EQ(exit->code, kInterrupted);
+  EXPECT_THAT(process->output(Subprocess::Stream::kStderr),
+              AllOf(HasSubstr("1 of 2 commits were applied"), HasSubstr("has no creds"), HasSubstr("--replace")));
+}
+
+TEST_F(CliFakeServerTest, TakenLeaseIsRenewedWhileTheCommandLasts) {
+  server_.commit = [this](grpc::ServerContext* /*context*/, const v1::CommitRequest& request,
+                          v1::CommitResponse* response) {
+    EXPECT_EQ(request.fence(), kFence);
+    EXPECT_TRUE(server_.renewed.WaitForNotificationWithTimeout(kPatience));
+    response->set_revision(1);
+    return grpc::Status::OK;
+  };
+  const CliResult result = cli_.Run({"session", "import", "demo", folder_, "--take-lease", "--timeout", "60s"});
+  EXPECT_EQ(result.code, kOk) << result.err;
+  EXPECT_TRUE(server_.released.HasBeenNotified());
+}
+
+TEST_F(CliFakeServerTest, InterruptedCommandGivesItsLeaseBack) {
+  const auto began = std::make_shared<absl::Notification>();
+  server_.commit = [began](grpc::ServerContext* context, const v1::CommitRequest& /*request*/,
+                           v1::CommitResponse* /*response*/) {
+    began->Notify();
+    while (!context->IsCancelled()) absl::SleepFor(absl::Milliseconds(1));
+    return grpc::Status::CANCELLED;
+  };
+  const auto process = Start({"session", "import", "demo", folder_, "--take-lease"});
+  ASSERT_NE(process, nullptr);
+  ASSERT_TRUE(began->WaitForNotificationWithTimeout(kPatience));
+  process->Signal(SIGTERM);
+  const auto exit = process->Wait(kPatience);
+  ASSERT_TRUE(exit.ok()) << exit.status();
+  EXPECT_EQ(exit->code, kInterrupted);
+  EXPECT_TRUE(server_.released.HasBeenNotified());
+}
+
+// What the server says of its database is what the user reads, not that there was no answer.
+TEST_F(CliFakeServerTest, TheServersOwnWordsForAnOutageAreShown) {
+  server_.get_creds = [] {
+    return Error(grpc::StatusCode::UNAVAILABLE, "DATABASE_READ_ONLY", "outcome", "NOT_APPLIED");
+  };
+  const CliResult result = cli_.Run({"creds", "get", "demo", "--timeout", "100ms"});
+  EXPECT_EQ(result.code, kUnavailable);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("UNAVAILABLE: what happened"), Not(HasSubstr("no answer"))));
 }
 
 }  // namespace

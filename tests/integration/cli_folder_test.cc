@@ -14,6 +14,7 @@
 #include "tests/support/machine.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_server.h"
+#include "tests/support/working_creds.h"
 
 namespace authstate {
 namespace {
@@ -42,7 +43,7 @@ class CliFolderTest : public testing::Test {
     std::ofstream(absl::StrCat(folder_, "/", name), std::ios::binary) << text;
   }
   void MakeFolder() {
-    File("creds.json", R"({"me":{"id":"5511:1@s.whatsapp.net"},"key":{"type":"Buffer","data":"AQI="}})");
+    File("creds.json", test::WorkingCreds("5511:1@s.whatsapp.net"));
     File("pre-key-1.json", R"({"public":{"type":"Buffer","data":"AA=="}})");
     File("session-5511_1.0.json", R"({"_sessions":{},"version":"v1"})");
     File("sender-key-120@g.us--5511_1--0.json", R"({"type":"Buffer","data":"eA=="})");
@@ -102,6 +103,44 @@ TEST_F(CliFolderTest, TornFilesAreAllNamedAndNothingChanges) {
   EXPECT_THAT(Sessions(), IsEmpty());
 }
 
+TEST_F(CliFolderTest, CredsThatCannotWorkAreRefusedAndNothingChanges) {
+  MakeFolder();
+  File("creds.json", "{}");
+  const CliResult result = Run({"session", "import", "demo", folder_});
+  EXPECT_EQ(result.code, kRefused);
+  EXPECT_THAT(result.err, HasSubstr("creds.json: noiseKey.private is missing"));
+  EXPECT_THAT(Sessions(), IsEmpty());
+}
+
+TEST_F(CliFolderTest, BytesThatStandAsNumbersAreMendedAndSaid) {
+  MakeFolder();
+  ASSERT_EQ(Run({"session", "import", "good", folder_}).code, kOk);
+  std::string by_place;
+  for (std::size_t i = 0; i < test::kKeyBytes; ++i) absl::StrAppend(&by_place, i == 0 ? "{" : ",", "\"", i, "\":97");
+  File("creds.json", test::WorkingCreds("5511:1@s.whatsapp.net", by_place + "}"));
+  File("pre-key-1.json", R"({"public":{"0":0}})");
+  const CliResult imported = Run({"session", "import", "demo", folder_});
+  ASSERT_EQ(imported.code, kOk) << imported.err;
+  EXPECT_THAT(imported.out, HasSubstr("Buffers now, in 2 files: creds.json, pre-key-1.json"));
+  EXPECT_EQ(Run({"creds", "get", "demo"}).out, Run({"creds", "get", "good"}).out);
+  EXPECT_EQ(Run({"keys", "get", "demo", "pre-key", "1"}).out, Run({"keys", "get", "good", "pre-key", "1"}).out);
+}
+
+TEST_F(CliFolderTest, SessionIdThatIsNoneIsSaidInASentence) {
+  MakeFolder();
+  const CliResult result = Run({"session", "import", "not an id", folder_});
+  EXPECT_EQ(result.code, kRefused);
+  EXPECT_THAT(result.err, HasSubstr("the session id: has a byte outside [A-Za-z0-9._:@-]"));
+}
+
+TEST_F(CliFolderTest, CopiesOfAFileManagerAreRefused) {
+  MakeFolder();
+  File("session-5511_1.0 (1).json", "{}");
+  EXPECT_THAT(Run({"session", "import", "demo", folder_}).err,
+              HasSubstr("session-5511_1.0 (1).json: has the name of a copy"));
+  EXPECT_THAT(Sessions(), IsEmpty());
+}
+
 TEST_F(CliFolderTest, UnknownFilesAreRefusedUnlessTheirTypeIsNamed) {
   MakeFolder();
   File("poll-key-1.json", "{}");
@@ -115,7 +154,9 @@ TEST_F(CliFolderTest, FolderWithoutCredsIsRefusedUnlessKeysAloneAreWanted) {
   File("pre-key-1.json", "{}");
   EXPECT_EQ(Run({"session", "import", "demo", folder_}).code, kRefused);
   EXPECT_THAT(Sessions(), IsEmpty());
-  EXPECT_EQ(Run({"session", "import", "demo", folder_, "--keys-only"}).code, kOk);
+  const CliResult imported = Run({"session", "import", "demo", folder_, "--keys-only"});
+  EXPECT_EQ(imported.code, kOk);
+  EXPECT_THAT(imported.err, HasSubstr("warning: session demo has keys and no creds"));
   EXPECT_EQ(Sessions()[0]["has_creds"], false);
 }
 
@@ -148,7 +189,9 @@ TEST_F(CliFolderTest, DeletedSessionIsImportedAgain) {
 TEST_F(CliFolderTest, ReplacedKeysAloneLeaveTheCreds) {
   MakeFolder();
   ASSERT_EQ(Run({"creds", "set", "demo", R"({"stays":true})"}).code, kOk);
-  ASSERT_EQ(Run({"session", "import", "demo", folder_, "--keys-only", "--replace"}).code, kOk);
+  const CliResult imported = Run({"session", "import", "demo", folder_, "--keys-only", "--replace"});
+  ASSERT_EQ(imported.code, kOk);
+  EXPECT_EQ(imported.err, "");
   EXPECT_EQ(Run({"creds", "get", "demo"}).out, "{\"stays\":true}\n");
 }
 
@@ -163,6 +206,10 @@ TEST_F(CliFolderTest, FolderOverTheLimitOfACommitIsImportedInSeveral) {
   // The old creds are deleted by a commit of their own.
   const nlohmann::json second = Run({"session", "import", "demo", folder_, "--json", "--replace"}).OutJson();
   EXPECT_EQ(second["revision"], 5);
+  // And where nothing else would be left, there is a mark first.
+  ASSERT_EQ(Run({"creds", "set", "bare", "{}"}).code, kOk);
+  const nlohmann::json third = Run({"session", "import", "bare", folder_, "--json", "--replace"}).OutJson();
+  EXPECT_EQ(third["revision"], 5);
   ASSERT_EQ(Run({"session", "export", "demo", exported_}).code, kOk);
   EXPECT_EQ(Difference(folder_, exported_), "");
 }

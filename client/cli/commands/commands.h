@@ -6,6 +6,7 @@
 #include <CLI/Formatter.hpp>
 
 #include "client/cli/command_context.h"
+#include "client/cli/write_lease.h"
 
 // Each function adds commands to `parent`. The command that is chosen puts what it does into `*action`, which outlives
 // the parsing.
@@ -22,6 +23,9 @@ void AddLegacyCommands(CLI::App& parent, Action* action);
 void AddBackendCommands(CLI::App& parent, Action* action);
 void AddServerCommands(CLI::App& parent, Action* action);
 void AddCompletionCommand(CLI::App& parent, Action* action);
+
+// Adds --fence, --take-lease and --steal to a command that writes a session. `options` outlives the parsing.
+void AddWriteOptions(CLI::App& command, WriteOptions* options);
 
 }  // namespace authstate::cli
 

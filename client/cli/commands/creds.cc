@@ -18,6 +18,7 @@ struct SetOptions {
   std::string session_id;
   std::string value;
   std::optional<std::uint64_t> expected_revision;
+  WriteOptions write;
 };
 
 absl::Status GetCreds(CommandContext& context, const std::string& session_id) {
@@ -34,12 +35,17 @@ absl::Status SetCreds(CommandContext& context, const SetOptions& options) {
   if (!text.ok()) return text.status();
   absl::StatusOr<Value> creds = ParseCreds(*text);
   if (!creds.ok()) return creds.status();
-  const auto revision = context.client().SetCreds(options.session_id, *std::move(creds), options.expected_revision);
-  if (!revision.ok()) return revision.status();
-  if (context.output().json()) {
-    return context.output().WriteLine(ToText({{"session_id", options.session_id}, {"revision", *revision}}));
+  if (const absl::Status works = CheckCreds(*creds); !works.ok()) {
+    context.output().Warn(absl::StrCat("Baileys cannot work with these creds: ", works.message()));
   }
-  return context.output().WriteLine(absl::StrCat("session ", options.session_id, " is at revision ", *revision));
+  return WriteUnder(context, options.session_id, options.write, [&](std::uint64_t fence) -> absl::Status {
+    const auto revision = context.client().SetCreds(options.session_id, *creds, options.expected_revision, fence);
+    if (!revision.ok()) return revision.status();
+    if (context.output().json()) {
+      return context.output().WriteLine(ToText({{"session_id", options.session_id}, {"revision", *revision}}));
+    }
+    return context.output().WriteLine(absl::StrCat("session ", options.session_id, " is at revision ", *revision));
+  });
 }
 
 }  // namespace
@@ -57,6 +63,7 @@ void AddCredsCommands(CLI::App& parent, Action* action) {
   set->add_option("SESSION", options->session_id, "The session's id")->required();
   set->add_option("VALUE", options->value, kValueHelp)->required();
   set->add_option("--expected-revision", options->expected_revision, "Only if the session is at this revision");
+  AddWriteOptions(*set, &options->write);
   set->callback([=] { *action = [options](CommandContext& context) { return SetCreds(context, *options); }; });
 }
 

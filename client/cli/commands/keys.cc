@@ -24,6 +24,7 @@ struct KeysOptions {
   std::string value;
   bool raw = false;
   std::optional<std::uint64_t> expected_revision;
+  WriteOptions write;
 };
 
 std::vector<client::KeyName> NamesOf(const KeysOptions& options) {
@@ -91,16 +92,49 @@ absl::Status SetKey(CommandContext& context, const KeysOptions& options) {
   absl::StatusOr<Value> value =
       options.raw ? Value{ValueKind::kRaw, *std::move(bytes)} : ParseBufferJson(*std::move(bytes));
   if (!value.ok()) return value.status();
-  const auto revision = context.client().SetKeys(options.session_id, {{{options.type, options.id}, *std::move(value)}},
-                                                 options.expected_revision);
-  if (!revision.ok()) return revision.status();
-  return ReportRevision(context.output(), options.session_id, *revision);
+  return WriteUnder(context, options.session_id, options.write, [&](std::uint64_t fence) -> absl::Status {
+    const auto revision = context.client().SetKeys(options.session_id, {{{options.type, options.id}, *value}},
+                                                   options.expected_revision, fence);
+    if (!revision.ok()) return revision.status();
+    return ReportRevision(context.output(), options.session_id, *revision);
+  });
+}
+
+absl::Status ReportDeleted(Output& output, const KeysOptions& options, std::size_t deleted, std::uint64_t revision) {
+  const std::size_t asked = options.ids.size();
+  if (output.json()) {
+    return output.WriteLine(
+        ToText({{"session_id", options.session_id}, {"revision", revision}, {"asked", asked}, {"deleted", deleted}}));
+  }
+  return output.WriteLine(absl::StrCat("deleted ", deleted, " of ", Count(asked, "key"), "; session ",
+                                       options.session_id, " is at revision ", revision));
+}
+
+// Deletes those that are there, and tells how many those were: what is found at a revision is deleted at that revision.
+absl::Status DeleteKeysUnder(CommandContext& context, const KeysOptions& options, std::uint64_t fence) {
+  client::Client& client = context.client();
+  while (true) {
+    const absl::StatusOr<client::Keys> keys = client.GetKeys(options.session_id, NamesOf(options));
+    if (!keys.ok()) return keys.status();
+    const std::uint64_t expected = options.expected_revision.value_or(keys->revision);
+    if (keys->found.empty() && expected == keys->revision) {
+      for (const std::string& id : options.ids) {
+        if (id != "*") continue;
+        context.output().Warn(absl::StrCat("* is an id like any other; authstatectl keys list ", options.session_id,
+                                           " ", options.type, " tells the ids to delete"));
+      }
+      return ReportDeleted(context.output(), options, 0, keys->revision);
+    }
+    const auto revision = client.DeleteKeys(options.session_id, NamesOf(options), expected, fence);
+    if (revision.ok()) return ReportDeleted(context.output(), options, keys->found.size(), *revision);
+    // Somebody wrote in between.
+    if (!absl::IsAborted(revision.status()) || options.expected_revision.has_value()) return revision.status();
+  }
 }
 
 absl::Status DeleteKeys(CommandContext& context, const KeysOptions& options) {
-  const auto revision = context.client().DeleteKeys(options.session_id, NamesOf(options), options.expected_revision);
-  if (!revision.ok()) return revision.status();
-  return ReportRevision(context.output(), options.session_id, *revision);
+  return WriteUnder(context, options.session_id, options.write,
+                    [&](std::uint64_t fence) { return DeleteKeysUnder(context, options, fence); });
 }
 
 absl::Status ListKeys(CommandContext& context, const KeysOptions& options) {
@@ -140,7 +174,8 @@ void AddNames(CLI::App& command, KeysOptions& options) {
   command.add_option("ID", options.ids, "Key ids of that type")->required();
 }
 
-void AddExpectedRevision(CLI::App& command, KeysOptions& options) {
+void AddConditions(CLI::App& command, KeysOptions& options) {
+  AddWriteOptions(command, &options.write);
   command.add_option("--expected-revision", options.expected_revision, "Only if the session is at this revision");
 }
 
@@ -160,15 +195,16 @@ void AddSet(CLI::App& keys, Action* action) {
   set->add_option("ID", options->id, "The key's id")->required();
   set->add_option("VALUE", options->value, kValueHelp)->required();
   set->add_flag("--raw", options->raw, "VALUE is the bytes of a Buffer, not BufferJSON text");
-  AddExpectedRevision(*set, *options);
+  AddConditions(*set, *options);
   set->callback([=] { *action = [options](CommandContext& context) { return SetKey(context, *options); }; });
 }
 
 void AddDelete(CLI::App& keys, Action* action) {
   const auto options = std::make_shared<KeysOptions>();
-  CLI::App* const remove = AddCommand(keys, "delete", "Delete keys; one that is absent is no error", *options);
+  CLI::App* const remove =
+      AddCommand(keys, "delete", "Delete keys, and tell how many there were; one that is absent is no error", *options);
   AddNames(*remove, *options);
-  AddExpectedRevision(*remove, *options);
+  AddConditions(*remove, *options);
   remove->callback([=] { *action = [options](CommandContext& context) { return DeleteKeys(context, *options); }; });
 }
 

@@ -1,9 +1,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands/commands.h"
+#include "client/cli/lease_text.h"
 #include "client/cli/text.h"
 
 namespace authstate::cli {
@@ -28,21 +30,32 @@ std::string ParseTtl(const std::string& text, absl::Duration* ttl) {
 absl::Status Show(CommandContext& context, const std::string& session_id, const absl::StatusOr<client::Lease>& lease) {
   if (!lease.ok()) return lease.status();
   if (context.output().json()) {
-    return context.output().WriteLine(ToText({{"session_id", session_id},
-                                              {"owner", lease->owner},
-                                              {"fence", lease->fence},
-                                              {"remaining_ms", absl::ToInt64Milliseconds(lease->remaining)}}));
-  }
-  std::string life = "free";
-  if (!lease->owner.empty()) {
-    life = lease->remaining > absl::ZeroDuration()
-               ? absl::StrCat(absl::FormatDuration(absl::Trunc(lease->remaining, absl::Milliseconds(1))), " left")
-               : "expired";
+    Json shown{{"session_id", session_id}};
+    shown.update(LeaseJson(*lease));
+    return context.output().WriteLine(ToText(shown));
   }
   return context.output().Write(Table({{"session", session_id},
                                        {"owner", lease->owner.empty() ? "nobody" : lease->owner},
                                        {"fence", absl::StrCat(lease->fence)},
-                                       {"lease", life}}));
+                                       {"lease", LifeOf(*lease)}}));
+}
+
+absl::Status ListLeases(CommandContext& context, const std::string& prefix) {
+  std::vector<std::vector<std::string>> rows{{"SESSION", "OWNER", "FENCE", "LEASE"}};
+  Json leases = Json::array();
+  const auto listing = context.client().ListSessions({prefix, true}, [&](const client::SessionSummary& session) {
+    if (context.output().json()) {
+      leases.push_back({{"session_id", session.session_id}});
+      leases.back().update(LeaseJson(session.lease));
+    } else {
+      rows.push_back(
+          {session.session_id, session.lease.owner, absl::StrCat(session.lease.fence), LifeOf(session.lease)});
+    }
+    return absl::OkStatus();
+  });
+  if (!listing.ok()) return listing.status();
+  if (context.output().json()) return context.output().WriteLine(ToText({{"leases", leases}}));
+  return context.output().Write(Table(rows));
 }
 
 absl::Status ShowLease(CommandContext& context, const LeaseOptions& options) {
@@ -91,6 +104,11 @@ void AddTtl(CLI::App* command, const std::shared_ptr<LeaseOptions>& options) {
 void AddLeaseCommands(CLI::App& parent, Action* action) {
   CLI::App* const lease = parent.add_subcommand("lease", "Look at and change who may write a session");
   const auto options = std::make_shared<LeaseOptions>();
+  const auto prefix = std::make_shared<std::string>();
+  CLI::App* const list = lease->add_subcommand("list", "List the live leases, also of sessions not written yet");
+  list->add_option("--prefix", *prefix, "Only sessions whose id starts with this");
+  list->callback([=] { *action = [=](CommandContext& context) { return ListLeases(context, *prefix); }; });
+
   AddLeaseCommand(lease, "show", "Show who has the session's lease", options, ShowLease, action);
 
   CLI::App* const acquire =

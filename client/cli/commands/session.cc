@@ -1,6 +1,8 @@
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -10,8 +12,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/cli/commands/commands.h"
+#include "client/cli/exit_code.h"
 #include "client/cli/find_session.h"
+#include "client/cli/lease_text.h"
+#include "client/cli/signal_watcher.h"
 #include "client/cli/text.h"
 
 namespace authstate::cli {
@@ -24,7 +30,23 @@ Json ToJson(const client::SessionSummary& session) {
           {"revision", session.revision},
           {"has_creds", session.has_creds},
           {"key_count", session.key_count},
-          {"update_time", TimeText(session.update_time)}};
+          {"update_time", TimeText(session.update_time)},
+          {"lease", LeaseJson(session.lease)}};
+}
+
+std::string OwnerText(const client::Lease& lease) {
+  if (lease.owner.empty()) return "-";
+  return IsLive(lease) ? lease.owner : absl::StrCat(lease.owner, " (expired)");
+}
+
+void WarnOfUnaddressable(const Output& output, const std::vector<std::string>& ids) {
+  if (ids.empty()) return;
+  output.Warn(absl::StrCat(
+      Count(ids.size(), "session"),
+      " of the legacy tables not listed, for their ids are not 1 to 128 bytes of "
+      "[A-Za-z0-9._:@-] and no command can name them: ",
+      absl::StrJoin(ids, ", "),
+      "; give them another company_id in whatsapp_auth and whatsapp_keys, with the program that uses them stopped"));
 }
 
 struct ListOptions {
@@ -33,22 +55,26 @@ struct ListOptions {
 };
 
 absl::Status ListSessions(CommandContext& context, const ListOptions& options) {
-  std::vector<std::vector<std::string>> rows{{"SESSION", "REVISION", "CREDS", "KEYS", "UPDATED"}};
+  std::vector<std::vector<std::string>> rows{{"SESSION", "REVISION", "CREDS", "KEYS", "UPDATED", "OWNER"}};
   Json sessions = Json::array();
-  absl::Status status =
-      context.client().ListSessions(options.prefix, [&](const client::SessionSummary& session) -> absl::Status {
+  const auto listing =
+      context.client().ListSessions({options.prefix}, [&](const client::SessionSummary& session) -> absl::Status {
         if (context.output().json()) {
           sessions.push_back(ToJson(session));
         } else if (options.quiet) {
           return context.output().WriteLine(session.session_id);
         } else {
           rows.push_back({session.session_id, absl::StrCat(session.revision), session.has_creds ? "yes" : "no",
-                          absl::StrCat(session.key_count), TimeText(session.update_time)});
+                          absl::StrCat(session.key_count), TimeText(session.update_time), OwnerText(session.lease)});
         }
         return absl::OkStatus();
       });
-  if (!status.ok()) return status;
-  if (context.output().json()) return context.output().WriteLine(ToText({{"sessions", sessions}}));
+  if (!listing.ok()) return listing.status();
+  WarnOfUnaddressable(context.output(), listing->unaddressable_ids);
+  if (context.output().json()) {
+    return context.output().WriteLine(
+        ToText({{"sessions", sessions}, {"unaddressable_ids", listing->unaddressable_ids}}));
+  }
   return options.quiet ? absl::OkStatus() : context.output().Write(Table(rows));
 }
 
@@ -107,6 +133,7 @@ struct DeleteOptions {
   std::string session_id;
   bool yes = false;
   std::optional<std::uint64_t> expected_revision;
+  WriteOptions write;
 };
 
 // Asks on the terminal; FailedPrecondition when the answer is no, or there is nobody to ask.
@@ -126,12 +153,25 @@ absl::Status Confirm(CommandContext& context, const std::string& session_id) {
 }
 
 absl::Status DeleteSession(CommandContext& context, const DeleteOptions& options) {
-  if (!options.yes) {
+  std::atomic<bool> asking = !options.yes;
+  SignalWatcher signals;
+  client::Client& client = context.client();
+  signals.Start([&] {
+    // Nothing has begun, and the terminal cannot be waited for any less.
+    if (asking) std::_Exit(static_cast<int>(ExitCode::kInterrupted));
+    client.Cancel();
+  });
+  if (asking) {
     absl::Status confirmed = Confirm(context, options.session_id);
     if (!confirmed.ok()) return confirmed;
+    asking = false;
   }
-  const auto revision = context.client().DeleteSession(options.session_id, options.expected_revision);
-  if (!revision.ok()) return revision.status();
+  absl::StatusOr<std::uint64_t> revision;
+  const absl::Status deleted = WriteUnderWatch(context, options.session_id, options.write, [&](std::uint64_t fence) {
+    revision = client.DeleteSession(options.session_id, options.expected_revision, fence);
+    return revision.status();
+  });
+  if (!deleted.ok()) return deleted;
   if (context.output().json()) {
     return context.output().WriteLine(ToText({{"session_id", options.session_id}, {"revision", *revision}}));
   }
@@ -160,6 +200,7 @@ void AddDelete(CLI::App& session, Action* action) {
   remove->add_option("SESSION", options->session_id, "The session's id")->required();
   remove->add_flag("-y,--yes", options->yes, "Do not ask");
   remove->add_option("--expected-revision", options->expected_revision, "Only if the session is at this revision");
+  AddWriteOptions(*remove, &options->write);
   remove->callback([=] { *action = [options](CommandContext& context) { return DeleteSession(context, *options); }; });
 }
 

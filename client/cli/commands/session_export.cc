@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands/commands.h"
+#include "client/cli/folder/creds_value.h"
 #include "client/cli/folder/folder_writer.h"
 #include "client/cli/progress.h"
 #include "client/cli/signal_watcher.h"
@@ -24,6 +25,9 @@ struct Exported {
   std::uint64_t revision = 0;
   std::uint64_t keys = 0;
   bool creds = false;
+  bool creds_double_encoded = false;
+  // Keys whose value is null, which Baileys takes for absent: they are in no file.
+  std::uint64_t null_keys = 0;
 };
 
 // Puts one page of the session into the folder.
@@ -31,11 +35,22 @@ absl::Status WritePage(const client::SessionPage& page, const ExportOptions& opt
                        Exported* exported) {
   exported->revision = page.revision;
   if (page.creds.has_value() && !options.keys_only) {
+    exported->creds_double_encoded = UnwrapCreds(*page.creds).has_value();
+    if (!IsCredsObject(*page.creds) && !exported->creds_double_encoded) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the creds of session ", options.session_id,
+                       " are no JSON object, and Baileys would make new ones in such a folder; --keys-only exports the "
+                       "keys"));
+    }
     absl::Status status = writer.AddCreds(*page.creds);
     if (!status.ok()) return status;
     exported->creds = true;
   }
   for (const client::KeyEntry& entry : page.keys) {
+    if (entry.value == Value{ValueKind::kJson, "null"}) {
+      ++exported->null_keys;
+      continue;
+    }
     absl::Status status = writer.AddKey(entry);
     if (!status.ok()) return status;
     ++exported->keys;
@@ -44,12 +59,22 @@ absl::Status WritePage(const client::SessionPage& page, const ExportOptions& opt
 }
 
 absl::Status Report(Output& output, const ExportOptions& options, const Exported& exported) {
+  if (exported.creds_double_encoded) {
+    output.Warn(absl::StrCat("the creds of session ", options.session_id,
+                             " are JSON text in a JSON string, with which Baileys cannot work; creds.json has them so, "
+                             "and session import unwraps them"));
+  }
+  if (exported.null_keys > 0) {
+    output.Warn(absl::StrCat(Count(exported.null_keys, "key"),
+                             " left out, for the value is null, which Baileys takes for absent"));
+  }
   if (output.json()) {
     return output.WriteLine(ToText({{"session_id", options.session_id},
                                     {"folder", options.folder},
                                     {"revision", exported.revision},
                                     {"creds", exported.creds},
-                                    {"keys", exported.keys}}));
+                                    {"keys", exported.keys},
+                                    {"null_keys", exported.null_keys}}));
   }
   return output.WriteLine(absl::StrCat("exported ", exported.creds ? "creds and " : "", Count(exported.keys, "key"),
                                        " of session ", options.session_id, " at revision ", exported.revision, " to ",

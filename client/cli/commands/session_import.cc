@@ -21,6 +21,7 @@ struct ImportOptions {
   bool replace = false;
   bool keys_only = false;
   FileNameRules names;
+  WriteOptions write;
 };
 
 absl::Status Report(Output& output, const ImportOptions& options, const Folder& folder, const ImportResult& result) {
@@ -31,11 +32,18 @@ absl::Status Report(Output& output, const ImportOptions& options, const Folder& 
                                     {"creds", folder.creds.has_value()},
                                     {"keys", result.keys},
                                     {"commits", result.commits},
+                                    {"creds_unwrapped", folder.creds_unwrapped},
+                                    {"mended", folder.mended},
                                     {"ignored", folder.ignored}}));
   }
   std::string text = absl::StrCat("imported ", folder.creds.has_value() ? "creds and " : "", Count(result.keys, "key"),
                                   " into session ", options.session_id, " at revision ", result.revision, " in ",
                                   Count(result.commits, "commit"), "; read back and equal");
+  if (folder.creds_unwrapped) absl::StrAppend(&text, "\ncreds.json held JSON text in a JSON string; it is unwrapped");
+  if (!folder.mended.empty()) {
+    absl::StrAppend(&text, "\nbytes that stood as numbers are Buffers now, in ", Count(folder.mended.size(), "file"),
+                    ": ", Printable(absl::StrJoin(folder.mended, ", ")));
+  }
   if (!folder.ignored.empty()) {
     absl::StrAppend(&text, "\nnot read, being no .json files: ", Printable(absl::StrJoin(folder.ignored, ", ")));
   }
@@ -47,19 +55,28 @@ absl::Status ImportSession(CommandContext& context, const ImportOptions& options
   client::Client& client = context.client();
   signals.Start([&client] { client.Cancel(); });
   Progress progress(context.output().json());
-  absl::StatusOr<Folder> folder = ReadFolder(options.folder, options.names, [&](std::size_t done, std::size_t total) {
-    progress.Show("reading", done, total);
-    return signals.Check();
-  });
+  absl::StatusOr<Folder> folder =
+      ReadFolder(options.folder, options.names, !options.keys_only, [&](std::size_t done, std::size_t total) {
+        progress.Show("reading", done, total);
+        return signals.Check();
+      });
   if (!folder.ok()) return folder.status();
-  if (options.keys_only) {
-    folder->creds.reset();
-  } else if (!folder->creds.has_value()) {
+  if (!options.keys_only && !folder->creds.has_value()) {
     return absl::FailedPreconditionError(
         absl::StrCat(options.folder, " has no creds.json; --keys-only imports the keys alone"));
   }
-  const absl::StatusOr<ImportResult> result = Import(client, options.session_id, *folder, options.replace, progress);
-  return result.ok() ? Report(context.output(), options, *folder, *result) : result.status();
+  return WriteUnderWatch(context, options.session_id, options.write, [&](std::uint64_t fence) {
+    const absl::StatusOr<ImportResult> result =
+        Import(client, options.session_id, *folder, options.replace, fence, progress);
+    if (!result.ok()) return result.status();
+    if (!result->has_creds) {
+      context.output().Warn(absl::StrCat(
+          "session ", options.session_id,
+          " has keys and no creds: no client opens it so, as a new identity does not go with old keys; give it creds "
+          "with `authstatectl creds set`, or delete it"));
+    }
+    return Report(context.output(), options, *folder, *result);
+  });
 }
 
 }  // namespace
@@ -71,8 +88,11 @@ void AddSessionImport(CLI::App& session, Action* action) {
   command->footer(
       "Stop the program that uses the folder first. A torn, empty or unknown file is named, and nothing is changed.\n"
       "A folder within the limits of one commit (10,000 values, 32 MiB) is imported in one. A larger one is not: its "
-      "keys come first\nand the creds last, so that an import that ends early is never taken for a whole session; "
-      "--replace starts it over.");
+      "keys come first\nand the creds last, so that an import that ends early leaves keys without creds, which no "
+      "client "
+      "opens;\n--replace starts it over. Bytes that another store has written as {\"0\":216,…} or [216,…] are mended, "
+      "and "
+      "creds with\nwhich Baileys cannot work are refused.");
   command->add_option("SESSION", options->session_id, "The session's id")->required();
   command->add_option("DIR", options->folder, "The folder")->required();
   command->add_flag("--replace", options->replace, "Replace the session if it exists; keys not in DIR are deleted");
@@ -81,6 +101,7 @@ void AddSessionImport(CLI::App& session, Action* action) {
       ->allow_extra_args(false);
   command->add_flag("--literal-ids", options->names.literal_ids,
                     "Where a file name does not tell whether - was : and __ was /, take it as it stands");
+  AddWriteOptions(*command, &options->write);
   command->callback([=] { *action = [options](CommandContext& context) { return ImportSession(context, *options); }; });
 }
 

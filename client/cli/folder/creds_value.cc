@@ -1,16 +1,80 @@
 #include "client/cli/folder/creds_value.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/cli/folder/byte_fields.h"
+#include "client/cli/folder/json_members.h"
 #include "contract/codec.h"
+#include "contract/json_scanner.h"
 
 namespace authstate::cli {
+namespace {
+
+constexpr std::size_t kKeyBytes = 32;
+
+using Path = std::vector<absl::string_view>;
+
+absl::Status AtFault(const Path& path, absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat(absl::StrJoin(path, "."), " ", what));
+}
+
+absl::Status CheckKey(absl::string_view creds, const Path& path) {
+  const std::optional<absl::string_view> key = FindMember(creds, path);
+  if (!key.has_value()) return AtFault(path, "is missing");
+  const std::optional<std::string> bytes = BytesOf(*key);
+  if (!bytes.has_value() || ToBufferJson({ValueKind::kRaw, *bytes}) != *key) return AtFault(path, "is no Buffer");
+  if (bytes->size() != kKeyBytes) {
+    return AtFault(path, absl::StrCat("has ", bytes->size(), " bytes, not ", kKeyBytes));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRegistrationId(absl::string_view creds) {
+  const std::optional<absl::string_view> id = FindMember(creds, {"registrationId"});
+  if (!id.has_value()) return AtFault({"registrationId"}, "is missing");
+  std::uint32_t number = 0;
+  if (!absl::SimpleAtoi(*id, &number)) return AtFault({"registrationId"}, "is no integer from 0 to 4294967295");
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 absl::StatusOr<Value> ParseCreds(absl::string_view text) {
   absl::StatusOr<Value> creds = ParseBufferJson(text);
   if (!creds.ok()) return creds;
-  if (creds->kind != ValueKind::kJson || creds->bytes.front() != '{') {
-    return absl::InvalidArgumentError("creds must be a JSON object");
-  }
+  if (!IsCredsObject(*creds)) return absl::InvalidArgumentError("creds must be a JSON object");
   return creds;
+}
+
+bool IsCredsObject(const Value& value) { return value.kind == ValueKind::kJson && absl::StartsWith(value.bytes, "{"); }
+
+std::optional<Value> UnwrapCreds(const Value& value) {
+  if (value.kind != ValueKind::kJson || !absl::StartsWith(value.bytes, "\"")) return std::nullopt;
+  const std::optional<std::string> text = UnescapeJsonString(value.bytes);
+  if (!text.has_value()) return std::nullopt;
+  absl::StatusOr<Value> creds = ParseCreds(*text);
+  if (!creds.ok()) return std::nullopt;
+  return *std::move(creds);
+}
+
+absl::Status CheckCreds(const Value& creds) {
+  for (const Path& pair : {Path{"noiseKey"}, Path{"signedIdentityKey"}, Path{"signedPreKey", "keyPair"}}) {
+    for (const absl::string_view half : {"private", "public"}) {
+      Path path = pair;
+      path.push_back(half);
+      absl::Status checked = CheckKey(creds.bytes, path);
+      if (!checked.ok()) return checked;
+    }
+  }
+  return CheckRegistrationId(creds.bytes);
 }
 
 }  // namespace authstate::cli

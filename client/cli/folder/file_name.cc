@@ -22,6 +22,10 @@ bool IsDigits(absl::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return absl::ascii_isdigit(c); });
 }
 
+// What file managers add to the name of a copy: `session-1.0 (1).json`, `session-1.0 copy.json`. No id of Baileys has
+// any of it.
+bool LooksLikeACopy(absl::string_view id) { return id.find_first_of(" ()~") != absl::string_view::npos; }
+
 bool HasEscape(absl::string_view id) { return absl::StrContains(id, "__") || absl::StrContains(id, '-'); }
 
 std::optional<std::string> Base64Id(absl::string_view id) {
@@ -65,6 +69,7 @@ std::optional<std::string> TcTokenId(absl::string_view id) {
 }
 
 std::optional<std::string> DecideId(absl::string_view type, absl::string_view id) {
+  if (LooksLikeACopy(id)) return std::nullopt;
   if (!HasEscape(id)) return std::string(id);
   if (type == "app-state-sync-key") return Base64Id(id);
   if (type == "sender-key") return SenderKeyId(id);
@@ -117,6 +122,10 @@ absl::StatusOr<client::KeyName> FromFileName(absl::string_view file, const FileN
   const std::size_t type_bytes = absl::StrReplaceAll(type, {{"/", "__"}}).size();
   const absl::string_view text = stem.substr(type_bytes + 1);
   std::optional<std::string> id = DecideId(type, text);
+  if (LooksLikeACopy(text) && !rules.literal_ids) {
+    return absl::InvalidArgumentError(
+        "has the name of a copy that a file manager made; move it away, or take it as it stands with --literal-ids");
+  }
   if (!id.has_value() && !rules.literal_ids) {
     return absl::InvalidArgumentError(
         absl::StrCat("the id of this ", type,
@@ -125,7 +134,7 @@ absl::StatusOr<client::KeyName> FromFileName(absl::string_view file, const FileN
   }
   client::KeyName name{std::string(type), id.has_value() ? *std::move(id) : std::string(text)};
   for (const absl::Status& status : {CheckKeyType(name.type), CheckKeyId(name.id)}) {
-    if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat("its key name is ", status.message()));
+    if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat("its key name: ", status.message()));
   }
   if (ToFileName(name) != file) return absl::InvalidArgumentError("useMultiFileAuthState would not name a file so");
   return name;

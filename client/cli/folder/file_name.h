@@ -19,7 +19,8 @@
 //     tctoken             is `__index`, or a user's address, whose only `:` is before its device
 //     sender-key-memory   is a group's or list's address; `-` stands in old group ids (`<phone>-<time>@g.us`)
 //   Of the other types ids are numbers, words with `_`, and Signal addresses (`user_1.0`): no `__` and no `-`.
-// What follows none of these rules is refused, or taken as it stands when the caller says so.
+// What follows none of these rules is refused, or taken as it stands when the caller says so; also a name with a space,
+// a parenthesis or a tilde, which is that of a copy.
 namespace authstate::cli {
 
 inline constexpr absl::string_view kCredsFileName = "creds.json";

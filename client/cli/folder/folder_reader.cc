@@ -11,6 +11,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/cli/folder/byte_fields.h"
 #include "client/cli/folder/creds_value.h"
 #include "client/cli/folder/file_io.h"
 #include "client/cli/folder/folder_problem.h"
@@ -63,10 +64,10 @@ absl::StatusOr<Listing> List(const std::string& path) {
   return listing;
 }
 
-// The value in a file's text; `is_creds` says which rules hold.
-absl::StatusOr<Value> ParseFile(absl::string_view text, bool is_creds) {
+// The value in a file's text, within the limits.
+absl::StatusOr<Value> ParseFile(absl::string_view text) {
   if (text.empty()) return absl::InvalidArgumentError("is empty");
-  absl::StatusOr<Value> value = is_creds ? ParseCreds(text) : ParseBufferJson(text);
+  absl::StatusOr<Value> value = ParseBufferJson(text);
   if (!value.ok()) return value;
   if (value->bytes.size() > kMaxValueBytes) {
     return absl::InvalidArgumentError(absl::StrCat("its value has more than ", kMaxValueBytes, " bytes"));
@@ -76,6 +77,20 @@ absl::StatusOr<Value> ParseFile(absl::string_view text, bool is_creds) {
   return value;
 }
 
+absl::Status TakeCreds(Value creds, Folder* folder) {
+  if (std::optional<Value> unwrapped = UnwrapCreds(creds)) {
+    creds = *std::move(unwrapped);
+    folder->creds_unwrapped = true;
+  }
+  if (!IsCredsObject(creds)) return absl::InvalidArgumentError("creds must be a JSON object");
+  if (MendByteFields(kCredsType, &creds)) folder->mended.emplace_back(kCredsFileName);
+  if (const absl::Status works = CheckCreds(creds); !works.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(works.message(), ": Baileys cannot work with these creds"));
+  }
+  folder->creds = std::move(creds);
+  return absl::OkStatus();
+}
+
 // Reads one file into `folder`.
 absl::Status ReadEntry(const std::string& path, const std::string& file, const FileNameRules& rules, Folder* folder) {
   const bool is_creds = file == kCredsFileName;
@@ -83,13 +98,11 @@ absl::Status ReadEntry(const std::string& path, const std::string& file, const F
   if (!name.ok()) return name.status();
   const absl::StatusOr<std::string> text = ReadFile(absl::StrCat(path, "/", file), kMaxFileBytes);
   if (!text.ok()) return text.status();
-  absl::StatusOr<Value> value = ParseFile(*text, is_creds);
+  absl::StatusOr<Value> value = ParseFile(*text);
   if (!value.ok()) return value.status();
-  if (is_creds) {
-    folder->creds = *std::move(value);
-  } else {
-    folder->keys.push_back({*std::move(name), *std::move(value)});
-  }
+  if (is_creds) return TakeCreds(*std::move(value), folder);
+  if (MendByteFields(name->type, &*value)) folder->mended.push_back(file);
+  folder->keys.push_back({*std::move(name), *std::move(value)});
   return absl::OkStatus();
 }
 
@@ -108,7 +121,7 @@ void CompareListings(const Listing& before, const Listing& after, std::vector<Fo
 
 }  // namespace
 
-absl::StatusOr<Folder> ReadFolder(const std::string& path, const FileNameRules& rules,
+absl::StatusOr<Folder> ReadFolder(const std::string& path, const FileNameRules& rules, bool with_creds,
                                   absl::FunctionRef<absl::Status(std::size_t done, std::size_t total)> on_file) {
   const absl::StatusOr<Listing> before = List(path);
   if (!before.ok()) return before.status();
@@ -118,6 +131,8 @@ absl::StatusOr<Folder> ReadFolder(const std::string& path, const FileNameRules& 
   for (const auto& [file, version] : *before) {
     if (!absl::EndsWith(file, ".json")) {
       folder.ignored.push_back(file);
+    } else if (file == kCredsFileName && !with_creds) {
+      // The keys alone are wanted, as from a folder whose creds are damaged.
     } else if (const absl::Status status = ReadEntry(path, file, rules, &folder); !status.ok()) {
       problems.push_back({file, std::string(status.message())});
     }

@@ -85,6 +85,16 @@ TEST(FileNameTest, IdThatCannotBeDecidedIsTakenLiterallyOnRequest) {
   EXPECT_EQ(*FromFileName("session-1-2.json", rules), (KeyName{"session", "1-2"}));
 }
 
+TEST(FileNameTest, NameOfACopyIsRefused) {
+  FileNameRules literal;
+  literal.literal_ids = true;
+  for (const std::string file : {"session-1.0 (1).json", "pre-key-5 copy.json", "session-1.0 - Copy.json",
+                                 "lid-mapping-5511 2.json", "pre-key-5~.json"}) {
+    EXPECT_THAT(std::string(FromFileName(file, {}).status().message()), HasSubstr("name of a copy")) << file;
+    EXPECT_TRUE(FromFileName(file, literal).ok()) << file;
+  }
+}
+
 TEST(FileNameTest, NameThatBaileysWouldNotGiveIsRefused) {
   EXPECT_THAT(std::string(FromFileName("tctoken-1:2@lid.json", {}).status().message()), HasSubstr("would not name"));
 }

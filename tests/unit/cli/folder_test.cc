@@ -5,16 +5,19 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/cli/folder/folder_problem.h"
 #include "client/cli/folder/folder_reader.h"
 #include "client/cli/folder/folder_writer.h"
 #include "contract/limits.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/working_creds.h"
 
 namespace authstate::cli {
 namespace {
@@ -57,23 +60,63 @@ std::vector<std::string> FilesAtFault(const absl::Status& status) {
 
 Value JsonValue(std::string text) { return {ValueKind::kJson, std::move(text)}; }
 
+// A Buffer of WorkingCreds as an array of its bytes, between `before` and `after`.
+std::string KeyArray(absl::string_view before = R"({"type":"Buffer","data":[)", absl::string_view after = "]}") {
+  return absl::StrCat(before, absl::StrJoin(std::vector<int>(test::kKeyBytes, 'a'), ","), after);
+}
+
 class FolderReaderTest : public ::testing::Test {
  protected:
   void File(const std::string& name, const std::string& text) { Put(folder_.File(name), text); }
-  absl::StatusOr<Folder> Read() { return ReadFolder(folder_.path(), {}, GoOn); }
+  absl::StatusOr<Folder> Read() { return ReadFolder(folder_.path(), {}, /*with_creds=*/true, GoOn); }
 
   test::TempDir folder_;
 };
 
 TEST_F(FolderReaderTest, CredsAndKeysComeInCanonicalForm) {
-  File("creds.json", R"({ "me" : {"type":"Buffer","data":[1,2]} })");
-  File("session-1.0.json", "{}");
+  File("creds.json", absl::StrCat(" ", test::WorkingCreds("demo", KeyArray()), "\n"));
+  File("session-1.0.json", "{ }");
   File("pre-key-2.json", R"({"type":"Buffer","data":"eA=="})");
   const auto folder = Read();
   ASSERT_TRUE(folder.ok()) << folder.status();
-  EXPECT_EQ(folder->creds, JsonValue(R"({"me":{"type":"Buffer","data":"AQI="}})"));
+  EXPECT_EQ(folder->creds, JsonValue(test::WorkingCreds()));
+  EXPECT_THAT(folder->mended, IsEmpty());
   EXPECT_THAT(folder->keys, ElementsAre(client::KeyEntry{{"pre-key", "2"}, {ValueKind::kRaw, "x"}},
                                         client::KeyEntry{{"session", "1.0"}, JsonValue("{}")}));
+}
+
+TEST_F(FolderReaderTest, BytesThatStandAsNumbersAreMendedAndTheirFilesNamed) {
+  File("creds.json", test::WorkingCreds("demo", KeyArray("[", "]")));
+  File("pre-key-1.json", R"({"private":{"0":1,"1":2}})");
+  File("pre-key-2.json", R"({"private":{"type":"Buffer","data":"AQI="}})");
+  const auto folder = Read();
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  EXPECT_EQ(folder->creds, JsonValue(test::WorkingCreds()));
+  EXPECT_EQ(folder->keys[0].value, folder->keys[1].value);
+  EXPECT_THAT(folder->mended, ElementsAre("creds.json", "pre-key-1.json"));
+}
+
+TEST_F(FolderReaderTest, CredsThatWereEncodedTwiceAreUnwrapped) {
+  File("creds.json", nlohmann::json(test::WorkingCreds()).dump());
+  const auto folder = Read();
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  EXPECT_EQ(folder->creds, JsonValue(test::WorkingCreds()));
+  EXPECT_TRUE(folder->creds_unwrapped);
+}
+
+TEST_F(FolderReaderTest, CredsThatCannotWorkAreRefusedWithTheMember) {
+  File("creds.json", test::WorkingCreds("demo", R"({"0":1,"1":2})"));
+  const auto problems = FolderProblemsOf(Read().status());
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_THAT(problems[0].reason, HasSubstr("noiseKey.private has 2 bytes, not 32"));
+}
+
+TEST_F(FolderReaderTest, CredsThatNobodyWantsAreNotRead) {
+  File("creds.json", "{");
+  File("pre-key-1.json", "{}");
+  const auto folder = ReadFolder(folder_.path(), {}, /*with_creds=*/false, GoOn);
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  EXPECT_FALSE(folder->creds.has_value());
 }
 
 TEST_F(FolderReaderTest, WithoutCredsFileThereAreNoCreds) {
@@ -97,7 +140,7 @@ TEST_F(FolderReaderTest, EveryBadFileIsNamed) {
 }
 
 TEST_F(FolderReaderTest, CredsThatAreNoObjectAreRefused) {
-  for (const std::string text : {"[]", "null", "1", R"({"type":"Buffer","data":""})"}) {
+  for (const std::string text : {"{}", "[]", "null", "1", "\"null\"", "\"{}\"", R"({"type":"Buffer","data":""})"}) {
     File("creds.json", text);
     EXPECT_THAT(FilesAtFault(Read().status()), ElementsAre("creds.json")) << text;
   }
@@ -109,9 +152,9 @@ TEST_F(FolderReaderTest, ValueOverTheLimitIsRefused) {
 }
 
 TEST_F(FolderReaderTest, FileWrittenMeanwhileIsNamed) {
-  File("creds.json", "{}");
+  File("creds.json", test::WorkingCreds());
   File("pre-key-1.json", "{}");
-  const auto folder = ReadFolder(folder_.path(), {}, [this](std::size_t done, std::size_t total) {
+  const auto folder = ReadFolder(folder_.path(), {}, true, [this](std::size_t done, std::size_t total) {
     if (done == total) {
       File("creds.json", R"({"a":1})");
       File("pre-key-2.json", "{}");
@@ -123,21 +166,21 @@ TEST_F(FolderReaderTest, FileWrittenMeanwhileIsNamed) {
 }
 
 TEST_F(FolderReaderTest, OtherFilesAreListedAsIgnored) {
-  File("creds.json", "{}");
+  File("creds.json", test::WorkingCreds());
   File("notes.txt", "x");
   EXPECT_THAT(Read()->ignored, ElementsAre("notes.txt"));
 }
 
 TEST_F(FolderReaderTest, ErrorOfTheCallbackEndsTheReading) {
   File("creds.json", "{}");
-  const auto folder = ReadFolder(folder_.path(), {}, [](std::size_t /*done*/, std::size_t /*total*/) {
+  const auto folder = ReadFolder(folder_.path(), {}, true, [](std::size_t /*done*/, std::size_t /*total*/) {
     return absl::CancelledError("interrupted");
   });
   EXPECT_TRUE(absl::IsCancelled(folder.status()));
 }
 
 TEST_F(FolderReaderTest, FolderThatIsNotThereIsRefused) {
-  EXPECT_TRUE(absl::IsFailedPrecondition(ReadFolder(folder_.File("absent"), {}, GoOn).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(ReadFolder(folder_.File("absent"), {}, true, GoOn).status()));
 }
 
 class FolderWriterTest : public ::testing::Test {

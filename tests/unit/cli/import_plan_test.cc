@@ -24,7 +24,7 @@ CommitLimits Limits(std::size_t operations, std::size_t bytes) {
 }
 
 TEST(ImportPlanTest, OneCommitWhereItFits) {
-  const ImportPlan plan = PlanImport(kSession, FolderOf(3, true), false, false, Limits(4, 17));
+  const ImportPlan plan = PlanImport(kSession, FolderOf(3, true), false, false, false, Limits(4, 17));
   ASSERT_EQ(plan.commits.size(), 1U);
   EXPECT_EQ(plan.commits[0].sets.size(), 3U);
   EXPECT_TRUE(plan.commits[0].creds.has_value());
@@ -33,14 +33,14 @@ TEST(ImportPlanTest, OneCommitWhereItFits) {
 }
 
 TEST(ImportPlanTest, ReplacingClearsTheKeysInTheSameCommit) {
-  const ImportPlan plan = PlanImport(kSession, FolderOf(3, true), true, true);
+  const ImportPlan plan = PlanImport(kSession, FolderOf(3, true), true, true, true);
   ASSERT_EQ(plan.commits.size(), 1U);
   EXPECT_TRUE(plan.commits[0].clear_keys);
   EXPECT_FALSE(plan.delete_creds_first);
 }
 
 TEST(ImportPlanTest, OverTheOperationsCredsComeLast) {
-  const ImportPlan plan = PlanImport(kSession, FolderOf(4, true), false, false, Limits(4, 1'000));
+  const ImportPlan plan = PlanImport(kSession, FolderOf(4, true), false, false, false, Limits(4, 1'000));
   ASSERT_EQ(plan.commits.size(), 2U);
   EXPECT_EQ(plan.commits[0].sets.size(), 4U);
   EXPECT_FALSE(plan.commits[0].creds.has_value());
@@ -49,7 +49,7 @@ TEST(ImportPlanTest, OverTheOperationsCredsComeLast) {
 }
 
 TEST(ImportPlanTest, OverTheBytesKeysAreSpread) {
-  const ImportPlan plan = PlanImport(kSession, FolderOf(5, true), false, false, Limits(100, 12));
+  const ImportPlan plan = PlanImport(kSession, FolderOf(5, true), false, false, false, Limits(100, 12));
   ASSERT_EQ(plan.commits.size(), 3U);
   EXPECT_EQ(plan.commits[0].sets.size(), 2U);
   EXPECT_EQ(plan.commits[1].sets.size(), 2U);
@@ -58,14 +58,21 @@ TEST(ImportPlanTest, OverTheBytesKeysAreSpread) {
 }
 
 TEST(ImportPlanTest, ReplacingInSeveralCommitsDeletesTheOldCredsFirst) {
-  const ImportPlan plan = PlanImport(kSession, FolderOf(5, true), true, true, Limits(4, 1'000));
+  const ImportPlan plan = PlanImport(kSession, FolderOf(5, true), true, true, true, Limits(4, 1'000));
   EXPECT_TRUE(plan.delete_creds_first);
   EXPECT_TRUE(plan.commits[0].clear_keys);
   EXPECT_FALSE(plan.commits[1].clear_keys);
 }
 
+TEST(ImportPlanTest, ReplacingNothingButCredsLeavesAMarkInTheirPlace) {
+  EXPECT_TRUE(PlanImport(kSession, FolderOf(5, true), true, true, false, Limits(4, 1'000)).mark_first);
+  EXPECT_FALSE(PlanImport(kSession, FolderOf(5, true), true, true, true, Limits(4, 1'000)).mark_first);
+  EXPECT_FALSE(PlanImport(kSession, FolderOf(3, true), true, true, false).mark_first);
+  EXPECT_FALSE(PlanImport(kSession, FolderOf(5, true), true, false, false, Limits(4, 1'000)).mark_first);
+}
+
 TEST(ImportPlanTest, KeysAloneLeaveTheCreds) {
-  const ImportPlan plan = PlanImport(kSession, FolderOf(5, false), true, true, Limits(4, 1'000));
+  const ImportPlan plan = PlanImport(kSession, FolderOf(5, false), true, true, true, Limits(4, 1'000));
   EXPECT_FALSE(plan.delete_creds_first);
   for (const client::CommitRequest& commit : plan.commits) EXPECT_FALSE(commit.creds.has_value());
 }

@@ -160,16 +160,18 @@ TEST_F(ClientTest, ListingFollowsThePages) {
   store_.list_sessions = [](const v1::ListSessionsRequest& request, v1::ListSessionsResponse* response) {
     EXPECT_EQ(request.prefix(), "a");
     response->add_sessions()->set_session_id(request.page_token().empty() ? "a1" : "a2");
+    response->add_unaddressable_ids(request.page_token().empty() ? "odd 1" : "odd 2");
     if (request.page_token().empty()) response->set_next_page_token("second");
     return grpc::Status::OK;
   };
   std::vector<std::string> ids;
-  const absl::Status status = client_.ListSessions("a", [&ids](SessionSummary session) {
+  const auto listing = client_.ListSessions({"a"}, [&ids](SessionSummary session) {
     ids.push_back(std::move(session.session_id));
     return absl::OkStatus();
   });
-  EXPECT_TRUE(status.ok()) << status;
+  ASSERT_TRUE(listing.ok()) << listing.status();
   EXPECT_THAT(ids, ElementsAre("a1", "a2"));
+  EXPECT_THAT(listing->unaddressable_ids, ElementsAre("odd 1", "odd 2"));
 }
 
 TEST_F(ClientTest, LoadIsRepeatedBeforeItsFirstPage) {

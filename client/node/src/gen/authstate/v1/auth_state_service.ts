@@ -325,6 +325,8 @@ export interface ListSessionsRequest {
   pageToken: string;
   /** Only sessions whose id starts with this. Up to 128 bytes of [A-Za-z0-9._:@-]; empty for all. The same in every page. */
   prefix: string;
+  /** Only sessions whose lease is live, and those also where nothing was written yet. The same in every page. */
+  leased: boolean;
 }
 
 /** One session as ListSessions shows it. */
@@ -338,15 +340,25 @@ export interface Session {
   /** How many keys it has. */
   keyCount: bigint;
   /** When it was last written, by the clock of the database (SQLite: of the server). */
-  updateTime: Date | undefined;
+  updateTime:
+    | Date
+    | undefined;
+  /** Its lease. An owner whose time is up (`remaining` zero) is told as long as nobody has taken or written past the lease. */
+  lease: Lease | undefined;
 }
 
 /** Response of ListSessions. */
 export interface ListSessionsResponse {
   /** The sessions of this page. A session written or deleted while the pages are read may or may not appear. */
   sessions: Session[];
-  /** Token of the next page; empty when this was the last. */
+  /** Token of the next page; empty when this was the last. A page may be shorter than asked for and not be the last. */
   nextPageToken: string;
+  /**
+   * Ids of this page that no request can name: rows of the legacy tables (`whatsapp_auth`, `whatsapp_keys`) whose
+   * `company_id` is not 1 to 128 bytes of [A-Za-z0-9._:@-]. They are left out of `sessions`; the old program that made
+   * them still reads them. Each is cut after 128 bytes.
+   */
+  unaddressableIds: string[];
 }
 
 /** Request of DeleteSession. */
@@ -2309,7 +2321,7 @@ export const LoadSessionResponse: MessageFns<LoadSessionResponse> = {
 };
 
 function createBaseListSessionsRequest(): ListSessionsRequest {
-  return { pageSize: 0, pageToken: "", prefix: "" };
+  return { pageSize: 0, pageToken: "", prefix: "", leased: false };
 }
 
 export const ListSessionsRequest: MessageFns<ListSessionsRequest> = {
@@ -2322,6 +2334,9 @@ export const ListSessionsRequest: MessageFns<ListSessionsRequest> = {
     }
     if (message.prefix !== "") {
       writer.uint32(26).string(message.prefix);
+    }
+    if (message.leased !== false) {
+      writer.uint32(32).bool(message.leased);
     }
     return writer;
   },
@@ -2363,6 +2378,14 @@ export const ListSessionsRequest: MessageFns<ListSessionsRequest> = {
             message.prefix = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.leased = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2377,7 +2400,7 @@ export const ListSessionsRequest: MessageFns<ListSessionsRequest> = {
 };
 
 function createBaseSession(): Session {
-  return { sessionId: "", revision: 0n, hasCreds: false, keyCount: 0n, updateTime: undefined };
+  return { sessionId: "", revision: 0n, hasCreds: false, keyCount: 0n, updateTime: undefined, lease: undefined };
 }
 
 export const Session: MessageFns<Session> = {
@@ -2402,6 +2425,9 @@ export const Session: MessageFns<Session> = {
     }
     if (message.updateTime !== undefined) {
       Timestamp.encode(toTimestamp(message.updateTime), writer.uint32(42).fork()).join();
+    }
+    if (message.lease !== undefined) {
+      Lease.encode(message.lease, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -2459,6 +2485,14 @@ export const Session: MessageFns<Session> = {
             message.updateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.lease = Lease.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2473,7 +2507,7 @@ export const Session: MessageFns<Session> = {
 };
 
 function createBaseListSessionsResponse(): ListSessionsResponse {
-  return { sessions: [], nextPageToken: "" };
+  return { sessions: [], nextPageToken: "", unaddressableIds: [] };
 }
 
 export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
@@ -2483,6 +2517,9 @@ export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
     }
     if (message.nextPageToken !== "") {
       writer.uint32(18).string(message.nextPageToken);
+    }
+    for (const v of message.unaddressableIds) {
+      writer.uint32(26).string(v!);
     }
     return writer;
   },
@@ -2514,6 +2551,14 @@ export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
             }
 
             message.nextPageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unaddressableIds.push(reader.string());
             continue;
           }
         }
@@ -3674,7 +3719,10 @@ export const AuthStateServiceService = {
     responseSerialize: (value: SetCredsResponse): Buffer => Buffer.from(SetCredsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SetCredsResponse => SetCredsResponse.decode(value),
   },
-  /** Deletes the session's credentials and leaves its keys. NOT_FOUND when there are none. */
+  /**
+   * Deletes the session's credentials and leaves its keys, with which no other credentials go: a client that makes new
+   * ones only for a session without anything refuses the rest. NOT_FOUND when there are none.
+   */
   deleteCreds: {
     path: "/authstate.v1.AuthStateService/DeleteCreds" as const,
     requestStream: false as const,
@@ -3852,7 +3900,10 @@ export interface AuthStateServiceServer extends UntypedServiceImplementation {
   getCreds: handleUnaryCall<GetCredsRequest, GetCredsResponse>;
   /** Replaces the session's credentials; a commit of one operation. ABORTED when `expected_revision` differs. */
   setCreds: handleUnaryCall<SetCredsRequest, SetCredsResponse>;
-  /** Deletes the session's credentials and leaves its keys. NOT_FOUND when there are none. */
+  /**
+   * Deletes the session's credentials and leaves its keys, with which no other credentials go: a client that makes new
+   * ones only for a session without anything refuses the rest. NOT_FOUND when there are none.
+   */
   deleteCreds: handleUnaryCall<DeleteCredsRequest, DeleteCredsResponse>;
   /**
    * Reads keys, several types in one call. Every requested key is answered once: found or absent.
@@ -3950,7 +4001,10 @@ export interface AuthStateServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SetCredsResponse) => void,
   ): ClientUnaryCall;
-  /** Deletes the session's credentials and leaves its keys. NOT_FOUND when there are none. */
+  /**
+   * Deletes the session's credentials and leaves its keys, with which no other credentials go: a client that makes new
+   * ones only for a session without anything refuses the rest. NOT_FOUND when there are none.
+   */
   deleteCreds(
     request: DeleteCredsRequest,
     callback: (error: ServiceError | null, response: DeleteCredsResponse) => void,

@@ -1,0 +1,19 @@
+#include "client/cli/lease_text.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace authstate::cli {
+
+bool IsLive(const client::Lease& lease) { return !lease.owner.empty() && lease.remaining > absl::ZeroDuration(); }
+
+std::string LifeOf(const client::Lease& lease) {
+  if (lease.owner.empty()) return "free";
+  if (!IsLive(lease)) return "expired";
+  return absl::StrCat(absl::FormatDuration(absl::Trunc(lease.remaining, absl::Milliseconds(1))), " left");
+}
+
+Json LeaseJson(const client::Lease& lease) {
+  return {{"owner", lease.owner}, {"fence", lease.fence}, {"remaining_ms", absl::ToInt64Milliseconds(lease.remaining)}};
+}
+
+}  // namespace authstate::cli

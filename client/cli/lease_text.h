@@ -1,0 +1,22 @@
+#ifndef AUTHSTATE_CLIENT_CLI_LEASE_TEXT_H_
+#define AUTHSTATE_CLIENT_CLI_LEASE_TEXT_H_
+
+#include <string>
+
+#include "client/cli/output.h"
+#include "client/cpp/types.h"
+
+// A lease in words and as JSON.
+namespace authstate::cli {
+
+bool IsLive(const client::Lease& lease);
+
+// `free`, `29.5s left` or `expired`.
+std::string LifeOf(const client::Lease& lease);
+
+// {"owner":…,"fence":…,"remaining_ms":…}; an empty owner: nobody's.
+Json LeaseJson(const client::Lease& lease);
+
+}  // namespace authstate::cli
+
+#endif  // AUTHSTATE_CLIENT_CLI_LEASE_TEXT_H_

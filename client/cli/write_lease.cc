@@ -1,0 +1,147 @@
+#include "client/cli/write_lease.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "client/cli/signal_watcher.h"
+#include "client/cli/text.h"
+#include "client/cpp/error.h"
+
+namespace authstate::cli {
+namespace {
+
+constexpr absl::string_view kLeaseHeld = "LEASE_HELD";
+constexpr absl::Duration kRenewEvery = absl::Seconds(10);
+constexpr absl::Duration kReleasePatience = absl::Seconds(5);
+constexpr std::size_t kHostBytes = 64;
+
+// Different for every process and every start of it, as owners have to be.
+std::string NewOwner() {
+  std::array<char, kHostBytes + 1> host{};
+  if (gethostname(host.data(), kHostBytes) != 0) host[0] = '\0';
+  std::string name = host.data();
+  std::replace_if(
+      name.begin(), name.end(), [](unsigned char c) { return std::isgraph(c) == 0; }, '_');
+  absl::BitGen random;
+  return absl::StrCat("authstatectl@", name, ":", getpid(), ":",
+                      absl::Hex(absl::Uniform<std::uint32_t>(random), absl::kZeroPad8));
+}
+
+client::ClientOptions LeaseClientOptions(const GlobalOptions& options) {
+  client::ClientOptions lease;
+  lease.address = options.address;
+  lease.deadline = std::min(options.timeout, kReleasePatience);
+  lease.patience = lease.deadline;
+  return lease;
+}
+
+// A lease that is kept alive until it is given back. It has a client of its own, for the command's is cancelled by a
+// signal.
+class TakenLease {
+ public:
+  TakenLease(const GlobalOptions& options, std::string session_id)
+      : client_(LeaseClientOptions(options)), session_id_(std::move(session_id)) {}
+  TakenLease(const TakenLease&) = delete;
+  TakenLease& operator=(const TakenLease&) = delete;
+  ~TakenLease() {
+    if (!renewing_.joinable()) return;
+    {
+      const absl::MutexLock lock(&mutex_);
+      done_ = true;
+    }
+    renewing_.join();
+  }
+
+  // By a client that a signal cancels. Whatever the answer, Release has to follow.
+  absl::Status Acquire(client::Client& client, bool steal) {
+    const absl::StatusOr<client::Lease> lease = client.AcquireLease(session_id_, owner_, kTakenLease, steal);
+    if (!lease.ok()) {
+      may_be_ours_ = client::OutcomeOf(lease.status()) == client::Outcome::kUnknown;
+      return lease.status();
+    }
+    fence_ = lease->fence;
+    renewing_ = std::thread([this] { Renew(); });
+    return absl::OkStatus();
+  }
+
+  std::uint64_t fence() const { return fence_; }
+
+  // OK also when somebody else has it by now.
+  absl::Status Release() {
+    if (fence_ == 0 && may_be_ours_) {
+      const absl::StatusOr<client::Lease> lease = client_.GetLease(session_id_);
+      if (!lease.ok()) return lease.status();
+      if (lease->owner == owner_) fence_ = lease->fence;
+    }
+    if (fence_ == 0) return absl::OkStatus();
+    absl::Status released = client_.ReleaseLease(session_id_, fence_);
+    return absl::IsFailedPrecondition(released) ? absl::OkStatus() : released;
+  }
+
+ private:
+  void Renew() {
+    const absl::MutexLock lock(&mutex_);
+    while (!mutex_.AwaitWithTimeout(absl::Condition(&done_), kRenewEvery)) {
+      mutex_.Unlock();
+      // One that fails is tried again at the next beat. One that was refused is lost, as the next write will find.
+      (void)client_.RenewLease(session_id_, fence_, kTakenLease);
+      mutex_.Lock();
+    }
+  }
+
+  client::Client client_;
+  const std::string session_id_;
+  const std::string owner_ = NewOwner();
+  // Set before `renewing_` begins.
+  std::uint64_t fence_ = 0;
+  bool may_be_ours_ = false;
+  absl::Mutex mutex_;
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread renewing_;
+};
+
+// A refusal for somebody's lease, with the way past it.
+absl::Status WithWayPast(const absl::Status& status, const WriteOptions& options) {
+  if (client::ReasonOf(status) != kLeaseHeld) return status;
+  return WithMessage(
+      status, absl::StrCat(status.message(), options.take_lease
+                                                 ? "; --steal takes it also from an owner that is alive"
+                                                 : "; stop it, or go past it: --take-lease --steal takes the lease "
+                                                   "for this command, --fence N writes under one that you hold"));
+}
+
+}  // namespace
+
+absl::Status WriteUnderWatch(CommandContext& context, const std::string& session_id, const WriteOptions& options,
+                             Write write) {
+  if (!options.take_lease) return WithWayPast(write(options.fence), options);
+  TakenLease lease(context.options(), session_id);
+  absl::Status status = lease.Acquire(context.client(), options.steal);
+  if (status.ok()) status = write(lease.fence());
+  const absl::Status released = lease.Release();
+  if (!released.ok()) {
+    context.output().Warn(absl::StrCat("the lease of session ", session_id, " could not be given back (",
+                                       released.message(), "); it ends by itself within ",
+                                       absl::FormatDuration(kTakenLease)));
+  }
+  return WithWayPast(status, options);
+}
+
+absl::Status WriteUnder(CommandContext& context, const std::string& session_id, const WriteOptions& options,
+                        Write write) {
+  if (!options.take_lease) return WriteUnderWatch(context, session_id, options, write);
+  SignalWatcher signals;
+  client::Client& client = context.client();
+  signals.Start([&client] { client.Cancel(); });
+  return WriteUnderWatch(context, session_id, options, write);
+}
+
+}  // namespace authstate::cli

@@ -1,0 +1,140 @@
+// How authstatectl writes a session that has an owner: under a fence, or under a lease that it takes for itself.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/integration/cli_runner.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/test_server.h"
+#include "tests/support/working_creds.h"
+
+namespace authstate {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+
+constexpr int kOk = 0;
+constexpr int kUsage = 2;
+constexpr int kRefused = 4;
+
+class CliLeaseTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto server = test::TestServer::Create({{"--sqlite-path", directory_.File("authstate.db")}, {}});
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    cli_ = std::make_unique<CliRunner>(server_->address());
+    fs::create_directory(folder_);
+    std::ofstream(folder_ + "/creds.json") << test::WorkingCreds();
+    std::ofstream(folder_ + "/pre-key-1.json") << "1";
+  }
+
+  CliResult Run(std::vector<std::string> arguments) { return cli_->Run(std::move(arguments)); }
+  CliResult Run(std::vector<std::string> arguments, const std::vector<std::string>& more) {
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Run(std::move(arguments));
+  }
+  nlohmann::json Lease(const std::string& session_id) { return Run({"lease", "show", session_id, "--json"}).OutJson(); }
+  std::uint64_t Acquire(const std::string& session_id, const std::string& owner) {
+    const CliResult acquired =
+        Run({"lease", "acquire", session_id, "--owner", owner, "--ttl", "1h", "--steal", "--json"});
+    EXPECT_EQ(acquired.code, kOk) << acquired.err;
+    return acquired.OutJson().value("fence", std::uint64_t{0});
+  }
+
+  // Every command that writes session `s`, in an order in which all succeed; from a session without anything.
+  std::vector<std::vector<std::string>> Writes() {
+    return {{"creds", "set", "s", test::WorkingCreds()},
+            {"keys", "set", "s", "pre-key", "1", "1"},
+            {"keys", "delete", "s", "pre-key", "1"},
+            {"session", "import", "s", folder_, "--replace"},
+            {"session", "delete", "s", "--yes"}};
+  }
+
+  test::TempDir directory_;
+  const std::string folder_ = directory_.File("auth");
+  std::unique_ptr<test::TestServer> server_;
+  std::unique_ptr<CliRunner> cli_;
+};
+
+TEST_F(CliLeaseTest, EveryWriteIsRefusedForALiveLeaseAndSaysTheWayPast) {
+  ASSERT_EQ(Run({"keys", "set", "s", "pre-key", "1", "1"}).code, kOk);
+  (void)Acquire("s", "pool-1");
+  for (const auto& write : Writes()) {
+    const CliResult refused = Run(write);
+    EXPECT_EQ(refused.code, kRefused) << testing::PrintToString(write);
+    EXPECT_THAT(refused.err, AllOf(HasSubstr("pool-1"), HasSubstr("--take-lease --steal"), HasSubstr("--fence")));
+    const CliResult held = Run(write, {"--take-lease"});
+    EXPECT_EQ(held.code, kRefused) << testing::PrintToString(write);
+    EXPECT_THAT(held.err, AllOf(HasSubstr("pool-1"), HasSubstr("--steal")));
+  }
+  EXPECT_EQ(Run({"session", "show", "s", "--json"}).OutJson()["revision"], 1);
+  EXPECT_EQ(Lease("s")["owner"], "pool-1");
+}
+
+TEST_F(CliLeaseTest, TheHolderOfAMaintenanceLeaseWritesUnderItsFence) {
+  (void)Acquire("s", "pool-1");
+  const std::string fence = std::to_string(Acquire("s", "maintenance"));
+  for (const auto& write : Writes()) {
+    const CliResult done = Run(write, {"--fence", fence});
+    EXPECT_EQ(done.code, kOk) << testing::PrintToString(write) << done.err;
+    EXPECT_EQ(Lease("s")["owner"], "maintenance");
+  }
+  for (const auto& write : Writes()) {
+    // There is nothing to delete, and so nothing to refuse.
+    if (write[1] == "delete" && write[0] == "keys") continue;
+    EXPECT_EQ(Run(write, {"--fence", "1"}).code, kRefused) << testing::PrintToString(write);
+  }
+}
+
+TEST_F(CliLeaseTest, TakenLeaseIsGivenBackAlsoByACommandThatFails) {
+  (void)Acquire("s", "pool-1");
+  std::uint64_t fence = 1;
+  for (const auto& write : Writes()) {
+    const CliResult done = Run(write, {"--take-lease", "--steal"});
+    EXPECT_EQ(done.code, kOk) << testing::PrintToString(write) << done.err;
+    EXPECT_EQ(Lease("s")["owner"], "") << testing::PrintToString(write);
+    // Taken and given back: the owner before can do nothing any more.
+    EXPECT_EQ(Lease("s")["fence"], fence + 2);
+    fence += 2;
+  }
+  // There is no such session now.
+  EXPECT_NE(Run({"session", "delete", "s", "--yes", "--take-lease"}).code, kOk);
+  EXPECT_EQ(Lease("s")["owner"], "");
+  EXPECT_EQ(Lease("s")["fence"], fence + 2);
+}
+
+TEST_F(CliLeaseTest, OptionsThatContradictEachOtherAreWrongUsage) {
+  EXPECT_EQ(Run({"keys", "set", "s", "pre-key", "1", "1", "--fence", "1", "--take-lease"}).code, kUsage);
+  EXPECT_EQ(Run({"keys", "set", "s", "pre-key", "1", "1", "--steal"}).code, kUsage);
+}
+
+TEST_F(CliLeaseTest, OwnersAreListed) {
+  ASSERT_EQ(Run({"keys", "set", "a", "pre-key", "1", "1"}).code, kOk);
+  ASSERT_EQ(Run({"keys", "set", "b", "pre-key", "1", "1"}).code, kOk);
+  (void)Acquire("b", "pool-1");
+  (void)Acquire("c", "pool-2");
+  EXPECT_THAT(Run({"session", "list"}).out, MatchesRegex("SESSION .* OWNER\na .* -\nb .* pool-1\n"));
+  const nlohmann::json sessions = Run({"session", "list", "--json"}).OutJson()["sessions"];
+  EXPECT_EQ(sessions[0]["lease"]["owner"], "");
+  EXPECT_EQ(sessions[1]["lease"]["owner"], "pool-1");
+  EXPECT_EQ(sessions[1]["lease"]["fence"], 1);
+  // A pool that waits for its code to be scanned has a lease and has written nothing.
+  EXPECT_THAT(Run({"lease", "list"}).out,
+              MatchesRegex("SESSION +OWNER +FENCE +LEASE\nb +pool-1 +1 +.* left\nc +pool-2 +1 +.* left\n"));
+  const nlohmann::json leases = Run({"lease", "list", "--prefix", "c", "--json"}).OutJson()["leases"];
+  ASSERT_EQ(leases.size(), 1U);
+  EXPECT_EQ(leases[0]["session_id"], "c");
+  EXPECT_GT(leases[0]["remaining_ms"], 0);
+}
+
+}  // namespace
+}  // namespace authstate
