@@ -91,7 +91,7 @@ TEST(FailureTest, CodeAndReasonFitTheFault) {
   const std::vector<std::tuple<std::string, Code, absl::string_view>> kExpected = {
       {"40001", Code::kUnavailable, kDatabaseUnavailable}, {"53300", Code::kUnavailable, kDatabaseUnavailable},
       {"57P01", Code::kUnavailable, kDatabaseUnavailable}, {"08007", Code::kUnavailable, kDatabaseUnavailable},
-      {"25006", Code::kUnavailable, kDatabaseUnavailable}, {"53200", Code::kUnavailable, kDatabaseUnavailable},
+      {"25006", Code::kUnavailable, kDatabaseReadOnly},    {"53200", Code::kUnavailable, kDatabaseUnavailable},
       {"53100", Code::kResourceExhausted, kDiskFull},      {"57014", Code::kDeadlineExceeded, kDeadlinePassed},
       {"XX001", Code::kDataLoss, kCorruptValue},           {"42P01", Code::kInternal, kDatabaseError},
   };
