@@ -24,9 +24,9 @@
 namespace authstate::storage {
 namespace {
 
-// A statement takes the largest commit and then some; more would make others wait behind it for little gain.
+// A statement takes the largest commit and then some, as PostgreSQL bounds what it takes at once. How many commits
+// share one is up to the caller (storage/batch_limits.h).
 constexpr std::size_t kMaxWaveBytes = 2 * kMaxCommitBytes;
-constexpr std::size_t kMaxWaveMembers = 1000;
 // How long after it was sent a commit may begin, beside the time that its bytes take. Short: so long may it take until
 // a commit in doubt is known not to have been applied. One that was too late is sent again with twice as much.
 constexpr absl::Duration kBeginAllowance = absl::Seconds(2);
@@ -102,9 +102,9 @@ SessionWriter::Wave SessionWriter::NextWave() {
     parts_.pop_front();
   }
   if (!wave.empty()) return wave;
-  BatchRoom room(kMaxWaveMembers, kMaxWaveBytes);
+  BatchRoom room(commits_.size(), kMaxWaveBytes);
   absl::flat_hash_set<absl::string_view> sessions;
-  for (std::size_t i = 0; i < commits_.size() && wave.size() < kMaxWaveMembers; ++i) {
+  for (std::size_t i = 0; i < commits_.size(); ++i) {
     if (results_[i].has_value()) continue;
     // Also a session that has no room in this wave, or whose next commit is in doubt, is closed to its later ones.
     if (!sessions.insert(commits_[i].session_id).second || doubtful_[i]) continue;

@@ -24,8 +24,8 @@ namespace authstate::storage {
 // Backend::Apply, by visits to connections: it goes on where it can, and is put back where it would only wait, for a
 // lock or for a doubt to pass.
 //
-// The commits go in waves: one statement each, with the first pending commit of every session, up to a bound of bytes
-// and members. A commit that lost a race against another connection goes again with the next wave, until the deadline.
+// The commits go in waves: one statement each, with the first pending commit of every session, up to a bound of bytes.
+// A commit that lost a race against another connection goes again with the next wave, until the deadline.
 // What is in doubt is looked up (commit_resolution.h) and sent again only once it is known not to have been applied; a
 // commit without an id cannot be looked up and stays in doubt.
 //

@@ -1,7 +1,7 @@
 // pipe_load ADDRESS IN_FLIGHT WARM_UP_MS MEASURE_MS [LOCKED]: keeps IN_FLIGHT commits under way on one pipe to an
 // authstated, each in a session of its own and of one key of the size of a pre-key, over 32 keys a session; and prints
 // how many are acknowledged in a second. What may be sent goes into one message, as with a pool. Beside that a call is
-// under way to write to each of the sessions `locked-0` to `locked-N`, again and again if need be, whatever comes of
+// under way to write to each of the sessions `locked-1` to `locked-N`, again and again if need be, whatever comes of
 // it.
 #include <grpcpp/grpcpp.h>
 
@@ -226,7 +226,7 @@ absl::StatusOr<double> Run(const LoadArguments& arguments) {
   PipeLoad load(arguments.address, arguments.in_flight);
   if (const absl::Status attached = load.Attach(); !attached.ok()) return attached;
   std::vector<std::unique_ptr<LockedLoad>> locked;
-  for (std::size_t i = 0; i < arguments.locked; ++i) {
+  for (std::size_t i = 1; i <= arguments.locked; ++i) {
     locked.push_back(std::make_unique<LockedLoad>(arguments.address, i));
   }
   return load.Measure(arguments.warm_up, arguments.measure);
