@@ -312,8 +312,8 @@ TEST_P(CommitStatementTest, ThatGoesOnUnheardIsAwaitedAndFound) {
   ASSERT_TRUE(Apply(neighbour(), SetKey(1)).ok());
   Reopen(kPatience, /*connections=*/2);
   MakeGate(
-      "CREATE TRIGGER wait_at_gate AFTER UPDATE ON authstate.auth_sessions FOR EACH ROW WHEN (NEW.revision = 2) "
-      "EXECUTE FUNCTION wait_at_gate()");
+      "CREATE TRIGGER wait_at_gate AFTER UPDATE ON authstate.auth_sessions FOR EACH ROW "
+      "WHEN (NEW.session_id = 's' AND NEW.revision = 2) EXECUTE FUNCTION wait_at_gate()");
   Answer<Results> answer;
   Start(backend(), Write(2), answer);
   AwaitDriversStatement(absl::StrCat("wait_event = 'PgSleep' AND ", kIsCommit));
