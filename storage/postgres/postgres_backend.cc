@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
+#include "storage/error.h"
 #include "storage/postgres/answer_once.h"
 #include "storage/postgres/connection_probe.h"
 #include "storage/postgres/connection_queue.h"
@@ -125,9 +126,14 @@ class PostgresBackend final : public Backend {
     pings_.Add({deadline, "",
                 [this, deadline, answer](PgConnection& connection) {
                   absl::Status alive = PingDatabase(connection, deadline);
+                  const std::optional<Failure> lack = queue_.TooFew();
                   // A database that lives and lets nobody in is as good as none.
-                  if (const auto lack = queue_.TooFew(); alive.ok() && lack.has_value()) alive = ToStatus(*lack);
-                  answer->Give(std::move(alive));
+                  if (alive.ok() && lack.has_value()) alive = ToStatus(*lack);
+                  if (!lack.has_value() && ReasonOf(alive) == kTooManyConnections) {
+                    PingAmongCalls(deadline, answer);
+                  } else {
+                    answer->Give(std::move(alive));
+                  }
                   return std::optional<PutBack>();
                 },
                 [answer](absl::Status status, bool /*at_work*/) { answer->Give(std::move(status)); }});
@@ -141,6 +147,16 @@ class PostgresBackend final : public Backend {
   }
 
  private:
+  // Where the calls have all the connections that can be had, one of those tells as well.
+  void PingAmongCalls(absl::Time deadline, std::shared_ptr<AnswerOnce<absl::Status>> answer) {
+    queue_.Add({deadline, "",
+                [deadline, answer](PgConnection& connection) {
+                  answer->Give(PingDatabase(connection, deadline));
+                  return std::optional<PutBack>();
+                },
+                [answer](absl::Status status, bool /*at_work*/) { answer->Give(std::move(status)); }});
+  }
+
   // The line of work for one session (ConnectionWork).
   static std::string LineOf(absl::string_view kind, const std::string& session_id) {
     return absl::StrCat(kind, " ", session_id);

@@ -73,16 +73,16 @@ class PostgresBackendTest : public testing::Test {
   }
 
   absl::Status TryOpenAnother() { return OpenPostgresBackend(options_).status(); }
-  // Everything in the database is the role's from now on, and so are the connections of the backend.
-  void OwnByRole(const std::string& role, const std::string& attributes) {
+  // Everything in the database is a new role's from now on, and so are the connections of the backend.
+  void OwnByRole(const std::string& attributes) {
     const std::string database = url().substr(url().rfind('/') + 1);
     superuser_url_ = url();
-    // An earlier test's role stays, as it owns that test's database.
-    Sql(absl::StrCat("DO $$ BEGIN CREATE ROLE ", role, " LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$; ",
-                     "ALTER ROLE ", role, " ", attributes, "; ALTER DATABASE ", database, " OWNER TO ", role,
-                     "; ALTER SCHEMA public OWNER TO ", role));
-    options_.url = absl::StrReplaceAll(url(), {{"postgres@", absl::StrCat(role, "@")}});
+    role_ = absl::StrCat("owner_of_", database);
+    Sql(absl::StrCat("CREATE ROLE ", role_, " LOGIN ", attributes, "; ALTER DATABASE ", database, " OWNER TO ", role_,
+                     "; ALTER SCHEMA public OWNER TO ", role_));
+    options_.url = absl::StrReplaceAll(url(), {{"postgres@", absl::StrCat(role_, "@")}});
   }
+  void LimitConnections(int limit) { Sql(absl::StrCat("ALTER ROLE ", role_, " CONNECTION LIMIT ", limit)); }
   void CutConnections() {
     Sql("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()");
@@ -146,6 +146,7 @@ class PostgresBackendTest : public testing::Test {
   PostgresOptions options_;
   // Where `options_` names another role; else empty.
   std::string superuser_url_;
+  std::string role_;
   std::unique_ptr<Backend> backend_;
 };
 
@@ -402,10 +403,10 @@ TEST_F(PostgresBackendTest, SignOfLifeSeesThatADatabaseTurnedReadOnly) {
 }
 
 TEST_F(PostgresBackendTest, RoleWithoutAConnectionToSpareIsNamed) {
-  OwnByRole("limited", "CONNECTION LIMIT 100");
+  OwnByRole("CONNECTION LIMIT 100");
   Open();
   AwaitApplied(SetKey("s", "1"));
-  Sql("ALTER ROLE limited CONNECTION LIMIT 0");
+  LimitConnections(0);
   CutConnections();
   for (const absl::Status& status : {Apply({SetKey("s", "2")}).front().status(), Snap("s").status(), Ping()}) {
     EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
@@ -419,7 +420,7 @@ TEST_F(PostgresBackendTest, RoleWithoutAConnectionToSpareIsNamed) {
 
 // All at once, so that every connection is wanted: none is made beyond the number.
 TEST_F(PostgresBackendTest, OneNumberBoundsAllConnections) {
-  OwnByRole("limited", "CONNECTION LIMIT 3");
+  OwnByRole("CONNECTION LIMIT 3");
   options().connections = kLeastPostgresConnections;
   Open();
   // The server takes a moment to forget the connections of the start.
@@ -443,7 +444,7 @@ TEST_F(PostgresBackendTest, OneNumberBoundsAllConnections) {
 
 // A role that may have fewer connections than the number: what it gets serves, snapshots too.
 TEST_F(PostgresBackendTest, FewerConnectionsThanTheNumberServe) {
-  OwnByRole("limited", "CONNECTION LIMIT 4");
+  OwnByRole("CONNECTION LIMIT 4");
   Open();
   AwaitApplied(SetKey("s", "1"));
   constexpr int kCalls = 100;
@@ -467,7 +468,7 @@ TEST_F(PostgresBackendTest, FewerConnectionsThanTheNumberServe) {
 }
 
 TEST_F(PostgresBackendTest, RoleWithTooFewConnectionsIsRefusedAtTheStart) {
-  OwnByRole("limited", "CONNECTION LIMIT 2");
+  OwnByRole("CONNECTION LIMIT 2");
   const absl::Status opened = TryOpenAnother();
   EXPECT_EQ(opened.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(ReasonOf(opened), std::string(kTooManyConnections)) << opened;
@@ -475,12 +476,12 @@ TEST_F(PostgresBackendTest, RoleWithTooFewConnectionsIsRefusedAtTheStart) {
 
 // The sign of life has its connection, and nobody else gets one.
 TEST_F(PostgresBackendTest, SignOfLifeSeesThatTooFewConnectionsAreLeft) {
-  OwnByRole("limited", "CONNECTION LIMIT 3");
+  OwnByRole("CONNECTION LIMIT 3");
   options().connections = kLeastPostgresConnections;
   Open();
   AwaitApplied(SetKey("s", "1"));
   AwaitServing();
-  Sql("ALTER ROLE limited CONNECTION LIMIT 1");
+  LimitConnections(1);
   CutConnections();
   absl::Status ping;
   const absl::Time end = absl::Now() + kPatience;
@@ -490,7 +491,7 @@ TEST_F(PostgresBackendTest, SignOfLifeSeesThatTooFewConnectionsAreLeft) {
     Apply({SetKey("s", "1")});
   } while (ping.ok() && absl::Now() < end);
   EXPECT_EQ(ReasonOf(ping), std::string(kTooManyConnections)) << ping;
-  Sql("ALTER ROLE limited CONNECTION LIMIT -1");
+  LimitConnections(-1);
   // Without any call.
   AwaitServing();
   EXPECT_EQ(Snap("nobody").status().code(), absl::StatusCode::kNotFound);
