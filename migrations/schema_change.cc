@@ -115,7 +115,7 @@ absl::StatusOr<int> RollBackSchema(SchemaStore& store, std::uint32_t to, absl::D
         return plan;
       },
       [&store](const Migration& migration) {
-        const absl::Status reverted = store.Revert(migration);
+        absl::Status reverted = store.Revert(migration);
         if (reverted.ok()) return reverted;
         return absl::Status(reverted.code(),
                             absl::StrCat(reverted.message(), ". Of taking it back: ", FirstComment(migration.down)));

@@ -34,8 +34,9 @@ bool IsLoopbackAddress(const std::string& host) {
   in_addr address{};
   constexpr std::uint32_t kLoopbackNetwork = 127;
   constexpr int kNetworkShift = 24;
-  if (inet_pton(AF_INET, host.c_str(), &address) == 1)
+  if (inet_pton(AF_INET, host.c_str(), &address) == 1) {
     return ntohl(address.s_addr) >> kNetworkShift == kLoopbackNetwork;
+  }
   return host == "::1";
 }
 
@@ -48,8 +49,9 @@ bool IsRemote(absl::string_view host) {
 std::string WeaknessOf(absl::string_view sslmode) {
   if (sslmode == "disable") return "without TLS everybody on the way reads and changes what is sent";
   if (sslmode == "require") return "the server's certificate is not checked, so that anybody on the way may pose as it";
-  if (sslmode == "verify-ca")
+  if (sslmode == "verify-ca") {
     return "the server's name is not checked, so that others with a certificate may pose as it";
+  }
   return "";
 }
 
@@ -102,9 +104,10 @@ absl::Status CheckCaFile(BackendChoice choice, const std::string& path) {
         "trusts"));
   }
   std::ifstream file(path);
-  if (!file)
+  if (!file) {
     return absl::InvalidArgumentError(
         absl::StrCat(option, ": ", storage::AbsolutePath(path), ": ", std::strerror(errno)));
+  }
   std::ostringstream text;
   text << file.rdbuf();
   if (!absl::StrContains(text.str(), "-----BEGIN CERTIFICATE-----") ||
