@@ -251,16 +251,20 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptio
   if (!layout.ok()) return layout.status();
   // Before the schema is read: of hidden rows, its migrations would look as if they had never been.
   if (absl::Status visible = CheckRowsAreVisible(connection, **layout, deadline); !visible.ok()) return visible;
-  const auto schema_version =
+  const auto schema =
       EnsurePostgresSchema(connection, (*layout)->schema, options.migrate, options.allowed_roles, deadline);
-  if (!schema_version.ok()) return schema_version.status();
+  if (!schema.ok()) return schema.status();
   if (absl::Status tables = CheckTables(connection, **layout, deadline); !tables.ok()) return tables;
   if (absl::Status closed = CheckExposure(connection, **layout, options, deadline); !closed.ok()) return closed;
+  // In the legacy layout what is made stands beside a store that is not new.
+  if (schema->made && (*layout)->name == "native") {
+    options.warn(absl::StrCat("new, empty store at ", conninfo->location));
+  }
   // They go before the watchdog moves on.
   connection.Drop();
   second.Drop();
   return std::make_unique<PostgresBackend>(options, *conninfo, *facts, **layout, std::move(watchdog), pooler,
-                                           *schema_version);
+                                           schema->version);
 }
 
 }  // namespace authstate::storage

@@ -110,7 +110,7 @@ absl::Status SchemaChange::Migrate(bool migrate, const std::vector<std::string>&
 
 }  // namespace
 
-absl::StatusOr<std::uint32_t> EnsurePostgresSchema(PgConnection& connection, const LayoutSchema& schema, bool migrate,
+absl::StatusOr<EnsuredSchema> EnsurePostgresSchema(PgConnection& connection, const LayoutSchema& schema, bool migrate,
                                                    const std::vector<std::string>& allowed_roles, absl::Time deadline) {
   for (int attempt = 1;; ++attempt) {
     SchemaChange change(connection, schema, deadline);
@@ -119,10 +119,10 @@ absl::StatusOr<std::uint32_t> EnsurePostgresSchema(PgConnection& connection, con
     if (!applied.ok()) return applied.status();
     const auto plan = PlanMigrations(schema.migrations(), *applied, migrate);
     if (!plan.ok()) return plan.status();
-    if (plan->empty()) return VersionOf(*applied);
+    if (plan->empty()) return EnsuredSchema{VersionOf(*applied), false};
 
     const absl::Status migrated = change.Migrate(migrate, allowed_roles);
-    if (migrated.ok()) return schema.migrations().back().version;
+    if (migrated.ok()) return EnsuredSchema{schema.migrations().back().version, applied->empty()};
     // Whatever was begun ends with the connection.
     connection.Drop();
     if (!change.failure().has_value() || !IsRace(*change.failure())) return migrated;

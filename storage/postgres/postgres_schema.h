@@ -18,11 +18,17 @@ namespace authstate::storage {
 absl::Span<const Migration> PostgresMigrations();
 absl::Span<const Migration> LegacyMigrations();
 
-// Brings the database to the schema of this program, as PlanMigrations allows (storage/schema.h), and returns its
-// version. Several servers may do so at once: one of them makes the change, in one transaction, and the others find it
+struct EnsuredSchema {
+  std::uint32_t version = 0;
+  // The database had none of it before.
+  bool made = false;
+};
+
+// Brings the database to the schema of this program, as PlanMigrations allows (storage/schema.h).
+// Several servers may do so at once: one of them makes the change, in one transaction, and the others find it
 // made. What is made or changed is closed to all roles but the owner and `allowed_roles` (table_access.h).
 // FailedPrecondition when the schema is not one that can be served.
-absl::StatusOr<std::uint32_t> EnsurePostgresSchema(PgConnection& connection, const LayoutSchema& schema, bool migrate,
+absl::StatusOr<EnsuredSchema> EnsurePostgresSchema(PgConnection& connection, const LayoutSchema& schema, bool migrate,
                                                    const std::vector<std::string>& allowed_roles, absl::Time deadline);
 
 }  // namespace authstate::storage

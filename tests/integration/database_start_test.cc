@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -323,6 +324,18 @@ TEST_F(DatabaseStartTest, APoolersRefusalsAreUnderstoodToo) {
   nowhere.replace(nowhere.rfind('/'), std::string::npos, "/nowhere");
   ExpectFailure({"--backend=postgres", "--postgres-url", nowhere, "--listen=127.0.0.1:0"}, kRefused,
                 "database \"nowhere\" does not exist");
+}
+
+TEST_F(DatabaseStartTest, ADatabaseThatHeldNothingIsWarnedOfOnce) {
+  const auto url = plain_->NewDatabase();
+  ASSERT_TRUE(url.ok()) << url.status();
+  for (const bool made : {true, false}) {
+    const auto server = Must(test::TestServer::Create({{"--backend=postgres", "--postgres-url=" + *url}, {}}));
+    ASSERT_NE(server, nullptr);
+    ASSERT_TRUE(server->Terminate().ok());
+    const std::string log = server->process().output(Subprocess::Stream::kStderr);
+    EXPECT_EQ(absl::StrContains(log, R"("level":"warn","message":"new, empty store at 127.0.0.1:)"), made) << log;
+  }
 }
 
 }  // namespace
