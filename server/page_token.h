@@ -6,8 +6,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-// The page token of ListSessions: opaque to callers, the last session id of the page inside. It stays valid across
-// restarts of the server.
+// The page token of ListSessions: opaque to callers, the last id of the page inside, which may be one of the legacy
+// tables that no request can name. It stays valid across restarts of the server.
 namespace authstate::server {
 
 std::string MakePageToken(absl::string_view last_session_id);
