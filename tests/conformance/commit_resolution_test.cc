@@ -439,7 +439,8 @@ TEST_F(CommitResolutionTest, ConditionalCommitWhoseReplyWasLostIsNotRefused) {
   EXPECT_EQ(applied->revision, 2U);
 }
 
-// The making of a connection hangs for longer than the call has time.
+// The making of a connection hangs for longer than the call has time. A call that finds a connection which is lost only
+// then is told so before.
 TEST_F(CommitResolutionTest, CallsEndOnTimeWhileConnectingHangs) {
   proxy().Hold(test::Direction::kToClient);
   proxy().ResetAll();
@@ -447,7 +448,7 @@ TEST_F(CommitResolutionTest, CallsEndOnTimeWhileConnectingHangs) {
     Answer<Results> answer;
     backend().Apply({SetKey(1)}, absl::Now() + absl::Milliseconds(200), answer.Done());
     const absl::Status status = answer.Await().front().status();
-    EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded) << status;
+    EXPECT_TRUE(absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status)) << status;
     EXPECT_EQ(OutcomeOf(status), Outcome::kNotApplied);
   }
   proxy().Resume();
