@@ -1,6 +1,7 @@
 #ifndef AUTHSTATE_TESTS_SUPPORT_WORKING_CREDS_H_
 #define AUTHSTATE_TESTS_SUPPORT_WORKING_CREDS_H_
 
+#include <cstddef>
 #include <string>
 
 #include "absl/strings/escaping.h"
@@ -11,9 +12,9 @@ namespace authstate::test {
 
 inline constexpr std::size_t kKeyBytes = 32;
 
-// A Buffer of 32 times `byte`.
-inline std::string KeyBuffer(char byte) {
-  return absl::StrCat(R"({"type":"Buffer","data":")", absl::Base64Escape(std::string(kKeyBytes, byte)), R"("})");
+// A Buffer of `size` times `byte`.
+inline std::string KeyBuffer(char byte, std::size_t size = kKeyBytes) {
+  return absl::StrCat(R"({"type":"Buffer","data":")", absl::Base64Escape(std::string(size, byte)), R"("})");
 }
 
 // Canonical text of creds that have what Baileys needs to log in, and a member `me` that tells them from others.
@@ -23,7 +24,7 @@ inline std::string WorkingCreds(absl::string_view me = "demo", const std::string
     return absl::StrCat(R"({"private":)", key, R"(,"public":)", KeyBuffer('b'), "}");
   };
   return absl::StrCat(R"({"noiseKey":)", pair(noise_private), R"(,"signedIdentityKey":)", pair(KeyBuffer('c')),
-                      R"(,"signedPreKey":{"keyPair":)", pair(KeyBuffer('d')),
+                      R"(,"signedPreKey":{"keyPair":)", pair(KeyBuffer('d')), R"(,"signature":)", KeyBuffer('e', 64),
                       R"(,"keyId":1},"registrationId":7,"me":")", me, R"("})");
 }
 

@@ -19,6 +19,7 @@ namespace authstate::cli {
 namespace {
 
 constexpr std::size_t kKeyBytes = 32;
+constexpr std::size_t kSignatureBytes = 64;
 
 using Path = std::vector<absl::string_view>;
 
@@ -26,14 +27,12 @@ absl::Status AtFault(const Path& path, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(absl::StrJoin(path, "."), " ", what));
 }
 
-absl::Status CheckKey(absl::string_view creds, const Path& path) {
-  const std::optional<absl::string_view> key = FindMember(creds, path);
-  if (!key.has_value()) return AtFault(path, "is missing");
-  const std::optional<std::string> bytes = BytesOf(*key);
-  if (!bytes.has_value() || ToBufferJson({ValueKind::kRaw, *bytes}) != *key) return AtFault(path, "is no Buffer");
-  if (bytes->size() != kKeyBytes) {
-    return AtFault(path, absl::StrCat("has ", bytes->size(), " bytes, not ", kKeyBytes));
-  }
+absl::Status CheckBytes(absl::string_view creds, const Path& path, std::size_t size) {
+  const std::optional<absl::string_view> member = FindMember(creds, path);
+  if (!member.has_value()) return AtFault(path, "is missing");
+  const std::optional<std::string> bytes = BytesOf(*member);
+  if (!bytes.has_value() || ToBufferJson({ValueKind::kRaw, *bytes}) != *member) return AtFault(path, "is no Buffer");
+  if (bytes->size() != size) return AtFault(path, absl::StrCat("has ", bytes->size(), " bytes, not ", size));
   return absl::OkStatus();
 }
 
@@ -70,10 +69,12 @@ absl::Status CheckCreds(const Value& creds) {
     for (const absl::string_view half : {"private", "public"}) {
       Path path = pair;
       path.push_back(half);
-      absl::Status checked = CheckKey(creds.bytes, path);
+      absl::Status checked = CheckBytes(creds.bytes, path, kKeyBytes);
       if (!checked.ok()) return checked;
     }
   }
+  absl::Status checked = CheckBytes(creds.bytes, {"signedPreKey", "signature"}, kSignatureBytes);
+  if (!checked.ok()) return checked;
   return CheckRegistrationId(creds.bytes);
 }
 
