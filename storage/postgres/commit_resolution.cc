@@ -26,9 +26,13 @@ PgConnection::Parameters Encode(const DoubtfulStatement& statement, absl::Durati
   return {std::move(session_id).Encode(), std::move(commit_id).Encode(), EncodeLockTimeout(lock_timeout)};
 }
 
-// One row of Layout::resolve.
-Verdict Judge(const pqxx::row& row, const DoubtfulStatement& statement) {
+// One row of Layout::resolve, which is for `commit`.
+Verdict Judge(const pqxx::row& row, const Commit& commit, const DoubtfulStatement& statement) {
   if (!row[0].is_null()) return {Fate::kApplied, static_cast<std::uint64_t>(ToInt(row[0]))};
+  const bool same_fence = commit.fence != 0 && static_cast<std::uint64_t>(ToInt(row[4])) == commit.fence;
+  if (same_fence && commit.number != 0 && commit.number <= static_cast<std::uint64_t>(ToInt(row[5]))) {
+    return {Fate::kApplied, static_cast<std::uint64_t>(ToInt(row[3]))};
+  }
   const bool may_be_pushed_out = !row[1].is_null() && ToInt(row[1]) >= statement.sent_after;
   return {may_be_pushed_out ? Fate::kUnknown : Fate::kNotApplied, 0};
 }
@@ -49,8 +53,9 @@ Resolution ResolveCommits(PgConnection& connection, const Layout& layout, const 
     return resolution;
   }
   bool all_applied = true;
-  for (const auto& row : execution.rows) {
-    resolution.verdicts.push_back(Judge(row, statement));
+  for (const Commit* commit : statement.commits) {
+    const auto row = execution.rows[static_cast<pqxx::result::size_type>(resolution.verdicts.size())];
+    resolution.verdicts.push_back(Judge(row, *commit, statement));
     all_applied = all_applied && resolution.verdicts.back().fate == Fate::kApplied;
   }
   const std::int64_t early = statement.not_after - ToInt(execution.rows[0][2]);

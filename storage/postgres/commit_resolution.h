@@ -36,10 +36,12 @@
 // Until then the resolving statement is run again. If the id is not there, it was not applied, unless eight other
 // commits have pushed it out since; that cannot be if fewer than eight are kept, or if the oldest of them ran before
 // the doubtful statement was sent: the times among them never fall, as each commit read the clock after the one before
-// it was visible.
+// it was visible. A commit that has a number under the row's fence needs no id: it was applied if the row has that
+// number or a higher one.
 //
 // What was found is durable, also where the primary waits for a standby: the resolving statement is itself a commit,
-// which follows in the log what it has seen.
+// which follows in the log what it has seen. So a commit that a statement only found to have been applied before is
+// looked up as well: that may not be on the standby yet, which may be promoted before it is.
 //
 // It is assumed that the clock of the database is not set back by more than the time between two such statements, and
 // that a standby which is promoted has about the time of its primary. not_after itself needs no such thing: a wrong
@@ -67,7 +69,7 @@ enum class Fate : std::uint8_t {
 
 struct Verdict {
   Fate fate = Fate::kUnknown;
-  // The revision that it led to, if it was applied.
+  // The revision that it led to, if it was applied; that of now, if its number alone tells.
   std::uint64_t revision = 0;
 };
 

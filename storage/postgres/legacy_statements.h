@@ -252,9 +252,10 @@ WITH clock AS MATERIALIZED (
   FROM asked
   ORDER BY session_id COLLATE "C"
   ON CONFLICT (session_id) DO UPDATE SET barrier = s.barrier + 1
-  RETURNING s.session_id, s.recent_ids, s.recent_revisions, s.recent_times
+  RETURNING s.session_id, s.recent_ids, s.recent_revisions, s.recent_times, s.revision, s.fence, s.applied_number
 )
-SELECT raised.recent_revisions[array_position(raised.recent_ids, asked.commit_id)], raised.recent_times[8], asked.micros
+SELECT raised.recent_revisions[array_position(raised.recent_ids, asked.commit_id)], raised.recent_times[8], asked.micros,
+       raised.revision, raised.fence, raised.applied_number
 FROM asked JOIN raised ON raised.session_id = asked.session_id
 ORDER BY asked.member)sql";
 

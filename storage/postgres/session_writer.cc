@@ -185,7 +185,7 @@ void SessionWriter::Send(const Wave& wave) {
     connection_->clock().Read(asked, ToInt(row[6]), DatabaseClock::Steady::now());
     Understand(wave, execution.rows);
     const bool answered =
-        std::all_of(wave.begin(), wave.end(), [this](std::size_t member) { return results_[member].has_value(); });
+        std::none_of(wave.begin(), wave.end(), [this](std::size_t member) { return Pending(member); });
     needs_any_ = needs_any_ || (form != CommitForm::kAny && !late && !answered);
     Keep(wave, execution.rows, std::move(new_bases));
   } else if (InDoubt(*execution.failure)) {
@@ -218,14 +218,12 @@ void SessionWriter::Understand(const Wave& wave, const pqxx::result& rows) {
     if (!row[0].is_null()) {
       result = Applied{static_cast<std::uint64_t>(ToInt(row[0]))};
     } else if (!row[4].is_null()) {
-      result = Applied{static_cast<std::uint64_t>(ToInt(row[4]))};
       replayed.push_back(wave[i]);
     } else if (late) {
       continue;
     } else if (!lease.ok()) {
       result = lease;
     } else if (commit.number != 0 && commit.number <= applied_number) {
-      result = Applied{revision};
       replayed.push_back(wave[i]);
     } else if (commit.number > applied_number + 1) {
       result = NumberGap(commit.number, applied_number);
@@ -241,15 +239,19 @@ void SessionWriter::Understand(const Wave& wave, const pqxx::result& rows) {
   if (!replayed.empty()) ConfirmReplays(replayed);
 }
 
-// A commit that this statement only read may not be on the standby yet which the primary waits for; whatever is written
-// after it is not acknowledged before it is.
+// A commit that this statement only read may not be on the standby yet which the primary waits for. When it is looked
+// up, that standby may be the primary, and not have it.
 void SessionWriter::ConfirmReplays(const Wave& replayed) {
   Doubt doubt;
   doubt.members = replayed;
   doubt.failure.fault = Fault::kInDoubt;
   doubt.failure.sent = true;
-  doubt.statement.sent_after = std::numeric_limits<std::int64_t>::max();  // However many commits have followed.
-  for (const std::size_t member : replayed) doubt.statement.commits.push_back(&commits_[member]);
+  // Nobody knows when it was.
+  doubt.statement.sent_after = std::numeric_limits<std::int64_t>::min();
+  for (const std::size_t member : replayed) {
+    doubtful_[member] = true;
+    doubt.statement.commits.push_back(&commits_[member]);
+  }
   doubts_.push_back(std::move(doubt));
 }
 
@@ -304,12 +306,9 @@ std::optional<PutBack> SessionWriter::Resolve() {
 void SessionWriter::Settle(const Doubt& doubt, const std::vector<Verdict>& verdicts) {
   for (std::size_t i = 0; i < doubt.members.size(); ++i) {
     auto& result = results_[doubt.members[i]];
-    const bool was_replay = result.has_value();
     doubtful_[doubt.members[i]] = false;
     if (verdicts[i].fate == Fate::kUnknown) {
       result = ToCommitStatus(doubt.failure);
-    } else if (was_replay) {
-      continue;
     } else if (verdicts[i].fate == Fate::kApplied) {
       result = Applied{verdicts[i].revision};
     } else if (doubts_had_ >= kMaxDoubts) {

@@ -52,8 +52,8 @@ class SessionWriter {
  private:
   // Places in `commits_`.
   using Wave = std::vector<std::size_t>;
-  // Commits of a statement that got no answer; or, with a result, such that were found to have been applied before and
-  // may not be durable yet.
+  // Commits of a statement that got no answer; or such that were found to have been applied before, and may not be
+  // durable yet.
   struct Doubt {
     Wave members;
     Failure failure;
@@ -75,7 +75,7 @@ class SessionWriter {
   void Keep(const Wave& wave, const pqxx::result& rows, std::vector<CommitParameters::NewBase> bases);
   void Fail(const Wave& wave, const Failure& failure);
   void GiveWay(const Wave& wave);
-  // Makes sure that commits which were found to have been applied before are durable.
+  // Has commits looked up that were found to have been applied before; those that are gone since are sent again.
   void ConfirmReplays(const Wave& replayed);
   // The fate of these has to be looked up; those not applied stay without a result, to be sent again.
   void BeginDoubt(const Wave& wave, const Failure& failure, DoubtfulStatement statement);
@@ -100,7 +100,7 @@ class SessionWriter {
   bool needs_any_ = false;
   // Which were sent before. Those are written whole: it may have been the base of a patch that did not let them pass.
   std::vector<bool> tried_;
-  // Those in `doubts_` that have no result.
+  // Those in `doubts_`.
   std::vector<bool> doubtful_;
   std::deque<Doubt> doubts_;
   int doubts_had_ = 0;

@@ -142,9 +142,10 @@ ORDER BY old.member)sql";
 
 // Raises the barrier of the sessions $1, each named once, and tells what became of one commit of each, by its id ($2).
 // $3: how long it may wait for a lock, in ms. One row a session, in order: the revision that the commit led to, NULL
-// when it is not among the last ones; when the oldest of those ran if there are as many as are kept, else NULL; and the
-// clock of the database, read before any barrier was raised. The rows are those that the statement itself has written,
-// so they show every commit that the barrier does not shut out.
+// when it is not among the last ones; when the oldest of those ran if there are as many as are kept, else NULL; the
+// clock of the database, read before any barrier was raised; and the session's revision, fence, and highest number
+// applied under that. The rows are those that the statement itself has written, so they show every commit that the
+// barrier does not shut out.
 inline constexpr char kResolve[] = R"sql(
 WITH clock AS MATERIALIZED (
   SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::int8 AS micros,
@@ -157,9 +158,10 @@ WITH clock AS MATERIALIZED (
   FROM asked
   ORDER BY session_id COLLATE "C"
   ON CONFLICT (session_id) DO UPDATE SET barrier = s.barrier + 1
-  RETURNING s.session_id, s.recent_ids, s.recent_revisions, s.recent_times
+  RETURNING s.session_id, s.recent_ids, s.recent_revisions, s.recent_times, s.revision, s.fence, s.applied_number
 )
-SELECT raised.recent_revisions[array_position(raised.recent_ids, asked.commit_id)], raised.recent_times[8], asked.micros
+SELECT raised.recent_revisions[array_position(raised.recent_ids, asked.commit_id)], raised.recent_times[8], asked.micros,
+       raised.revision, raised.fence, raised.applied_number
 FROM asked JOIN raised ON raised.session_id = asked.session_id
 ORDER BY asked.member)sql";
 
