@@ -1,4 +1,5 @@
 #include <cstddef>
+#include <deque>
 #include <limits>
 #include <map>
 #include <string>
@@ -17,11 +18,11 @@
 namespace authstate::storage {
 namespace {
 
-Layout MakeLayout(absl::string_view home) {
+// `texts` keeps the statements.
+Layout MakeLayout(absl::string_view home, std::deque<std::string>* texts) {
   const std::string tables = absl::StrCat(home, ".auth_");
-  // They live as long as the program: a connection knows a statement again by its address.
-  const auto in_home = [&tables](const char* sql) {
-    return (new std::string(absl::StrReplaceAll(sql, {{"auth_", tables}})))->c_str();
+  const auto in_home = [&tables, texts](const char* sql) {
+    return texts->emplace_back(absl::StrReplaceAll(sql, {{"auth_", tables}})).c_str();
   };
   return {
       /*name=*/"native",
@@ -52,10 +53,12 @@ Layout MakeLayout(absl::string_view home) {
 const Layout& NativeLayout(absl::string_view home) {
   static absl::Mutex mutex(absl::kConstInit);
   static auto* const layouts = new std::map<std::string, Layout>;
+  // As long as the program lives: a connection knows a statement again by its address.
+  static auto* const texts = new std::deque<std::string>;
   const absl::MutexLock lock(&mutex);
   const auto found = layouts->find(std::string(home));
   if (found != layouts->end()) return found->second;
-  return layouts->emplace(home, MakeLayout(home)).first->second;
+  return layouts->emplace(home, MakeLayout(home, texts)).first->second;
 }
 
 }  // namespace authstate::storage

@@ -134,8 +134,10 @@ run_cpp_suites() {
   local label=$1 directory=$2 pattern=$3 suite report name options=()
   shift 3
   [[ -z $pattern ]] || options+=(--tests-regex "$pattern")
-  # What the routes to PostgreSQL differ in is other programs, which no sanitizer watches.
-  [[ $label == default ]] || options+=(--exclude-regex 'conformance\.(transaction|session|tls|dressed)')
+  # What the routes to PostgreSQL differ in is other programs, which no sanitizer watches. Without descriptors the
+  # sanitizer of undefined behaviour takes every object for a wrong one: it opens a pipe to look at it.
+  [[ $label == default ]] ||
+    options+=(--exclude-regex 'conformance\.(transaction|session|tls|dressed)|\.WithoutDescriptors')
   for suite in "$@"; do
     name=$suite
     [[ $label == default ]] || name=$suite-$label
