@@ -193,7 +193,8 @@ std::optional<ConnectionQueue::Calls::iterator> ConnectionQueue::Take() {
     call->retried = retry;
     if (retry) ++retrying_;
     Move(call, &running_);
-    LookAgainAt(call, call->work.deadline + kGrace);
+    // From now where its deadline has passed already: it is about to answer that it did nothing.
+    LookAgainAt(call, std::max(call->work.deadline, absl::Now()) + kGrace);
     return call;
   }
 }
