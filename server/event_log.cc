@@ -113,7 +113,7 @@ class Lines {
   const WriteLine write_;
   absl::Mutex mutex_;
   LeaseEvents leases_ ABSL_GUARDED_BY(mutex_);
-  // By message.
+  // One for each message, so that one that repeats leaves the others their room.
   absl::flat_hash_map<absl::string_view, LineLimit> limits_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -53,7 +53,7 @@ struct LeaseRequest {
   bool steal = false;
   // For kRenew and kRelease.
   std::uint64_t fence = 0;
-  // As in Commit.
+  // Whether to wait for the lock of the session's row (Commit::wait_for_lock).
   bool wait_for_lock = true;
 };
 

@@ -36,7 +36,7 @@ absl::Status WriteUnder(CommandContext& context, const std::string& session_id, 
 absl::Status WriteUnderWatch(CommandContext& context, const std::string& session_id, const WriteOptions& options,
                              Write write);
 
-// For how long the lease of --take-lease is had at once.
+// How long a lease that --take-lease takes lasts before it has to be renewed.
 inline constexpr absl::Duration kTakenLease = absl::Seconds(30);
 
 }  // namespace authstate::cli

@@ -22,7 +22,7 @@ struct Limits {
   // Channels with a session, of one stream. Part of the contract.
   std::size_t channels = 100'000;
 
-  // Of what one stream has under way.
+  // How many calls one stream has at the backend at once, and how large each may be.
   storage::BatchLimits batches;
   // The reads of one call share so many bytes of values; one that needs more than its share is asked again alone.
   std::size_t read_bytes = std::size_t{8} << 20;

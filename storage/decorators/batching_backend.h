@@ -18,7 +18,7 @@ struct BatchingOptions {
   // A lone read is first asked for with no more than this for its answer, so that many fit a batch; one that needs more
   // is asked again with what it may have.
   std::size_t read_share = std::size_t{512} << 10;
-  // As in GatheringLimits.
+  // Members from which a call is a batch already, and how long a call waits for others (GatheringLimits).
   std::size_t large_call = 100;
   absl::Duration hold = absl::Milliseconds(100);
 };

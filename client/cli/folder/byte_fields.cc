@@ -63,7 +63,7 @@ std::optional<char> ByteOf(absl::string_view number) {
   return static_cast<char>(static_cast<unsigned char>(byte));
 }
 
-// Of {"0":1,"1":2} or [1,2].
+// The bytes that an object by index, {"0":1,"1":2}, or an array, [1,2], holds; nullopt when it holds anything else.
 std::optional<std::string> BytesByPlace(absl::string_view json) {
   const std::vector<JsonMember> members = MembersOf(json);
   if (members.empty()) return std::nullopt;
