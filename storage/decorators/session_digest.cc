@@ -60,7 +60,7 @@ absl::StatusOr<std::string> DigestValue(const Value& value) {
 }
 
 absl::StatusOr<SessionDigest> DigestSession(Backend& backend, const std::string& session_id, absl::Time deadline) {
-  absl::StatusOr<std::unique_ptr<Snapshot>> snapshot = AwaitCall<absl::StatusOr<std::unique_ptr<Snapshot>>>(
+  auto snapshot = AwaitCall<absl::StatusOr<std::unique_ptr<Snapshot>>>(
       [&](auto done) { backend.OpenSnapshot(session_id, deadline, std::move(done)); });
   SessionDigest digest;
   if (absl::IsNotFound(snapshot.status())) return digest;
@@ -76,7 +76,7 @@ absl::StatusOr<SessionDigest> DigestSession(Backend& backend, const std::string&
   }
   Hash keys;
   for (bool last = false; !last;) {
-    const absl::StatusOr<Snapshot::Page> page = AwaitCall<absl::StatusOr<Snapshot::Page>>(
+    const auto page = AwaitCall<absl::StatusOr<Snapshot::Page>>(
         [&](auto done) { (*snapshot)->Next(kPageBytes, deadline, std::move(done)); });
     if (!page.ok()) return page.status();
     for (const KeyWrite& key : page->keys) {

@@ -133,7 +133,7 @@ ConnectionQueue::Turn ConnectionQueue::AwaitTurn(absl::Time connects_at) {
       ++claimed_;
       return Turn::kWork;
     }
-    const auto has_changed = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    const auto has_changed = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
       return (Takeable() > claimed_) != work || connected_ != connected || connecting_ != connecting || Ended();
     };
     mutex_.AwaitWithDeadline(absl::Condition(&has_changed), work || needed ? at : absl::InfiniteFuture());
@@ -179,7 +179,7 @@ std::optional<ConnectionQueue::Calls::iterator> ConnectionQueue::Take() {
   while (true) {
     const bool retry = Retries() > 0 && (waiting_.empty() || !retried_last_);
     if (!retry && waiting_.empty()) return std::nullopt;
-    const Calls::iterator call = retry ? due_.begin() : waiting_.begin();
+    const auto call = retry ? due_.begin() : waiting_.begin();
     const auto line = retry || call->in_line ? lines_.end() : lines_.find(call->work.line);
     if (line != lines_.end()) {
       call->put_back = true;

@@ -131,7 +131,7 @@ class ConnectionQueue {
   bool Claimable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The next call to run, moved to `running_`. Nullopt: none.
   std::optional<Calls::iterator> Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Move(Calls::iterator call, Calls* to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static void Move(Calls::iterator call, Calls* to);
   void LookAgainAt(Calls::iterator call, absl::Time time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Rest(Calls::iterator call, const PutBack& put_back) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The end of its rest.

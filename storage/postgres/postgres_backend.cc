@@ -148,7 +148,7 @@ class PostgresBackend final : public Backend {
 
  private:
   // Where the calls have all the connections that can be had, one of those tells as well.
-  void PingAmongCalls(absl::Time deadline, std::shared_ptr<AnswerOnce<absl::Status>> answer) {
+  void PingAmongCalls(absl::Time deadline, const std::shared_ptr<AnswerOnce<absl::Status>>& answer) {
     queue_.Add({deadline, "",
                 [deadline, answer](PgConnection& connection) {
                   answer->Give(PingDatabase(connection, deadline));

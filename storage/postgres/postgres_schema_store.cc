@@ -200,8 +200,9 @@ std::vector<SchemaStore::Fact> PostgresSchemaStore::Facts(const LayoutSchema& sc
   std::vector<Fact> facts;
   // So that no line names the schema.
   Run(schema_statements::kEnterSchema, {schema.home});
-  for (const auto& row : Run(schema_statements::kStructure, {schema.migrations_table()}))
+  for (const auto& row : Run(schema_statements::kStructure, {schema.migrations_table()})) {
     facts.emplace_back(ToText(row[0]), ToText(row[1]));
+  }
   return facts;
 }
 

@@ -214,17 +214,17 @@ void SessionWriter::Understand(const Wave& wave, const pqxx::result& rows) {
     const bool late = ToBool(row[5]);
     const auto applied_number = static_cast<std::uint64_t>(ToInt(row[10]));
     const absl::Status lease = CheckLease(commit, row);
+    const bool recorded = !row[4].is_null();
+    const bool numbered = !late && lease.ok() && commit.number != 0 && commit.number <= applied_number;
     auto& result = results_[wave[i]];
     if (!row[0].is_null()) {
       result = Applied{static_cast<std::uint64_t>(ToInt(row[0]))};
-    } else if (!row[4].is_null()) {
+    } else if (recorded || numbered) {
       replayed.push_back(wave[i]);
     } else if (late) {
       continue;
     } else if (!lease.ok()) {
       result = lease;
-    } else if (commit.number != 0 && commit.number <= applied_number) {
-      replayed.push_back(wave[i]);
     } else if (commit.number > applied_number + 1) {
       result = NumberGap(commit.number, applied_number);
     } else if (commit.expected_revision.value_or(revision) != revision) {

@@ -22,12 +22,12 @@ FileLock::~FileLock() {
   if (descriptor_ >= 0) close(descriptor_);
 }
 
-absl::Status FileLock::Lock() {
+absl::Status FileLock::Lock() const {
   if (flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return absl::OkStatus();
   if (errno == EWOULDBLOCK) return absl::FailedPreconditionError("another process serves this file");
   return absl::ErrnoToStatus(errno, "cannot be locked");
 }
 
-void FileLock::Unlock() { flock(descriptor_, LOCK_UN); }
+void FileLock::Unlock() const { flock(descriptor_, LOCK_UN); }
 
 }  // namespace authstate::storage

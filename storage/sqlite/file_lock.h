@@ -29,8 +29,8 @@ class FileLock {
   ~FileLock();
 
   // FailedPrecondition when another process has it.
-  absl::Status Lock();
-  void Unlock();
+  absl::Status Lock() const;
+  void Unlock() const;
 
  private:
   explicit FileLock(int descriptor) : descriptor_(descriptor) {}

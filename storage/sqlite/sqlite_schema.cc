@@ -24,8 +24,9 @@ absl::StatusOr<PreparedSchema> PrepareInTransaction(SqliteConnection& connection
     return Error(absl::StatusCode::kFailedPrecondition, kSchemaUnknown,
                  "the file is a SQLite database of something else; name another file");
   }
-  if (applied.empty() && !create)
+  if (applied.empty() && !create) {
     return absl::NotFoundError("the file holds no store, and --no-create forbids to make one");
+  }
   const absl::StatusOr<std::vector<Migration>> plan = PlanMigrations(SqliteMigrations(), applied, migrate);
   if (!plan.ok()) return plan.status();
   for (const Migration& migration : *plan) ApplySqliteMigration(connection, migration);
