@@ -86,7 +86,7 @@ class AdminService final : public RawService {
   }
 
   template <typename Respond>
-  void Purge(v1::PurgeExpiredKeysRequest request, absl::Time deadline, Respond respond) {
+  void Purge(const v1::PurgeExpiredKeysRequest& request, absl::Time deadline, Respond respond) {
     storage::PurgeRequest purge;
     purge.types.assign(request.types().begin(), request.types().end());
     if (purge.types.empty()) {

@@ -26,10 +26,12 @@ absl::StatusOr<storage::LeaseRequest> Begin(const Request& request, storage::Lea
 
 absl::Status TakeTtl(const google::protobuf::Duration& message, absl::Duration* ttl) {
   *ttl = absl::Seconds(message.seconds()) + absl::Nanoseconds(message.nanos());
-  if (*ttl < absl::Seconds(kMinLeaseSeconds))
+  if (*ttl < absl::Seconds(kMinLeaseSeconds)) {
     return InvalidField("ttl", absl::StrCat("less than ", kMinLeaseSeconds, " s"));
-  if (*ttl > absl::Seconds(kMaxLeaseSeconds))
+  }
+  if (*ttl > absl::Seconds(kMaxLeaseSeconds)) {
     return InvalidField("ttl", absl::StrCat("more than ", kMaxLeaseSeconds, " s"));
+  }
   return absl::OkStatus();
 }
 

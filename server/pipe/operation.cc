@@ -18,8 +18,9 @@ constexpr std::size_t kKeyOverhead = 96;
 
 std::size_t KeysOf(const v1::PipeOperation& operation) {
   std::size_t keys = 0;
-  for (const v1::KeySelection& selection : operation.get().keys())
+  for (const v1::KeySelection& selection : operation.get().keys()) {
     keys += static_cast<std::size_t>(selection.ids_size());
+  }
   keys += static_cast<std::size_t>(operation.commit().sets_size());
   keys += static_cast<std::size_t>(operation.commit().deletes_size());
   return keys;

@@ -121,8 +121,9 @@ TEST(PipeMemoryTest, StaysUnderItsBoundAndServesOthers) {
     const auto cut_off = [&server] {
       const std::string log = server.process().output(Subprocess::Stream::kStderr);
       std::size_t count = 0;
-      for (std::size_t at = log.find("too slowly"); at != std::string::npos; at = log.find("too slowly", at + 1))
+      for (std::size_t at = log.find("too slowly"); at != std::string::npos; at = log.find("too slowly", at + 1)) {
         ++count;
+      }
       return count;
     };
     while (cut_off() < kSlowReaders) {

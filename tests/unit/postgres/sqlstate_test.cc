@@ -33,8 +33,9 @@ TEST(SqlStateTest, MeansWhatTheTableSays) {
 }
 
 TEST(SqlStateTest, BadInputAndDamageMayBeOneMembersFault) {
-  for (const char* state : {"22021", "23505", "21000", "54000", "XX001"})
+  for (const char* state : {"22021", "23505", "21000", "54000", "XX001"}) {
     EXPECT_TRUE(MayBeOneMembersFault(state)) << state;
+  }
   for (const char* state : {"40001", "53100", "57014", "42P01", ""}) EXPECT_FALSE(MayBeOneMembersFault(state)) << state;
 }
 
