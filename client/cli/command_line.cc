@@ -48,10 +48,17 @@ std::string ParseTimeout(const std::string& text, absl::Duration* timeout) {
 std::unique_ptr<CLI::App> BuildApp(GlobalOptions* options, Action* action) {
   auto app = std::make_unique<CLI::App>("Looks into an authstated, and moves sessions in and out", "authstatectl");
   app->set_version_flag("--version", absl::StrCat("authstatectl ", kVersion), "Print the version and exit");
-  app->add_option("--address", options->address, "The server: host:port, or unix:PATH")
-      ->check([](const std::string& address) { return std::string(CheckAddress(address).message()); })
+  // Checked here and not by a validator: CLI11 2.4 takes a value of the environment that one refuses for none.
+  app->add_option_function<std::string>(
+         "--address",
+         [options](const std::string& address) {
+           const absl::Status checked = CheckAddress(address);
+           if (!checked.ok()) throw CLI::ValidationError("--address", std::string(checked.message()));
+           options->address = address;
+         },
+         "The server: host:port, or unix:PATH")
       ->envname(kAddressVariable)
-      ->capture_default_str();
+      ->default_str(options->address);
   app->add_option_function<std::string>(
          "--timeout", [options](const std::string& text) { (void)ParseTimeout(text, &options->timeout); },
          "How long to wait for an answer, retries included")
