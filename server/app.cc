@@ -1,7 +1,6 @@
 #include "server/app.h"
 
 #include <grpcpp/impl/codegen/service_type.h>
-#include <grpcpp/server.h>
 
 #include <atomic>
 #include <csignal>
@@ -207,28 +206,27 @@ int Serve(const Options& options, storage::BackendSwitch* backend) {
       logged.get(), &guard, options.deny_steal ? Stealing::kRefused : Stealing::kAllowed, pipe_limits);
   const std::unique_ptr<grpc::Service> admin =
       NewAdminService(logged.get(), backend, &guard, absl::Now(), [&serving] { return serving.load(); });
-  const absl::StatusOr<Listener> listener = Listen(options.listen, {auth_state.get(), admin.get()});
-  if (!listener.ok()) return Fail(listener.status(), kExitListen);
-  grpc::Server* const server = listener->server.get();
-  auto health = std::make_unique<HealthMonitor>(backend, options.health_interval, [server, &serving](bool alive) {
+  absl::StatusOr<std::unique_ptr<Listener>> created = Listener::Create(options.listen, {auth_state.get(), admin.get()});
+  if (!created.ok()) return Fail(created.status(), kExitListen);
+  const std::unique_ptr<Listener> listener = *std::move(created);
+  auto health = std::make_unique<HealthMonitor>(backend, options.health_interval, [&listener, &serving](bool alive) {
     serving.store(alive);
-    SetServing(server, alive);
+    listener->SetServing(alive);
   });
-  if (!IsLoopback(listener->address)) {
+  if (!IsLoopback(listener->address())) {
     Log(LogLevel::kWarn, "serving without encryption on an address that others may reach",
-        {{"address", listener->address}});
+        {{"address", listener->address()}});
   }
   AnnounceBackend(options.databases.backend, backend->Describe());
-  AnnounceReady(listener->address, backend->Describe());
+  AnnounceReady(listener->address(), backend->Describe());
 
   const int signal = WaitForStopSignal();
   Log(LogLevel::kInfo, "stopping", {{"signal", absl::StrCat(signal)}});
   health.reset();
-  SetServing(server, false);
+  listener->SetServing(false);
   backend->StopSwitching();
   guard.Drain(absl::Now() + options.drain_timeout);
-  server->Shutdown(absl::ToChronoTime(absl::Now() + kGoodbye));
-  server->Wait();
+  listener->Shutdown(absl::Now() + kGoodbye);
   Log(LogLevel::kInfo, "stopped");
   return kExitOk;
 }

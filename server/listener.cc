@@ -5,19 +5,18 @@
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
-#include <netdb.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
+#include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
 #include "contract/limits.h"
 #include "grpc/health/v1/health.pb.h"
+#include "server/connections/acceptor.h"
+#include "server/connections/descriptor_limit.h"
+#include "server/connections/listening_sockets.h"
+#include "server/logging.h"
 
 namespace authstate::server {
 namespace {
@@ -26,68 +25,65 @@ constexpr char kAuthStateService[] = "authstate.v1.AuthStateService";
 constexpr char kAdminService[] = "authstate.v1.AdminService";
 // Clients may ping this often, also without calls; README.md tells them to do so every 30 s.
 constexpr int kMinPingIntervalMs = 10'000;
-
-std::string HostOf(const std::string& address) {
-  const std::string host = address.substr(0, address.rfind(':'));
-  return std::string(absl::StripSuffix(absl::StripPrefix(host, "["), "]"));
-}
-
-// Why `address` cannot be listened on; gRPC tells its log alone.
-std::string WhyNot(const std::string& address) {
-  const std::size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return "is no host:port";
-  addrinfo hints{};
-  hints.ai_flags = AI_PASSIVE;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int resolved = getaddrinfo(HostOf(address).c_str(), address.substr(colon + 1).c_str(), &hints, &found);
-  if (resolved != 0) return gai_strerror(resolved);
-  const absl::Cleanup free_found = [found] { freeaddrinfo(found); };
-  const int probe = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (probe < 0) return std::strerror(errno);
-  const absl::Cleanup close_probe = [probe] { close(probe); };
-  const int on = 1;
-  setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  if (bind(probe, found->ai_addr, found->ai_addrlen) != 0 || listen(probe, 1) != 0) return std::strerror(errno);
-  return "cannot be listened on";
-}
-
-std::string WithPort(const std::string& address, int port) {
-  const std::size_t colon = address.rfind(':');
-  if (address.substr(colon) != ":0") return address;
-  return absl::StrCat(address.substr(0, colon), ":", port);
-}
+// Whoever has not begun to speak HTTP/2 by then is cut off, so that silence keeps no place among the connections.
+constexpr int kHandshakeTimeoutMs = 10'000;
 
 }  // namespace
 
-absl::StatusOr<Listener> Listen(const std::string& address, const std::vector<grpc::Service*>& services) {
+absl::StatusOr<std::unique_ptr<Listener>> Listener::Create(const std::string& address,
+                                                           const std::vector<grpc::Service*>& services) {
+  absl::StatusOr<ListeningSockets> sockets = ListeningSockets::Open(address);
+  if (!sockets.ok()) return sockets.status();
+
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   // Links the descriptor of the health service, for reflection.
   google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
 
   grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
   for (grpc::Service* const service : services) builder.RegisterService(service);
   builder.SetMaxReceiveMessageSize(static_cast<int>(kMaxMessageBytes));
   builder.SetMaxSendMessageSize(static_cast<int>(kMaxMessageBytes));
-  // Two servers on one port would share its connections between them without a word.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingIntervalMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server == nullptr) return absl::UnavailableError(absl::StrCat("--listen ", address, ": ", WhyNot(address)));
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
+  std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor> connections =
+      builder.experimental().AddExternalConnectionAcceptor(
+          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, grpc::InsecureServerCredentials());
 
-  SetServing(server.get(), true);
-  server->GetHealthCheckService()->SetServingStatus(kAdminService, true);
-  return Listener{std::move(server), WithPort(address, port)};
+  std::unique_ptr<Listener> listener(new Listener);
+  listener->address_ = sockets->address();
+  listener->server_ = builder.BuildAndStart();
+  if (listener->server_ == nullptr) return absl::InternalError("gRPC did not start");
+  listener->SetServing(true);
+  listener->server_->GetHealthCheckService()->SetServingStatus(kAdminService, true);
+
+  const std::size_t descriptors = RaiseDescriptorLimit();
+  const std::size_t max_connections = MaxConnections(descriptors);
+  Log(LogLevel::kInfo, "connections are bounded",
+      {{"descriptors", absl::StrCat(descriptors)}, {"max_connections", absl::StrCat(max_connections)}});
+  listener->acceptor_ = std::make_unique<Acceptor>(*std::move(sockets), max_connections, [connections](int descriptor) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.fd = descriptor;
+    connections->HandleNewConnection(&connection);
+  });
+  return listener;
 }
 
-void SetServing(grpc::Server* server, bool serving) {
-  grpc::HealthCheckServiceInterface* const health = server->GetHealthCheckService();
+Listener::~Listener() { Shutdown(absl::Now()); }
+
+void Listener::SetServing(bool serving) {
+  grpc::HealthCheckServiceInterface* const health = server_->GetHealthCheckService();
   health->SetServingStatus("", serving);
   health->SetServingStatus(kAuthStateService, serving);
+}
+
+void Listener::Shutdown(absl::Time deadline) {
+  acceptor_.reset();
+  if (server_ == nullptr) return;
+  server_->Shutdown(absl::ToChronoTime(deadline));
+  server_->Wait();
+  server_.reset();
 }
 
 }  // namespace authstate::server

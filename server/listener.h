@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 namespace grpc {
 class Server;
@@ -14,19 +15,35 @@ class Service;
 
 namespace authstate::server {
 
+class Acceptor;
+
 // A gRPC server that serves, with health service and reflection.
-struct Listener {
-  std::unique_ptr<grpc::Server> server;
-  // The address with the port in force.
-  std::string address;
+class Listener {
+ public:
+  // Listens on `address` (ListeningSockets) and serves `services`, which are borrowed and outlive the listener.
+  // Unavailable, with the system's reason, when the address cannot be had.
+  static absl::StatusOr<std::unique_ptr<Listener>> Create(const std::string& address,
+                                                          const std::vector<grpc::Service*>& services);
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  // With the port in force.
+  const std::string& address() const { return address_; }
+
+  // Sets what the health service answers for the whole server and for the services that need the backend.
+  void SetServing(bool serving);
+
+  // Accepts no more, and ends the calls that are under way at `deadline`. Once; from then on only to be deleted.
+  void Shutdown(absl::Time deadline);
+
+ private:
+  Listener() = default;
+
+  std::string address_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<Acceptor> acceptor_;
 };
-
-// Listens on `address` ("host:port", port 0 for a free one) and serves `services`, which are borrowed and outlive the
-// server. Unavailable, with the system's reason, when the address cannot be had.
-absl::StatusOr<Listener> Listen(const std::string& address, const std::vector<grpc::Service*>& services);
-
-// Sets what the health service answers for the whole server and for the services that need the backend.
-void SetServing(grpc::Server* server, bool serving);
 
 }  // namespace authstate::server
 

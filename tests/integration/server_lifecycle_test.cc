@@ -23,9 +23,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/support/free_port.h"
+#include "tests/support/machine.h"
 #include "tests/support/subprocess.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_postgres.h"
@@ -104,6 +107,49 @@ TEST_F(ServerLifecycleTest, TheFileIsForItsOwnerAlone) {
     ASSERT_EQ(stat(directory_.File(name).c_str(), &status), 0) << name;
     EXPECT_EQ(status.st_mode & 0777U, 0600U) << name;
   }
+}
+
+// Whether the server at `address`, as clients write it, answers a health check.
+bool Serves(const std::string& address) {
+  const auto stub = grpc::health::v1::Health::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
+  grpc::health::v1::HealthCheckResponse response;
+  return stub->Check(&context, {}, &response).ok();
+}
+
+TEST_F(ServerLifecycleTest, ServesOnEveryKindOfAddress) {
+  const std::string path = absl::StrCat("unix:", directory_.File("authstate.sock"));
+  for (const std::string& listen : {std::string("0.0.0.0:0"), std::string("localhost:0"), path}) {
+    std::vector<std::string> arguments = OnSqlite();
+    arguments.insert(arguments.end(), {"--listen", listen});
+    auto server = MustStart(arguments);
+    ASSERT_NE(server, nullptr) << listen;
+    EXPECT_TRUE(Serves(server->address())) << listen;
+    const std::string port = server->address().substr(server->address().rfind(':'));
+    if (listen != path) {
+      EXPECT_TRUE(Serves(absl::StrCat("127.0.0.1", port))) << listen;
+    }
+    if (listen == "0.0.0.0:0" && test::MachineCan("test -s /proc/net/if_inet6")) {
+      EXPECT_TRUE(Serves(absl::StrCat("[::1]", port)));
+    }
+  }
+}
+
+TEST_F(ServerLifecycleTest, AUnixSocketThatWasLeftBehindIsReplacedAndOneInUseIsNot) {
+  const std::string path = directory_.File("authstate.sock");
+  std::vector<std::string> arguments = OnSqlite();
+  arguments.insert(arguments.end(), {"--listen", absl::StrCat("unix:", path)});
+  auto server = MustStart(arguments);
+  ASSERT_NE(server, nullptr);
+  ExpectFailure({"--sqlite-path", directory_.File("other.db"), "--listen", absl::StrCat("unix:", path)}, 3,
+                absl::StrCat("--listen unix:", path, ": Address already in use"));
+  ASSERT_TRUE(server->Kill().ok());
+  EXPECT_EQ(access(path.c_str(), F_OK), 0);
+  ASSERT_TRUE(server->Restart().ok());
+  EXPECT_TRUE(Serves(server->address()));
+  ASSERT_TRUE(server->Terminate().ok());
+  EXPECT_EQ(access(path.c_str(), F_OK), -1);
 }
 
 TEST_F(ServerLifecycleTest, ATakenPortIsOneLineAndItsCode) {

@@ -27,6 +27,8 @@ class TestServer {
     std::vector<std::string> environment;
     // Which of the build's programs.
     std::string program = "authstated";
+    // What stands before the program and becomes it: `prlimit --nofile=256`.
+    std::vector<std::string> launcher = {};
   };
 
   // Returns once the server has printed its ready line.

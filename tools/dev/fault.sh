@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# ./dev fault: the tests of tests/fault in their long form, and a report.
+# ./dev fault: the tests of tests/fault and tests/hostile in their long form, and a report.
 # shellcheck source=tools/dev/deps.sh
 source "$AUTHSTATE_ROOT/tools/dev/deps.sh"
 # shellcheck source=tools/dev/build.sh
@@ -13,8 +13,9 @@ Usage: ./dev fault [--rounds N] [--minutes N] [--seed N] [NAME...]
 
 Runs authstated and PostgreSQL under load while the network between them, or PostgreSQL itself, fails; see
 tests/fault/README.md. Every fault comes N times as often as in ./dev test (--rounds, 5 by default). A NAME is a regular
-expression over test names, as ctest -R takes it: `./dev fault Failover`. Without one, real Baileys then runs at full
-length through poolers and TLS, on both layouts, and two pools of it take the same accounts from each other.
+expression over test names, as ctest -R takes it: `./dev fault Failover`. Without one, the server is then attacked for
+N times as long (tests/hostile/README.md), real Baileys runs at full length through poolers and TLS, on both layouts, and
+two pools of it take the same accounts from each other.
 
 LinearizabilityTest plays 40 random rounds for each of --rounds, 200 by default, and a fifth of that on the existing
 tables. What happens in them follows from --seed, 1 by default: each round has the seed after that of the round before.
@@ -47,8 +48,18 @@ dev_fault() {
   compile default all
   export AUTHSTATE_FAULT_SEED=$seed
   run_faults "$rounds" "$minutes" "$pattern"
-  [[ -n $pattern ]] || run_accounts
+  if [[ -z $pattern ]]; then
+    run_attacks
+    run_accounts
+  fi
   print_tally
+}
+
+run_attacks() {
+  local junit=$LOG_DIR/hostile.xml
+  rm -f "$junit"
+  step hostile ctest --test-dir build/tests/hostile --output-on-failure --no-tests=error --output-junit "$junit" || true
+  tally_junit hostile "$junit"
 }
 
 # Real Baileys at full length: every route to PostgreSQL, and take-overs, whose times go into the report.

@@ -11,8 +11,9 @@ test_usage() {
   cat <<'TEXT'
 Usage: ./dev test [--sanitize=address|thread] [--every-node] [SUITE...] [PATTERN...]
 
-Suites: unit, conformance, integration, fault (C++), client (Node client), vectors, e2e (real Baileys), bench. All of them
-by default; fault and bench in their short forms, of which ./dev fault and ./dev bench are the long ones.
+Suites: unit, conformance, integration, fault, hostile (C++), client (Node client), vectors, e2e (real Baileys), bench.
+All of them by default; fault, hostile and bench in their short forms, of which ./dev fault and ./dev bench are the long
+ones.
 A PATTERN is a regular expression over C++ test names, as ctest -R takes it; patterns alone choose the C++ suites.
 
 The client and e2e suites run on the Node that is installed, and again on the others of Node 20, 22 and 24: client in full,
@@ -25,7 +26,7 @@ Ends with `N passed, N failed`, and `, N skipped` where some were, alone on a li
 TEXT
 }
 
-CPP_SUITES=(unit conformance integration fault)
+CPP_SUITES=(unit conformance integration fault hostile)
 SANITIZED_SUITES=(unit conformance)
 NODE_SUITES=(client vectors e2e bench)
 # The packages of tests/e2e bring each of them along.
@@ -38,7 +39,7 @@ dev_test() {
       -h | --help) test_usage && return ;;
       --sanitize=address | --sanitize=thread) sanitize=${1#*=} ;;
       --every-node) other_e2e='test' ;;
-      unit | conformance | integration | fault | client | vectors | e2e | bench) suites+=("$1") ;;
+      unit | conformance | integration | fault | hostile | client | vectors | e2e | bench) suites+=("$1") ;;
       -*) usage_error "test: unknown option '$1'" ;;
       *) pattern+=${pattern:+|}$1 ;;
     esac
@@ -75,7 +76,7 @@ test_suites() {
   shift
   for suite in "$@"; do
     case $suite in
-      unit | conformance | integration | fault) cpp+=("$suite") ;;
+      unit | conformance | integration | fault | hostile) cpp+=("$suite") ;;
     esac
   done
   configure default -D AUTHSTATE_BUILD_TESTS=ON

@@ -1,0 +1,142 @@
+#include "server/connections/acceptor.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/logging.h"
+
+namespace authstate::server {
+namespace {
+
+constexpr int kLinesPerSecond = 5;
+// Between two attempts while descriptors or memory are short: what frees them is the end of other connections.
+constexpr int kRetryMs = 20;
+// At once, so that those who left are seen beside a crowd that comes.
+constexpr int kMostAccepted = 64;
+constexpr std::size_t kMostEvents = 1'024;
+
+}  // namespace
+
+Acceptor::Acceptor(ListeningSockets sockets, std::size_t max_connections, Serve serve)
+    : sockets_(std::move(sockets)),
+      max_connections_(max_connections),
+      serve_(std::move(serve)),
+      poller_(epoll_create1(EPOLL_CLOEXEC)),
+      waker_(eventfd(0, EFD_CLOEXEC)),
+      refusal_lines_(kLinesPerSecond),
+      failure_lines_(kLinesPerSecond) {
+  Watch(waker_, EPOLLIN);
+  for (const int listener : sockets_.descriptors()) Watch(listener, EPOLLIN);
+  thread_ = std::thread([this] { Run(); });
+}
+
+Acceptor::~Acceptor() {
+  const std::uint64_t one = 1;
+  while (write(waker_, &one, sizeof(one)) < 0 && errno == EINTR) continue;
+  thread_.join();
+  close(poller_);
+  close(waker_);
+  for (const int watched : watched_) close(watched);
+}
+
+void Acceptor::Run() {
+  std::array<epoll_event, kMostEvents> events{};
+  while (true) {
+    const int ready = epoll_wait(poller_, events.data(), static_cast<int>(events.size()), /*timeout=*/-1);
+    for (int i = 0; i < ready; ++i) {
+      const int descriptor = events.at(static_cast<std::size_t>(i)).data.fd;
+      if (descriptor == waker_) return;
+      if (IsListener(descriptor)) {
+        Accept(descriptor);
+      } else if ((events.at(static_cast<std::size_t>(i)).events & EPOLLHUP) != 0) {
+        Forget(descriptor);
+      }
+    }
+  }
+}
+
+void Acceptor::Accept(int listener) {
+  for (int i = 0; i < kMostAccepted; ++i) {
+    const int descriptor = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor >= 0) {
+      Admit(descriptor);
+    } else if (errno == EAGAIN) {
+      return;
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      ReportFailure(errno);
+      pollfd stop{waker_, POLLIN, 0};
+      poll(&stop, 1, kRetryMs);
+      return;
+    }
+    // Anything else was the fault of the connection, and is gone with it.
+  }
+}
+
+void Acceptor::Admit(int descriptor) {
+  if (watched_.size() >= max_connections_) return Refuse(descriptor);
+  const int watched = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  if (watched < 0) {
+    ReportFailure(errno);
+    close(descriptor);
+    return;
+  }
+  const int on = 1;
+  setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  watched_.insert(watched);
+  serve_(descriptor);
+  // Last, as the end of a connection is told only once: of one that ended before, right here.
+  Watch(watched, EPOLLET);
+}
+
+void Acceptor::Forget(int watched) {
+  // Closing would not do it, as the connection has another descriptor.
+  epoll_ctl(poller_, EPOLL_CTL_DEL, watched, nullptr);
+  watched_.erase(watched);
+  close(watched);
+}
+
+void Acceptor::ReportFailure(int error) {
+  const auto unlogged = failure_lines_.Take(absl::Now());
+  if (!unlogged.has_value()) return;
+  Log(LogLevel::kError, "cannot accept connections; trying again",
+      {{"error", std::strerror(error)},
+       {"connections", absl::StrCat(watched_.size())},
+       {"more_unlogged", absl::StrCat(*unlogged)}});
+}
+
+void Acceptor::Refuse(int descriptor) {
+  close(descriptor);
+  const auto unlogged = refusal_lines_.Take(absl::Now());
+  if (!unlogged.has_value()) return;
+  Log(LogLevel::kWarn, "connection refused: there are as many as there may be",
+      {{"connections", absl::StrCat(watched_.size())}, {"more_unlogged", absl::StrCat(*unlogged)}});
+}
+
+bool Acceptor::IsListener(int descriptor) const {
+  const std::vector<int>& listeners = sockets_.descriptors();
+  return std::find(listeners.begin(), listeners.end(), descriptor) != listeners.end();
+}
+
+void Acceptor::Watch(int descriptor, std::uint32_t events) const {
+  epoll_event event{};
+  event.events = events;
+  event.data.fd = descriptor;
+  epoll_ctl(poller_, EPOLL_CTL_ADD, descriptor, &event);
+}
+
+}  // namespace authstate::server

@@ -1,0 +1,43 @@
+#ifndef AUTHSTATE_SERVER_CONNECTIONS_LISTENING_SOCKETS_H_
+#define AUTHSTATE_SERVER_CONNECTIONS_LISTENING_SOCKETS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace authstate::server {
+
+// Sockets that listen and do not block. Closes them; removes the file of a unix socket.
+class ListeningSockets {
+ public:
+  // Listens on `address`: "host:port", on every address the host has (port 0: a free one; 0.0.0.0 and [::] are both all
+  // of the machine, of either family), or "unix:PATH", where a socket that was left behind is replaced. Unavailable,
+  // with the system's reason, when it cannot be had.
+  static absl::StatusOr<ListeningSockets> Open(const std::string& address);
+
+  ~ListeningSockets();
+  ListeningSockets(ListeningSockets&& other) = default;
+  ListeningSockets& operator=(ListeningSockets&& other) = delete;
+  ListeningSockets(const ListeningSockets&) = delete;
+  ListeningSockets& operator=(const ListeningSockets&) = delete;
+
+  const std::vector<int>& descriptors() const { return descriptors_; }
+  // With the port in force.
+  const std::string& address() const { return address_; }
+
+ private:
+  ListeningSockets() = default;
+
+  absl::Status OpenUnix(const std::string& path);
+  absl::Status OpenPort(const std::string& host, const std::string& port);
+
+  std::vector<int> descriptors_;
+  std::string address_;
+  // Of a unix socket, else empty.
+  std::string path_;
+};
+
+}  // namespace authstate::server
+
+#endif  // AUTHSTATE_SERVER_CONNECTIONS_LISTENING_SOCKETS_H_

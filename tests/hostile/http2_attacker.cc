@@ -1,0 +1,136 @@
+#include "tests/hostile/http2_attacker.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+
+namespace authstate::test {
+namespace {
+
+constexpr absl::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+constexpr int kPatienceMs = 5'000;
+
+void AppendNumber(std::uint64_t number, int bytes, std::string* to) {
+  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) to->push_back(static_cast<char>(number >> shift & 0xffU));
+}
+
+// A string without Huffman coding: its length with a prefix of 7 bits (RFC 7541, section 5.1), its bytes.
+void AppendHpackString(absl::string_view text, std::string* to) {
+  constexpr std::size_t kPrefix = 127;
+  std::size_t rest = text.size();
+  if (rest < kPrefix) {
+    to->push_back(static_cast<char>(rest));
+  } else {
+    to->push_back(static_cast<char>(kPrefix));
+    for (rest -= kPrefix; rest >= 128; rest >>= 7U) to->push_back(static_cast<char>((rest & 127U) | 128U));
+    to->push_back(static_cast<char>(rest));
+  }
+  absl::StrAppend(to, text);
+}
+
+}  // namespace
+
+std::string Frame(FrameType type, std::uint8_t flags, std::uint32_t stream, absl::string_view payload) {
+  std::string frame;
+  frame.reserve(9 + payload.size());
+  AppendNumber(payload.size(), 3, &frame);
+  frame.push_back(static_cast<char>(type));
+  frame.push_back(static_cast<char>(flags));
+  AppendNumber(stream, 4, &frame);
+  absl::StrAppend(&frame, payload);
+  return frame;
+}
+
+std::string CallHeaders(absl::string_view path, const std::vector<std::pair<std::string, std::string>>& more) {
+  std::vector<std::pair<std::string, std::string>> headers = {
+      {":method", "POST"},         {":scheme", "http"}, {":path", std::string(path)},
+      {":authority", "localhost"}, {"te", "trailers"},  {"content-type", "application/grpc"}};
+  headers.insert(headers.end(), more.begin(), more.end());
+  std::string block;
+  for (const auto& [name, value] : headers) {
+    block.push_back('\0');
+    AppendHpackString(name, &block);
+    AppendHpackString(value, &block);
+  }
+  return block;
+}
+
+std::string GrpcMessage(absl::string_view message, bool compressed) {
+  std::string framed(1, compressed ? '\1' : '\0');
+  AppendNumber(message.size(), 4, &framed);
+  absl::StrAppend(&framed, message);
+  return framed;
+}
+
+Http2Attacker::Http2Attacker(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  sockaddr_in server{};
+  server.sin_family = AF_INET;
+  server.sin_port = htons(static_cast<std::uint16_t>(std::atoi(address.c_str() + colon + 1)));
+  inet_pton(AF_INET, address.substr(0, colon).c_str(), &server.sin_addr);
+  fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd_ >= 0 && connect(fd_, reinterpret_cast<const sockaddr*>(&server), sizeof(server)) != 0) Close();
+}
+
+Http2Attacker::~Http2Attacker() { Close(); }
+
+bool Http2Attacker::Begin() { return Send(absl::StrCat(kPreface, Frame(FrameType::kSettings, 0, 0, ""))); }
+
+bool Http2Attacker::Send(absl::string_view bytes) {
+  while (alive() && !bytes.empty()) {
+    const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+      continue;
+    }
+    if (errno == EINTR) continue;
+    pollfd ready{fd_, POLLIN | POLLOUT, 0};
+    if (errno != EAGAIN || poll(&ready, 1, kPatienceMs) <= 0) {
+      Close();
+    } else if ((ready.revents & (POLLIN | POLLERR | POLLHUP)) != 0) {
+      ThrowAway();
+    }
+  }
+  if (alive()) ThrowAway();
+  return alive();
+}
+
+bool Http2Attacker::AwaitEnd(absl::Duration timeout) {
+  const absl::Time give_up = absl::Now() + timeout;
+  while (alive()) {
+    pollfd ready{fd_, POLLIN, 0};
+    const absl::Duration left = give_up - absl::Now();
+    if (left <= absl::ZeroDuration() || poll(&ready, 1, static_cast<int>(absl::ToInt64Milliseconds(left)) + 1) == 0) {
+      return false;
+    }
+    ThrowAway();
+  }
+  return true;
+}
+
+void Http2Attacker::ThrowAway() {
+  std::array<char, 65'536> bytes{};
+  while (alive()) {
+    const ssize_t received = recv(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (received > 0) continue;
+    if (received < 0 && errno == EINTR) continue;
+    if (received < 0 && errno == EAGAIN) return;
+    Close();
+  }
+}
+
+void Http2Attacker::Close() {
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
+}
+
+}  // namespace authstate::test

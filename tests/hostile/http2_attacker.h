@@ -1,0 +1,67 @@
+#ifndef AUTHSTATE_TESTS_HOSTILE_HTTP2_ATTACKER_H_
+#define AUTHSTATE_TESTS_HOSTILE_HTTP2_ATTACKER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace authstate::test {
+
+// The types and flags of frames (RFC 9113, section 6).
+enum class FrameType : std::uint8_t {
+  kData = 0,
+  kHeaders = 1,
+  kResetStream = 3,
+  kSettings = 4,
+  kPing = 6,
+  kWindowUpdate = 8,
+  kContinuation = 9,
+};
+constexpr std::uint8_t kEndStream = 0x1;
+constexpr std::uint8_t kAck = 0x1;
+constexpr std::uint8_t kEndHeaders = 0x4;
+
+// The bytes of one frame. `payload` is shorter than 16 MiB.
+std::string Frame(FrameType type, std::uint8_t flags, std::uint32_t stream, absl::string_view payload);
+
+// The header block of a gRPC call of `path`, without the HPACK table (RFC 7541, section 6.2.2).
+std::string CallHeaders(absl::string_view path, const std::vector<std::pair<std::string, std::string>>& more = {});
+
+// `message` as gRPC frames it: whether it is compressed, its length, its bytes.
+std::string GrpcMessage(absl::string_view message, bool compressed = false);
+
+// A TCP connection that speaks HTTP/2 only as far as it is told to: it answers nothing, and acknowledges no settings.
+// Not thread-safe.
+class Http2Attacker {
+ public:
+  // Connects to `address`, `127.0.0.1:50123`; alive() tells whether it could. Nothing is sent.
+  explicit Http2Attacker(const std::string& address);
+  ~Http2Attacker();
+  Http2Attacker(const Http2Attacker&) = delete;
+  Http2Attacker& operator=(const Http2Attacker&) = delete;
+
+  // What every client begins with: preface and empty settings. False when the connection is over.
+  bool Begin();
+  // Sends all of `bytes` and throws away what has come. False when the connection is over, or when the server has read
+  // nothing for 5 s.
+  bool Send(absl::string_view bytes);
+  // Reads and throws away until the server ends the connection or `timeout` has passed; tells which.
+  bool AwaitEnd(absl::Duration timeout);
+
+  bool alive() const { return fd_ >= 0; }
+
+ private:
+  void ThrowAway();
+  void Close();
+
+  int fd_ = -1;
+};
+
+}  // namespace authstate::test
+
+#endif  // AUTHSTATE_TESTS_HOSTILE_HTTP2_ATTACKER_H_
