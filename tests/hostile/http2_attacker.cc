@@ -23,20 +23,6 @@ void AppendNumber(std::uint64_t number, int bytes, std::string* to) {
   for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) to->push_back(static_cast<char>(number >> shift & 0xffU));
 }
 
-// A string without Huffman coding: its length with a prefix of 7 bits (RFC 7541, section 5.1), its bytes.
-void AppendHpackString(absl::string_view text, std::string* to) {
-  constexpr std::size_t kPrefix = 127;
-  std::size_t rest = text.size();
-  if (rest < kPrefix) {
-    to->push_back(static_cast<char>(rest));
-  } else {
-    to->push_back(static_cast<char>(kPrefix));
-    for (rest -= kPrefix; rest >= 128; rest >>= 7U) to->push_back(static_cast<char>((rest & 127U) | 128U));
-    to->push_back(static_cast<char>(rest));
-  }
-  absl::StrAppend(to, text);
-}
-
 }  // namespace
 
 std::string Frame(FrameType type, std::uint8_t flags, std::uint32_t stream, absl::string_view payload) {
@@ -48,27 +34,6 @@ std::string Frame(FrameType type, std::uint8_t flags, std::uint32_t stream, absl
   AppendNumber(stream, 4, &frame);
   absl::StrAppend(&frame, payload);
   return frame;
-}
-
-std::string CallHeaders(absl::string_view path, const std::vector<std::pair<std::string, std::string>>& more) {
-  std::vector<std::pair<std::string, std::string>> headers = {
-      {":method", "POST"},         {":scheme", "http"}, {":path", std::string(path)},
-      {":authority", "localhost"}, {"te", "trailers"},  {"content-type", "application/grpc"}};
-  headers.insert(headers.end(), more.begin(), more.end());
-  std::string block;
-  for (const auto& [name, value] : headers) {
-    block.push_back('\0');
-    AppendHpackString(name, &block);
-    AppendHpackString(value, &block);
-  }
-  return block;
-}
-
-std::string GrpcMessage(absl::string_view message, bool compressed) {
-  std::string framed(1, compressed ? '\1' : '\0');
-  AppendNumber(message.size(), 4, &framed);
-  absl::StrAppend(&framed, message);
-  return framed;
 }
 
 Http2Attacker::Http2Attacker(const std::string& address) {

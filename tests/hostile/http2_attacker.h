@@ -4,8 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -28,12 +26,6 @@ constexpr std::uint8_t kEndHeaders = 0x4;
 
 // The bytes of one frame. `payload` is shorter than 16 MiB.
 std::string Frame(FrameType type, std::uint8_t flags, std::uint32_t stream, absl::string_view payload);
-
-// The header block of a gRPC call of `path`, without the HPACK table (RFC 7541, section 6.2.2).
-std::string CallHeaders(absl::string_view path, const std::vector<std::pair<std::string, std::string>>& more = {});
-
-// `message` as gRPC frames it: whether it is compressed, its length, its bytes.
-std::string GrpcMessage(absl::string_view message, bool compressed = false);
 
 // A TCP connection that speaks HTTP/2 only as far as it is told to: it answers nothing, and acknowledges no settings.
 // Not thread-safe.
