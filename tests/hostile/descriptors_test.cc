@@ -1,5 +1,4 @@
 // Connections without end, more than the server has descriptors for.
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -8,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "tests/hostile/bystander.h"
 #include "tests/hostile/http2_attacker.h"
@@ -16,8 +16,6 @@
 
 namespace authstate::test {
 namespace {
-
-using ::testing::HasSubstr;
 
 constexpr absl::Duration kDeadline = absl::Seconds(10);
 
@@ -53,8 +51,12 @@ TEST_F(DescriptorsTest, ConnectionsAreBoundedBelowTheLimitAndTheRestRefused) {
   Bystander bystander(server->address());
   for (int round = 0; round < AttackRounds(); ++round) {
     auto crowd = Crowd(server->address(), 400);
+    const absl::Time give_up = absl::Now() + kDeadline;
     int refused = 0;
-    for (Http2Attacker& attacker : crowd) refused += attacker.AwaitEnd(absl::Milliseconds(1)) ? 1 : 0;
+    while (refused <= 200 && absl::Now() < give_up) {
+      refused = 0;
+      for (Http2Attacker& attacker : crowd) refused += attacker.AwaitEnd(absl::Milliseconds(1)) ? 1 : 0;
+    }
     EXPECT_GT(refused, 200);
     const auto line = server->process().WaitForLine("connection refused", kDeadline, Subprocess::Stream::kStderr);
     EXPECT_TRUE(line.ok()) << line.status();
@@ -85,7 +87,8 @@ TEST_F(DescriptorsTest, TheSoftLimitIsRaisedToTheHardOne) {
   rlimit limit{};
   ASSERT_EQ(prlimit(server->process().pid(), RLIMIT_NOFILE, nullptr, &limit), 0);
   EXPECT_EQ(limit.rlim_cur, 2048U);
-  EXPECT_THAT(server->process().output(Subprocess::Stream::kStderr), HasSubstr("\"descriptors\":\"2048\""));
+  const auto line = server->process().WaitForLine("\"descriptors\":\"2048\"", kDeadline, Subprocess::Stream::kStderr);
+  EXPECT_TRUE(line.ok()) << line.status();
 }
 
 // The connections of those who left count no more: otherwise a server that serves many, one after the other, would come

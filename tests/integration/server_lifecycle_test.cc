@@ -28,7 +28,6 @@
 #include "authstate/v1/auth_state_service.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/support/free_port.h"
-#include "tests/support/machine.h"
 #include "tests/support/subprocess.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_postgres.h"
@@ -118,6 +117,9 @@ bool Serves(const std::string& address) {
   return stub->Check(&context, {}, &response).ok();
 }
 
+// Many a container has none.
+bool HasIpv6() { return std::ifstream("/proc/net/if_inet6").peek() != std::ifstream::traits_type::eof(); }
+
 TEST_F(ServerLifecycleTest, ServesOnEveryKindOfAddress) {
   const std::string path = absl::StrCat("unix:", directory_.File("authstate.sock"));
   for (const std::string& listen : {std::string("0.0.0.0:0"), std::string("localhost:0"), path}) {
@@ -130,7 +132,7 @@ TEST_F(ServerLifecycleTest, ServesOnEveryKindOfAddress) {
     if (listen != path) {
       EXPECT_TRUE(Serves(absl::StrCat("127.0.0.1", port))) << listen;
     }
-    if (listen == "0.0.0.0:0" && test::MachineCan("test -s /proc/net/if_inet6")) {
+    if (listen == "0.0.0.0:0" && HasIpv6()) {
       EXPECT_TRUE(Serves(absl::StrCat("[::1]", port)));
     }
   }
