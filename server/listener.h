@@ -28,7 +28,7 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  // With the port in force.
+  // The address as it was given, but with the port that the system chose where that was 0.
   const std::string& address() const { return address_; }
 
   // Sets what the health service answers for the whole server and for the services that need the backend.

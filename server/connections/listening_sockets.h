@@ -23,7 +23,7 @@ class ListeningSockets {
   ListeningSockets& operator=(const ListeningSockets&) = delete;
 
   const std::vector<int>& descriptors() const { return descriptors_; }
-  // With the port in force.
+  // The address as it was given, but with the port that the system chose where that was 0.
   const std::string& address() const { return address_; }
 
  private:
@@ -34,7 +34,7 @@ class ListeningSockets {
 
   std::vector<int> descriptors_;
   std::string address_;
-  // Of a unix socket, else empty.
+  // The file of a unix socket, to be removed at the end; empty for a port.
   std::string path_;
 };
 

@@ -5,7 +5,6 @@
 #include <memory>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -36,22 +35,14 @@ class Bystander {
   // What came of it; the first failure, if any round failed. Once.
   absl::Status Stop();
 
-  int rounds() const { return rounds_; }
-  // The longest round, and that which 99 of 100 were shorter than; after Stop.
-  absl::Duration longest() const { return longest_; }
-  absl::Duration p99() const { return p99_; }
-
  private:
   void Run();
   absl::Status Round();
 
   const std::unique_ptr<v1::AuthStateService::Stub> stub_;
-  std::atomic<int> rounds_ = 0;
+  int rounds_ = 0;
   std::atomic<bool> stopping_ = false;
-  std::vector<absl::Duration> took_;
   absl::Status first_failure_;
-  absl::Duration longest_;
-  absl::Duration p99_;
   std::thread thread_;
 };
 
