@@ -12,7 +12,9 @@ export const protobufFileName = "authstate/v1/value.proto";
  * One stored value, in the two shapes that Baileys really hands to a store. Exactly one of the fields is set.
  *
  * A value whose top level is the Buffer tag of BufferJSON is a `raw` value and comes back as one, so that every value
- * has one stored form. Nothing else is changed but white space between JSON tokens and the array form of a Buffer.
+ * has one stored form. Inside JSON text every Buffer tag is written in one form, too: an object of exactly the members
+ * `type` ("Buffer") and `data` (base64, or an array of bytes), in either order and however its strings are escaped,
+ * becomes {"type":"Buffer","data":"<base64>"}. Nothing else is changed but white space between JSON tokens.
  */
 export interface Value {
   /** The shape. A Value without one is INVALID_ARGUMENT. */
@@ -28,7 +30,8 @@ export interface Value {
      * Any other value: one JSON text (RFC 8259, UTF-8, at most 128 levels deep). A Buffer inside it is
      * {"type":"Buffer","data":"<base64>"}, standard alphabet with padding; the array form
      * {"type":"Buffer","data":[1,2]} is accepted and stored as base64. Unpaired surrogate escapes are legal, as
-     * JSON.stringify writes them. Numbers, member order and escapes are stored as they were sent.
+     * JSON.stringify writes them. Numbers, and outside Buffer tags member order and escapes, are stored as they were
+     * sent.
      * INVALID_ARGUMENT: malformed JSON, bad base64, a byte outside 0 to 255, invalid UTF-8.
      */
     { $case: "json"; value: string }
