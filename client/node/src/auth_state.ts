@@ -3,7 +3,7 @@ import type { AuthenticationCreds, SignalDataSet, SignalDataTypeMap } from "bail
   "resolution-mode": "import",
 };
 import { watchForCacheLayer } from "./cache_layer.js";
-import { endedError, type LeaseLostError } from "./errors.js";
+import { brokenAnswer, endedError, type LeaseLostError } from "./errors.js";
 import { takeCreds } from "./first_creds.js";
 import type { Value } from "./gen/authstate/v1/value.js";
 import type { AuthStateLogger } from "./logger.js";
@@ -28,6 +28,8 @@ export interface AuthStateDeps {
   baileys: BaileysModule;
   pacing: Pacing;
   patienceMs: number;
+  /** When the patience with the opening ends, by the pacing's clock. */
+  openingEnd: number;
   onOrphanedKeys: OrphanedKeys;
   logger: AuthStateLogger | undefined;
   events: EventEmitter<AuthStateEvents>;
@@ -93,7 +95,7 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
   let closing: Promise<void> | undefined;
 
   const patienceEnd = (): number => pacing.now() + patienceMs;
-  const { creds: own, stored } = await takeCreds(sessionId, deps, patienceEnd());
+  const { creds: own, stored } = await takeCreds(sessionId, deps);
   const lookForCacheLayer = await watchForCacheLayer(baileys, logger);
   const deadlines = new WriteDeadlines(pacing, patienceMs);
 
@@ -111,12 +113,17 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
     if (ended !== undefined) throw endedError(ended);
   };
 
-  const revive = (type: string, value: Value): unknown => {
-    const decoded = decode("a key", value);
+  const revive = (type: string, id: string, value: Value): unknown => {
+    const what = `session ${sessionId}, key ${type} ${id}`;
+    const decoded = decode(what, value);
     // Its JSON holds `keyData` as a bare base64 string; only fromObject makes bytes of it.
-    return type === APP_STATE_SYNC_KEY
-      ? baileys.proto.Message.AppStateSyncKeyData.fromObject(decoded as Record<string, unknown>)
-      : decoded;
+    if (type !== APP_STATE_SYNC_KEY) return decoded;
+    try {
+      return baileys.proto.Message.AppStateSyncKeyData.fromObject(decoded as Record<string, unknown>);
+    } catch {
+      // The cause may quote the value.
+      throw brokenAnswer(`${what} cannot be read back`);
+    }
   };
 
   const keys: AuthStateKeys = {
@@ -136,8 +143,8 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
       const values = await store.getKeys(type, wanted, end);
       for (const id of wanted) {
         const value = values.get(id);
-        if (id in found) setOwn(found, id, value && revive(type, value));
-        else if (value !== undefined) found[id] = revive(type, value) as SignalDataTypeMap[T];
+        if (id in found) setOwn(found, id, value && revive(type, id, value));
+        else if (value !== undefined) found[id] = revive(type, id, value) as SignalDataTypeMap[T];
       }
       return found;
     },

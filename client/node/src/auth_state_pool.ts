@@ -11,6 +11,7 @@ import type { AuthStateLogger } from "./logger.js";
 import { checkOwner, checkSessionId } from "./names.js";
 import { SessionClaim } from "./open_sessions.js";
 import { type AuthStatePoolOptions, checkPoolOptions, checkSessionOptions, type SessionOptions } from "./options.js";
+import { OpeningPatience } from "./opening_patience.js";
 import { attachToPipe } from "./pipe/pipe_link.js";
 import { type Pacing, realPacing } from "./retry.js";
 import type { Attach } from "./session_link.js";
@@ -23,6 +24,7 @@ type Opening = ReturnType<typeof checkSessionOptions> & {
   owner: string;
   claim: SessionClaim;
   events: EventEmitter<AuthStateEvents>;
+  patience: OpeningPatience;
   throwIfUnwanted(): void;
 };
 
@@ -59,22 +61,24 @@ export class AuthStatePool {
    *
    * @param sessionId 1 to 128 characters of `[A-Za-z0-9._:@-]`
    * @throws LeaseHeldError when another process has the session for as long as `leaseWaitMs`
-   * @throws AuthStateError when the server cannot be reached for as long as patience lasts, or refuses; at once with
+   * @throws AuthStateError when the session is not open within `patienceMs`, or the server refuses; at once with
    *   `ALREADY_OPEN` when this process has the session open already, with `ORPHANED_KEYS` when it has keys and no creds,
    *   with `UNUSABLE_CREDS` when Baileys could not use the creds that are stored
    */
   async useAuthState(sessionId: string, options: SessionOptions = {}): Promise<AuthState> {
     checkSessionId(sessionId);
     if (this.#closing.signal.aborted) throw endedError("CLOSED");
+    const checked = checkSessionOptions(options, this.#options);
+    const patience = new OpeningPatience(sessionId, this.#pacing, checked.patienceMs);
     const leave = this.#connection.enter();
     const forget = (): void => {
       this.#sessions.delete(opening);
       leave();
     };
-    const opening = this.#open(sessionId, options, forget);
+    const opening = this.#open(sessionId, checked, patience, forget);
     this.#sessions.add(opening);
     opening.catch(forget);
-    return opening;
+    return patience.bound(opening, (late) => late.close());
   }
 
   /**
@@ -96,29 +100,39 @@ export class AuthStatePool {
     for (const result of await Promise.allSettled(closed)) if (result.status === "rejected") throw result.reason;
   }
 
-  async #open(sessionId: string, given: SessionOptions, onClosed: () => void): Promise<AuthState> {
-    const options = checkSessionOptions(given, this.#options);
+  async #open(
+    sessionId: string,
+    options: ReturnType<typeof checkSessionOptions>,
+    patience: OpeningPatience,
+    onClosed: () => void,
+  ): Promise<AuthState> {
     const { patienceMs, logger, onOrphanedKeys } = options;
     const pacing = this.#pacing;
     const throwIfUnwanted = (): void => {
       this.#closing.signal.throwIfAborted();
       options.signal?.throwIfAborted();
+      patience.throwIfExpired();
     };
+    if (options.lease) patience.step = "the close of this process's last handle";
     // Two handles of one process are two owners: a handle never goes on under the fence of another one.
     const owner = this.#ownerOf(++this.#lastSession);
     const claim = options.lease
       ? await SessionClaim.make(sessionId, this.#options.addresses, owner, { pacing, throwIfUnwanted })
       : undefined;
+    patience.step = "connecting";
+    patience.onExpired = (ended) => claim?.leave(ended);
     const events = new EventEmitter<AuthStateEvents>();
     try {
       const [baileys] = await Promise.all([loadBaileys(), this.#connection.checkHosts()]);
       const store =
         claim === undefined
           ? new UnleasedSession(sessionId, this.#connection.transport, this.#retry(sessionId, logger))
-          : await this.#lease(sessionId, { ...options, owner, claim, events, throwIfUnwanted });
+          : await this.#lease(sessionId, { ...options, owner, claim, events, patience, throwIfUnwanted });
+      patience.step = "reading the creds";
       try {
         return await openAuthState(sessionId, {
           ...{ store, baileys, pacing, patienceMs, onOrphanedKeys, logger, events },
+          openingEnd: patience.until,
           onLeaving: (attempt) => claim?.leave(attempt),
           onClosed: () => {
             claim?.release();
@@ -126,6 +140,7 @@ export class AuthStatePool {
           },
         });
       } catch (error) {
+        patience.noteFailure(error);
         await store.close();
         throw error;
       }
@@ -136,7 +151,7 @@ export class AuthStatePool {
   }
 
   async #lease(sessionId: string, opening: Opening): Promise<SessionStore> {
-    const { owner, claim, events, logger, steal, leaseWaitMs, patienceMs, throwIfUnwanted } = opening;
+    const { owner, claim, events, logger, steal, leaseWaitMs, patience, throwIfUnwanted } = opening;
     const pacing = this.#pacing;
     const session = new LeasedSession(sessionId, {
       attach: this.#attach,
@@ -155,8 +170,7 @@ export class AuthStatePool {
       onAway: () => void events.emit("away"),
       onBack: () => void events.emit("back"),
     });
-    const patienceEnd = (): number => pacing.now() + patienceMs;
-    await session.open({ steal, leaseWaitMs, throwIfUnwanted, patienceEnd });
+    await session.open({ steal, leaseWaitMs, throwIfUnwanted, patience });
     return session;
   }
 

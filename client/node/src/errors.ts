@@ -19,8 +19,8 @@ export interface AuthStateErrorFields {
 const BRAND = Symbol.for("@authstate/baileys.AuthStateError");
 
 /**
- * Any failure of the store. It holds no credentials, keys or ids. Absence is never an error of this kind: a key that is
- * not there is left out of the answer of `get`.
+ * Any failure of the store. Its message may name a session, a key type and a key id, and never a value. Absence is never
+ * an error of this kind: a key that is not there is left out of the answer of `get`.
  */
 export class AuthStateError extends Error {
   static {

@@ -16,11 +16,11 @@ export interface FirstCreds {
  * The stored creds, or new ones for a session that is proved to have none. Where it has keys all the same, either
  * ORPHANED_KEYS, or the keys go with the commit that brings the creds: what is stored is at any moment of one identity.
  */
-export async function takeCreds(sessionId: string, deps: AuthStateDeps, until: number): Promise<FirstCreds> {
-  const { store, baileys, onOrphanedKeys, logger } = deps;
-  const { creds, hasKeys } = await store.takeFirst(until);
+export async function takeCreds(sessionId: string, deps: AuthStateDeps): Promise<FirstCreds> {
+  const { store, baileys, openingEnd, onOrphanedKeys, logger } = deps;
+  const { creds, hasKeys } = await store.takeFirst(openingEnd);
   if (creds !== undefined) {
-    const found = decode("the creds", creds);
+    const found = decode(`session ${sessionId}, creds`, creds);
     checkCreds(sessionId, found);
     return { creds: found as AuthenticationCreds, stored: true };
   }
@@ -28,7 +28,7 @@ export async function takeCreds(sessionId: string, deps: AuthStateDeps, until: n
   const made = baileys.initAuthCreds();
   if (!hasKeys) return { creds: made, stored: false };
   for (const commit of planCommits(sessionId, encode("creds", made), [{ kind: "clear" }])) {
-    await store.commit(commit, until);
+    await store.commit(commit, openingEnd);
   }
   logger?.warn({ sessionId }, "keys without creds were deleted, and new creds stored");
   return { creds: made, stored: true };

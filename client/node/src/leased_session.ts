@@ -1,8 +1,8 @@
 import { newCommitId } from "./commit_plan.js";
 import { fromDuration } from "./durations.js";
 import type { SessionCache } from "./key_cache.js";
-import { AuthStateError, brokenAnswer, LeaseLostError } from "./errors.js";
-import type { CommitRequest, LoadSessionResponse } from "./gen/authstate/v1/auth_state_service.js";
+import { AuthStateError, LeaseLostError } from "./errors.js";
+import type { CommitRequest } from "./gen/authstate/v1/auth_state_service.js";
 import type { Value } from "./gen/authstate/v1/value.js";
 import { readKeys } from "./key_reader.js";
 import { LeaseKeeper } from "./lease_keeper.js";
@@ -10,8 +10,10 @@ import { LeaseLink } from "./lease_link.js";
 import { waitForLease } from "./lease_wait.js";
 import type { AuthStateLogger } from "./logger.js";
 import { NumberedCommits } from "./numbered_commits.js";
+import type { OpeningPatience } from "./opening_patience.js";
 import type { Pacing } from "./retry.js";
 import type { Attach } from "./session_link.js";
+import { fillCache, type OnPage } from "./session_load.js";
 import { saysAbsent, type SessionRetry } from "./session_retry.js";
 import type { FirstRead, SessionStore } from "./session_store.js";
 import type { Slots } from "./slots.js";
@@ -49,8 +51,8 @@ export interface AcquireOptions {
   leaseWaitMs: number;
   /** Throws to end the wait. */
   throwIfUnwanted(): void;
-  /** When the patience with an outage ends. */
-  patienceEnd(): number;
+  /** With an outage, over all steps. */
+  patience: OpeningPatience;
 }
 
 /**
@@ -101,24 +103,35 @@ export class LeasedSession implements SessionStore {
   /** Takes the lease, and reads the session. Rejects with LeaseHeldError when somebody else keeps it. */
   async open(options: AcquireOptions): Promise<void> {
     const { pacing, logger, retry } = this.#deps;
-    const { steal, leaseWaitMs, throwIfUnwanted, patienceEnd } = options;
+    const { steal, leaseWaitMs, throwIfUnwanted, patience } = options;
     const sessionId = this.#sessionId;
-    const acquire = (): Promise<void> =>
-      retry("AcquireLease", patienceEnd(), () => {
-        throwIfUnwanted();
-        return this.#link.acquire(steal);
-      });
+    const acquire = async (): Promise<void> => {
+      patience.step = "AcquireLease";
+      try {
+        await retry("AcquireLease", patience.until, () => {
+          throwIfUnwanted();
+          return this.#link.acquire(steal);
+        });
+      } catch (error) {
+        if (error instanceof AuthStateError && error.reason === "LEASE_HELD") patience.restart();
+        throw error;
+      }
+    };
     const remainingMs = (): Promise<number | undefined> => this.#remainingMs();
     await waitForLease({ sessionId, pacing, logger, leaseWaitMs, throwIfUnwanted, acquire, remainingMs });
     logger?.info?.({ sessionId, owner: this.#deps.owner }, "the session is leased to this process");
     try {
-      await this.#deps.loads.run(() => {
-        const until = patienceEnd();
+      patience.step = "LoadSession";
+      const load = (): Promise<void> => {
+        throwIfUnwanted();
+        const { until } = patience;
         const timeoutMs = (): number =>
           Math.min(LOAD_TIMEOUT_MS, Math.max(LEAST_LOAD_TIMEOUT_MS, until - pacing.now()));
         return retry("LoadSession", until, () => this.#guard(() => this.#load(timeoutMs())));
-      });
+      };
+      await this.#deps.loads.run(load, () => patience.restart());
     } catch (error) {
+      patience.noteFailure(error);
       await this.close();
       throw error;
     }
@@ -201,28 +214,9 @@ export class LeasedSession implements SessionStore {
   async #load(timeoutMs: number): Promise<void> {
     await this.#link.attached();
     const { cache, transport } = this.#deps;
-    // Complete, unless something has to make room for the rest.
-    cache.reset(true);
-    let first: { creds: Value | undefined; hasKeys: boolean } | undefined;
-    const take = (page: LoadSessionResponse): boolean => {
-      first ??= { creds: page.creds, hasKeys: false };
-      first.hasKeys ||= page.keys.length > 0;
-      for (const { key, value } of page.keys) {
-        if (key === undefined || value === undefined)
-          throw brokenAnswer("LoadSession: a key without a name or a value");
-        cache.fill(key, value, cache.version);
-      }
-      return cache.complete;
-    };
-    try {
-      await transport.loadSession(this.#sessionId, this.#link.fence, timeoutMs, take);
-      if (first === undefined) throw brokenAnswer("LoadSession: no page");
-    } catch (error) {
-      cache.reset(saysAbsent(error, "NO_SESSION"));
-      if (!cache.complete) throw error;
-      first = { creds: undefined, hasKeys: false };
-    }
-    this.#first = first;
+    const load = (onPage: OnPage): Promise<void> =>
+      transport.loadSession(this.#sessionId, this.#link.fence, timeoutMs, onPage);
+    this.#first = await fillCache(cache, load);
   }
 
   async #remainingMs(): Promise<number | undefined> {

@@ -28,7 +28,9 @@ export interface AuthStatePoolOptions {
   leaseTtlMs?: number;
   /**
    * For how long, in milliseconds, a call waits through an outage before it throws. Default 60,000. The last attempt may
-   * take 15 seconds more when the server does not even refuse.
+   * take 15 seconds more when the server does not even refuse. All steps of `useAuthState` together have this time once,
+   * and one second more; it begins anew only when the server has answered that somebody else has the session, or when
+   * another session's load, which this one waited for, has succeeded.
    */
   patienceMs?: number;
   /** How many bytes of keys are kept in memory, of all sessions together. Default 256 MiB. */

@@ -33,6 +33,7 @@ async function open(patienceMs = PATIENCE_MS): Promise<AuthState> {
   try {
     const auth = await openAuthState(SESSION, {
       ...{ store, baileys, pacing, patienceMs, onOrphanedKeys: "refuse", logger: undefined, events },
+      openingEnd: pacing.now() + patienceMs,
       onLeaving: () => undefined,
       onClosed,
     });

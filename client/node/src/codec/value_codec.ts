@@ -100,12 +100,25 @@ export function encodeValue(value: unknown): Value {
   return { kind: { $case: "json", value: text } };
 }
 
+// Whether a JSON text may be deeper than the contract allows, told without a walk of what it stands for.
+function mayBeTooDeep(text: string): boolean {
+  let opened = 0;
+  for (const bracket of ["[", "{"]) {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) {
+      if (++opened > MAX_JSON_DEPTH) return true;
+    }
+  }
+  return false;
+}
+
+// Also refuses what is too deep: whoever walks it next, as JSON.stringify does, would run out of stack.
 // JSON.parse keeps the last of two members of one name, so that an object with such members may be taken for a tag;
 // JSON.stringify never writes one.
-function revive(value: unknown): unknown {
+function revive(value: unknown, depth = 1): unknown {
   if (typeof value !== "object" || value === null) return value;
+  if (depth > MAX_JSON_DEPTH) throw new CodecError(TOO_DEEP);
   if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) value[index] = revive(value[index]);
+    for (let index = 0; index < value.length; index++) value[index] = revive(value[index], depth + 1);
     return value;
   }
   const members = value as Members;
@@ -113,7 +126,7 @@ function revive(value: unknown): unknown {
   if (names.length === 2 && members["type"] === "Buffer" && typeof members["data"] === "string") {
     return Buffer.from(members["data"], "base64");
   }
-  for (const name of names) members[name] = revive(members[name]);
+  for (const name of names) members[name] = revive(members[name], depth + 1);
   return value;
 }
 
@@ -125,7 +138,7 @@ export function decodeValue(value: Value | undefined): unknown {
     case "json": {
       const text = value.kind.value;
       const parsed: unknown = JSON.parse(text);
-      return text.includes(CANONICAL_TAG_START) ? revive(parsed) : parsed;
+      return text.includes(CANONICAL_TAG_START) || mayBeTooDeep(text) ? revive(parsed) : parsed;
     }
     default:
       throw new CodecError("is of an unknown kind");
