@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "absl/time/time.h"
+#include "server/duration_field.h"
 #include "server/request_error.h"
 
 namespace authstate::server {
@@ -38,7 +39,9 @@ absl::StatusOr<storage::SwitchRequest> ToSwitchRequest(const v1::SwitchBackendRe
   result.target = request.target();
   result.force = request.force();
   if (request.has_max_pause()) {
-    result.max_pause = absl::Seconds(request.max_pause().seconds()) + absl::Nanoseconds(request.max_pause().nanos());
+    const absl::StatusOr<absl::Duration> max_pause = DurationField("max_pause", request.max_pause());
+    if (!max_pause.ok()) return max_pause.status();
+    result.max_pause = *max_pause;
     if (result.max_pause < kLeastPause || result.max_pause > kLongestPause) {
       return InvalidField("max_pause", "is not between 10 ms and 60 s");
     }

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "contract/limits.h"
 #include "contract/names.h"
+#include "server/duration_field.h"
 #include "server/request_error.h"
 
 namespace authstate::server {
@@ -25,7 +26,9 @@ absl::StatusOr<storage::LeaseRequest> Begin(const Request& request, storage::Lea
 }
 
 absl::Status TakeTtl(const google::protobuf::Duration& message, absl::Duration* ttl) {
-  *ttl = absl::Seconds(message.seconds()) + absl::Nanoseconds(message.nanos());
+  const absl::StatusOr<absl::Duration> duration = DurationField("ttl", message);
+  if (!duration.ok()) return duration.status();
+  *ttl = *duration;
   if (*ttl < absl::Seconds(kMinLeaseSeconds)) {
     return InvalidField("ttl", absl::StrCat("less than ", kMinLeaseSeconds, " s"));
   }

@@ -297,6 +297,11 @@ void AddTtls(Method<Request, Response> method, Request valid, std::vector<BadInp
   table->push_back(Bad("ttl too long", method, valid, "ttl", true));
   valid.mutable_ttl()->set_seconds(-1);
   table->push_back(Bad("negative ttl", method, valid, "ttl", true));
+  valid.mutable_ttl()->set_seconds(5);
+  valid.mutable_ttl()->set_nanos(-1);
+  table->push_back(Bad("ttl of two signs", method, valid, "ttl", true));
+  valid.mutable_ttl()->set_nanos(1'000'000'000);
+  table->push_back(Bad("nanos of a second", method, valid, "ttl", true));
 }
 
 void AddLeases(std::vector<BadInput>* table) {
