@@ -60,6 +60,14 @@ struct KeyWrite {
   Value value;
 };
 
+// What a key costs beside its name and value, about: framing on the wire, objects in memory.
+inline constexpr std::size_t kKeyOverheadBytes = 64;
+
+// What a key counts wherever bytes of keys are bounded. Values alone would not do: one may be empty.
+inline std::size_t ByteSize(const KeyName& name, std::size_t value_bytes) {
+  return name.type.size() + name.id.size() + value_bytes + kKeyOverheadBytes;
+}
+
 // How many commits of a session are remembered by their id, also after the session was deleted.
 inline constexpr std::size_t kRecentCommits = 8;
 
@@ -143,8 +151,8 @@ class Snapshot {
   // For CheckFence.
   virtual const Lease& lease() const = 0;
 
-  // The next keys in order: as many as fit `max_bytes` of values, at least one unless none is left. One call at a time;
-  // none after a failure or the last page.
+  // The next keys in order: as many as fit `max_bytes`, each with its ByteSize, at least one unless none is left. One
+  // call at a time; none after a failure or the last page.
   virtual void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) = 0;
 };
 

@@ -4,8 +4,8 @@ namespace authstate::storage {
 
 std::size_t ByteSize(const Commit& commit) {
   std::size_t bytes = commit.creds.has_value() ? commit.creds->bytes.size() : 0;
-  for (const KeyWrite& write : commit.sets) bytes += write.value.bytes.size() + write.name.id.size();
-  for (const KeyName& name : commit.deletes) bytes += name.id.size();
+  for (const KeyWrite& write : commit.sets) bytes += ByteSize(write.name, write.value.bytes.size());
+  for (const KeyName& name : commit.deletes) bytes += ByteSize(name, 0);
   return bytes;
 }
 

@@ -7,7 +7,7 @@
 
 namespace authstate::storage {
 
-// The bytes of names and values that a commit moves.
+// What a commit moves: its creds, and the ByteSize of its keys.
 std::size_t ByteSize(const Commit& commit);
 
 // What still fits one call to a backend that is being put together. Not thread-safe.

@@ -72,7 +72,7 @@ class Client {
 
   // Reads the whole session from one snapshot, page by page, ordered by type and id. OK says that it was read whole. An
   // error of `on_page` ends the reading and is returned. Retried only as long as no page has arrived.
-  // `page_bytes`: about how many bytes of values a page holds; 0: the server's default, 1 MiB.
+  // `page_bytes`: about how many bytes of names and values a page holds; 0: the server's default, 1 MiB.
   // With a `fence`, FailedPrecondition unless it is the session's current one.
   absl::Status LoadSession(const std::string& session_id, std::uint32_t page_bytes,
                            absl::FunctionRef<absl::Status(SessionPage)> on_page, std::uint64_t fence = 0);

@@ -56,7 +56,7 @@ class MemorySnapshot final : public Snapshot {
     Page page;
     std::size_t bytes = 0;
     for (; next_ != session_.keys.end(); ++next_) {
-      bytes += next_->second.bytes.size();
+      bytes += ByteSize(next_->first, next_->second.bytes.size());
       if (bytes > max_bytes && !page.keys.empty()) break;
       page.keys.push_back({next_->first, next_->second});
     }

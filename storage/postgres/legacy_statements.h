@@ -335,7 +335,8 @@ SELECT key_type, key_id, 2, encode(convert_to(value::text, 'UTF8'), 'hex'), keys
 FROM (
   SELECT key_type, key_id, value, count(*) OVER () AS keys,
          row_number() OVER in_order AS number,
-         sum(authstate.legacy_value_bytes(value)) OVER in_order AS bytes
+         sum(authstate.legacy_value_bytes(value) + octet_length(key_type) + octet_length(key_id) + $6::int8)
+           OVER in_order AS bytes
   FROM (
     SELECT key_type::text COLLATE "C" AS key_type, key_id::text COLLATE "C" AS key_id, value
     FROM whatsapp_keys

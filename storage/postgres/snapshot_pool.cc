@@ -21,7 +21,7 @@ namespace authstate::storage {
 namespace {
 
 constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
-// Bounds what one page looks at where values are tiny.
+// Bounds what one page looks at where keys are tiny.
 constexpr std::int64_t kMaxPageKeys = 20'000;
 constexpr absl::Duration kEndTimeout = absl::Seconds(5);
 
@@ -79,9 +79,10 @@ absl::StatusOr<Snapshot::Page> ReadPage(PgConnection& connection, const Layout& 
   }
   const auto bytes = static_cast<std::int64_t>(
       std::min(max_bytes, static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max())));
-  const auto execution = connection.Continue(
-      layout.snapshot_page,
-      {state.session_id, state.last.type, state.last.id, EncodePgInt8(bytes), EncodePgInt8(kMaxPageKeys)}, deadline);
+  const auto execution = connection.Continue(layout.snapshot_page,
+                                             {state.session_id, state.last.type, state.last.id, EncodePgInt8(bytes),
+                                              EncodePgInt8(kMaxPageKeys), EncodePgInt8(kKeyOverheadBytes)},
+                                             deadline);
   if (execution.failure.has_value()) return ToStatus(*execution.failure);
   Snapshot::Page page;
   page.last = true;

@@ -243,14 +243,16 @@ SELECT s.revision, s.present, c.kind, encode(c.value, 'hex'), s.fence, s.lease_o
 FROM auth_sessions s LEFT JOIN auth_creds c ON c.session_id = s.session_id
 WHERE s.session_id = $1::text AND NOT EXISTS (SELECT FROM auth_keys WHERE false))sql";
 
-// The keys of session $1 after ($2, $3): as many as fit $4 bytes, at least one, at most $5. The last column tells how
-// many keys were looked at, at most one more than $5: as many as there are rows means that none is left.
+// The keys of session $1 after ($2, $3): as many as fit $4 bytes with their names and $6 each, at least one, at most
+// $5. The last column tells how many keys were looked at, at most one more than $5: as many as there are rows means
+// that none is left.
 inline constexpr char kSnapshotPage[] = R"sql(
 SELECT key_type, key_id, kind,
        encode(value, 'hex') || CASE WHEN kind > 4 THEN '/' || encode(patch, 'hex') ELSE '' END, keys
 FROM (
   SELECT key_type, key_id, kind, value, patch, count(*) OVER () AS keys,
-         row_number() OVER in_order AS number, sum(size) OVER in_order AS bytes
+         row_number() OVER in_order AS number,
+         sum(size + octet_length(key_type) + octet_length(key_id) + $6::int8) OVER in_order AS bytes
   FROM (
     SELECT key_type, key_id, kind, value, patch,
            CASE WHEN kind > 2 THEN

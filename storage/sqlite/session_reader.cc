@@ -87,15 +87,17 @@ absl::StatusOr<Snapshot::Page> ReadKeysAfter(SqliteConnection& connection, const
   BindText(select, 3, after->id);
   while (select.executeStep()) {
     const SQLite::Column value_column = select.getColumn(3);
-    bytes += UnpackedSize(select.getColumn(2).getInt(), {static_cast<const char*>(value_column.getBlob()),
-                                                         static_cast<std::size_t>(value_column.size())});
+    KeyName name{TextColumn(select, 0), TextColumn(select, 1)};
+    bytes +=
+        ByteSize(name, UnpackedSize(select.getColumn(2).getInt(), {static_cast<const char*>(value_column.getBlob()),
+                                                                   static_cast<std::size_t>(value_column.size())}));
     if (bytes > max_bytes && !page.keys.empty()) {
       page.last = false;
       break;
     }
     absl::StatusOr<Value> value = ValueColumns(select, 2);
     if (!value.ok()) return value.status();
-    page.keys.push_back({{TextColumn(select, 0), TextColumn(select, 1)}, *std::move(value)});
+    page.keys.push_back({std::move(name), *std::move(value)});
   }
   select.reset();
   if (!page.keys.empty()) *after = page.keys.back().name;

@@ -79,8 +79,10 @@ TEST_F(SnapshotTest, PagesHoldAsMuchAsFits) {
   MustApply(SetKeys("s", Numbered(10, kValueBytes)));
   auto snapshot = Open("s");
   ASSERT_TRUE(snapshot.ok()) << snapshot.status();
-  // 3000 bytes hold three values, however little of each is stored, 2999 two, 1 none: then one comes all the same.
-  for (const auto& [max_bytes, keys] : std::vector<std::pair<std::size_t, std::size_t>>{{3000, 3}, {2999, 2}, {1, 1}}) {
+  const std::size_t three = 3 * storage::ByteSize({"pre-key", "0000"}, kValueBytes);
+  // One byte less holds two keys, however little of each is stored, and 1 none: then one comes all the same.
+  for (const auto& [max_bytes, keys] :
+       std::vector<std::pair<std::size_t, std::size_t>>{{three, 3}, {three - 1, 2}, {1, 1}}) {
     const auto page = Next(**snapshot, max_bytes);
     ASSERT_TRUE(page.ok()) << page.status();
     EXPECT_EQ(page->keys.size(), keys) << max_bytes;
@@ -114,6 +116,31 @@ TEST_F(SnapshotTest, LargeValuesComeInPagesOfTheirOwn) {
     EXPECT_TRUE(page->keys[0].value == keys[i].value);
     EXPECT_EQ(page->last, i + 1 == keys.size());
   }
+}
+
+TEST_F(SnapshotTest, PagesOfLongNamesAreBoundedThoughTheirValuesAreEmpty) {
+  constexpr int kKeys = 1000;
+  constexpr int kLongIdBytes = static_cast<int>(kMaxKeyIdBytes);
+  constexpr std::size_t kPageBytes = std::size_t{64} << 10;
+  Commit commit;
+  commit.session_id = "s";
+  for (int i = 0; i < kKeys; ++i) {
+    commit.sets.push_back({{"pre-key", absl::StrFormat("%0*d", kLongIdBytes, i)}, Raw("")});
+  }
+  MustApply(commit);
+  auto snapshot = Open("s");
+  ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+  std::vector<KeyWrite> read;
+  for (bool last = false; !last;) {
+    auto page = Next(**snapshot, kPageBytes);
+    ASSERT_TRUE(page.ok()) << page.status();
+    std::size_t bytes = 0;
+    for (const KeyWrite& key : page->keys) bytes += key.name.type.size() + key.name.id.size();
+    ASSERT_LE(bytes, kPageBytes);
+    last = page->last;
+    for (KeyWrite& key : page->keys) read.push_back(std::move(key));
+  }
+  EXPECT_TRUE(SameKeys(read, commit.sets));
 }
 
 TEST_F(SnapshotTest, EmptyValuesDoNotEndThePages) {

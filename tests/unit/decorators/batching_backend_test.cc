@@ -138,10 +138,10 @@ TEST_F(BatchingBackendTest, BatchClosesAtItsMembers) {
 }
 
 TEST_F(BatchingBackendTest, BatchClosesAtItsBytesAndALargerCommitGoesAlone) {
-  options().limits.bytes = 100;
+  options().limits.bytes = 1'000;
   store().Hold();
   std::vector<PendingCommit> commits;
-  for (const std::size_t size : {1, 40, 40, 40, 1'000, 10}) {
+  for (const std::size_t size : {1, 400, 400, 400, 10'000, 100}) {
     commits.push_back(Apply(Write(std::string(1, static_cast<char>('a' + commits.size())), std::string(size, 'x'))));
   }
   store().Release();

@@ -297,8 +297,8 @@ export interface LoadSessionRequest {
   /** The session. 1 to 128 bytes of [A-Za-z0-9._:@-]. */
   sessionId: string;
   /**
-   * About how many bytes of values a page holds: 1 to 33,554,432 (32 MiB); 0 means 1 MiB. A page holds at least one key,
-   * so a larger value comes in a page of its own.
+   * About how many bytes a page holds, counting types, ids, values and 64 bytes for each key: 1 to 33,554,432 (32 MiB); 0
+   * means 1 MiB. A page holds at least one key, so a larger value comes in a page of its own.
    */
   pageBytes: number;
   /** If set, the current fence of the session's lease, else FAILED_PRECONDITION. 0: none, which reads at any time. */
