@@ -6,6 +6,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "server/logging.h"
+#include "storage/error.h"
 
 namespace authstate::server {
 namespace {
@@ -17,12 +18,13 @@ constexpr absl::Duration kPingPatience = absl::Seconds(3);
 
 }  // namespace
 
-bool Hysteresis::Observe(bool alive) {
+bool Hysteresis::Observe(bool alive, bool certain) {
   if (alive == serving_) {
     against_ = 0;
     return false;
   }
-  if (++against_ < (serving_ ? failures_to_fall_ : successes_to_rise_)) return false;
+  const bool falls_at_once = !alive && certain;
+  if (++against_ < (serving_ ? failures_to_fall_ : successes_to_rise_) && !falls_at_once) return false;
   serving_ = alive;
   against_ = 0;
   return true;
@@ -61,7 +63,9 @@ void HealthMonitor::Run() {
       if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), interval_)) return;
     }
     const absl::Status alive = PingOnce();
-    if (!state_.Observe(alive.ok())) continue;
+    // A file that is gone is a fact, where a failed read may be a hiccup.
+    const bool certain = storage::ReasonOf(alive) == storage::kDatabaseMoved;
+    if (!state_.Observe(alive.ok(), certain)) continue;
     if (alive.ok()) {
       Log(LogLevel::kInfo, "backend is back; serving");
     } else {

@@ -22,8 +22,8 @@ class Hysteresis {
 
   bool serving() const { return serving_; }
 
-  // Returns whether the state changed.
-  bool Observe(bool alive);
+  // Returns whether the state changed. A failure that is `certain` needs no other to fall.
+  bool Observe(bool alive, bool certain = false);
 
  private:
   bool serving_;

@@ -32,6 +32,8 @@ inline constexpr absl::string_view kNumberGap = "NUMBER_GAP";
 inline constexpr absl::string_view kDatabaseUnavailable = "DATABASE_UNAVAILABLE";
 // It takes no writes: a standby, or made read-only.
 inline constexpr absl::string_view kDatabaseReadOnly = "DATABASE_READ_ONLY";
+// Its file is not the one that its path leads to any more.
+inline constexpr absl::string_view kDatabaseMoved = "DATABASE_MOVED";
 // It, or a pooler before it, has no connection to spare.
 inline constexpr absl::string_view kTooManyConnections = "TOO_MANY_CONNECTIONS";
 inline constexpr absl::string_view kDatabaseRefused = "DATABASE_REFUSED";

@@ -43,6 +43,8 @@ void SqliteConnection::RollBackQuietly() noexcept {
   (void)database_.tryExec("ROLLBACK");
 }
 
+void SqliteConnection::ForgetPages() noexcept { (void)sqlite3_db_release_memory(database_.getHandle()); }
+
 void BindText(SQLite::Statement& statement, int index, const std::string& text) { statement.bindNoCopy(index, text); }
 
 void BindBlob(SQLite::Statement& statement, int index, absl::string_view bytes) {

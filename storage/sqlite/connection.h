@@ -32,6 +32,10 @@ class SqliteConnection {
   // Ends a transaction that is under way, if any. Does not throw.
   void RollBackQuietly() noexcept;
 
+  // Lets go of the pages in memory, outside a transaction. What was read from a damaged file would else be believed
+  // after the file was put right, for as long as nothing is written.
+  void ForgetPages() noexcept;
+
  private:
   SQLite::Database database_;
   absl::flat_hash_map<const char*, std::unique_ptr<SQLite::Statement>> statements_;

@@ -24,11 +24,14 @@ Outcome OutcomeOfFailedCommit(const SQLite::Exception& exception) {
 
 }  // namespace
 
-GroupWriter::GroupWriter(std::unique_ptr<SqliteConnection> connection, const StoreClock& clock, std::size_t queue_limit,
-                         std::shared_ptr<StatementStats> stats)
-    : connection_(std::move(connection)), clock_(clock), stats_(std::move(stats)), queue_(queue_limit), thread_([this] {
-        Run();
-      }) {}
+GroupWriter::GroupWriter(std::unique_ptr<SqliteConnection> connection, const StoreClock& clock, const StorePlace* place,
+                         std::size_t queue_limit, std::shared_ptr<StatementStats> stats)
+    : connection_(std::move(connection)),
+      clock_(clock),
+      place_(place),
+      stats_(std::move(stats)),
+      queue_(queue_limit),
+      thread_([this] { Run(); }) {}
 
 GroupWriter::~GroupWriter() {
   queue_.Close();
@@ -53,9 +56,10 @@ void GroupWriter::Run() {
 }
 
 bool GroupWriter::CommitGroup(const Group& group) {
-  const auto fail_all = [this, &group](const SQLite::Exception& exception, Outcome outcome) {
+  const auto fail_all = [this, &group](absl::Status cause, Outcome outcome) {
     failing_.store(true);
-    const absl::Status status = WithOutcome(FromSqlite(exception), outcome);
+    if (absl::IsDataLoss(cause)) connection_->ForgetPages();
+    const absl::Status status = WithOutcome(std::move(cause), outcome);
     for (const auto& job : group) job->FailAll(status);
     return false;
   };
@@ -65,17 +69,38 @@ bool GroupWriter::CommitGroup(const Group& group) {
     wrote = DoGroup(group);
   } catch (const SQLite::Exception& exception) {
     connection_->RollBackQuietly();
-    return fail_all(exception, Outcome::kNotApplied);
+    return fail_all(FromSqlite(exception), Outcome::kNotApplied);
+  }
+  if (absl::Status in_place = CheckPlace(); !in_place.ok()) {
+    connection_->RollBackQuietly();
+    SaveLog();
+    return fail_all(std::move(in_place), Outcome::kNotApplied);
   }
   try {
     storage::Run(connection_->Prepare(sql::kCommit));
   } catch (const SQLite::Exception& exception) {
     connection_->RollBackQuietly();
-    return fail_all(exception, OutcomeOfFailedCommit(exception));
+    return fail_all(FromSqlite(exception), OutcomeOfFailedCommit(exception));
+  }
+  // Where the file went away in between, the commit is found only if it is put back.
+  if (absl::Status in_place = CheckPlace(); !in_place.ok()) {
+    SaveLog();
+    return fail_all(std::move(in_place), Outcome::kUnknown);
   }
   // A transaction without a change needs no disk, and proves nothing.
   if (wrote) failing_.store(false);
   return true;
+}
+
+void GroupWriter::SaveLog() noexcept {
+  try {
+    SQLite::Statement& checkpoint = connection_->Prepare(sql::kCheckpoint);
+    (void)checkpoint.executeStep();
+    checkpoint.reset();
+  } catch (const SQLite::Exception& exception) {
+    // What is told is why the log had to be saved.
+    (void)exception;
+  }
 }
 
 bool GroupWriter::DoGroup(const Group& group) {

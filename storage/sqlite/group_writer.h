@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "storage/sqlite/connection.h"
 #include "storage/sqlite/store_clock.h"
+#include "storage/sqlite/store_place.h"
 #include "storage/sqlite/write_job.h"
 #include "storage/statement_stats.h"
 #include "storage/work_queue.h"
@@ -21,9 +22,10 @@ namespace authstate::storage {
 // savepoint of its own: one that fails leaves the others alone. Thread-safe.
 class GroupWriter {
  public:
-  // `clock` outlives it. Each transaction counts as one statement in `stats`, which may be null.
-  GroupWriter(std::unique_ptr<SqliteConnection> connection, const StoreClock& clock, std::size_t queue_limit,
-              std::shared_ptr<StatementStats> stats);
+  // `clock` and `place` outlive it. Nothing is acknowledged that was not written in `place`; null: anywhere. Each
+  // transaction counts as one statement in `stats`, which may be null.
+  GroupWriter(std::unique_ptr<SqliteConnection> connection, const StoreClock& clock, const StorePlace* place,
+              std::size_t queue_limit, std::shared_ptr<StatementStats> stats);
   // Finishes what is queued.
   ~GroupWriter();
   GroupWriter(const GroupWriter&) = delete;
@@ -32,7 +34,8 @@ class GroupWriter {
   // Does the job and lets it answer; at once with QueueFull when there is no room.
   void Take(std::unique_ptr<WriteJob> job);
 
-  // Whether the last attempt to write failed as a whole: a full disk, an error of the disk, a lock of somebody else.
+  // Whether the last attempt to write failed as a whole: a full disk, an error of the disk, a lock of somebody else,
+  // a file that is gone.
   bool failing() const { return failing_.load(); }
 
  private:
@@ -45,9 +48,14 @@ class GroupWriter {
   // transaction cannot go on.
   bool DoGroup(const Group& group);
   bool DoMember(WriteJob& job, absl::Time now);
+  absl::Status CheckPlace() const { return place_ == nullptr ? absl::OkStatus() : place_->Check(); }
+  // A log that lost its name is lost when the process ends: what it holds is put into the database file, as far as that
+  // can be done. Does not throw.
+  void SaveLog() noexcept;
 
   const std::unique_ptr<SqliteConnection> connection_;
   const StoreClock& clock_;
+  const StorePlace* const place_;
   const std::shared_ptr<StatementStats> stats_;
   std::atomic<bool> failing_ = false;
   WorkQueue<std::unique_ptr<WriteJob>> queue_;

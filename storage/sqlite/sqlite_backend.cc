@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
@@ -26,6 +27,8 @@
 #include "storage/sqlite/sqlite_snapshot.h"
 #include "storage/sqlite/statements.h"
 #include "storage/sqlite/store_clock.h"
+#include "storage/sqlite/store_marker.h"
+#include "storage/sqlite/store_place.h"
 #include "storage/sqlite/write_job.h"
 
 namespace authstate::storage {
@@ -43,7 +46,16 @@ std::vector<absl::StatusOr<ReadResult>> ReadAll(SqliteConnection& connection, co
     results.resize(requests.size(), FromSqlite(exception));
   }
   connection.RollBackQuietly();
+  const bool damaged =
+      std::any_of(results.begin(), results.end(), [](const auto& result) { return absl::IsDataLoss(result.status()); });
+  if (damaged) connection.ForgetPages();
   return results;
+}
+
+void SignOfLife(SqliteConnection& connection) {
+  SQLite::Statement& ping = connection.Prepare(sql::kPing);
+  (void)ping.executeStep();
+  ping.reset();
 }
 
 // A write that stands for all others.
@@ -56,12 +68,13 @@ absl::StatusOr<Trial> TryToWrite(SqliteConnection& connection, const Trial& tria
 
 class SqliteBackend final : public Backend {
  public:
-  SqliteBackend(SqliteOptions options, FileLock lock, std::uint32_t schema_version,
+  SqliteBackend(SqliteOptions options, FileLock lock, StorePlace place, std::uint32_t schema_version,
                 std::unique_ptr<SqliteConnection> writer, std::vector<std::unique_ptr<SqliteConnection>> readers)
       : options_(std::move(options)),
         lock_(std::move(lock)),
+        place_(std::move(place)),
         schema_version_(schema_version),
-        writer_(std::move(writer), clock_, options_.queue_limit, options_.stats),
+        writer_(std::move(writer), clock_, &place_, options_.queue_limit, options_.stats),
         readers_(std::move(readers), options_.queue_limit, options_.stats) {
     for (int i = 0; options_.stats != nullptr && i < Connections(); ++i) options_.stats->ConnectionOpened();
   }
@@ -91,9 +104,12 @@ class SqliteBackend final : public Backend {
       if (!turn.ok()) return std::move(done)(turn.status());
       std::optional<SnapshotPlace> place = SnapshotPlace::Take(&open_snapshots_, options_.snapshots);
       if (!place.has_value()) return std::move(done)(QueueFull());
-      std::move(done)(CatchSqlite([&] {
+      auto snapshot = CatchSqlite([&] {
         return SqliteSnapshot::Open(options_.path, std::move(session_id), clock_.Now(), &readers_, *std::move(place));
-      }));
+      });
+      // It has opened the file by its name: what another file holds, or does not hold, is no answer.
+      if (absl::Status in_place = place_.Check(); !in_place.ok()) return std::move(done)(std::move(in_place));
+      std::move(done)(std::move(snapshot));
     });
   }
 
@@ -106,9 +122,11 @@ class SqliteBackend final : public Backend {
     readers_.Run(deadline, [this, request = std::move(request),
                             done = std::move(done)](absl::StatusOr<SqliteConnection*> connection) mutable {
       if (!connection.ok()) return std::move(done)(connection.status());
-      std::move(done)(CatchSqlite([&]() -> absl::StatusOr<std::vector<SessionSummary>> {
+      auto sessions = CatchSqlite([&]() -> absl::StatusOr<std::vector<SessionSummary>> {
         return ListSessions(**connection, request, clock_.Now());
-      }));
+      });
+      if (absl::IsDataLoss(sessions.status())) (*connection)->ForgetPages();
+      std::move(done)(std::move(sessions));
     });
   }
 
@@ -117,14 +135,13 @@ class SqliteBackend final : public Backend {
                  [this, deadline, done = std::move(done)](absl::StatusOr<SqliteConnection*> connection) mutable {
                    if (!connection.ok()) return std::move(done)(connection.status());
                    absl::Status read = CatchSqlite([&] {
-                     SQLite::Statement& ping = (*connection)->Prepare(sql::kPing);
-                     (void)ping.executeStep();
-                     ping.reset();
+                     SignOfLife(**connection);
                      return absl::OkStatus();
                    });
                    // A store that can be read and not be written does not serve. Only then it takes a write to know
                    // better.
-                   if (!read.ok() || !writer_.failing()) return std::move(done)(std::move(read));
+                   const bool writes = !writer_.failing() && place_.Check().ok();
+                   if (!read.ok() || writes) return std::move(done)(std::move(read));
                    writer_.Take(std::make_unique<BatchJob<Trial, Trial>>(
                        std::vector<Trial>(1), deadline, TryToWrite,
                        [done = std::move(done)](const std::vector<absl::StatusOr<Trial>>& results) mutable {
@@ -141,6 +158,7 @@ class SqliteBackend final : public Backend {
 
   const SqliteOptions options_;
   const FileLock lock_;
+  const StorePlace place_;
   const StoreClock clock_;
   const std::uint32_t schema_version_;
   std::atomic<int> open_snapshots_ = 0;
@@ -168,11 +186,7 @@ void Configure(SqliteConnection& writer) {
   writer.database().exec("PRAGMA synchronous = FULL");
 }
 
-absl::StatusOr<std::unique_ptr<Backend>> Open(SqliteOptions options) {
-  std::error_code error;
-  if (std::filesystem::is_directory(options.path, error)) {
-    return absl::InvalidArgumentError("is a folder, not a file");
-  }
+absl::StatusOr<std::unique_ptr<Backend>> OpenFile(SqliteOptions options) {
   absl::StatusOr<FileLock> lock = LockFile(options);
   if (!lock.ok()) return lock.status();
   return CatchSqlite([&]() -> absl::StatusOr<std::unique_ptr<Backend>> {
@@ -183,15 +197,31 @@ absl::StatusOr<std::unique_ptr<Backend>> Open(SqliteOptions options) {
     Configure(*writer);
     // The log is made with the store, so that its permissions are the store's.
     if (schema->made) Run(writer->Prepare(sql::kTrialWrite));
+    if (absl::Status marked = LeaveMarker(options.path); !marked.ok()) return marked;
     std::vector<std::unique_ptr<SqliteConnection>> readers;
     readers.reserve(static_cast<std::size_t>(options.readers));
     for (int i = 0; i < options.readers; ++i) {
       readers.push_back(std::make_unique<SqliteConnection>(options.path, SqliteConnection::Mode::kReadOnly));
+      // It opens the log only now, by its name: later another file may bear that.
+      SignOfLife(*readers.back());
     }
+    absl::StatusOr<StorePlace> place = StorePlace::Of(options.path);
+    if (!place.ok()) return place.status();
     if (schema->made && options.on_created != nullptr) options.on_created(options.path);
-    return std::make_unique<SqliteBackend>(std::move(options), *std::move(lock), schema->version, std::move(writer),
-                                           std::move(readers));
+    return std::make_unique<SqliteBackend>(std::move(options), *std::move(lock), *std::move(place), schema->version,
+                                           std::move(writer), std::move(readers));
   });
+}
+
+absl::StatusOr<std::unique_ptr<Backend>> Open(SqliteOptions options) {
+  const std::string path = options.path;
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return absl::InvalidArgumentError("is a folder, not a file");
+  if (absl::Status log = CheckLogHasItsDatabase(path); !log.ok()) return log;
+  if (!options.create || !HasMarker(path)) return OpenFile(std::move(options));
+  options.create = false;
+  auto backend = OpenFile(std::move(options));
+  return absl::IsNotFound(backend.status()) ? MarkedStoreIsGone(path) : std::move(backend);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ struct SqliteOptions {
   // The database file; made, readable by its owner alone, when it is not there. Its folder must exist. A relative path
   // is made absolute at once: the store is then told by it.
   std::string path;
-  // Whether a store may be made where there is none.
+  // Whether a store may be made where there is none, and never was one (storage/sqlite/store_marker.h).
   bool create = true;
   // Told the absolute path once a new, empty store was made; null: nobody.
   std::function<void(const std::string& path)> on_created;
@@ -33,11 +33,14 @@ struct SqliteOptions {
 };
 
 // The embedded store: one SQLite file in WAL mode with synchronous=FULL. One thread writes, and commits whatever has
-// gathered while it was busy as one transaction (group commit); readers work beside it and never wait for it.
+// gathered while it was busy as one transaction (group commit); readers work beside it and never wait for it. Writes,
+// snapshots and signs of life are Unavailable (reason kDatabaseMoved) while the file or its log is not where it was
+// when it was opened; a write that was under way at that moment is in doubt.
 //
 // Fails with InvalidArgument or PermissionDenied when the file cannot be opened for writing, NotFound when there is no
-// store and none may be made, FailedPrecondition when another process serves it, under whatever name, or its schema is
-// unknown (reason kSchemaUnknown), DataLoss when it is no database. Every message starts with the absolute path.
+// store and none may be made, FailedPrecondition when another process serves it, under whatever name, when there was a
+// store and it is gone, or when its schema is unknown (reason kSchemaUnknown), DataLoss when it is no database. Every
+// message starts with the absolute path.
 absl::StatusOr<std::unique_ptr<Backend>> OpenSqliteBackend(SqliteOptions options);
 
 }  // namespace authstate::storage

@@ -14,6 +14,7 @@
 #include "storage/sqlite/sqlite_error.h"
 #include "storage/sqlite/sqlite_schema.h"
 #include "storage/sqlite/statements.h"
+#include "storage/sqlite/store_marker.h"
 
 namespace authstate::storage {
 namespace {
@@ -133,6 +134,9 @@ absl::StatusOr<std::unique_ptr<SchemaStore>> OpenSqliteSchemaStore(const std::st
     return absl::NotFoundError(absl::StrCat(absolute, ": no such file; a server makes it at its first start"));
   }
   if (!lock.ok()) return absl::Status(lock.status().code(), absl::StrCat(absolute, ": ", lock.status().message()));
+  if (absl::Status log = CheckLogHasItsDatabase(absolute); !log.ok()) {
+    return absl::Status(log.code(), absl::StrCat(absolute, ": ", log.message()));
+  }
   return CatchSqlite([&]() -> absl::StatusOr<std::unique_ptr<SchemaStore>> {
     return std::make_unique<SqliteSchemaStore>(absolute, *std::move(lock));
   });

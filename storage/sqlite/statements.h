@@ -55,6 +55,9 @@ inline constexpr char kPing[] = "SELECT version FROM auth_schema_migrations ORDE
 // Writes a page whatever it held before, and changes nothing: no version of ours uses this number.
 inline constexpr char kTrialWrite[] = "PRAGMA user_version = 0";
 
+// Puts what the log holds into the database file, as far as no reader still needs the older pages.
+inline constexpr char kCheckpoint[] = "PRAGMA wal_checkpoint(PASSIVE)";
+
 inline constexpr char kCreateMigrationsTable[] =
     "CREATE TABLE IF NOT EXISTS auth_schema_migrations (version INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, "
     "checksum TEXT NOT NULL, serves_from INTEGER NOT NULL, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) STRICT";

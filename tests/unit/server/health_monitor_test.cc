@@ -23,6 +23,13 @@ TEST(HysteresisTest, FallsOnlyAfterFailuresInARow) {
   EXPECT_FALSE(state.serving());
 }
 
+TEST(HysteresisTest, FallsAtOnceOnACertainFailure) {
+  Hysteresis state(/*serving=*/true, /*failures_to_fall=*/2, /*successes_to_rise=*/1);
+  EXPECT_FALSE(state.Observe(true, /*certain=*/true));
+  EXPECT_TRUE(state.Observe(false, /*certain=*/true));
+  EXPECT_FALSE(state.serving());
+}
+
 TEST(HysteresisTest, RisesOnlyAfterSuccessesInARow) {
   Hysteresis state(/*serving=*/false, /*failures_to_fall=*/1, /*successes_to_rise=*/3);
   EXPECT_FALSE(state.Observe(true));
