@@ -119,8 +119,10 @@ TEST_F(LeaseServerTest, CommandsShowAcquireRenewAndRelease) {
   EXPECT_EQ(Run({"lease", "renew", "s", "--fence", "2"}).code, kRefused);
   EXPECT_THAT(Run({"--json", "lease", "show", "s"}).out, HasSubstr(R"("owner":"operator","fence":1)"));
   EXPECT_EQ(Run({"lease", "acquire", "s", "--owner", "another", "--steal"}).code, kOk);
-  EXPECT_EQ(Run({"lease", "release", "s", "--fence", "2"}).code, kOk);
-  EXPECT_EQ(Run({"keys", "set", "s", "pre-key", "1", "1"}).code, kOk);
+  const CliResult released = Run({"lease", "release", "s", "--fence", "2"});
+  EXPECT_EQ(released.code, kOk) << released.err;
+  const CliResult written = Run({"keys", "set", "s", "pre-key", "1", "1"});
+  EXPECT_EQ(written.code, kOk) << written.err;
 }
 
 TEST_F(LeaseServerTest, StealingCanBeDenied) {
