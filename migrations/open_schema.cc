@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "profiles/readable_files.h"
 #include "storage/postgres/postgres_schema_store.h"
 #include "storage/sqlite/sqlite_schema_store.h"
 
@@ -11,7 +12,11 @@ namespace {
 
 absl::StatusOr<std::unique_ptr<storage::SchemaStore>> OpenStore(const profiles::DatabaseOptions& options,
                                                                 std::vector<std::string>& warnings) {
-  if (options.backend == profiles::BackendChoice::kSqlite) return storage::OpenSqliteSchemaStore(options.sqlite_path);
+  if (options.backend == profiles::BackendChoice::kSqlite) {
+    auto store = storage::OpenSqliteSchemaStore(options.sqlite_path);
+    warnings = profiles::WarningsOfDatabaseReaders(options.sqlite_path);
+    return store;
+  }
   absl::StatusOr<profiles::PostgresTarget> target = profiles::ResolveTarget(options, options.backend);
   if (!target.ok()) return target.status();
   warnings = std::move(target->warnings);

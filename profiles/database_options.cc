@@ -1,20 +1,20 @@
 #include "profiles/database_options.h"
 
 #include <CLI/Option.hpp>
-#include <CLI/Validators.hpp>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
+#include "profiles/option_checks.h"
 #include "profiles/secrets.h"
 
 namespace authstate::profiles {
 namespace {
 
-constexpr int kMaxConnections = 1000;
-constexpr std::int64_t kMaxQueueWaitMs = 600'000;
+constexpr std::uint64_t kMaxConnections = 1000;
+constexpr std::uint64_t kMaxQueueWaitMs = 600'000;
 
 // One option of a profile: what its name ends with, where it goes, what it is for, and what it may be (anything when
 // empty).
@@ -46,7 +46,7 @@ void DeclareProfile(CLI::App* app, BackendChoice choice, PostgresProfile* profil
     CLI::Option* const option = app->add_option(absl::StrCat("--", NameOf(choice), "-", member.name),
                                                 profile->*member.value, member.description);
     option->group(TitleOf(choice));
-    if (!member.choices.empty()) option->check(CLI::IsMember(member.choices));
+    if (!member.choices.empty()) option->check(OneOf(member.choices));
   }
 }
 
@@ -72,23 +72,24 @@ void DeclareDatabaseOptions(CLI::App* app, DatabaseOptions* options) {
            }
          },
          "Where the state is kept")
-      ->check(CLI::IsMember(backends))
+      ->check(OneOf(backends))
       ->default_str(NameOf(options->backend));
   app->add_option("--sqlite-path", options->sqlite_path, "File of the sqlite backend; made when it is not there");
   app->add_option("--layout", options->layout, "Tables of the PostgreSQL that is used, above its profile's layout")
-      ->check(CLI::IsMember({"auto", "native", "legacy"}));
+      ->check(OneOf({"auto", "native", "legacy"}));
   app->add_option("--allowed-roles", options->allowed_roles,
                   "Roles of PostgreSQL that may use the tables besides their owner, divided by commas");
   for (const BackendChoice choice : kPostgresProfiles) DeclareProfile(app, choice, &options->postgres[choice]);
   app->add_option(
          "--postgres-connections", options->postgres_connections,
          "All connections of this server to PostgreSQL, any profile: one for signs of life, the others for requests")
-      ->check(CLI::Range(storage::kLeastPostgresConnections, kMaxConnections));
+      ->check(NumberBetween(storage::kLeastPostgresConnections, kMaxConnections));
   app->add_option("--postgres-queue-wait-ms", options->postgres_queue_wait_ms,
                   "How long a request may wait for one of them, before it is refused with RESOURCE_EXHAUSTED")
-      ->check(CLI::Range(std::int64_t{1}, kMaxQueueWaitMs));
+      ->check(NumberBetween(1, kMaxQueueWaitMs));
   app->add_option("--postgres-patch-bytes", options->postgres_patch_bytes,
-                  "Memory for writing what has changed of long values instead of the values; 0 turns that off");
+                  "Memory for writing what has changed of long values instead of the values; 0 turns that off")
+      ->check(NumberBetween(0, kMaxMemoryBytes));
 }
 
 absl::StatusOr<PostgresTarget> ResolveTarget(const DatabaseOptions& options, BackendChoice choice) {

@@ -16,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
+#include "profiles/readable_files.h"
 #include "profiles/tls_policy.h"
 #include "storage/absolute_path.h"
 
@@ -176,6 +177,10 @@ absl::StatusOr<PostgresTarget> ResolveProfile(BackendChoice choice, const Postgr
   target.options.pooler = ToPooler(profile.pooler);
   target.options.layout = ToLayout(profile.layout);
   if (!tls->warning.empty()) target.warnings.push_back(tls->warning);
+  if (!profile.password_file.empty()) {
+    std::optional<std::string> warning = WarningOfReaders("the password file", profile.password_file);
+    if (warning.has_value()) target.warnings.push_back(*std::move(warning));
+  }
   return target;
 }
 

@@ -18,6 +18,7 @@
 #include "absl/time/clock.h"
 #include "contract/version.h"
 #include "profiles/database_options.h"
+#include "profiles/readable_files.h"
 #include "server/admin_service.h"
 #include "server/auth_state_service.h"
 #include "server/event_log.h"
@@ -76,7 +77,12 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> OpenSqlite(const Options& opti
   sqlite.on_created = [](const std::string& path) { Log(LogLevel::kWarn, absl::StrCat("new, empty store at ", path)); };
   sqlite.migrate = options.migrate;
   sqlite.stats = std::move(stats);
-  return storage::OpenSqliteBackend(std::move(sqlite));
+  auto backend = storage::OpenSqliteBackend(std::move(sqlite));
+  if (!backend.ok()) return backend;
+  for (const std::string& warning : profiles::WarningsOfDatabaseReaders(options.databases.sqlite_path)) {
+    Log(LogLevel::kWarn, warning);
+  }
+  return backend;
 }
 
 // How much goes to a store at a time: the one place that says so, to all who gather. Where every caller of PostgreSQL
@@ -243,6 +249,8 @@ int RunApp(const Options& options) {
   StartLogging(options.log_level, options.log_format);
   RouteLibraryLogs();
   const absl::Cleanup stop_logging = [] { StopLogging(); };
+  const auto readable = profiles::WarningOfConfigReaders(options.config_path);
+  if (readable.has_value()) Log(LogLevel::kWarn, *readable);
   absl::StatusOr<std::unique_ptr<storage::BackendSwitch>> backend =
       storage::BackendSwitch::Create(SwitchOptions(options));
   if (!backend.ok()) return Fail(backend.status(), ExitCodeOfOpening(backend.status()));

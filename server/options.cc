@@ -5,10 +5,10 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "contract/version.h"
 #include "profiles/layered_options.h"
+#include "profiles/option_checks.h"
 #include "server/exit_code.h"
 
 namespace authstate::server {
@@ -55,13 +55,13 @@ void AddChoice(CLI::App* app, const std::string& name, Enum* value, const std::m
   for (const auto& entry : names) choices.push_back(entry.first);
   app->add_option_function<std::string>(
          name, [value, &names](const std::string& choice) { *value = names.at(choice); }, description)
-      ->check(CLI::IsMember(choices))
+      ->check(profiles::OneOf(choices))
       ->default_str(NameOf(names, *value));
 }
 
 void Declare(CLI::App* app, Parsed* parsed) {
-  constexpr std::int64_t kMaxMilliseconds = 3'600'000;
-  constexpr int kMaxPipeStreams = 65'536;
+  constexpr std::uint64_t kMaxMilliseconds = 3'600'000;
+  constexpr std::uint64_t kMaxPipeStreams = 65'536;
   Options& options = parsed->options;
   app->option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app->add_option("--listen", options.listen, "Address and port to serve on; port 0 picks a free one");
@@ -76,20 +76,21 @@ void Declare(CLI::App* app, Parsed* parsed) {
          "--batches", options.batches,
          "Calls of a kind that a store has under way, each for all who wait; 0 gives every caller of PostgreSQL "
          "its own [half of --postgres-connections]")
-      ->check(CLI::Range(0, 64));
+      ->check(profiles::NumberBetween(0, 64));
   app->add_option("--cache-bytes", options.cache_bytes,
-                  "Memory for answering reads of an SQLite store; 0 turns that off");
+                  "Memory for answering reads of an SQLite store; 0 turns that off")
+      ->check(profiles::NumberBetween(0, profiles::kMaxMemoryBytes));
   app->add_option("--max-pipe-streams", options.max_pipe_streams,
                   "Streams of Pipe open at once, one for each process with pools; more are refused")
-      ->check(CLI::Range(1, kMaxPipeStreams));
+      ->check(profiles::NumberBetween(1, kMaxPipeStreams));
   AddChoice(app, "--log-level", &options.log_level, kLogLevels, "Least level that is logged");
   AddChoice(app, "--log-format", &options.log_format, kLogFormats, "json for machines, text for people");
   app->add_option("--default-deadline-ms", parsed->default_deadline_ms, "Deadline of a request that sets none")
-      ->check(CLI::Range(std::int64_t{1}, kMaxMilliseconds));
+      ->check(profiles::NumberBetween(1, kMaxMilliseconds));
   app->add_option("--drain-timeout-ms", parsed->drain_timeout_ms, "How long a stop waits for requests under way")
-      ->check(CLI::Range(std::int64_t{0}, kMaxMilliseconds));
+      ->check(profiles::NumberBetween(0, kMaxMilliseconds));
   app->add_option("--health-interval-ms", parsed->health_interval_ms, "How often the backend's health is asked")
-      ->check(CLI::Range(std::int64_t{1}, kMaxMilliseconds));
+      ->check(profiles::NumberBetween(1, kMaxMilliseconds));
   app->set_config("--config", "", "TOML file with options");
   app->allow_config_extras(CLI::config_extras_mode::error);
   app->add_flag("--print-config", parsed->print_config, "Print the options in force, without secrets, and exit")
@@ -135,14 +136,12 @@ std::variant<Options, PrintAndExit> ParseOptions(const std::vector<std::string>&
     return PrintAndExit{app.help(), kExitOk};
   } catch (const CLI::CallForVersion&) {
     return PrintAndExit{absl::StrCat("authstated ", kVersion, "\n"), kExitOk};
-  } catch (const CLI::ExtrasError&) {
-    // Its own text has them in reverse.
-    return UsageError(absl::StrCat("not known here: ", absl::StrJoin(app.remaining(), " ")));
   } catch (const CLI::ParseError& error) {
-    return UsageError(error.what());
+    return UsageError(profiles::UsageProblem(app, error));
   }
 
   Options& options = parsed.options;
+  if (app.get_config_ptr()->count() > 0) options.config_path = app.get_config_ptr()->as<std::string>();
   options.create = !parsed.no_create;
   options.default_deadline = absl::Milliseconds(parsed.default_deadline_ms);
   options.drain_timeout = absl::Milliseconds(parsed.drain_timeout_ms);

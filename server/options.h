@@ -18,6 +18,8 @@ namespace authstate::server {
 // and an entry of the TOML file that `--config` names (`sqlite-path = "…"`): profiles/layered_options.h.
 struct Options {
   std::string listen = "127.0.0.1:50051";
+  // The configuration file, which may hold passwords; empty when there is none.
+  std::string config_path;
   // May hold passwords.
   profiles::DatabaseOptions databases;
   // Whether a store that is not there yet is made (SqliteOptions::create).

@@ -1,13 +1,15 @@
 #include "client/cli/command_line.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "client/cli/address.h"
 #include "client/cli/command_context.h"
 #include "client/cli/commands/commands.h"
@@ -16,6 +18,7 @@
 #include "client/cli/text.h"
 #include "client/cpp/error.h"
 #include "contract/version.h"
+#include "profiles/option_checks.h"
 
 namespace authstate::cli {
 namespace {
@@ -135,6 +138,14 @@ ExitCode Run(CommandContext& context, const Action& action) {
   return ToExitCode(status);
 }
 
+// The words in the place of a command and its subcommand, which are no values.
+std::vector<std::string> CommandWords(const std::vector<std::string>& words) {
+  constexpr std::ptrdiff_t kDepth = 2;
+  const auto option =
+      std::find_if(words.begin(), words.end(), [](absl::string_view word) { return absl::StartsWith(word, "-"); });
+  return {words.begin(), words.begin() + std::min(kDepth, option - words.begin())};
+}
+
 ExitCode WrongUsage(absl::string_view what, bool json) {
   PrintError(absl::InvalidArgumentError(absl::StrCat(what, "; see authstatectl --help")), json);
   return ExitCode::kUsage;
@@ -154,12 +165,8 @@ ExitCode RunCommandLine(int argc, const char* const* argv) {
     app->parse(argc, argv);
   } catch (const CLI::Success& help) {
     return app->exit(help) == 0 ? ExitCode::kOk : ExitCode::kFailure;
-  } catch (const CLI::ExtrasError&) {
-    // Its own text has them in reverse.
-    return WrongUsage(absl::StrCat("not known here: ", Printable(absl::StrJoin(app->remaining(true), " "))),
-                      options.json);
   } catch (const CLI::ParseError& error) {
-    return WrongUsage(error.what(), options.json);
+    return WrongUsage(Printable(profiles::UsageProblem(*app, error, CommandWords(words))), options.json);
   }
   if (!action) return WrongUsage("a command is missing", options.json);
   CommandContext context(std::move(options));

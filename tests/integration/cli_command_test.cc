@@ -86,10 +86,65 @@ TEST_F(CliCommandTest, WrongUsageIsOneLineAndExitCode2) {
   }
 }
 
-TEST_F(CliCommandTest, UnknownWordsAreSaidInTheirOrder) {
-  EXPECT_THAT(Run({"session", "remove", "demo", "now"}).err, HasSubstr("remove demo now"));
-  EXPECT_THAT(Run({"server", "info", "of", "two"}).err, HasSubstr("of two"));
-  EXPECT_THAT(Run({"bogus", "command"}).err, HasSubstr("bogus command"));
+TEST_F(CliCommandTest, UnknownCommandsAndOptionsAreNamedInTheirOrder) {
+  EXPECT_THAT(Run({"session", "remove", "demo", "now"}).err, HasSubstr("not known here: remove, and 2 words that no"));
+  EXPECT_THAT(Run({"server", "info", "--of=1", "--two"}).err, HasSubstr("not known here: --of --two;"));
+  EXPECT_THAT(Run({"bogus", "command"}).err, HasSubstr("not known here: bogus command;"));
+}
+
+TEST_F(CliCommandTest, NoWordIsQuotedWhereverItSlippedIn) {
+  const std::vector<std::vector<std::string>> slips = {
+      {"schema", "status", "--postgres-pasword=s3cret"},
+      {"schema", "status", "--postgres-pasword", "s3cret"},
+      {"schema", "status", "-ps3cret"},
+      {"schema", "status", "--postgres-connections=s3cret"},
+      {"schema", "status", "--postgres-pooler=s3cret"},
+      {"schema", "down", "--to=s3cret", "--yes"},
+      {"schema", "down", "--to=1", "--yes=s3cret"},
+      {"creds", "set", "s", R"({"noiseKey":)", R"("s3cret"})"},
+      {"keys", "set", "s", "pre-key", "1", R"({"public":)", R"("s3cret"})"},
+      {"lease", "renew", "s", "--fence=s3cret"},
+      {"lease", "acquire", "s", "--owner", "me", "--ttl=s3cret"},
+      {"completion", "s3cret"},
+      {"--timeout=s3cret", "session", "list"},
+      {"--json=s3cret", "session", "list"}};
+  for (const auto& arguments : slips) {
+    const CliResult result = Run(arguments);
+    EXPECT_EQ(result.code, kUsage) << testing::PrintToString(arguments);
+    EXPECT_THAT(result.err, Not(HasSubstr("s3cret"))) << testing::PrintToString(arguments);
+  }
+  const CliResult in_environment = cli_->Bash("AUTHSTATE_POSTGRES_CONNECTIONS=s3cret authstatectl schema status");
+  EXPECT_EQ(in_environment.code, kRefused);
+  EXPECT_THAT(in_environment.err, AllOf(HasSubstr("--postgres-connections: a whole number"), Not(HasSubstr("s3cret"))));
+}
+
+TEST_F(CliCommandTest, NumbersAreRefusedWithTheirRangeAndNothingChanges) {
+  ASSERT_EQ(Run({"keys", "set", "s", "pre-key", "1", "1"}).code, kOk);
+  const std::string before = Run({"session", "show", "s"}).out;
+  const std::string fence = "--fence: a whole number from 1 to 9223372036854775807 is expected";
+  const std::string revision = "--expected-revision: a whole number from 0 to 9223372036854775807 is expected";
+  const std::vector<std::pair<std::vector<std::string>, std::string>> options = {
+      {{"keys", "set", "s", "pre-key", "1", "2", "--fence"}, fence},
+      {{"keys", "set", "s", "pre-key", "1", "2", "--expected-revision"}, revision},
+      {{"keys", "delete", "s", "pre-key", "1", "--fence"}, fence},
+      {{"keys", "delete", "s", "pre-key", "1", "--expected-revision"}, revision},
+      {{"creds", "set", "s", "1", "--fence"}, fence},
+      {{"creds", "set", "s", "1", "--expected-revision"}, revision},
+      {{"session", "delete", "s", "--yes", "--fence"}, fence},
+      {{"session", "delete", "s", "--yes", "--expected-revision"}, revision},
+      {{"lease", "renew", "s", "--fence"}, fence},
+      {{"lease", "release", "s", "--fence"}, fence},
+      {{"schema", "down", "--yes", "--to"}, "--to: a whole number from 0 to 4294967295 is expected"}};
+  for (const std::string word : {"-1", "1x", "", "18446744073709551616", "18446744073709551615", "01"}) {
+    for (const auto& [command, part] : options) {
+      std::vector<std::string> arguments = command;
+      arguments.push_back(word);
+      const CliResult result = Run(arguments);
+      EXPECT_EQ(result.code, kUsage) << testing::PrintToString(arguments);
+      EXPECT_THAT(result.err, HasSubstr(part)) << testing::PrintToString(arguments);
+    }
+  }
+  EXPECT_EQ(Run({"session", "show", "s"}).out, before);
 }
 
 TEST_F(CliCommandTest, AddressesThatCannotBeOneAreRefusedAtOnce) {

@@ -19,6 +19,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -37,6 +38,7 @@ namespace authstate {
 namespace {
 
 using test::Subprocess;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
@@ -106,6 +108,32 @@ TEST_F(ServerLifecycleTest, TheFileIsForItsOwnerAlone) {
     ASSERT_EQ(stat(directory_.File(name).c_str(), &status), 0) << name;
     EXPECT_EQ(status.st_mode & 0777U, 0600U) << name;
   }
+}
+
+TEST_F(ServerLifecycleTest, AFileThatOthersCanReadIsSaidWithItsMode) {
+  auto server = MustStart(OnSqlite());
+  ASSERT_NE(server, nullptr);
+  EXPECT_THAT(server->process().output(Subprocess::Stream::kStderr), Not(HasSubstr("chmod")));
+  ASSERT_TRUE(server->Terminate().ok());
+  const std::string database = directory_.File("authstate.db");
+  ASSERT_EQ(chmod(database.c_str(), 0640), 0);
+  const std::string config = directory_.File("authstated.toml");
+  std::ofstream(config) << "postgres-password = \"s3cret\"\n";
+  ASSERT_EQ(chmod(config.c_str(), 0644), 0);
+  std::vector<std::string> arguments = OnSqlite();
+  arguments.insert(arguments.end(), {"--config", config});
+  server = MustStart(std::move(arguments));
+  ASSERT_NE(server, nullptr);
+  // SQLite gives the files beside it the mode of the database.
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    EXPECT_THAT(server->process().output(Subprocess::Stream::kStderr),
+                HasSubstr(absl::StrCat(database, suffix,
+                                       " has mode 0640, so that other accounts of this "
+                                       "machine can read it: chmod 600 ",
+                                       database, suffix)));
+  }
+  EXPECT_THAT(server->process().output(Subprocess::Stream::kStderr),
+              AllOf(HasSubstr(absl::StrCat(config, " has mode 0644")), Not(HasSubstr("s3cret"))));
 }
 
 // Whether the server at `address`, as clients write it, answers a health check.

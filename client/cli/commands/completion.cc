@@ -4,6 +4,7 @@
 #include <string>
 
 #include "client/cli/commands/commands.h"
+#include "profiles/option_checks.h"
 
 namespace authstate::cli {
 
@@ -12,7 +13,7 @@ void AddCompletionCommand(CLI::App& parent, Action* action) {
   CLI::App* const completion =
       parent.add_subcommand("completion", "Print a script that completes commands, options and session ids in a shell");
   completion->footer("Example: source <(authstatectl completion bash)");
-  completion->add_option("SHELL", *shell, "bash or zsh")->required()->check(CLI::IsMember({"bash", "zsh"}));
+  completion->add_option("SHELL", *shell, "bash or zsh")->required()->check(profiles::OneOf({"bash", "zsh"}));
   completion->callback([=] {
     *action = [shell](CommandContext& context) {
       return context.output().Write(*shell == "bash" ? kBashCompletion : kZshCompletion);

@@ -62,7 +62,7 @@ void AddCredsCommands(CLI::App& parent, Action* action) {
   CLI::App* const set = creds->add_subcommand("set", "Replace the creds");
   set->add_option("SESSION", options->session_id, "The session's id")->required();
   set->add_option("VALUE", options->value, kValueHelp)->required();
-  set->add_option("--expected-revision", options->expected_revision, "Only if the session is at this revision");
+  AddExpectedRevision(*set, &options->expected_revision);
   AddWriteOptions(*set, &options->write);
   set->callback([=] { *action = [options](CommandContext& context) { return SetCreds(context, *options); }; });
 }

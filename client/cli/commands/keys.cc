@@ -176,7 +176,7 @@ void AddNames(CLI::App& command, KeysOptions& options) {
 
 void AddConditions(CLI::App& command, KeysOptions& options) {
   AddWriteOptions(command, &options.write);
-  command.add_option("--expected-revision", options.expected_revision, "Only if the session is at this revision");
+  AddExpectedRevision(command, &options.expected_revision);
 }
 
 void AddGet(CLI::App& keys, Action* action) {

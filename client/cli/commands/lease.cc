@@ -12,7 +12,6 @@ namespace authstate::cli {
 namespace {
 
 constexpr char kSessionHelp[] = "The session's id";
-constexpr char kFenceHelp[] = "The fence of the lease";
 constexpr absl::Duration kDefaultTtl = absl::Seconds(30);
 
 struct LeaseOptions {
@@ -24,7 +23,8 @@ struct LeaseOptions {
 };
 
 std::string ParseTtl(const std::string& text, absl::Duration* ttl) {
-  return absl::ParseDuration(text, ttl) ? "" : "a duration such as 30s is expected";
+  const bool valid = absl::ParseDuration(text, ttl) && *ttl >= absl::Seconds(1) && *ttl <= absl::Hours(1);
+  return valid ? "" : "a duration from 1s to 1h is expected, such as 30s";
 }
 
 absl::Status Show(CommandContext& context, const std::string& session_id, const absl::StatusOr<client::Lease>& lease) {
@@ -118,12 +118,12 @@ void AddLeaseCommands(CLI::App& parent, Action* action) {
   acquire->add_flag("--steal", options->steal, "Also from an owner that is alive; its next operation then fails");
 
   CLI::App* const renew = AddLeaseCommand(lease, "renew", "Extend a lease", options, RenewLease, action);
-  renew->add_option("--fence", options->fence, kFenceHelp)->required();
+  AddFence(*renew, &options->fence, "The fence of the lease")->required();
   AddTtl(renew, options);
 
   CLI::App* const release =
       AddLeaseCommand(lease, "release", "End a lease: the session is free at once", options, ReleaseLease, action);
-  release->add_option("--fence", options->fence, kFenceHelp)->required();
+  AddFence(*release, &options->fence, "The fence of the lease")->required();
 }
 
 }  // namespace authstate::cli

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,8 @@
 #include "migrations/schema_change.h"
 #include "profiles/database_options.h"
 #include "profiles/layered_options.h"
+#include "profiles/option_checks.h"
+#include "profiles/readable_files.h"
 
 namespace authstate::cli {
 namespace {
@@ -31,6 +34,10 @@ struct SchemaOptions {
 };
 
 using SharedOptions = std::shared_ptr<SchemaOptions>;
+
+void Warn(const std::optional<std::string>& warning) {
+  if (warning.has_value()) std::fprintf(stderr, "authstatectl: %s\n", warning->c_str());
+}
 
 // The options of the command line, those of the environment, and those of the file: as authstated reads them.
 absl::StatusOr<profiles::DatabaseOptions> ReadOptions(const CLI::App& schema) {
@@ -52,7 +59,10 @@ absl::StatusOr<profiles::DatabaseOptions> ReadOptions(const CLI::App& schema) {
   try {
     profiles::ParseLayered(app, arguments, environment);
   } catch (const CLI::ParseError& error) {
-    return absl::InvalidArgumentError(error.what());
+    return absl::InvalidArgumentError(profiles::UsageProblem(app, error));
+  }
+  if (app.get_config_ptr()->count() > 0) {
+    Warn(profiles::WarningOfConfigReaders(app.get_config_ptr()->as<std::string>()));
   }
   return options;
 }
@@ -62,7 +72,7 @@ absl::StatusOr<migrations::OpenedSchema> Open(const CLI::App& schema) {
   if (!options.ok()) return options.status();
   absl::StatusOr<migrations::OpenedSchema> opened = migrations::OpenSchema(*options);
   if (!opened.ok()) return opened;
-  for (const std::string& warning : opened->warnings) std::fprintf(stderr, "authstatectl: %s\n", warning.c_str());
+  for (const std::string& warning : opened->warnings) Warn(warning);
   return opened;
 }
 
@@ -238,7 +248,9 @@ void AddSchemaCommands(CLI::App& parent, Action* action) {
   up->callback([=] { *action = [=](CommandContext& context) { return Up(context, *schema, *options); }; });
   CLI::App* const down = schema->add_subcommand("down", "Take the latest versions of the schema back");
   AddChange(*down, options);
-  down->add_option("--to", options->to, "The version that remains; 0 takes everything")->required();
+  down->add_option("--to", options->to, "The version that remains; 0 takes everything")
+      ->check(profiles::NumberBetween(0, std::numeric_limits<std::uint32_t>::max()))
+      ->required();
   down->add_flag("-y,--yes", options->yes, "What the later versions keep may be lost");
   down->callback([=] { *action = [=](CommandContext& context) { return Down(context, *schema, *options); }; });
   CLI::App* const protect = schema->add_subcommand(

@@ -199,7 +199,7 @@ void AddDelete(CLI::App& session, Action* action) {
   CLI::App* const remove = session.add_subcommand("delete", "Delete a session: its creds and all its keys");
   remove->add_option("SESSION", options->session_id, "The session's id")->required();
   remove->add_flag("-y,--yes", options->yes, "Do not ask");
-  remove->add_option("--expected-revision", options->expected_revision, "Only if the session is at this revision");
+  AddExpectedRevision(*remove, &options->expected_revision);
   AddWriteOptions(*remove, &options->write);
   remove->callback([=] { *action = [options](CommandContext& context) { return DeleteSession(context, *options); }; });
 }

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -63,8 +64,66 @@ void ExpectUsageError(const PrintAndExit& print, const std::string& part) {
   EXPECT_EQ(print.text.find('\n'), print.text.size() - 1) << "not one line: " << print.text;
 }
 
-TEST(OptionsTest, UnknownWordsAreSaidInTheirOrder) {
-  ExpectUsageError(MustPrint({"serve", "now"}), "not known here: serve now");
+TEST(OptionsTest, UnknownOptionsAreNamedInTheirOrder) {
+  ExpectUsageError(MustPrint({"--serve", "--now=1", "-x"}), "not known here: --serve --now -x\n");
+  ExpectUsageError(MustPrint({"serve", "--now"}), "not known here: --now, and 1 word that no option takes");
+}
+
+TEST(OptionsTest, NoWordIsQuotedWhereverItSlippedIn) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> slips = {
+      {{"--postgres-pasword=s3cret"}, "--postgres-pasword"},
+      {{"--postgres-pasword", "s3cret"}, "--postgres-pasword"},
+      {{"--postgres-pasword:s3cret"}, "--postgres-pasword"},
+      {{"-ps3cret"}, "-p"},
+      {{"s3cret"}, "1 word"},
+      {{"--postgres-password=", "x", "s3cret"}, "1 word"},
+      {{"--migrate=s3cret"}, "--migrate: true or false"},
+      {{"--log-level=s3cret"}, "--log-level: one of debug, error, info, warn"},
+      {{"--backend=s3cret"}, "--backend: one of "},
+      {{"--postgres-pooler=s3cret"}, "--postgres-pooler: one of auto, none, session, transaction"},
+      {{"--backend=postgres", "--postgres-host=h", "--postgres-sslmode=s3cret"}, "--postgres-sslmode: one of "},
+      {{"--cache-bytes=s3cret"}, "--cache-bytes: a whole number from 0 to "},
+      {{"--postgres-connections", "s3cret"}, "--postgres-connections: a whole number from 3 to 1000"}};
+  for (const auto& [arguments, part] : slips) {
+    const PrintAndExit print = MustPrint(arguments);
+    ExpectUsageError(print, part);
+    EXPECT_THAT(print.text, Not(HasSubstr("s3cret"))) << testing::PrintToString(arguments);
+  }
+  const PrintAndExit environment = MustPrint({}, {"AUTHSTATE_BATCHES=s3cret"});
+  ExpectUsageError(environment, "--batches: a whole number from 0 to 64");
+  EXPECT_THAT(environment.text, Not(HasSubstr("s3cret")));
+}
+
+TEST(OptionsTest, NoLineOfTheFileIsQuoted) {
+  const std::vector<std::pair<std::string, std::string>> slips = {
+      {"postgres-pasword = \"s3cret\"", "line 2: not known here: postgres-pasword"},
+      {"postgres-password s3cret", "line 2: NAME = VALUE is expected"},
+      {"s3cret", "line 2: NAME = VALUE is expected"},
+      {"migrate = s3cret", "migrate: "},
+      {"[postgres]\npasword = \"s3cret\"", "no option stands in a section"},
+      {"cache-bytes = s3cret", "--cache-bytes: a whole number"}};
+  for (const auto& [line, part] : slips) {
+    const ConfigFile file("listen = \"127.0.0.1:0\"\n" + line + "\n");
+    const PrintAndExit print = MustPrint({file.flag()});
+    ExpectUsageError(print, part);
+    EXPECT_THAT(print.text, Not(HasSubstr("s3cret"))) << line;
+  }
+}
+
+TEST(OptionsTest, NumbersAreRefusedWithTheirRange) {
+  const std::vector<std::pair<std::string, std::string>> options = {
+      {"--cache-bytes", "0 to 1099511627776"},   {"--postgres-patch-bytes", "0 to 1099511627776"},
+      {"--max-pipe-streams", "1 to 65536"},      {"--batches", "0 to 64"},
+      {"--postgres-connections", "3 to 1000"},   {"--postgres-queue-wait-ms", "1 to 600000"},
+      {"--default-deadline-ms", "1 to 3600000"}, {"--drain-timeout-ms", "0 to 3600000"},
+      {"--health-interval-ms", "1 to 3600000"}};
+  // The last but one wraps around to 1 in 64 bits, the last one is octal for some.
+  for (const std::string word :
+       {"-1", "12x", "1.5", "0x10", " 5", "", "99999999999999", "18446744073709551617", "010"}) {
+    for (const auto& [name, range] : options) {
+      ExpectUsageError(MustPrint({name, word}), name + ": a whole number from " + range + " is expected");
+    }
+  }
 }
 
 TEST(OptionsTest, DefaultsAreSafe) {
