@@ -17,7 +17,7 @@ absl::StatusOr<std::string> ReadValueArgument(const std::string& argument) {
     bytes = ReadAll(STDIN_FILENO, kMaxMessageBytes);
   } else if (!argument.empty() && argument.front() == '@') {
     source = argument.substr(1);
-    bytes = ReadFile(source, kMaxMessageBytes);
+    bytes = ReadFile(source, kMaxMessageBytes, Links::kFollowed);
   }
   if (bytes.ok()) return bytes;
   return WithMessage(bytes.status(), absl::StrCat(source, " ", bytes.status().message()));

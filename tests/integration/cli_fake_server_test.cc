@@ -254,6 +254,40 @@ TEST_F(CliFakeServerTest, InterruptedExportLeavesNothing) {
   }
 }
 
+// The last key of the page cannot be written: whoever reaches it says so, in place of that it was interrupted.
+v1::LoadSessionResponse PageThatTakesLong() {
+  constexpr int kKeys = 100'000;
+  v1::LoadSessionResponse page = Page(test::WorkingCreds());
+  for (int i = 0; i < kKeys; ++i) {
+    v1::KeyEntry* const entry = page.add_keys();
+    entry->mutable_key()->set_type("pre-key");
+    entry->mutable_key()->set_id(i == kKeys - 1 ? std::string(kMaxKeyIdBytes, 'x') : absl::StrCat(i));
+    entry->mutable_value()->set_json("1");
+  }
+  return page;
+}
+
+TEST_F(CliFakeServerTest, AnExportIsInterruptedWithinAPage) {
+  server_.load = [](grpc::ServerContext* /*context*/, grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
+    writer->Write(PageThatTakesLong());
+    return grpc::Status::OK;
+  };
+  const auto process = Start({"session", "export", "demo", directory_.File("out")});
+  ASSERT_NE(process, nullptr);
+  const auto is_writing = [this] {
+    for (const std::string& entry : Entries()) {
+      if (entry != "auth" && fs::exists(directory_.File(entry + "/creds.json"))) return true;
+    }
+    return false;
+  };
+  while (!is_writing() && process->running()) absl::SleepFor(absl::Milliseconds(1));
+  process->Signal(SIGINT);
+  const auto exit = process->Wait(kPatience);
+  ASSERT_TRUE(exit.ok()) << exit.status();
+  EXPECT_EQ(exit->code, kInterrupted) << process->output(Subprocess::Stream::kStderr);
+  EXPECT_THAT(Entries(), ElementsAre("auth"));
+}
+
 TEST_F(CliFakeServerTest, InterruptedImportSaysThatItMayHaveBeenApplied) {
   // Shared: the server's thread may still look at them when this test is over.
   const auto began = std::make_shared<absl::Notification>();

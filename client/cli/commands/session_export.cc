@@ -30,9 +30,10 @@ struct Exported {
   std::uint64_t null_keys = 0;
 };
 
-// Puts one page of the session into the folder.
-absl::Status WritePage(const client::SessionPage& page, const ExportOptions& options, FolderWriter& writer,
-                       Exported* exported) {
+// Puts one page of the session into the folder. A page of small keys makes so many files that signals are looked for
+// between them.
+absl::Status WritePage(const client::SessionPage& page, const ExportOptions& options, const SignalWatcher& signals,
+                       FolderWriter& writer, Exported* exported) {
   exported->revision = page.revision;
   if (page.creds.has_value() && !options.keys_only) {
     exported->creds_double_encoded = UnwrapCreds(*page.creds).has_value();
@@ -51,7 +52,8 @@ absl::Status WritePage(const client::SessionPage& page, const ExportOptions& opt
       ++exported->null_keys;
       continue;
     }
-    absl::Status status = writer.AddKey(entry);
+    absl::Status status = signals.Check();
+    if (status.ok()) status = writer.AddKey(entry);
     if (!status.ok()) return status;
     ++exported->keys;
   }
@@ -90,7 +92,7 @@ absl::Status ExportSession(CommandContext& context, const ExportOptions& options
   Progress progress(context.output().json());
   Exported exported;
   absl::Status status = client.LoadSession(options.session_id, 0, [&](const client::SessionPage& page) {
-    absl::Status written = WritePage(page, options, *writer, &exported);
+    absl::Status written = WritePage(page, options, signals, *writer, &exported);
     progress.Show("keys exported:", exported.keys, 0);
     return written.ok() ? signals.Check() : written;
   });

@@ -52,9 +52,12 @@ absl::StatusOr<std::string> ReadAll(int fd, std::size_t max_bytes) {
   }
 }
 
-absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes) {
+absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes, Links links) {
   // Without waiting for a writer, should it be a pipe.
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | (links == Links::kRefused ? O_NOFOLLOW : 0));
+  if (fd < 0 && errno == ELOOP && links == Links::kRefused) {
+    return absl::FailedPreconditionError("is a symbolic link, which is not followed: put the file itself there");
+  }
   if (fd < 0) return SystemError("cannot be opened");
   const absl::Cleanup close_file = [fd] { close(fd); };
   struct stat facts {};

@@ -2,6 +2,7 @@
 #define AUTHSTATE_CLIENT_CLI_FOLDER_FILE_IO_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -14,8 +15,11 @@ namespace authstate::cli {
 // All that can be read from `fd`, which stays open. InvalidArgument when there are more than `max_bytes`.
 absl::StatusOr<std::string> ReadAll(int fd, std::size_t max_bytes);
 
-// FailedPrecondition when there is no regular file at `path` (links are followed).
-absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes);
+// What becomes of a symbolic link in the place of a file.
+enum class Links : std::uint8_t { kFollowed, kRefused };
+
+// FailedPrecondition when there is no regular file at `path`.
+absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes, Links links);
 
 // Writes a file that must not exist yet, readable by its owner alone.
 absl::Status WriteNewFile(const std::string& path, absl::string_view bytes);

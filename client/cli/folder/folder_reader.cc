@@ -55,7 +55,7 @@ absl::StatusOr<Listing> List(const std::string& path) {
     if (name == "." || name == "..") continue;
     struct stat facts {};
     FileVersion version;
-    if (stat(absl::StrCat(path, "/", name).c_str(), &facts) == 0) {
+    if (lstat(absl::StrCat(path, "/", name).c_str(), &facts) == 0) {
       version = {facts.st_ino, facts.st_size, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec};
     }
     listing.emplace(name, version);
@@ -96,7 +96,7 @@ absl::Status ReadEntry(const std::string& path, const std::string& file, const F
   const bool is_creds = file == kCredsFileName;
   absl::StatusOr<client::KeyName> name = is_creds ? client::KeyName() : FromFileName(file, rules);
   if (!name.ok()) return name.status();
-  const absl::StatusOr<std::string> text = ReadFile(absl::StrCat(path, "/", file), kMaxFileBytes);
+  const absl::StatusOr<std::string> text = ReadFile(absl::StrCat(path, "/", file), kMaxFileBytes, Links::kRefused);
   if (!text.ok()) return text.status();
   absl::StatusOr<Value> value = ParseFile(*text);
   if (!value.ok()) return value.status();

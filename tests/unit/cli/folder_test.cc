@@ -124,6 +124,26 @@ TEST_F(FolderReaderTest, WithoutCredsFileThereAreNoCreds) {
   EXPECT_FALSE(Read()->creds.has_value());
 }
 
+TEST_F(FolderReaderTest, ALinkOutOfTheFolderIsNamedAndNotFollowed) {
+  const test::TempDir elsewhere;
+  Put(elsewhere.File("secret.json"), "{}");
+  File("creds.json", test::WorkingCreds());
+  fs::create_symlink(elsewhere.File("secret.json"), folder_.File("pre-key-1.json"));
+  fs::create_symlink("creds.json", folder_.File("pre-key-2.json"));
+  fs::create_symlink(elsewhere.File("absent"), folder_.File("pre-key-3.json"));
+  fs::create_directory_symlink(elsewhere.path(), folder_.File("pre-key-4.json"));
+  const auto problems = FolderProblemsOf(Read().status());
+  ASSERT_EQ(problems.size(), 4U);
+  for (const FolderProblem& problem : problems) EXPECT_THAT(problem.reason, HasSubstr("symbolic link")) << problem.file;
+}
+
+TEST_F(FolderReaderTest, TheFolderItselfMayBeALink) {
+  File("creds.json", test::WorkingCreds());
+  const test::TempDir elsewhere;
+  fs::create_directory_symlink(folder_.path(), elsewhere.File("auth"));
+  EXPECT_TRUE(ReadFolder(elsewhere.File("auth"), {}, /*with_creds=*/true, GoOn).ok());
+}
+
 TEST_F(FolderReaderTest, EveryBadFileIsNamed) {
   File("creds.json", R"({"a":)");
   File("pre-key-1.json", "");
