@@ -43,8 +43,7 @@
 namespace authstate::server {
 namespace {
 
-// For replies on their way when no call is under way any more. gRPC itself would wait for idle clients to answer its
-// goodbye, which some do only when they next have something to say.
+// For replies on their way when no call is under way any more, and for calls that come all the same, which are refused.
 constexpr absl::Duration kGoodbye = absl::Milliseconds(250);
 
 sigset_t StopSignals() {

@@ -79,9 +79,13 @@ void Listener::SetServing(bool serving) {
 }
 
 void Listener::Shutdown(absl::Time deadline) {
-  acceptor_.reset();
   if (server_ == nullptr) return;
-  server_->Shutdown(absl::ToChronoTime(deadline));
+  // Before gRPC shuts down: it cancels the calls that it has received and not handed over, and those that clients send
+  // before they have heard its goodbye. A connection that is gone tells its callers that they do not know what became
+  // of their calls; that a call was cancelled would be told to those who never cancelled it.
+  acceptor_->Shutdown(deadline);
+  acceptor_.reset();
+  server_->Shutdown(absl::ToChronoTime(absl::Now()));
   server_->Wait();
   server_.reset();
 }

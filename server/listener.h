@@ -34,7 +34,8 @@ class Listener {
   // Sets what the health service answers for the whole server and for the services that need the backend.
   void SetServing(bool serving);
 
-  // Accepts no more, and ends the calls that are under way at `deadline`. Once; from then on only to be deleted.
+  // Accepts no more, answers calls on the connections there are until `deadline`, then ends the connections, and with
+  // them the calls that are under way. Once; from then on only to be deleted.
   void Shutdown(absl::Time deadline);
 
  private:

@@ -41,17 +41,35 @@ Acceptor::Acceptor(ListeningSockets sockets, std::size_t max_connections, Serve 
       refusal_lines_(kLinesPerSecond),
       failure_lines_(kLinesPerSecond) {
   Watch(waker_, EPOLLIN);
-  for (const int listener : sockets_.descriptors()) Watch(listener, EPOLLIN);
+  for (const int listener : sockets_->descriptors()) Watch(listener, EPOLLIN);
   thread_ = std::thread([this] { Run(); });
 }
 
 Acceptor::~Acceptor() {
-  const std::uint64_t one = 1;
-  while (write(waker_, &one, sizeof(one)) < 0 && errno == EINTR) continue;
-  thread_.join();
+  if (sockets_.has_value()) Shutdown(absl::InfinitePast());
   close(poller_);
   close(waker_);
   for (const int watched : watched_) close(watched);
+}
+
+void Acceptor::Shutdown(absl::Time deadline) {
+  const std::uint64_t one = 1;
+  while (write(waker_, &one, sizeof(one)) < 0 && errno == EINTR) continue;
+  thread_.join();
+  epoll_ctl(poller_, EPOLL_CTL_DEL, waker_, nullptr);
+  sockets_.reset();
+  std::array<epoll_event, kMostEvents> events{};
+  while (!watched_.empty()) {
+    const std::int64_t left_ms = absl::ToInt64Milliseconds(deadline - absl::Now());
+    if (left_ms <= 0) break;
+    const int ready = epoll_wait(poller_, events.data(), static_cast<int>(events.size()), static_cast<int>(left_ms));
+    for (int i = 0; i < ready; ++i) {
+      const epoll_event& event = events.at(static_cast<std::size_t>(i));
+      if ((event.events & EPOLLHUP) != 0) Forget(event.data.fd);
+    }
+  }
+  // This ends the connection itself, of which gRPC has a descriptor of its own.
+  for (const int watched : watched_) shutdown(watched, SHUT_RDWR);
 }
 
 void Acceptor::Run() {
@@ -128,7 +146,7 @@ void Acceptor::Refuse(int descriptor) {
 }
 
 bool Acceptor::IsListener(int descriptor) const {
-  const std::vector<int>& listeners = sockets_.descriptors();
+  const std::vector<int>& listeners = sockets_->descriptors();
   return std::find(listeners.begin(), listeners.end(), descriptor) != listeners.end();
 }
 

@@ -4,10 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <thread>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "server/connections/listening_sockets.h"
 #include "server/line_limit.h"
 
@@ -24,10 +26,14 @@ class Acceptor {
 
   // Accepts from now on, at most `max_connections` at once. Those beyond are closed at once and counted in the log.
   Acceptor(ListeningSockets sockets, std::size_t max_connections, Serve serve);
-  // Accepts no more, and closes the sockets. Connections go on.
+  // Accepts no more and ends every connection.
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
+
+  // Accepts no more, waits until all connections were closed by their peers or `deadline` has passed, and ends those
+  // that are left. What was sent before still arrives. Once.
+  void Shutdown(absl::Time deadline);
 
  private:
   void Run();
@@ -40,7 +46,8 @@ class Acceptor {
   bool IsListener(int descriptor) const;
   void Watch(int descriptor, std::uint32_t events) const;
 
-  const ListeningSockets sockets_;
+  // Until Shutdown.
+  std::optional<ListeningSockets> sockets_;
   const std::size_t max_connections_;
   const Serve serve_;
   const int poller_;
