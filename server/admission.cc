@@ -7,7 +7,6 @@ namespace authstate::server {
 namespace {
 
 constexpr absl::string_view kOverloaded = "OVERLOADED";
-constexpr absl::string_view kDraining = "DRAINING";
 constexpr absl::Duration kOverloadRetryDelay = absl::Milliseconds(200);
 
 absl::Status Refusal(absl::StatusCode code, absl::string_view reason, absl::string_view message) {

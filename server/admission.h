@@ -5,10 +5,14 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 
 namespace authstate::server {
+
+// The reason of what a server refuses or leaves because it stops.
+inline constexpr absl::string_view kDraining = "DRAINING";
 
 // Bounds what is under way at once, so that a flood is refused and not piled up in memory. Thread-safe.
 class Admission {

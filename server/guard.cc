@@ -45,7 +45,10 @@ void Guard::Drain(absl::Time deadline) {
   constexpr absl::Duration kLongestGrace = absl::Seconds(2);
   const absl::Time now = absl::Now();
   streams_.Drain(now + std::clamp((deadline - now) / 2, absl::ZeroDuration(), kLongestGrace));
-  (void)admission_.Drain(deadline);
+  if (admission_.Drain(deadline)) return;
+  unanswered_.AnswerAll(storage::WithOutcome(
+      storage::Error(absl::StatusCode::kUnavailable, kDraining, "the server stopped before this was done"),
+      storage::Outcome::kUnknown));
 }
 
 std::optional<std::uint64_t> Guard::TakeLine(const absl::Status& status) {

@@ -19,6 +19,7 @@
 #include "server/admission.h"
 #include "server/line_limit.h"
 #include "server/stream_registry.h"
+#include "server/unanswered.h"
 
 namespace google::protobuf {
 class Message;
@@ -58,13 +59,15 @@ class Guard {
                               const grpc::ByteBuffer& request);
 
   // Tells the long-lived streams to come to an end, refuses every call from now on, and waits until none is under way
-  // or `deadline` has passed. Streams go on reading for half of that time, but no longer than 2 s.
+  // or `deadline` has passed; then it answers those that are left. Streams go on reading for half of that time, but no
+  // longer than 2 s.
   void Drain(absl::Time deadline);
 
   // Whether a call that failed so gets a line in the log now: nullopt if not, else how many like it did not before.
   std::optional<std::uint64_t> TakeLine(const absl::Status& status);
 
   StreamRegistry& streams() { return streams_; }
+  Unanswered& unanswered() { return unanswered_; }
   absl::Duration default_deadline() const { return options_.default_deadline; }
 
  private:
@@ -73,6 +76,7 @@ class Guard {
   const GuardOptions options_;
   Admission admission_;
   StreamRegistry streams_;
+  Unanswered unanswered_;
   absl::Mutex mutex_;
   // By reason, or by code where a failure has none, so that no flood of one kind hides another.
   absl::flat_hash_map<std::string, LineLimit> lines_ ABSL_GUARDED_BY(mutex_);

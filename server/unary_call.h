@@ -5,14 +5,49 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <atomic>
 #include <memory>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/guard.h"
+#include "server/unanswered.h"
 
 namespace authstate::server {
+
+// A unary RPC under way, which is answered once: by its handler, or by a server that cannot wait for that any longer.
+class UnaryCall final : public Answerable {
+ public:
+  UnaryCall(Guard* guard, std::unique_ptr<Call> call, grpc::ServerUnaryReactor* reactor, grpc::ByteBuffer* response)
+      : guard_(guard), call_(std::move(call)), reactor_(reactor), response_(response) {}
+
+  void Answer(const absl::Status& status) override {
+    if (!answered_.exchange(true)) Finish(status);
+  }
+
+  // Once the call is answered, what it writes to is gone.
+  template <typename Response>
+  void Respond(const absl::StatusOr<Response>& response) {
+    if (answered_.exchange(true)) return;
+    Finish(response.ok() ? Serialize(*response, response_) : response.status());
+  }
+
+ private:
+  void Finish(const absl::Status& status) {
+    guard_->unanswered().Remove(this);
+    const grpc::Status answer = call_->Finish(status);
+    call_.reset();
+    reactor_->Finish(answer);
+  }
+
+  Guard* const guard_;
+  std::unique_ptr<Call> call_;
+  grpc::ServerUnaryReactor* const reactor_;
+  grpc::ByteBuffer* const response_;
+  std::atomic<bool> answered_ = false;
+};
 
 // Runs one unary RPC behind the guard. `handle` is called as handle(Request, deadline, respond) and answers by calling
 // respond(absl::StatusOr<Response>) once, from any thread.
@@ -29,14 +64,9 @@ grpc::ServerUnaryReactor* RunUnary(Guard* guard, const Method& method, grpc::Cal
     return reactor;
   }
   const absl::Time deadline = call->deadline();
-  handle(std::move(request), deadline,
-         [call = std::move(call), reactor, response_bytes](absl::StatusOr<Response> response) mutable {
-           absl::Status status = response.status();
-           if (status.ok()) status = Serialize(*response, response_bytes);
-           const grpc::Status answer = call->Finish(status);
-           call.reset();
-           reactor->Finish(answer);
-         });
+  const auto unary = std::make_shared<UnaryCall>(guard, std::move(call), reactor, response_bytes);
+  guard->unanswered().Add(unary);
+  handle(std::move(request), deadline, [unary](const absl::StatusOr<Response>& response) { unary->Respond(response); });
   return reactor;
 }
 

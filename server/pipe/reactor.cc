@@ -16,6 +16,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "authstate/v1/auth_state_service.pb.h"
+#include "server/admission.h"
 #include "server/failure_level.h"
 #include "server/logging.h"
 #include "server/pipe/connection.h"
@@ -35,7 +36,7 @@ google::protobuf::ArenaOptions RequestArena() {
 }
 
 absl::Status Draining() {
-  return storage::Error(absl::StatusCode::kUnavailable, "DRAINING",
+  return storage::Error(absl::StatusCode::kUnavailable, kDraining,
                         "the server is stopping; attach to another, or again");
 }
 

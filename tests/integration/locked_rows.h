@@ -200,6 +200,7 @@ class LockedRowsTest : public testing::TestWithParam<Tables> {
   }
 
   const std::string& url() const { return url_; }
+  TestServer& server() { return *server_; }
   const std::string& address() const { return server_->address(); }
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 

@@ -6,6 +6,7 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -22,6 +23,8 @@
 namespace authstate::test {
 namespace {
 
+using ::testing::Contains;
+using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
 TEST_P(LockedRowsTest, CommitsAreDoneOnceTheirRowsAreFreeAndOthersGoOn) {
@@ -72,6 +75,25 @@ TEST_P(LockedRowsTest, CommitEndsAtItsDeadlineAndIsKnownNotToBeApplied) {
   }
   EXPECT_EQ(Value(LockedSession(0)), "v");
   EXPECT_TRUE(Commit(LockedSession(0), "later").ok());
+}
+
+TEST_P(LockedRowsTest, ACommitThatOutlastsAStopIsUnavailableAndInDoubt) {
+  Start({"--drain-timeout-ms=100"});
+  grpc::Status done;
+  {
+    const OpenPsql psql(url(), GetParam().hold_rows);
+    Calls calls;
+    calls.Add([this, &done] { done = Commit(LockedSession(0), "after the lock"); });
+    AwaitWaiter();
+    server().process().Signal(SIGTERM);
+  }
+  EXPECT_EQ(done.error_code(), grpc::StatusCode::UNAVAILABLE) << done.error_message();
+  const google::rpc::ErrorInfo info = ErrorInfoOf(done);
+  EXPECT_EQ(info.reason(), "DRAINING");
+  EXPECT_THAT(info.metadata(), Contains(Pair("outcome", "UNKNOWN")));
+  const auto exit = server().process().Wait(kPatience);
+  ASSERT_TRUE(exit.ok()) << exit.status();
+  EXPECT_EQ(exit->code, 0);
 }
 
 TEST_P(LockedRowsTest, ChannelsOfAPipeWaitForNoLockButTheirOwn) {
