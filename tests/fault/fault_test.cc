@@ -7,11 +7,11 @@
 #include <iostream>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "tests/support/fault_rounds.h"
 #include "tests/support/legacy_tables.h"
 
 namespace authstate::test {
@@ -25,11 +25,7 @@ constexpr std::uint64_t kSomeCommits = 3;
 
 }  // namespace
 
-int FaultTest::Repeats(int by_default) {
-  const char* const variable = std::getenv("AUTHSTATE_FAULT_ROUNDS");
-  int rounds = 0;
-  return variable != nullptr && absl::SimpleAtoi(variable, &rounds) && rounds > 0 ? rounds * by_default : by_default;
-}
+int FaultTest::Repeats(int by_default) { return FaultRounds().value_or(1) * by_default; }
 
 void FaultTest::StartPostgres(TestPostgres::Options options) {
   auto postgres = TestPostgres::Create(std::move(options));

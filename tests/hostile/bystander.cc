@@ -2,11 +2,9 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <cstdlib>
-
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "tests/support/fault_rounds.h"
 
 namespace authstate::test {
 namespace {
@@ -24,11 +22,7 @@ absl::Status AsStatus(const grpc::Status& status, absl::string_view what) {
 
 }  // namespace
 
-int AttackRounds() {
-  const char* const variable = std::getenv("AUTHSTATE_FAULT_ROUNDS");
-  int rounds = 0;
-  return variable != nullptr && absl::SimpleAtoi(variable, &rounds) && rounds > 0 ? rounds : 1;
-}
+int AttackRounds() { return FaultRounds().value_or(1); }
 
 std::unique_ptr<v1::AuthStateService::Stub> NewConnection(const std::string& address) {
   grpc::ChannelArguments arguments;

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "absl/time/time.h"
 #include "tests/fault/linearizability/deployment.h"
 #include "tests/fault/linearizability/round.h"
+#include "tests/support/fault_rounds.h"
 
 namespace authstate::test {
 namespace {
@@ -38,8 +40,8 @@ std::uint64_t NumberOf(const char* variable, std::uint64_t by_default) {
 }
 
 int Rounds() {
-  const std::uint64_t times = NumberOf("AUTHSTATE_FAULT_ROUNDS", 0);
-  const std::uint64_t by_default = times == 0 ? kShortRounds : times * kLongRoundsEach;
+  const std::optional<int> times = FaultRounds();
+  const int by_default = times.has_value() ? *times * kLongRoundsEach : kShortRounds;
   return static_cast<int>(NumberOf("AUTHSTATE_HISTORY_ROUNDS", by_default));
 }
 
