@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/random/random.h"
 #include "absl/synchronization/mutex.h"
 #include "authstate/v1/admin_service.grpc.pb.h"
@@ -275,6 +276,8 @@ absl::StatusOr<SessionListing> Client::ListSessions(const SessionFilter& filter,
   request.set_prefix(filter.prefix);
   request.set_leased(filter.leased);
   request.set_page_size(static_cast<std::uint32_t>(kMaxListPageSize));
+  // A server whose pages go in a circle would keep its caller for ever.
+  absl::flat_hash_set<std::string> tokens;
   do {
     v1::ListSessionsResponse response;
     absl::Status status = impl_->Read(Rpc::kListSessions, &Impl::Store::ListSessions, request, &response);
@@ -284,6 +287,10 @@ absl::StatusOr<SessionListing> Client::ListSessions(const SessionFilter& filter,
       if (!status.ok()) return status;
     }
     for (std::string& id : *response.mutable_unaddressable_ids()) listing.unaddressable_ids.push_back(std::move(id));
+    if (!tokens.insert(response.next_page_token()).second) {
+      return absl::InternalError(
+          "ListSessions: the server led to the same page twice; its sessions were not all listed");
+    }
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty());
   return listing;

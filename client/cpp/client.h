@@ -78,7 +78,7 @@ class Client {
                            absl::FunctionRef<absl::Status(SessionPage)> on_page, std::uint64_t fence = 0);
 
   // Hands out every session of `filter`, ordered by id, and returns what else was found. An error of `on_session` ends
-  // the listing and is returned.
+  // the listing and is returned. Internal when the server leads to the same page twice.
   absl::StatusOr<SessionListing> ListSessions(const SessionFilter& filter,
                                               absl::FunctionRef<absl::Status(SessionSummary)> on_session);
 

@@ -174,6 +174,18 @@ TEST_F(ClientTest, ListingFollowsThePages) {
   EXPECT_THAT(listing->unaddressable_ids, ElementsAre("odd 1", "odd 2"));
 }
 
+TEST_F(ClientTest, AListingWhosePagesGoInACircleIsAnError) {
+  constexpr int kEnough = 10;
+  std::atomic<int> calls = 0;
+  store_.list_sessions = [&calls](const v1::ListSessionsRequest& request, v1::ListSessionsResponse* response) {
+    if (++calls < kEnough) response->set_next_page_token(request.page_token() == "one" ? "two" : "one");
+    return grpc::Status::OK;
+  };
+  const auto listing = client_.ListSessions({}, [](const SessionSummary& /*session*/) { return absl::OkStatus(); });
+  EXPECT_TRUE(absl::IsInternal(listing.status())) << listing.status();
+  EXPECT_EQ(calls.load(), 3);
+}
+
 TEST_F(ClientTest, LoadIsRepeatedBeforeItsFirstPage) {
   std::atomic<int> calls = 0;
   store_.load_session = [&calls](grpc::ServerContext* /*context*/,
