@@ -38,10 +38,10 @@ export class SessionClaim {
   ): Promise<SessionClaim> {
     const names = addresses.map((address) => `${address} ${sessionId}`);
     for (;;) {
+      throwIfUnwanted();
       const other = names.map((name) => openSessions.get(name)).find((session) => session !== undefined);
       if (other === undefined) return new SessionClaim([...names, ownerName(owner)]);
       if (other.leaving === undefined) throw alreadyOpenError(sessionId);
-      throwIfUnwanted();
       await Promise.race([other.leaving, pacing.sleep(POLL_MS)]);
     }
   }

@@ -4,6 +4,8 @@ import { describe, it } from "node:test";
 import type { AuthState } from "../src/auth_state.ts";
 import type { AuthStatePool } from "../src/auth_state_pool.ts";
 import { AuthStateError, LeaseLostError } from "../src/errors.ts";
+import { SessionClaim } from "../src/open_sessions.ts";
+import type { Pacing } from "../src/retry.ts";
 import { count, newPool, pacing, second, server, SESSION, until, write } from "./pool_fixture.ts";
 
 function isOpen(error: unknown): boolean {
@@ -151,6 +153,31 @@ describe("a session that this process has open", () => {
     await assert.rejects(next, /enough/);
     release();
     await Promise.all([writing, closing]);
+  });
+});
+
+describe("the claim of a session", () => {
+  it("is not made by somebody who has stopped waiting for it", async () => {
+    const never: Pacing = {
+      ...{ now: () => 0, random: () => 0, after: () => () => undefined },
+      sleep: () => new Promise(() => undefined),
+    };
+    let wanted = true;
+    const throwIfUnwanted = (): void => {
+      if (!wanted) throw new Error("no longer");
+    };
+    const make = (owner: string): Promise<SessionClaim> =>
+      SessionClaim.make(SESSION, ["127.0.0.1:1"], owner, { pacing: never, throwIfUnwanted });
+    const first = await make("first");
+    let given: () => void = () => undefined;
+    first.leave(new Promise((resolve) => (given = resolve)));
+    const second = make("second");
+    wanted = false;
+    first.release();
+    given();
+    await assert.rejects(second, /no longer/);
+    wanted = true;
+    (await make("third")).release();
   });
 });
 
