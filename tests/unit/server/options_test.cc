@@ -100,6 +100,7 @@ TEST(OptionsTest, NoLineOfTheFileIsQuoted) {
       {"postgres-password s3cret", "line 2: NAME = VALUE is expected"},
       {"s3cret", "line 2: NAME = VALUE is expected"},
       {"migrate = s3cret", "migrate: "},
+      {"print-config = true", "print-config: This option is not allowed"},
       {"[postgres]\npasword = \"s3cret\"", "no option stands in a section"},
       {"cache-bytes = s3cret", "--cache-bytes: a whole number"}};
   for (const auto& [line, part] : slips) {
