@@ -67,7 +67,7 @@ std::string OptionOfConversion(absl::string_view text) {
 std::string ConfigProblem(const CLI::App& app, absl::string_view text) {
   if (absl::EndsWith(text, "not allowed in a configuration file")) return std::string(text);
   (void)absl::ConsumePrefix(&text, "INI was not able to parse ");
-  const std::string path = app.get_config_ptr()->as<std::string>();
+  const auto path = app.get_config_ptr()->as<std::string>();
   // CLI11's mark for the begin of a section.
   if (absl::EndsWith(text, "++")) return absl::StrCat(storage::AbsolutePath(path), ": no option stands in a section");
   // Of a dotted name in quotes, the last part is what CLI11 knows it by.
