@@ -8,6 +8,7 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/slice.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -61,9 +62,46 @@ std::optional<std::string> FindInvalidUtf8(const Descriptor* type, absl::string_
   return std::nullopt;
 }
 
+// Counts the fields of a message of `type` off `*left`, those of its submessages too, as long as there are any left.
+// False when there are more, or where the bytes are no message.
+bool CountFields(CodedInputStream* input, const Descriptor* type, std::size_t* left) {
+  while (const std::uint32_t tag = input->ReadTag()) {
+    if ((*left)-- == 0) return false;
+    const auto wire_type = WireFormatLite::GetTagWireType(tag);
+    // No request has a group, and one could hide any number of fields.
+    if (wire_type == WireFormatLite::WIRETYPE_START_GROUP) return false;
+    const FieldDescriptor* const field = type->FindFieldByNumber(WireFormatLite::GetTagFieldNumber(tag));
+    if (wire_type != WireFormatLite::WIRETYPE_LENGTH_DELIMITED || field == nullptr ||
+        field->message_type() == nullptr) {
+      if (!WireFormatLite::SkipField(input, tag)) return false;
+      continue;
+    }
+    int size = 0;
+    if (!input->ReadVarintSizeAsInt(&size)) return false;
+    const auto outer = input->PushLimit(size);
+    if (!CountFields(input, field->message_type(), left)) return false;
+    input->PopLimit(outer);
+  }
+  return true;
+}
+
+bool HasTooManyFields(const grpc::ByteBuffer& buffer, const Descriptor* type) {
+  constexpr std::size_t kLeastBytesOfField = 2;
+  if (buffer.Length() <= kMaxRequestFields * kLeastBytesOfField) return false;
+  grpc::ByteBuffer read = buffer;
+  grpc::ProtoBufferReader reader(&read);
+  CodedInputStream input(&reader);
+  std::size_t left = kMaxRequestFields;
+  return !CountFields(&input, type, &left);
+}
+
 }  // namespace
 
 absl::Status ParseRequest(const grpc::ByteBuffer& buffer, Message* message) {
+  if (HasTooManyFields(buffer, message->GetDescriptor())) {
+    return InvalidField("request", absl::StrCat("has more than ", kMaxRequestFields, " fields, or is no well-formed ",
+                                                message->GetTypeName()));
+  }
   grpc::ByteBuffer consumed = buffer;  // shares the bytes; parsing empties the buffer it is given
   const grpc::Status parsed = grpc::GenericDeserialize<grpc::ProtoBufferReader, Message>(&consumed, message);
   if (parsed.ok()) return absl::OkStatus();

@@ -2,7 +2,11 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
+#include <cstddef>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "tests/support/fault_rounds.h"
 
@@ -82,6 +86,21 @@ void Bystander::Run() {
   }
 }
 
-absl::Status Bystander::Round() { return WriteAndRead(stub_.get(), "bystander", rounds_++, kDeadline); }
+absl::Status Bystander::Round() {
+  const absl::Time start = absl::Now();
+  absl::Status status = WriteAndRead(stub_.get(), "bystander", rounds_++, kDeadline);
+  durations_.push_back(absl::Now() - start);
+  return status;
+}
+
+std::string Bystander::Summary() const {
+  std::vector<absl::Duration> sorted = durations_;
+  std::sort(sorted.begin(), sorted.end());
+  const auto ms = [&sorted](std::size_t percent) {
+    return absl::ToDoubleMilliseconds(sorted[(sorted.size() - 1) * percent / 100]);
+  };
+  return absl::StrFormat("%d rounds, p50 %.1f ms, p99 %.1f ms, at most %.1f ms", sorted.size(), ms(50), ms(99),
+                         ms(100));
+}
 
 }  // namespace authstate::test

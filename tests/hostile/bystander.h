@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -34,6 +35,8 @@ class Bystander {
 
   // What came of it; the first failure, if any round failed. Once.
   absl::Status Stop();
+  // After Stop, for people: `200 rounds, p50 0.5 ms, p99 8.1 ms, at most 20.3 ms`.
+  std::string Summary() const;
 
  private:
   void Run();
@@ -41,6 +44,7 @@ class Bystander {
 
   const std::unique_ptr<v1::AuthStateService::Stub> stub_;
   int rounds_ = 0;
+  std::vector<absl::Duration> durations_;
   std::atomic<bool> stopping_ = false;
   absl::Status first_failure_;
   std::thread thread_;

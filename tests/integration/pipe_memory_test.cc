@@ -5,17 +5,16 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "contract/limits.h"
 #include "tests/integration/pipe_caller.h"
 #include "tests/support/pipe_operations.h"
+#include "tests/support/process_memory.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_server.h"
 
@@ -29,16 +28,6 @@ constexpr std::uint32_t kChannels = 10'000;
 constexpr std::size_t kSlowReaders = 3;
 // ARCHITECTURE.md, "The pipe": 512 MiB, and 192 MiB for each stream at its worst.
 constexpr std::size_t kMemoryBound = 512 * kMiB + (kSlowReaders + 1) * 192 * kMiB;
-
-// The most that a process ever had resident.
-std::size_t PeakMemory(pid_t pid) {
-  std::ifstream file(absl::StrCat("/proc/", pid, "/status"));
-  std::string line;
-  while (std::getline(file, line)) {
-    if (absl::StartsWith(line, "VmHWM:")) return std::stoull(line.substr(line.find(':') + 1)) * 1024;
-  }
-  return 0;
-}
 
 v1::PipeOperation CommitOf(std::uint32_t channel, std::uint64_t number, int large_values) {
   v1::PipeOperation operation = pipe::On(channel, number);

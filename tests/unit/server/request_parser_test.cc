@@ -1,9 +1,11 @@
 #include "server/request_parser.h"
 
+#include <gmock/gmock.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/slice.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <string>
 
 #include "authstate/v1/auth_state_service.pb.h"
@@ -47,6 +49,43 @@ TEST(RequestParserTest, BytesThatAreNoMessageAreRefused) {
   const absl::Status status = Parse("\x0a\x7fshort", &got);
   EXPECT_TRUE(absl::IsInvalidArgument(status));
   EXPECT_EQ(FieldOf(status), "request");
+}
+
+// Of `count` copies.
+std::string Repeat(const std::string& bytes, std::size_t count) {
+  std::string all;
+  all.reserve(bytes.size() * count);
+  for (std::size_t i = 0; i < count; ++i) all += bytes;
+  return all;
+}
+
+void ExpectTooManyFields(const std::string& bytes) {
+  v1::CommitRequest got;
+  const absl::Status status = Parse(bytes, &got);
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_EQ(FieldOf(status), "request");
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("more than 500000 fields"));
+  EXPECT_EQ(got.ByteSizeLong(), 0U);
+}
+
+TEST(RequestParserTest, MoreFieldsThanThereMayBeAreNotParsed) {
+  // In the bytes of a message: `sets` without anything, a field that is unknown, a group that is.
+  const std::string empty_set("\x1a\x00", 2);
+  const std::string unknown("\xf8\x7f\x01", 3);
+  ExpectTooManyFields(Repeat(empty_set, kMaxRequestFields + 1));
+  ExpectTooManyFields(Repeat(unknown, kMaxRequestFields + 1));
+  ExpectTooManyFields("\x0b" + Repeat(unknown, kMaxRequestFields) + "\x0c");
+
+  // One entry that has them all.
+  v1::CommitRequest nested;
+  nested.add_sets()->GetReflection()->MutableUnknownFields(nested.mutable_sets(0))->AddVarint(100, 1);
+  ExpectTooManyFields(Repeat(nested.SerializeAsString(), kMaxRequestFields / 2 + 1));
+}
+
+TEST(RequestParserTest, AsManyFieldsAsThereMayBeAreParsed) {
+  v1::CommitRequest got;
+  EXPECT_TRUE(Parse(Repeat(std::string("\x1a\x00", 2), kMaxRequestFields), &got).ok());
+  EXPECT_EQ(static_cast<std::size_t>(got.sets_size()), kMaxRequestFields);
 }
 
 }  // namespace

@@ -1,0 +1,64 @@
+#include "tests/hostile/attack_test.h"
+
+#include <iostream>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "tests/support/process_memory.h"
+
+namespace authstate::test {
+namespace {
+
+constexpr absl::Duration kPatience = absl::Seconds(30);
+
+// Whether the server ended the connection.
+bool Attack(const std::string& address, const Turns& turns) {
+  Http2Attacker attacker(address);
+  if (!attacker.Begin()) return false;
+  const absl::Time give_up = absl::Now() + kPatience;
+  for (int turn = 0; absl::Now() < give_up; ++turn) {
+    const std::string bytes = turns(turn);
+    if (bytes.empty()) return attacker.AwaitEnd(give_up - absl::Now());
+    if (!attacker.Send(bytes)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void AttackTest::SetUp() {
+  auto server = TestServer::Create({{"--sqlite-path", directory_.File("authstate.db")}, {}});
+  ASSERT_TRUE(server.ok()) << server.status();
+  server_ = *std::move(server);
+  bystander_ = std::make_unique<Bystander>(address());
+  memory_before_ = ResidentMemory(server_->process().pid());
+}
+
+void AttackTest::ExpectEnded(int attackers, const Turns& turns) {
+  std::vector<std::thread> threads;
+  for (int i = 0; i < attackers; ++i) {
+    threads.emplace_back([&] { EXPECT_TRUE(Attack(address(), turns)) << "the server let the attacker go on"; });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+void AttackTest::ExpectReason(absl::string_view reason) {
+  const auto line = server_->process().WaitForLine(reason, kPatience, Subprocess::Stream::kStderr);
+  EXPECT_TRUE(line.ok()) << line.status();
+}
+
+void AttackTest::ExpectNoHarm() {
+  EXPECT_EQ(WriteAndRead(NewConnection(address()).get(), "newcomer", 1, kPatience), absl::OkStatus());
+  EXPECT_EQ(bystander_->Stop(), absl::OkStatus());
+  ASSERT_TRUE(server_->process().running());
+  const std::size_t peak = PeakMemory(server_->process().pid());
+  EXPECT_LE(peak, memory_before_ + kMemoryBound);
+  // For the table of README.md.
+  std::cout << "memory: " << (memory_before_ >> 20) << " MiB before, " << (peak >> 20) << " MiB at most, "
+            << (ResidentMemory(server_->process().pid()) >> 20) << " MiB now; beside it: " << bystander_->Summary()
+            << '\n';
+}
+
+}  // namespace authstate::test

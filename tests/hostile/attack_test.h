@@ -1,0 +1,52 @@
+#ifndef AUTHSTATE_TESTS_HOSTILE_ATTACK_TEST_H_
+#define AUTHSTATE_TESTS_HOSTILE_ATTACK_TEST_H_
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "tests/hostile/bystander.h"
+#include "tests/hostile/http2_attacker.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/test_server.h"
+
+namespace authstate::test {
+
+// What an attacker sends in his `turn`th turn, from 0; empty: nothing more.
+using Turns = std::function<std::string(int turn)>;
+
+// A test of an attack on an authstated over SQLite with a caller beside it that means well. Each ends with
+// ExpectNoHarm.
+class AttackTest : public testing::Test {
+ protected:
+  // What an attack may cost in memory, beyond what the server has when it idles.
+  static constexpr std::size_t kMemoryBound = std::size_t{512} << 20;
+
+  void SetUp() override;
+
+  const std::string& address() const { return server_->address(); }
+
+  // Sends that over each of so many connections at once, and expects that the server ends each of them.
+  void ExpectEnded(int attackers, const Turns& turns);
+  // That the server has logged why it ended a connection.
+  void ExpectReason(absl::string_view reason);
+
+  // That the caller beside the attack was answered throughout, that memory stayed within its bound, and that a new
+  // client is served.
+  void ExpectNoHarm();
+
+ private:
+  TempDir directory_;
+  std::unique_ptr<TestServer> server_;
+  std::unique_ptr<Bystander> bystander_;
+  std::size_t memory_before_ = 0;
+};
+
+}  // namespace authstate::test
+
+#endif  // AUTHSTATE_TESTS_HOSTILE_ATTACK_TEST_H_
