@@ -15,6 +15,11 @@ absl::Status Refusal(absl::StatusCode code, absl::string_view reason, absl::stri
 
 }  // namespace
 
+absl::Status Overloaded(absl::string_view message) {
+  return storage::WithRetryDelay(Refusal(absl::StatusCode::kResourceExhausted, kOverloaded, message),
+                                 kOverloadRetryDelay);
+}
+
 absl::Status Admission::Enter(std::size_t bytes) {
   const absl::MutexLock lock(&mutex_);
   if (draining_) {
@@ -22,9 +27,7 @@ absl::Status Admission::Enter(std::size_t bytes) {
   }
   // A lone request is always let in: it is within the limit of a message.
   if (requests_ > 0 && (requests_ >= limits_.requests || bytes_ + bytes > limits_.bytes)) {
-    return storage::WithRetryDelay(Refusal(absl::StatusCode::kResourceExhausted, kOverloaded,
-                                           "the server has too many requests under way; try again later"),
-                                   kOverloadRetryDelay);
+    return Overloaded("the server has too many requests under way; try again later");
   }
   ++requests_;
   bytes_ += bytes;

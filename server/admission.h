@@ -14,6 +14,9 @@ namespace authstate::server {
 // The reason of what a server refuses or leaves because it stops.
 inline constexpr absl::string_view kDraining = "DRAINING";
 
+// ResourceExhausted, reason OVERLOADED, NOT_APPLIED, with a short retry delay.
+absl::Status Overloaded(absl::string_view message);
+
 // Bounds what is under way at once, so that a flood is refused and not piled up in memory. Thread-safe.
 class Admission {
  public:

@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "server/admission.h"
 #include "server/line_limit.h"
+#include "server/response_room.h"
 #include "server/stream_registry.h"
 #include "server/unanswered.h"
 
@@ -68,6 +69,7 @@ class Guard {
 
   StreamRegistry& streams() { return streams_; }
   Unanswered& unanswered() { return unanswered_; }
+  ResponseRoom& response_room() { return response_room_; }
   absl::Duration default_deadline() const { return options_.default_deadline; }
 
  private:
@@ -77,6 +79,7 @@ class Guard {
   Admission admission_;
   StreamRegistry streams_;
   Unanswered unanswered_;
+  ResponseRoom response_room_;
   absl::Mutex mutex_;
   // By reason, or by code where a failure has none, so that no flood of one kind hides another.
   absl::flat_hash_map<std::string, LineLimit> lines_ ABSL_GUARDED_BY(mutex_);

@@ -14,38 +14,33 @@
 #include "absl/time/time.h"
 #include "server/guard.h"
 #include "server/unanswered.h"
+#include "server/unary_reactor.h"
 
 namespace authstate::server {
 
 // A unary RPC under way, which is answered once: by its handler, or by a server that cannot wait for that any longer.
 class UnaryCall final : public Answerable {
  public:
-  UnaryCall(Guard* guard, std::unique_ptr<Call> call, grpc::ServerUnaryReactor* reactor, grpc::ByteBuffer* response)
-      : guard_(guard), call_(std::move(call)), reactor_(reactor), response_(response) {}
+  UnaryCall(Guard* guard, UnaryReactor* reactor) : guard_(guard), reactor_(reactor) {}
 
-  void Answer(const absl::Status& status) override {
-    if (!answered_.exchange(true)) Finish(status);
-  }
+  void Answer(const absl::Status& status) override { Finish(status); }
 
-  // Once the call is answered, what it writes to is gone.
   template <typename Response>
   void Respond(const absl::StatusOr<Response>& response) {
-    if (answered_.exchange(true)) return;
-    Finish(response.ok() ? Serialize(*response, response_) : response.status());
+    if (!response.ok()) return Finish(response.status());
+    Finish(&*response);
   }
 
  private:
-  void Finish(const absl::Status& status) {
+  // Once the call is answered, the reactor is gone.
+  void Finish(const absl::StatusOr<const google::protobuf::Message*>& response) {
+    if (answered_.exchange(true)) return;
     guard_->unanswered().Remove(this);
-    const grpc::Status answer = call_->Finish(status);
-    call_.reset();
-    reactor_->Finish(answer);
+    reactor_->Answer(response);
   }
 
   Guard* const guard_;
-  std::unique_ptr<Call> call_;
-  grpc::ServerUnaryReactor* const reactor_;
-  grpc::ByteBuffer* const response_;
+  UnaryReactor* const reactor_;
   std::atomic<bool> answered_ = false;
 };
 
@@ -55,16 +50,15 @@ template <typename Request, typename Response, typename Handle>
 grpc::ServerUnaryReactor* RunUnary(Guard* guard, const Method& method, grpc::CallbackServerContext* context,
                                    const grpc::ByteBuffer* request_bytes, grpc::ByteBuffer* response_bytes,
                                    Handle handle) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  std::unique_ptr<Call> call = guard->Begin(method, context, *request_bytes);
+  auto* const reactor = new UnaryReactor(guard, guard->Begin(method, context, *request_bytes), context, response_bytes);
   Request request;
-  const absl::Status received = call->Receive(&request);
+  const absl::Status received = reactor->call().Receive(&request);
   if (!received.ok()) {
-    reactor->Finish(call->Finish(received));
+    reactor->Answer(received);
     return reactor;
   }
-  const absl::Time deadline = call->deadline();
-  const auto unary = std::make_shared<UnaryCall>(guard, std::move(call), reactor, response_bytes);
+  const absl::Time deadline = reactor->call().deadline();
+  const auto unary = std::make_shared<UnaryCall>(guard, reactor);
   guard->unanswered().Add(unary);
   handle(std::move(request), deadline, [unary](const absl::StatusOr<Response>& response) { unary->Respond(response); });
   return reactor;

@@ -1,0 +1,68 @@
+// A client that asks and does not read.
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "authstate/v1/auth_state_service.grpc.pb.h"
+#include "contract/limits.h"
+#include "tests/hostile/attack_test.h"
+#include "tests/hostile/http2_attacker.h"
+#include "tests/hostile/http2_calls.h"
+
+namespace authstate::test {
+namespace {
+
+constexpr int kValues = 4;
+constexpr std::uint32_t kCalls = 500;
+
+std::string IdOf(int value) { return absl::StrCat(value); }
+
+class SlowReaderTest : public AttackTest {
+ protected:
+  // As much as one GetKeys may answer.
+  void StoreLargeValues() {
+    v1::CommitRequest request;
+    request.set_session_id("large");
+    for (int i = 0; i < kValues; ++i) {
+      v1::KeyEntry* const entry = request.add_sets();
+      entry->mutable_key()->set_type("t");
+      entry->mutable_key()->set_id(IdOf(i));
+      entry->mutable_value()->set_raw(std::string(kMaxValueBytes, 'x'));
+    }
+    grpc::ClientContext context;
+    v1::CommitResponse response;
+    const grpc::Status status = NewConnection(address())->Commit(&context, request, &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+  }
+};
+
+TEST_F(SlowReaderTest, HoldsNoMoreResponsesThanAConnectionMay) {
+  ASSERT_NO_FATAL_FAILURE(StoreLargeValues());
+  v1::GetKeysRequest request;
+  request.set_session_id("large");
+  v1::KeySelection* const selection = request.add_keys();
+  selection->set_type("t");
+  for (int i = 0; i < kValues; ++i) selection->add_ids(IdOf(i));
+  const std::string message = request.SerializeAsString();
+  ASSERT_LT(message.size(), 256U);
+  const std::string framed =
+      absl::StrCat(std::string(4, '\0'), std::string(1, static_cast<char>(message.size())), message);
+
+  Http2Attacker attacker(address());
+  ASSERT_TRUE(attacker.Begin());
+  for (std::uint32_t call = 0; call < kCalls; ++call) {
+    const std::uint32_t stream = StreamOf(call);
+    ASSERT_TRUE(attacker.Send(
+        absl::StrCat(Frame(FrameType::kHeaders, kEndHeaders, stream, call == 0 ? FirstCall("GetKeys") : NextCall()),
+                     Frame(FrameType::kData, kEndStream, stream, framed))));
+  }
+  ExpectReason("this connection has not read the responses");
+  ExpectNoHarm();
+}
+
+}  // namespace
+}  // namespace authstate::test
