@@ -15,6 +15,7 @@
 #include "grpc/health/v1/health.pb.h"
 #include "server/connections/acceptor.h"
 #include "server/connections/descriptor_limit.h"
+#include "server/connections/flood_watch.h"
 #include "server/connections/listening_sockets.h"
 #include "server/logging.h"
 
@@ -27,6 +28,8 @@ constexpr char kAdminService[] = "authstate.v1.AdminService";
 constexpr int kMinPingIntervalMs = 10'000;
 // Whoever has not begun to speak HTTP/2 by then is cut off, so that silence keeps no place among the connections.
 constexpr int kHandshakeTimeoutMs = 10'000;
+// gRPC reads up to 4 MiB ahead if left to itself, all of which it then handles: 100,000 streams, say.
+constexpr int kReadChunkBytes = 256 << 10;
 
 }  // namespace
 
@@ -47,6 +50,8 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Create(const std::string& ad
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingIntervalMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, kReadChunkBytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxOpenStreams);
   // Of a megabyte a client could make a gigabyte before anybody looks at its size.
   for (const auto algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
     builder.SetCompressionAlgorithmSupportStatus(algorithm, false);

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -28,6 +29,9 @@ constexpr int kLinesPerSecond = 5;
 constexpr int kRetryMs = 20;
 // At once, so that those who left are seen beside a crowd that comes.
 constexpr int kMostAccepted = 64;
+// Accepted and not yet handed over; the others wait in the kernel.
+constexpr int kMostWaiting = 16;
+constexpr int kHandOverMs = 1;
 constexpr std::size_t kMostEvents = 1'024;
 
 }  // namespace
@@ -39,9 +43,11 @@ Acceptor::Acceptor(ListeningSockets sockets, std::size_t max_connections, Serve 
       poller_(epoll_create1(EPOLL_CLOEXEC)),
       waker_(eventfd(0, EFD_CLOEXEC)),
       refusal_lines_(kLinesPerSecond),
-      failure_lines_(kLinesPerSecond) {
+      failure_lines_(kLinesPerSecond),
+      accepted_(kMostWaiting) {
   Watch(waker_, EPOLLIN);
   for (const int listener : sockets_->descriptors()) Watch(listener, EPOLLIN);
+  hand_over_thread_ = std::thread([this] { HandOver(); });
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -49,17 +55,18 @@ Acceptor::~Acceptor() {
   if (sockets_.has_value()) Shutdown(absl::InfinitePast());
   close(poller_);
   close(waker_);
-  for (const int watched : watched_) close(watched);
+  watch_.ForEach([](int watched) { close(watched); });
 }
 
 void Acceptor::Shutdown(absl::Time deadline) {
   const std::uint64_t one = 1;
   while (write(waker_, &one, sizeof(one)) < 0 && errno == EINTR) continue;
   thread_.join();
+  accepted_.Close();
   epoll_ctl(poller_, EPOLL_CTL_DEL, waker_, nullptr);
   sockets_.reset();
   std::array<epoll_event, kMostEvents> events{};
-  while (!watched_.empty()) {
+  while (watch_.size() > 0) {
     const std::int64_t left_ms = absl::ToInt64Milliseconds(deadline - absl::Now());
     if (left_ms <= 0) break;
     const int ready = epoll_wait(poller_, events.data(), static_cast<int>(events.size()), static_cast<int>(left_ms));
@@ -69,13 +76,17 @@ void Acceptor::Shutdown(absl::Time deadline) {
     }
   }
   // This ends the connection itself, of which gRPC has a descriptor of its own.
-  for (const int watched : watched_) shutdown(watched, SHUT_RDWR);
+  watch_.ForEach([](int watched) { shutdown(watched, SHUT_RDWR); });
+  hand_over_thread_.join();
 }
 
 void Acceptor::Run() {
   std::array<epoll_event, kMostEvents> events{};
+  absl::Time next_look = absl::Now();
   while (true) {
-    const int ready = epoll_wait(poller_, events.data(), static_cast<int>(events.size()), /*timeout=*/-1);
+    const absl::Duration patience = std::max(absl::ZeroDuration(), next_look - absl::Now());
+    const int patience_ms = watch_.size() == 0 ? -1 : static_cast<int>(absl::ToInt64Milliseconds(patience)) + 1;
+    const int ready = epoll_wait(poller_, events.data(), static_cast<int>(events.size()), patience_ms);
     for (int i = 0; i < ready; ++i) {
       const int descriptor = events.at(static_cast<std::size_t>(i)).data.fd;
       if (descriptor == waker_) return;
@@ -85,11 +96,26 @@ void Acceptor::Run() {
         Forget(descriptor);
       }
     }
+    if (const absl::Time now = absl::Now(); now >= next_look) {
+      next_look = now + watch_.Look(now);
+    }
+  }
+}
+
+void Acceptor::HandOver() {
+  while (true) {
+    const std::vector<int> descriptors = accepted_.PopBatch(kMostAccepted);
+    if (descriptors.empty()) return;
+    for (const int descriptor : descriptors) {
+      serve_(descriptor);
+      --waiting_;
+    }
   }
 }
 
 void Acceptor::Accept(int listener) {
   for (int i = 0; i < kMostAccepted; ++i) {
+    if (waiting_ >= kMostWaiting) return Pause(kHandOverMs);
     const int descriptor = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor >= 0) {
       Admit(descriptor);
@@ -97,16 +123,19 @@ void Acceptor::Accept(int listener) {
       return;
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       ReportFailure(errno);
-      pollfd stop{waker_, POLLIN, 0};
-      poll(&stop, 1, kRetryMs);
-      return;
+      return Pause(kRetryMs);
     }
     // Anything else was the fault of the connection, and is gone with it.
   }
 }
 
+void Acceptor::Pause(int ms) const {
+  pollfd stop{waker_, POLLIN, 0};
+  poll(&stop, 1, ms);
+}
+
 void Acceptor::Admit(int descriptor) {
-  if (watched_.size() >= max_connections_) return Refuse(descriptor);
+  if (watch_.size() >= max_connections_) return Refuse(descriptor);
   const int watched = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
   if (watched < 0) {
     ReportFailure(errno);
@@ -115,8 +144,9 @@ void Acceptor::Admit(int descriptor) {
   }
   const int on = 1;
   setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  watched_.insert(watched);
-  serve_(descriptor);
+  watch_.Add(watched, absl::Now());
+  ++waiting_;
+  (void)accepted_.TryPush(descriptor);
   // Last, as the end of a connection is told only once: of one that ended before, right here.
   Watch(watched, EPOLLET);
 }
@@ -124,7 +154,7 @@ void Acceptor::Admit(int descriptor) {
 void Acceptor::Forget(int watched) {
   // Closing would not do it, as the connection has another descriptor.
   epoll_ctl(poller_, EPOLL_CTL_DEL, watched, nullptr);
-  watched_.erase(watched);
+  watch_.Forget(watched);
   close(watched);
 }
 
@@ -133,7 +163,7 @@ void Acceptor::ReportFailure(int error) {
   if (!unlogged.has_value()) return;
   Log(LogLevel::kError, "cannot accept connections; trying again",
       {{"error", std::strerror(error)},
-       {"connections", absl::StrCat(watched_.size())},
+       {"connections", absl::StrCat(watch_.size())},
        {"more_unlogged", absl::StrCat(*unlogged)}});
 }
 
@@ -142,7 +172,7 @@ void Acceptor::Refuse(int descriptor) {
   const auto unlogged = refusal_lines_.Take(absl::Now());
   if (!unlogged.has_value()) return;
   Log(LogLevel::kWarn, "connection refused: there are as many as there may be",
-      {{"connections", absl::StrCat(watched_.size())}, {"more_unlogged", absl::StrCat(*unlogged)}});
+      {{"connections", absl::StrCat(watch_.size())}, {"more_unlogged", absl::StrCat(*unlogged)}});
 }
 
 bool Acceptor::IsListener(int descriptor) const {

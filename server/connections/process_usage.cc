@@ -1,0 +1,23 @@
+#include "server/connections/process_usage.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <fstream>
+
+namespace authstate::server {
+
+ProcessUsage ReadProcessUsage() {
+  ProcessUsage usage;
+  rusage own{};
+  getrusage(RUSAGE_SELF, &own);
+  usage.processor_time = absl::DurationFromTimeval(own.ru_utime) + absl::DurationFromTimeval(own.ru_stime);
+  // proc(5): all pages, then those resident.
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t all = 0;
+  std::uint64_t resident = 0;
+  if (statm >> all >> resident) usage.memory = resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  return usage;
+}
+
+}  // namespace authstate::server

@@ -1,0 +1,22 @@
+#ifndef AUTHSTATE_SERVER_CONNECTIONS_PROCESS_USAGE_H_
+#define AUTHSTATE_SERVER_CONNECTIONS_PROCESS_USAGE_H_
+
+#include <cstdint>
+
+#include "absl/time/time.h"
+
+namespace authstate::server {
+
+struct ProcessUsage {
+  // Used so far, of all processors together.
+  absl::Duration processor_time;
+  // Resident now, in bytes.
+  std::uint64_t memory = 0;
+};
+
+// Of this process.
+ProcessUsage ReadProcessUsage();
+
+}  // namespace authstate::server
+
+#endif  // AUTHSTATE_SERVER_CONNECTIONS_PROCESS_USAGE_H_

@@ -1,0 +1,117 @@
+// Frames of HTTP/2 that no handler ever sees, as many as fit the line.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "tests/hostile/attack_test.h"
+#include "tests/hostile/http2_attacker.h"
+#include "tests/hostile/http2_calls.h"
+
+namespace authstate::test {
+namespace {
+
+constexpr int kAttackers = 2;
+constexpr int kFramesATurn = 1'000;
+constexpr std::size_t kLargestFrame = 16'384;
+
+class FloodsTest : public AttackTest {
+ protected:
+  // So many frames over and over.
+  static Turns Repeat(const std::string& frame, int count) {
+    std::string turn;
+    for (int i = 0; i < count; ++i) turn += frame;
+    return [turn](int) { return turn; };
+  }
+
+  // A header block that has begun, and goes on with that for ever.
+  static Turns Headers(const std::string& beginning, const std::string& continuation, int count) {
+    return [beginning, turns = Repeat(Frame(FrameType::kContinuation, 0, StreamOf(0), continuation), count)](int turn) {
+      return turn == 0 ? Frame(FrameType::kHeaders, 0, StreamOf(0), beginning) : turns(turn);
+    };
+  }
+};
+
+std::string Call(std::uint32_t call) {
+  return Frame(FrameType::kHeaders, kEndHeaders, StreamOf(call), call == 0 ? FirstCall("GetCreds") : NextCall());
+}
+
+TEST_F(FloodsTest, StreamsThatAreResetAsSoonAsTheyAreBegun) {
+  const std::string cancel("\0\0\0\x8", 4);
+  for (int round = 0; round < AttackRounds(); ++round) {
+    ExpectEnded(kAttackers, [&](int turn) {
+      std::string frames;
+      for (int i = 0; i < kFramesATurn; ++i) {
+        const auto call = static_cast<std::uint32_t>(turn * kFramesATurn + i);
+        absl::StrAppend(&frames, Call(call), Frame(FrameType::kResetStream, 0, StreamOf(call), cancel));
+      }
+      return frames;
+    });
+  }
+  ExpectReason("connection ended: it floods the server");
+  ExpectNoHarm();
+}
+
+// Whoever does not acknowledge the settings is not held to them by gRPC.
+TEST_F(FloodsTest, StreamsThatStayOpen) {
+  for (int round = 0; round < AttackRounds(); ++round) {
+    ExpectEnded(1, [](int turn) {
+      std::string frames;
+      for (int i = 0; i < kFramesATurn && turn < 50; ++i) {
+        absl::StrAppend(&frames, Call(static_cast<std::uint32_t>(turn * kFramesATurn + i)));
+      }
+      return frames;
+    });
+  }
+  ExpectReason("too many open streams");
+  ExpectNoHarm();
+}
+
+TEST_F(FloodsTest, HeadersWithoutEnd) {
+  // `x: y`, to be remembered.
+  const std::string header("\x40\x01x\x01y", 5);
+  std::string headers;
+  while (headers.size() + header.size() <= kLargestFrame) headers += header;
+  for (int round = 0; round < AttackRounds(); ++round)
+    ExpectEnded(kAttackers, Headers(FirstCall("GetCreds"), headers, 16));
+  ExpectReason("while memory grows");
+  ExpectNoHarm();
+}
+
+TEST_F(FloodsTest, OneHeaderWithoutEnd) {
+  // The value of `x` says that it has a gigabyte.
+  const std::string header = absl::StrCat("\x40\x01x", "\x7f\x81\xff\xff\xff\x03");
+  for (int round = 0; round < AttackRounds(); ++round) {
+    ExpectEnded(kAttackers, Headers(header, std::string(kLargestFrame, 'x'), 16));
+  }
+  ExpectReason("much for long without a message");
+  ExpectNoHarm();
+}
+
+TEST_F(FloodsTest, EmptyFramesOfHeaders) {
+  for (int round = 0; round < AttackRounds(); ++round) {
+    ExpectEnded(kAttackers, Headers(FirstCall("GetCreds"), "", 10 * kFramesATurn));
+  }
+  ExpectReason("without a message");
+  ExpectNoHarm();
+}
+
+TEST_F(FloodsTest, Settings) {
+  for (int round = 0; round < AttackRounds(); ++round) {
+    ExpectEnded(kAttackers, Repeat(Frame(FrameType::kSettings, 0, 0, ""), 10 * kFramesATurn));
+  }
+  ExpectReason("too much without a message");
+  ExpectNoHarm();
+}
+
+// By gRPC itself.
+TEST_F(FloodsTest, Pings) {
+  for (int round = 0; round < AttackRounds(); ++round) {
+    ExpectEnded(kAttackers, Repeat(Frame(FrameType::kPing, 0, 0, "12345678"), 10 * kFramesATurn));
+  }
+  ExpectNoHarm();
+}
+
+}  // namespace
+}  // namespace authstate::test
