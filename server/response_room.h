@@ -17,9 +17,9 @@ class ResponseRoom {
  public:
   // A smaller response takes no room.
   static constexpr std::size_t kLargeBytes = std::size_t{64} << 10;
-  // Of all connections, and of one: two messages at their limit.
+  // Of all connections, and of one: a message at its limit.
   static constexpr std::size_t kMaxBytes = std::size_t{384} << 20;
-  static constexpr std::size_t kMaxBytesOfPeer = std::size_t{128} << 20;
+  static constexpr std::size_t kMaxBytesOfPeer = std::size_t{64} << 20;
 
   // Takes room for a response to `peer`, a connection as gRPC names it, which is to be given back once the response was
   // sent or has failed. ResourceExhausted, reason OVERLOADED, with a retry delay, when there is none.

@@ -2,13 +2,17 @@
 
 #include <google/protobuf/message.h>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "server/logging.h"
 
 namespace authstate::server {
 namespace {
 
-constexpr absl::Duration kReadingPatience = absl::Seconds(30);
+constexpr absl::Duration kLeastPatience = absl::Seconds(30);
+
+absl::Duration PatienceWith(std::size_t bytes) { return kLeastPatience + absl::Seconds(bytes >> 20); }
 
 }  // namespace
 
@@ -18,7 +22,7 @@ void UnaryReactor::Answer(const absl::StatusOr<const google::protobuf::Message*>
   call_.reset();
   if (room_ > 0) {
     reports_awaited_.store(2);
-    alarm_.Set(absl::ToChronoTime(absl::Now() + kReadingPatience), [this](bool expired) {
+    alarm_.Set(absl::ToChronoTime(absl::Now() + PatienceWith(room_)), [this](bool expired) {
       if (expired) GiveUp();
       Report();
     });
@@ -29,7 +33,7 @@ void UnaryReactor::Answer(const absl::StatusOr<const google::protobuf::Message*>
 absl::Status UnaryReactor::Pack(const google::protobuf::Message& response) {
   if (const std::size_t bytes = response.ByteSizeLong(); bytes >= ResponseRoom::kLargeBytes) {
     peer_ = context_->peer();
-    const absl::Status taken = guard_->response_room().Take(peer_, bytes);
+    absl::Status taken = guard_->response_room().Take(peer_, bytes);
     if (!taken.ok()) return taken;
     room_ = bytes;
   }
@@ -39,7 +43,10 @@ absl::Status UnaryReactor::Pack(const google::protobuf::Message& response) {
 // In gRPC 1.51 OnDone never comes from within TryCancel: it is handed to a thread of its own.
 void UnaryReactor::GiveUp() {
   const absl::MutexLock lock(&mutex_);
-  if (!done_) context_->TryCancel();
+  if (done_) return;
+  Log(LogLevel::kWarn, "an answer was given up: the client did not read it",
+      {{"peer", peer_}, {"bytes", absl::StrCat(room_)}});
+  context_->TryCancel();
 }
 
 void UnaryReactor::OnDone() {

@@ -24,7 +24,8 @@ class Message;
 namespace authstate::server {
 
 // The answer to a unary call. A large response has to find room among those that are on their way (ResponseRoom), and
-// is given up when the client has not taken it after 30 s. Deletes itself once gRPC is done with the call.
+// is given up when the client has not taken it after 30 s, and a second more for each MiB. Deletes itself once gRPC is
+// done with the call.
 class UnaryReactor final : public grpc::ServerUnaryReactor {
  public:
   // `response_bytes` belongs to gRPC.

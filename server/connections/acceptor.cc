@@ -32,6 +32,7 @@ constexpr int kMostAccepted = 64;
 // Accepted and not yet handed over; the others wait in the kernel.
 constexpr int kMostWaiting = 16;
 constexpr int kHandOverMs = 1;
+constexpr absl::Duration kLongestPatience = absl::Seconds(1);
 constexpr std::size_t kMostEvents = 1'024;
 
 }  // namespace
@@ -84,7 +85,8 @@ void Acceptor::Run() {
   std::array<epoll_event, kMostEvents> events{};
   absl::Time next_look = absl::Now();
   while (true) {
-    const absl::Duration patience = std::max(absl::ZeroDuration(), next_look - absl::Now());
+    // Not longer where the clock was set back.
+    const absl::Duration patience = std::clamp(next_look - absl::Now(), absl::ZeroDuration(), kLongestPatience);
     const int patience_ms = watch_.size() == 0 ? -1 : static_cast<int>(absl::ToInt64Milliseconds(patience)) + 1;
     const int ready = epoll_wait(poller_, events.data(), static_cast<int>(events.size()), patience_ms);
     for (int i = 0; i < ready; ++i) {
@@ -96,7 +98,7 @@ void Acceptor::Run() {
         Forget(descriptor);
       }
     }
-    if (const absl::Time now = absl::Now(); now >= next_look) {
+    if (const absl::Time now = absl::Now(); now >= next_look || next_look - now > kLongestPatience) {
       next_look = now + watch_.Look(now);
     }
   }

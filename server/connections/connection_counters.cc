@@ -21,6 +21,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr std::size_t kMostNumbers = 20'000;
+
 // Takes what a function of channelz returned. Null where it knows nothing of what was asked for.
 Json TakeJson(char* text) {
   if (text == nullptr) return nullptr;
@@ -83,18 +85,18 @@ std::optional<TcpCounters> ReadTcpCounters(int descriptor) {
   return TcpCounters{info.tcpi_bytes_received, info.tcpi_data_segs_out};
 }
 
-std::optional<StreamCounters> StreamCounterReader::Read(const std::string& peer) {
-  auto number = numbers_.find(peer);
-  if (number == numbers_.end()) {
-    Learn();
-    number = numbers_.find(peer);
-    if (number == numbers_.end()) return std::nullopt;
-  }
-  const Json answer = TakeJson(grpc_channelz_get_socket(static_cast<intptr_t>(number->second)));
-  if (!answer.is_object()) {
-    numbers_.erase(number);
-    return std::nullopt;
-  }
+std::optional<std::int64_t> StreamCounterReader::TakeNumber(const std::string& peer) {
+  if (!numbers_.contains(peer)) Learn();
+  const auto found = numbers_.find(peer);
+  if (found == numbers_.end()) return std::nullopt;
+  const std::int64_t number = found->second;
+  numbers_.erase(found);
+  return number;
+}
+
+std::optional<StreamCounters> StreamCounterReader::Read(std::int64_t number) {
+  const Json answer = TakeJson(grpc_channelz_get_socket(static_cast<intptr_t>(number)));
+  if (!answer.is_object()) return std::nullopt;
   const Json data = answer.value("socket", Json::object()).value("data", Json::object());
   const auto counter = [&data](const char* name) { return static_cast<std::uint64_t>(Number(data, name)); };
   return StreamCounters{counter("streamsStarted"), counter("streamsSucceeded"), counter("streamsFailed"),
@@ -102,6 +104,11 @@ std::optional<StreamCounters> StreamCounterReader::Read(const std::string& peer)
 }
 
 void StreamCounterReader::Learn() {
+  // Those of connections that ended before anybody asked for them.
+  if (numbers_.size() > kMostNumbers) {
+    numbers_.clear();
+    next_number_ = 0;
+  }
   std::int64_t first_unseen = next_number_;
   for (const Json& server : Members(TakeJson(grpc_channelz_get_servers(0)), "server")) {
     const std::int64_t id = Number(server.value("ref", Json::object()), "serverId");

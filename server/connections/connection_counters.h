@@ -1,6 +1,7 @@
 #ifndef AUTHSTATE_SERVER_CONNECTIONS_CONNECTION_COUNTERS_H_
 #define AUTHSTATE_SERVER_CONNECTIONS_CONNECTION_COUNTERS_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,7 +34,8 @@ struct StreamCounters {
   // Requests that have arrived whole.
   std::uint64_t messages = 0;
 
-  std::uint64_t open() const { return begun - answered - failed; }
+  // They are not read at one moment: a stream may have ended before it was seen to begin.
+  std::uint64_t open() const { return std::max(begun, answered + failed) - answered - failed; }
 };
 
 // Finds the counters that gRPC keeps of all connections to the servers of this process, by channelz
@@ -41,16 +43,18 @@ struct StreamCounters {
 // reaches a handler has waited for a thread before. Not thread-safe.
 class StreamCounterReader {
  public:
-  // Of the connection from `peer`, as PeerOf writes it; nullopt where gRPC knows none (yet, or any more).
-  std::optional<StreamCounters> Read(const std::string& peer);
-
-  void Forget(const std::string& peer) { numbers_.erase(peer); }
+  // gRPC's number of the connection from `peer`, as PeerOf writes it; nullopt where gRPC knows none (yet). Once for
+  // each connection.
+  std::optional<std::int64_t> TakeNumber(const std::string& peer);
+  // nullopt once gRPC has let go of the connection.
+  static std::optional<StreamCounters> Read(std::int64_t number);
 
  private:
-  // Learns gRPC's numbers of the connections that it made since the last time.
+  // Learns the numbers of the connections that gRPC made since the last time.
   void Learn();
 
   std::int64_t next_number_ = 0;
+  // Not taken yet.
   absl::flat_hash_map<std::string, std::int64_t> numbers_;
 };
 

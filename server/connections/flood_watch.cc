@@ -23,15 +23,17 @@ constexpr std::uint64_t kLeastBytes = 65'536;
 constexpr absl::Duration kBusyFor = absl::Milliseconds(500);
 constexpr absl::Duration kIdleInterval = absl::Milliseconds(50);
 constexpr absl::Duration kBusyInterval = absl::Milliseconds(10);
+constexpr absl::Duration kLongestInterval = absl::Milliseconds(200);
+constexpr absl::Duration kLookAtAllEvery = absl::Seconds(1);
 constexpr int kShare = 20;
 // By then what served the flood has been let go.
 constexpr absl::Duration kTrimAfter = absl::Seconds(1);
 
-constexpr std::uint64_t kMostOpen = 2 * kMaxOpenStreams;
+constexpr std::uint64_t kMostOpen = 5'000;
 constexpr double kMostFailures = 4'000;
 constexpr double kFailuresPerSecond = 200;
 constexpr std::uint64_t kMostWithoutMessage = 4 * kMaxMessageBytes;
-constexpr std::uint64_t kMostSilent = kMiB;
+constexpr std::uint64_t kMostSilent = 2 * kMiB;
 constexpr absl::Duration kLongestSilence = absl::Seconds(3);
 
 constexpr absl::Duration kGrowthWindow = absl::Seconds(1);
@@ -53,12 +55,7 @@ void FloodWatch::Add(int descriptor, absl::Time now) {
   connections_[descriptor] = std::move(connection);
 }
 
-void FloodWatch::Forget(int descriptor) {
-  const auto connection = connections_.find(descriptor);
-  if (connection == connections_.end()) return;
-  counters_.Forget(connection->second.peer);
-  connections_.erase(connection);
-}
+void FloodWatch::Forget(int descriptor) { connections_.erase(descriptor); }
 
 absl::Duration FloodWatch::Look(absl::Time now) {
   const ProcessUsage usage = ReadProcessUsage();
@@ -66,20 +63,21 @@ absl::Duration FloodWatch::Look(absl::Time now) {
     (void)malloc_trim(0);
     trim_at_ = absl::InfiniteFuture();
   }
-  if (IsIdle(usage, now)) return kIdleInterval;
+  if (IsIdle(usage, now) && now - last_look_at_all_ < kLookAtAllEvery) return kIdleInterval;
+  last_look_at_all_ = now;
   LookAtAll(usage, now);
-  return std::max(kBusyInterval, kShare * (absl::Now() - now));
+  return std::clamp(kShare * (absl::Now() - now), kBusyInterval, kLongestInterval);
 }
 
 void FloodWatch::LookAtAll(const ProcessUsage& usage, absl::Time now) {
   for (auto& [descriptor, connection] : connections_) {
     const absl::string_view reason = Judge(descriptor, &connection, now);
-    if (!reason.empty()) End(descriptor, connection, reason, now);
+    if (!reason.empty()) End(descriptor, &connection, reason, now);
   }
   if (!MemoryIsBlownUp(usage, now)) return;
-  for (const auto& [descriptor, connection] : connections_) {
-    if (connection.silent_bytes > kMostSilent) {
-      End(descriptor, connection, "much without a message, while memory grows", now);
+  for (auto& [descriptor, connection] : connections_) {
+    if (!connection.ended && connection.bytes_without_message > kMostSilent) {
+      End(descriptor, &connection, "much without a message, while memory grows", now);
     }
   }
 }
@@ -99,22 +97,31 @@ bool FloodWatch::MemoryIsBlownUp(const ProcessUsage& usage, absl::Time now) {
 }
 
 absl::string_view FloodWatch::Judge(int descriptor, Connection* connection, absl::Time now) {
+  if (connection->ended) return "";
   const auto tcp = ReadTcpCounters(descriptor);
   if (!tcp.has_value()) return "";
   if (tcp->bytes_received - connection->tcp.bytes_received >= kLeastBytes) connection->busy_until = now + kBusyFor;
   if (now > connection->busy_until) return "";
-  const auto streams = counters_.Read(connection->peer);
-  if (!streams.has_value()) return "";
+  if (!connection->number.has_value()) connection->number = counters_.TakeNumber(connection->peer);
+  if (!connection->number.has_value()) return "";
+  const auto streams = StreamCounterReader::Read(*connection->number);
+  if (!streams.has_value()) {
+    // It was that of an earlier connection from the same port.
+    connection->number.reset();
+    return "";
+  }
   const std::uint64_t bytes = tcp->bytes_received - connection->tcp.bytes_received;
-  const bool message = streams->messages != connection->streams.messages;
+  const std::uint64_t messages = streams->messages - connection->streams.messages;
+  const bool message = messages > 0;
   const bool silent = !message && tcp->segments_sent == connection->tcp.segments_sent;
   received_ += bytes;
   connection->bytes_without_message = message ? 0 : connection->bytes_without_message + bytes;
+  if (!silent || connection->silent_bytes == 0) connection->silent_since = now;
   connection->silent_bytes = silent ? connection->silent_bytes + bytes : 0;
-  if (!silent) connection->silent_since = now;
   connection->failures_left += kFailuresPerSecond * absl::ToDoubleSeconds(now - connection->time);
-  connection->failures_left = std::min(connection->failures_left, kMostFailures) -
-                              static_cast<double>(streams->failed - connection->streams.failed);
+  const std::uint64_t failed = streams->failed - connection->streams.failed;
+  connection->failures_left =
+      std::min(connection->failures_left, kMostFailures) - static_cast<double>(std::max(failed, messages) - messages);
   connection->time = now;
   connection->tcp = *tcp;
   connection->streams = *streams;
@@ -126,7 +133,8 @@ absl::string_view FloodWatch::Judge(int descriptor, Connection* connection, absl
   return "";
 }
 
-void FloodWatch::End(int descriptor, const Connection& connection, absl::string_view reason, absl::Time now) {
+void FloodWatch::End(int descriptor, Connection* connection, absl::string_view reason, absl::Time now) {
+  connection->ended = true;
   // connect(2): this dissolves the association. Unlike shutdown(2) it also throws away what was received and not read,
   // which can be megabytes more of the same.
   const sockaddr nobody{AF_UNSPEC, {}};
@@ -135,12 +143,12 @@ void FloodWatch::End(int descriptor, const Connection& connection, absl::string_
   const auto unlogged = lines_.Take(now);
   if (!unlogged.has_value()) return;
   Log(LogLevel::kWarn, "connection ended: it floods the server",
-      {{"peer", connection.peer},
+      {{"peer", connection->peer},
        {"reason", std::string(reason)},
-       {"streams", absl::StrCat(connection.streams.begun)},
-       {"open_streams", absl::StrCat(connection.streams.open())},
-       {"failed_streams", absl::StrCat(connection.streams.failed)},
-       {"bytes", absl::StrCat(connection.tcp.bytes_received)},
+       {"streams", absl::StrCat(connection->streams.begun)},
+       {"open_streams", absl::StrCat(connection->streams.open())},
+       {"failed_streams", absl::StrCat(connection->streams.failed)},
+       {"bytes", absl::StrCat(connection->tcp.bytes_received)},
        {"more_unlogged", absl::StrCat(*unlogged)}});
 }
 

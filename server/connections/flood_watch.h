@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
@@ -20,14 +21,13 @@ inline constexpr int kMaxOpenStreams = 1'000;
 // Ends the connections of clients that flood the server with what no handler ever sees. gRPC 1.51 holds a client to
 // settings only after the client has acknowledged them, and takes any number of streams that are reset as soon as they
 // are begun, and headers without end. A connection is ended
-// - that has more than twice kMaxOpenStreams streams open;
-// - whose streams fail by the thousand: 4,000, and 200 more a second;
+// - that has more than 5,000 streams open, which are more than Admission lets in;
+// - of whose streams more than 4,000, and 200 more a second, fail that never had a message;
 // - that sends more than 256 MiB and completes no message by it, where the largest may have 64 MiB;
-// - that is silent for more than 1 MiB, which is to say that it sends, completes no message and gives the server
-// nothing
-//   to say: after 3 s; and at once while the memory of the process grows by 64 MiB a second, and by more than eight
-//   times what all connections have sent.
-// In a long message gRPC has something to say at least every two seconds or so, as it measures the way.
+// - that is silent for 3 s and 2 MiB: it sends, completes no message and gives the server nothing to say. In a long
+//   message gRPC has something to say each second or two at first, as it measures the way, and later for each megabyte;
+// - that has sent 2 MiB and completed no message by it, while the memory of the process grows by 64 MiB a second and by
+//   more than eight times what all connections have sent.
 //
 // Not thread-safe.
 class FloodWatch {
@@ -44,20 +44,22 @@ class FloodWatch {
     for (const auto& [descriptor, connection] : connections_) visit(descriptor);
   }
 
-  // Looks at all connections; at none while the process does next to nothing, as a flood that costs nothing is none.
-  // Returns after how long it wants to look again, so that it takes no more than a twentieth of a processor.
+  // Looks at all connections; while the process does next to nothing, once a second. Returns after how long it wants to
+  // look again: so that it takes about a twentieth of a processor at most, and 200 ms at the latest.
   absl::Duration Look(absl::Time now);
 
  private:
   struct Connection {
     std::string peer;
+    std::optional<std::int64_t> number;
+    bool ended = false;
     // When and at what it was looked at last.
     absl::Time time;
     TcpCounters tcp;
     StreamCounters streams;
     // gRPC may still be busy until then with what was received.
     absl::Time busy_until = absl::InfinitePast();
-    // How many streams more may fail now.
+    // How many streams more may fail now without a message.
     double failures_left = 0;
     std::uint64_t bytes_without_message = 0;
     std::uint64_t silent_bytes = 0;
@@ -70,11 +72,12 @@ class FloodWatch {
   bool MemoryIsBlownUp(const ProcessUsage& usage, absl::Time now);
   // Why the connection has to end; empty: it need not.
   absl::string_view Judge(int descriptor, Connection* connection, absl::Time now);
-  void End(int descriptor, const Connection& connection, absl::string_view reason, absl::Time now);
+  void End(int descriptor, Connection* connection, absl::string_view reason, absl::Time now);
 
   StreamCounterReader counters_;
   absl::flat_hash_map<int, Connection> connections_;
   absl::Time last_look_ = absl::InfinitePast();
+  absl::Time last_look_at_all_ = absl::InfinitePast();
   absl::Duration processor_time_;
   // About a second ago, and what was received since.
   absl::Time reference_time_ = absl::InfinitePast();

@@ -52,7 +52,7 @@ absl::Status LeaveMarker(const std::string& path) {
     return absl::ErrnoToStatus(errno, absl::StrCat(marker, " cannot be made"));
   }
   // Its existence is what counts; the text is for people, and may be missing on a full disk.
-  (void)!write(descriptor, kText, sizeof(kText) - 1);
+  [[maybe_unused]] const ssize_t written = write(descriptor, kText, sizeof(kText) - 1);
   close(descriptor);
   return absl::OkStatus();
 }

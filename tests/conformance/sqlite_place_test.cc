@@ -36,7 +36,7 @@ absl::Time Soon() { return absl::Now() + absl::Seconds(30); }
 
 class SqlitePlaceTest : public testing::Test {
  protected:
-  absl::StatusOr<std::unique_ptr<Backend>> Open(const std::string& path) const {
+  static absl::StatusOr<std::unique_ptr<Backend>> Open(const std::string& path) {
     SqliteOptions options;
     options.path = path;
     return OpenSqliteBackend(options);

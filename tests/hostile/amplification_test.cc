@@ -45,8 +45,10 @@ TEST_F(AmplificationTest, MessagesOfNothingButUnknownFields) {
 TEST_F(AmplificationTest, CompressedMessagesAreNotUnpacked) {
   const std::string zeros(4 * kMaxMessageBytes, '\0');
   for (int round = 0; round < AttackRounds(); ++round) {
+    constexpr int kAttackers = 3;
     std::vector<std::thread> attackers;
-    for (int i = 0; i < 3; ++i) {
+    attackers.reserve(kAttackers);
+    for (int i = 0; i < kAttackers; ++i) {
       attackers.emplace_back([&] {
         const absl::Status refused = RawCall(address(), "SetCreds", zeros, GRPC_COMPRESS_GZIP);
         EXPECT_TRUE(absl::IsUnimplemented(refused)) << refused;

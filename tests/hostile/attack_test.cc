@@ -38,6 +38,7 @@ void AttackTest::SetUp() {
 
 void AttackTest::ExpectEnded(int attackers, const Turns& turns) {
   std::vector<std::thread> threads;
+  threads.reserve(static_cast<std::size_t>(attackers));
   for (int i = 0; i < attackers; ++i) {
     threads.emplace_back([&] { EXPECT_TRUE(Attack(address(), turns)) << "the server let the attacker go on"; });
   }

@@ -13,15 +13,14 @@
 namespace authstate::test {
 namespace {
 
-constexpr absl::Duration kDeadline = absl::Seconds(5);
+constexpr absl::Duration kDeadline = absl::Seconds(10);
 constexpr absl::Duration kConnectPatience = absl::Seconds(10);
 // The pace of a caller that asks a hundred times a second; nothing is waited for by it.
 constexpr absl::Duration kPause = absl::Milliseconds(10);
 
 absl::Status AsStatus(const grpc::Status& status, absl::string_view what) {
   if (status.ok()) return absl::OkStatus();
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                      absl::StrCat(what, ": ", status.error_message()));
+  return {static_cast<absl::StatusCode>(status.error_code()), absl::StrCat(what, ": ", status.error_message())};
 }
 
 }  // namespace
@@ -49,7 +48,7 @@ absl::Status WriteAndRead(v1::AuthStateService::Stub* stub, const std::string& s
     request.set_session_id(session_id);
     request.mutable_creds()->set_json(json);
     v1::SetCredsResponse response;
-    const absl::Status written = AsStatus(stub->SetCreds(&context, request, &response), "SetCreds");
+    absl::Status written = AsStatus(stub->SetCreds(&context, request, &response), "SetCreds");
     if (!written.ok()) return written;
   }
   grpc::ClientContext context;
@@ -57,7 +56,7 @@ absl::Status WriteAndRead(v1::AuthStateService::Stub* stub, const std::string& s
   v1::GetCredsRequest request;
   request.set_session_id(session_id);
   v1::GetCredsResponse response;
-  const absl::Status read = AsStatus(stub->GetCreds(&context, request, &response), "GetCreds");
+  absl::Status read = AsStatus(stub->GetCreds(&context, request, &response), "GetCreds");
   if (!read.ok()) return read;
   if (response.creds().json() != json) return absl::DataLossError(absl::StrCat("read ", response.creds().json()));
   return absl::OkStatus();

@@ -24,7 +24,7 @@ absl::Status WriteAndRead(v1::AuthStateService::Stub* stub, const std::string& s
 std::unique_ptr<v1::AuthStateService::Stub> NewConnection(const std::string& address);
 
 // A caller that means well, beside an attack: it writes and reads a session of its own, one call after the other, a
-// hundred rounds a second at most, until it is stopped. Every call has a deadline of 5 s.
+// hundred rounds a second at most, until it is stopped. Every call has a deadline of 10 s.
 class Bystander {
  public:
   // Returns once the first round has been answered.

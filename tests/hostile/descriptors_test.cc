@@ -87,7 +87,7 @@ TEST_F(DescriptorsTest, TheSoftLimitIsRaisedToTheHardOne) {
   rlimit limit{};
   ASSERT_EQ(prlimit(server->process().pid(), RLIMIT_NOFILE, nullptr, &limit), 0);
   EXPECT_EQ(limit.rlim_cur, 2048U);
-  const auto line = server->process().WaitForLine("\"descriptors\":\"2048\"", kDeadline, Subprocess::Stream::kStderr);
+  const auto line = server->process().WaitForLine(R"("descriptors":"2048")", kDeadline, Subprocess::Stream::kStderr);
   EXPECT_TRUE(line.ok()) << line.status();
 }
 

@@ -73,9 +73,10 @@ TEST_F(FloodsTest, HeadersWithoutEnd) {
   const std::string header("\x40\x01x\x01y", 5);
   std::string headers;
   while (headers.size() + header.size() <= kLargestFrame) headers += header;
-  for (int round = 0; round < AttackRounds(); ++round)
+  for (int round = 0; round < AttackRounds(); ++round) {
     ExpectEnded(kAttackers, Headers(FirstCall("GetCreds"), headers, 16));
-  ExpectReason("while memory grows");
+  }
+  ExpectReason("without a message");
   ExpectNoHarm();
 }
 
@@ -85,7 +86,7 @@ TEST_F(FloodsTest, OneHeaderWithoutEnd) {
   for (int round = 0; round < AttackRounds(); ++round) {
     ExpectEnded(kAttackers, Headers(header, std::string(kLargestFrame, 'x'), 16));
   }
-  ExpectReason("much for long without a message");
+  ExpectReason("without a message");
   ExpectNoHarm();
 }
 
@@ -101,7 +102,7 @@ TEST_F(FloodsTest, Settings) {
   for (int round = 0; round < AttackRounds(); ++round) {
     ExpectEnded(kAttackers, Repeat(Frame(FrameType::kSettings, 0, 0, ""), 10 * kFramesATurn));
   }
-  ExpectReason("too much without a message");
+  ExpectReason("without a message");
   ExpectNoHarm();
 }
 

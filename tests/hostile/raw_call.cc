@@ -27,7 +27,7 @@ absl::Status RawCall(const std::string& address, absl::string_view method, const
   void* tag = nullptr;
   bool ok = false;
   queue.Next(&tag, &ok);
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  return {static_cast<absl::StatusCode>(status.error_code()), status.error_message()};
 }
 
 }  // namespace authstate::test
