@@ -45,8 +45,8 @@ void AttackTest::ExpectEnded(int attackers, const Turns& turns) {
   for (std::thread& thread : threads) thread.join();
 }
 
-void AttackTest::ExpectReason(absl::string_view reason) {
-  const auto line = server_->process().WaitForLine(reason, kPatience, Subprocess::Stream::kStderr);
+void AttackTest::ExpectReason(absl::string_view reason, absl::Duration patience) {
+  const auto line = server_->process().WaitForLine(reason, patience, Subprocess::Stream::kStderr);
   EXPECT_TRUE(line.ok()) << line.status();
 }
 

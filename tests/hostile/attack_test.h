@@ -33,8 +33,8 @@ class AttackTest : public testing::Test {
 
   // Sends that over each of so many connections at once, and expects that the server ends each of them.
   void ExpectEnded(int attackers, const Turns& turns);
-  // That the server has logged why it ended a connection.
-  void ExpectReason(absl::string_view reason);
+  // That the server logs why it ended a connection, or gave up a call.
+  void ExpectReason(absl::string_view reason, absl::Duration patience = absl::Seconds(30));
 
   // That the caller beside the attack was answered throughout, that memory stayed within its bound, and that a new
   // client is served.
