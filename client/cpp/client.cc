@@ -172,8 +172,9 @@ class Client::Impl {
                          absl::FunctionRef<absl::Status(SessionPage)> on_page, bool* handed_out) {
     const auto reader = store_.LoadSession(&context, request);
     absl::Status refused;
-    v1::LoadSessionResponse message;
-    while (refused.ok() && reader->Read(&message)) {
+    while (refused.ok()) {
+      v1::LoadSessionResponse message;
+      if (!reader->Read(&message)) break;
       *handed_out = true;
       absl::StatusOr<SessionPage> page = FromMessage(std::move(message));
       refused = page.ok() ? on_page(*std::move(page)) : page.status();
