@@ -39,7 +39,7 @@ absl::string_view OptionName(absl::string_view word) {
 std::string UnknownWords(const CLI::App& app, const std::vector<std::string>& commands) {
   std::vector<std::string> named;
   std::size_t unnamed = 0;
-  // In their order; the text of CLI11 has them in reverse.
+  // CLI11 gives the words here in the order in which they were typed, and in its own error text in reverse.
   for (const std::string& word : app.remaining(/*recurse=*/true)) {
     if (word.size() > 1 && word[0] == '-') {
       named.emplace_back(OptionName(word));

@@ -12,13 +12,13 @@
 // may read what belongs to root where this process does not: it could not read it itself otherwise.
 namespace authstate::profiles {
 
-// Of the file at `path`, which `what` names.
+// The warning about the file at `path`; it calls the file `what`.
 std::optional<std::string> WarningOfReaders(absl::string_view what, const std::string& path);
 
-// Of a configuration file in which a password stands.
+// The warning about a configuration file. There is none unless a password stands in the file.
 std::optional<std::string> WarningOfConfigReaders(const std::string& path);
 
-// Of an SQLite database, and of the files beside it that hold a part of it.
+// The warnings about an SQLite database and the files beside it that hold a part of it.
 std::vector<std::string> WarningsOfDatabaseReaders(const std::string& path);
 
 }  // namespace authstate::profiles

@@ -65,7 +65,7 @@ class Acceptor {
   LineLimit refusal_lines_;
   LineLimit failure_lines_;
   storage::WorkQueue<int> accepted_;
-  // In there, or being handed over.
+  // How many accepted connections gRPC does not have yet: those in `accepted_`, and the one that it is being handed.
   std::atomic<int> waiting_ = 0;
   std::thread thread_;
   std::thread hand_over_thread_;

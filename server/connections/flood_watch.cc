@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 
-// Of one processor.
+// A process that uses less of one processor than this is idle.
 constexpr double kIdle = 0.2;
 // Whoever sent less since the last look cannot have done much.
 constexpr std::uint64_t kLeastBytes = 65'536;
@@ -26,7 +26,7 @@ constexpr absl::Duration kBusyInterval = absl::Milliseconds(10);
 constexpr absl::Duration kLongestInterval = absl::Milliseconds(200);
 constexpr absl::Duration kLookAtAllEvery = absl::Seconds(1);
 constexpr int kShare = 20;
-// By then what served the flood has been let go.
+// gRPC frees the calls of a connection some time after its end; only then is there memory to give back.
 constexpr absl::Duration kTrimAfter = absl::Seconds(1);
 
 constexpr std::uint64_t kMostOpen = 5'000;
