@@ -233,9 +233,9 @@ void BackendSwitch::Switch(SwitchRequest request, std::function<bool()> cancelle
   };
   const auto shared_done = std::make_shared<SwitchDone>(std::move(done));
   const bool started = StartTask([this, attempt, shared_done] {
-    const absl::Status status = RunSwitch(*attempt);
+    absl::Status status = RunSwitch(*attempt);
     EndTask();
-    std::move (*shared_done)(status, std::move(attempt->report));
+    std::move (*shared_done)(std::move(status), std::move(attempt->report));
   });
   if (started) return;
   std::move (*shared_done)(
