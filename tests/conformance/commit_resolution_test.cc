@@ -440,7 +440,7 @@ TEST_F(CommitResolutionTest, ConditionalCommitWhoseReplyWasLostIsNotRefused) {
 }
 
 // The making of a connection hangs for longer than the call has time. A call that finds a connection which is lost only
-// then is told so before.
+// then is told so before; the first may send its statement before the kernel tells of the reset, and is in doubt.
 TEST_F(CommitResolutionTest, CallsEndOnTimeWhileConnectingHangs) {
   proxy().Hold(test::Direction::kToClient);
   proxy().ResetAll();
@@ -449,7 +449,9 @@ TEST_F(CommitResolutionTest, CallsEndOnTimeWhileConnectingHangs) {
     backend().Apply({SetKey(1)}, absl::Now() + absl::Milliseconds(200), answer.Done());
     const absl::Status status = answer.Await().front().status();
     EXPECT_TRUE(absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status)) << status;
-    EXPECT_EQ(OutcomeOf(status), Outcome::kNotApplied);
+    if (i > 0) {
+      EXPECT_EQ(OutcomeOf(status), Outcome::kNotApplied) << status;
+    }
   }
   proxy().Resume();
 }
