@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/connections/process_usage.h"
 #include "server/failure_level.h"
 #include "server/logging.h"
 #include "server/request_id.h"
@@ -117,8 +118,9 @@ absl::Status Serialize(const google::protobuf::Message& message, grpc::ByteBuffe
   bool own_buffer = false;
   const grpc::Status serialized =
       grpc::GenericSerialize<grpc::ProtoBufferWriter, google::protobuf::Message>(message, buffer, &own_buffer);
-  if (serialized.ok()) return absl::OkStatus();
-  return absl::InternalError("a response could not be serialized");
+  if (!serialized.ok()) return absl::InternalError("a response could not be serialized");
+  CountAnswer(buffer->Length());
+  return absl::OkStatus();
 }
 
 }  // namespace authstate::server

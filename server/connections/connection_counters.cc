@@ -3,9 +3,11 @@
 #include <arpa/inet.h>
 #include <grpc/grpc.h>
 #include <grpc/support/alloc.h>
+#include <linux/sockios.h>
 // Not netinet/tcp.h, whose tcp_info is older.
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -82,7 +84,10 @@ std::optional<TcpCounters> ReadTcpCounters(int descriptor) {
   tcp_info info{};
   socklen_t length = sizeof(info);
   if (getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return std::nullopt;
-  return TcpCounters{info.tcpi_bytes_received, info.tcpi_data_segs_out};
+  int unread = 0;
+  if (ioctl(descriptor, SIOCINQ, &unread) != 0) return std::nullopt;
+  const std::uint64_t received = info.tcpi_bytes_received;
+  return TcpCounters{received - std::min(received, static_cast<std::uint64_t>(unread)), info.tcpi_data_segs_out};
 }
 
 std::optional<std::int64_t> StreamCounterReader::TakeNumber(const std::string& peer) {

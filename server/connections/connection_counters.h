@@ -16,7 +16,8 @@ std::string PeerOf(int descriptor);
 
 // What the kernel has counted of a TCP connection since it was made.
 struct TcpCounters {
-  std::uint64_t bytes_received = 0;
+  // By the process, not only by the kernel. What arrives at this very moment may be missed, or counted too early.
+  std::uint64_t bytes_read = 0;
   // Those with data.
   std::uint64_t segments_sent = 0;
 };

@@ -38,8 +38,10 @@ constexpr absl::Duration kLongestSilence = absl::Seconds(3);
 
 constexpr absl::Duration kGrowthWindow = absl::Seconds(1);
 constexpr std::uint64_t kFastGrowth = 64 * kMiB;
-// What a byte received may cost in memory: it is there as it came, parsed and packed.
+// What a byte received may cost in memory: it is there as it came, parsed and packed. A byte answered is there as the
+// backend read it, in the response, and as it is sent.
 constexpr std::uint64_t kCostOfByte = 8;
+constexpr std::uint64_t kCostOfAnsweredByte = 4;
 
 constexpr int kLinesPerSecond = 5;
 
@@ -76,8 +78,8 @@ void FloodWatch::LookAtAll(const ProcessUsage& usage, absl::Time now) {
   }
   if (!MemoryIsBlownUp(usage, now)) return;
   for (auto& [descriptor, connection] : connections_) {
-    if (!connection.ended && connection.bytes_without_message > kMostSilent) {
-      End(descriptor, &connection, "much without a message, while memory grows", now);
+    if (!connection.ended && connection.silent_bytes > kMostSilent && connection.silent_since < now) {
+      End(descriptor, &connection, "much without a message or an answer, while memory grows", now);
     }
   }
 }
@@ -88,19 +90,25 @@ bool FloodWatch::IsIdle(const ProcessUsage& usage, absl::Time now) {
 }
 
 bool FloodWatch::MemoryIsBlownUp(const ProcessUsage& usage, absl::Time now) {
+  // What was received or answered just before the window may cost memory only within it.
+  const auto explained = [&] {
+    return kCostOfByte * received_ + kCostOfAnsweredByte * (usage.answered - reference_.answered);
+  };
   if (now - reference_time_ >= kGrowthWindow) {
     reference_time_ = now;
-    reference_memory_ = usage.memory;
+    explained_before_ = explained();
+    reference_ = usage;
     received_ = 0;
   }
-  return usage.memory > reference_memory_ + std::max(kFastGrowth, kCostOfByte * received_);
+  return usage.memory > reference_.memory + std::max(kFastGrowth, explained_before_ + explained());
 }
 
 absl::string_view FloodWatch::Judge(int descriptor, Connection* connection, absl::Time now) {
   if (connection->ended) return "";
-  const auto tcp = ReadTcpCounters(descriptor);
+  auto tcp = ReadTcpCounters(descriptor);
   if (!tcp.has_value()) return "";
-  if (tcp->bytes_received - connection->tcp.bytes_received >= kLeastBytes) connection->busy_until = now + kBusyFor;
+  tcp->bytes_read = std::max(tcp->bytes_read, connection->tcp.bytes_read);
+  if (tcp->bytes_read - connection->tcp.bytes_read >= kLeastBytes) connection->busy_until = now + kBusyFor;
   if (now > connection->busy_until) return "";
   if (!connection->number.has_value()) connection->number = counters_.TakeNumber(connection->peer);
   if (!connection->number.has_value()) return "";
@@ -110,7 +118,7 @@ absl::string_view FloodWatch::Judge(int descriptor, Connection* connection, absl
     connection->number.reset();
     return "";
   }
-  const std::uint64_t bytes = tcp->bytes_received - connection->tcp.bytes_received;
+  const std::uint64_t bytes = tcp->bytes_read - connection->tcp.bytes_read;
   const std::uint64_t messages = streams->messages - connection->streams.messages;
   const bool message = messages > 0;
   const bool silent = !message && tcp->segments_sent == connection->tcp.segments_sent;
@@ -148,7 +156,7 @@ void FloodWatch::End(int descriptor, Connection* connection, absl::string_view r
        {"streams", absl::StrCat(connection->streams.begun)},
        {"open_streams", absl::StrCat(connection->streams.open())},
        {"failed_streams", absl::StrCat(connection->streams.failed)},
-       {"bytes", absl::StrCat(connection->tcp.bytes_received)},
+       {"bytes", absl::StrCat(connection->tcp.bytes_read)},
        {"more_unlogged", absl::StrCat(*unlogged)}});
 }
 

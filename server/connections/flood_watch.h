@@ -26,8 +26,8 @@ inline constexpr int kMaxOpenStreams = 1'000;
 // - that sends more than 256 MiB and completes no message by it, where the largest may have 64 MiB;
 // - that is silent for 3 s and 2 MiB: it sends, completes no message and gives the server nothing to say. In a long
 //   message gRPC has something to say each second or two at first, as it measures the way, and later for each megabyte;
-// - that has sent 2 MiB and completed no message by it, while the memory of the process grows by 64 MiB a second and by
-//   more than eight times what all connections have sent.
+// - that is silent for two looks and 2 MiB, while the memory of the process grows by 64 MiB a second and by more than
+//   eight times what all connections have sent and four times what they were answered since the second before.
 //
 // Not thread-safe.
 class FloodWatch {
@@ -68,7 +68,7 @@ class FloodWatch {
 
   void LookAtAll(const ProcessUsage& usage, absl::Time now);
   bool IsIdle(const ProcessUsage& usage, absl::Time now);
-  // Whether memory grows faster than what is received can explain.
+  // Whether memory grows faster than what is received and answered can explain.
   bool MemoryIsBlownUp(const ProcessUsage& usage, absl::Time now);
   // Why the connection has to end; empty: it need not.
   absl::string_view Judge(int descriptor, Connection* connection, absl::Time now);
@@ -81,8 +81,10 @@ class FloodWatch {
   absl::Duration processor_time_;
   // About a second ago, and what was received since.
   absl::Time reference_time_ = absl::InfinitePast();
-  std::uint64_t reference_memory_ = 0;
+  ProcessUsage reference_;
   std::uint64_t received_ = 0;
+  // How much growth was explained in the second before.
+  std::uint64_t explained_before_ = 0;
   // After a flood: when what it left in the heap is given back to the system.
   absl::Time trim_at_ = absl::InfiniteFuture();
   LineLimit lines_;

@@ -3,9 +3,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 
 namespace authstate::server {
+namespace {
+
+std::atomic<std::uint64_t> answered = 0;
+
+}  // namespace
 
 ProcessUsage ReadProcessUsage() {
   ProcessUsage usage;
@@ -17,7 +23,10 @@ ProcessUsage ReadProcessUsage() {
   std::uint64_t all = 0;
   std::uint64_t resident = 0;
   if (statm >> all >> resident) usage.memory = resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  usage.answered = answered.load(std::memory_order_relaxed);
   return usage;
 }
+
+void CountAnswer(std::size_t bytes) { answered.fetch_add(bytes, std::memory_order_relaxed); }
 
 }  // namespace authstate::server

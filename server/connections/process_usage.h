@@ -1,6 +1,7 @@
 #ifndef AUTHSTATE_SERVER_CONNECTIONS_PROCESS_USAGE_H_
 #define AUTHSTATE_SERVER_CONNECTIONS_PROCESS_USAGE_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "absl/time/time.h"
@@ -12,10 +13,13 @@ struct ProcessUsage {
   absl::Duration processor_time;
   // Resident now, in bytes.
   std::uint64_t memory = 0;
+  // Bytes of all that was made to be sent so far.
+  std::uint64_t answered = 0;
 };
 
-// Of this process.
+// Of this process. Both are thread-safe.
 ProcessUsage ReadProcessUsage();
+void CountAnswer(std::size_t bytes);
 
 }  // namespace authstate::server
 

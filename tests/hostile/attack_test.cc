@@ -4,14 +4,19 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "contract/limits.h"
+#include "tests/hostile/raw_call.h"
 #include "tests/support/process_memory.h"
+#include "tests/support/tcp_proxy.h"
 
 namespace authstate::test {
 namespace {
 
 constexpr absl::Duration kPatience = absl::Seconds(30);
+constexpr std::size_t kSlowBytesPerSecond = kMaxMessageBytes / 6;
 
 // Whether the server ended the connection.
 bool Attack(const std::string& address, const Turns& turns) {
@@ -43,6 +48,19 @@ void AttackTest::ExpectEnded(int attackers, const Turns& turns) {
     threads.emplace_back([&] { EXPECT_TRUE(Attack(address(), turns)) << "the server let the attacker go on"; });
   }
   for (std::thread& thread : threads) thread.join();
+}
+
+absl::Status AttackTest::UploadOverASlowLine() const {
+  int port = 0;
+  if (!absl::SimpleAtoi(address().substr(address().rfind(':') + 1), &port)) {
+    return absl::InternalError(absl::StrCat("no port in ", address()));
+  }
+  auto line = TcpProxy::Create(static_cast<std::uint16_t>(port), Protocol::kAny);
+  if (!line.ok()) return line.status();
+  (*line)->SetRate(kSlowBytesPerSecond);
+  const std::string unknown_field("\xfa\x7f\x80\x80\x80\x1f", 6);
+  return RawCall(absl::StrCat("127.0.0.1:", (*line)->port()), "SetCreds",
+                 unknown_field + std::string(std::size_t{62} << 20, 'x'));
 }
 
 void AttackTest::ExpectReason(absl::string_view reason, absl::Duration patience) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "tests/hostile/bystander.h"
@@ -33,6 +34,9 @@ class AttackTest : public testing::Test {
 
   // Sends that over each of so many connections at once, and expects that the server ends each of them.
   void ExpectEnded(int attackers, const Turns& turns);
+  // No attack: sends almost the largest message over a line that takes six seconds for it, and returns how the server
+  // answers: INVALID_ARGUMENT for want of a `session_id`, once all of it has arrived.
+  absl::Status UploadOverASlowLine() const;
   // That the server logs why it ended a connection, or gave up a call.
   void ExpectReason(absl::string_view reason, absl::Duration patience = absl::Seconds(30));
 

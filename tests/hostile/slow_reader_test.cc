@@ -2,10 +2,14 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdint>
 #include <string>
+#include <thread>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
 #include "contract/limits.h"
@@ -62,6 +66,28 @@ TEST_F(SlowReaderTest, HoldsNoMoreResponsesThanAConnectionMay) {
   ASSERT_TRUE(attacker.Begin());
   for (std::uint32_t call = 0; call < kCalls; ++call) ASSERT_TRUE(attacker.Send(AskForAll(call)));
   ExpectReason("this connection has not read the responses");
+  ExpectNoHarm();
+}
+
+// Answers make memory grow faster than what arrives, and the upload completes no message for seconds: still nobody
+// floods.
+TEST_F(SlowReaderTest, MakesNoFloodOfAnUploadBesideIt) {
+  ASSERT_NO_FATAL_FAILURE(StoreLargeValues());
+  absl::Status answered;
+  std::atomic<bool> uploaded = false;
+  std::thread upload([&] {
+    answered = UploadOverASlowLine();
+    uploaded = true;
+  });
+  while (!uploaded) {
+    Http2Attacker attacker(address());
+    EXPECT_TRUE(attacker.Begin());
+    for (std::uint32_t call = 0; call < 3; ++call) EXPECT_TRUE(attacker.Send(AskForAll(call)));
+    // The pace of the attackers.
+    absl::SleepFor(absl::Milliseconds(500));
+  }
+  upload.join();
+  EXPECT_TRUE(absl::IsInvalidArgument(answered)) << answered;
   ExpectNoHarm();
 }
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "contract/limits.h"
 #include "tests/integration/pipe_caller.h"
 #include "tests/support/pipe_operations.h"
@@ -56,6 +58,7 @@ class SlowReader {
     EXPECT_THAT(caller_.Call(pipe::Message({pipe::Attach(1, 1, session_id), CommitOf(1, 1, 4)})), SizeIs(2));
     thread_ = std::thread([this] {
       for (std::uint64_t number = 2; caller_.Send(MessageAtTheLimit(number)); number += 1) ++messages_;
+      over_ = true;
     });
   }
   // Once the server has cut it off.
@@ -71,6 +74,7 @@ class SlowReader {
   SlowReader& operator=(const SlowReader&) = delete;
 
   int messages() const { return messages_; }
+  bool over() const { return over_; }
 
  private:
   // Two commits of almost 32 MiB would leave no room for the gets; one and a half do.
@@ -83,6 +87,7 @@ class SlowReader {
 
   PipeCaller caller_;
   std::atomic<int> messages_ = 0;
+  std::atomic<bool> over_ = false;
   int answers_ = 0;
   std::thread thread_;
 };
@@ -107,15 +112,7 @@ TEST(PipeMemoryTest, StaysUnderItsBoundAndServesOthers) {
       slow.push_back(std::make_unique<SlowReader>(server.address(), absl::StrCat("slow", i)));
     }
     // Others are served all the time, until the last slow reader is cut off.
-    const auto cut_off = [&server] {
-      const std::string log = server.process().output(Subprocess::Stream::kStderr);
-      std::size_t count = 0;
-      for (std::size_t at = log.find("too slowly"); at != std::string::npos; at = log.find("too slowly", at + 1)) {
-        ++count;
-      }
-      return count;
-    };
-    while (cut_off() < kSlowReaders) {
+    while (!std::all_of(slow.begin(), slow.end(), [](const auto& reader) { return reader->over(); })) {
       ++number;
       const auto answers = many.Call(pipe::Message({pipe::Commit(7, 1, number, "v"), pipe::Get(7, 2)}));
       ASSERT_THAT(answers, SizeIs(2));
@@ -123,6 +120,9 @@ TEST(PipeMemoryTest, StaysUnderItsBoundAndServesOthers) {
       ASSERT_TRUE(answers[1].has_got()) << answers[1].ShortDebugString();
     }
     for (const auto& reader : slow) messages += reader->messages();
+    const std::string log = server.process().output(Subprocess::Stream::kStderr);
+    const std::vector<std::string> parts = absl::StrSplit(log, "too slowly");
+    EXPECT_EQ(parts.size() - 1, kSlowReaders) << log;
   }
   EXPECT_GT(number, 0U);
   EXPECT_GT(messages, 0);
