@@ -50,13 +50,13 @@ TEST_F(ConnectionCountersTest, TheOtherEndIsNamed) {
   EXPECT_EQ(PeerOf(listener_), "");
 }
 
-TEST_F(ConnectionCountersTest, TheKernelCountsWhatArrivesAndWhatIsSent) {
+TEST_F(ConnectionCountersTest, TheKernelCountsWhatIsReadAndWhatIsSent) {
   std::array<char, 1'000> bytes{};
   ASSERT_EQ(send(client_, bytes.data(), bytes.size(), 0), 1'000);
-  ASSERT_EQ(recv(server_, bytes.data(), bytes.size(), MSG_WAITALL), 1'000);
+  ASSERT_EQ(recv(server_, bytes.data(), 600, MSG_WAITALL), 600);
   auto counters = ReadTcpCounters(server_);
   ASSERT_TRUE(counters.has_value());
-  EXPECT_EQ(counters->bytes_received, 1'000U);
+  EXPECT_EQ(counters->bytes_read, 600U);
   EXPECT_EQ(counters->segments_sent, 0U);
   ASSERT_EQ(send(server_, bytes.data(), 1, 0), 1);
   ASSERT_EQ(recv(client_, bytes.data(), 1, MSG_WAITALL), 1);
