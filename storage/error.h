@@ -89,7 +89,7 @@ bool IsSessionLocked(const absl::Status& status);
 absl::Status DeadlinePassedAtWork();
 absl::Status ResponseTooLarge(std::size_t max_bytes);
 absl::Status UnknownValueKind(int kind);
-// A compressed value that is not what was written.
+// A value that is not what was written in its place.
 absl::Status DamagedValue();
 absl::Status NothingExpires();
 

@@ -8,32 +8,37 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "contract/value.h"
+#include "storage/value_checksum.h"
 
-// The form that values have in the tables of our own (migrations/postgres, migrations/sqlite): long ones that shrink
-// are compressed. A Signal session grows by 105 bytes a turn and is rewritten whole on every message; what is not
-// written twice a message need not be synced, replicated or backed up.
+// The form that values have in the tables of our own (migrations/postgres, migrations/sqlite): long ones are
+// compressed, and each has a checksum that holds for its place alone. A Signal session grows by 105 bytes a turn and is
+// rewritten whole on every message; what is not written twice a message need not be synced, replicated or backed up.
 //
-// Stored kinds, besides the two of contract/value.h: 3 raw bytes and 4 JSON text, compressed. Their bytes are the
-// length of the value (4 bytes, most significant first), which SQL reads to keep the bounds of an answer, then one
-// frame of Zstandard (RFC 8878) with a checksum.
+// Stored kinds: 3 raw bytes and 4 JSON text. Their bytes are the length of the value (4 bytes, most significant first),
+// which SQL reads to keep the bounds of an answer, then one frame of Zstandard (RFC 8878), then the checksum
+// (storage/value_checksum.h), over which servers of earlier versions pass. What those have written may lack the
+// checksum, and may be stored as it is, with the kinds of contract/value.h.
 namespace authstate::storage {
 
-// Values below this stay as they are. Measured on what Baileys stores: a session of 100 turns shrinks from 11.3 kB to
-// 4.0 kB, a fresh one from 886 to 566 bytes, a pre-key from 164 to 153. With a dictionary trained on pre-keys that
-// would be 100, a quarter of their rows; they are written once, and it would have to be kept for ever.
+// Values below this are framed and not compressed. Measured on what Baileys stores: a session of 100 turns shrinks from
+// 11.3 kB to 4.0 kB, a fresh one from 886 to 566 bytes, a pre-key from 164 to 153. With a dictionary trained on
+// pre-keys that would be 100, a quarter of their rows; they are written once, and it would have to be kept for ever.
 inline constexpr std::size_t kPackFrom = 512;
 
 struct PackedValue {
   std::int16_t kind = 0;
-  // Of the value, or of the buffer that PackValue was given: as long as both are there and unchanged.
-  absl::string_view bytes;
+  std::string bytes;
 };
 
-// Compressed, into `buffer`, when it has kPackFrom bytes and shrinks by an eighth at least. Thread-safe.
-PackedValue PackValue(const Value& value, std::string* buffer);
+// Thread-safe.
+PackedValue PackValue(const ValuePlace& place, const Value& value);
 
-// DataLoss with reason kCorruptValue when `kind` is none, or the bytes are not what PackValue makes. Thread-safe.
-absl::StatusOr<Value> UnpackValue(std::int64_t kind, std::string bytes);
+// DataLoss with reason kCorruptValue when `kind` is none, or the bytes are not what PackValue makes for that place.
+// Thread-safe.
+absl::StatusOr<Value> UnpackValue(const ValuePlace& place, std::int64_t kind, std::string bytes);
+
+// The bytes of a value of kind 3 or 4, unchecked against any place. DataLoss as above. Thread-safe.
+absl::StatusOr<std::string> UnpackBytes(absl::string_view packed);
 
 // How many bytes UnpackValue makes of these, as far as can be told without doing it.
 std::size_t UnpackedSize(std::int64_t kind, absl::string_view bytes);

@@ -31,7 +31,6 @@ ZSTD_CCtx* CompressionContext() {
     std::unique_ptr<ZSTD_CCtx, FreeContext> made(ZSTD_createCCtx());
     ZSTD_CCtx_setParameter(made.get(), ZSTD_c_compressionLevel, kLevel);
     ZSTD_CCtx_setParameter(made.get(), ZSTD_c_windowLog, kWindowLog);
-    ZSTD_CCtx_setParameter(made.get(), ZSTD_c_checksumFlag, 1);
     return made;
   }();
   return context.get();
@@ -57,22 +56,22 @@ bool MayBeBase(std::int64_t kind, absl::string_view packed) {
 
 absl::string_view BaseMark(absl::string_view base) { return base.substr(base.size() - kBaseMarkBytes); }
 
-std::optional<ValuePatch> MakePatch(absl::string_view base, const Value& value) {
+std::optional<PackedValue> MakePatch(const ValuePlace& place, absl::string_view base, const Value& value) {
   if (value.bytes.size() > kPatchUpTo) return std::nullopt;
-  // Which of the two kinds the base has is of no account: its bytes are wanted.
-  const absl::StatusOr<Value> from = UnpackValue(kPackedRaw, std::string(base));
+  const absl::StatusOr<std::string> from = UnpackBytes(base);
   if (!from.ok()) return std::nullopt;
-  ValuePatch patch{static_cast<std::int16_t>(static_cast<int>(value.kind) + kPatched), Length(value.bytes.size())};
+  PackedValue patch{static_cast<std::int16_t>(static_cast<int>(value.kind) + kPatched), Length(value.bytes.size())};
   patch.bytes.resize(base.size() / kLeastBasesPerPatch);
   ZSTD_CCtx* const context = CompressionContext();
   // What has failed before is still under way there, and lets no prefix in.
   ZSTD_CCtx_reset(context, ZSTD_reset_session_only);
-  ZSTD_CCtx_refPrefix(context, from->bytes.data(), from->bytes.size());
+  ZSTD_CCtx_refPrefix(context, from->data(), from->size());
   // Fails when the frame does not fit, which is what is to be found out.
   const std::size_t frame = ZSTD_compress2(context, patch.bytes.data() + kLengthBytes,
                                            patch.bytes.size() - kLengthBytes, value.bytes.data(), value.bytes.size());
   if (ZSTD_isError(frame) != 0) return std::nullopt;
   patch.bytes.resize(kLengthBytes + frame);
+  AppendTrailer(place, value, &patch.bytes);
   return patch;
 }
 
@@ -80,19 +79,21 @@ bool IsPatchedKind(std::int64_t kind) {
   return kind == static_cast<int>(ValueKind::kRaw) + kPatched || kind == static_cast<int>(ValueKind::kJson) + kPatched;
 }
 
-absl::StatusOr<Value> ApplyPatch(std::int64_t kind, std::string base, absl::string_view patch) {
+absl::StatusOr<Value> ApplyPatch(const ValuePlace& place, std::int64_t kind, absl::string_view base,
+                                 absl::string_view patch) {
   if (!IsPatchedKind(kind)) return UnknownValueKind(static_cast<int>(kind));
-  const absl::StatusOr<Value> from = UnpackValue(kPackedRaw, std::move(base));
+  // Which of the two kinds the base has is of no account: its bytes are wanted.
+  const absl::StatusOr<std::string> from = UnpackBytes(base);
   if (!from.ok()) return from.status();
   const std::size_t length = UnpackedSize(kPackedRaw, patch);
   if (patch.size() < kLengthBytes || length > kPatchUpTo) return DamagedValue();
   Value value{static_cast<ValueKind>(kind - kPatched), std::string(length, '\0')};
   ZSTD_DCtx* const context = DecompressionContext();
   ZSTD_DCtx_reset(context, ZSTD_reset_session_only);
-  ZSTD_DCtx_refPrefix(context, from->bytes.data(), from->bytes.size());
+  ZSTD_DCtx_refPrefix(context, from->data(), from->size());
   const std::size_t made = ZSTD_decompressDCtx(context, value.bytes.data(), length, patch.data() + kLengthBytes,
                                                patch.size() - kLengthBytes);
-  if (ZSTD_isError(made) != 0 || made != length) return DamagedValue();
+  if (ZSTD_isError(made) != 0 || made != length || ContradictsTrailer(place, value, patch)) return DamagedValue();
   return value;
 }
 

@@ -40,8 +40,8 @@ std::vector<const KeyWrite*> LastWrites(const std::vector<KeyWrite>& sets) {
 
 }  // namespace
 
-PackedValue CommitParameters::Stored(const Value& value, std::string* buffer) const {
-  return pack_values_ ? PackValue(value, buffer) : PackedValue{static_cast<std::int16_t>(value.kind), value.bytes};
+PackedValue CommitParameters::Stored(const ValuePlace& place, const Value& value) const {
+  return pack_values_ ? PackValue(place, value) : PackedValue{static_cast<std::int16_t>(value.kind), value.bytes};
 }
 
 void CommitParameters::Add(const Commit& commit, bool whole) {
@@ -59,8 +59,7 @@ void CommitParameters::Add(const Commit& commit, bool whole) {
   if (!writes || commit.clear_keys) Need(CommitForm::kAny);
   if (writes && commit.creds.has_value()) {
     Need(CommitForm::kWrites);
-    std::string buffer;
-    const PackedValue stored = Stored(*commit.creds, &buffer);
+    const PackedValue stored = Stored({commit.session_id, "", ""}, *commit.creds);
     creds_kind_.AddInt2(stored.kind);
     creds_value_.AddBytes(stored.bytes);
   } else {
@@ -87,7 +86,8 @@ bool CommitParameters::AddPatch(const Commit& commit, const KeyWrite& write) {
   if (bases_ == nullptr || write.value.bytes.size() < kPatchFrom) return false;
   const auto base = bases_->Find(commit.session_id, write.name);
   if (base == nullptr) return false;
-  const std::optional<ValuePatch> patch = MakePatch(*base, write.value);
+  const std::optional<PackedValue> patch =
+      MakePatch({commit.session_id, write.name.type, write.name.id}, *base, write.value);
   if (!patch.has_value()) return false;
   Need(CommitForm::kWrites);
   set_kind_.AddInt2(patch->kind);
@@ -97,15 +97,14 @@ bool CommitParameters::AddPatch(const Commit& commit, const KeyWrite& write) {
 }
 
 void CommitParameters::AddWhole(const Commit& commit, const KeyWrite& write) {
-  std::string buffer;
-  const PackedValue stored = Stored(write.value, &buffer);
+  PackedValue stored = Stored({commit.session_id, write.name.type, write.name.id}, write.value);
   set_kind_.AddInt2(stored.kind);
   set_value_.AddBytes(stored.bytes);
   set_base_.AddNull();
   if (bases_ == nullptr || !MayBeBase(stored.kind, stored.bytes)) return;
   // Until it is known whether the new one is there.
   bases_->Forget(commit.session_id, write.name);
-  new_bases_.push_back({members_ - 1, &write.name, std::string(stored.bytes)});
+  new_bases_.push_back({members_ - 1, &write.name, std::move(stored.bytes)});
 }
 
 void CommitParameters::AddDeletes(const Commit& commit) {

@@ -60,8 +60,7 @@ class CommitParameters {
 
  private:
   void Need(CommitForm form) { form_ = std::max(form_, form); }
-  // Its bytes are those of the value or of `buffer`.
-  PackedValue Stored(const Value& value, std::string* buffer) const;
+  PackedValue Stored(const ValuePlace& place, const Value& value) const;
   void AddSets(const Commit& commit, bool whole);
   // False when it is to be written whole.
   bool AddPatch(const Commit& commit, const KeyWrite& write);

@@ -13,6 +13,7 @@
 #include "storage/backend.h"
 #include "storage/postgres/layout_schema.h"
 #include "storage/postgres/pg_connection.h"
+#include "storage/value_checksum.h"
 
 namespace authstate::storage {
 
@@ -50,8 +51,8 @@ struct Layout {
   // Brings the values of a commit into the form that `commit` takes; InvalidArgument when the layout cannot hold one of
   // them. Null: they are stored as they are.
   absl::Status (*encode)(Commit& commit);
-  // A value from its columns, kind and bytes in hex. DataLoss when they are no value.
-  absl::StatusOr<Value> (*to_value)(const pqxx::field& kind, const pqxx::field& hex);
+  // The value of that place from its columns, kind and bytes in hex. DataLoss when they are no value, or not its own.
+  absl::StatusOr<Value> (*to_value)(const ValuePlace& place, const pqxx::field& kind, const pqxx::field& hex);
   // Whether the SQLSTATE says that the layout cannot hold a value, where `encode` has let it pass. Null: never.
   bool (*refuses)(absl::string_view sqlstate);
 

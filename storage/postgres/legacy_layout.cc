@@ -14,7 +14,7 @@
 namespace authstate::storage {
 namespace {
 
-absl::StatusOr<Value> ToLegacyValue(const pqxx::field& /*kind*/, const pqxx::field& hex) {
+absl::StatusOr<Value> ToLegacyValue(const ValuePlace& /*place*/, const pqxx::field& /*kind*/, const pqxx::field& hex) {
   absl::StatusOr<Value> value = FromLegacyJson(ToBytes(hex));
   if (value.ok()) return value;
   return Error(absl::StatusCode::kDataLoss, kCorruptValue, "a stored value is none of WhatsApp authentication state");

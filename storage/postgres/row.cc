@@ -40,13 +40,13 @@ std::string ToText(const pqxx::field& field) { return std::string(View(field)); 
 
 std::string ToBytes(const pqxx::field& field) { return FromHex(View(field)); }
 
-absl::StatusOr<Value> ToValue(const pqxx::field& kind, const pqxx::field& hex) {
+absl::StatusOr<Value> ToValue(const ValuePlace& place, const pqxx::field& kind, const pqxx::field& hex) {
   const absl::string_view bytes = View(hex);
-  if (!IsPatchedKind(ToInt(kind))) return UnpackValue(ToInt(kind), FromHex(bytes));
+  if (!IsPatchedKind(ToInt(kind))) return UnpackValue(place, ToInt(kind), FromHex(bytes));
   const std::size_t stroke = bytes.find('/');
   // No patch, as where somebody else has set the kind.
   if (stroke == absl::string_view::npos) return DamagedValue();
-  return ApplyPatch(ToInt(kind), FromHex(bytes.substr(0, stroke)), FromHex(bytes.substr(stroke + 1)));
+  return ApplyPatch(place, ToInt(kind), FromHex(bytes.substr(0, stroke)), FromHex(bytes.substr(stroke + 1)));
 }
 
 Lease ToLease(const pqxx::row& row, int fence_column) {

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "contract/value.h"
 #include "storage/lease.h"
+#include "storage/value_checksum.h"
 
 // Fields of a result, which come as text in every libpqxx. Pure.
 namespace authstate::storage {
@@ -23,9 +24,9 @@ std::string ToText(const pqxx::field& field);
 // The bytes that a field has in hex, as encode(…, 'hex') writes it.
 std::string ToBytes(const pqxx::field& field);
 
-// A stored value from its kind and its bytes in hex, those of its base and of its patch divided by a stroke where it is
-// patched. DataLoss as UnpackValue and ApplyPatch.
-absl::StatusOr<Value> ToValue(const pqxx::field& kind, const pqxx::field& hex);
+// The value stored at `place` from its kind and its bytes in hex, those of its base and of its patch divided by a
+// stroke where it is patched. DataLoss as UnpackValue and ApplyPatch.
+absl::StatusOr<Value> ToValue(const ValuePlace& place, const pqxx::field& kind, const pqxx::field& hex);
 
 // The lease in four columns from `fence_column` on: fence, owner, expiry and time left, both in microseconds.
 Lease ToLease(const pqxx::row& row, int fence_column);

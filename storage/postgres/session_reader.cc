@@ -56,13 +56,16 @@ void Take(const Layout& layout, const pqxx::row& row, const ReadRequest& request
     return;
   }
   if (!result.ok()) return;
-  absl::StatusOr<Value> value = layout.to_value(row[5], row[6]);
+  const std::size_t key = place == 0 ? 0 : static_cast<std::size_t>(place - first_place - 1);
+  const ValuePlace stands = place == 0 ? ValuePlace{request.session_id, "", ""}
+                                       : ValuePlace{request.session_id, request.keys[key].type, request.keys[key].id};
+  absl::StatusOr<Value> value = layout.to_value(stands, row[5], row[6]);
   if (!value.ok()) {
     result = value.status();
   } else if (place == 0) {
     result->creds = *std::move(value);
   } else {
-    result->values[static_cast<std::size_t>(place - first_place - 1)] = *std::move(value);
+    result->values[key] = *std::move(value);
   }
 }
 

@@ -58,7 +58,7 @@ std::optional<absl::StatusOr<std::shared_ptr<State>>> Begin(PgConnection& connec
   state->lease.fence = static_cast<std::uint64_t>(ToInt(row[4]));
   state->lease.owner = ToText(row[5]);
   if (!row[2].is_null()) {
-    auto creds = layout.to_value(row[2], row[3]);
+    auto creds = layout.to_value({state->session_id, "", ""}, row[2], row[3]);
     if (!creds.ok()) return creds.status();
     state->creds = *std::move(creds);
   }
@@ -87,9 +87,10 @@ absl::StatusOr<Snapshot::Page> ReadPage(PgConnection& connection, const Layout& 
   Snapshot::Page page;
   page.last = true;
   for (const auto& row : execution.rows) {
-    auto value = layout.to_value(row[2], row[3]);
+    KeyName name{ToText(row[0]), ToText(row[1])};
+    auto value = layout.to_value({state.session_id, name.type, name.id}, row[2], row[3]);
     if (!value.ok()) return value.status();
-    page.keys.push_back({{ToText(row[0]), ToText(row[1])}, *std::move(value)});
+    page.keys.push_back({std::move(name), *std::move(value)});
     page.last = ToInt(row[4]) == static_cast<std::int64_t>(execution.rows.size());
   }
   if (!page.keys.empty()) state.last = page.keys.back().name;

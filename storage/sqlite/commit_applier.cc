@@ -43,8 +43,7 @@ absl::Status PassLease(const Commit& commit, SessionRow* row) {
 void UpsertCreds(SqliteConnection& connection, const std::string& session_id, const Value& creds) {
   SQLite::Statement& upsert = connection.Prepare(sql::kUpsertCreds);
   BindText(upsert, 1, session_id);
-  std::string buffer;
-  const PackedValue packed = PackValue(creds, &buffer);
+  const PackedValue packed = PackValue({session_id, "", ""}, creds);
   upsert.bind(2, packed.kind);
   BindBlob(upsert, 3, packed.bytes);
   Run(upsert);
@@ -55,8 +54,7 @@ void UpsertKey(SqliteConnection& connection, const std::string& session_id, cons
   BindText(upsert, 1, session_id);
   BindText(upsert, 2, key.name.type);
   BindText(upsert, 3, key.name.id);
-  std::string buffer;
-  const PackedValue packed = PackValue(key.value, &buffer);
+  const PackedValue packed = PackValue({session_id, key.name.type, key.name.id}, key.value);
   upsert.bind(4, packed.kind);
   BindBlob(upsert, 5, packed.bytes);
   Run(upsert);

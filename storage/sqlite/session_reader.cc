@@ -12,16 +12,16 @@
 namespace authstate::storage {
 namespace {
 
-// The value in the columns `kind_column` and the next.
-absl::StatusOr<Value> ValueColumns(SQLite::Statement& statement, int kind_column) {
-  return UnpackValue(statement.getColumn(kind_column).getInt(), TextColumn(statement, kind_column + 1));
+// The value of that place in the columns `kind_column` and the next.
+absl::StatusOr<Value> ValueColumns(const ValuePlace& place, SQLite::Statement& statement, int kind_column) {
+  return UnpackValue(place, statement.getColumn(kind_column).getInt64(), TextColumn(statement, kind_column + 1));
 }
 
-// The value that `select`, bound, finds; nullopt when it finds none.
-absl::StatusOr<std::optional<Value>> SelectValue(SQLite::Statement& select) {
+// The value that `select`, bound, finds for that place; nullopt when it finds none.
+absl::StatusOr<std::optional<Value>> SelectValue(const ValuePlace& place, SQLite::Statement& select) {
   std::optional<Value> found;
   if (select.executeStep()) {
-    absl::StatusOr<Value> value = ValueColumns(select, 0);
+    absl::StatusOr<Value> value = ValueColumns(place, select, 0);
     if (!value.ok()) return value.status();
     found = *std::move(value);
   }
@@ -32,7 +32,7 @@ absl::StatusOr<std::optional<Value>> SelectValue(SQLite::Statement& select) {
 absl::StatusOr<std::optional<Value>> SelectCreds(SqliteConnection& connection, const std::string& session_id) {
   SQLite::Statement& select = connection.Prepare(sql::kSelectCreds);
   BindText(select, 1, session_id);
-  return SelectValue(select);
+  return SelectValue({session_id, "", ""}, select);
 }
 
 absl::StatusOr<std::optional<Value>> SelectKey(SqliteConnection& connection, const std::string& session_id,
@@ -41,7 +41,7 @@ absl::StatusOr<std::optional<Value>> SelectKey(SqliteConnection& connection, con
   BindText(select, 1, session_id);
   BindText(select, 2, name.type);
   BindText(select, 3, name.id);
-  return SelectValue(select);
+  return SelectValue({session_id, name.type, name.id}, select);
 }
 
 }  // namespace
@@ -95,7 +95,7 @@ absl::StatusOr<Snapshot::Page> ReadKeysAfter(SqliteConnection& connection, const
       page.last = false;
       break;
     }
-    absl::StatusOr<Value> value = ValueColumns(select, 2);
+    absl::StatusOr<Value> value = ValueColumns({session_id, name.type, name.id}, select, 2);
     if (!value.ok()) return value.status();
     page.keys.push_back({std::move(name), *std::move(value)});
   }
