@@ -1,0 +1,72 @@
+#ifndef AUTHSTATE_SERVER_CONNECTIONS_FLOOD_RULES_H_
+#define AUTHSTATE_SERVER_CONNECTIONS_FLOOD_RULES_H_
+
+#include <cstdint>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/connections/connection_counters.h"
+#include "server/connections/process_usage.h"
+
+namespace authstate::server {
+
+// What the kernel and gRPC have counted of a connection since it was made.
+struct ConnectionCounters {
+  TcpCounters tcp;
+  StreamCounters streams;
+};
+
+// Judges by its counters whether the client of one connection floods the server with what no handler ever sees. gRPC
+// 1.51 holds a client to settings only after the client has acknowledged them, and takes any number of streams that are
+// reset as soon as they are begun, and headers without end. A connection floods
+// - that has more than 5,000 streams open, which are more than Admission lets in;
+// - of whose streams more than 4,000, and 200 more a second, fail that never had a message;
+// - that sends more than 256 MiB and completes no message by it, where the largest may have 64 MiB;
+// - that is silent for 3 s and 2 MiB: it sends, completes no message and gives the server nothing to say. In a long
+//   message gRPC has something to say each second or two at first, as it measures the way, and later for each megabyte;
+// - that is silent for two looks and 2 MiB, while the memory of the process is blown up (MemoryGrowth).
+//
+// Not thread-safe.
+class FloodRules {
+ public:
+  explicit FloodRules(absl::Time now);
+
+  // Looks at what was counted until `now`. Why the connection has to end; empty: it need not.
+  absl::string_view Judge(const ConnectionCounters& counters, absl::Time now);
+  // The same where memory is blown up, right after Judge.
+  absl::string_view JudgeWhileMemoryGrows(absl::Time now) const;
+
+  // As they were judged last.
+  const ConnectionCounters& counters() const { return counters_; }
+
+ private:
+  absl::Time time_;
+  ConnectionCounters counters_;
+  // How many streams more may fail now without a message.
+  double failures_left_;
+  std::uint64_t bytes_without_message_ = 0;
+  std::uint64_t silent_bytes_ = 0;
+  absl::Time silent_since_;
+};
+
+// Tells whether memory grows faster than what is received and answered can explain: by 64 MiB a second and by more than
+// eight times what all connections have sent and four times what they were answered since the second before.
+//
+// Not thread-safe.
+class MemoryGrowth {
+ public:
+  // `received` is what the connections have sent since the last time.
+  bool IsUnexplained(const ProcessUsage& usage, std::uint64_t received, absl::Time now);
+
+ private:
+  // About a second ago, and what was received since.
+  absl::Time reference_time_ = absl::InfinitePast();
+  ProcessUsage reference_;
+  std::uint64_t received_ = 0;
+  // How much growth was explained in the second before.
+  std::uint64_t explained_before_ = 0;
+};
+
+}  // namespace authstate::server
+
+#endif  // AUTHSTATE_SERVER_CONNECTIONS_FLOOD_RULES_H_

@@ -1,0 +1,182 @@
+#include "server/connections/flood_rules.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "contract/limits.h"
+
+namespace authstate::server {
+namespace {
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+constexpr absl::Duration kLook = absl::Milliseconds(100);
+
+class FloodRulesTest : public testing::Test {
+ protected:
+  // So much later, with what `counters_` has by then.
+  std::string After(absl::Duration duration) {
+    now_ += duration;
+    return std::string(rules_.Judge(counters_, now_));
+  }
+  // The same after a look's time and so many bytes more.
+  std::string AfterBytes(std::uint64_t bytes) {
+    counters_.tcp.bytes_read += bytes;
+    return After(kLook);
+  }
+  std::string WhileMemoryGrows() const { return std::string(rules_.JudgeWhileMemoryGrows(now_)); }
+
+  absl::Time now_ = absl::UnixEpoch();
+  FloodRules rules_{now_};
+  ConnectionCounters counters_;
+};
+
+TEST_F(FloodRulesTest, FiveThousandOpenStreamsAreNotTooMany) {
+  counters_.streams = {6'000, 700, 300, 0};
+  EXPECT_EQ(After(kLook), "");
+  ++counters_.streams.begun;
+  EXPECT_EQ(After(kLook), "too many open streams");
+}
+
+TEST_F(FloodRulesTest, FourThousandStreamsMayFailAtOnce) {
+  counters_.streams = {4'000, 0, 4'000, 0};
+  EXPECT_EQ(After(absl::ZeroDuration()), "");
+  ++counters_.streams.failed;
+  EXPECT_EQ(After(absl::ZeroDuration()), "too many streams were reset or refused");
+}
+
+TEST_F(FloodRulesTest, TwoHundredStreamsASecondMayFailForEver) {
+  counters_.streams.failed = 4'000;
+  EXPECT_EQ(After(absl::ZeroDuration()), "");
+  for (int second = 0; second < 100; ++second) {
+    counters_.streams.failed += 200;
+    ASSERT_EQ(After(absl::Seconds(1)), "") << second;
+  }
+  counters_.streams.failed += 201;
+  EXPECT_EQ(After(absl::Seconds(1)), "too many streams were reset or refused");
+}
+
+TEST_F(FloodRulesTest, WhatHasNotFailedIsNotSavedUp) {
+  EXPECT_EQ(After(absl::Hours(1)), "");
+  counters_.streams.failed = 4'001;
+  EXPECT_EQ(After(absl::ZeroDuration()), "too many streams were reset or refused");
+}
+
+// A call that a client cancels after it was received.
+TEST_F(FloodRulesTest, StreamsThatHadAMessageMayFail) {
+  counters_.streams = {100'000, 0, 100'000, 100'000};
+  EXPECT_EQ(After(kLook), "");
+}
+
+TEST_F(FloodRulesTest, CountersOfAnEarlierConnectionFromTheSamePortAreNoFlood) {
+  counters_.streams = {2'000, 0, 2'000, 0};
+  EXPECT_EQ(After(kLook), "");
+  counters_.streams = {1, 0, 0, 0};
+  EXPECT_EQ(After(kLook), "");
+}
+
+TEST_F(FloodRulesTest, FourMessagesAtTheirLimitMayComeWithoutOneThatIsComplete) {
+  ++counters_.tcp.segments_sent;
+  EXPECT_EQ(AfterBytes(4 * kMaxMessageBytes), "");
+  ++counters_.tcp.segments_sent;
+  EXPECT_EQ(AfterBytes(1), "too much without a message");
+}
+
+TEST_F(FloodRulesTest, SilenceMayLastForThreeSeconds) {
+  EXPECT_EQ(AfterBytes(2 * kMiB + 1), "");
+  EXPECT_EQ(After(absl::Seconds(3)), "");
+  EXPECT_EQ(After(absl::Milliseconds(1)), "much for long without a message");
+}
+
+TEST_F(FloodRulesTest, WhoSendsLittleMayBeSilentForEver) {
+  EXPECT_EQ(AfterBytes(2 * kMiB), "");
+  EXPECT_EQ(After(absl::Hours(1)), "");
+}
+
+TEST_F(FloodRulesTest, AMessageEndsTheSilence) {
+  EXPECT_EQ(AfterBytes(2 * kMiB + 1), "");
+  EXPECT_EQ(After(absl::Seconds(3)), "");
+  ++counters_.streams.messages;
+  EXPECT_EQ(After(kLook), "");
+  EXPECT_EQ(AfterBytes(2 * kMiB + 1), "");
+  EXPECT_EQ(After(absl::Seconds(3)), "");
+}
+
+// What gRPC has to say in it are its windows, each two seconds at first.
+TEST_F(FloodRulesTest, ALongMessageOverASlowLineIsNoFlood) {
+  for (int look = 1; look <= 620; ++look) {
+    if (look % 20 == 0) ++counters_.tcp.segments_sent;
+    ASSERT_EQ(AfterBytes(kMiB / 10), "") << look;
+  }
+}
+
+TEST_F(FloodRulesTest, WhoIsSilentForTwoLooksIsEndedWhileMemoryGrows) {
+  EXPECT_EQ(AfterBytes(2 * kMiB + 1), "");
+  EXPECT_EQ(WhileMemoryGrows(), "");
+  EXPECT_EQ(After(kLook), "");
+  EXPECT_EQ(WhileMemoryGrows(), "much without a message or an answer, while memory grows");
+}
+
+TEST_F(FloodRulesTest, WhoSendsLittleIsNotEndedWhileMemoryGrows) {
+  EXPECT_EQ(AfterBytes(2 * kMiB), "");
+  EXPECT_EQ(After(kLook), "");
+  EXPECT_EQ(WhileMemoryGrows(), "");
+}
+
+TEST_F(FloodRulesTest, WhoIsAnsweredIsNotEndedWhileMemoryGrows) {
+  for (int look = 0; look < 10; ++look) {
+    ++counters_.tcp.segments_sent;
+    EXPECT_EQ(AfterBytes(kMiB), "");
+    EXPECT_EQ(WhileMemoryGrows(), "");
+  }
+}
+
+class MemoryGrowthTest : public testing::Test {
+ protected:
+  MemoryGrowthTest() { EXPECT_FALSE(growth_.IsUnexplained(usage_, 0, now_)); }
+
+  // A look's time later, with so much more memory, received and answered.
+  bool IsUnexplained(std::uint64_t memory, std::uint64_t received, std::uint64_t answered) {
+    now_ += kLook;
+    usage_.memory += memory;
+    usage_.answered += answered;
+    return growth_.IsUnexplained(usage_, received, now_);
+  }
+
+  absl::Time now_ = absl::UnixEpoch();
+  ProcessUsage usage_;
+  MemoryGrowth growth_;
+};
+
+TEST_F(MemoryGrowthTest, SixtyFourMebibytesASecondNeedNoExplanation) {
+  EXPECT_FALSE(IsUnexplained(64 * kMiB, 0, 0));
+  EXPECT_TRUE(IsUnexplained(1, 0, 0));
+}
+
+TEST_F(MemoryGrowthTest, SlowGrowthNeedsNoExplanation) {
+  for (int look = 0; look < 100; ++look) EXPECT_FALSE(IsUnexplained(6 * kMiB, 0, 0)) << look;
+}
+
+TEST_F(MemoryGrowthTest, EightTimesWhatIsReceivedIsExplained) {
+  EXPECT_FALSE(IsUnexplained(800 * kMiB, 100 * kMiB, 0));
+  EXPECT_TRUE(IsUnexplained(1, 0, 0));
+}
+
+TEST_F(MemoryGrowthTest, FourTimesWhatIsAnsweredIsExplained) {
+  EXPECT_FALSE(IsUnexplained(400 * kMiB, 0, 100 * kMiB));
+  EXPECT_TRUE(IsUnexplained(1, 0, 0));
+}
+
+TEST_F(MemoryGrowthTest, WhatCameInTheSecondBeforeExplainsToo) {
+  EXPECT_FALSE(IsUnexplained(0, 100 * kMiB, 0));
+  now_ += absl::Seconds(1);
+  EXPECT_FALSE(IsUnexplained(0, 0, 0));
+  EXPECT_FALSE(IsUnexplained(800 * kMiB, 0, 0));
+  EXPECT_TRUE(IsUnexplained(1, 0, 0));
+}
+
+}  // namespace
+}  // namespace authstate::server
