@@ -166,6 +166,11 @@ absl::Status DamagedValue() {
   return Error(absl::StatusCode::kDataLoss, kCorruptValue, "a stored value is damaged: it is not what was written there");
 }
 
+absl::Status DamagedSession() {
+  return Error(absl::StatusCode::kDataLoss, kCorruptValue,
+               "what is stored of the session is damaged: something of it is missing, or is not what was written");
+}
+
 absl::Status NothingExpires() {
   return Error(absl::StatusCode::kFailedPrecondition, kNothingExpires,
                "keys do not expire in this store; only the tables whatsapp_auth and whatsapp_keys have expired ones");

@@ -91,6 +91,8 @@ absl::Status ResponseTooLarge(std::size_t max_bytes);
 absl::Status UnknownValueKind(int kind);
 // A value that is not what was written in its place.
 absl::Status DamagedValue();
+// What is stored of a session contradicts itself: its row, or what else there is of it.
+absl::Status DamagedSession();
 absl::Status NothingExpires();
 
 }  // namespace authstate::storage

@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "contract/value.h"
-#include "storage/value_checksum.h"
+#include "storage/checksum.h"
 
 // The form that values have in the tables of our own (migrations/postgres, migrations/sqlite): long ones are
 // compressed, and each has a checksum that holds for its place alone. A Signal session grows by 105 bytes a turn and is
@@ -16,7 +16,7 @@
 //
 // Stored kinds: 3 raw bytes and 4 JSON text. Their bytes are the length of the value (4 bytes, most significant first),
 // which SQL reads to keep the bounds of an answer, then one frame of Zstandard (RFC 8878), then the checksum
-// (storage/value_checksum.h), over which servers of earlier versions pass. What those have written may lack the
+// (storage/checksum.h), over which servers of earlier versions pass. What those have written may lack the
 // checksum, and may be stored as it is, with the kinds of contract/value.h.
 namespace authstate::storage {
 

@@ -10,7 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "contract/value.h"
 #include "storage/packed_value.h"
-#include "storage/value_checksum.h"
+#include "storage/checksum.h"
 
 // What has changed in a long value since it was last written whole. A Signal session of 100 kB holds 30 kB of random
 // public keys, which no compression makes less, and a message changes a few hundred bytes of it: rewritten whole it is
@@ -19,7 +19,7 @@
 // A patched value has the kind 5 (raw bytes) or 6 (JSON text), and two parts: its base, which is the packed form
 // (storage/packed_value.h, kinds 3 and 4) of the value as it was then, and its patch. That is the length of the value
 // (4 bytes, most significant first), then one frame of Zstandard (RFC 8878), made with the base's unpacked bytes as
-// prefix, then the checksum of the value (storage/value_checksum.h). Every patch is relative to the base, never to
+// prefix, then the checksum of the value (storage/checksum.h). Every patch is relative to the base, never to
 // another patch.
 namespace authstate::storage {
 

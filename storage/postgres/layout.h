@@ -13,7 +13,7 @@
 #include "storage/backend.h"
 #include "storage/postgres/layout_schema.h"
 #include "storage/postgres/pg_connection.h"
-#include "storage/value_checksum.h"
+#include "storage/checksum.h"
 
 namespace authstate::storage {
 

@@ -88,12 +88,14 @@ absl::StatusOr<Snapshot::Page> ReadPage(PgConnection& connection, const Layout& 
   page.last = true;
   for (const auto& row : execution.rows) {
     KeyName name{ToText(row[0]), ToText(row[1])};
+    // Where an index is damaged there may be no end of pages.
+    if (!(state.last < name)) return DamagedSession();
+    state.last = name;
     auto value = layout.to_value({state.session_id, name.type, name.id}, row[2], row[3]);
     if (!value.ok()) return value.status();
     page.keys.push_back({std::move(name), *std::move(value)});
     page.last = ToInt(row[4]) == static_cast<std::int64_t>(execution.rows.size());
   }
-  if (!page.keys.empty()) state.last = page.keys.back().name;
   return page;
 }
 

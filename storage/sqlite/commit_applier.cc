@@ -1,8 +1,12 @@
 #include "storage/sqlite/commit_applier.h"
 
+#include <sqlite3.h>
+
+#include <cstdint>
 #include <string>
 #include <utility>
 
+#include "storage/checksum.h"
 #include "storage/error.h"
 #include "storage/packed_value.h"
 #include "storage/sqlite/session_row.h"
@@ -10,15 +14,6 @@
 
 namespace authstate::storage {
 namespace {
-
-bool HasCreds(SqliteConnection& connection, const std::string& session_id) {
-  SQLite::Statement& select = connection.Prepare(sql::kHasCreds);
-  BindText(select, 1, session_id);
-  (void)select.executeStep();
-  const bool has_creds = select.getColumn(0).getInt() != 0;
-  select.reset();
-  return has_creds;
-}
 
 absl::Status CheckPreconditions(SqliteConnection& connection, const Commit& commit, const SessionRow& row) {
   if (commit.expected_revision.has_value() && *commit.expected_revision != row.revision) {
@@ -40,16 +35,24 @@ absl::Status PassLease(const Commit& commit, SessionRow* row) {
   return absl::OkStatus();
 }
 
-void UpsertCreds(SqliteConnection& connection, const std::string& session_id, const Value& creds) {
+// Whether it inserted: SQLite remembers the row of the last insertion, and no row has the number 0.
+bool RunUpsert(SqliteConnection& connection, SQLite::Statement& upsert) {
+  sqlite3* const handle = connection.database().getHandle();
+  sqlite3_set_last_insert_rowid(handle, 0);
+  Run(upsert);
+  return sqlite3_last_insert_rowid(handle) != 0;
+}
+
+bool UpsertCreds(SqliteConnection& connection, const std::string& session_id, const Value& creds) {
   SQLite::Statement& upsert = connection.Prepare(sql::kUpsertCreds);
   BindText(upsert, 1, session_id);
   const PackedValue packed = PackValue({session_id, "", ""}, creds);
   upsert.bind(2, packed.kind);
   BindBlob(upsert, 3, packed.bytes);
-  Run(upsert);
+  return RunUpsert(connection, upsert);
 }
 
-void UpsertKey(SqliteConnection& connection, const std::string& session_id, const KeyWrite& key) {
+bool UpsertKey(SqliteConnection& connection, const std::string& session_id, const KeyWrite& key) {
   SQLite::Statement& upsert = connection.Prepare(sql::kUpsertKey);
   BindText(upsert, 1, session_id);
   BindText(upsert, 2, key.name.type);
@@ -57,15 +60,15 @@ void UpsertKey(SqliteConnection& connection, const std::string& session_id, cons
   const PackedValue packed = PackValue({session_id, key.name.type, key.name.id}, key.value);
   upsert.bind(4, packed.kind);
   BindBlob(upsert, 5, packed.bytes);
-  Run(upsert);
+  return RunUpsert(connection, upsert);
 }
 
-void DeleteKey(SqliteConnection& connection, const std::string& session_id, const KeyName& name) {
+bool DeleteKey(SqliteConnection& connection, const std::string& session_id, const KeyName& name) {
   SQLite::Statement& erase = connection.Prepare(sql::kDeleteKey);
   BindText(erase, 1, session_id);
   BindText(erase, 2, name.type);
   BindText(erase, 3, name.id);
-  Run(erase);
+  return Run(erase) > 0;
 }
 
 void DeleteOfSession(SqliteConnection& connection, const char* sql, const std::string& session_id) {
@@ -74,17 +77,34 @@ void DeleteOfSession(SqliteConnection& connection, const char* sql, const std::s
   Run(erase);
 }
 
-void Write(SqliteConnection& connection, const Commit& commit) {
-  if (commit.creds.has_value()) UpsertCreds(connection, commit.session_id, *commit.creds);
-  if (commit.clear_keys) DeleteOfSession(connection, sql::kDeleteAllKeys, commit.session_id);
-  for (const KeyName& name : commit.deletes) DeleteKey(connection, commit.session_id, name);
-  for (const KeyWrite& key : commit.sets) UpsertKey(connection, commit.session_id, key);
+// `names` follows what is written.
+void Write(SqliteConnection& connection, const Commit& commit, std::int64_t* names) {
+  if (commit.creds.has_value() && UpsertCreds(connection, commit.session_id, *commit.creds)) {
+    *names += NameNumber("", "");
+  }
+  if (commit.clear_keys) {
+    DeleteOfSession(connection, sql::kDeleteAllKeys, commit.session_id);
+    *names = HasCreds(connection, commit.session_id) ? NameNumber("", "") : 0;
+  }
+  for (const KeyName& name : commit.deletes) {
+    if (DeleteKey(connection, commit.session_id, name)) *names -= NameNumber(name.type, name.id);
+  }
+  for (const KeyWrite& key : commit.sets) {
+    if (UpsertKey(connection, commit.session_id, key)) *names += NameNumber(key.name.type, key.name.id);
+  }
+}
+
+void DeleteSession(SqliteConnection& connection, const std::string& session_id) {
+  DeleteOfSession(connection, sql::kDeleteCreds, session_id);
+  DeleteOfSession(connection, sql::kDeleteAllKeys, session_id);
 }
 
 }  // namespace
 
 absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& commit, absl::Time now) {
-  SessionRow row = SelectSessionRow(connection, commit.session_id, now);
+  absl::StatusOr<SessionRow> found = SelectSessionRow(connection, commit.session_id, now);
+  if (!found.ok()) return found.status();
+  SessionRow& row = *found;
   if (const auto revision = row.recent_commits.Find(commit.id)) return Applied{*revision};
   if (absl::Status passed = PassLease(commit, &row); !passed.ok()) return passed;
   if (commit.number != 0) {
@@ -94,22 +114,26 @@ absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& 
   }
   if (absl::Status checked = CheckPreconditions(connection, commit, row); !checked.ok()) return checked;
 
+  std::int64_t names = row.names.has_value() ? *row.names : SumOfNames(connection, commit.session_id);
+  switch (commit.action) {
+    case Commit::Action::kWrite:
+      Write(connection, commit, &names);
+      break;
+    case Commit::Action::kDeleteCreds:
+      DeleteOfSession(connection, sql::kDeleteCreds, commit.session_id);
+      names -= NameNumber("", "");
+      break;
+    case Commit::Action::kDeleteSession:
+      DeleteSession(connection, commit.session_id);
+      names = 0;
+      break;
+  }
   ++row.revision;
   row.recent_commits.Add(commit.id, row.revision);
   row.present = commit.action != Commit::Action::kDeleteSession;
   row.updated_at = now;
+  row.names = names;
   UpsertSessionRow(connection, commit.session_id, row);
-  switch (commit.action) {
-    case Commit::Action::kWrite:
-      Write(connection, commit);
-      break;
-    case Commit::Action::kDeleteSession:
-      DeleteOfSession(connection, sql::kDeleteAllKeys, commit.session_id);
-      [[fallthrough]];
-    case Commit::Action::kDeleteCreds:
-      DeleteOfSession(connection, sql::kDeleteCreds, commit.session_id);
-      break;
-  }
   return Applied{row.revision};
 }
 

@@ -53,9 +53,10 @@ void BindBlob(SQLite::Statement& statement, int index, absl::string_view bytes) 
   statement.bindNoCopy(index, start, static_cast<int>(bytes.size()));
 }
 
-void Run(SQLite::Statement& statement) {
-  (void)statement.exec();
+int Run(SQLite::Statement& statement) {
+  const int changed = statement.exec();
   statement.reset();
+  return changed;
 }
 
 std::string TextColumn(SQLite::Statement& statement, int index) { return statement.getColumn(index).getString(); }

@@ -45,8 +45,8 @@ class SqliteConnection {
 void BindText(SQLite::Statement& statement, int index, const std::string& text);
 void BindBlob(SQLite::Statement& statement, int index, absl::string_view bytes);
 
-// Runs a statement that returns no row.
-void Run(SQLite::Statement& statement);
+// Runs a statement that returns no row. Returns how many rows it has changed.
+int Run(SQLite::Statement& statement);
 
 std::string TextColumn(SQLite::Statement& statement, int index);
 

@@ -8,7 +8,9 @@ namespace authstate::storage {
 
 absl::StatusOr<LeaseResult> ApplyLeaseRequest(SqliteConnection& connection, const LeaseRequest& request,
                                               absl::Time now) {
-  SessionRow row = SelectSessionRow(connection, request.session_id, now);
+  absl::StatusOr<SessionRow> found = SelectSessionRow(connection, request.session_id, now);
+  if (!found.ok()) return found.status();
+  SessionRow& row = *found;
   Lease lease = row.lease;
   if (absl::Status advanced = Advance(request, now, &lease); !advanced.ok()) return advanced;
   if (request.action != LeaseRequest::Action::kGet) {

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
+#include "storage/checksum.h"
 #include "storage/error.h"
 #include "storage/packed_value.h"
 #include "storage/sqlite/session_row.h"
@@ -44,12 +46,34 @@ absl::StatusOr<std::optional<Value>> SelectKey(SqliteConnection& connection, con
   return SelectValue({session_id, name.type, name.id}, select);
 }
 
+// An index that is damaged may lead past what is there.
+absl::Status CheckAbsence(SqliteConnection& connection, const ReadRequest& request, const ReadResult& result,
+                          std::int64_t names) {
+  absl::flat_hash_set<KeyName> absent;
+  for (std::size_t i = 0; i < request.keys.size(); ++i) {
+    if (!result.values[i].has_value()) absent.insert(request.keys[i]);
+  }
+  if (absent.empty() && (!request.want_creds || result.creds.has_value())) return absl::OkStatus();
+  std::int64_t sum = HasCreds(connection, request.session_id) ? NameNumber("", "") : 0;
+  SQLite::Statement& select = connection.Prepare(sql::kSelectNames);
+  BindText(select, 1, request.session_id);
+  while (select.executeStep()) {
+    const KeyName name{TextColumn(select, 0), TextColumn(select, 1)};
+    if (absent.contains(name)) return DamagedSession();
+    sum += NameNumber(name.type, name.id);
+  }
+  select.reset();
+  return sum == names ? absl::OkStatus() : DamagedSession();
+}
+
 }  // namespace
 
 absl::StatusOr<ReadResult> ReadSession(SqliteConnection& connection, const ReadRequest& request, absl::Time now,
-                                       Lease* lease) {
-  const SessionRow row = SelectSessionRow(connection, request.session_id, now);
-  if (lease != nullptr) *lease = row.lease;
+                                       SessionRow* session) {
+  const absl::StatusOr<SessionRow> found = SelectSessionRow(connection, request.session_id, now);
+  if (!found.ok()) return found.status();
+  const SessionRow& row = *found;
+  if (session != nullptr) *session = row;
   if (request.fence != 0) {
     if (absl::Status checked = CheckFence(row.lease, request.fence); !checked.ok()) return checked;
   }
@@ -73,6 +97,9 @@ absl::StatusOr<ReadResult> ReadSession(SqliteConnection& connection, const ReadR
     if (bytes > request.max_bytes) return ResponseTooLarge(request.max_bytes);
     result.values.push_back(*std::move(value));
   }
+  if (row.names.has_value()) {
+    if (absl::Status checked = CheckAbsence(connection, request, result, *row.names); !checked.ok()) return checked;
+  }
   return result;
 }
 
@@ -88,6 +115,8 @@ absl::StatusOr<Snapshot::Page> ReadKeysAfter(SqliteConnection& connection, const
   while (select.executeStep()) {
     const SQLite::Column value_column = select.getColumn(3);
     KeyName name{TextColumn(select, 0), TextColumn(select, 1)};
+    // Where a name is damaged there may be no end of pages.
+    if (!((page.keys.empty() ? *after : page.keys.back().name) < name)) return DamagedSession();
     bytes +=
         ByteSize(name, UnpackedSize(select.getColumn(2).getInt(), {static_cast<const char*>(value_column.getBlob()),
                                                                    static_cast<std::size_t>(value_column.size())}));

@@ -8,14 +8,16 @@
 #include "absl/status/statusor.h"
 #include "storage/backend.h"
 #include "storage/sqlite/connection.h"
+#include "storage/sqlite/session_row.h"
 
 // What the SQLite driver reads, on one connection, inside a transaction of the caller where several answers have to be
 // of one moment. All throw SQLite::Exception.
 namespace authstate::storage {
 
-// `now` is the time of the store; `lease`, if given, is set to the session's lease.
+// `now` is the time of the store; `session`, if given, is set to the session's row. What is absent is looked for among
+// all names of the session: DataLoss when it is there, or they are not those that the session should have.
 absl::StatusOr<ReadResult> ReadSession(SqliteConnection& connection, const ReadRequest& request, absl::Time now,
-                                       Lease* lease = nullptr);
+                                       SessionRow* session = nullptr);
 
 // The next page of keys after `after`; the name of the page's last key is left in `after`. An empty `after.type` is
 // before every key.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "storage/checksum.h"
 #include "storage/error.h"
 #include "storage/sqlite/session_reader.h"
 #include "storage/sqlite/sqlite_error.h"
@@ -20,13 +21,14 @@ SnapshotPlace::~SnapshotPlace() {
 }
 
 SqliteSnapshot::SqliteSnapshot(std::unique_ptr<SqliteConnection> connection, std::string session_id, ReadResult session,
-                               Lease lease, ReaderPool* readers, SnapshotPlace place)
+                               SessionRow row, ReaderPool* readers, SnapshotPlace place)
     : connection_(std::move(connection)),
       session_id_(std::move(session_id)),
       session_(std::move(session)),
-      lease_(std::move(lease)),
+      row_(std::move(row)),
       readers_(readers),
-      place_(std::move(place)) {}
+      place_(std::move(place)),
+      names_(session_.creds.has_value() ? NameNumber("", "") : 0) {}
 
 absl::StatusOr<std::unique_ptr<Snapshot>> SqliteSnapshot::Open(const std::string& path, std::string session_id,
                                                                absl::Time now, ReaderPool* readers,
@@ -36,12 +38,12 @@ absl::StatusOr<std::unique_ptr<Snapshot>> SqliteSnapshot::Open(const std::string
   ReadRequest request;
   request.session_id = session_id;
   request.want_creds = true;
-  Lease lease;
-  absl::StatusOr<ReadResult> session = ReadSession(*connection, request, now, &lease);
+  SessionRow row;
+  absl::StatusOr<ReadResult> session = ReadSession(*connection, request, now, &row);
   if (!session.ok()) return session.status();
   if (!session->exists) return NoSession(session->revision);
   return std::unique_ptr<Snapshot>(new SqliteSnapshot(std::move(connection), std::move(session_id), *std::move(session),
-                                                      std::move(lease), readers, std::move(place)));
+                                                      std::move(row), readers, std::move(place)));
 }
 
 void SqliteSnapshot::Next(std::size_t max_bytes, absl::Time deadline, PageDone done) {
@@ -53,7 +55,11 @@ void SqliteSnapshot::Next(std::size_t max_bytes, absl::Time deadline, PageDone d
 }
 
 absl::StatusOr<Snapshot::Page> SqliteSnapshot::ReadPage(std::size_t max_bytes) {
-  return CatchSqlite([&] { return ReadKeysAfter(*connection_, session_id_, max_bytes, &after_); });
+  absl::StatusOr<Page> page = CatchSqlite([&] { return ReadKeysAfter(*connection_, session_id_, max_bytes, &after_); });
+  if (!page.ok()) return page;
+  for (const KeyWrite& key : page->keys) names_ += NameNumber(key.name.type, key.name.id);
+  if (page->last && row_.names.has_value() && names_ != *row_.names) return DamagedSession();
+  return page;
 }
 
 }  // namespace authstate::storage

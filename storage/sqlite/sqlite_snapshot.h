@@ -13,6 +13,7 @@
 #include "storage/backend.h"
 #include "storage/sqlite/connection.h"
 #include "storage/sqlite/reader_pool.h"
+#include "storage/sqlite/session_row.h"
 
 namespace authstate::storage {
 
@@ -32,7 +33,8 @@ class SnapshotPlace {
   std::atomic<int>* open_;
 };
 
-// A read transaction on a connection of its own; its pages are read on the pool's threads.
+// A read transaction on a connection of its own; its pages are read on the pool's threads. The last page is DataLoss
+// when the pages had not all that the session has.
 class SqliteSnapshot final : public Snapshot {
  public:
   // Begins the transaction. NotFound when the session does not exist. `now` is the time of the store. Throws
@@ -42,22 +44,24 @@ class SqliteSnapshot final : public Snapshot {
 
   std::uint64_t revision() const override { return session_.revision; }
   const std::optional<Value>& creds() const override { return session_.creds; }
-  const Lease& lease() const override { return lease_; }
+  const Lease& lease() const override { return row_.lease; }
   void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) override;
 
  private:
-  SqliteSnapshot(std::unique_ptr<SqliteConnection> connection, std::string session_id, ReadResult session, Lease lease,
-                 ReaderPool* readers, SnapshotPlace place);
+  SqliteSnapshot(std::unique_ptr<SqliteConnection> connection, std::string session_id, ReadResult session,
+                 SessionRow row, ReaderPool* readers, SnapshotPlace place);
 
   absl::StatusOr<Page> ReadPage(std::size_t max_bytes);
 
   const std::unique_ptr<SqliteConnection> connection_;
   const std::string session_id_;
   const ReadResult session_;
-  const Lease lease_;
+  const SessionRow row_;
   ReaderPool* const readers_;
   const SnapshotPlace place_;
   KeyName after_;
+  // Of the creds and the keys that were read.
+  std::int64_t names_;
 };
 
 }  // namespace authstate::storage

@@ -19,6 +19,9 @@ inline constexpr char kUpsertSession[] =
     "lease_ttl, applied_number, recent_commits) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) "
     "ON CONFLICT (session_id) DO UPDATE SET revision = ?2, present = ?3, updated_at = ?4, fence = ?5, "
     "lease_owner = ?6, lease_expires_at = ?7, lease_ttl = ?8, applied_number = ?9, recent_commits = ?10";
+inline constexpr char kHasAnything[] =
+    "SELECT EXISTS (SELECT 1 FROM auth_creds WHERE session_id = ?1) OR "
+    "EXISTS (SELECT 1 FROM auth_keys WHERE session_id = ?1)";
 inline constexpr char kHasCreds[] = "SELECT EXISTS (SELECT 1 FROM auth_creds WHERE session_id = ?1)";
 
 inline constexpr char kSelectCreds[] = "SELECT kind, value FROM auth_creds WHERE session_id = ?1";
@@ -34,6 +37,8 @@ inline constexpr char kUpsertKey[] =
     "ON CONFLICT (session_id, key_type, key_id) DO UPDATE SET kind = ?4, value = ?5";
 inline constexpr char kDeleteKey[] = "DELETE FROM auth_keys WHERE session_id = ?1 AND key_type = ?2 AND key_id = ?3";
 inline constexpr char kDeleteAllKeys[] = "DELETE FROM auth_keys WHERE session_id = ?1";
+
+inline constexpr char kSelectNames[] = "SELECT key_type, key_id FROM auth_keys WHERE session_id = ?1";
 
 // key_type, key_id, kind, value of the keys after (?2, ?3)
 inline constexpr char kSelectKeysAfter[] =

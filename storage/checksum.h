@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_STORAGE_VALUE_CHECKSUM_H_
-#define AUTHSTATE_STORAGE_VALUE_CHECKSUM_H_
+#ifndef AUTHSTATE_STORAGE_CHECKSUM_H_
+#define AUTHSTATE_STORAGE_CHECKSUM_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -35,6 +35,14 @@ bool ContradictsTrailer(const ValuePlace& place, const Value& value, absl::strin
 // are none.
 bool HasTrailerNearEnd(absl::string_view bytes);
 
+// What the creds or a key count in the sum over the names of all that a session has, from 2^32 to 2^33: what is
+// missing, or stands there under another name, changes the sum. 0: nothing.
+std::int64_t NameNumber(absl::string_view type, absl::string_view id);
+
+// 16 bytes, of a record.
+inline constexpr std::size_t kRecordChecksumBytes = 16;
+std::string RecordChecksum(absl::string_view record);
+
 }  // namespace authstate::storage
 
-#endif  // AUTHSTATE_STORAGE_VALUE_CHECKSUM_H_
+#endif  // AUTHSTATE_STORAGE_CHECKSUM_H_
