@@ -163,7 +163,8 @@ absl::Status UnknownValueKind(int kind) {
 }
 
 absl::Status DamagedValue() {
-  return Error(absl::StatusCode::kDataLoss, kCorruptValue, "a stored value is damaged: it is not what was written there");
+  return Error(absl::StatusCode::kDataLoss, kCorruptValue,
+               "a stored value is damaged: it is not what was written there");
 }
 
 absl::Status DamagedSession() {

@@ -9,8 +9,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "contract/value.h"
-#include "storage/packed_value.h"
 #include "storage/checksum.h"
+#include "storage/packed_value.h"
 
 // What has changed in a long value since it was last written whole. A Signal session of 100 kB holds 30 kB of random
 // public keys, which no compression makes less, and a message changes a few hundred bytes of it: rewritten whole it is

@@ -79,6 +79,7 @@ std::unique_ptr<CLI::App> BuildApp(GlobalOptions* options, Action* action) {
   AddLeaseCommands(*app, action);
   AddServerCommands(*app, action);
   AddSchemaCommands(*app, action);
+  AddStoreCommands(*app, action);
   AddLegacyCommands(*app, action);
   AddBackendCommands(*app, action);
   AddCompletionCommand(*app, action);

@@ -11,9 +11,9 @@
 #include "absl/strings/string_view.h"
 #include "contract/value.h"
 #include "storage/backend.h"
+#include "storage/checksum.h"
 #include "storage/postgres/layout_schema.h"
 #include "storage/postgres/pg_connection.h"
-#include "storage/checksum.h"
 
 namespace authstate::storage {
 

@@ -7,8 +7,8 @@
 
 #include "absl/status/statusor.h"
 #include "contract/value.h"
-#include "storage/lease.h"
 #include "storage/checksum.h"
+#include "storage/lease.h"
 
 // Fields of a result, which come as text in every libpqxx. Pure.
 namespace authstate::storage {

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "tests/integration/cli_runner.h"
 #include "tests/support/machine.h"
+#include "tests/support/subprocess.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_server.h"
 #include "tests/support/working_creds.h"
@@ -30,6 +32,7 @@ constexpr int kUsage = 2;
 constexpr int kNotFound = 3;
 constexpr int kRefused = 4;
 constexpr int kUnavailable = 5;
+constexpr int kDataLoss = 6;
 constexpr int kReaderGone = 141;
 
 class CliCommandTest : public testing::Test {
@@ -51,6 +54,15 @@ class CliCommandTest : public testing::Test {
     MustRun({"creds", "set", "demo", R"({"me":"secret-creds"})"});
     MustRun({"keys", "set", "demo", "pre-key", "5", R"({"public":"secret-key"})"});
     MustRun({"keys", "set", "demo", "sender-key", "g@g.us::1::0", "raw bytes", "--raw"});
+  }
+
+  // In the server's file, behind its back.
+  void Sql(const std::string& sql) {
+    auto shell = test::Subprocess::Start({{"sqlite3", directory_.File("authstate.db"), sql}, {}});
+    ASSERT_TRUE(shell.ok()) << shell.status();
+    const auto exit = (*shell)->Wait(absl::Seconds(30));
+    ASSERT_TRUE(exit.ok()) << exit.status();
+    ASSERT_EQ(exit->code, 0) << (*shell)->output(test::Subprocess::Stream::kStderr);
   }
 
   test::TempDir directory_;
@@ -346,6 +358,26 @@ TEST_F(CliCommandTest, ServerInfoShowsHealthAndLimits) {
   const nlohmann::json server = Run({"server", "info", "--json"}).OutJson();
   EXPECT_EQ(server["serving"], true);
   EXPECT_EQ(server["limits"]["commit_operations"], 10'000);
+}
+
+TEST_F(CliCommandTest, StoreVerifyNamesWhatIsDamagedAndReadsOn) {
+  MakeSession();
+  MustRun({"keys", "set", "gone", "pre-key", "5", "{}"});
+  MustRun({"keys", "set", "sound", "pre-key", "5", "{}"});
+  const CliResult sound = Run({"store", "verify"});
+  EXPECT_EQ(sound.code, kOk) << sound.err;
+  EXPECT_THAT(sound.out, StartsWith("read 3 sessions with 4 keys and "));
+  Sql("UPDATE auth_keys SET value = zeroblob(40) WHERE session_id = 'demo' AND key_type = 'pre-key'");
+  Sql("DELETE FROM auth_keys WHERE session_id = 'gone'");
+  const CliResult damaged = Run({"store", "verify"});
+  EXPECT_EQ(damaged.code, kDataLoss);
+  EXPECT_THAT(damaged.out,
+              AllOf(HasSubstr("session demo: "), HasSubstr("session gone: "), HasSubstr("read 3 sessions")));
+  EXPECT_THAT(damaged.err, HasSubstr("2 sessions damaged"));
+  const nlohmann::json json = Run({"store", "verify", "--prefix", "g", "--json"}).OutJson();
+  EXPECT_EQ(json["sessions"], 1);
+  ASSERT_EQ(json["damaged"].size(), 1U);
+  EXPECT_EQ(json["damaged"][0]["session_id"], "gone");
 }
 
 TEST_F(CliCommandTest, PurgeIsRefusedWhereNothingExpires) {

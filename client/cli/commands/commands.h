@@ -22,6 +22,7 @@ void AddCredsCommands(CLI::App& parent, Action* action);
 void AddKeysCommands(CLI::App& parent, Action* action);
 void AddLeaseCommands(CLI::App& parent, Action* action);
 void AddSchemaCommands(CLI::App& parent, Action* action);
+void AddStoreCommands(CLI::App& parent, Action* action);
 void AddLegacyCommands(CLI::App& parent, Action* action);
 void AddBackendCommands(CLI::App& parent, Action* action);
 void AddServerCommands(CLI::App& parent, Action* action);

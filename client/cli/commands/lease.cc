@@ -72,7 +72,7 @@ absl::Status RenewLease(CommandContext& context, const LeaseOptions& options) {
 }
 
 absl::Status ReleaseLease(CommandContext& context, const LeaseOptions& options) {
-  const absl::Status released = context.client().ReleaseLease(options.session_id, options.fence);
+  absl::Status released = context.client().ReleaseLease(options.session_id, options.fence);
   if (!released.ok()) return released;
   return ShowLease(context, options);
 }

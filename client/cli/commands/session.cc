@@ -167,7 +167,7 @@ absl::Status DeleteSession(CommandContext& context, const DeleteOptions& options
     asking = false;
   }
   absl::StatusOr<std::uint64_t> revision;
-  const absl::Status deleted = WriteUnderWatch(context, options.session_id, options.write, [&](std::uint64_t fence) {
+  absl::Status deleted = WriteUnderWatch(context, options.session_id, options.write, [&](std::uint64_t fence) {
     revision = client.DeleteSession(options.session_id, options.expected_revision, fence);
     return revision.status();
   });
