@@ -39,6 +39,10 @@ struct DatabaseOptions {
 
 // How many of the connections to PostgreSQL requests have for themselves, whatever signs of life and snapshots keep.
 inline int ConnectionsForCalls(const DatabaseOptions& options) { return options.postgres_connections / 2; }
+// How many snapshots may keep: what is left beside those and the one for signs of life.
+inline int ConnectionsForSnapshots(const DatabaseOptions& options) {
+  return options.postgres_connections - ConnectionsForCalls(options) - 1;
+}
 
 // Text for --help on which option wins; several lines.
 extern const absl::string_view kPrecedenceHelp;

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -92,6 +93,12 @@ storage::BatchLimits Batches(const Options& options) {
   limits.calls = options.batches.value_or(connections);
   if (limits.calls == 0) limits.calls = connections;
   return limits;
+}
+
+// How many snapshots the database in force can have open.
+std::size_t Snapshots(const Options& options, const storage::Description& database) {
+  if (database.kind == "sqlite") return static_cast<std::size_t>(storage::SqliteOptions().snapshots);
+  return static_cast<std::size_t>(profiles::ConnectionsForSnapshots(options.databases));
 }
 
 // What stands on each database.
@@ -201,6 +208,7 @@ int Serve(const Options& options, storage::BackendSwitch* backend) {
   GuardOptions guard_options;
   guard_options.default_deadline = options.default_deadline;
   guard_options.max_streams = options.max_pipe_streams;
+  guard_options.snapshots = [&options, backend] { return Snapshots(options, backend->Describe()); };
   Guard guard(guard_options);
 
   std::atomic<bool> serving = true;

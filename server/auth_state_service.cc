@@ -88,7 +88,7 @@ class AuthStateService final : public RawService {
     return RunLease<v1::GetLeaseRequest, v1::GetLeaseResponse>({"GetLease"}, context, request, response);
   }
   grpc::ServerWriteReactor<Bytes>* LoadSession(Context* context, const Bytes* request) override {
-    return server::StartLoadSession(backend_, guard_->Begin({"LoadSession"}, context, *request), context);
+    return server::StartLoadSession(backend_, guard_, guard_->Begin({"LoadSession"}, context, *request), context);
   }
   grpc::ServerBidiReactor<Bytes, Bytes>* Pipe(Context* context) override { return pipe::StartPipe(pipe_, context); }
 

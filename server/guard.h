@@ -6,9 +6,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -19,6 +22,7 @@
 #include "server/admission.h"
 #include "server/line_limit.h"
 #include "server/response_room.h"
+#include "server/snapshot_slots.h"
 #include "server/stream_registry.h"
 #include "server/unanswered.h"
 
@@ -37,6 +41,8 @@ struct GuardOptions {
   Admission::Limits limits;
   // Streams open at once that stay open.
   std::size_t max_streams = 256;
+  // How many snapshots the database in force can have open; called from any thread.
+  std::function<std::size_t()> snapshots = [] { return std::numeric_limits<std::size_t>::max(); };
 };
 
 // What a handler's RPC is, known at compile time.
@@ -53,7 +59,11 @@ class Call;
 // Thread-safe; outlives its calls.
 class Guard {
  public:
-  explicit Guard(GuardOptions options) : options_(options), admission_(options.limits), streams_(options.max_streams) {}
+  explicit Guard(GuardOptions options)
+      : options_(std::move(options)),
+        admission_(options_.limits),
+        streams_(options_.max_streams),
+        snapshot_slots_({options_.snapshots}) {}
 
   // Begins the RPC on `context`. Never null: a call that is not admitted fails in Call::Receive.
   std::unique_ptr<Call> Begin(const Method& method, grpc::CallbackServerContext* context,
@@ -70,6 +80,7 @@ class Guard {
   StreamRegistry& streams() { return streams_; }
   Unanswered& unanswered() { return unanswered_; }
   ResponseRoom& response_room() { return response_room_; }
+  SnapshotSlots& snapshot_slots() { return snapshot_slots_; }
   absl::Duration default_deadline() const { return options_.default_deadline; }
 
  private:
@@ -80,6 +91,7 @@ class Guard {
   StreamRegistry streams_;
   Unanswered unanswered_;
   ResponseRoom response_room_;
+  SnapshotSlots snapshot_slots_;
   absl::Mutex mutex_;
   // By reason, or by code where a failure has none, so that no flood of one kind hides another.
   absl::flat_hash_map<std::string, LineLimit> lines_ ABSL_GUARDED_BY(mutex_);

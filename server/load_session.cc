@@ -1,14 +1,10 @@
 #include "server/load_session.h"
 
-#include <grpcpp/alarm.h>
-
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <utility>
 
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "authstate/v1/auth_state_service.pb.h"
 #include "server/auth_state_handlers.h"
 #include "server/request_validation.h"
@@ -17,15 +13,16 @@
 namespace authstate::server {
 namespace {
 
-constexpr absl::Duration kPagePatience = absl::Seconds(30);
-
-// One step is under way at any time: opening the snapshot, reading a page, or writing one. While a page is written, an
-// alarm is set too, and the stream goes on when both have reported, so that neither ever reports to a stream that is
-// gone.
+// One step is under way at any time: waiting for a slot, opening the snapshot, reading a page, or writing one.
 class LoadSessionStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
-  LoadSessionStream(storage::Backend* backend, std::unique_ptr<Call> call, grpc::CallbackServerContext* context)
-      : backend_(backend), call_(std::move(call)), context_(context) {}
+  LoadSessionStream(storage::Backend* backend, Guard* guard, std::unique_ptr<Call> call,
+                    grpc::CallbackServerContext* context)
+      : backend_(backend),
+        room_(guard->response_room()),
+        call_(std::move(call)),
+        peer_(context->peer()),
+        slot_(&guard->snapshot_slots(), peer_, [context] { context->TryCancel(); }) {}
 
   void Start() {
     v1::LoadSessionRequest request;
@@ -33,9 +30,31 @@ class LoadSessionStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer
     if (!received.ok()) return End(received);
     absl::StatusOr<v1::LoadSessionRequest> valid = Validate(std::move(request));
     if (!valid.ok()) return End(valid.status());
+    session_id_ = std::move(*valid->mutable_session_id());
     page_bytes_ = valid->page_bytes();
     fence_ = valid->fence();
-    backend_->OpenSnapshot(std::move(*valid->mutable_session_id()), call_->deadline(),
+    slot_.Await(call_->deadline(), [this](const absl::Status& had) {
+      if (!had.ok()) return End(had);
+      Open();
+    });
+  }
+
+  void OnCancel() override { slot_.Cancel(); }
+
+  void OnWriteDone(bool ok) override {
+    GiveRoomBack();
+    const absl::Status taken = slot_.PageTaken();
+    if (!taken.ok()) return End(taken);
+    if (!ok) return End(storage::Error(absl::StatusCode::kCancelled, "CANCELLED", "the caller ended the stream"));
+    if (last_) return End(absl::OkStatus());
+    ReadPage();
+  }
+
+  void OnDone() override { delete this; }
+
+ private:
+  void Open() {
+    backend_->OpenSnapshot(std::move(session_id_), call_->deadline(),
                            [this](absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot) {
                              if (!snapshot.ok()) return End(snapshot.status());
                              snapshot_ = *std::move(snapshot);
@@ -43,15 +62,6 @@ class LoadSessionStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer
                            });
   }
 
-  void OnWriteDone(bool ok) override {
-    written_ = ok;
-    alarm_.Cancel();
-    PageReport();
-  }
-
-  void OnDone() override { delete this; }
-
- private:
   // The fence is checked against the moment that the snapshot shows.
   void Begin() {
     const absl::Status checked = fence_ == 0 ? absl::OkStatus() : storage::CheckFence(snapshot_->lease(), fence_);
@@ -75,60 +85,56 @@ class LoadSessionStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer
     for (storage::KeyWrite& key : page.keys) MoveToProto(std::move(key), response.add_keys());
     last_ = page.last;
     page_.Clear();
-    const absl::Status serialized = Serialize(response, &page_);
-    if (!serialized.ok()) return End(serialized);
-
-    reports_awaited_.store(2);
-    alarm_.Set(absl::ToChronoTime(absl::Now() + kPagePatience), [this](bool expired) {
-      if (expired) {
-        too_slow_.store(true);
-        context_->TryCancel();
-      }
-      PageReport();
-    });
+    absl::Status packed = TakeRoom(response.ByteSizeLong());
+    if (packed.ok()) packed = Serialize(response, &page_);
+    if (!packed.ok()) return End(packed);
+    slot_.PageSent(page_.Length());
     StartWrite(&page_);
   }
 
-  void PageReport() {
-    if (reports_awaited_.fetch_sub(1) > 1) return;
-    if (too_slow_.load()) {
-      return End(storage::Error(absl::StatusCode::kDeadlineExceeded, storage::kDeadlinePassed,
-                                "the reader took a page too slowly"));
-    }
-    if (!written_) {
-      return End(storage::Error(absl::StatusCode::kCancelled, "CANCELLED", "the caller ended the stream"));
-    }
-    if (last_) return End(absl::OkStatus());
-    ReadPage();
+  absl::Status TakeRoom(std::size_t bytes) {
+    if (bytes < ResponseRoom::kLargeBytes) return absl::OkStatus();
+    absl::Status taken = room_.Take(peer_, bytes);
+    if (taken.ok()) room_taken_ = bytes;
+    return taken;
+  }
+
+  void GiveRoomBack() {
+    if (room_taken_ > 0) room_.GiveBack(peer_, std::exchange(room_taken_, 0));
   }
 
   void End(const absl::Status& status) {
     snapshot_.reset();
+    slot_.Release();
+    GiveRoomBack();
     const grpc::Status answer = call_->Finish(status);
     call_.reset();
     Finish(answer);
   }
 
   storage::Backend* const backend_;
+  ResponseRoom& room_;
   std::unique_ptr<Call> call_;
-  grpc::CallbackServerContext* const context_;
+  // The connection, as gRPC names it.
+  const std::string peer_;
+  SnapshotSlots::Claim slot_;
+  std::string session_id_;
   std::unique_ptr<storage::Snapshot> snapshot_;
   std::size_t page_bytes_ = 0;
   std::uint64_t fence_ = 0;
+  // Of the page that is being written.
+  std::size_t room_taken_ = 0;
   bool began_ = false;
   bool last_ = false;
-  bool written_ = false;
-  std::atomic<bool> too_slow_ = false;
-  std::atomic<int> reports_awaited_ = 0;
   grpc::ByteBuffer page_;
-  grpc::Alarm alarm_;
 };
 
 }  // namespace
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* StartLoadSession(storage::Backend* backend, std::unique_ptr<Call> call,
+grpc::ServerWriteReactor<grpc::ByteBuffer>* StartLoadSession(storage::Backend* backend, Guard* guard,
+                                                             std::unique_ptr<Call> call,
                                                              grpc::CallbackServerContext* context) {
-  auto* const stream = new LoadSessionStream(backend, std::move(call), context);
+  auto* const stream = new LoadSessionStream(backend, guard, std::move(call), context);
   stream->Start();
   return stream;
 }

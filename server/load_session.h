@@ -13,9 +13,11 @@
 namespace authstate::server {
 
 // Starts the stream of LoadSession. The returned reactor owns itself until the stream is over. A page is read only when
-// the one before it is on its way, so a stream holds one page in memory; a reader that takes no page for 30 s is cut
-// off, since its snapshot holds the database back.
-grpc::ServerWriteReactor<grpc::ByteBuffer>* StartLoadSession(storage::Backend* backend, std::unique_ptr<Call> call,
+// the one before it is on its way, so a stream holds one page in memory; a reader that takes its pages too slowly is
+// cut off (SnapshotSlots), since its snapshot holds the database back, and a large page has to find room among the
+// responses that are on their way (ResponseRoom).
+grpc::ServerWriteReactor<grpc::ByteBuffer>* StartLoadSession(storage::Backend* backend, Guard* guard,
+                                                             std::unique_ptr<Call> call,
                                                              grpc::CallbackServerContext* context);
 
 }  // namespace authstate::server

@@ -34,11 +34,17 @@ bool Attack(const std::string& address, const Turns& turns) {
 }  // namespace
 
 void AttackTest::SetUp() {
-  auto server = TestServer::Create({{"--sqlite-path", directory_.File("authstate.db")}, {}});
+  auto arguments = Arguments();
+  ASSERT_TRUE(arguments.ok()) << arguments.status();
+  auto server = TestServer::Create({*std::move(arguments), {}});
   ASSERT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
   bystander_ = std::make_unique<Bystander>(address());
   memory_before_ = ResidentMemory(server_->process().pid());
+}
+
+absl::StatusOr<std::vector<std::string>> AttackTest::Arguments() {
+  return std::vector<std::string>{"--sqlite-path", directory_.File("authstate.db")};
 }
 
 void AttackTest::ExpectEnded(int attackers, const Turns& turns) {

@@ -7,8 +7,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "tests/hostile/bystander.h"
@@ -21,14 +23,16 @@ namespace authstate::test {
 // What an attacker sends in his `turn`th turn, from 0; empty: nothing more.
 using Turns = std::function<std::string(int turn)>;
 
-// A test of an attack on an authstated over SQLite with a caller beside it that means well. Each ends with
-// ExpectNoHarm.
+// A test of an attack on an authstated with a caller beside it that means well. Each ends with ExpectNoHarm.
 class AttackTest : public testing::Test {
  protected:
   // What an attack may cost in memory, beyond what the server has when it idles.
   static constexpr std::size_t kMemoryBound = std::size_t{512} << 20;
 
   void SetUp() override;
+
+  // The options of the server: those of a new SQLite store.
+  virtual absl::StatusOr<std::vector<std::string>> Arguments();
 
   const std::string& address() const { return server_->address(); }
 
