@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/connections/message_bytes.h"
 #include "server/connections/process_usage.h"
 #include "server/failure_level.h"
 #include "server/logging.h"
@@ -73,6 +74,7 @@ Call::Call(Guard* guard, const Method& method, grpc::CallbackServerContext* cont
       request_(request),
       request_bytes_(request.Length()),
       admitted_(guard->admission_.Enter(request_bytes_)) {
+  CountMessage(context->peer(), request_bytes_);
   context->AddInitialMetadata(kRequestIdKey, request_id_);
 }
 

@@ -13,6 +13,10 @@ constexpr std::uint64_t kMostOpen = 5'000;
 constexpr double kMostFailures = 4'000;
 constexpr double kFailuresPerSecond = 200;
 constexpr std::uint64_t kMostWithoutMessage = 4 * kMaxMessageBytes;
+constexpr std::uint64_t kMostUnfinished = 3 * kMaxMessageBytes;
+// A frame of data has 16 KiB. More for a message would let a client hold as much by a call that costs it less.
+constexpr std::uint64_t kMessagePerFrames = 256;
+constexpr std::uint64_t kBesideMessage = 128;
 constexpr std::uint64_t kMostSilent = 2 * kMiB;
 constexpr absl::Duration kLongestSilence = absl::Seconds(3);
 
@@ -30,13 +34,21 @@ std::uint64_t Growth(std::uint64_t before, std::uint64_t now) { return std::max(
 
 FloodRules::FloodRules(absl::Time now) : time_(now), failures_left_(kMostFailures), silent_since_(now) {}
 
-absl::string_view FloodRules::Judge(const ConnectionCounters& counters, absl::Time now) {
+absl::string_view FloodRules::Judge(const ConnectionCounters& counters, const ProcessUsage& usage, absl::Time now) {
   const std::uint64_t bytes = Growth(counters_.tcp.bytes_read, counters.tcp.bytes_read);
   const std::uint64_t messages = Growth(counters_.streams.messages, counters.streams.messages);
   const bool message = messages > 0;
   const bool silent = !message && counters.tcp.segments_sent == counters_.tcp.segments_sent;
   bytes_without_message_ = message ? 0 : bytes_without_message_ + bytes;
-  if (!silent || silent_bytes_ == 0) silent_since_ = now;
+  const std::uint64_t message_bytes = Growth(counters_.message_bytes, counters.message_bytes);
+  const std::uint64_t in_messages = message_bytes + message_bytes / kMessagePerFrames + messages * kBesideMessage;
+  unfinished_bytes_ = std::max(unfinished_bytes_ + bytes, in_messages) - in_messages;
+  // What ended before it was complete is held no longer, and counted no longer than memory can hold it.
+  unfinished_bytes_ = counters.streams.open() == 0 ? 0 : std::min(unfinished_bytes_, usage.memory);
+  if (!silent || silent_bytes_ == 0) {
+    silent_since_ = now;
+    processor_time_ = usage.processor_time;
+  }
   silent_bytes_ = silent ? silent_bytes_ + bytes : 0;
   failures_left_ += kFailuresPerSecond * absl::ToDoubleSeconds(now - time_);
   const std::uint64_t failed = Growth(counters_.streams.failed, counters.streams.failed);
@@ -46,7 +58,8 @@ absl::string_view FloodRules::Judge(const ConnectionCounters& counters, absl::Ti
   if (counters.streams.open() > kMostOpen) return "too many open streams";
   if (failures_left_ < 0) return "too many streams were reset or refused";
   if (bytes_without_message_ > kMostWithoutMessage) return "too much without a message";
-  const bool silent_for_long = now - silent_since_ > kLongestSilence;
+  if (unfinished_bytes_ > kMostUnfinished) return "too much in messages that are not complete";
+  const bool silent_for_long = std::min(now - silent_since_, usage.processor_time - processor_time_) > kLongestSilence;
   if (silent_for_long && silent_bytes_ > kMostSilent) return "much for long without a message";
   return "";
 }

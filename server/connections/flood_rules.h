@@ -10,8 +10,13 @@
 
 namespace authstate::server {
 
-// What the kernel and gRPC have counted of a connection since it was made.
+// How much all connections together may hold in messages that are not complete, in bytes.
+inline constexpr std::uint64_t kMostUnfinishedTogether = std::uint64_t{256} << 20;
+
+// What the kernel, gRPC and handlers have counted of a connection since it was made.
 struct ConnectionCounters {
+  // Read before the others: what handlers have received was read from the connection by then.
+  std::uint64_t message_bytes = 0;
   TcpCounters tcp;
   StreamCounters streams;
 };
@@ -22,8 +27,11 @@ struct ConnectionCounters {
 // - that has more than 5,000 streams open, which are more than Admission lets in;
 // - of whose streams more than 4,000, and 200 more a second, fail that never had a message;
 // - that sends more than 256 MiB and completes no message by it, where the largest may have 64 MiB;
-// - that is silent for 3 s and 2 MiB: it sends, completes no message and gives the server nothing to say. In a long
-//   message gRPC has something to say each second or two at first, as it measures the way, and later for each megabyte;
+// - that holds more than 192 MiB in messages that are not complete, or the most, where all together hold 256 MiB;
+// - that is silent for 2 MiB, 3 s, and 3 s of processor time: it sends, completes no message and gives the server
+// nothing
+//   to say. In a long message gRPC has something to say each second or two at first, as it measures the way, and later
+//   for each megabyte; unless it gets no processor, which is no fault of the client's;
 // - that is silent for two looks and 2 MiB, while the memory of the process is blown up (MemoryGrowth).
 //
 // Not thread-safe.
@@ -32,10 +40,13 @@ class FloodRules {
   explicit FloodRules(absl::Time now);
 
   // Looks at what was counted until `now`. Why the connection has to end; empty: it need not.
-  absl::string_view Judge(const ConnectionCounters& counters, absl::Time now);
+  absl::string_view Judge(const ConnectionCounters& counters, const ProcessUsage& usage, absl::Time now);
   // The same where memory is blown up, right after Judge.
   absl::string_view JudgeWhileMemoryGrows(absl::Time now) const;
 
+  // What it may hold in messages that are not complete, when it was judged last: what was received and is in no message
+  // that a handler has. Of each message, 128 bytes of frames and headers do not count.
+  std::uint64_t unfinished_bytes() const { return unfinished_bytes_; }
   // As they were judged last.
   const ConnectionCounters& counters() const { return counters_; }
 
@@ -45,8 +56,11 @@ class FloodRules {
   // How many streams more may fail now without a message.
   double failures_left_;
   std::uint64_t bytes_without_message_ = 0;
+  std::uint64_t unfinished_bytes_ = 0;
   std::uint64_t silent_bytes_ = 0;
+  // And what the process had used of processors by then.
   absl::Time silent_since_;
+  absl::Duration processor_time_;
 };
 
 // Tells whether memory grows faster than what is received and answered can explain: by 64 MiB a second and by more than

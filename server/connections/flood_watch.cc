@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/connections/message_bytes.h"
 #include "server/logging.h"
 
 namespace authstate::server {
@@ -33,11 +34,17 @@ constexpr int kLinesPerSecond = 5;
 FloodWatch::FloodWatch() : lines_(kLinesPerSecond) {}
 
 void FloodWatch::Add(int descriptor, absl::Time now) {
-  connections_.insert_or_assign(
+  const auto added = connections_.insert_or_assign(
       descriptor, Connection{PeerOf(descriptor), std::nullopt, false, absl::InfinitePast(), FloodRules(now)});
+  CountMessagesFrom(added.first->second.peer);
 }
 
-void FloodWatch::Forget(int descriptor) { connections_.erase(descriptor); }
+void FloodWatch::Forget(int descriptor) {
+  const auto found = connections_.find(descriptor);
+  if (found == connections_.end()) return;
+  ForgetMessagesFrom(found->second.peer);
+  connections_.erase(found);
+}
 
 absl::Duration FloodWatch::Look(absl::Time now) {
   const ProcessUsage usage = ReadProcessUsage();
@@ -57,12 +64,26 @@ void FloodWatch::LookAtAll(const ProcessUsage& usage, absl::Time now) {
     const auto counters = Read(descriptor, &connection, now);
     if (!counters.has_value()) continue;
     received += counters->tcp.bytes_read - connection.rules.counters().tcp.bytes_read;
-    End(descriptor, &connection, connection.rules.Judge(*counters, now), now);
+    End(descriptor, &connection, connection.rules.Judge(*counters, usage, now), now);
   }
+  EndWhoHoldsMost(usage.memory, now);
   if (!growth_.IsUnexplained(usage, received, now)) return;
   for (auto& [descriptor, connection] : connections_) {
     End(descriptor, &connection, connection.rules.JudgeWhileMemoryGrows(now), now);
   }
+}
+
+void FloodWatch::EndWhoHoldsMost(std::uint64_t memory, absl::Time now) {
+  std::uint64_t together = 0;
+  std::pair<const int, Connection>* most = nullptr;
+  for (auto& entry : connections_) {
+    const Connection& connection = entry.second;
+    if (connection.ended) continue;
+    together += connection.rules.unfinished_bytes();
+    if (most == nullptr || connection.rules.unfinished_bytes() > most->second.rules.unfinished_bytes()) most = &entry;
+  }
+  if (std::min(together, memory) <= kMostUnfinishedTogether) return;
+  End(most->first, &most->second, "the most in messages that are not complete, of too much on all connections", now);
 }
 
 bool FloodWatch::IsIdle(const ProcessUsage& usage, absl::Time now) {
@@ -72,6 +93,7 @@ bool FloodWatch::IsIdle(const ProcessUsage& usage, absl::Time now) {
 
 std::optional<ConnectionCounters> FloodWatch::Read(int descriptor, Connection* connection, absl::Time now) {
   if (connection->ended) return std::nullopt;
+  const std::uint64_t message_bytes = MessageBytesFrom(connection->peer);
   auto tcp = ReadTcpCounters(descriptor);
   if (!tcp.has_value()) return std::nullopt;
   const std::uint64_t bytes_before = connection->rules.counters().tcp.bytes_read;
@@ -86,7 +108,7 @@ std::optional<ConnectionCounters> FloodWatch::Read(int descriptor, Connection* c
     connection->number.reset();
     return std::nullopt;
   }
-  return ConnectionCounters{*tcp, *streams};
+  return ConnectionCounters{message_bytes, *tcp, *streams};
 }
 
 void FloodWatch::End(int descriptor, Connection* connection, absl::string_view reason, absl::Time now) {
@@ -99,7 +121,7 @@ void FloodWatch::End(int descriptor, Connection* connection, absl::string_view r
   trim_at_ = now + kTrimAfter;
   const auto unlogged = lines_.Take(now);
   if (!unlogged.has_value()) return;
-  const auto& [tcp, streams] = connection->rules.counters();
+  const auto& [message_bytes, tcp, streams] = connection->rules.counters();
   Log(LogLevel::kWarn, "connection ended: it floods the server",
       {{"peer", connection->peer},
        {"reason", std::string(reason)},
@@ -107,6 +129,7 @@ void FloodWatch::End(int descriptor, Connection* connection, absl::string_view r
        {"open_streams", absl::StrCat(streams.open())},
        {"failed_streams", absl::StrCat(streams.failed)},
        {"bytes", absl::StrCat(tcp.bytes_read)},
+       {"message_bytes", absl::StrCat(message_bytes)},
        {"more_unlogged", absl::StrCat(*unlogged)}});
 }
 

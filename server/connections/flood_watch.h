@@ -50,6 +50,8 @@ class FloodWatch {
   };
 
   void LookAtAll(const ProcessUsage& usage, absl::Time now);
+  // Where connections hold too much together, of so much `memory` that is resident.
+  void EndWhoHoldsMost(std::uint64_t memory, absl::Time now);
   bool IsIdle(const ProcessUsage& usage, absl::Time now);
   // nullopt while there is nothing to judge.
   std::optional<ConnectionCounters> Read(int descriptor, Connection* connection, absl::Time now);

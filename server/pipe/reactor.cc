@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "authstate/v1/auth_state_service.pb.h"
 #include "server/admission.h"
+#include "server/connections/message_bytes.h"
 #include "server/failure_level.h"
 #include "server/logging.h"
 #include "server/pipe/connection.h"
@@ -64,7 +65,8 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
       : service_(service),
         context_(context),
         call_(service.guard->Begin({"Pipe"}, context, grpc::ByteBuffer())),
-        request_id_(call_->request_id()) {}
+        request_id_(call_->request_id()),
+        peer_(context->peer()) {}
 
   void Start() {
     self_ = shared_from_this();
@@ -77,7 +79,7 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
     absl::Status admitted = call_->admitted();
     if (admitted.ok()) admitted = service_.guard->streams().Add(self_);
     if (admitted.ok()) {
-      Log(LogLevel::kInfo, "pipe opened", {{"request_id", request_id_}, {"peer", context_->peer()}});
+      Log(LogLevel::kInfo, "pipe opened", {{"request_id", request_id_}, {"peer", peer_}});
     } else {
       const absl::MutexLock lock(&mutex_);
       ending_ = admitted;
@@ -89,6 +91,7 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
     absl::Status taken = absl::OkStatus();
     if (ok) {
       ++messages_;
+      CountMessage(peer_, incoming_.Length());
       google::protobuf::Arena arena(RequestArena());
       auto* const request = google::protobuf::Arena::CreateMessage<v1::PipeRequest>(&arena);
       taken = ParseRequest(incoming_, request);
@@ -293,6 +296,7 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
   grpc::CallbackServerContext* const context_;
   std::unique_ptr<Call> call_;
   const std::string request_id_;
+  const std::string peer_;
   const absl::Time start_ = absl::Now();
   // Until OnDone.
   std::shared_ptr<Reactor> self_;

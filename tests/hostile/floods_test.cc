@@ -33,10 +33,6 @@ class FloodsTest : public AttackTest {
   }
 };
 
-std::string Call(std::uint32_t call) {
-  return Frame(FrameType::kHeaders, kEndHeaders, StreamOf(call), call == 0 ? FirstCall("GetCreds") : NextCall());
-}
-
 TEST_F(FloodsTest, StreamsThatAreResetAsSoonAsTheyAreBegun) {
   const std::string cancel("\0\0\0\x8", 4);
   for (int round = 0; round < AttackRounds(); ++round) {
@@ -44,7 +40,8 @@ TEST_F(FloodsTest, StreamsThatAreResetAsSoonAsTheyAreBegun) {
       std::string frames;
       for (int i = 0; i < kFramesATurn; ++i) {
         const auto call = static_cast<std::uint32_t>(turn * kFramesATurn + i);
-        absl::StrAppend(&frames, Call(call), Frame(FrameType::kResetStream, 0, StreamOf(call), cancel));
+        absl::StrAppend(&frames, BeginCall(call, "GetCreds"),
+                        Frame(FrameType::kResetStream, 0, StreamOf(call), cancel));
       }
       return frames;
     });
@@ -59,7 +56,7 @@ TEST_F(FloodsTest, StreamsThatStayOpen) {
     ExpectEnded(1, [](int turn) {
       std::string frames;
       for (int i = 0; i < kFramesATurn && turn < 50; ++i) {
-        absl::StrAppend(&frames, Call(static_cast<std::uint32_t>(turn * kFramesATurn + i)));
+        absl::StrAppend(&frames, BeginCall(static_cast<std::uint32_t>(turn * kFramesATurn + i), "GetCreds"));
       }
       return frames;
     });

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "tests/hostile/flow_control.h"
 
 namespace authstate::test {
 namespace {
@@ -36,7 +37,7 @@ std::string Frame(FrameType type, std::uint8_t flags, std::uint32_t stream, absl
   return frame;
 }
 
-Http2Attacker::Http2Attacker(const std::string& address) {
+Http2Attacker::Http2Attacker(const std::string& address, FlowControl* flow_control) : flow_control_(flow_control) {
   const std::size_t colon = address.rfind(':');
   sockaddr_in server{};
   server.sin_family = AF_INET;
@@ -62,10 +63,10 @@ bool Http2Attacker::Send(absl::string_view bytes) {
     if (errno != EAGAIN || poll(&ready, 1, kPatienceMs) <= 0) {
       Close();
     } else if ((ready.revents & (POLLIN | POLLERR | POLLHUP)) != 0) {
-      ThrowAway();
+      Receive();
     }
   }
-  if (alive()) ThrowAway();
+  if (alive()) Receive();
   return alive();
 }
 
@@ -77,16 +78,19 @@ bool Http2Attacker::AwaitEnd(absl::Duration timeout) {
     if (left <= absl::ZeroDuration() || poll(&ready, 1, static_cast<int>(absl::ToInt64Milliseconds(left)) + 1) == 0) {
       return false;
     }
-    ThrowAway();
+    Receive();
   }
   return true;
 }
 
-void Http2Attacker::ThrowAway() {
+void Http2Attacker::Receive() {
   std::array<char, 65'536> bytes{};
   while (alive()) {
     const ssize_t received = recv(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT);
-    if (received > 0) continue;
+    if (received > 0) {
+      if (flow_control_ != nullptr) flow_control_->Receive({bytes.data(), static_cast<std::size_t>(received)});
+      continue;
+    }
     if (received < 0 && errno == EINTR) continue;
     if (received < 0 && errno == EAGAIN) return;
     Close();

@@ -27,30 +27,34 @@ constexpr std::uint8_t kEndHeaders = 0x4;
 // The bytes of one frame. `payload` is shorter than 16 MiB.
 std::string Frame(FrameType type, std::uint8_t flags, std::uint32_t stream, absl::string_view payload);
 
+class FlowControl;
+
 // A TCP connection that speaks HTTP/2 only as far as it is told to: it answers nothing, and acknowledges no settings.
-// Not thread-safe.
+// What comes is thrown away, but for what `flow_control` wants to know. Not thread-safe.
 class Http2Attacker {
  public:
   // Connects to `address`, `127.0.0.1:50123`; alive() tells whether it could. Nothing is sent.
-  explicit Http2Attacker(const std::string& address);
+  // `flow_control`, borrowed, may be null.
+  explicit Http2Attacker(const std::string& address, FlowControl* flow_control = nullptr);
   ~Http2Attacker();
   Http2Attacker(const Http2Attacker&) = delete;
   Http2Attacker& operator=(const Http2Attacker&) = delete;
 
   // What every client begins with: preface and empty settings. False when the connection is over.
   bool Begin();
-  // Sends all of `bytes` and throws away what has come. False when the connection is over, or when the server has read
+  // Sends all of `bytes` and reads what has come. False when the connection is over, or when the server has read
   // nothing for 5 s.
   bool Send(absl::string_view bytes);
-  // Reads and throws away until the server ends the connection or `timeout` has passed; tells which.
+  // Reads until the server ends the connection or `timeout` has passed; tells which.
   bool AwaitEnd(absl::Duration timeout);
 
   bool alive() const { return fd_ >= 0; }
 
  private:
-  void ThrowAway();
+  void Receive();
   void Close();
 
+  FlowControl* const flow_control_;
   int fd_ = -1;
 };
 

@@ -1,6 +1,7 @@
 #include "tests/hostile/http2_calls.h"
 
 #include "absl/strings/str_cat.h"
+#include "tests/hostile/http2_attacker.h"
 
 namespace authstate::test {
 namespace {
@@ -29,5 +30,21 @@ std::string FirstCall(absl::string_view method) {
 
 // The latest of what was remembered has number 62.
 std::string NextCall() { return absl::StrCat(kPostHttp, "\xc1\xc0\xbf\xbe"); }
+
+std::string MessagePrefix(std::uint32_t bytes) {
+  std::string prefix(1, '\0');
+  for (int shift = 24; shift >= 0; shift -= 8) prefix.push_back(static_cast<char>(bytes >> shift & 0xffU));
+  return prefix;
+}
+
+std::string BeginCall(std::uint32_t call, absl::string_view method) {
+  return Frame(FrameType::kHeaders, kEndHeaders, StreamOf(call), call == 0 ? FirstCall(method) : NextCall());
+}
+
+std::string WholeCall(std::uint32_t call, absl::string_view method, absl::string_view message) {
+  const std::string prefix = MessagePrefix(static_cast<std::uint32_t>(message.size()));
+  return absl::StrCat(BeginCall(call, method),
+                      Frame(FrameType::kData, kEndStream, StreamOf(call), absl::StrCat(prefix, message)));
+}
 
 }  // namespace authstate::test

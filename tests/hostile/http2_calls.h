@@ -13,8 +13,17 @@ namespace authstate::test {
 std::string FirstCall(absl::string_view method);
 std::string NextCall();
 
+// The beginning of a message of so many bytes
+// (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
+std::string MessagePrefix(std::uint32_t bytes);
+
 // The number of a connection's `call`th call, from 0.
 constexpr std::uint32_t StreamOf(std::uint32_t call) { return 2 * call + 1; }
+
+// The frame that begins a connection's `call`th call, and the frames of a whole call. All of one connection are of one
+// `method`.
+std::string BeginCall(std::uint32_t call, absl::string_view method);
+std::string WholeCall(std::uint32_t call, absl::string_view method, absl::string_view message);
 
 }  // namespace authstate::test
 

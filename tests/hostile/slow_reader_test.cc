@@ -51,12 +51,7 @@ class SlowReaderTest : public AttackTest {
     v1::KeySelection* const selection = request.add_keys();
     selection->set_type("t");
     for (int i = 0; i < kValues; ++i) selection->add_ids(IdOf(i));
-    const std::string message = request.SerializeAsString();
-    const std::string framed =
-        absl::StrCat(std::string(4, '\0'), std::string(1, static_cast<char>(message.size())), message);
-    return absl::StrCat(
-        Frame(FrameType::kHeaders, kEndHeaders, StreamOf(call), call == 0 ? FirstCall("GetKeys") : NextCall()),
-        Frame(FrameType::kData, kEndStream, StreamOf(call), framed));
+    return WholeCall(call, "GetKeys", request.SerializeAsString());
   }
 };
 

@@ -20,7 +20,8 @@ class FloodRulesTest : public testing::Test {
   // So much later, with what `counters_` has by then.
   std::string After(absl::Duration duration) {
     now_ += duration;
-    return std::string(rules_.Judge(counters_, now_));
+    usage_.processor_time += duration;
+    return std::string(rules_.Judge(counters_, usage_, now_));
   }
   // The same after a look's time and so many bytes more.
   std::string AfterBytes(std::uint64_t bytes) {
@@ -32,6 +33,7 @@ class FloodRulesTest : public testing::Test {
   absl::Time now_ = absl::UnixEpoch();
   FloodRules rules_{now_};
   ConnectionCounters counters_;
+  ProcessUsage usage_{absl::ZeroDuration(), 1'000 * kMiB, 0};
 };
 
 TEST_F(FloodRulesTest, FiveThousandOpenStreamsAreNotTooMany) {
@@ -85,8 +87,81 @@ TEST_F(FloodRulesTest, FourMessagesAtTheirLimitMayComeWithoutOneThatIsComplete) 
   EXPECT_EQ(AfterBytes(1), "too much without a message");
 }
 
+TEST_F(FloodRulesTest, ThreeMessagesAtTheirLimitMayBeUnfinished) {
+  counters_.streams.begun = 3;
+  ++counters_.tcp.segments_sent;
+  EXPECT_EQ(AfterBytes(3 * kMaxMessageBytes), "");
+  ++counters_.tcp.segments_sent;
+  EXPECT_EQ(AfterBytes(1), "too much in messages that are not complete");
+}
+
+TEST_F(FloodRulesTest, ASmallMessageNowAndThenExcusesNoneThatIsUnfinished) {
+  counters_.streams.begun = 1;
+  std::string reason;
+  for (int look = 0; look < 200 && reason.empty(); ++look) {
+    ++counters_.streams.begun;
+    ++counters_.streams.answered;
+    ++counters_.streams.messages;
+    counters_.message_bytes += 10;
+    reason = AfterBytes(kMiB);
+  }
+  EXPECT_EQ(reason, "too much in messages that are not complete");
+  EXPECT_EQ(counters_.tcp.bytes_read, 3 * kMaxMessageBytes + kMiB);
+}
+
+// Frames of 16 KiB and the headers of a call are beside what handlers receive.
+TEST_F(FloodRulesTest, MessagesThatHandlersReceiveAreNotUnfinished) {
+  counters_.streams.begun = 1;
+  for (int look = 0; look < 1'000; ++look) {
+    ++counters_.streams.messages;
+    counters_.message_bytes += 10 * kMiB;
+    ASSERT_EQ(AfterBytes(10 * kMiB + 640 * 9 + 100), "") << look;
+  }
+  EXPECT_EQ(rules_.unfinished_bytes(), 0U);
+}
+
+TEST_F(FloodRulesTest, SmallCallsForEverAreNotUnfinished) {
+  counters_.streams.begun = 1;
+  for (int look = 0; look < 10'000; ++look) {
+    counters_.streams.messages += 5'000;
+    counters_.message_bytes += std::uint64_t{5'000} * 10;
+    ASSERT_EQ(AfterBytes(std::uint64_t{5'000} * 130), "") << look;
+  }
+}
+
+// A pool's stream stays open for ever, and calls beside it may be given up in the middle of a message.
+TEST_F(FloodRulesTest, MessagesThatWereGivenUpAreCountedNoLongerThanMemoryCanHoldThem) {
+  counters_.streams.begun = 1;
+  usage_.memory = 100 * kMiB;
+  for (int look = 0; look < 100; ++look) {
+    ++counters_.streams.begun;
+    ++counters_.streams.failed;
+    ++counters_.tcp.segments_sent;
+    if (look % 10 == 9) ++counters_.streams.messages;
+    ASSERT_EQ(AfterBytes(20 * kMiB), "") << look;
+  }
+  EXPECT_EQ(rules_.unfinished_bytes(), 100 * kMiB);
+}
+
+TEST_F(FloodRulesTest, NothingIsUnfinishedWithoutAnOpenStream) {
+  counters_.streams.begun = 1;
+  EXPECT_EQ(AfterBytes(50 * kMiB), "");
+  EXPECT_EQ(rules_.unfinished_bytes(), 50 * kMiB);
+  ++counters_.streams.failed;
+  EXPECT_EQ(After(kLook), "");
+  EXPECT_EQ(rules_.unfinished_bytes(), 0U);
+}
+
 TEST_F(FloodRulesTest, SilenceMayLastForThreeSeconds) {
   EXPECT_EQ(AfterBytes(2 * kMiB + 1), "");
+  EXPECT_EQ(After(absl::Seconds(3)), "");
+  EXPECT_EQ(After(absl::Milliseconds(1)), "much for long without a message");
+}
+
+// gRPC may have something to say, and no processor to say it.
+TEST_F(FloodRulesTest, SilenceMayLastLongerWhileTheProcessWaitsForAProcessor) {
+  EXPECT_EQ(AfterBytes(2 * kMiB + 1), "");
+  now_ += absl::Seconds(10);
   EXPECT_EQ(After(absl::Seconds(3)), "");
   EXPECT_EQ(After(absl::Milliseconds(1)), "much for long without a message");
 }
