@@ -2,6 +2,7 @@
 
 #include <iostream>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -36,7 +37,10 @@ bool Attack(const std::string& address, const Turns& turns) {
 void AttackTest::SetUp() {
   auto arguments = Arguments();
   ASSERT_TRUE(arguments.ok()) << arguments.status();
-  auto server = TestServer::Create({*std::move(arguments), {}});
+  TestServer::Options options;
+  options.arguments = *std::move(arguments);
+  options.launcher = launcher_;
+  auto server = TestServer::Create(std::move(options));
   ASSERT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
   bystander_ = std::make_unique<Bystander>(address());

@@ -35,6 +35,8 @@ class AttackTest : public testing::Test {
   virtual absl::StatusOr<std::vector<std::string>> Arguments();
 
   const std::string& address() const { return server_->address(); }
+  // What stands before the server's program, if anything; to be set before SetUp.
+  std::vector<std::string> launcher_;
 
   // Sends that over each of so many connections at once, and expects that the server ends each of them.
   void ExpectEnded(int attackers, const Turns& turns);

@@ -23,20 +23,22 @@ namespace {
 
 constexpr int kValues = 4;
 constexpr std::uint32_t kCalls = 100;
+// INITIAL_WINDOW_SIZE is 0: no data is sent on any stream.
+const absl::string_view kNoWindow("\0\4\0\0\0\0", 6);
 
 std::string IdOf(int value) { return absl::StrCat(value); }
 
 class SlowReaderTest : public AttackTest {
  protected:
-  // As much as one GetKeys may answer.
-  void StoreLargeValues() {
+  // As much as one GetKeys may answer, if not told otherwise.
+  void StoreValues(std::size_t bytes = kMaxValueBytes) {
     v1::CommitRequest request;
     request.set_session_id("large");
     for (int i = 0; i < kValues; ++i) {
       v1::KeyEntry* const entry = request.add_sets();
       entry->mutable_key()->set_type("t");
       entry->mutable_key()->set_id(IdOf(i));
-      entry->mutable_value()->set_raw(std::string(kMaxValueBytes, 'x'));
+      entry->mutable_value()->set_raw(std::string(bytes, 'x'));
     }
     grpc::ClientContext context;
     v1::CommitResponse response;
@@ -56,7 +58,7 @@ class SlowReaderTest : public AttackTest {
 };
 
 TEST_F(SlowReaderTest, HoldsNoMoreResponsesThanAConnectionMay) {
-  ASSERT_NO_FATAL_FAILURE(StoreLargeValues());
+  ASSERT_NO_FATAL_FAILURE(StoreValues());
   Http2Attacker attacker(address());
   ASSERT_TRUE(attacker.Begin());
   for (std::uint32_t call = 0; call < kCalls; ++call) ASSERT_TRUE(attacker.Send(AskForAll(call)));
@@ -64,10 +66,39 @@ TEST_F(SlowReaderTest, HoldsNoMoreResponsesThanAConnectionMay) {
   ExpectNoHarm();
 }
 
+TEST_F(SlowReaderTest, WithoutAWindowHoldsNoMoreThanThat) {
+  ASSERT_NO_FATAL_FAILURE(StoreValues());
+  for (int round = 0; round < AttackRounds(); ++round) {
+    Http2Attacker attacker(address());
+    ASSERT_TRUE(attacker.Begin());
+    ASSERT_TRUE(attacker.Send(Frame(FrameType::kSettings, 0, 0, kNoWindow)));
+    for (std::uint32_t call = 0; call < kCalls; ++call) ASSERT_TRUE(attacker.Send(AskForAll(call)));
+    ExpectReason("this connection has not read the responses");
+  }
+  ExpectNoHarm();
+}
+
+// Each is just too small to need room among the responses: as many as streams may be open.
+TEST_F(SlowReaderTest, HoldsManySmallResponses) {
+  constexpr std::uint32_t kMostOpen = 5'000;
+  ASSERT_NO_FATAL_FAILURE(StoreValues(15 << 10));
+  Http2Attacker attacker(address());
+  ASSERT_TRUE(attacker.Begin());
+  ASSERT_TRUE(attacker.Send(Frame(FrameType::kSettings, 0, 0, kNoWindow)));
+  for (std::uint32_t call = 0; call < kMostOpen; ++call) ASSERT_TRUE(attacker.Send(AskForAll(call)));
+  // The next one is one too many, once all were begun.
+  const absl::Time give_up = absl::Now() + absl::Seconds(30);
+  for (std::uint32_t call = kMostOpen; attacker.alive() && absl::Now() < give_up; ++call)
+    attacker.Send(AskForAll(call));
+  EXPECT_FALSE(attacker.alive());
+  ExpectReason("too many open streams");
+  ExpectNoHarm();
+}
+
 // Answers make memory grow faster than what arrives, and the upload completes no message for seconds: still nobody
 // floods.
 TEST_F(SlowReaderTest, MakesNoFloodOfAnUploadBesideIt) {
-  ASSERT_NO_FATAL_FAILURE(StoreLargeValues());
+  ASSERT_NO_FATAL_FAILURE(StoreValues());
   absl::Status answered;
   std::atomic<bool> uploaded = false;
   std::thread upload([&] {
@@ -88,7 +119,7 @@ TEST_F(SlowReaderTest, MakesNoFloodOfAnUploadBesideIt) {
 
 TEST_F(SlowReaderTest, IsGivenUp) {
   if (!FaultRounds().has_value()) GTEST_SKIP() << "takes more than a minute: part of ./dev fault";
-  ASSERT_NO_FATAL_FAILURE(StoreLargeValues());
+  ASSERT_NO_FATAL_FAILURE(StoreValues());
   Http2Attacker attacker(address());
   ASSERT_TRUE(attacker.Begin());
   ASSERT_TRUE(attacker.Send(AskForAll(0)));

@@ -82,6 +82,13 @@ class UnfinishedMessages {
 
 using UnfinishedMessagesTest = AttackTest;
 
+// A server that can have no more memory than a gigabyte and a half of addresses, of which threads and heaps reserve
+// most.
+class LimitedMemoryTest : public AttackTest {
+ protected:
+  LimitedMemoryTest() { launcher_ = {"prlimit", "--as=1610612736"}; }
+};
+
 TEST_F(UnfinishedMessagesTest, OfOneConnectionAreBounded) {
   for (int round = 0; round < AttackRounds(); ++round) {
     EXPECT_FALSE(UnfinishedMessages(address(), 24).SendAlmostAll(kLargestFrame)) << "the server let it go on";
@@ -111,6 +118,14 @@ TEST_F(UnfinishedMessagesTest, OfSeveralConnectionsAreBoundedTogether) {
     for (std::thread& thread : threads) thread.join();
   }
   ExpectReason("of too much on all connections");
+  ExpectNoHarm();
+}
+
+// Without the bound malloc(3) fails, of which gRPC makes an end of the process.
+TEST_F(LimitedMemoryTest, UnfinishedMessagesEndNoServer) {
+  for (int round = 0; round < AttackRounds(); ++round) {
+    EXPECT_FALSE(UnfinishedMessages(address(), 24).SendAlmostAll(kLargestFrame)) << "the server let it go on";
+  }
   ExpectNoHarm();
 }
 
