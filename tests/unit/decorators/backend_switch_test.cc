@@ -53,6 +53,8 @@ struct Database {
   std::atomic<int> open = 0;
   std::atomic<int> calls = 0;
   std::atomic<bool> away = false;
+  // How many snapshots are refused from now on, as others have them all.
+  std::atomic<int> refused_snapshots = 0;
   // While set, the answers of commits wait in `waiting`.
   std::atomic<bool> hold_answers = false;
   absl::Mutex mutex;
@@ -90,6 +92,10 @@ class Route final : public Backend {
     database_.data->Read(std::move(requests), deadline, std::move(done));
   }
   void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
+    if (database_.refused_snapshots > 0) {
+      --database_.refused_snapshots;
+      return std::move(done)(QueueFull());
+    }
     database_.data->OpenSnapshot(std::move(session_id), deadline, std::move(done));
   }
   void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
@@ -209,6 +215,18 @@ TEST_F(BackendSwitchTest, DifferingDataIsRefusedAndNamed) {
   EXPECT_EQ(outcome.report.pause, absl::ZeroDuration()) << "no call is held for what cannot succeed";
   EXPECT_EQ(Serving(), "timeweb");
   EXPECT_EQ(ReadKey(*switch_, "changed", "1"), Raw("here"));
+}
+
+TEST_F(BackendSwitchTest, SnapshotsThatOthersHaveAreWaitedFor) {
+  ShareData();
+  Start();
+  ASSERT_TRUE(Apply(*switch_, SetKey("s", "1", "one")).ok());
+  timeweb_.refused_snapshots = 2;
+  supabase_.refused_snapshots = 1;
+  const Outcome outcome = SwitchTo("supabase");
+  EXPECT_TRUE(outcome.status.ok()) << outcome.status;
+  EXPECT_EQ(timeweb_.refused_snapshots, 0);
+  EXPECT_EQ(supabase_.refused_snapshots, 0);
 }
 
 TEST_F(BackendSwitchTest, NoMoreThanTwentyDifferencesAreNamedAndAllAreCounted) {
