@@ -25,8 +25,15 @@ constexpr absl::Duration kPatience = absl::Seconds(30);
 class Stream {
  public:
   Stream(SnapshotSlots* slots, std::string caller) : claim_(slots, std::move(caller), [this] { given_up_.Notify(); }) {}
+  ~Stream() {
+    claim_.Cancel();
+    if (awaits_) answered_.WaitForNotification();
+  }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
 
   void Await(absl::Time deadline = absl::InfiniteFuture()) {
+    awaits_ = true;
     claim_.Await(deadline, [this](absl::Status status) {
       status_ = std::move(status);
       answered_.Notify();
