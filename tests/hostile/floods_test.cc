@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "tests/hostile/attack_test.h"
 #include "tests/hostile/http2_attacker.h"
 #include "tests/hostile/http2_calls.h"
@@ -12,6 +13,8 @@
 namespace authstate::test {
 namespace {
 
+// By which rule depends on how much memory frames take, and how fast they come.
+constexpr absl::string_view kEnded = "connection ended: it floods the server";
 constexpr int kAttackers = 2;
 constexpr int kFramesATurn = 1'000;
 constexpr std::size_t kLargestFrame = 16'384;
@@ -46,7 +49,7 @@ TEST_F(FloodsTest, StreamsThatAreResetAsSoonAsTheyAreBegun) {
       return frames;
     });
   }
-  ExpectReason("connection ended: it floods the server");
+  ExpectReason(kEnded);
   ExpectNoHarm();
 }
 
@@ -73,7 +76,7 @@ TEST_F(FloodsTest, HeadersWithoutEnd) {
   for (int round = 0; round < AttackRounds(); ++round) {
     ExpectEnded(kAttackers, Headers(FirstCall("GetCreds"), headers, 16));
   }
-  ExpectReason("without a message");
+  ExpectReason(kEnded);
   ExpectNoHarm();
 }
 
@@ -83,7 +86,7 @@ TEST_F(FloodsTest, OneHeaderWithoutEnd) {
   for (int round = 0; round < AttackRounds(); ++round) {
     ExpectEnded(kAttackers, Headers(header, std::string(kLargestFrame, 'x'), 16));
   }
-  ExpectReason("without a message");
+  ExpectReason(kEnded);
   ExpectNoHarm();
 }
 
@@ -91,7 +94,7 @@ TEST_F(FloodsTest, EmptyFramesOfHeaders) {
   for (int round = 0; round < AttackRounds(); ++round) {
     ExpectEnded(kAttackers, Headers(FirstCall("GetCreds"), "", 10 * kFramesATurn));
   }
-  ExpectReason("without a message");
+  ExpectReason(kEnded);
   ExpectNoHarm();
 }
 
@@ -99,7 +102,7 @@ TEST_F(FloodsTest, Settings) {
   for (int round = 0; round < AttackRounds(); ++round) {
     ExpectEnded(kAttackers, Repeat(Frame(FrameType::kSettings, 0, 0, ""), 10 * kFramesATurn));
   }
-  ExpectReason("without a message");
+  ExpectReason(kEnded);
   ExpectNoHarm();
 }
 

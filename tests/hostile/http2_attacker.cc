@@ -18,7 +18,7 @@ namespace authstate::test {
 namespace {
 
 constexpr absl::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-constexpr int kPatienceMs = 5'000;
+constexpr int kPatienceMs = 30'000;
 
 void AppendNumber(std::uint64_t number, int bytes, std::string* to) {
   for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) to->push_back(static_cast<char>(number >> shift & 0xffU));

@@ -43,7 +43,7 @@ class Http2Attacker {
   // What every client begins with: preface and empty settings. False when the connection is over.
   bool Begin();
   // Sends all of `bytes` and reads what has come. False when the connection is over, or when the server has read
-  // nothing for 5 s.
+  // nothing for 30 s.
   bool Send(absl::string_view bytes);
   // Reads until the server ends the connection or `timeout` has passed; tells which.
   bool AwaitEnd(absl::Duration timeout);

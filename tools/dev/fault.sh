@@ -6,6 +6,8 @@ source "$AUTHSTATE_ROOT/tools/dev/deps.sh"
 source "$AUTHSTATE_ROOT/tools/dev/build.sh"
 # shellcheck source=tools/dev/tally.sh
 source "$AUTHSTATE_ROOT/tools/dev/tally.sh"
+# shellcheck source=tools/dev/test.sh
+source "$AUTHSTATE_ROOT/tools/dev/test.sh"
 
 fault_usage() {
   cat <<'TEXT'
@@ -14,8 +16,8 @@ Usage: ./dev fault [--rounds N] [--minutes N] [--seed N] [NAME...]
 Runs authstated and PostgreSQL under load while the network between them, or PostgreSQL itself, fails; see
 tests/fault/README.md. Every fault comes N times as often as in ./dev test (--rounds, 5 by default). A NAME is a regular
 expression over test names, as ctest -R takes it: `./dev fault Failover`. Without one, the server is then attacked for
-N times as long (tests/hostile/README.md), real Baileys runs at full length through poolers and TLS, on both layouts, and
-two pools of it take the same accounts from each other.
+N times as long (tests/hostile/README.md), real Baileys runs at full length through poolers and TLS, on both layouts,
+two pools of it take the same accounts from each other, and a server with the address sanitizer is attacked once.
 
 LinearizabilityTest plays 40 random rounds for each of --rounds, 200 by default, and a fifth of that on the existing
 tables. What happens in them follows from --seed, 1 by default: each round has the seed after that of the round before.
@@ -51,6 +53,7 @@ dev_fault() {
   if [[ -z $pattern ]]; then
     run_attacks
     run_accounts
+    AUTHSTATE_FAULT_ROUNDS=1 test_sanitized address '' hostile
   fi
   print_tally
 }

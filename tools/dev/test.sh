@@ -20,7 +20,8 @@ The client and e2e suites run on the Node that is installed, and again on the ot
 e2e in a short part, or in full with --every-node.
 
 --sanitize runs the unit and conformance tests in a build of their own, with the address and undefined behaviour
-sanitizers or with the thread sanitizer. With CI=true the address sanitizer runs after the plain tests.
+sanitizers, which take the hostile suite too where it is named, or with the thread sanitizer. With CI=true the address
+sanitizer runs after the plain tests.
 
 Ends with `N passed, N failed`, and `, N skipped` where some were, alone on a line. Exits with 0 when none failed.
 TEXT
@@ -28,6 +29,9 @@ TEXT
 
 CPP_SUITES=(unit conformance integration fault hostile)
 SANITIZED_SUITES=(unit conformance)
+# Attacks take minutes with it, and only when they are asked for, or in ./dev fault.
+# shellcheck disable=SC2034  # only_suites knows it by its name
+ADDRESS_SUITES=("${SANITIZED_SUITES[@]}" hostile)
 NODE_SUITES=(client vectors e2e bench)
 # The packages of tests/e2e bring each of them along.
 NODE_TESTED=(20 22 24)
@@ -47,7 +51,10 @@ dev_test() {
   done
   if [[ -n $sanitize ]]; then
     [[ ${#suites[@]} -gt 0 ]] || suites=("${SANITIZED_SUITES[@]}")
-    only_suites "$sanitize sanitizer" SANITIZED_SUITES "${suites[@]}"
+    case $sanitize in
+      address) only_suites "address sanitizer" ADDRESS_SUITES "${suites[@]}" ;;
+      thread) only_suites "thread sanitizer" SANITIZED_SUITES "${suites[@]}" ;;
+    esac
     ensure_packages build test
     test_sanitized "$sanitize" "$pattern" "${suites[@]}"
   else
@@ -124,6 +131,7 @@ test_sanitized() {
   done
   configure "$sanitizer" -D AUTHSTATE_BUILD_TESTS=ON
   compile "$sanitizer" "${targets[@]}"
+  export AUTHSTATE_BIN_DIR=$AUTHSTATE_ROOT/$directory/bin
   export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
   export UBSAN_OPTIONS=print_stacktrace=1
   export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=$AUTHSTATE_ROOT/cmake/tsan/suppressions.txt
