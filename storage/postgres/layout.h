@@ -36,6 +36,8 @@ struct Layout {
   const char* leases;
   const char* read;
   const char* list;
+  // Null: what is absent is not looked for.
+  const char* damaged;
   const char* snapshot_head;
   const char* snapshot_page;
 

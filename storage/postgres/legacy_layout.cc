@@ -42,6 +42,7 @@ const Layout& LegacyLayout() {
       /*leases=*/kLeases->c_str(),
       /*read=*/legacy_statements::kRead,
       /*list=*/legacy_statements::kList,
+      /*damaged=*/nullptr,
       /*snapshot_head=*/legacy_statements::kSnapshotHead,
       /*snapshot_page=*/legacy_statements::kSnapshotPage,
       /*schema=*/

@@ -325,13 +325,13 @@ SELECT coalesce(s.revision, 0),
          OR EXISTS (SELECT FROM whatsapp_keys k WHERE k.company_id = asked.session_id)
          OR coalesce(s.present AND s.fingerprint = 0, false),
        CASE WHEN a.company_id IS NOT NULL THEN 2 END, encode(convert_to(a.creds::text, 'UTF8'), 'hex'),
-       coalesce(s.fence, 0), coalesce(s.lease_owner, '')
+       coalesce(s.fence, 0), coalesce(s.lease_owner, ''), NULL
 FROM (SELECT $1::text AS session_id) AS asked
 LEFT JOIN authstate.legacy_sessions s ON s.session_id = asked.session_id
 LEFT JOIN whatsapp_auth a ON a.company_id = asked.session_id)sql";
 
 inline constexpr char kSnapshotPage[] = R"sql(
-SELECT key_type, key_id, 2, encode(convert_to(value::text, 'UTF8'), 'hex'), keys
+SELECT key_type, key_id, 2, encode(convert_to(value::text, 'UTF8'), 'hex'), keys, 0
 FROM (
   SELECT key_type, key_id, value, count(*) OVER () AS keys,
          row_number() OVER in_order AS number,

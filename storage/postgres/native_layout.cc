@@ -18,11 +18,36 @@
 namespace authstate::storage {
 namespace {
 
+// What the creds, or the key that a row names, count in the sum over the names of all that a session has, from 2^32 to
+// 2^33: what is missing, or stands there under another name, changes the sum. PostgreSQL keeps this hash as it is, as
+// partitions depend on it.
+constexpr absl::string_view kCredsNumber = "6442450944";
+
+std::string NumberOf(absl::string_view row) {
+  return absl::StrCat("((hashtextextended(", row, ".key_id COLLATE \"C\", hashtextextended(", row,
+                      ".key_type COLLATE \"C\", 0)) & 4294967295) + 4294967296)");
+}
+
+// Of what there is of the session that a row names.
+std::string NamesOf(absl::string_view row) {
+  return absl::StrCat("(SELECT coalesce(sum(", NumberOf("n"),
+                      ")::int8, 0) + CASE WHEN EXISTS (SELECT FROM auth_creds nc", " WHERE nc.session_id = ", row,
+                      ".session_id) THEN ", kCredsNumber, " ELSE 0 END FROM auth_keys n WHERE n.session_id = ", row,
+                      ".session_id)");
+}
+
 // `texts` keeps the statements.
 Layout MakeLayout(absl::string_view home, std::deque<std::string>* texts) {
   const std::string tables = absl::StrCat(home, ".auth_");
   const auto in_home = [&tables, texts](const char* sql) {
-    return texts->emplace_back(absl::StrReplaceAll(sql, {{"auth_", tables}})).c_str();
+    const std::string whole = absl::StrReplaceAll(sql, {{"{names a}", NamesOf("a")},
+                                                        {"{names i}", NamesOf("i")},
+                                                        {"{names s}", NamesOf("s")},
+                                                        {"{number w}", NumberOf("w")},
+                                                        {"{number d}", NumberOf("d")},
+                                                        {"{number measured}", NumberOf("measured")},
+                                                        {"{creds}", kCredsNumber}});
+    return texts->emplace_back(absl::StrReplaceAll(whole, {{"auth_", tables}})).c_str();
   };
   return {
       /*name=*/"native",
@@ -34,6 +59,7 @@ Layout MakeLayout(absl::string_view home, std::deque<std::string>* texts) {
       /*leases=*/in_home(statements::kLeases),
       /*read=*/in_home(statements::kRead),
       /*list=*/in_home(statements::kList),
+      /*damaged=*/in_home(statements::kDamaged),
       /*snapshot_head=*/in_home(statements::kSnapshotHead),
       /*snapshot_page=*/in_home(statements::kSnapshotPage),
       /*schema=*/

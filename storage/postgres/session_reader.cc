@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "storage/error.h"
 #include "storage/postgres/lock_timeout.h"
 #include "storage/postgres/pg_array.h"
@@ -66,6 +67,34 @@ void Take(const Layout& layout, const pqxx::row& row, const ReadRequest& request
     result->creds = *std::move(value);
   } else {
     result->values[key] = *std::move(value);
+  }
+}
+
+bool MissesSomething(const ReadRequest& request, const ReadResult& result) {
+  return !result.exists || (request.want_creds && !result.creds.has_value()) ||
+         std::any_of(result.values.begin(), result.values.end(), [](const auto& value) { return !value.has_value(); });
+}
+
+// Turns absence into DataLoss where the session has not all that it should have.
+void CheckAbsences(PgConnection& connection, const Layout& layout, const std::vector<ReadRequest>& requests,
+                   absl::Time deadline, std::vector<absl::StatusOr<ReadResult>>* results) {
+  if (layout.damaged == nullptr) return;
+  absl::flat_hash_set<std::string> doubtful;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if ((*results)[i].ok() && MissesSomething(requests[i], *(*results)[i])) doubtful.insert(requests[i].session_id);
+  }
+  if (doubtful.empty()) return;
+  PgArray session_ids = PgArray::Text();
+  for (const std::string& session_id : doubtful) session_ids.AddBytes(session_id);
+  const PgConnection::Execution execution =
+      Ask(connection, layout.damaged, {std::move(session_ids).Encode()}, deadline);
+  absl::flat_hash_set<std::string> damaged;
+  for (const auto& row : execution.rows) damaged.insert(ToText(row[0]));
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    absl::StatusOr<ReadResult>& result = (*results)[i];
+    if (!result.ok() || !doubtful.contains(requests[i].session_id)) continue;
+    if (execution.failure.has_value()) result = ToStatus(*execution.failure);
+    if (damaged.contains(requests[i].session_id)) result = DamagedSession();
   }
 }
 
@@ -141,6 +170,7 @@ std::optional<std::vector<absl::StatusOr<ReadResult>>> ReadSessions(PgConnection
     const auto i = static_cast<std::size_t>(ToInt(row[0]) - 1);
     Take(layout, row, requests[i], first_places[i], results[i]);
   }
+  CheckAbsences(connection, layout, requests, deadline, &results);
   return results;
 }
 

@@ -36,7 +36,21 @@ struct State {
   std::uint64_t generation = 0;
   // The last key that was read; nothing is before the empty name.
   KeyName last;
+  // The sum over the names of the keys that were read, and of those that there should be, where that is known.
+  std::int64_t names = 0;
+  std::optional<std::int64_t> expected_names;
 };
+
+// NotFound; DataLoss when there is something of the session.
+absl::Status Absent(PgConnection& connection, const Layout& layout, const std::string& session_id,
+                    std::uint64_t revision, absl::Time deadline) {
+  if (layout.damaged == nullptr) return NoSession(revision);
+  PgArray session_ids = PgArray::Text();
+  session_ids.AddBytes(session_id);
+  const auto damaged = connection.Continue(layout.damaged, {std::move(session_ids).Encode()}, deadline);
+  if (damaged.failure.has_value()) return ToStatus(*damaged.failure);
+  return damaged.rows.empty() ? NoSession(revision) : DamagedSession();
+}
 
 // Nullopt: a lock was in the way.
 std::optional<absl::StatusOr<std::shared_ptr<State>>> Begin(PgConnection& connection, const std::string& begin,
@@ -48,15 +62,16 @@ std::optional<absl::StatusOr<std::shared_ptr<State>>> Begin(PgConnection& connec
   if (head.failure.has_value() && LockedOut(*head.failure)) return std::nullopt;
   if (head.failure.has_value()) return ToStatus(*head.failure);
 
-  if (head.rows.empty()) return NoSession(0);
+  if (head.rows.empty()) return Absent(connection, layout, session_id, 0, deadline);
   const auto row = head.rows[0];
   auto state = std::make_shared<State>();
   state->session_id = std::move(session_id);
   state->generation = connection.generation();
   state->revision = static_cast<std::uint64_t>(ToInt(row[0]));
-  if (!ToBool(row[1])) return NoSession(state->revision);
+  if (!ToBool(row[1])) return Absent(connection, layout, state->session_id, state->revision, deadline);
   state->lease.fence = static_cast<std::uint64_t>(ToInt(row[4]));
   state->lease.owner = ToText(row[5]);
+  if (!row[6].is_null()) state->expected_names = ToInt(row[6]);
   if (!row[2].is_null()) {
     auto creds = layout.to_value({state->session_id, "", ""}, row[2], row[3]);
     if (!creds.ok()) return creds.status();
@@ -91,11 +106,13 @@ absl::StatusOr<Snapshot::Page> ReadPage(PgConnection& connection, const Layout& 
     // Where an index is damaged there may be no end of pages.
     if (!(state.last < name)) return DamagedSession();
     state.last = name;
+    state.names += ToInt(row[5]);
     auto value = layout.to_value({state.session_id, name.type, name.id}, row[2], row[3]);
     if (!value.ok()) return value.status();
     page.keys.push_back({std::move(name), *std::move(value)});
     page.last = ToInt(row[4]) == static_cast<std::int64_t>(execution.rows.size());
   }
+  if (page.last && state.expected_names.value_or(state.names) != state.names) return DamagedSession();
   return page;
 }
 

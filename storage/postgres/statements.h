@@ -41,6 +41,9 @@ namespace authstate::storage::statements {
 // holds a base keeps its value, which PostgreSQL then does not write again. The caller sees a member that does not pass
 // for its bases as one that lost a race, and runs it again with whole values.
 //
+// Names: a session knows the sum over the names of all that it has ({number …} in native_layout.cc), as long as
+// names_revision is its revision; a server of the version before moves only that. Then what is there is counted anew.
+//
 // Deadlocks: sessions are locked in the order of their id, and creds and keys are touched only under the lock of their
 // session.
 inline constexpr char kCommit[] = R"sql(
@@ -53,7 +56,7 @@ WITH clock AS MATERIALIZED (
                        (SELECT $5::int8[])) WITH ORDINALITY
     AS i(session_id, action, expected_revision, clear_keys, creds_kind, creds_value, commit_id, fence, number, member)
 ), old AS (
-  SELECT i.member, i.session_id, i.action, i.expected_revision, i.commit_id,
+  SELECT i.member, i.session_id, i.action, i.expected_revision, i.commit_id, i.clear_keys, i.creds_kind,
          coalesce(s.revision, 0) AS revision, coalesce(s.present, false) AS present,
          EXISTS (SELECT FROM auth_creds c WHERE c.session_id = i.session_id) AS has_creds,
          coalesce(s.barrier, 0) AS barrier,
@@ -63,18 +66,26 @@ WITH clock AS MATERIALIZED (
          clock.micros, clock.micros > $6::int8 AS late,
          i.fence AS named_fence, i.number, coalesce(s.fence, 0) AS fence, coalesce(s.lease_owner, '') AS owner,
          coalesce(s.lease_owner <> '' AND s.lease_expires_at > now(), false) AS live,
-         coalesce(s.applied_number, 0) AS applied_number
+         coalesce(s.applied_number, 0) AS applied_number,
+         CASE WHEN s.names_revision = s.revision THEN s.names ELSE {names i} END AS names
   FROM clock CROSS JOIN input i LEFT JOIN auth_sessions s ON s.session_id = i.session_id
-), baseless AS (
-  SELECT b.session_id
-  FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[]), (SELECT $20::bytea[]))
-    AS b(session_id, key_type, key_id, base)
-  LEFT JOIN auth_keys k ON k.session_id = b.session_id AND k.key_type = b.key_type AND k.key_id = b.key_id
-  WHERE b.base IS NOT NULL AND substr(k.value, octet_length(k.value) - 15) IS DISTINCT FROM b.base
+), change AS (
+  SELECT session_id, sum(delta)::int8 AS delta, sum(number)::int8 AS set_names, bool_or(baseless) AS baseless
+  FROM (
+    SELECT w.session_id, CASE WHEN k.session_id IS NULL THEN {number w} END AS delta, {number w} AS number,
+           w.base IS NOT NULL AND substr(k.value, octet_length(k.value) - 15) IS DISTINCT FROM w.base AS baseless
+    FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[]), (SELECT $20::bytea[]))
+      AS w(session_id, key_type, key_id, base)
+    LEFT JOIN auth_keys k ON k.session_id = w.session_id AND k.key_type = w.key_type AND k.key_id = w.key_id
+    UNION ALL
+    SELECT d.session_id, -{number d}, 0, false
+    FROM unnest((SELECT $13::text[]), (SELECT $14::text[]), (SELECT $15::text[])) AS d(session_id, key_type, key_id)
+    JOIN auth_keys k ON k.session_id = d.session_id AND k.key_type = d.key_type AND k.key_id = d.key_id) AS c
+  GROUP BY session_id
 ), passed AS (
   INSERT INTO auth_sessions AS s
     (session_id, revision, present, updated_at, recent_ids, recent_revisions, recent_times, barrier, fence, lease_owner,
-     applied_number)
+     applied_number, names, names_revision)
   SELECT session_id, revision + 1, action <> 2, now(),
          CASE commit_id WHEN 0 THEN recent_ids ELSE (commit_id || recent_ids)[1:8] END,
          CASE commit_id WHEN 0 THEN recent_revisions ELSE ((revision + 1) || recent_revisions)[1:8] END,
@@ -82,20 +93,26 @@ WITH clock AS MATERIALIZED (
          barrier,
          CASE WHEN named_fence = 0 AND owner <> '' THEN fence + 1 ELSE fence END,
          CASE WHEN named_fence = 0 THEN '' ELSE owner END,
-         CASE WHEN named_fence = 0 THEN 0 WHEN number = 0 THEN applied_number ELSE number END
-  FROM old
+         CASE WHEN named_fence = 0 THEN 0 WHEN number = 0 THEN applied_number ELSE number END,
+         CASE action WHEN 2 THEN 0 WHEN 1 THEN names - {creds}
+           ELSE CASE WHEN clear_keys THEN CASE WHEN has_creds THEN {creds} ELSE 0 END + coalesce(set_names, 0)
+                     ELSE names + coalesce(delta, 0) END
+                + CASE WHEN creds_kind IS NOT NULL AND NOT has_creds THEN {creds} ELSE 0 END END,
+         revision + 1
+  FROM old LEFT JOIN change USING (session_id)
   WHERE NOT late AND replayed IS NULL
     AND CASE WHEN named_fence = 0 THEN NOT live ELSE owner <> '' AND fence = named_fence END
     AND (number = 0 OR number = applied_number + 1)
     AND (expected_revision IS NULL OR expected_revision = revision)
     AND (action = 0 OR (action = 1 AND has_creds) OR (action = 2 AND present))
-    AND session_id NOT IN (SELECT session_id FROM baseless)
+    AND baseless IS NOT TRUE
   ORDER BY session_id COLLATE "C"
   ON CONFLICT (session_id) DO UPDATE
     SET revision = excluded.revision, present = excluded.present, updated_at = excluded.updated_at,
         recent_ids = excluded.recent_ids, recent_revisions = excluded.recent_revisions,
         recent_times = excluded.recent_times,
-        fence = excluded.fence, lease_owner = excluded.lease_owner, applied_number = excluded.applied_number
+        fence = excluded.fence, lease_owner = excluded.lease_owner, applied_number = excluded.applied_number,
+        names = excluded.names, names_revision = excluded.names_revision
     WHERE s.revision = excluded.revision - 1 AND s.barrier = excluded.barrier
       AND CASE WHEN s.lease_owner <> '' AND excluded.lease_owner = ''
                THEN s.fence = excluded.fence - 1 AND s.lease_expires_at <= now()
@@ -204,6 +221,14 @@ SELECT r.number, f.place, NULL, NULL, NULL, f.kind,
 FROM found f JOIN request r ON r.number = f.number JOIN size z ON z.number = f.number
 WHERE z.bytes <= r.max_bytes)sql";
 
+// Of the sessions $1 those that have not what they should have, or have something though they do not exist.
+inline constexpr char kDamaged[] = R"sql(
+SELECT a.session_id FROM unnest($1::text[]) AS a(session_id)
+LEFT JOIN auth_sessions s ON s.session_id = a.session_id
+WHERE CASE WHEN s.present AND s.names_revision = s.revision THEN s.names <> {names a}
+           WHEN s.present THEN false
+           ELSE {names a} <> 0 END)sql";
+
 // Existing sessions after $1, from $2 on and below $3 (if not empty) that start with $2; at most $4. Where $5 is not 0:
 // those whose lease is live, written or not. The last four columns are those of ToLease (row.h).
 inline constexpr char kList[] = R"sql(
@@ -236,19 +261,23 @@ inline constexpr char kBeginSnapshot[] =
     "'10min'";
 inline constexpr char kEndSnapshot[] = "ROLLBACK";
 
-// Revision, present, the creds' kind and value, fence and owner, of session $1; no row when it was never written. The
+// Revision, present, the creds' kind and value, fence and owner, and the sum over the names without the creds' (NULL:
+// not known), of session $1; no row when it was never written. The
 // last condition has the table of keys locked with the others, against changes of it: no page has to wait for that.
 inline constexpr char kSnapshotHead[] = R"sql(
-SELECT s.revision, s.present, c.kind, encode(c.value, 'hex'), s.fence, s.lease_owner
+SELECT s.revision, s.present, c.kind, encode(c.value, 'hex'), s.fence, s.lease_owner,
+       CASE WHEN s.names_revision = s.revision THEN
+         s.names - CASE WHEN c.session_id IS NULL THEN 0 ELSE {creds} END END
 FROM auth_sessions s LEFT JOIN auth_creds c ON c.session_id = s.session_id
 WHERE s.session_id = $1::text AND NOT EXISTS (SELECT FROM auth_keys WHERE false))sql";
 
 // The keys of session $1 after ($2, $3): as many as fit $4 bytes with their names and $6 each, at least one, at most
-// $5. The last column tells how many keys were looked at, at most one more than $5: as many as there are rows means
-// that none is left.
+// $5. The last columns tell how many keys were looked at, at most one more than $5: as many as there are rows means
+// that none is left; and what the name counts.
 inline constexpr char kSnapshotPage[] = R"sql(
 SELECT key_type, key_id, kind,
-       encode(value, 'hex') || CASE WHEN kind > 4 THEN '/' || encode(patch, 'hex') ELSE '' END, keys
+       encode(value, 'hex') || CASE WHEN kind > 4 THEN '/' || encode(patch, 'hex') ELSE '' END, keys,
+       {number measured}
 FROM (
   SELECT key_type, key_id, kind, value, patch, count(*) OVER () AS keys,
          row_number() OVER in_order AS number,

@@ -32,7 +32,7 @@ using Effect = StatementFault::Effect;
 constexpr absl::Duration kPatience = absl::Seconds(60);
 // Stand in no other statement: in that of any commit, in those of writes and of sets to sessions which have a row.
 constexpr char kCommitSql[] = "creds_deleted";
-constexpr char kCommitWritesSql[] = "AND old.session_id NOT IN";
+constexpr char kCommitWritesSql[] = "AND change.baseless IS NOT TRUE";
 constexpr char kCommitSetsSql[] = "patch = NULL";
 constexpr char kResolveSql[] = "barrier = s.barrier + 1";
 // In pg_stat_activity, which shows the beginning of a statement alone.

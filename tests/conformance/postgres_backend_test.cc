@@ -331,6 +331,45 @@ TEST_F(PostgresBackendTest, UnknownKindOfValueIsDataLoss) {
   EXPECT_EQ(ReasonOf(read.status()), std::string(kCorruptValue));
 }
 
+// Every way in which a commit changes what there is, and a server of the version before in between.
+TEST_F(PostgresBackendTest, VanishedRowsAreDataLossWhateverWasCommittedBefore) {
+  ASSERT_NO_FATAL_FAILURE(Open());
+  const KeyName absent = {"session", "absent"};
+  const auto set = [](const std::string& id) { return KeyWrite{{"session", id}, {ValueKind::kRaw, "v"}}; };
+  std::vector<Commit> commits(5);
+  for (Commit& commit : commits) commit.session_id = "s";
+  commits[0].sets = {set("1"), set("2")};
+  commits[1].sets = {set("2"), set("3")};
+  commits[1].deletes = {{"session", "1"}, absent};
+  commits[1].creds = Value{ValueKind::kJson, "{}"};
+  commits[2].clear_keys = true;
+  commits[2].sets = {set("4")};
+  commits[3].action = Commit::Action::kDeleteCreds;
+  commits[4].creds = Value{ValueKind::kJson, "{}"};
+  commits[4].sets = {set("5")};
+  for (const Commit& commit : commits) {
+    ASSERT_TRUE(Apply({commit}).front().ok());
+    ASSERT_TRUE(Read("s", {absent}).ok()) << Read("s", {absent}).status();
+  }
+  // As that server does it: what it writes is not checked until the next commit of a later one.
+  Sql("UPDATE authstate.auth_sessions SET revision = revision + 1; DELETE FROM authstate.auth_keys WHERE key_id = '4'; "
+      "INSERT INTO authstate.auth_keys (session_id, key_type, key_id, kind, value) VALUES ('s', 'session', '6', 1, "
+      "'v')");
+  ASSERT_TRUE(Read("s", {absent}).ok());
+  ASSERT_TRUE(Apply({commits[0]}).front().ok());
+  ASSERT_TRUE(Read("s", {absent}).ok());
+  for (const char* vanished : {"auth_keys WHERE key_id = '6'", "auth_creds", "auth_sessions"}) {
+    Sql(
+        absl::StrCat("CREATE TABLE kept AS SELECT * FROM authstate.auth_keys; CREATE TABLE kept_creds AS SELECT * FROM "
+                     "authstate.auth_creds; DELETE FROM authstate.",
+                     vanished));
+    EXPECT_TRUE(absl::IsDataLoss(Read("s", {absent}).status())) << vanished;
+    Sql("DELETE FROM authstate.auth_keys; INSERT INTO authstate.auth_keys SELECT * FROM kept; DROP TABLE kept; "
+        "DELETE FROM authstate.auth_creds; INSERT INTO authstate.auth_creds SELECT * FROM kept_creds; "
+        "DROP TABLE kept_creds");
+  }
+}
+
 TEST_F(PostgresBackendTest, SnapshotsBeyondTheirConnectionsAreRefused) {
   // One is for signs of life, and half of the others for snapshots.
   options().connections = 5;

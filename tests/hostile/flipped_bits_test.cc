@@ -16,12 +16,17 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "storage/backend.h"
+#include "storage/postgres/postgres_backend.h"
 #include "storage/sqlite/sqlite_backend.h"
 #include "tests/conformance/await.h"
 #include "tests/support/fault_rounds.h"
+#include "tests/support/growing_record.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_postgres.h"
 
 namespace authstate::storage {
 namespace {
@@ -29,9 +34,15 @@ namespace {
 using conformance::Answer;
 
 constexpr int kFlips = 10'000;
-constexpr int kFlipsInShort = 1'000;
+constexpr int kFlipsOfFileInShort = 1'000;
+constexpr int kFlipsOfColumnsInShort = 220;
 constexpr int kKeys = 120;
+// What is read at once, where an error hides what else there is.
+constexpr std::ptrdiff_t kGroup = 10;
+static_assert(kKeys % kGroup == 0);
 constexpr std::size_t kPageBytes = 2'000;
+// 25 kB.
+constexpr std::size_t kChains = 220;
 constexpr std::size_t kSqlitePageBytes = 4'096;
 constexpr unsigned kBitsOfByte = 8;
 
@@ -71,7 +82,6 @@ std::vector<Session> Sessions() {
 void Store(Backend& backend, std::vector<Session>* sessions) {
   for (Session& session : *sessions) {
     Commit commit;
-    commit.id = 7;
     commit.session_id = session.id;
     commit.creds = session.creds;
     commit.sets = session.keys;
@@ -95,7 +105,10 @@ class Reader {
 
   void ReadAll(const Session& session) {
     if (!ReadKeys(session, session.keys, true)) {
-      for (const KeyWrite& key : session.keys) ReadKeys(session, {key}, false);
+      for (std::size_t i = 0; i < session.keys.size(); i += static_cast<std::size_t>(kGroup)) {
+        const auto first = session.keys.begin() + static_cast<std::ptrdiff_t>(i);
+        ReadKeys(session, {first, first + kGroup}, false);
+      }
     }
     ReadSnapshot(session);
   }
@@ -163,7 +176,7 @@ std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-int Flips() { return test::FaultRounds().has_value() ? kFlips : kFlipsInShort; }
+int Flips(int in_short) { return test::FaultRounds().has_value() ? kFlips : in_short; }
 
 TEST(FlippedBitsTest, OfASqliteFile) {
   const test::TempDir folder;
@@ -180,9 +193,10 @@ TEST(FlippedBitsTest, OfASqliteFile) {
   const std::size_t pages = whole.size() / kSqlitePageBytes;
   ASSERT_GT(pages, 20U);
   std::mt19937 random(1);
+  const int flips = Flips(kFlipsOfFileInShort);
   Found found;
   int unopened = 0;
-  for (int i = 0; i < Flips() && !testing::Test::HasFailure(); ++i) {
+  for (int i = 0; i < flips && !testing::Test::HasFailure(); ++i) {
     // Each page in its turn.
     const std::size_t byte = i % pages * kSqlitePageBytes + random() % kSqlitePageBytes;
     const unsigned bit = random() % kBitsOfByte;
@@ -200,7 +214,90 @@ TEST(FlippedBitsTest, OfASqliteFile) {
   }
   EXPECT_GT(found.errors, 0);
   EXPECT_GT(found.right, 0);
-  std::cout << Flips() << " flips in " << pages << " pages: " << unopened << " not opened, " << found.right
+  std::cout << flips << " flips in " << pages << " pages: " << unopened << " not opened, " << found.right
+            << " answers right, " << found.errors << " errors\n";
+}
+
+// A column that one bit is flipped in: `value` is its bytes, `back` what stores them.
+struct Column {
+  const char* table;
+  const char* name;
+  const char* bytes;
+  const char* back;
+};
+
+// A flipped bit of text, unlike one of bytes, may make what PostgreSQL does not take for text: it tells that itself.
+constexpr Column kColumns[] = {
+    {"auth_keys", "value", "value", "%s"},
+    {"auth_keys", "patch", "patch", "%s"},
+    {"auth_keys", "kind", "int2send(kind)", "('x' || encode(%s, 'hex'))::bit(16)::int4::int2"},
+    {"auth_keys", "key_id", "convert_to(key_id, 'UTF8')", "convert_from(%s, 'UTF8')"},
+    {"auth_keys", "key_type", "convert_to(key_type, 'UTF8')", "convert_from(%s, 'UTF8')"},
+    {"auth_keys", "session_id", "convert_to(session_id, 'UTF8')", "convert_from(%s, 'UTF8')"},
+    {"auth_creds", "value", "value", "%s"},
+    {"auth_creds", "kind", "int2send(kind)", "('x' || encode(%s, 'hex'))::bit(16)::int4::int2"},
+    {"auth_creds", "session_id", "convert_to(session_id, 'UTF8')", "convert_from(%s, 'UTF8')"},
+    {"auth_sessions", "session_id", "convert_to(session_id, 'UTF8')", "convert_from(%s, 'UTF8')"},
+    {"auth_sessions", "present", "boolsend(present)", "get_byte(%s, 0) <> 0"},
+};
+
+TEST(FlippedBitsTest, OfAPostgresDatabase) {
+  auto postgres = test::TestPostgres::Create();
+  ASSERT_TRUE(postgres.ok()) << postgres.status();
+  const auto url = (*postgres)->NewDatabase();
+  ASSERT_TRUE(url.ok()) << url.status();
+  PostgresOptions options;
+  options.url = *url;
+  auto backend = OpenPostgresBackend(options);
+  ASSERT_TRUE(backend.ok()) << backend.status();
+  std::vector<Session> sessions = Sessions();
+  // The second time what has changed in a long value is written beside it.
+  test::GrowingRecord record(kChains);
+  for (int turn = 0; turn < 2; ++turn) {
+    for (Session& session : sessions) session.keys.back().value = record.value();
+    ASSERT_NO_FATAL_FAILURE(Store(**backend, &sessions));
+    record.Turn();
+  }
+  std::mt19937 random(1);
+  const int flips = Flips(kFlipsOfColumnsInShort);
+  Found found;
+  int refused = 0;
+  for (int i = 0; i < flips && !testing::Test::HasFailure(); ++i) {
+    const Column& column = kColumns[i % std::size(kColumns)];
+    // A row that has such bytes, and a bit of them; twice the same flip is none.
+    const std::string flip = absl::StrReplaceAll(
+        "UPDATE authstate.$table SET $name = $back WHERE ctid = '$row' RETURNING ctid",
+        {{"$back", absl::StrReplaceAll(column.back, {{"%s", "set_bit($bytes, $bit, 1 - get_bit($bytes, $bit))"}})}});
+    const auto filled = [&](const std::string& text, const std::string& row, const std::string& bit) {
+      return absl::StrReplaceAll(
+          text,
+          {{"$table", column.table}, {"$name", column.name}, {"$bytes", column.bytes}, {"$row", row}, {"$bit", bit}});
+    };
+    const auto chosen = test::TestPostgres::Query(
+        *url, filled(absl::StrCat("SELECT ctid || ' ' || ", random() % 1'000'003,
+                                  " % (8 * octet_length($bytes)) FROM authstate.$table WHERE octet_length($bytes) > 0 "
+                                  "ORDER BY session_id, ctid OFFSET ",
+                                  random() % 1'000'003,
+                                  " % (SELECT count(*) FROM authstate.$table WHERE octet_length($bytes) > 0) LIMIT 1"),
+                     "", ""));
+    ASSERT_TRUE(chosen.ok()) << chosen.status();
+    const std::vector<std::string> place = absl::StrSplit(*chosen, ' ');
+    ASSERT_EQ(place.size(), 2U) << *chosen;
+    const auto flipped = test::TestPostgres::Query(*url, filled(flip, place[0], place[1]));
+    if (!flipped.ok()) {
+      ++refused;
+      continue;
+    }
+    for (const Session& session : sessions) {
+      Reader(**backend, absl::StrCat("bit ", place[1], " of ", column.table, ".", column.name), &found)
+          .ReadAll(session);
+    }
+    const auto restored = test::TestPostgres::Query(*url, filled(flip, *flipped, place[1]));
+    ASSERT_TRUE(restored.ok()) << restored.status();
+  }
+  EXPECT_GT(found.errors, 0);
+  EXPECT_GT(found.right, 0);
+  std::cout << flips << " flips in " << std::size(kColumns) << " columns: " << refused << " refused, " << found.right
             << " answers right, " << found.errors << " errors\n";
 }
 

@@ -40,12 +40,12 @@ TEST(CredsValueTest, TheMemberAtFaultIsNamed) {
       {absl::StrReplaceAll(good, {{KeyBuffer('e', 64), KeyBuffer('e')}}),
        "signedPreKey.signature has 32 bytes, not 64"},
       {absl::StrReplaceAll(good, {{"\"registrationId\":7", "\"other\":7"}}), "registrationId is missing"},
-      {absl::StrReplaceAll(good, {{"\"registrationId\":7", "\"registrationId\":\"7\""}}),
+      {absl::StrReplaceAll(good, {{"\"registrationId\":7", R"("registrationId":"7")"}}),
        "registrationId is no integer"},
       {absl::StrReplaceAll(good, {{"\"registrationId\":7", "\"registrationId\":4294967296"}}),
        "registrationId is no integer"},
       // The last of two members of one name is the one that JavaScript reads.
-      {absl::StrReplaceAll(good, {{"\"registrationId\":7", "\"registrationId\":7,\"registrationId\":null"}}),
+      {absl::StrReplaceAll(good, {{"\"registrationId\":7", R"("registrationId":7,"registrationId":null)"}}),
        "registrationId is no integer"}};
   for (const auto& [text, what] : bad) {
     const absl::Status status = Check(text);
