@@ -29,9 +29,8 @@ struct ConnectionCounters {
 // - that sends more than 256 MiB and completes no message by it, where the largest may have 64 MiB;
 // - that holds more than 192 MiB in messages that are not complete, or the most, where all together hold 256 MiB;
 // - that is silent for 2 MiB, 3 s, and 3 s of processor time: it sends, completes no message and gives the server
-// nothing
-//   to say. In a long message gRPC has something to say each second or two at first, as it measures the way, and later
-//   for each megabyte; unless it gets no processor, which is no fault of the client's;
+//   nothing to say. In a long message gRPC has something to say each second or two at first, as it measures the way,
+//   and later for each megabyte; unless it gets no processor, which is no fault of the client's;
 // - that is silent for two looks and 2 MiB, while the memory of the process is blown up (MemoryGrowth).
 //
 // Not thread-safe.
