@@ -3782,7 +3782,7 @@ export const AuthStateServiceService = {
   /**
    * Reads a whole session from one consistent snapshot, in pages: the first page has the creds, keys follow ordered by
    * type and id (by bytes). The end of the stream with status OK says that the session was read whole.
-   * NOT_FOUND when there is no such session; DEADLINE_EXCEEDED also when the reader takes a page too slowly.
+   * NOT_FOUND when there is no such session; CANCELLED when the reader takes its pages too slowly: load it again.
    */
   loadSession: {
     path: "/authstate.v1.AuthStateService/LoadSession" as const,
@@ -3923,7 +3923,7 @@ export interface AuthStateServiceServer extends UntypedServiceImplementation {
   /**
    * Reads a whole session from one consistent snapshot, in pages: the first page has the creds, keys follow ordered by
    * type and id (by bytes). The end of the stream with status OK says that the session was read whole.
-   * NOT_FOUND when there is no such session; DEADLINE_EXCEEDED also when the reader takes a page too slowly.
+   * NOT_FOUND when there is no such session; CANCELLED when the reader takes its pages too slowly: load it again.
    */
   loadSession: handleServerStreamingCall<LoadSessionRequest, LoadSessionResponse>;
   /** Lists sessions in the order of their id (by bytes). */
@@ -4094,7 +4094,7 @@ export interface AuthStateServiceClient extends Client {
   /**
    * Reads a whole session from one consistent snapshot, in pages: the first page has the creds, keys follow ordered by
    * type and id (by bytes). The end of the stream with status OK says that the session was read whole.
-   * NOT_FOUND when there is no such session; DEADLINE_EXCEEDED also when the reader takes a page too slowly.
+   * NOT_FOUND when there is no such session; CANCELLED when the reader takes its pages too slowly: load it again.
    */
   loadSession(request: LoadSessionRequest, options?: Partial<CallOptions>): ClientReadableStream<LoadSessionResponse>;
   loadSession(
