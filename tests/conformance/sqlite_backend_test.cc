@@ -167,6 +167,7 @@ TEST_F(SqliteBackendTest, WithoutDescriptorsReadsGoOnAndSnapshotsAreUnavailableM
   limit.rlim_cur = 0;
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
   std::vector<absl::Status> reads;
+  reads.reserve(8);
   for (int i = 0; i < 8; ++i) reads.push_back(Read(**backend, "s").status());
   const absl::Status silent = Ping(**backend);
   const absl::Status refused = Snap(**backend, "s");

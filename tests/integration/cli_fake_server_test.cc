@@ -3,6 +3,7 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <filesystem>
@@ -275,10 +276,10 @@ TEST_F(CliFakeServerTest, AnExportIsInterruptedWithinAPage) {
   const auto process = Start({"session", "export", "demo", directory_.File("out")});
   ASSERT_NE(process, nullptr);
   const auto is_writing = [this] {
-    for (const std::string& entry : Entries()) {
-      if (entry != "auth" && fs::exists(directory_.File(entry + "/creds.json"))) return true;
-    }
-    return false;
+    const auto entries = Entries();
+    return std::any_of(entries.begin(), entries.end(), [this](const std::string& entry) {
+      return entry != "auth" && fs::exists(directory_.File(entry + "/creds.json"));
+    });
   };
   while (!is_writing() && process->running()) absl::SleepFor(absl::Milliseconds(1));
   process->Signal(SIGINT);

@@ -28,8 +28,6 @@ using test::TestPostgres;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Not;
 
 constexpr int kOk = 0;
 constexpr int kRefused = 4;

@@ -41,7 +41,7 @@ std::vector<std::string> WithMounts(const std::string& script, const std::vector
   return argv;
 }
 
-constexpr char kMount[] = "mount -t tmpfs -o size=4m authstate-test \"$1\"; shift; exec \"$@\"";
+constexpr char kMount[] = R"(mount -t tmpfs -o size=4m authstate-test "$1"; shift; exec "$@")";
 
 class DiskFullTest : public testing::Test {
  protected:

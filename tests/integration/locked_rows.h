@@ -137,7 +137,7 @@ class LockedRowsTest : public testing::TestWithParam<Tables> {
     keys.set_type("t");
     keys.add_ids("1");
     v1::GetKeysResponse response;
-    const grpc::Status status = stub_->GetKeys(&context, request, &response);
+    grpc::Status status = stub_->GetKeys(&context, request, &response);
     if (response.found_size() > 0) *value = response.found(0).value().raw();
     return status;
   }

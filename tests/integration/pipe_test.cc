@@ -57,16 +57,18 @@ class PipeServerTest : public testing::Test {
 TEST_F(PipeServerTest, CarriesManySessionsAndKeepsTheOrderOfEach) {
   constexpr std::uint32_t kChannels = 50;
   constexpr std::uint64_t kCommits = 20;
+  // The tags of a channel begin at its number times this.
+  constexpr std::uint64_t kTags = 1000;
   Start();
   const auto caller = Open();
   std::vector<v1::PipeOperation> operations;
   for (std::uint32_t channel = 0; channel < kChannels; ++channel) {
-    operations.push_back(pipe::Attach(channel, channel * 1000, absl::StrCat("s", channel)));
+    operations.push_back(pipe::Attach(channel, channel * kTags, absl::StrCat("s", channel)));
   }
   for (std::uint64_t number = 1; number <= kCommits; ++number) {
     for (std::uint32_t channel = 0; channel < kChannels; ++channel) {
-      operations.push_back(pipe::Commit(channel, channel * 1000 + 2 * number, number, absl::StrCat(number)));
-      operations.push_back(pipe::Get(channel, channel * 1000 + 2 * number + 1));
+      operations.push_back(pipe::Commit(channel, channel * kTags + 2 * number, number, absl::StrCat(number)));
+      operations.push_back(pipe::Get(channel, channel * kTags + 2 * number + 1));
     }
   }
   const auto answers = caller->Call(pipe::Message(operations));
@@ -74,11 +76,11 @@ TEST_F(PipeServerTest, CarriesManySessionsAndKeepsTheOrderOfEach) {
   std::map<std::uint64_t, std::uint64_t> last_tags;
   for (const v1::PipeResult& answer : answers) {
     ASSERT_FALSE(answer.has_error()) << answer.ShortDebugString();
-    std::uint64_t& last = last_tags.try_emplace(answer.tag() / 1000, 0).first->second;
+    std::uint64_t& last = last_tags.try_emplace(answer.tag() / kTags, 0).first->second;
     EXPECT_TRUE(answer.has_attached() || answer.tag() > last) << answer.tag() << " after " << last;
     last = answer.tag();
     if (answer.has_got()) {
-      EXPECT_EQ(answer.got().found(0).value().raw(), absl::StrCat((answer.tag() % 1000 - 1) / 2));
+      EXPECT_EQ(answer.got().found(0).value().raw(), absl::StrCat((answer.tag() % kTags - 1) / 2));
     }
   }
   EXPECT_TRUE(caller->DoneSending());
@@ -147,8 +149,7 @@ TEST_F(PipeServerTest, BytesThatAreNoMessageEndTheStream) {
   not_utf8[not_utf8.find("session")] = '\xff';
   const std::string torn = whole.SerializeAsString().substr(0, whole.ByteSizeLong() - 3);
   v1::PipeRequest unknown = pipe::Message({pipe::On(1, 1)});
-  unknown.mutable_operations(0)
-      ->GetReflection()
+  v1::PipeOperation::GetReflection()
       ->MutableUnknownFields(unknown.mutable_operations(0))
       ->AddLengthDelimited(99, "of a later version");
   const std::vector<std::pair<std::string, std::string>> table = {
@@ -233,11 +234,13 @@ TEST_F(PipeServerTest, NumberedCommitsAreAppliedExactlyOnceThroughKills) {
   Start();
   std::mt19937_64 random(std::random_device{}());
   std::vector<std::unique_ptr<NumberedWriter>> writers;
+  writers.reserve(kWriters);
   for (int i = 0; i < kWriters; ++i) writers.push_back(std::make_unique<NumberedWriter>(absl::StrCat("s", i)));
   for (int kill = 0; kill < kKills && !HasFatalFailure(); ++kill) {
     const std::uint64_t enough = writers[0]->acknowledged() + 1 + random() % 200;
     std::atomic<int> running = kWriters;
     std::vector<std::thread> threads;
+    threads.reserve(writers.size());
     for (const auto& writer : writers) {
       threads.emplace_back([&running, &writer, address = server_->address()] {
         writer->Run(address);

@@ -390,6 +390,7 @@ TEST_F(SchemaCommandTest, OfTwoUpsAtOnceOneWaitsAndFindsNothingToDo) {
 
 TEST_F(SchemaCommandTest, UpsAtOnceOnAnEmptyDatabaseAllEndWell) {
   std::vector<std::unique_ptr<Subprocess>> ups;
+  ups.reserve(4);
   for (int i = 0; i < 4; ++i) ups.push_back(OnPostgres().Begin({"up"}));
   int applied = 0;
   for (const auto& up : ups) {

@@ -127,7 +127,7 @@ class BackendSwitchTest : public testing::Test {
   }
   void ShareData() { supabase_.data = timeweb_.data; }
 
-  BackendSwitch::TargetOptions Target(std::string name, Database& database) {
+  static BackendSwitch::TargetOptions Target(std::string name, Database& database) {
     BackendSwitch::TargetOptions target;
     target.name = std::move(name);
     target.open = [&database]() -> absl::StatusOr<std::unique_ptr<Backend>> {
@@ -419,10 +419,11 @@ TEST_F(BackendSwitchTest, ThereAndBackUnderLoadLosesNothingAndAppliesNothingTwic
   std::atomic<bool> stop = false;
   std::vector<std::uint64_t> acknowledged(kWriters, 0);
   std::vector<std::thread> writers;
-  for (int w = 0; w < kWriters; ++w) {
-    writers.emplace_back([&, w] {
-      const std::string session_id = absl::StrCat("s", w);
-      std::uint64_t& count = acknowledged[static_cast<std::size_t>(w)];
+  writers.reserve(kWriters);
+  for (int writer = 0; writer < kWriters; ++writer) {
+    writers.emplace_back([&, writer] {
+      const std::string session_id = absl::StrCat("s", writer);
+      std::uint64_t& count = acknowledged[static_cast<std::size_t>(writer)];
       while (!stop) {
         Commit commit = SetKey(session_id, "1", absl::StrCat(count + 1));
         commit.expected_revision = count;
@@ -438,11 +439,11 @@ TEST_F(BackendSwitchTest, ThereAndBackUnderLoadLosesNothingAndAppliesNothingTwic
     EXPECT_TRUE(outcome.status.ok()) << outcome.status;
   }
   stop = true;
-  for (std::thread& writer : writers) writer.join();
-  for (int w = 0; w < kWriters; ++w) {
-    const std::uint64_t count = acknowledged[static_cast<std::size_t>(w)];
+  for (std::thread& thread : writers) thread.join();
+  for (int writer = 0; writer < kWriters; ++writer) {
+    const std::uint64_t count = acknowledged[static_cast<std::size_t>(writer)];
     EXPECT_GT(count, 0);
-    EXPECT_EQ(ReadKey(*switch_, absl::StrCat("s", w), "1"), Raw(absl::StrCat(count)));
+    EXPECT_EQ(ReadKey(*switch_, absl::StrCat("s", writer), "1"), Raw(absl::StrCat(count)));
   }
   EXPECT_EQ(Serving(), "timeweb");
 }

@@ -152,6 +152,7 @@ TEST_F(BatchingBackendTest, CommitsOfOneSessionKeepTheirOrderInBatchesOfTheirOwn
   options().limits.calls = 4;
   store().Hold();
   std::vector<PendingCommit> commits;
+  commits.reserve(3);
   for (int i = 0; i < 3; ++i) commits.push_back(Apply(Write("a")));
   const PendingCommit other = Apply(Write("b"));
   EXPECT_THAT(Batches(), ElementsAre(1, 1)) << "the second of a session waits, that of another does not";
@@ -300,6 +301,7 @@ TEST_F(BatchingBackendTest, ReadsOfOneBatchHaveTheirAnswersBounded) {
   options().read_bytes = 250;
   store().Hold();
   std::vector<PendingRead> reads;
+  reads.reserve(6);
   for (int i = 0; i < 6; ++i) reads.push_back(Read("a"));
   store().Release();
   EXPECT_THAT(Batches(), ElementsAre(1, 2, 2, 1));

@@ -60,7 +60,7 @@ class CachingBackendTest : public testing::Test {
   }
   absl::StatusOr<ReadResult> Read(ReadRequest request) { return BeginRead(std::move(request)).Await().front(); }
   // The value of kKey; empty when it is absent.
-  std::string KeyOf(const absl::StatusOr<ReadResult>& result) {
+  static std::string KeyOf(const absl::StatusOr<ReadResult>& result) {
     if (!result.ok()) return std::string(result.status().message());
     return result->values[0].has_value() ? result->values[0]->bytes : "";
   }

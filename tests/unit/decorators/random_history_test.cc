@@ -227,9 +227,11 @@ TEST(RandomHistoryTest, DecoratedStoreAnswersLikeABareOne) {
   for (unsigned reader = 0; reader < 2; ++reader) {
     callers.emplace_back([&, reader] {
       std::vector<RandomCaller> readers;
+      readers.reserve(kSessions);
       for (int session = 0; session < kSessions; ++session) readers.emplace_back(absl::StrCat("s", session), reader);
       while (at_work > 0) {
         std::vector<ReadRequest> requests;
+        requests.reserve(readers.size());
         for (RandomCaller& caller : readers) requests.push_back(caller.Read());
         (void)AwaitCall<std::vector<absl::StatusOr<ReadResult>>>(
             [&](auto done) { decorated->Read(std::move(requests), absl::InfiniteFuture(), std::move(done)); });

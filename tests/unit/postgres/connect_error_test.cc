@@ -35,8 +35,8 @@ TEST(ConnectErrorTest, PoolersSayTheCauseInWords) {
   EXPECT_EQ(ClassifyConnectError("FATAL:  08P01: something new"), ConnectFault::kOther);
   for (const char* full :
        {"FATAL:  08P01: no more connections allowed (max_client_conn)", "FATAL:  query_wait_timeout",
-        "FATAL:  XX000: MaxClientsInSessionMode: max clients reached - in Session mode max clients are limited to "
-        "pool_size",
+        ("FATAL:  XX000: MaxClientsInSessionMode: max clients reached - in Session mode max clients are limited to "
+         "pool_size"),
         "FATAL:  XX000: Max client connections reached",
         "FATAL:  XX000: (EMAXCONNSESSION) max clients reached in session mode",
         "FATAL:  XX000: (ECHECKOUTTIMEOUT) unable to check out connection from the pool after 60000ms",

@@ -35,7 +35,7 @@ class PostgresProfileTest : public testing::Test {
   }
 
   std::string Write(const std::string& name, const std::string& text) const {
-    const std::string path = directory_.File(name);
+    std::string path = directory_.File(name);
     std::ofstream(path) << text;
     return path;
   }

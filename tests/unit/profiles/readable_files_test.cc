@@ -21,7 +21,7 @@ using ::testing::IsEmpty;
 class ReadableFilesTest : public testing::Test {
  protected:
   std::string Write(const std::string& name, const std::string& text, mode_t mode) const {
-    const std::string path = directory_.File(name);
+    std::string path = directory_.File(name);
     std::ofstream(path) << text;
     EXPECT_EQ(chmod(path.c_str(), mode), 0);
     return path;

@@ -93,6 +93,7 @@ class HeldBackend final : public storage::Backend {
   template <typename Request, typename Done>
   Done WithLocked(const std::vector<Request>& requests, Done done) const {
     std::vector<bool> is_locked;
+    is_locked.reserve(requests.size());
     for (const Request& request : requests) is_locked.push_back(IsLocked(request));
     return [is_locked = std::move(is_locked), done = std::move(done)](auto results) mutable {
       for (std::size_t i = 0; i < is_locked.size(); ++i) {

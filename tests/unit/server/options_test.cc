@@ -122,7 +122,7 @@ TEST(OptionsTest, NumbersAreRefusedWithTheirRange) {
   for (const std::string word :
        {"-1", "12x", "1.5", "0x10", " 5", "", "99999999999999", "18446744073709551617", "010"}) {
     for (const auto& [name, range] : options) {
-      ExpectUsageError(MustPrint({name, word}), name + ": a whole number from " + range + " is expected");
+      ExpectUsageError(MustPrint({name, word}), absl::StrCat(name, ": a whole number from ", range, " is expected"));
     }
   }
 }

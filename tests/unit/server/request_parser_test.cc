@@ -78,7 +78,7 @@ TEST(RequestParserTest, MoreFieldsThanThereMayBeAreNotParsed) {
 
   // One entry that has them all.
   v1::CommitRequest nested;
-  nested.add_sets()->GetReflection()->MutableUnknownFields(nested.mutable_sets(0))->AddVarint(100, 1);
+  v1::KeyEntry::GetReflection()->MutableUnknownFields(nested.add_sets())->AddVarint(100, 1);
   ExpectTooManyFields(Repeat(nested.SerializeAsString(), kMaxRequestFields / 2 + 1));
 }
 

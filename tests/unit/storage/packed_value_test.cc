@@ -25,7 +25,7 @@ Value Session(std::size_t bytes) {
   std::mt19937_64 random(1);
   std::string text = "{";
   while (text.size() < bytes) {
-    text += absl::StrCat("\"", random(), "\":{\"chainKey\":{\"counter\":0},\"chainType\":2,\"messageKeys\":{}},");
+    text += absl::StrCat("\"", random(), R"(":{"chainKey":{"counter":0},"chainType":2,"messageKeys":{}},)");
   }
   text.resize(bytes);
   return {ValueKind::kJson, text};

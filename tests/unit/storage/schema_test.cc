@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "storage/error.h"
 
 namespace authstate::storage {
@@ -29,57 +33,57 @@ TEST(PlanMigrationsTest, AnEmptyDatabaseGetsAllWithoutBeingAsked) {
 }
 
 TEST(PlanMigrationsTest, AnUpToDateDatabaseGetsNone) {
-  const AppliedMigration applied[] = {{1, "aa"}, {2, "bb"}, {3, "cc"}};
+  const std::vector<AppliedMigration> applied = {{1, "aa"}, {2, "bb"}, {3, "cc"}};
   EXPECT_TRUE(Versions(PlanMigrations(kKnown, applied, /*migrate=*/false)).empty());
 }
 
 TEST(PlanMigrationsTest, AnOlderDatabaseIsRefusedUnlessMigrateWasGiven) {
-  const AppliedMigration applied[] = {{1, "aa"}};
+  const std::vector<AppliedMigration> applied = {{1, "aa"}};
   ExpectRefused(PlanMigrations(kKnown, applied, /*migrate=*/false), "--migrate");
   EXPECT_THAT(Versions(PlanMigrations(kKnown, applied, /*migrate=*/true)), testing::ElementsAre(2, 3));
 }
 
 TEST(PlanMigrationsTest, ANewerDatabaseIsRefusedAlsoWithMigrate) {
-  const AppliedMigration applied[] = {{1, "aa", 1}, {2, "bb", 1}, {3, "cc", 1}, {4, "dd", 4}};
+  const std::vector<AppliedMigration> applied = {{1, "aa", 1}, {2, "bb", 1}, {3, "cc", 1}, {4, "dd", 4}};
   ExpectRefused(PlanMigrations(kKnown, applied, /*migrate=*/true), "newer version");
 }
 
 TEST(PlanMigrationsTest, ANewerDatabaseThatOnlyExpandedIsServed) {
-  const AppliedMigration applied[] = {{1, "aa", 1}, {2, "bb", 1}, {3, "cc", 1}, {4, "dd", 3}, {5, "ee", 2}};
+  const std::vector<AppliedMigration> applied = {{1, "aa", 1}, {2, "bb", 1}, {3, "cc", 1}, {4, "dd", 3}, {5, "ee", 2}};
   EXPECT_TRUE(Versions(PlanMigrations(kKnown, applied, /*migrate=*/false)).empty());
 }
 
 TEST(PlanMigrationsTest, OneNewerMigrationThatContractsIsEnoughToRefuse) {
-  const AppliedMigration applied[] = {{1, "aa", 1}, {2, "bb", 1}, {3, "cc", 1}, {4, "dd", 4}, {5, "ee", 3}};
+  const std::vector<AppliedMigration> applied = {{1, "aa", 1}, {2, "bb", 1}, {3, "cc", 1}, {4, "dd", 4}, {5, "ee", 3}};
   ExpectRefused(PlanMigrations(kKnown, applied, /*migrate=*/false), "newer version");
 }
 
 TEST(PlanMigrationsTest, AChangedFileIsRefused) {
-  const AppliedMigration applied[] = {{1, "aa"}, {2, "xx"}};
+  const std::vector<AppliedMigration> applied = {{1, "aa"}, {2, "xx"}};
   ExpectRefused(PlanMigrations(kKnown, applied, /*migrate=*/true), "migration 2 (second)");
 }
 
 TEST(PlanMigrationsTest, AGapIsRefused) {
-  const AppliedMigration applied[] = {{1, "aa"}, {3, "cc"}};
+  const std::vector<AppliedMigration> applied = {{1, "aa"}, {3, "cc"}};
   ExpectRefused(PlanMigrations(kKnown, applied, /*migrate=*/true), "lacks migration 2");
 }
 
 TEST(PlanRollbackTest, TakesTheLatestBackFirst) {
-  const AppliedMigration applied[] = {{1, "aa"}, {2, "bb"}, {3, "cc"}};
+  const std::vector<AppliedMigration> applied = {{1, "aa"}, {2, "bb"}, {3, "cc"}};
   EXPECT_THAT(Versions(PlanRollback(kKnown, applied, 1)), testing::ElementsAre(3, 2));
   EXPECT_THAT(Versions(PlanRollback(kKnown, applied, 0)), testing::ElementsAre(3, 2, 1));
   EXPECT_TRUE(Versions(PlanRollback(kKnown, applied, 3)).empty());
 }
 
 TEST(PlanRollbackTest, AVersionAboveTheSchemasIsRefused) {
-  const AppliedMigration applied[] = {{1, "aa"}};
+  const std::vector<AppliedMigration> applied = {{1, "aa"}};
   EXPECT_TRUE(absl::IsInvalidArgument(PlanRollback(kKnown, applied, 2).status()));
 }
 
 TEST(PlanRollbackTest, WhatThisProgramDoesNotKnowIsLeftAlone) {
-  const AppliedMigration newer[] = {{1, "aa", 1}, {2, "bb", 1}, {3, "cc", 1}, {4, "dd", 1}};
+  const std::vector<AppliedMigration> newer = {{1, "aa", 1}, {2, "bb", 1}, {3, "cc", 1}, {4, "dd", 1}};
   ExpectRefused(PlanRollback(kKnown, newer, 0), "newer version");
-  const AppliedMigration changed[] = {{1, "xx"}};
+  const std::vector<AppliedMigration> changed = {{1, "xx"}};
   ExpectRefused(PlanRollback(kKnown, changed, 0), "migration 1 (first)");
 }
 
