@@ -44,8 +44,8 @@ class SwitchTest : public FaultTest {
   // Makes the database at `to` what the one at `from` is.
   static void Copy(const std::string& from, const std::string& to) {
     auto copy = Subprocess::Start({{"/bin/bash", "-c",
-                                    "set -o pipefail; pg_dump --clean --if-exists \"$1\" | "
-                                    "psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 \"$2\" >/dev/null",
+                                    (R"(set -o pipefail; pg_dump --clean --if-exists "$1" | )"
+                                     R"(psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 "$2" >/dev/null)"),
                                     "copy", from, to},
                                    /*environment=*/{}});
     ASSERT_TRUE(copy.ok()) << copy.status();

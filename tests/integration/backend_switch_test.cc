@@ -70,7 +70,7 @@ class BackendSwitchTest : public testing::Test {
     server_ = *std::move(server);
     stub_ = v1::AuthStateService::NewStub(grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials()));
   }
-  std::string NewDatabase() {
+  static std::string NewDatabase() {
     auto url = postgres_->NewDatabase();
     EXPECT_TRUE(url.ok()) << url.status();
     return absl::StrCat(url.value_or(""), "?sslmode=disable");
@@ -123,6 +123,7 @@ TEST_F(BackendSwitchTest, ThereAndBackUnderLoadEveryAcknowledgedCommitIsFound) {
   std::atomic<bool> stop = false;
   std::vector<std::uint64_t> acknowledged(kClients, 0);
   std::vector<std::thread> clients;
+  clients.reserve(kClients);
   for (int i = 0; i < kClients; ++i) {
     clients.emplace_back([&, i] {
       std::uint64_t& count = acknowledged[static_cast<std::size_t>(i)];

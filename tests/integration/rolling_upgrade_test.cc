@@ -75,7 +75,8 @@ std::unique_ptr<Stub> Connect(const std::string& address) {
 // Writes key after key of one session through the server that it is pointed at, until it is stopped.
 class Writer {
  public:
-  Writer(std::string session_id, const std::string& address) : session_id_(std::move(session_id)), address_(address) {
+  Writer(std::string session_id, std::string address)
+      : session_id_(std::move(session_id)), address_(std::move(address)) {
     thread_ = std::thread([this] { Run(); });
   }
   ~Writer() {

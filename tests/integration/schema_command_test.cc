@@ -25,7 +25,6 @@ using test::TestPgBouncer;
 using test::TestPostgres;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
 
 constexpr absl::Duration kPatience = absl::Seconds(60);
