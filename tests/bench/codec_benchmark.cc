@@ -34,7 +34,7 @@ std::string SessionRecord(std::size_t bytes) {
 
 void CanonicalizeSessionRecord(benchmark::State& state) {
   const Value value{ValueKind::kJson, SessionRecord(static_cast<std::size_t>(state.range(0)))};
-  for (auto iteration : state) {
+  for ([[maybe_unused]] auto iteration : state) {
     absl::StatusOr<Value> canonical = Canonicalize(value);
     if (!canonical.ok()) state.SkipWithError("not canonical");
     benchmark::DoNotOptimize(canonical);
@@ -51,7 +51,7 @@ std::string PreKey() {
 
 void CanonicalizePreKey(benchmark::State& state) {
   const Value value{ValueKind::kJson, PreKey()};
-  for (auto iteration : state) {
+  for ([[maybe_unused]] auto iteration : state) {
     absl::StatusOr<Value> canonical = Canonicalize(value);
     if (!canonical.ok()) state.SkipWithError("not canonical");
     benchmark::DoNotOptimize(canonical);
@@ -63,7 +63,7 @@ BENCHMARK(CanonicalizePreKey);
 // What a client sends that does not write the canonical form, or a file that is read in.
 void ParsePreKey(benchmark::State& state) {
   const std::string text = PreKey();
-  for (auto iteration : state) {
+  for ([[maybe_unused]] auto iteration : state) {
     absl::StatusOr<Value> value = ParseBufferJson(text);
     if (!value.ok()) state.SkipWithError("not parsed");
     benchmark::DoNotOptimize(value);
@@ -75,7 +75,7 @@ BENCHMARK(ParsePreKey);
 void WriteSenderKey(benchmark::State& state) {
   constexpr std::size_t kSenderKeyBytes = 1'000;
   const Value value{ValueKind::kRaw, std::string(kSenderKeyBytes, 's')};
-  for (auto iteration : state) {
+  for ([[maybe_unused]] auto iteration : state) {
     std::string text = ToBufferJson(value);
     benchmark::DoNotOptimize(text);
   }

@@ -45,8 +45,9 @@ Commit CommitTo(const std::string& session_id) {
 void CommitSideBySide(benchmark::State& state, std::unique_ptr<Backend> backend) {
   const auto callers = static_cast<int>(state.range(0));
   std::vector<std::string> sessions;
+  sessions.reserve(static_cast<std::size_t>(callers));
   for (int caller = 0; caller < callers; ++caller) sessions.push_back(absl::StrCat("session-", caller));
-  for (auto iteration : state) {
+  for ([[maybe_unused]] auto iteration : state) {
     absl::BlockingCounter answers(callers);
     for (const std::string& session : sessions) {
       std::vector<Commit> commits;
@@ -84,7 +85,7 @@ std::unique_ptr<Backend> WithOneKey(std::unique_ptr<Backend> backend, std::size_
 }
 
 void ReadOneKey(benchmark::State& state, Backend* backend) {
-  for (auto iteration : state) {
+  for ([[maybe_unused]] auto iteration : state) {
     const auto results = AwaitCall<std::vector<absl::StatusOr<ReadResult>>>([&](auto done) {
       std::vector<ReadRequest> requests(1);
       requests.front().session_id = TheSession();
