@@ -23,7 +23,7 @@
 namespace authstate::client {
 namespace {
 
-constexpr int kMinReconnectPauseMs = 100;
+constexpr int kFirstReconnectPauseMs = 100;
 constexpr int kMaxReconnectPauseMs = 2'000;
 
 std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
@@ -34,8 +34,8 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   // An unencrypted call of private keys goes to the server itself, not to a proxy named in the environment.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kMinReconnectPauseMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kMinReconnectPauseMs);
+  // GRPC_ARG_MIN_RECONNECT_BACKOFF_MS is left as it is, 20 s: it is the time that the making of a connection has.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectPauseMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectPauseMs);
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }

@@ -11,11 +11,15 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "client/cpp/error.h"
 #include "contract/limits.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "tests/support/tcp_proxy.h"
 #include "tests/unit/client/fake_store.h"
 
 namespace authstate::client {
@@ -59,6 +63,24 @@ TEST_F(ClientTest, CredsComeWithTheirKindAndRevision) {
   ASSERT_TRUE(creds.ok()) << creds.status();
   EXPECT_EQ(creds->value, (Value{ValueKind::kJson, "{}"}));
   EXPECT_EQ(creds->revision, 7U);
+}
+
+// The making of a connection takes several ways there and back. A server that is far away, or busy, is one to wait for.
+TEST_F(ClientTest, SlowServerIsOne) {
+  int port = 0;
+  ASSERT_TRUE(absl::SimpleAtoi(store_.address().substr(store_.address().rfind(':') + 1), &port));
+  auto line = test::TcpProxy::Create(static_cast<std::uint16_t>(port), test::Protocol::kAny);
+  ASSERT_TRUE(line.ok()) << line.status();
+  (*line)->SetDelay(absl::Milliseconds(300));
+  ClientOptions options = Options(absl::StrCat("127.0.0.1:", (*line)->port()));
+  options.patience = absl::ZeroDuration();
+  store_.get_creds = [](const v1::GetCredsRequest& /*request*/, v1::GetCredsResponse* response) {
+    response->mutable_creds()->set_json("{}");
+    return grpc::Status::OK;
+  };
+  Client client(options);
+  const auto creds = client.GetCreds(kSession);
+  EXPECT_TRUE(creds.ok()) << creds.status();
 }
 
 TEST_F(ClientTest, ErrorsCarryTheFactsOfTheServer) {
