@@ -60,11 +60,15 @@ void AppendRawFrame(absl::string_view bytes, std::string* to) {
   constexpr std::size_t kOneByteSizes = 256;
   constexpr absl::string_view kMagic = "\x28\xB5\x2F\xFD";
   // A single segment, whose size has one byte, or two and counts from 256.
+  constexpr char kSizeOfOneByte = 0x20;
+  constexpr char kSizeOfTwoBytes = 0x60;
   if (bytes.size() < kOneByteSizes) {
-    absl::StrAppend(to, kMagic, "\x20");
+    absl::StrAppend(to, kMagic);
+    to->push_back(kSizeOfOneByte);
     to->push_back(static_cast<char>(bytes.size()));
   } else {
-    absl::StrAppend(to, kMagic, "\x60");
+    absl::StrAppend(to, kMagic);
+    to->push_back(kSizeOfTwoBytes);
     to->push_back(static_cast<char>(bytes.size() - kOneByteSizes));
     to->push_back(static_cast<char>((bytes.size() - kOneByteSizes) >> kBitsOfByte));
   }
