@@ -108,7 +108,9 @@ TEST_F(SlowReaderTest, MakesNoFloodOfAnUploadBesideIt) {
   while (!uploaded) {
     Http2Attacker attacker(address());
     EXPECT_TRUE(attacker.Begin());
-    for (std::uint32_t call = 0; call < 3; ++call) EXPECT_TRUE(attacker.Send(AskForAll(call)));
+    for (std::uint32_t call = 0; call < 3; ++call) {
+      EXPECT_TRUE(attacker.Send(AskForAll(call)));
+    }
     // The pace of the attackers.
     absl::SleepFor(absl::Milliseconds(500));
   }

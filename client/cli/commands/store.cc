@@ -36,7 +36,7 @@ absl::Status VerifySession(client::Client& client, const client::SessionSummary&
   std::uint64_t revision = 0;
   std::uint64_t keys = 0;
   bool creds = false;
-  const absl::Status loaded = client.LoadSession(listed.session_id, 0, [&](const client::SessionPage& page) {
+  absl::Status loaded = client.LoadSession(listed.session_id, 0, [&](const client::SessionPage& page) {
     revision = page.revision;
     if (page.creds.has_value()) {
       creds = true;
