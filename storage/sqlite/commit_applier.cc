@@ -103,7 +103,7 @@ void DeleteSession(SqliteConnection& connection, const std::string& session_id) 
 
 absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& commit, absl::Time now) {
   absl::StatusOr<SessionRow> found = SelectSessionRow(connection, commit.session_id, now);
-  if (!found.ok()) return found.status();
+  if (!found.ok()) return WithOutcome(found.status(), Outcome::kNotApplied);
   SessionRow& row = *found;
   if (const auto revision = row.recent_commits.Find(commit.id)) return Applied{*revision};
   if (absl::Status passed = PassLease(commit, &row); !passed.ok()) return passed;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "storage/error.h"
 #include "storage/sqlite/session_row.h"
 
 namespace authstate::storage {
@@ -9,7 +10,7 @@ namespace authstate::storage {
 absl::StatusOr<LeaseResult> ApplyLeaseRequest(SqliteConnection& connection, const LeaseRequest& request,
                                               absl::Time now) {
   absl::StatusOr<SessionRow> found = SelectSessionRow(connection, request.session_id, now);
-  if (!found.ok()) return found.status();
+  if (!found.ok()) return WithOutcome(found.status(), Outcome::kNotApplied);
   SessionRow& row = *found;
   Lease lease = row.lease;
   if (absl::Status advanced = Advance(request, now, &lease); !advanced.ok()) return advanced;

@@ -87,6 +87,17 @@ class SqliteBackendTest : public testing::Test {
   const std::string path_ = directory_.File("authstate.db");
 };
 
+TEST_F(SqliteBackendTest, CommitOnADamagedRowIsKnownNotToBeApplied) {
+  auto backend = OpenSqliteBackend(Options());
+  ASSERT_TRUE(backend.ok()) << backend.status();
+  ASSERT_TRUE(Apply(**backend, SetCreds("s", "v")).ok());
+  SQLite::Database(path_, SQLite::OPEN_READWRITE).exec("UPDATE auth_sessions SET revision = 9");
+  const absl::Status refused = Apply(**backend, SetCreds("s", "w")).status();
+  EXPECT_TRUE(absl::IsDataLoss(refused)) << refused;
+  EXPECT_EQ(OutcomeOf(refused), Outcome::kNotApplied);
+  EXPECT_TRUE(absl::IsDataLoss(Read(**backend, "s").status()));
+}
+
 TEST_F(SqliteBackendTest, ANewStoreIsToldByItsAbsolutePathAndAnOldOneNot) {
   const std::filesystem::path before = std::filesystem::current_path();
   const absl::Cleanup go_back = [&before] { std::filesystem::current_path(before); };
