@@ -111,11 +111,12 @@ TEST_F(FloodRulesTest, ASmallMessageNowAndThenExcusesNoneThatIsUnfinished) {
 
 // Frames of 16 KiB and the headers of a call are beside what handlers receive.
 TEST_F(FloodRulesTest, MessagesThatHandlersReceiveAreNotUnfinished) {
+  constexpr std::uint64_t kFrames = 640;
   counters_.streams.begun = 1;
   for (int look = 0; look < 1'000; ++look) {
     ++counters_.streams.messages;
     counters_.message_bytes += 10 * kMiB;
-    ASSERT_EQ(AfterBytes(10 * kMiB + 640 * 9 + 100), "") << look;
+    ASSERT_EQ(AfterBytes(10 * kMiB + kFrames * 9 + 100), "") << look;
   }
   EXPECT_EQ(rules_.unfinished_bytes(), 0U);
 }
