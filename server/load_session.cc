@@ -122,7 +122,7 @@ class LoadSessionStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer
   std::unique_ptr<storage::Snapshot> snapshot_;
   std::size_t page_bytes_ = 0;
   std::uint64_t fence_ = 0;
-  // Of the page that is being written.
+  // How many bytes of `room_` the page takes that is being written.
   std::size_t room_taken_ = 0;
   bool began_ = false;
   bool last_ = false;

@@ -57,7 +57,7 @@ class SnapshotSlots {
   using Done = absl::AnyInvocable<void(absl::Status) &&>;
   using Claims = std::list<Claim*>;
 
-  // Of one caller.
+  // What one caller has and wants.
   struct Counts {
     std::size_t held = 0;
     std::size_t waiting = 0;
@@ -95,10 +95,10 @@ class SnapshotSlots {
   absl::Mutex mutex_;
   // Those that have a claim which waits or has a slot.
   Callers callers_ ABSL_GUARDED_BY(mutex_);
-  // In the order in which they came.
+  // Both are in the order in which claims came there.
   Claims waiting_ ABSL_GUARDED_BY(mutex_);
   Claims held_ ABSL_GUARDED_BY(mutex_);
-  // As it was when it was last asked for.
+  // What options_.slots() returned last.
   std::size_t slots_ ABSL_GUARDED_BY(mutex_) = 0;
   std::deque<std::pair<Done, absl::Status>> answers_ ABSL_GUARDED_BY(mutex_);
   bool answering_ ABSL_GUARDED_BY(mutex_) = false;

@@ -46,7 +46,7 @@ class FloodRules {
   // What it may hold in messages that are not complete, when it was judged last: what was received and is in no message
   // that a handler has. Of each message, 128 bytes of frames and headers do not count.
   std::uint64_t unfinished_bytes() const { return unfinished_bytes_; }
-  // As they were judged last.
+  // The counters that Judge was given last.
   const ConnectionCounters& counters() const { return counters_; }
 
  private:

@@ -28,7 +28,7 @@ std::string NumberOf(absl::string_view row) {
                       ".key_type COLLATE \"C\", 0)) & 4294967295) + 4294967296)");
 }
 
-// Of what there is of the session that a row names.
+// The sum over the names of the creds and keys that are stored of the session in `row`.
 std::string NamesOf(absl::string_view row) {
   return absl::StrCat("(SELECT coalesce(sum(", NumberOf("n"),
                       ")::int8, 0) + CASE WHEN EXISTS (SELECT FROM auth_creds nc", " WHERE nc.session_id = ", row,
