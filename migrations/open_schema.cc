@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "profiles/readable_files.h"
-#include "storage/postgres/postgres_schema_store.h"
+#include "storage/postgres/schema/postgres_schema_store.h"
 #include "storage/sqlite/sqlite_schema_store.h"
 
 namespace authstate::migrations {

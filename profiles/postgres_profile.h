@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "profiles/backend_choice.h"
-#include "storage/postgres/postgres_backend.h"
+#include "storage/postgres/postgres_options.h"
 
 namespace authstate::profiles {
 

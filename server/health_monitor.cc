@@ -5,7 +5,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
-#include "server/logging.h"
+#include "server/log/logging.h"
 #include "storage/error.h"
 
 namespace authstate::server {

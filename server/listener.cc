@@ -17,7 +17,7 @@
 #include "server/connections/descriptor_limit.h"
 #include "server/connections/flood_watch.h"
 #include "server/connections/listening_sockets.h"
-#include "server/logging.h"
+#include "server/log/logging.h"
 
 namespace authstate::server {
 namespace {

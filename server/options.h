@@ -10,7 +10,7 @@
 
 #include "absl/time/time.h"
 #include "profiles/database_options.h"
-#include "server/logging.h"
+#include "server/log/logging.h"
 
 namespace authstate::server {
 

@@ -19,7 +19,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "server/logging.h"
+#include "server/log/logging.h"
 
 namespace authstate::server {
 namespace {

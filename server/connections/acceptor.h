@@ -12,7 +12,7 @@
 #include "absl/time/time.h"
 #include "server/connections/flood_watch.h"
 #include "server/connections/listening_sockets.h"
-#include "server/line_limit.h"
+#include "server/log/line_limit.h"
 #include "storage/work_queue.h"
 
 namespace authstate::server {

@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/connections/message_bytes.h"
-#include "server/logging.h"
+#include "server/log/logging.h"
 
 namespace authstate::server {
 namespace {

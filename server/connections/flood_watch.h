@@ -12,7 +12,7 @@
 #include "server/connections/connection_counters.h"
 #include "server/connections/flood_rules.h"
 #include "server/connections/process_usage.h"
-#include "server/line_limit.h"
+#include "server/log/line_limit.h"
 
 namespace authstate::server {
 

@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "contract/limits.h"
-#include "server/auth_state_handlers.h"
-#include "server/lease_handlers.h"
-#include "server/status_translation.h"
+#include "server/handlers/auth_state_handlers.h"
+#include "server/handlers/lease_handlers.h"
+#include "server/rpc/status_translation.h"
 
 namespace authstate::server::pipe {
 namespace {

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/request_error.h"
+#include "server/handlers/request_error.h"
 #include "storage/error.h"
 
 namespace authstate::server::pipe {

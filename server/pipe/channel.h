@@ -10,7 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "server/lease_handlers.h"
+#include "server/handlers/lease_handlers.h"
 #include "server/pipe/operation.h"
 
 namespace authstate::server::pipe {

@@ -15,7 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "authstate/v1/auth_state_service.pb.h"
-#include "server/lease_handlers.h"
+#include "server/handlers/lease_handlers.h"
 #include "server/pipe/answer.h"
 #include "server/pipe/batch.h"
 #include "server/pipe/budget.h"

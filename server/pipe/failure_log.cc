@@ -4,8 +4,8 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
-#include "server/failure_level.h"
-#include "server/logging.h"
+#include "server/log/logging.h"
+#include "server/rpc/failure_level.h"
 #include "storage/error.h"
 
 namespace authstate::server::pipe {

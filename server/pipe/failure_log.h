@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "server/line_limit.h"
+#include "server/log/line_limit.h"
 
 namespace authstate::server::pipe {
 

@@ -5,9 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "contract/limits.h"
-#include "server/lease_validation.h"
-#include "server/request_error.h"
-#include "server/request_validation.h"
+#include "server/handlers/lease_validation.h"
+#include "server/handlers/request_error.h"
+#include "server/handlers/request_validation.h"
 
 namespace authstate::server::pipe {
 namespace {

@@ -7,10 +7,10 @@
 
 #include <memory>
 
-#include "server/guard.h"
-#include "server/lease_handlers.h"
+#include "server/handlers/lease_handlers.h"
 #include "server/pipe/budget.h"
 #include "server/pipe/limits.h"
+#include "server/rpc/guard.h"
 #include "storage/backend.h"
 
 namespace authstate::server::pipe {

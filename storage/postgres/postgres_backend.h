@@ -1,78 +1,13 @@
 #ifndef AUTHSTATE_STORAGE_POSTGRES_POSTGRES_BACKEND_H_
 #define AUTHSTATE_STORAGE_POSTGRES_POSTGRES_BACKEND_H_
 
-#include <cstddef>
-#include <cstdint>
-#include <functional>
 #include <memory>
-#include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "storage/backend.h"
-#include "storage/statement_stats.h"
+#include "storage/postgres/postgres_options.h"
 
 namespace authstate::storage {
-
-// Which tables keep the state.
-enum class PostgresLayout : std::uint8_t {
-  // Found by looking at the database.
-  kDetect,
-  // auth_* (migrations/postgres).
-  kNative,
-  // whatsapp_auth and whatsapp_keys.
-  kLegacy,
-};
-
-// What stands between this program and the database.
-enum class PoolerMode : std::uint8_t {
-  // Found by asking the connection.
-  kDetect,
-  kNone,
-  kSession,
-  kTransaction,
-};
-
-// One for signs of life, one for calls, and one for a snapshot.
-inline constexpr int kLeastPostgresConnections = 3;
-
-struct PostgresOptions {
-  // How the database is called in Description and in messages: the connection profile (`timeweb`, `supabase`).
-  std::string name = "postgres";
-  // `postgresql://user:password@host:port/database`, or a conninfo string of libpq. Several hosts are allowed; the one
-  // that takes writes is used. Secret: never logged.
-  std::string url;
-  PostgresLayout layout = PostgresLayout::kDetect;
-  PoolerMode pooler = PoolerMode::kDetect;
-  // All connections that are ever open to the database at once, each with a thread: one for signs of life, the others
-  // for calls, of which snapshots may keep up to half. At least 2, which leaves none for snapshots; a server needs
-  // kLeastPostgresConnections.
-  int connections = 8;
-  // Calls that may wait for a connection; more are refused at once.
-  std::size_t queue_limit = 4096;
-  // How long a call may wait for one.
-  absl::Duration queue_wait = absl::Seconds(5);
-  // Memory for the bases of long values, so that a rewrite writes what has changed (storage/value_patch.h); 0: all are
-  // written whole. Only the native layout has patches.
-  std::size_t patch_base_bytes = std::size_t{32} << 20;
-  // Whether an older schema may be brought up to date. An empty database gets its schema in any case.
-  bool migrate = false;
-  // Roles that may use the tables besides their owner and the one of `url`: those of other servers, of backups. They
-  // keep their rights, and get what a server needs, when the schema is made or changed; where none is named, those of
-  // an earlier time do.
-  std::vector<std::string> allowed_roles;
-  // Whether to serve, with a warning, though other roles have rights on the tables.
-  bool allow_exposed_tables = false;
-  // Told, within OpenPostgresBackend, what an operator should know; no secrets.
-  std::function<void(const std::string&)> warn = [](const std::string&) {};
-  // How long the making of one connection may take, for each host; in whole seconds.
-  absl::Duration connect_timeout = absl::Seconds(5);
-  // How long a statement may take, also when its caller would wait longer. Its connection is thrown away then.
-  absl::Duration call_timeout = absl::Seconds(60);
-  // Where every statement sent to the database is counted; null: nowhere.
-  std::shared_ptr<StatementStats> stats;
-};
 
 // A store in PostgreSQL 12 or newer, in the layout that is found or named (PostgresLayout): storage/backend.h over a
 // bounded set of connections, one statement for a batch, and no session state, so that it also works through a pooler

@@ -1,4 +1,4 @@
-// Long values of which only what has changed is written (storage/value_patch.h), on a real PostgreSQL.
+// Long values of which only what has changed is written (storage/postgres/layout/value_patch.h), on a real PostgreSQL.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -10,13 +10,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "storage/postgres/layout.h"
-#include "storage/postgres/pg_connection.h"
+#include "storage/postgres/connection/pg_connection.h"
+#include "storage/postgres/layout/layout.h"
 #include "storage/postgres/postgres_backend.h"
-#include "storage/postgres/row.h"
-#include "storage/postgres/session_leases.h"
-#include "storage/postgres/session_reader.h"
-#include "storage/postgres/session_writer.h"
+#include "storage/postgres/session/session_leases.h"
+#include "storage/postgres/session/session_reader.h"
+#include "storage/postgres/session/session_writer.h"
+#include "storage/postgres/sql/row.h"
 #include "tests/support/test_postgres.h"
 
 namespace authstate::storage {

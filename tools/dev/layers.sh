@@ -3,6 +3,18 @@
 
 layers_broken=0
 
+# in_order FOLDER ROOM...: within the folder, a room knows those before it and none after.
+in_order() {
+  local folder=$1 later room
+  shift
+  while (($# > 1)); do
+    room=$1
+    shift
+    later=$(printf '|%s' "$@")
+    forbid "$folder/$room stands below ${*}." "$folder/(${later:1})/" "$folder/$room"
+  done
+}
+
 # forbid WHAT INCLUDED_PATTERN PATH...: no C++ file under the paths includes something that matches.
 forbid() {
   local what=$1 pattern=$2 found
@@ -11,6 +23,19 @@ forbid() {
     xargs -r grep -nE "^#include [\"<]($pattern)" /dev/null) || true
   if [[ -n $found ]]; then
     printf '%s\n%s\n' "$what" "$found"
+    layers_broken=1
+  fi
+}
+
+# A room that has more is two.
+MOST_HEADERS=20
+
+forbid_crowds() {
+  local crowds
+  crowds=$(git ls-files --cached --others --exclude-standard -- '*.h' | xargs -n1 dirname | sort | uniq -c |
+    awk -v most="$MOST_HEADERS" '$1 > most { print $2 ": " $1 }')
+  if [[ -n $crowds ]]; then
+    printf 'No folder has more than %s headers.\n%s\n' "$MOST_HEADERS" "$crowds"
     layers_broken=1
   fi
 }
@@ -28,6 +53,9 @@ check_layers() {
       [[ $driver == "$other" ]] || forbid "The $driver driver knows no other." "storage/$other/" "storage/$driver"
     done
   done
+  in_order storage/postgres sql connection layout session schema
+  forbid 'Only postgres_backend.cc and users of the driver know the whole of it.' 'storage/postgres/postgres_backend.h' \
+    ':(glob)storage/postgres/*/*'
   forbid 'A decorator stands on storage/backend.h, not on a driver.' 'storage/(memory|postgres|sqlite)/' storage/decorators \
     storage/failpoints
   forbid 'Profiles turn options into those of a driver, and know no more.' \
@@ -36,6 +64,10 @@ check_layers() {
   forbid 'Clients reach storage through the contract, profiles and migrations.' '(storage|server)/' client
   forbid 'Only server/app.cc names drivers and decorators.' 'storage/(memory|postgres|sqlite|decorators|failpoints)/' \
     server ':!server/app.cc'
+  in_order server log connections handlers rpc pipe services
+  forbid 'Handlers know no RPCs.' '(grpc|grpcpp)/' server/handlers
+  forbid 'What starts the server is known by nothing below it.' 'server/[a-z_]+\.h' ':(glob)server/*/*'
   forbid 'Only tests include tests.' 'tests/' server client
+  forbid_crowds
   return "$layers_broken"
 }

@@ -1,4 +1,4 @@
-#include "storage/postgres/backoff.h"
+#include "storage/postgres/connection/backoff.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "storage/postgres/commit_parameters.h"
+#include "storage/postgres/session/commit_parameters.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "contract/value.h"
 #include "storage/backend.h"
-#include "storage/postgres/patch_bases.h"
+#include "storage/postgres/session/patch_bases.h"
 #include "tests/support/growing_record.h"
 
 namespace authstate::storage {

@@ -1,6 +1,6 @@
 // The words are those of libpq 15 and 17, PostgreSQL 15, PgBouncer 1.18 and Supavisor; tests/integration meets the
 // real ones.
-#include "storage/postgres/connect_error.h"
+#include "storage/postgres/connection/connect_error.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

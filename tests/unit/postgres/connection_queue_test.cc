@@ -1,4 +1,4 @@
-#include "storage/postgres/connection_queue.h"
+#include "storage/postgres/connection/connection_queue.h"
 
 #include <gtest/gtest.h>
 
@@ -11,9 +11,9 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
-#include "storage/postgres/conninfo.h"
-#include "storage/postgres/pg_connection.h"
-#include "storage/postgres/watchdog.h"
+#include "storage/postgres/connection/conninfo.h"
+#include "storage/postgres/connection/pg_connection.h"
+#include "storage/postgres/connection/watchdog.h"
 
 namespace authstate::storage {
 namespace {

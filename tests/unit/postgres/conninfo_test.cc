@@ -1,4 +1,4 @@
-#include "storage/postgres/conninfo.h"
+#include "storage/postgres/connection/conninfo.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

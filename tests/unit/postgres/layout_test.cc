@@ -1,4 +1,4 @@
-#include "storage/postgres/layout.h"
+#include "storage/postgres/layout/layout.h"
 
 #include <gtest/gtest.h>
 

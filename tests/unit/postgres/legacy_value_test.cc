@@ -1,5 +1,5 @@
 // Values in the tables that other programs write too.
-#include "storage/postgres/legacy_value.h"
+#include "storage/postgres/layout/legacy_value.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

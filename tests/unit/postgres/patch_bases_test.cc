@@ -1,4 +1,4 @@
-#include "storage/postgres/patch_bases.h"
+#include "storage/postgres/session/patch_bases.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "storage/postgres/pg_array.h"
+#include "storage/postgres/sql/pg_array.h"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
-#include "storage/postgres/pg_connection.h"
+#include "storage/postgres/connection/pg_connection.h"
 
 #include <gtest/gtest.h>
 
 #include <optional>
 
-#include "storage/postgres/pqxx_compat.h"
+#include "storage/postgres/connection/pqxx_compat.h"
 
 namespace authstate::storage {
 namespace {

@@ -1,4 +1,4 @@
-#include "storage/postgres/sqlstate.h"
+#include "storage/postgres/connection/sqlstate.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "storage/error.h"
-#include "storage/postgres/pg_failure.h"
+#include "storage/postgres/connection/pg_failure.h"
 
 namespace authstate::storage {
 namespace {

@@ -1,4 +1,4 @@
-#include "storage/postgres/watchdog.h"
+#include "storage/postgres/connection/watchdog.h"
 
 #include <gtest/gtest.h>
 #include <poll.h>

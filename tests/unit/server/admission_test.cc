@@ -1,4 +1,4 @@
-#include "server/admission.h"
+#include "server/rpc/admission.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "server/event_log.h"
+#include "server/log/event_log.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,8 +1,8 @@
-#include "server/page_token.h"
+#include "server/handlers/page_token.h"
 
 #include <gtest/gtest.h>
 
-#include "server/request_error.h"
+#include "server/handlers/request_error.h"
 
 namespace authstate::server {
 namespace {

@@ -10,8 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
+#include "server/handlers/request_error.h"
 #include "server/pipe/connection.h"
-#include "server/request_error.h"
 #include "tests/support/pipe_operations.h"
 #include "tests/unit/server/held_backend.h"
 

@@ -11,8 +11,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "contract/limits.h"
+#include "server/handlers/request_error.h"
 #include "server/pipe/operation.h"
-#include "server/request_error.h"
 #include "tests/support/pipe_operations.h"
 
 namespace authstate::server::pipe {

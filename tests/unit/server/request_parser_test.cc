@@ -1,4 +1,4 @@
-#include "server/request_parser.h"
+#include "server/rpc/request_parser.h"
 
 #include <gmock/gmock.h>
 #include <grpcpp/support/byte_buffer.h>
@@ -9,7 +9,7 @@
 #include <string>
 
 #include "authstate/v1/auth_state_service.pb.h"
-#include "server/request_error.h"
+#include "server/handlers/request_error.h"
 
 namespace authstate::server {
 namespace {

@@ -1,4 +1,4 @@
-#include "server/response_room.h"
+#include "server/rpc/response_room.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "server/snapshot_slots.h"
+#include "server/rpc/snapshot_slots.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "server/status_translation.h"
+#include "server/rpc/status_translation.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
-#include "server/request_error.h"
+#include "server/handlers/request_error.h"
 #include "storage/error.h"
 
 namespace authstate::server {

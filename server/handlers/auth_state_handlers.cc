@@ -1,0 +1,188 @@
+#include "server/handlers/auth_state_handlers.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/random/random.h"
+#include "contract/limits.h"
+#include "contract/names.h"
+#include "server/handlers/lease_handlers.h"
+#include "server/handlers/page_token.h"
+#include "server/handlers/request_validation.h"
+#include "storage/error.h"
+
+namespace authstate::server {
+namespace {
+
+// A batch of one.
+template <typename T>
+std::vector<T> One(T member) {
+  std::vector<T> batch;
+  batch.push_back(std::move(member));
+  return batch;
+}
+
+v1::GetKeysResponse ToKeysResponse(std::vector<storage::KeyName> names, storage::ReadResult result) {
+  v1::GetKeysResponse response;
+  response.set_revision(result.revision);
+  MoveToProto(std::move(names), std::move(result.values), response.mutable_found(), response.mutable_absent());
+  return response;
+}
+
+// No more of `id` than an id may have, and no half of a character.
+std::string Cut(std::string id) {
+  if (id.size() <= kMaxSessionIdBytes) return id;
+  id.resize(kMaxSessionIdBytes);
+  while (!IsValidUtf8(id)) id.pop_back();
+  return id;
+}
+
+v1::ListSessionsResponse ToListResponse(std::vector<storage::SessionSummary> sessions, std::size_t page_size) {
+  v1::ListSessionsResponse response;
+  if (sessions.size() > page_size) {
+    sessions.resize(page_size);
+    response.set_next_page_token(MakePageToken(sessions.back().session_id));
+  }
+  for (storage::SessionSummary& summary : sessions) {
+    // Other programs make rows of the legacy tables, under any id.
+    if (!CheckSessionId(summary.session_id).ok()) {
+      response.add_unaddressable_ids(Cut(std::move(summary.session_id)));
+      continue;
+    }
+    v1::Session* const session = response.add_sessions();
+    session->set_session_id(std::move(summary.session_id));
+    session->set_revision(summary.revision);
+    session->set_has_creds(summary.has_creds);
+    session->set_key_count(summary.key_count);
+    const std::int64_t micros = absl::ToUnixMicros(summary.update_time);
+    session->mutable_update_time()->set_seconds(micros / 1'000'000);
+    session->mutable_update_time()->set_nanos(static_cast<std::int32_t>(micros % 1'000'000 * 1'000));
+    ToProto(summary.lease, session->mutable_lease());
+  }
+  return response;
+}
+
+}  // namespace
+
+std::uint64_t NewCommitId() {
+  thread_local absl::InsecureBitGen random;
+  return absl::Uniform<std::uint64_t>(absl::IntervalClosed, random, 1, std::numeric_limits<std::uint64_t>::max());
+}
+
+void MoveToProto(Value value, v1::Value* proto) {
+  if (value.kind == ValueKind::kRaw) {
+    proto->set_raw(std::move(value.bytes));
+  } else {
+    proto->set_json(std::move(value.bytes));
+  }
+}
+
+void MoveToProto(storage::KeyWrite key, v1::KeyEntry* proto) {
+  proto->mutable_key()->set_type(std::move(key.name.type));
+  proto->mutable_key()->set_id(std::move(key.name.id));
+  MoveToProto(std::move(key.value), proto->mutable_value());
+}
+
+void MoveToProto(std::vector<storage::KeyName> names, std::vector<std::optional<Value>> values,
+                 google::protobuf::RepeatedPtrField<v1::KeyEntry>* found,
+                 google::protobuf::RepeatedPtrField<v1::Key>* absent) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (values[i].has_value()) {
+      MoveToProto(storage::KeyWrite{std::move(names[i]), *std::move(values[i])}, found->Add());
+    } else {
+      v1::Key* const key = absent->Add();
+      key->set_type(std::move(names[i].type));
+      key->set_id(std::move(names[i].id));
+    }
+  }
+}
+
+template <typename Response, typename Request>
+void AuthStateHandlers::Apply(Request request, absl::Time deadline, Respond<Response> respond) {
+  absl::StatusOr<storage::Commit> commit = Validate(std::move(request));
+  if (!commit.ok()) return std::move(respond)(commit.status());
+  if (commit->id == 0) commit->id = NewCommitId();
+  backend_->Apply(One(*std::move(commit)), deadline,
+                  [respond = std::move(respond)](std::vector<absl::StatusOr<storage::Applied>> results) mutable {
+                    if (!results[0].ok()) return std::move(respond)(results[0].status());
+                    Response response;
+                    response.set_revision(results[0]->revision);
+                    std::move(respond)(std::move(response));
+                  });
+}
+
+void AuthStateHandlers::Handle(v1::GetCredsRequest request, absl::Time deadline,
+                               Respond<v1::GetCredsResponse> respond) {
+  absl::StatusOr<storage::ReadRequest> read = Validate(std::move(request));
+  if (!read.ok()) return std::move(respond)(read.status());
+  backend_->Read(One(*std::move(read)), deadline,
+                 [respond = std::move(respond)](std::vector<absl::StatusOr<storage::ReadResult>> results) mutable {
+                   if (!results[0].ok()) return std::move(respond)(results[0].status());
+                   storage::ReadResult& result = *results[0];
+                   if (!result.creds.has_value()) return std::move(respond)(storage::NoCreds(result.revision));
+                   v1::GetCredsResponse response;
+                   response.set_revision(result.revision);
+                   MoveToProto(*std::move(result.creds), response.mutable_creds());
+                   std::move(respond)(std::move(response));
+                 });
+}
+
+void AuthStateHandlers::Handle(v1::GetKeysRequest request, absl::Time deadline, Respond<v1::GetKeysResponse> respond) {
+  absl::StatusOr<storage::ReadRequest> read = Validate(std::move(request));
+  if (!read.ok()) return std::move(respond)(read.status());
+  std::vector<storage::KeyName> names = read->keys;
+  backend_->Read(One(*std::move(read)), deadline,
+                 [respond = std::move(respond),
+                  names = std::move(names)](std::vector<absl::StatusOr<storage::ReadResult>> results) mutable {
+                   if (!results[0].ok()) return std::move(respond)(results[0].status());
+                   std::move(respond)(ToKeysResponse(std::move(names), *std::move(results[0])));
+                 });
+}
+
+void AuthStateHandlers::Handle(v1::ListSessionsRequest request, absl::Time deadline,
+                               Respond<v1::ListSessionsResponse> respond) {
+  absl::StatusOr<storage::ListRequest> list = Validate(std::move(request));
+  if (!list.ok()) return std::move(respond)(list.status());
+  const std::size_t page_size = list->limit++;
+  backend_->List(
+      *std::move(list), deadline,
+      [respond = std::move(respond), page_size](absl::StatusOr<std::vector<storage::SessionSummary>> sessions) mutable {
+        if (!sessions.ok()) return std::move(respond)(sessions.status());
+        std::move(respond)(ToListResponse(*std::move(sessions), page_size));
+      });
+}
+
+void AuthStateHandlers::Handle(v1::SetCredsRequest request, absl::Time deadline,
+                               Respond<v1::SetCredsResponse> respond) {
+  Apply<v1::SetCredsResponse>(std::move(request), deadline, std::move(respond));
+}
+
+void AuthStateHandlers::Handle(v1::DeleteCredsRequest request, absl::Time deadline,
+                               Respond<v1::DeleteCredsResponse> respond) {
+  Apply<v1::DeleteCredsResponse>(std::move(request), deadline, std::move(respond));
+}
+
+void AuthStateHandlers::Handle(v1::SetKeysRequest request, absl::Time deadline, Respond<v1::SetKeysResponse> respond) {
+  Apply<v1::SetKeysResponse>(std::move(request), deadline, std::move(respond));
+}
+
+void AuthStateHandlers::Handle(v1::DeleteKeysRequest request, absl::Time deadline,
+                               Respond<v1::DeleteKeysResponse> respond) {
+  Apply<v1::DeleteKeysResponse>(std::move(request), deadline, std::move(respond));
+}
+
+void AuthStateHandlers::Handle(v1::CommitRequest request, absl::Time deadline, Respond<v1::CommitResponse> respond) {
+  Apply<v1::CommitResponse>(std::move(request), deadline, std::move(respond));
+}
+
+void AuthStateHandlers::Handle(v1::DeleteSessionRequest request, absl::Time deadline,
+                               Respond<v1::DeleteSessionResponse> respond) {
+  Apply<v1::DeleteSessionResponse>(std::move(request), deadline, std::move(respond));
+}
+
+}  // namespace authstate::server

@@ -1,0 +1,112 @@
+#include "server/handlers/backend_messages.h"
+
+#include <cstdint>
+
+#include "absl/time/time.h"
+#include "server/handlers/duration_field.h"
+#include "server/handlers/request_error.h"
+
+namespace authstate::server {
+namespace {
+
+constexpr absl::Duration kLeastPause = absl::Milliseconds(10);
+constexpr absl::Duration kLongestPause = absl::Seconds(60);
+
+void Set(absl::Duration duration, google::protobuf::Duration* message) {
+  message->set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));
+  message->set_nanos(static_cast<std::int32_t>(absl::ToInt64Nanoseconds(duration)));
+}
+
+v1::SwitchProgress::Phase ToPhase(storage::SwitchProgress::Phase phase) {
+  switch (phase) {
+    case storage::SwitchProgress::Phase::kOpening:
+      return v1::SwitchProgress::PHASE_OPENING;
+    case storage::SwitchProgress::Phase::kComparing:
+      return v1::SwitchProgress::PHASE_COMPARING;
+    case storage::SwitchProgress::Phase::kPaused:
+      return v1::SwitchProgress::PHASE_PAUSED;
+    case storage::SwitchProgress::Phase::kSwitched:
+      return v1::SwitchProgress::PHASE_SWITCHED;
+  }
+  return v1::SwitchProgress::PHASE_UNSPECIFIED;
+}
+
+}  // namespace
+
+absl::StatusOr<storage::SwitchRequest> ToSwitchRequest(const v1::SwitchBackendRequest& request) {
+  storage::SwitchRequest result;
+  if (request.target().empty()) return InvalidField("target", "is empty");
+  result.target = request.target();
+  result.force = request.force();
+  if (request.has_max_pause()) {
+    const absl::StatusOr<absl::Duration> max_pause = DurationField("max_pause", request.max_pause());
+    if (!max_pause.ok()) return max_pause.status();
+    result.max_pause = *max_pause;
+    if (result.max_pause < kLeastPause || result.max_pause > kLongestPause) {
+      return InvalidField("max_pause", "is not between 10 ms and 60 s");
+    }
+  }
+  return result;
+}
+
+v1::SwitchProgress ToMessage(const storage::SwitchProgress& progress) {
+  v1::SwitchProgress message;
+  message.set_phase(ToPhase(progress.phase));
+  message.set_round(static_cast<std::uint32_t>(progress.round));
+  message.set_compared(progress.compared);
+  message.set_total(progress.total);
+  return message;
+}
+
+v1::SwitchResult ToMessage(const storage::SwitchReport& report, bool switched) {
+  v1::SwitchResult message;
+  message.set_switched(switched);
+  message.set_from(report.from);
+  Set(report.pause, message.mutable_pause());
+  message.set_sessions_compared(report.sessions_compared);
+  message.set_other_revisions(report.other_revisions);
+  message.set_differing_sessions(report.differing_sessions);
+  for (const storage::SessionDifference& difference : report.differences) {
+    v1::SessionDifference* const added = message.add_differences();
+    added->set_session_id(difference.session_id);
+    added->set_what(difference.what);
+  }
+  return message;
+}
+
+v1::Backend ToMessage(const storage::TargetState& target) {
+  v1::Backend message;
+  message.set_name(target.name);
+  if (target.description.has_value()) {
+    message.set_kind(target.description->kind);
+    message.set_location(target.description->location);
+    message.set_layout(target.description->layout);
+    message.set_tls(target.description->tls);
+    message.set_pooler(target.description->pooler);
+    message.set_schema_version(target.description->schema_version);
+  }
+  message.set_serving(target.serving);
+  if (target.serving_since.has_value()) {
+    message.mutable_serving_since()->set_seconds(absl::ToUnixSeconds(*target.serving_since));
+  }
+  message.set_connections(static_cast<std::uint32_t>(target.stats.connections));
+  message.set_statements(target.stats.statements);
+  message.set_errors(target.stats.errors);
+  for (const auto& [error_class, count] : target.stats.errors_by_class) {
+    (*message.mutable_errors_by_class())[error_class] = count;
+  }
+  message.set_statements_last_minute(target.stats.statements_last_minute);
+  message.set_errors_last_minute(target.stats.errors_last_minute);
+  Set(target.stats.median, message.mutable_median_latency());
+  Set(target.stats.p99, message.mutable_p99_latency());
+  return message;
+}
+
+v1::Backend::Probe ToMessage(const absl::Status& probe) {
+  v1::Backend::Probe message;
+  message.set_usable(probe.ok());
+  if (!probe.ok()) message.set_error(std::string(probe.message()));
+  return message;
+}
+
+}  // namespace authstate::server

@@ -1,0 +1,25 @@
+#ifndef AUTHSTATE_SERVER_HANDLERS_BACKEND_MESSAGES_H_
+#define AUTHSTATE_SERVER_HANDLERS_BACKEND_MESSAGES_H_
+
+#include <map>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "authstate/v1/admin_service.pb.h"
+#include "storage/backend_targets.h"
+
+// Between the messages of AdminService and storage/backend_targets.h. Pure.
+namespace authstate::server {
+
+// InvalidArgument for a pause out of bounds or an empty target.
+absl::StatusOr<storage::SwitchRequest> ToSwitchRequest(const v1::SwitchBackendRequest& request);
+
+v1::SwitchProgress ToMessage(const storage::SwitchProgress& progress);
+v1::SwitchResult ToMessage(const storage::SwitchReport& report, bool switched);
+v1::Backend ToMessage(const storage::TargetState& target);
+v1::Backend::Probe ToMessage(const absl::Status& probe);
+
+}  // namespace authstate::server
+
+#endif  // AUTHSTATE_SERVER_HANDLERS_BACKEND_MESSAGES_H_

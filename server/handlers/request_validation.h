@@ -1,0 +1,34 @@
+#ifndef AUTHSTATE_SERVER_HANDLERS_REQUEST_VALIDATION_H_
+#define AUTHSTATE_SERVER_HANDLERS_REQUEST_VALIDATION_H_
+
+#include "absl/status/statusor.h"
+#include "authstate/v1/auth_state_service.pb.h"
+#include "storage/backend.h"
+
+// From a request as a caller sent it to work that storage may take: every field within the contract, every value in
+// canonical form. Errors are InvalidField and name the first field at fault. Pure; each takes the request over, so that
+// values are moved and not copied.
+namespace authstate::server {
+
+absl::StatusOr<storage::ReadRequest> Validate(v1::GetCredsRequest request);
+absl::StatusOr<storage::ReadRequest> Validate(v1::GetKeysRequest request);
+
+absl::StatusOr<storage::Commit> Validate(v1::SetCredsRequest request);
+absl::StatusOr<storage::Commit> Validate(v1::DeleteCredsRequest request);
+absl::StatusOr<storage::Commit> Validate(v1::SetKeysRequest request);
+absl::StatusOr<storage::Commit> Validate(v1::DeleteKeysRequest request);
+absl::StatusOr<storage::Commit> Validate(v1::CommitRequest request);
+absl::StatusOr<storage::Commit> Validate(v1::DeleteSessionRequest request);
+
+// Of a pipe: without session and fence, which are those of the channel.
+absl::StatusOr<storage::ReadRequest> Validate(v1::PipeGet&& request);
+absl::StatusOr<storage::Commit> Validate(v1::PipeCommit&& request);
+
+// `page_bytes` is filled in where the caller left it 0.
+absl::StatusOr<v1::LoadSessionRequest> Validate(v1::LoadSessionRequest request);
+// `limit` is the page size; one more is asked of the backend by whoever wants to know whether a page follows.
+absl::StatusOr<storage::ListRequest> Validate(v1::ListSessionsRequest request);
+
+}  // namespace authstate::server
+
+#endif  // AUTHSTATE_SERVER_HANDLERS_REQUEST_VALIDATION_H_

@@ -1,0 +1,91 @@
+#include "server/log/lease_events.h"
+
+#include <cstddef>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "storage/error.h"
+
+namespace authstate::server {
+namespace {
+
+// Sessions remembered, so that those that come and go cannot fill the memory: about 20 MB.
+constexpr std::size_t kMaxHolders = 100'000;
+
+void AddIfKnown(absl::string_view name, std::string value, LogFields* fields) {
+  if (!value.empty()) fields->emplace_back(name, std::move(value));
+}
+
+}  // namespace
+
+std::optional<Event> LeaseEvents::Of(const storage::LeaseRequest& request,
+                                     const absl::StatusOr<storage::LeaseResult>& result) {
+  using Action = storage::LeaseRequest::Action;
+  const auto reason = storage::ReasonOf(result.status());
+  switch (request.action) {
+    case Action::kAcquire:
+      if (result.ok()) return Gained(request, result->lease);
+      if (reason == storage::kLeaseHeld) return Refused(request, result.status());
+      return std::nullopt;
+    case Action::kRenew:
+      if (reason == storage::kStaleFence) return Lost(request, result.status());
+      return std::nullopt;
+    case Action::kRelease:
+      if (result.ok()) return Released(request);
+      return std::nullopt;
+    case Action::kGet:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::string LeaseEvents::OwnerOf(const std::string& session_id, std::uint64_t fence) const {
+  const auto found = holders_.find(session_id);
+  return found != holders_.end() && found->second.fence == fence ? found->second.owner : "";
+}
+
+std::optional<Event> LeaseEvents::Gained(const storage::LeaseRequest& request, const storage::Lease& lease) {
+  Holder& holder = Remember(request.session_id);
+  if (holder.fence == lease.fence) return std::nullopt;
+  Event event{"lease gained",
+              {{"session_id", request.session_id}, {"owner", request.owner}, {"fence", absl::StrCat(lease.fence)}}};
+  AddIfKnown("owner_before", std::move(holder.owner), &event.fields);
+  if (request.steal) event.fields.emplace_back("steal", "yes");
+  holder = {request.owner, lease.fence, ""};
+  return event;
+}
+
+std::optional<Event> LeaseEvents::Refused(const storage::LeaseRequest& request, const absl::Status& status) {
+  Holder& holder = Remember(request.session_id);
+  const std::uint64_t fence = storage::FenceOf(status).value_or(0);
+  if (holder.fence == fence && holder.refused == request.owner) return std::nullopt;
+  holder = {storage::OwnerOf(status).value_or(""), fence, request.owner};
+  Event event{"lease refused: it has an owner", {{"session_id", request.session_id}, {"refused", request.owner}}};
+  AddIfKnown("owner", holder.owner, &event.fields);
+  return event;
+}
+
+Event LeaseEvents::Lost(const storage::LeaseRequest& request, const absl::Status& status) {
+  Event event{"lease lost", {{"session_id", request.session_id}, {"fence", absl::StrCat(request.fence)}}};
+  AddIfKnown("owner", OwnerOf(request.session_id, request.fence), &event.fields);
+  AddIfKnown("owner_now", storage::OwnerOf(status).value_or(""), &event.fields);
+  const std::uint64_t fence = storage::FenceOf(status).value_or(0);
+  Holder& holder = Remember(request.session_id);
+  if (holder.fence < fence) holder = {storage::OwnerOf(status).value_or(""), fence, ""};
+  return event;
+}
+
+Event LeaseEvents::Released(const storage::LeaseRequest& request) {
+  Event event{"lease released", {{"session_id", request.session_id}, {"fence", absl::StrCat(request.fence)}}};
+  AddIfKnown("owner", OwnerOf(request.session_id, request.fence), &event.fields);
+  holders_.erase(request.session_id);
+  return event;
+}
+
+LeaseEvents::Holder& LeaseEvents::Remember(const std::string& session_id) {
+  // Anyone may go: a line then tells less.
+  if (holders_.size() >= kMaxHolders && !holders_.contains(session_id)) holders_.erase(holders_.begin());
+  return holders_[session_id];
+}
+
+}  // namespace authstate::server

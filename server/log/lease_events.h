@@ -1,0 +1,51 @@
+#ifndef AUTHSTATE_SERVER_LOG_LEASE_EVENTS_H_
+#define AUTHSTATE_SERVER_LOG_LEASE_EVENTS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/log/logging.h"
+#include "storage/lease.h"
+
+namespace authstate::server {
+
+struct Event {
+  absl::string_view message;
+  LogFields fields;
+};
+
+// Makes of lease requests and their results what is worth a line. It remembers who had each session when this server
+// last heard of it: a request names no owner but the one that wants the lease, and whoever asks again and again is told
+// of once. Not thread-safe.
+class LeaseEvents {
+ public:
+  std::optional<Event> Of(const storage::LeaseRequest& request, const absl::StatusOr<storage::LeaseResult>& result);
+
+  // The owner under this fence, as far as it is known; else empty.
+  std::string OwnerOf(const std::string& session_id, std::uint64_t fence) const;
+
+ private:
+  struct Holder {
+    std::string owner;
+    std::uint64_t fence = 0;
+    // Who was refused last because of it.
+    std::string refused;
+  };
+
+  std::optional<Event> Gained(const storage::LeaseRequest& request, const storage::Lease& lease);
+  std::optional<Event> Refused(const storage::LeaseRequest& request, const absl::Status& status);
+  Event Lost(const storage::LeaseRequest& request, const absl::Status& status);
+  Event Released(const storage::LeaseRequest& request);
+  // The place for what is known of a session.
+  Holder& Remember(const std::string& session_id);
+
+  absl::flat_hash_map<std::string, Holder> holders_;
+};
+
+}  // namespace authstate::server
+
+#endif  // AUTHSTATE_SERVER_LOG_LEASE_EVENTS_H_

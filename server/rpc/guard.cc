@@ -1,0 +1,128 @@
+#include "server/rpc/guard.h"
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
+#include <grpcpp/server_context.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/connections/message_bytes.h"
+#include "server/connections/process_usage.h"
+#include "server/log/logging.h"
+#include "server/rpc/failure_level.h"
+#include "server/rpc/request_id.h"
+#include "server/rpc/request_parser.h"
+#include "server/rpc/status_translation.h"
+#include "storage/error.h"
+
+namespace authstate::server {
+namespace {
+
+std::string RequestIdOf(const grpc::CallbackServerContext& context) {
+  const auto& metadata = context.client_metadata();
+  const auto sent = metadata.find(kRequestIdKey);
+  if (sent == metadata.end()) return ChooseRequestId("");
+  return ChooseRequestId(absl::string_view(sent->second.data(), sent->second.size()));
+}
+
+absl::Time DeadlineOf(const grpc::CallbackServerContext& context, absl::Duration default_deadline) {
+  const std::chrono::system_clock::time_point deadline = context.deadline();
+  if (deadline == std::chrono::system_clock::time_point::max()) return absl::Now() + default_deadline;
+  return absl::FromChrono(deadline);
+}
+
+std::string SessionIdOf(const google::protobuf::Message& message) {
+  const auto* field = message.GetDescriptor()->FindFieldByName("session_id");
+  return field == nullptr ? "" : message.GetReflection()->GetString(message, field);
+}
+
+}  // namespace
+
+void Guard::Drain(absl::Time deadline) {
+  constexpr absl::Duration kLongestGrace = absl::Seconds(2);
+  const absl::Time now = absl::Now();
+  streams_.Drain(now + std::clamp((deadline - now) / 2, absl::ZeroDuration(), kLongestGrace));
+  if (admission_.Drain(deadline)) return;
+  unanswered_.AnswerAll(storage::WithOutcome(
+      storage::Error(absl::StatusCode::kUnavailable, kDraining, "the server stopped before this was done"),
+      storage::Outcome::kUnknown));
+}
+
+std::optional<std::uint64_t> Guard::TakeLine(const absl::Status& status) {
+  constexpr int kLinesPerSecond = 20;
+  const std::string kind = storage::ReasonOf(status).value_or(absl::StatusCodeToString(status.code()));
+  const absl::MutexLock lock(&mutex_);
+  return lines_.try_emplace(kind, kLinesPerSecond).first->second.Take(absl::Now());
+}
+
+std::unique_ptr<Call> Guard::Begin(const Method& method, grpc::CallbackServerContext* context,
+                                   const grpc::ByteBuffer& request) {
+  return std::make_unique<Call>(this, method, context, request);
+}
+
+Call::Call(Guard* guard, const Method& method, grpc::CallbackServerContext* context, const grpc::ByteBuffer& request)
+    : guard_(guard),
+      method_(method),
+      start_(absl::Now()),
+      deadline_(DeadlineOf(*context, guard->options_.default_deadline)),
+      request_id_(RequestIdOf(*context)),
+      request_(request),
+      request_bytes_(request.Length()),
+      admitted_(guard->admission_.Enter(request_bytes_)) {
+  CountMessage(context->peer(), request_bytes_);
+  context->AddInitialMetadata(kRequestIdKey, request_id_);
+}
+
+Call::~Call() {
+  if (admitted_.ok()) guard_->admission_.Leave(request_bytes_);
+}
+
+absl::Status Call::Receive(google::protobuf::Message* message) {
+  if (!admitted_.ok()) return admitted_;
+  absl::Status parsed = ParseRequest(request_, message);
+  request_.Clear();
+  if (parsed.ok()) session_id_ = SessionIdOf(*message);
+  return parsed;
+}
+
+grpc::Status Call::Finish(const absl::Status& status) {
+  LogOutcome(status);
+  return TranslateStatus(status, request_id_, method_.mutation);
+}
+
+void Call::LogOutcome(const absl::Status& status) const {
+  const LogLevel level = LevelOf(method_.name, status);
+  if (!LogEnabled(level)) return;
+  const std::optional<std::uint64_t> unlogged = status.ok() ? 0 : guard_->TakeLine(status);
+  if (!unlogged.has_value()) return;
+  LogFields fields = {
+      {"method", std::string(method_.name)},
+      {"code", absl::StatusCodeToString(status.code())},
+      {"ms", absl::StrCat(absl::ToDoubleMilliseconds(absl::Now() - start_))},
+      {"request_id", request_id_},
+      {"request_bytes", absl::StrCat(request_bytes_)},
+  };
+  // What was sent as an id is logged only once it is known to be one.
+  if (!session_id_.empty() && !absl::IsInvalidArgument(status)) fields.emplace_back("session_id", session_id_);
+  if (const auto reason = storage::ReasonOf(status)) fields.emplace_back("reason", *reason);
+  if (!status.ok()) fields.emplace_back("error", std::string(status.message()));
+  if (auto cause = storage::CauseOf(status)) fields.emplace_back("cause", *std::move(cause));
+  if (*unlogged > 0) fields.emplace_back("more_unlogged", absl::StrCat(*unlogged));
+  Log(level, status.ok() ? "call" : "call failed", fields);
+}
+
+absl::Status Serialize(const google::protobuf::Message& message, grpc::ByteBuffer* buffer) {
+  bool own_buffer = false;
+  const grpc::Status serialized =
+      grpc::GenericSerialize<grpc::ProtoBufferWriter, google::protobuf::Message>(message, buffer, &own_buffer);
+  if (!serialized.ok()) return absl::InternalError("a response could not be serialized");
+  CountAnswer(buffer->Length());
+  return absl::OkStatus();
+}
+
+}  // namespace authstate::server

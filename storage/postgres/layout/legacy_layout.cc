@@ -1,0 +1,59 @@
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "absl/strings/str_replace.h"
+#include "storage/error.h"
+#include "storage/postgres/layout/layout.h"
+#include "storage/postgres/layout/legacy_value.h"
+#include "storage/postgres/sql/lease_statements.h"
+#include "storage/postgres/sql/legacy_statements.h"
+#include "storage/postgres/sql/row.h"
+
+namespace authstate::storage {
+namespace {
+
+absl::StatusOr<Value> ToLegacyValue(const ValuePlace& /*place*/, const pqxx::field& /*kind*/, const pqxx::field& hex) {
+  absl::StatusOr<Value> value = FromLegacyJson(ToBytes(hex));
+  if (value.ok()) return value;
+  return Error(absl::StatusCode::kDataLoss, kCorruptValue, "a stored value is none of WhatsApp authentication state");
+}
+
+// Invalid JSON, a NUL character, a number out of range, an array or a text too long, and nested too deep.
+bool RefusesLegacyValue(absl::string_view sqlstate) {
+  static constexpr std::array<absl::string_view, 6> kStates = {"22P02", "22P05", "22003", "22001", "54000", "54001"};
+  return std::find(kStates.begin(), kStates.end(), sqlstate) != kStates.end();
+}
+
+}  // namespace
+
+const Layout& LegacyLayout() {
+  // The native statement, over the companion.
+  static const auto* const kLeases =
+      new std::string(absl::StrReplaceAll(statements::kLeases, {{"auth_sessions", "authstate.legacy_sessions"}}));
+  static const Layout kLayout = {
+      /*name=*/"legacy",
+      /*commit=*/legacy_statements::kCommit,
+      /*commit_writes=*/nullptr,
+      /*commit_sets=*/nullptr,
+      /*most_keys_by_a_kept_plan=*/256,
+      /*resolve=*/legacy_statements::kResolve,
+      /*leases=*/kLeases->c_str(),
+      /*read=*/legacy_statements::kRead,
+      /*list=*/legacy_statements::kList,
+      /*damaged=*/nullptr,
+      /*snapshot_head=*/legacy_statements::kSnapshotHead,
+      /*snapshot_page=*/legacy_statements::kSnapshotPage,
+      /*schema=*/
+      MakeLayoutSchema(LegacyMigrations, kOwnSchema, {"legacy_schema_migrations", "legacy_sessions"}),
+      /*tables_of_others=*/{"whatsapp_auth", "whatsapp_keys"},
+      /*purge=*/legacy_statements::kPurge,
+      /*packs_values=*/false,
+      /*encode=*/EncodeLegacyCommit,
+      /*to_value=*/ToLegacyValue,
+      /*refuses=*/RefusesLegacyValue,
+  };
+  return kLayout;
+}
+
+}  // namespace authstate::storage

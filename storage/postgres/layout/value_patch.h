@@ -1,0 +1,54 @@
+#ifndef AUTHSTATE_STORAGE_POSTGRES_LAYOUT_VALUE_PATCH_H_
+#define AUTHSTATE_STORAGE_POSTGRES_LAYOUT_VALUE_PATCH_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "contract/value.h"
+#include "storage/checksum.h"
+#include "storage/packed_value.h"
+
+// What has changed in a long value since it was last written whole. A Signal session of 100 kB holds 30 kB of random
+// public keys, which no compression makes less, and a message changes a few hundred bytes of it: rewritten whole it is
+// 38 kB in the log of the database, as a patch about one.
+//
+// A patched value has the kind 5 (raw bytes) or 6 (JSON text), and two parts: its base, which is the packed form
+// (storage/packed_value.h, kinds 3 and 4) of the value as it was then, and its patch. That is the length of the value
+// (4 bytes, most significant first), then one frame of Zstandard (RFC 8878), made with the base's unpacked bytes as
+// prefix, then the checksum of the value (storage/checksum.h). Every patch is relative to the base, never to
+// another patch.
+namespace authstate::storage {
+
+// Packed values below this are always written whole.
+inline constexpr std::size_t kPatchFrom = std::size_t{8} << 10;
+// Unpacked values above this, likewise.
+inline constexpr std::size_t kPatchUpTo = std::size_t{1} << 20;
+// A patch is worth it while it is at most this share of its base: what is written for a base and all its patches is
+// then least for values that grow evenly, about, and a read loads little more than the value.
+inline constexpr std::size_t kLeastBasesPerPatch = 4;
+// How many bytes at the end of a base it is known by: the checksum of what it holds.
+inline constexpr std::size_t kBaseMarkBytes = kTrailerBytes;
+
+// Whether a value that was packed so (PackedValue) can be the base of patches.
+bool MayBeBase(std::int64_t kind, absl::string_view packed);
+
+// What a base is known by, among all values that a key has had. Of one that MayBeBase.
+absl::string_view BaseMark(absl::string_view base);
+
+// The patch that makes `value` of the base; nullopt when the value had better be written whole. Thread-safe.
+std::optional<PackedValue> MakePatch(const ValuePlace& place, absl::string_view base, const Value& value);
+
+bool IsPatchedKind(std::int64_t kind);
+
+// DataLoss with reason kCorruptValue when `kind` is none of a patched value, or base and patch are not what MakePatch
+// had and made for that place. Thread-safe.
+absl::StatusOr<Value> ApplyPatch(const ValuePlace& place, std::int64_t kind, absl::string_view base,
+                                 absl::string_view patch);
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_POSTGRES_LAYOUT_VALUE_PATCH_H_

@@ -1,0 +1,144 @@
+#include "storage/postgres/session/commit_parameters.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <utility>
+
+#include "storage/postgres/connection/lock_timeout.h"
+#include "storage/postgres/layout/value_patch.h"
+
+namespace authstate::storage {
+namespace {
+
+std::int16_t Number(Commit::Action action) {
+  switch (action) {
+    case Commit::Action::kWrite:
+      return 0;
+    case Commit::Action::kDeleteCreds:
+      return 1;
+    case Commit::Action::kDeleteSession:
+      break;
+  }
+  return 2;
+}
+
+// The last write of each key, in the order of the keys.
+std::vector<const KeyWrite*> LastWrites(const std::vector<KeyWrite>& sets) {
+  std::vector<const KeyWrite*> writes;
+  writes.reserve(sets.size());
+  // From the last to the first, so that the stable sort puts the last write of a key first, where unique keeps it.
+  for (auto write = sets.rbegin(); write != sets.rend(); ++write) writes.push_back(&*write);
+  std::stable_sort(writes.begin(), writes.end(),
+                   [](const KeyWrite* a, const KeyWrite* b) { return a->name < b->name; });
+  const auto end = std::unique(writes.begin(), writes.end(),
+                               [](const KeyWrite* a, const KeyWrite* b) { return a->name == b->name; });
+  writes.erase(end, writes.end());
+  return writes;
+}
+
+}  // namespace
+
+PackedValue CommitParameters::Stored(const ValuePlace& place, const Value& value) const {
+  return pack_values_ ? PackValue(place, value) : PackedValue{static_cast<std::int16_t>(value.kind), value.bytes};
+}
+
+void CommitParameters::Add(const Commit& commit, bool whole) {
+  ++members_;
+  const bool writes = commit.action == Commit::Action::kWrite;
+  session_id_.AddBytes(commit.session_id);
+  commit_id_.AddInt8(static_cast<std::int64_t>(commit.id));
+  action_.AddInt2(Number(commit.action));
+  if (commit.expected_revision.has_value()) {
+    expected_revision_.AddInt8(static_cast<std::int64_t>(*commit.expected_revision));
+  } else {
+    expected_revision_.AddNull();
+  }
+  clear_keys_.AddBool(writes && commit.clear_keys);
+  if (!writes || commit.clear_keys) Need(CommitForm::kAny);
+  if (writes && commit.creds.has_value()) {
+    Need(CommitForm::kWrites);
+    const PackedValue stored = Stored({commit.session_id, "", ""}, *commit.creds);
+    creds_kind_.AddInt2(stored.kind);
+    creds_value_.AddBytes(stored.bytes);
+  } else {
+    creds_kind_.AddNull();
+    creds_value_.AddNull();
+  }
+  fence_.AddInt8(static_cast<std::int64_t>(commit.fence));
+  number_.AddInt8(static_cast<std::int64_t>(commit.number));
+  if (!writes) return;
+  AddSets(commit, whole);
+  if (!commit.clear_keys) AddDeletes(commit);
+}
+
+void CommitParameters::AddSets(const Commit& commit, bool whole) {
+  for (const KeyWrite* write : LastWrites(commit.sets)) {
+    set_session_id_.AddBytes(commit.session_id);
+    set_type_.AddBytes(write->name.type);
+    set_id_.AddBytes(write->name.id);
+    if (whole || !AddPatch(commit, *write)) AddWhole(commit, *write);
+  }
+}
+
+bool CommitParameters::AddPatch(const Commit& commit, const KeyWrite& write) {
+  if (bases_ == nullptr || write.value.bytes.size() < kPatchFrom) return false;
+  const auto base = bases_->Find(commit.session_id, write.name);
+  if (base == nullptr) return false;
+  const std::optional<PackedValue> patch =
+      MakePatch({commit.session_id, write.name.type, write.name.id}, *base, write.value);
+  if (!patch.has_value()) return false;
+  Need(CommitForm::kWrites);
+  set_kind_.AddInt2(patch->kind);
+  set_value_.AddBytes(patch->bytes);
+  set_base_.AddBytes(BaseMark(*base));
+  return true;
+}
+
+void CommitParameters::AddWhole(const Commit& commit, const KeyWrite& write) {
+  PackedValue stored = Stored({commit.session_id, write.name.type, write.name.id}, write.value);
+  set_kind_.AddInt2(stored.kind);
+  set_value_.AddBytes(stored.bytes);
+  set_base_.AddNull();
+  if (bases_ == nullptr || !MayBeBase(stored.kind, stored.bytes)) return;
+  // Until it is known whether the new one is there.
+  bases_->Forget(commit.session_id, write.name);
+  new_bases_.push_back({members_ - 1, &write.name, std::move(stored.bytes)});
+}
+
+void CommitParameters::AddDeletes(const Commit& commit) {
+  if (commit.deletes.empty()) return;
+  std::vector<KeyName> kept;
+  kept.reserve(commit.sets.size());
+  for (const KeyWrite& write : commit.sets) kept.push_back(write.name);
+  std::sort(kept.begin(), kept.end());
+  std::vector<KeyName> deletes = commit.deletes;
+  std::sort(deletes.begin(), deletes.end());
+  deletes.erase(std::unique(deletes.begin(), deletes.end()), deletes.end());
+  for (const KeyName& name : deletes) {
+    if (std::binary_search(kept.begin(), kept.end(), name)) continue;
+    Need(CommitForm::kWrites);
+    delete_session_id_.AddBytes(commit.session_id);
+    delete_type_.AddBytes(name.type);
+    delete_id_.AddBytes(name.id);
+  }
+}
+
+std::vector<std::string> CommitParameters::Encode(CommitForm form, std::int64_t not_after,
+                                                  absl::Duration lock_timeout) && {
+  std::vector<std::string> parameters;
+  const auto add = [&parameters](std::initializer_list<PgArray*> arrays) {
+    for (PgArray* const array : arrays) parameters.push_back(std::move(*array).Encode());
+  };
+  add({&session_id_, &expected_revision_, &commit_id_, &fence_, &number_});
+  parameters.push_back(EncodePgInt8(not_after));
+  parameters.push_back(EncodeLockTimeout(lock_timeout));
+  add({&set_session_id_, &set_type_, &set_id_, &set_kind_, &set_value_});
+  if (form == CommitForm::kSets) return parameters;
+  add({&delete_session_id_, &delete_type_, &delete_id_, &creds_kind_, &creds_value_, &action_, &clear_keys_});
+  if (pack_values_) add({&set_base_});
+  return parameters;
+}
+
+}  // namespace authstate::storage

@@ -1,0 +1,212 @@
+#include "storage/postgres/session/session_reader.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "storage/error.h"
+#include "storage/postgres/connection/lock_timeout.h"
+#include "storage/postgres/sql/pg_array.h"
+#include "storage/postgres/sql/row.h"
+#include "storage/postgres/sql/statements.h"
+
+namespace authstate::storage {
+namespace {
+
+constexpr int kMaxReads = 2;
+
+PgConnection::Execution Ask(PgConnection& connection, const char* sql, const PgConnection::Parameters& parameters,
+                            absl::Time deadline, PgConnection::Planning planning = PgConnection::Planning::kKept) {
+  PgConnection::Execution execution;
+  for (int i = 0; i < kMaxReads; ++i) {
+    execution = connection.Execute(sql, parameters, deadline, planning);
+    if (!execution.failure.has_value() || execution.failure->overran || LockedOut(*execution.failure)) break;
+    const Fault fault = execution.failure->fault;
+    if (fault != Fault::kLost && fault != Fault::kAgain && fault != Fault::kInDoubt) break;
+  }
+  return execution;
+}
+
+std::int64_t Clamped(std::size_t bytes) {
+  constexpr auto kMost = static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max());
+  return static_cast<std::int64_t>(std::min(bytes, kMost));
+}
+
+// Takes one row of Layout::read into the result of its request. `first_place` is the place of the request's first
+// key, less one.
+void Take(const Layout& layout, const pqxx::row& row, const ReadRequest& request, std::int64_t first_place,
+          absl::StatusOr<ReadResult>& result) {
+  const std::int64_t place = ToInt(row[1]);
+  if (place < 0) {
+    Lease lease;
+    lease.fence = static_cast<std::uint64_t>(ToInt(row[7]));
+    lease.owner = ToText(row[8]);
+    const absl::Status checked = request.fence == 0 ? absl::OkStatus() : CheckFence(lease, request.fence);
+    if (!checked.ok()) {
+      result = checked;
+    } else if (ToBool(row[4])) {
+      result = ResponseTooLarge(request.max_bytes);
+    } else if (result.ok()) {
+      result->revision = static_cast<std::uint64_t>(ToInt(row[2]));
+      result->exists = ToBool(row[3]);
+    }
+    return;
+  }
+  if (!result.ok()) return;
+  const std::size_t key = place == 0 ? 0 : static_cast<std::size_t>(place - first_place - 1);
+  const ValuePlace stands = place == 0 ? ValuePlace{request.session_id, "", ""}
+                                       : ValuePlace{request.session_id, request.keys[key].type, request.keys[key].id};
+  absl::StatusOr<Value> value = layout.to_value(stands, row[5], row[6]);
+  if (!value.ok()) {
+    result = value.status();
+  } else if (place == 0) {
+    result->creds = *std::move(value);
+  } else {
+    result->values[key] = *std::move(value);
+  }
+}
+
+bool MissesSomething(const ReadRequest& request, const ReadResult& result) {
+  return !result.exists || (request.want_creds && !result.creds.has_value()) ||
+         std::any_of(result.values.begin(), result.values.end(), [](const auto& value) { return !value.has_value(); });
+}
+
+// Turns absence into DataLoss where the session has not all that it should have.
+void CheckAbsences(PgConnection& connection, const Layout& layout, const std::vector<ReadRequest>& requests,
+                   absl::Time deadline, std::vector<absl::StatusOr<ReadResult>>* results) {
+  if (layout.damaged == nullptr) return;
+  absl::flat_hash_set<std::string> doubtful;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if ((*results)[i].ok() && MissesSomething(requests[i], *(*results)[i])) doubtful.insert(requests[i].session_id);
+  }
+  if (doubtful.empty()) return;
+  PgArray session_ids = PgArray::Text();
+  for (const std::string& session_id : doubtful) session_ids.AddBytes(session_id);
+  const PgConnection::Execution execution =
+      Ask(connection, layout.damaged, {std::move(session_ids).Encode()}, deadline);
+  absl::flat_hash_set<std::string> damaged;
+  for (const auto& row : execution.rows) damaged.insert(ToText(row[0]));
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    absl::StatusOr<ReadResult>& result = (*results)[i];
+    if (!result.ok() || !doubtful.contains(requests[i].session_id)) continue;
+    if (execution.failure.has_value()) result = ToStatus(*execution.failure);
+    if (damaged.contains(requests[i].session_id)) result = DamagedSession();
+  }
+}
+
+// The least id above all that start with `prefix`; empty when that is not to be had by one more in the last byte.
+std::string AbovePrefix(std::string prefix) {
+  constexpr char kLastAscii = 0x7f;
+  if (prefix.empty() || prefix.back() < 0 || prefix.back() == kLastAscii) return "";
+  ++prefix.back();
+  return prefix;
+}
+
+}  // namespace
+
+PgConnection::Parameters EncodeReads(const std::vector<ReadRequest>& requests) {
+  PgArray session_id = PgArray::Text();
+  PgArray want_creds = PgArray::Bool();
+  PgArray max_bytes = PgArray::Int8();
+  PgArray key_request = PgArray::Int8();
+  PgArray key_session_id = PgArray::Text();
+  PgArray key_type = PgArray::Text();
+  PgArray key_id = PgArray::Text();
+  std::int64_t number = 0;
+  for (const ReadRequest& request : requests) {
+    ++number;
+    session_id.AddBytes(request.session_id);
+    want_creds.AddBool(request.want_creds);
+    max_bytes.AddInt8(Clamped(request.max_bytes));
+    for (const KeyName& name : request.keys) {
+      key_request.AddInt8(number);
+      key_session_id.AddBytes(request.session_id);
+      key_type.AddBytes(name.type);
+      key_id.AddBytes(name.id);
+    }
+  }
+  PgConnection::Parameters parameters;
+  for (PgArray* array : {&session_id, &want_creds, &max_bytes, &key_request, &key_session_id, &key_type, &key_id}) {
+    parameters.push_back(std::move(*array).Encode());
+  }
+  return parameters;
+}
+
+std::optional<std::vector<absl::StatusOr<ReadResult>>> ReadSessions(PgConnection& connection, const Layout& layout,
+                                                                    const std::vector<ReadRequest>& requests,
+                                                                    absl::Time deadline) {
+  using Results = std::vector<absl::StatusOr<ReadResult>>;
+  if (requests.empty()) return Results();
+  std::size_t asked = 0;
+  for (const ReadRequest& request : requests) asked += request.keys.size();
+  const PgConnection::Execution execution =
+      Ask(connection, layout.read, EncodeReads(requests), deadline, layout.PlanningFor(asked));
+  Results results(requests.size(), ReadResult());
+  if (execution.failure.has_value() && LockedOut(*execution.failure)) return std::nullopt;
+  if (execution.failure.has_value()) {
+    if (requests.size() > 1 && MayBeOneMembersFault(execution.failure->sqlstate)) {
+      for (std::size_t i = 0; i < requests.size(); ++i) {
+        auto alone = ReadSessions(connection, layout, {requests[i]}, deadline);
+        if (!alone.has_value()) return std::nullopt;
+        results[i] = std::move(alone->front());
+      }
+    } else {
+      results.assign(requests.size(), ToStatus(*execution.failure));
+    }
+    return results;
+  }
+  std::vector<std::int64_t> first_places;
+  std::int64_t keys = 0;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    results[i]->values.resize(requests[i].keys.size());
+    first_places.push_back(keys);
+    keys += static_cast<std::int64_t>(requests[i].keys.size());
+  }
+  for (const auto& row : execution.rows) {
+    const auto i = static_cast<std::size_t>(ToInt(row[0]) - 1);
+    Take(layout, row, requests[i], first_places[i], results[i]);
+  }
+  CheckAbsences(connection, layout, requests, deadline, &results);
+  return results;
+}
+
+std::optional<absl::StatusOr<std::vector<SessionSummary>>> ListSessions(PgConnection& connection, const Layout& layout,
+                                                                        const ListRequest& request,
+                                                                        absl::Time deadline) {
+  const PgConnection::Execution execution =
+      Ask(connection, layout.list,
+          {request.after, request.prefix, AbovePrefix(request.prefix), EncodePgInt8(Clamped(request.limit)),
+           EncodePgInt8(request.leased ? 1 : 0)},
+          deadline);
+  if (execution.failure.has_value() && LockedOut(*execution.failure)) return std::nullopt;
+  if (execution.failure.has_value()) return ToStatus(*execution.failure);
+  std::vector<SessionSummary> summaries;
+  for (const auto& row : execution.rows) {
+    SessionSummary summary;
+    summary.session_id = ToText(row[0]);
+    summary.revision = static_cast<std::uint64_t>(ToInt(row[1]));
+    summary.has_creds = ToBool(row[2]);
+    summary.key_count = static_cast<std::uint64_t>(ToInt(row[3]));
+    summary.update_time = absl::FromUnixMicros(ToInt(row[4]));
+    summary.lease = ToLease(row, 5);
+    summaries.push_back(std::move(summary));
+  }
+  return summaries;
+}
+
+absl::Status PingDatabase(PgConnection& connection, absl::Time deadline) {
+  const PgConnection::Execution execution = Ask(connection, statements::kPing, {}, deadline);
+  if (execution.failure.has_value()) return ToStatus(*execution.failure);
+  if (!connection.must_write() || ToText(execution.rows[0][0]) == "off") return absl::OkStatus();
+  // The next one may be to another host.
+  connection.Drop();
+  Failure failure;
+  failure.fault = Fault::kStandby;
+  return ToStatus(failure);
+}
+
+}  // namespace authstate::storage

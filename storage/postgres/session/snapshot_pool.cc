@@ -1,0 +1,224 @@
+#include "storage/postgres/session/snapshot_pool.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
+#include "storage/error.h"
+#include "storage/postgres/connection/answer_once.h"
+#include "storage/postgres/connection/connection_queue.h"
+#include "storage/postgres/connection/lock_timeout.h"
+#include "storage/postgres/sql/pg_array.h"
+#include "storage/postgres/sql/row.h"
+#include "storage/postgres/sql/statements.h"
+
+namespace authstate::storage {
+namespace {
+
+constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+// Bounds what one page looks at where keys are tiny.
+constexpr std::int64_t kMaxPageKeys = 20'000;
+constexpr absl::Duration kEndTimeout = absl::Seconds(5);
+
+// Where a snapshot stands, and what it began with.
+struct State {
+  std::string session_id;
+  std::uint64_t revision = 0;
+  std::optional<Value> creds;
+  // Owner and fence alone: a snapshot's lease is for CheckFence.
+  Lease lease;
+  // The connection that has its transaction (PgConnection::generation).
+  std::uint64_t generation = 0;
+  // The last key that was read; nothing is before the empty name.
+  KeyName last;
+  // The sum over the names of the keys that were read, and of those that there should be, where that is known.
+  std::int64_t names = 0;
+  std::optional<std::int64_t> expected_names;
+};
+
+// NotFound; DataLoss when there is something of the session.
+absl::Status Absent(PgConnection& connection, const Layout& layout, const std::string& session_id,
+                    std::uint64_t revision, absl::Time deadline) {
+  if (layout.damaged == nullptr) return NoSession(revision);
+  PgArray session_ids = PgArray::Text();
+  session_ids.AddBytes(session_id);
+  const auto damaged = connection.Continue(layout.damaged, {std::move(session_ids).Encode()}, deadline);
+  if (damaged.failure.has_value()) return ToStatus(*damaged.failure);
+  return damaged.rows.empty() ? NoSession(revision) : DamagedSession();
+}
+
+// Nullopt: a lock was in the way.
+std::optional<absl::StatusOr<std::shared_ptr<State>>> Begin(PgConnection& connection, const std::string& begin,
+                                                            const Layout& layout, std::string session_id,
+                                                            absl::Time deadline) {
+  const auto begun = connection.Execute(begin.c_str(), {}, deadline);
+  if (begun.failure.has_value()) return ToStatus(*begun.failure);
+  const auto head = connection.Continue(layout.snapshot_head, {session_id}, deadline);
+  if (head.failure.has_value() && LockedOut(*head.failure)) return std::nullopt;
+  if (head.failure.has_value()) return ToStatus(*head.failure);
+
+  if (head.rows.empty()) return Absent(connection, layout, session_id, 0, deadline);
+  const auto row = head.rows[0];
+  auto state = std::make_shared<State>();
+  state->session_id = std::move(session_id);
+  state->generation = connection.generation();
+  state->revision = static_cast<std::uint64_t>(ToInt(row[0]));
+  if (!ToBool(row[1])) return Absent(connection, layout, state->session_id, state->revision, deadline);
+  state->lease.fence = static_cast<std::uint64_t>(ToInt(row[4]));
+  state->lease.owner = ToText(row[5]);
+  if (!row[6].is_null()) state->expected_names = ToInt(row[6]);
+  if (!row[2].is_null()) {
+    auto creds = layout.to_value({state->session_id, "", ""}, row[2], row[3]);
+    if (!creds.ok()) return creds.status();
+    state->creds = *std::move(creds);
+  }
+  return state;
+}
+
+void End(PgConnection& connection) {
+  const auto ended = connection.Continue(statements::kEndSnapshot, {}, absl::Now() + kEndTimeout);
+  if (ended.failure.has_value()) connection.Drop();
+}
+
+absl::StatusOr<Snapshot::Page> ReadPage(PgConnection& connection, const Layout& layout, State& state,
+                                        std::size_t max_bytes, absl::Time deadline) {
+  if (connection.generation() != state.generation) {
+    Failure failure;
+    failure.fault = Fault::kLost;
+    return ToStatus(failure);
+  }
+  const auto bytes = static_cast<std::int64_t>(
+      std::min(max_bytes, static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max())));
+  const auto execution = connection.Continue(layout.snapshot_page,
+                                             {state.session_id, state.last.type, state.last.id, EncodePgInt8(bytes),
+                                              EncodePgInt8(kMaxPageKeys), EncodePgInt8(kKeyOverheadBytes)},
+                                             deadline);
+  if (execution.failure.has_value()) return ToStatus(*execution.failure);
+  Snapshot::Page page;
+  page.last = true;
+  for (const auto& row : execution.rows) {
+    KeyName name{ToText(row[0]), ToText(row[1])};
+    // Where an index is damaged there may be no end of pages.
+    if (!(state.last < name)) return DamagedSession();
+    state.last = name;
+    state.names += ToInt(row[5]);
+    auto value = layout.to_value({state.session_id, name.type, name.id}, row[2], row[3]);
+    if (!value.ok()) return value.status();
+    page.keys.push_back({std::move(name), *std::move(value)});
+    page.last = ToInt(row[4]) == static_cast<std::int64_t>(execution.rows.size());
+  }
+  if (page.last && state.expected_names.value_or(state.names) != state.names) return DamagedSession();
+  return page;
+}
+
+}  // namespace
+
+struct SnapshotPool::Lane {
+  // Does what comes until the snapshot is gone.
+  void Serve(PgConnection& connection) {
+    queue.AddThread();
+    while (queue.Claim()) queue.RunNext(connection);
+  }
+
+  ConnectionQueue queue{kNoLimit, absl::InfiniteDuration()};
+};
+
+class SnapshotPool::Place {
+ public:
+  explicit Place(SnapshotPool& pool) : pool_(pool) {}
+  ~Place() {
+    const absl::MutexLock lock(&pool_.mutex_);
+    --pool_.taken_;
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+ private:
+  SnapshotPool& pool_;
+};
+
+class PostgresSnapshot final : public Snapshot {
+ public:
+  PostgresSnapshot(const Layout& layout, std::unique_ptr<SnapshotPool::Place> place,
+                   std::shared_ptr<SnapshotPool::Lane> lane, std::shared_ptr<State> state)
+      : layout_(layout), place_(std::move(place)), lane_(std::move(lane)), state_(std::move(state)) {}
+
+  ~PostgresSnapshot() override { lane_->queue.Close(); }
+
+  std::uint64_t revision() const override { return state_->revision; }
+  const std::optional<Value>& creds() const override { return state_->creds; }
+  const Lease& lease() const override { return state_->lease; }
+
+  void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) override {
+    auto answer = std::make_shared<AnswerOnce<absl::StatusOr<Page>>>(std::move(done));
+    lane_->queue.Add({deadline, "",
+                      [&layout = layout_, state = state_, max_bytes, deadline, answer](PgConnection& connection) {
+                        answer->Give(ReadPage(connection, layout, *state, max_bytes, deadline));
+                        return std::optional<PutBack>();
+                      },
+                      [answer](absl::Status status, bool /*at_work*/) { answer->Give(std::move(status)); }});
+  }
+
+ private:
+  const Layout& layout_;
+  const std::unique_ptr<SnapshotPool::Place> place_;
+  const std::shared_ptr<SnapshotPool::Lane> lane_;
+  const std::shared_ptr<State> state_;
+};
+
+SnapshotPool::SnapshotPool(const Layout& layout, ConnectionQueue& queue, absl::Duration statement_timeout)
+    : layout_(layout),
+      queue_(queue),
+      begin_(absl::StrReplaceAll(statements::kBeginSnapshot,
+                                 {{"$S", absl::StrCat(absl::ToInt64Milliseconds(statement_timeout))},
+                                  {"$L", EncodeLockTimeout(kLockPatience)}})) {}
+
+std::unique_ptr<SnapshotPool::Place> SnapshotPool::Take() {
+  const std::size_t places = queue_.MayBeKept();
+  const absl::MutexLock lock(&mutex_);
+  if (taken_ >= places) return nullptr;
+  ++taken_;
+  return std::make_unique<Place>(*this);
+}
+
+void SnapshotPool::Open(std::string session_id, absl::Time deadline, Backend::SnapshotDone done) {
+  std::unique_ptr<Place> place = Take();
+  if (place == nullptr) {
+    const std::optional<Failure> lack = queue_.TooFew();
+    std::move(done)(lack.has_value() ? ToStatus(*lack) : QueueFull());
+    return;
+  }
+  auto answer = std::make_shared<AnswerOnce<absl::StatusOr<std::unique_ptr<Snapshot>>>>(std::move(done));
+  // Made once the snapshot is open: its connection is kept for it.
+  const auto lane = std::make_shared<std::shared_ptr<Lane>>();
+  queue_.Add({deadline, "",
+              [this, place = std::move(place), session_id = std::move(session_id), deadline, answer,
+               lane](PgConnection& connection) mutable -> std::optional<PutBack> {
+                auto state = Begin(connection, begin_, layout_, session_id, deadline);
+                if (state.has_value() && state->ok()) {
+                  *lane = std::make_shared<Lane>();
+                  answer->Give(
+                      std::make_unique<PostgresSnapshot>(layout_, std::move(place), *lane, **std::move(state)));
+                  return std::nullopt;
+                }
+                End(connection);
+                if (!state.has_value()) return PutBack{};
+                // It is free before the caller asks again.
+                place.reset();
+                answer->Give(state->status());
+                return std::nullopt;
+              },
+              [answer](absl::Status status, bool /*at_work*/) { answer->Give(std::move(status)); },
+              [lane](PgConnection& connection) {
+                if (*lane == nullptr) return;
+                (*lane)->Serve(connection);
+                End(connection);
+              }});
+}
+
+}  // namespace authstate::storage

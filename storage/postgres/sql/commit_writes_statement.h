@@ -1,0 +1,158 @@
+#ifndef AUTHSTATE_STORAGE_POSTGRES_SQL_COMMIT_WRITES_STATEMENT_H_
+#define AUTHSTATE_STORAGE_POSTGRES_SQL_COMMIT_WRITES_STATEMENT_H_
+
+#include "storage/postgres/sql/sql_text.h"
+
+// Statements that commit writes of sessions that are known already, for less than what kCommit (statements.h) costs the
+// database: an UPDATE in place of an upsert, and none of the parts that only other commits need. Parameters, the rows
+// of the answer and all rules are those of kCommit, but for this: a member whose session has no row yet does not pass,
+// and that is not told as a reason. So what has not passed for a reason that its row does not tell goes to kCommit.
+// Each is sent only what CommitParameters::form says that it does: the rest of a commit would be left undone.
+//
+// The UPDATE waits for a concurrent commit of the session, and then holds the row as it has become to every condition
+// on `s`, while `old` stays what the snapshot had: that is what keeps a member from passing whose revision or barrier
+// has changed. A lease changes without the revision, so its conditions are on `s`.
+//
+// Deadlocks: by the plans that PostgreSQL makes of them, sessions are locked in the order of the members, which the
+// caller sorts by id. Nothing in SQL says so; should a plan lock them in another order, what waits gives up by $7 and
+// is run again.
+namespace authstate::storage::statements {
+
+// The parts of which both are made.
+namespace commit_writes {
+
+inline constexpr char kOld[] = R"sql(
+WITH clock AS MATERIALIZED (
+  SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::int8 AS micros,
+         set_config('lock_timeout', $7::text, true) AS lock_timeout
+), old AS MATERIALIZED (
+  SELECT i.*, clock.micros, clock.micros > $6::int8 AS late, s.revision, s.present, s.barrier,
+         s.recent_revisions[array_position(s.recent_ids, nullif(i.commit_id, 0))] AS replayed,
+         s.fence, s.lease_owner AS owner, s.lease_owner <> '' AND s.lease_expires_at > now() AS live, s.applied_number
+  FROM clock CROSS JOIN unnest((SELECT $1::text[]), (SELECT $2::int8[]), (SELECT $3::int8[]), (SELECT $4::int8[]),
+                       (SELECT $5::int8[])) WITH ORDINALITY
+    AS i(session_id, expected_revision, commit_id, named_fence, number, member)
+  LEFT JOIN auth_sessions s ON s.session_id = i.session_id
+))sql";
+
+inline constexpr char kChangeOfSets[] = R"sql(, change AS (
+  SELECT w.session_id, sum({number w})::int8 AS delta
+  FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[])) AS w(session_id, key_type, key_id)
+  LEFT JOIN auth_keys k ON k.session_id = w.session_id AND k.key_type = w.key_type AND k.key_id = w.key_id
+  WHERE k.session_id IS NULL
+  GROUP BY w.session_id
+))sql";
+
+inline constexpr char kChange[] = R"sql(, change AS (
+  SELECT session_id, sum(delta)::int8 AS delta, bool_or(baseless) AS baseless
+  FROM (
+    SELECT w.session_id, CASE WHEN k.session_id IS NULL THEN {number w} END AS delta,
+           w.base IS NOT NULL AND substr(k.value, octet_length(k.value) - 15) IS DISTINCT FROM w.base AS baseless
+    FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[]), (SELECT $20::bytea[]))
+      AS w(session_id, key_type, key_id, base)
+    LEFT JOIN auth_keys k ON k.session_id = w.session_id AND k.key_type = w.key_type AND k.key_id = w.key_id
+    UNION ALL
+    SELECT d.session_id, -{number d}, false
+    FROM unnest((SELECT $13::text[]), (SELECT $14::text[]), (SELECT $15::text[])) AS d(session_id, key_type, key_id)
+    JOIN auth_keys k ON k.session_id = d.session_id AND k.key_type = d.key_type AND k.key_id = d.key_id
+    UNION ALL
+    SELECT n.session_id, {creds}, false
+    FROM unnest((SELECT $1::text[]), (SELECT $16::int2[])) AS n(session_id, kind)
+    LEFT JOIN auth_creds c ON c.session_id = n.session_id
+    WHERE n.kind IS NOT NULL AND c.session_id IS NULL) AS c
+  GROUP BY session_id
+))sql";
+
+inline constexpr char kPassed[] = R"sql(, passed AS (
+  UPDATE auth_sessions s
+  SET revision = s.revision + 1, present = true, updated_at = now(),
+      recent_ids = CASE old.commit_id WHEN 0 THEN s.recent_ids ELSE (old.commit_id || s.recent_ids)[1:8] END,
+      recent_revisions =
+        CASE old.commit_id WHEN 0 THEN s.recent_revisions ELSE ((s.revision + 1) || s.recent_revisions)[1:8] END,
+      recent_times = CASE old.commit_id WHEN 0 THEN s.recent_times ELSE (old.micros || s.recent_times)[1:8] END,
+      fence = CASE WHEN old.named_fence = 0 AND s.lease_owner <> '' THEN s.fence + 1 ELSE s.fence END,
+      lease_owner = CASE WHEN old.named_fence = 0 THEN '' ELSE s.lease_owner END,
+      applied_number =
+        CASE WHEN old.named_fence = 0 THEN 0 WHEN old.number = 0 THEN s.applied_number ELSE old.number END,
+      names = CASE WHEN s.names_revision = s.revision THEN s.names ELSE {names s} END + coalesce(change.delta, 0),
+      names_revision = s.revision + 1
+  FROM old LEFT JOIN change ON change.session_id = old.session_id
+  WHERE s.session_id = old.session_id AND s.revision = old.revision AND s.barrier = old.barrier
+    AND NOT old.late AND old.replayed IS NULL
+    AND CASE WHEN old.named_fence = 0 THEN NOT (s.lease_owner <> '' AND s.lease_expires_at > now())
+             ELSE s.lease_owner <> '' AND s.fence = old.named_fence END
+    AND (old.number = 0 OR old.number = s.applied_number + 1)
+    AND coalesce(old.expected_revision, s.revision) = s.revision)sql";
+
+// The last line is a second look at what may not come here, and the one place where those parameters have their types.
+inline constexpr char kAndHasItsBases[] = R"sql(
+    AND change.baseless IS NOT TRUE
+    AND 0 = ALL ($18::int2[]) AND NOT true = ANY ($19::bool[]))sql";
+
+inline constexpr char kReturning[] = R"sql(
+  RETURNING s.session_id, s.revision
+))sql";
+
+inline constexpr char kCredsAndDeletes[] = R"sql(, creds_set AS (
+  INSERT INTO auth_creds (session_id, kind, value)
+  SELECT p.session_id, c.kind, c.value
+  FROM unnest((SELECT $1::text[]), (SELECT $16::int2[]), (SELECT $17::bytea[])) AS c(session_id, kind, value)
+  JOIN passed p ON p.session_id = c.session_id
+  WHERE c.kind IS NOT NULL
+  ON CONFLICT (session_id) DO UPDATE SET kind = excluded.kind, value = excluded.value
+), keys_deleted AS (
+  DELETE FROM auth_keys k
+  USING passed p, unnest((SELECT $13::text[]), (SELECT $14::text[]), (SELECT $15::text[]))
+    AS d(session_id, key_type, key_id)
+  WHERE d.session_id = p.session_id
+    AND k.session_id = d.session_id AND k.key_type = d.key_type AND k.key_id = d.key_id
+))sql";
+
+inline constexpr char kKeysSetOrPatched[] = R"sql(, keys_set AS (
+  INSERT INTO auth_keys AS k (session_id, key_type, key_id, kind, value, patch)
+  SELECT w.session_id, w.key_type, w.key_id, w.kind, CASE WHEN w.base IS NULL THEN w.value ELSE '' END,
+         CASE WHEN w.base IS NOT NULL THEN w.value END
+  FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[]), (SELECT $11::int2[]),
+              (SELECT $12::bytea[]), (SELECT $20::bytea[]))
+    AS w(session_id, key_type, key_id, kind, value, base)
+  JOIN passed p ON p.session_id = w.session_id
+  ON CONFLICT (session_id, key_type, key_id) DO UPDATE
+    SET kind = excluded.kind, patch = excluded.patch,
+        value = CASE WHEN excluded.patch IS NULL THEN excluded.value ELSE k.value END
+))sql";
+
+inline constexpr char kKeysSet[] = R"sql(, keys_set AS (
+  INSERT INTO auth_keys (session_id, key_type, key_id, kind, value)
+  SELECT w.session_id, w.key_type, w.key_id, w.kind, w.value
+  FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[]), (SELECT $11::int2[]),
+              (SELECT $12::bytea[]))
+    AS w(session_id, key_type, key_id, kind, value)
+  JOIN passed p ON p.session_id = w.session_id
+  ON CONFLICT (session_id, key_type, key_id) DO UPDATE
+    SET kind = excluded.kind, value = excluded.value, patch = NULL
+))sql";
+
+inline constexpr char kAnswer[] = R"sql(
+SELECT p.revision, coalesce(old.revision, 0), coalesce(old.present, false), false, old.replayed,
+       old.late, old.micros, coalesce(old.fence, 0), coalesce(old.owner, ''), coalesce(old.live, false),
+       coalesce(old.applied_number, 0)
+FROM old LEFT JOIN passed p ON p.session_id = old.session_id
+ORDER BY old.member)sql";
+
+}  // namespace commit_writes
+
+// Of creds and keys. In a loop within PostgreSQL 15, by kept plans, it takes two thirds of the processor time of
+// kCommit for one member, three quarters for 16, four fifths for 64.
+inline constexpr auto kCommitWrites =
+    JoinSql(commit_writes::kOld, commit_writes::kChange, commit_writes::kPassed, commit_writes::kAndHasItsBases,
+            commit_writes::kReturning, commit_writes::kCredsAndDeletes, commit_writes::kKeysSetOrPatched,
+            commit_writes::kAnswer);
+
+// Of keys that are set whole, and nothing else: what Baileys mostly does. Parameters: the first twelve. In the same
+// loop it takes four fifths of kCommitWrites for one member, nine tenths for 64, and 0.95 for one member of 812 keys.
+inline constexpr auto kCommitSets = JoinSql(commit_writes::kOld, commit_writes::kChangeOfSets, commit_writes::kPassed,
+                                            commit_writes::kReturning, commit_writes::kKeysSet, commit_writes::kAnswer);
+
+}  // namespace authstate::storage::statements
+
+#endif  // AUTHSTATE_STORAGE_POSTGRES_SQL_COMMIT_WRITES_STATEMENT_H_

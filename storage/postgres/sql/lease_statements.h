@@ -1,0 +1,70 @@
+#ifndef AUTHSTATE_STORAGE_POSTGRES_SQL_LEASE_STATEMENTS_H_
+#define AUTHSTATE_STORAGE_POSTGRES_SQL_LEASE_STATEMENTS_H_
+
+// The SQL of leases, by the rules of storage/lease.h. Time is the database's: now(), the beginning of the statement,
+// decides whether a lease is live, so that one that waited for a lock errs towards the owner.
+namespace authstate::storage::statements {
+
+// Lease requests of many sessions, each at most once. $1 to $6: one element a member: session, action (0 get,
+// 1 acquire, 2 renew, 3 release), owner, fence, length in microseconds, steal. $7: how long it may wait for a lock, in
+// ms.
+//
+// The conditions are checked on the row as it is once it is locked, so nothing comes between them and the change. The
+// last part shows a member that was refused as the statement's snapshot had it; where that would have been allowed, the
+// member lost a race and is asked again.
+//
+// Rows, in the order of the members: done; then fence, owner, expiry and time left in microseconds, revision, applied
+// number.
+inline constexpr char kLeases[] = R"sql(
+WITH limits AS MATERIALIZED (
+  SELECT set_config('lock_timeout', $7::text, true) AS lock_timeout
+), input AS MATERIALIZED (
+  SELECT i.*
+  FROM limits
+  CROSS JOIN unnest((SELECT $1::text[]), (SELECT $2::int2[]), (SELECT $3::text[]), (SELECT $4::int8[]),
+                    (SELECT $5::int8[]), (SELECT $6::bool[])) WITH ORDINALITY
+    AS i(session_id, action, owner, fence, ttl, steal, member)
+), acquired AS (
+  INSERT INTO auth_sessions AS s (session_id, revision, present, updated_at, fence, lease_owner, lease_expires_at)
+  SELECT session_id, 0, false, now(), 1, owner, clock_timestamp() + ttl * interval '1 microsecond'
+  FROM input
+  WHERE action = 1
+  ORDER BY session_id COLLATE "C"
+  ON CONFLICT (session_id) DO UPDATE
+    SET fence = s.fence + (s.lease_owner <> excluded.lease_owner)::int,
+        applied_number = CASE WHEN s.lease_owner = excluded.lease_owner THEN s.applied_number ELSE 0 END,
+        lease_owner = excluded.lease_owner,
+        lease_expires_at = excluded.lease_expires_at
+    WHERE s.lease_owner IN ('', excluded.lease_owner) OR s.lease_expires_at <= now()
+       OR EXISTS (SELECT FROM input i WHERE i.session_id = s.session_id AND i.steal)
+  RETURNING s.session_id, s.fence, s.lease_owner, s.lease_expires_at, s.revision, s.applied_number
+), changed AS (
+  UPDATE auth_sessions AS s
+  SET fence = s.fence + (i.action = 3)::int,
+      applied_number = CASE WHEN i.action = 3 THEN 0 ELSE s.applied_number END,
+      lease_owner = CASE WHEN i.action = 3 THEN '' ELSE s.lease_owner END,
+      lease_expires_at =
+        CASE WHEN i.action = 3 THEN 'epoch' ELSE clock_timestamp() + i.ttl * interval '1 microsecond' END
+  FROM input i
+  WHERE i.action IN (2, 3) AND s.session_id = i.session_id AND s.lease_owner <> '' AND s.fence = i.fence
+  RETURNING s.session_id, s.fence, s.lease_owner, s.lease_expires_at, s.revision, s.applied_number
+), shown AS (
+  SELECT true AS done, * FROM acquired
+  UNION ALL
+  SELECT true, * FROM changed
+  UNION ALL
+  SELECT false, s.session_id, s.fence, s.lease_owner, s.lease_expires_at, s.revision, s.applied_number
+  FROM auth_sessions s JOIN input i ON i.session_id = s.session_id
+  WHERE NOT EXISTS (SELECT FROM acquired a WHERE a.session_id = i.session_id)
+    AND NOT EXISTS (SELECT FROM changed c WHERE c.session_id = i.session_id)
+)
+SELECT coalesce(w.done, false), coalesce(w.fence, 0), coalesce(w.lease_owner, ''),
+       coalesce((extract(epoch FROM w.lease_expires_at) * 1000000)::int8, 0),
+       coalesce((extract(epoch FROM w.lease_expires_at - clock_timestamp()) * 1000000)::int8, 0),
+       coalesce(w.revision, 0), coalesce(w.applied_number, 0)
+FROM input i LEFT JOIN shown w ON w.session_id = i.session_id
+ORDER BY i.member)sql";
+
+}  // namespace authstate::storage::statements
+
+#endif  // AUTHSTATE_STORAGE_POSTGRES_SQL_LEASE_STATEMENTS_H_

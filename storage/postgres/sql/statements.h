@@ -1,0 +1,301 @@
+#ifndef AUTHSTATE_STORAGE_POSTGRES_SQL_STATEMENTS_H_
+#define AUTHSTATE_STORAGE_POSTGRES_SQL_STATEMENTS_H_
+
+// Every SQL statement of the native layout, but its schema (migrations/postgres). Parameters are binary (pg_array.h).
+// Values come back as hex by encode(), whose form no setting of the database changes.
+//
+// The tables (auth_sessions, auth_creds, auth_keys) stand here without the schema that holds them: NativeLayout puts it
+// before each, so that no statement depends on a search path. Nothing else in a statement may begin with `auth_`.
+//
+// Plans. unnest($1) is planned for as many rows as the array has, so a plan for the parameters at hand looks cheaper
+// than one for any, and PostgreSQL plans a prepared statement anew with every execution: for these, that takes twice as
+// long as to run them. unnest((SELECT $1)) is planned for the same number of rows either way, so that the plan is kept
+// (measured: a commit of one key takes 0.2 ms of the processor instead of 0.85, a read of one 0.15 instead of 0.4).
+// What is joined is found by primary key or by hash, whatever the number.
+namespace authstate::storage::statements {
+
+// Commits many sessions, each at most once, in one statement that commits by itself. $1 to $5 and $16 to $19: one
+// element a member; $8 to $12 and $20: keys to set; $13 to $15: keys to delete; no key is named twice, nor set and
+// deleted. $3: the id of the commit, $4 and $5: fence and number, 0 for none. $6: the instant by the clock of the
+// database after which the statement must not begin. $7: how long it may wait for a lock, in ms. Actions ($18): 0
+// write, 1 delete the creds, 2 delete the session. What the statements for less need (commit_writes_statement.h) comes
+// first.
+//
+// One row a member: the new revision if it passed; of the snapshot the revision, whether the session is present and
+// whether it has creds; the revision of the earlier commit with the same id, if there is one; whether it was too late;
+// the clock of the database; and of the snapshot fence, owner, whether the lease is live, and the applied number. A
+// member that lost a race yields none of the reasons not to pass; the caller runs it again.
+//
+// All parts of the statement see the snapshot of its beginning, also after `passed` has waited for a concurrent commit
+// of a session: a deletion would not see the keys that this commit wrote. So a member passes only when the session
+// still has the revision of the snapshot; every change of a session changes its revision, so then what the other parts
+// see is what is there. And only when it still has the barrier of the snapshot (commit_resolution.h). `clock` is read
+// after the snapshot was taken: a statement that is not too late has a snapshot of no later than $6.
+//
+// Leases (storage/lease.h): a member passes under its fence, or without one where no lease is live; then it ends an
+// expired one. The row is held to that again once it is locked, as a lease changes without the revision. A member whose
+// number was applied before yields no row in `passed` either.
+//
+// Patches (storage/postgres/layout/value_patch.h): where $20 has the mark of a base, $12 has a patch relative to it. A
+// member passes only if all its bases are in the snapshot; so they are in the row that is locked, as the revision is.
+// The column that holds a base keeps its value, which PostgreSQL then does not write again. The caller sees a member
+// that does not pass for its bases as one that lost a race, and runs it again with whole values.
+//
+// Names: a session knows the sum over the names of all that it has ({number …} in native_layout.cc), as long as
+// names_revision is its revision; a server of the version before moves only that. Then what is there is counted anew.
+//
+// Deadlocks: sessions are locked in the order of their id, and creds and keys are touched only under the lock of their
+// session.
+inline constexpr char kCommit[] = R"sql(
+WITH clock AS MATERIALIZED (
+  SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::int8 AS micros,
+         set_config('lock_timeout', $7::text, true) AS lock_timeout
+), input AS (
+  SELECT * FROM unnest((SELECT $1::text[]), (SELECT $18::int2[]), (SELECT $2::int8[]), (SELECT $19::bool[]),
+                       (SELECT $16::int2[]), (SELECT $17::bytea[]), (SELECT $3::int8[]), (SELECT $4::int8[]),
+                       (SELECT $5::int8[])) WITH ORDINALITY
+    AS i(session_id, action, expected_revision, clear_keys, creds_kind, creds_value, commit_id, fence, number, member)
+), old AS (
+  SELECT i.member, i.session_id, i.action, i.expected_revision, i.commit_id, i.clear_keys, i.creds_kind,
+         coalesce(s.revision, 0) AS revision, coalesce(s.present, false) AS present,
+         EXISTS (SELECT FROM auth_creds c WHERE c.session_id = i.session_id) AS has_creds,
+         coalesce(s.barrier, 0) AS barrier,
+         coalesce(s.recent_ids, '{}') AS recent_ids, coalesce(s.recent_revisions, '{}') AS recent_revisions,
+         coalesce(s.recent_times, '{}') AS recent_times,
+         s.recent_revisions[array_position(s.recent_ids, nullif(i.commit_id, 0))] AS replayed,
+         clock.micros, clock.micros > $6::int8 AS late,
+         i.fence AS named_fence, i.number, coalesce(s.fence, 0) AS fence, coalesce(s.lease_owner, '') AS owner,
+         coalesce(s.lease_owner <> '' AND s.lease_expires_at > now(), false) AS live,
+         coalesce(s.applied_number, 0) AS applied_number,
+         CASE WHEN s.names_revision = s.revision THEN s.names ELSE {names i} END AS names
+  FROM clock CROSS JOIN input i LEFT JOIN auth_sessions s ON s.session_id = i.session_id
+), change AS (
+  SELECT session_id, sum(delta)::int8 AS delta, sum(number)::int8 AS set_names, bool_or(baseless) AS baseless
+  FROM (
+    SELECT w.session_id, CASE WHEN k.session_id IS NULL THEN {number w} END AS delta, {number w} AS number,
+           w.base IS NOT NULL AND substr(k.value, octet_length(k.value) - 15) IS DISTINCT FROM w.base AS baseless
+    FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[]), (SELECT $20::bytea[]))
+      AS w(session_id, key_type, key_id, base)
+    LEFT JOIN auth_keys k ON k.session_id = w.session_id AND k.key_type = w.key_type AND k.key_id = w.key_id
+    UNION ALL
+    SELECT d.session_id, -{number d}, 0, false
+    FROM unnest((SELECT $13::text[]), (SELECT $14::text[]), (SELECT $15::text[])) AS d(session_id, key_type, key_id)
+    JOIN auth_keys k ON k.session_id = d.session_id AND k.key_type = d.key_type AND k.key_id = d.key_id) AS c
+  GROUP BY session_id
+), passed AS (
+  INSERT INTO auth_sessions AS s
+    (session_id, revision, present, updated_at, recent_ids, recent_revisions, recent_times, barrier, fence, lease_owner,
+     applied_number, names, names_revision)
+  SELECT session_id, revision + 1, action <> 2, now(),
+         CASE commit_id WHEN 0 THEN recent_ids ELSE (commit_id || recent_ids)[1:8] END,
+         CASE commit_id WHEN 0 THEN recent_revisions ELSE ((revision + 1) || recent_revisions)[1:8] END,
+         CASE commit_id WHEN 0 THEN recent_times ELSE (micros || recent_times)[1:8] END,
+         barrier,
+         CASE WHEN named_fence = 0 AND owner <> '' THEN fence + 1 ELSE fence END,
+         CASE WHEN named_fence = 0 THEN '' ELSE owner END,
+         CASE WHEN named_fence = 0 THEN 0 WHEN number = 0 THEN applied_number ELSE number END,
+         CASE action WHEN 2 THEN 0 WHEN 1 THEN names - {creds}
+           ELSE CASE WHEN clear_keys THEN CASE WHEN has_creds THEN {creds} ELSE 0 END + coalesce(set_names, 0)
+                     ELSE names + coalesce(delta, 0) END
+                + CASE WHEN creds_kind IS NOT NULL AND NOT has_creds THEN {creds} ELSE 0 END END,
+         revision + 1
+  FROM old LEFT JOIN change USING (session_id)
+  WHERE NOT late AND replayed IS NULL
+    AND CASE WHEN named_fence = 0 THEN NOT live ELSE owner <> '' AND fence = named_fence END
+    AND (number = 0 OR number = applied_number + 1)
+    AND (expected_revision IS NULL OR expected_revision = revision)
+    AND (action = 0 OR (action = 1 AND has_creds) OR (action = 2 AND present))
+    AND baseless IS NOT TRUE
+  ORDER BY session_id COLLATE "C"
+  ON CONFLICT (session_id) DO UPDATE
+    SET revision = excluded.revision, present = excluded.present, updated_at = excluded.updated_at,
+        recent_ids = excluded.recent_ids, recent_revisions = excluded.recent_revisions,
+        recent_times = excluded.recent_times,
+        fence = excluded.fence, lease_owner = excluded.lease_owner, applied_number = excluded.applied_number,
+        names = excluded.names, names_revision = excluded.names_revision
+    WHERE s.revision = excluded.revision - 1 AND s.barrier = excluded.barrier
+      AND CASE WHEN s.lease_owner <> '' AND excluded.lease_owner = ''
+               THEN s.fence = excluded.fence - 1 AND s.lease_expires_at <= now()
+               ELSE s.fence = excluded.fence END
+  RETURNING s.session_id, s.revision
+), creds_deleted AS (
+  DELETE FROM auth_creds c USING passed p, input i
+  WHERE i.session_id = p.session_id AND i.action <> 0 AND c.session_id = p.session_id
+), creds_set AS (
+  INSERT INTO auth_creds (session_id, kind, value)
+  SELECT p.session_id, i.creds_kind, i.creds_value
+  FROM passed p JOIN input i ON i.session_id = p.session_id
+  WHERE i.creds_kind IS NOT NULL
+  ON CONFLICT (session_id) DO UPDATE SET kind = excluded.kind, value = excluded.value
+), keys_cleared AS (
+  DELETE FROM auth_keys k USING passed p, input i
+  WHERE i.session_id = p.session_id AND (i.clear_keys OR i.action = 2) AND k.session_id = p.session_id
+    AND NOT EXISTS (
+      SELECT FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[]))
+        AS kept(session_id, key_type, key_id)
+      WHERE kept.session_id = k.session_id AND kept.key_type = k.key_type AND kept.key_id = k.key_id)
+), keys_deleted AS (
+  DELETE FROM auth_keys k
+  USING passed p, unnest((SELECT $13::text[]), (SELECT $14::text[]), (SELECT $15::text[]))
+    AS d(session_id, key_type, key_id)
+  WHERE d.session_id = p.session_id
+    AND k.session_id = d.session_id AND k.key_type = d.key_type AND k.key_id = d.key_id
+), keys_set AS (
+  INSERT INTO auth_keys AS k (session_id, key_type, key_id, kind, value, patch)
+  SELECT w.session_id, w.key_type, w.key_id, w.kind, CASE WHEN w.base IS NULL THEN w.value ELSE '' END,
+         CASE WHEN w.base IS NOT NULL THEN w.value END
+  FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[]), (SELECT $11::int2[]),
+              (SELECT $12::bytea[]), (SELECT $20::bytea[]))
+    AS w(session_id, key_type, key_id, kind, value, base)
+  JOIN passed p ON p.session_id = w.session_id
+  ON CONFLICT (session_id, key_type, key_id) DO UPDATE
+    SET kind = excluded.kind, patch = excluded.patch,
+        value = CASE WHEN excluded.patch IS NULL THEN excluded.value ELSE k.value END
+)
+SELECT p.revision, old.revision, old.present, old.has_creds, old.replayed, old.late, old.micros,
+       old.fence, old.owner, old.live, old.applied_number
+FROM old LEFT JOIN passed p ON p.session_id = old.session_id
+ORDER BY old.member)sql";
+
+// Raises the barrier of the sessions $1, each named once, and tells what became of one commit of each, by its id ($2).
+// $3: how long it may wait for a lock, in ms. One row a session, in order: the revision that the commit led to, NULL
+// when it is not among the last ones; when the oldest of those ran if there are as many as are kept, else NULL; the
+// clock of the database, read before any barrier was raised; and the session's revision, fence, and highest number
+// applied under that. The rows are those that the statement itself has written, so they show every commit that the
+// barrier does not shut out.
+inline constexpr char kResolve[] = R"sql(
+WITH clock AS MATERIALIZED (
+  SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::int8 AS micros,
+         set_config('lock_timeout', $3::text, true) AS lock_timeout
+), asked AS (
+  SELECT * FROM clock CROSS JOIN unnest($1::text[], $2::int8[]) WITH ORDINALITY AS a(session_id, commit_id, member)
+), raised AS (
+  INSERT INTO auth_sessions AS s (session_id, revision, present, updated_at, barrier)
+  SELECT session_id, 0, false, now(), 1
+  FROM asked
+  ORDER BY session_id COLLATE "C"
+  ON CONFLICT (session_id) DO UPDATE SET barrier = s.barrier + 1
+  RETURNING s.session_id, s.recent_ids, s.recent_revisions, s.recent_times, s.revision, s.fence, s.applied_number
+)
+SELECT raised.recent_revisions[array_position(raised.recent_ids, asked.commit_id)], raised.recent_times[8], asked.micros,
+       raised.revision, raised.fence, raised.applied_number
+FROM asked JOIN raised ON raised.session_id = asked.session_id
+ORDER BY asked.member)sql";
+
+// The clock of the database in microseconds since the Unix epoch.
+inline constexpr char kClock[] = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::int8";
+
+// Reads many sessions from one snapshot. $1 to $3: one element a request; $4 to $7: the wanted keys, $4 telling the
+// request (from 1). Rows: request, place, revision, present, too large, kind, value, fence, owner. One row with place
+// -1 a request; then, unless it is too large, a row of place 0 for its creds, and of place n for the n-th of all wanted
+// keys. A compressed value begins with its length (storage/packed_value.h), and so does a patch. Neither that nor
+// octet_length reads the whole of a long value, so what is too large is not even loaded. A patched value is base and
+// patch, divided by a stroke (row.h).
+inline constexpr char kRead[] = R"sql(
+WITH request AS (
+  SELECT * FROM unnest((SELECT $1::text[]), (SELECT $2::bool[]), (SELECT $3::int8[])) WITH ORDINALITY
+    AS r(session_id, want_creds, max_bytes, number)
+), found AS (
+  SELECT r.number, 0 AS place, c.kind, c.value, NULL::bytea AS patch
+  FROM request r JOIN auth_creds c ON c.session_id = r.session_id
+  WHERE r.want_creds
+  UNION ALL
+  SELECT w.number, w.place, k.kind, k.value, k.patch
+  FROM unnest((SELECT $4::int8[]), (SELECT $5::text[]), (SELECT $6::text[]), (SELECT $7::text[])) WITH ORDINALITY
+    AS w(number, session_id, key_type, key_id, place)
+  JOIN auth_keys k ON k.session_id = w.session_id AND k.key_type = w.key_type AND k.key_id = w.key_id
+), size AS (
+  SELECT number,
+         sum(CASE WHEN kind > 2 THEN
+               ('x' || encode(substr(CASE WHEN kind > 4 THEN coalesce(patch, '') ELSE value END, 1, 4),
+                              'hex'))::bit(32)::int
+             ELSE octet_length(value) END) AS bytes
+  FROM found GROUP BY number
+)
+SELECT r.number, -1, coalesce(s.revision, 0), coalesce(s.present, false), coalesce(z.bytes > r.max_bytes, false),
+       NULL, NULL, coalesce(s.fence, 0), coalesce(s.lease_owner, '')
+FROM request r LEFT JOIN auth_sessions s ON s.session_id = r.session_id LEFT JOIN size z ON z.number = r.number
+UNION ALL
+SELECT r.number, f.place, NULL, NULL, NULL, f.kind,
+       encode(f.value, 'hex') || CASE WHEN f.kind > 4 THEN '/' || encode(f.patch, 'hex') ELSE '' END, NULL, NULL
+FROM found f JOIN request r ON r.number = f.number JOIN size z ON z.number = f.number
+WHERE z.bytes <= r.max_bytes)sql";
+
+// Of the sessions $1 those that have not what they should have, or have something though they do not exist.
+inline constexpr char kDamaged[] = R"sql(
+SELECT a.session_id FROM unnest($1::text[]) AS a(session_id)
+LEFT JOIN auth_sessions s ON s.session_id = a.session_id
+WHERE CASE WHEN s.present AND s.names_revision = s.revision THEN s.names <> {names a}
+           WHEN s.present THEN false
+           ELSE {names a} <> 0 END)sql";
+
+// Existing sessions after $1, from $2 on and below $3 (if not empty) that start with $2; at most $4. Where $5 is not 0:
+// those whose lease is live, written or not. The last four columns are those of ToLease (row.h).
+inline constexpr char kList[] = R"sql(
+SELECT s.session_id, s.revision,
+       EXISTS (SELECT FROM auth_creds c WHERE c.session_id = s.session_id),
+       (SELECT count(*) FROM auth_keys k WHERE k.session_id = s.session_id),
+       (extract(epoch FROM s.updated_at) * 1000000)::int8, s.fence, s.lease_owner,
+       (extract(epoch FROM s.lease_expires_at) * 1000000)::int8,
+       (extract(epoch FROM s.lease_expires_at - clock_timestamp()) * 1000000)::int8
+FROM auth_sessions s
+WHERE CASE WHEN $5::int8 = 0 THEN s.present ELSE s.lease_owner <> '' AND s.lease_expires_at > now() END
+  AND s.session_id > $1::text AND s.session_id >= $2::text
+  AND ($3::text = '' OR s.session_id < $3::text) AND starts_with(s.session_id, $2::text)
+ORDER BY s.session_id
+LIMIT $4::int8)sql";
+
+// Which server process runs the statement; and a transaction to hold it in.
+inline constexpr char kBackendProcess[] = "SELECT pg_backend_pid()";
+inline constexpr char kBeginProbe[] = "BEGIN READ ONLY";
+inline constexpr char kEndProbe[] = "ROLLBACK";
+
+// Whether the session takes no writes: `on` or `off`.
+inline constexpr char kPing[] = "SELECT current_setting('transaction_read_only')";
+
+// $S and $L: how long each of its statements may take, and wait for a lock, in milliseconds. It holds no lock that
+// writers wait for; but where nobody is left to end it, it would keep the database from clearing away dead rows.
+inline constexpr char kBeginSnapshot[] =
+    "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; "
+    "SET LOCAL lock_timeout = $L; SET LOCAL statement_timeout = $S; SET LOCAL idle_in_transaction_session_timeout = "
+    "'10min'";
+inline constexpr char kEndSnapshot[] = "ROLLBACK";
+
+// Revision, present, the creds' kind and value, fence and owner, and the sum over the names without the creds' (NULL:
+// not known), of session $1; no row when it was never written. The
+// last condition has the table of keys locked with the others, against changes of it: no page has to wait for that.
+inline constexpr char kSnapshotHead[] = R"sql(
+SELECT s.revision, s.present, c.kind, encode(c.value, 'hex'), s.fence, s.lease_owner,
+       CASE WHEN s.names_revision = s.revision THEN
+         s.names - CASE WHEN c.session_id IS NULL THEN 0 ELSE {creds} END END
+FROM auth_sessions s LEFT JOIN auth_creds c ON c.session_id = s.session_id
+WHERE s.session_id = $1::text AND NOT EXISTS (SELECT FROM auth_keys WHERE false))sql";
+
+// The keys of session $1 after ($2, $3): as many as fit $4 bytes with their names and $6 each, at least one, at most
+// $5. The last columns tell how many keys were looked at, at most one more than $5: as many as there are rows means
+// that none is left; and what the name counts.
+inline constexpr char kSnapshotPage[] = R"sql(
+SELECT key_type, key_id, kind,
+       encode(value, 'hex') || CASE WHEN kind > 4 THEN '/' || encode(patch, 'hex') ELSE '' END, keys,
+       {number measured}
+FROM (
+  SELECT key_type, key_id, kind, value, patch, count(*) OVER () AS keys,
+         row_number() OVER in_order AS number,
+         sum(size + octet_length(key_type) + octet_length(key_id) + $6::int8) OVER in_order AS bytes
+  FROM (
+    SELECT key_type, key_id, kind, value, patch,
+           CASE WHEN kind > 2 THEN
+             ('x' || encode(substr(CASE WHEN kind > 4 THEN coalesce(patch, '') ELSE value END, 1, 4),
+                            'hex'))::bit(32)::int
+           ELSE octet_length(value) END AS size
+    FROM auth_keys
+    WHERE session_id = $1::text AND (key_type, key_id) > ($2::text, $3::text)
+    ORDER BY key_type, key_id
+    LIMIT $5::int8 + 1) AS candidate
+  WINDOW in_order AS (ORDER BY key_type, key_id ROWS UNBOUNDED PRECEDING)) AS measured
+WHERE number = 1 OR (bytes <= $4::int8 AND number <= $5::int8)
+ORDER BY number)sql";
+
+}  // namespace authstate::storage::statements
+
+#endif  // AUTHSTATE_STORAGE_POSTGRES_SQL_STATEMENTS_H_
