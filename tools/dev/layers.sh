@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The layer rules of ARCHITECTURE.md, checked on #include lines.
+# The layer rules of ARCHITECTURE.md, checked on #include lines and on the imports of the Node client.
 
 layers_broken=0
 
@@ -17,12 +17,21 @@ in_order() {
 
 # forbid WHAT INCLUDED_PATTERN PATH...: no C++ file under the paths includes something that matches.
 forbid() {
-  local what=$1 pattern=$2 found
-  shift 2
-  found=$(git ls-files --cached --others --exclude-standard -- "$@" | grep -E '\.(h|cc)$' |
-    xargs -r grep -nE "^#include [\"<]($pattern)" /dev/null) || true
+  forbid_lines "$1" '\.(h|cc)$' "^#include [\"<]($2)" "${@:3}"
+}
+
+# allow_imports WHAT IMPORTED_PATTERN PATH...: no TypeScript file under the paths imports a path that does not match.
+allow_imports() {
+  forbid_lines "$1" '\.ts$' "(from |import\\()\"(?!$2)" "${@:3}"
+}
+
+# forbid_lines WHAT FILE_PATTERN LINE_PATTERN PATH...
+forbid_lines() {
+  local found
+  found=$(git ls-files --cached --others --exclude-standard -- "${@:4}" | grep -E "$2" |
+    xargs -r grep -nP "$3" /dev/null) || true
   if [[ -n $found ]]; then
-    printf '%s\n%s\n' "$what" "$found"
+    printf '%s\n%s\n' "$1" "$found"
     layers_broken=1
   fi
 }
@@ -38,6 +47,17 @@ forbid_crowds() {
     printf 'No folder has more than %s headers.\n%s\n' "$MOST_HEADERS" "$crowds"
     layers_broken=1
   fi
+}
+
+# Paths are relative: "./" is the importing file's own folder, and a room has no folders but src/gen.
+check_node_layers() {
+  local src=client/node/src room below='errors|limits|logger|names|gen' package='[a-z@]'
+  for room in codec rpc pipe connection writes session baileys; do
+    allow_imports "$src/$room knows $below and packages." "$package|\./|\.\./($below)[./]" "$src/$room"
+    below+="|$room"
+  done
+  allow_imports 'What every room of the client knows stands on none of them but the codec.' \
+    "$package|\./(errors|limits|gen|codec)[./]" "$src"/{errors,limits,logger,names}.ts
 }
 
 check_layers() {
@@ -68,6 +88,7 @@ check_layers() {
   forbid 'Handlers know no RPCs.' '(grpc|grpcpp)/' server/handlers
   forbid 'What starts the server is known by nothing below it.' 'server/[a-z_]+\.h' ':(glob)server/*/*'
   forbid 'Only tests include tests.' 'tests/' server client
+  check_node_layers
   forbid_crowds
   return "$layers_broken"
 }

@@ -2,36 +2,19 @@ import type { EventEmitter } from "node:events";
 import type { AuthenticationCreds, SignalDataSet, SignalDataTypeMap } from "baileys" with {
   "resolution-mode": "import",
 };
-import { watchForCacheLayer } from "./cache_layer.js";
+import { watchForCacheLayer } from "./baileys/cache_layer.js";
+import { type FirstCredsDeps, takeCreds } from "./baileys/first_creds.js";
+import { decode, encode, toWrites } from "./baileys/stored_values.js";
 import { brokenAnswer, endedError, type LeaseLostError } from "./errors.js";
-import { takeCreds } from "./first_creds.js";
 import type { Value } from "./gen/authstate/v1/value.js";
-import type { AuthStateLogger } from "./logger.js";
 import { checkKeyId, checkKeyType } from "./names.js";
-import type { Pacing } from "./retry.js";
-import type { SessionStore } from "./session_store.js";
-import { decode, encode, toWrites } from "./stored_values.js";
-import { WriteDeadlines } from "./write_deadlines.js";
-import { WriteQueue } from "./write_queue.js";
+import type { Pacing } from "./rpc/retry.js";
+import { WriteDeadlines } from "./writes/write_deadlines.js";
+import { WriteQueue } from "./writes/write_queue.js";
 
-/** The part of Baileys that is used at run time. */
-export type BaileysModule = Pick<
-  typeof import("baileys", { with: { "resolution-mode": "import" } }),
-  "initAuthCreds" | "makeCacheableSignalKeyStore" | "proto"
->;
-
-/** What becomes of the keys of a session that has no creds. */
-export type OrphanedKeys = "refuse" | "clear";
-
-export interface AuthStateDeps {
-  store: SessionStore;
-  baileys: BaileysModule;
+export interface AuthStateDeps extends FirstCredsDeps {
   pacing: Pacing;
   patienceMs: number;
-  /** When the patience with the opening ends, by the pacing's clock. */
-  openingEnd: number;
-  onOrphanedKeys: OrphanedKeys;
-  logger: AuthStateLogger | undefined;
   events: EventEmitter<AuthStateEvents>;
   /** Called when the session is about to be given up, which `attempt` ends; if it rejects, the session may go on. */
   onLeaving(attempt: Promise<void>): void;

@@ -1,4 +1,5 @@
-export type { AuthState, AuthStateEvents, AuthStateKeys, OrphanedKeys } from "./auth_state.js";
+export type { AuthState, AuthStateEvents, AuthStateKeys } from "./auth_state.js";
+export type { OrphanedKeys } from "./baileys/first_creds.js";
 export { AuthStatePool } from "./auth_state_pool.js";
 export { AuthStateError, type AuthStateErrorCode, isAuthStateError, LeaseHeldError, LeaseLostError } from "./errors.js";
 export type { AuthStateLogger } from "./logger.js";

@@ -1,7 +1,7 @@
 // How a pool and its sessions are told what to do, and what is refused of it.
 import type { ChannelCredentials } from "@grpc/grpc-js";
-import { checkAddresses } from "./addresses.js";
-import type { OrphanedKeys } from "./auth_state.js";
+import type { OrphanedKeys } from "./baileys/first_creds.js";
+import { checkAddresses } from "./connection/addresses.js";
 import { invalidField } from "./errors.js";
 import { MAX_LEASE_MS, MIN_LEASE_MS } from "./limits.js";
 import type { AuthStateLogger } from "./logger.js";

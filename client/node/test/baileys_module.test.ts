@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { describeOtherVersion, missingBaileys } from "../src/baileys_module.ts";
+import { describeOtherVersion, missingBaileys } from "../src/baileys/baileys_module.ts";
 
 let root: string;
 let main: string;

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as baileys from "baileys";
 import * as baileys6 from "baileys-6";
-import type { BaileysModule } from "../src/auth_state.ts";
-import { watchForCacheLayer } from "../src/cache_layer.ts";
+import type { BaileysModule } from "../src/baileys/baileys_module.ts";
+import { watchForCacheLayer } from "../src/baileys/cache_layer.ts";
 import type { AuthStateLogger } from "../src/logger.ts";
 import { silentLogger } from "./silent_logger.ts";
 

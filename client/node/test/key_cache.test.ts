@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { CommitRequest } from "../src/gen/authstate/v1/auth_state_service.ts";
 import type { Key, Value } from "../src/gen/authstate/v1/value.ts";
-import { KeyCache, type SessionCache } from "../src/key_cache.ts";
+import { KeyCache, type SessionCache } from "../src/session/key_cache.ts";
 
 const ROOMY = 1_000_000;
 const VALUE_BYTES = 1_000;

@@ -4,8 +4,8 @@ import { describe, it } from "node:test";
 import type { AuthState } from "../src/auth_state.ts";
 import type { AuthStatePool } from "../src/auth_state_pool.ts";
 import { AuthStateError, LeaseLostError } from "../src/errors.ts";
-import { SessionClaim } from "../src/open_sessions.ts";
-import type { Pacing } from "../src/retry.ts";
+import type { Pacing } from "../src/rpc/retry.ts";
+import { SessionClaim } from "../src/session/open_sessions.ts";
 import { count, newPool, pacing, second, server, SESSION, until, write } from "./pool_fixture.ts";
 
 function isOpen(error: unknown): boolean {
@@ -50,10 +50,10 @@ describe("a session that this process has open", () => {
 
   it("is refused to another copy of this package", async () => {
     await newPool().useAuthState(SESSION);
-    const copy = (await import(new URL("../src/open_sessions.ts?copy", import.meta.url).href)) as {
-      SessionClaim: typeof import("../src/open_sessions.ts").SessionClaim;
+    const copy = (await import(new URL("../src/session/open_sessions.ts?copy", import.meta.url).href)) as {
+      SessionClaim: typeof import("../src/session/open_sessions.ts").SessionClaim;
     };
-    const { SessionClaim } = await import("../src/open_sessions.ts");
+    const { SessionClaim } = await import("../src/session/open_sessions.ts");
     assert.notEqual(copy.SessionClaim, SessionClaim);
     const claim = copy.SessionClaim.make(SESSION, [server.address], "me:1", {
       pacing,

@@ -1,8 +1,8 @@
 import { sizeOfValue } from "../codec/value_codec.js";
-import { toDuration } from "../durations.js";
 import { brokenAnswer } from "../errors.js";
 import type { CommitRequest, GetKeysResponse, PipeAttached } from "../gen/authstate/v1/auth_state_service.js";
-import type { AttachRequest, SessionLink } from "../session_link.js";
+import { toDuration } from "../rpc/durations.js";
+import type { AttachRequest, SessionLink } from "../rpc/session_link.js";
 import type { Pipe } from "./pipe.js";
 import type { Answers, Operation, PipeStream } from "./pipe_stream.js";
 

@@ -1,10 +1,10 @@
 import { type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js";
-import { noAnswer, streamEnded } from "../connection_failure.js";
 import { AuthStateError, brokenAnswer } from "../errors.js";
 import type { PipeOperation, PipeRequest, PipeResponse, PipeResult } from "../gen/authstate/v1/auth_state_service.js";
 import { MAX_COMMIT_OPERATIONS } from "../limits.js";
-import type { Pacing } from "../retry.js";
-import { fromServiceError, fromStatus } from "../status_details.js";
+import { noAnswer, streamEnded } from "../rpc/connection_failure.js";
+import type { Pacing } from "../rpc/retry.js";
+import { fromServiceError, fromStatus } from "../rpc/status_details.js";
 
 export type Operation = NonNullable<PipeOperation["operation"]>;
 type Result = NonNullable<PipeResult["result"]>;

@@ -1,0 +1,61 @@
+// Whether creds can work: what Baileys 6.7 and 7.0 read of them, for every login and every message, without a check of
+// their own. Unpaired, half paired and paired ones all have it; that the account is paired is not asked for.
+import { unusableCredsError } from "../errors.js";
+
+// Why a member cannot be what it has to be.
+type Fault = { path: string; why: string };
+type Check = (value: unknown, path: string) => Fault | undefined;
+
+const MAX_REGISTRATION_ID = 2 ** 32 - 1;
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+function mustBe(wanted: string, value: unknown, path: string): Fault {
+  return { path, why: value === undefined ? "is missing" : `must be ${wanted}, is ${kindOf(value)}` };
+}
+
+function bytes(length: number): Check {
+  return (value, path) => {
+    if (!(value instanceof Uint8Array)) return mustBe(`${length} bytes`, value, path);
+    return value.length === length ? undefined : { path, why: `must be ${length} bytes, has ${value.length}` };
+  };
+}
+
+function integer(max: number): Check {
+  return (value, path) => {
+    if (typeof value !== "number") return mustBe("a number", value, path);
+    const fits = Number.isInteger(value) && value >= 0 && value <= max;
+    return fits ? undefined : { path, why: `must be an integer from 0 to ${max}` };
+  };
+}
+
+function object(members: Readonly<Record<string, Check>>): Check {
+  return (value, path) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Uint8Array) {
+      return mustBe("an object", value, path);
+    }
+    for (const [name, check] of Object.entries(members)) {
+      const fault = check((value as Record<string, unknown>)[name], `${path}.${name}`);
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
+  };
+}
+
+const keyPair = object({ private: bytes(32), public: bytes(32) });
+const checkMembers = object({
+  noiseKey: keyPair,
+  signedIdentityKey: keyPair,
+  signedPreKey: object({ keyPair, signature: bytes(64) }),
+  registrationId: integer(MAX_REGISTRATION_ID),
+});
+
+/** @throws AuthStateError (UNUSABLE_CREDS) that names the member at fault */
+export function checkCreds(sessionId: string, creds: unknown): void {
+  const fault = checkMembers(creds, "creds");
+  if (fault !== undefined) throw unusableCredsError(sessionId, fault.path, fault.why);
+}

@@ -1,0 +1,147 @@
+import {
+  type CallOptions,
+  type ClientReadableStream,
+  type ClientUnaryCall,
+  Metadata,
+  type ServiceError,
+} from "@grpc/grpc-js";
+import type { AuthStateError } from "../errors.js";
+import type {
+  AcquireLeaseRequest,
+  AcquireLeaseResponse,
+  AuthStateServiceClient,
+  CommitRequest,
+  GetKeysResponse,
+  KeySelection,
+  Lease,
+  LoadSessionResponse,
+} from "../gen/authstate/v1/auth_state_service.js";
+import type { Value } from "../gen/authstate/v1/value.js";
+import { toDuration } from "./durations.js";
+import type { Endpoint, Endpoints } from "./endpoints.js";
+import { fromServiceError } from "./status_details.js";
+import type { Transport } from "./transport.js";
+
+type Callback<Response> = (error: ServiceError | null, response: Response) => void;
+type Unary<Request, Response> = (
+  request: Request,
+  metadata: Metadata,
+  options: CallOptions,
+  callback: Callback<Response>,
+) => ClientUnaryCall;
+type MethodOf<Request, Response> = (client: AuthStateServiceClient) => Unary<Request, Response>;
+
+// Over plain calls, to whichever server is the current one. Clients of one address share a connection: grpc-js pools it.
+export class GrpcTransport implements Transport {
+  readonly #endpoints: Endpoints;
+
+  // Borrows `endpoints`.
+  constructor(endpoints: Endpoints) {
+    this.#endpoints = endpoints;
+  }
+
+  async getCreds(sessionId: string, timeoutMs: number): Promise<Value | undefined> {
+    const request = { sessionId, fence: 0n };
+    return (await this.#read("GetCreds", (client) => client.getCreds.bind(client), request, timeoutMs)).creds;
+  }
+
+  getKeys(sessionId: string, keys: KeySelection[], fence: bigint, timeoutMs: number): Promise<GetKeysResponse> {
+    return this.#read("GetKeys", (client) => client.getKeys.bind(client), { sessionId, keys, fence }, timeoutMs);
+  }
+
+  async commit(request: CommitRequest, timeoutMs: number): Promise<void> {
+    await this.#write("Commit", (client) => client.commit.bind(client), request, timeoutMs);
+  }
+
+  async deleteSession(sessionId: string, commitId: bigint, fence: bigint, timeoutMs: number): Promise<void> {
+    const request = { sessionId, fence, commitId, expectedRevision: undefined };
+    await this.#write("DeleteSession", (client) => client.deleteSession.bind(client), request, timeoutMs);
+  }
+
+  loadSession(
+    sessionId: string,
+    fence: bigint,
+    timeoutMs: number,
+    onPage: (page: LoadSessionResponse) => boolean,
+  ): Promise<void> {
+    const endpoint = this.#endpoints.current;
+    const options = { deadline: Date.now() + timeoutMs };
+    const request = { sessionId, fence, pageBytes: 0 };
+    const call: ClientReadableStream<LoadSessionResponse> = endpoint.client.loadSession(request, options);
+    return new Promise((resolve, reject) => {
+      let enough = false;
+      call.on("data", (page: LoadSessionResponse) => {
+        if (enough) return;
+        try {
+          enough = !onPage(page);
+          if (enough) resolve();
+        } catch (error) {
+          enough = true;
+          reject(error as Error);
+        }
+        if (enough) call.cancel();
+      });
+      call.on("end", resolve);
+      call.on("error", (error: ServiceError) => reject(this.#fail(endpoint, "LoadSession", error, false)));
+    });
+  }
+
+  acquireLease(request: AcquireLeaseRequest, timeoutMs: number): Promise<AcquireLeaseResponse> {
+    return this.#write("AcquireLease", (client) => client.acquireLease.bind(client), request, timeoutMs);
+  }
+
+  async getLease(sessionId: string, timeoutMs: number): Promise<Lease | undefined> {
+    return (await this.#read("GetLease", (client) => client.getLease.bind(client), { sessionId }, timeoutMs)).lease;
+  }
+
+  async renewLease(sessionId: string, fence: bigint, ttlMs: number, timeoutMs: number): Promise<void> {
+    const request = { sessionId, fence, ttl: toDuration(ttlMs) };
+    await this.#write("RenewLease", (client) => client.renewLease.bind(client), request, timeoutMs);
+  }
+
+  async releaseLease(sessionId: string, fence: bigint, timeoutMs: number): Promise<void> {
+    await this.#write("ReleaseLease", (client) => client.releaseLease.bind(client), { sessionId, fence }, timeoutMs);
+  }
+
+  #read<Request, Response>(
+    rpc: string,
+    method: MethodOf<Request, Response>,
+    request: Request,
+    timeoutMs: number,
+  ): Promise<Response> {
+    return this.#unary(rpc, method, request, timeoutMs, /* mutates= */ false);
+  }
+
+  #write<Request, Response>(
+    rpc: string,
+    method: MethodOf<Request, Response>,
+    request: Request,
+    timeoutMs: number,
+  ): Promise<Response> {
+    return this.#unary(rpc, method, request, timeoutMs, /* mutates= */ true);
+  }
+
+  #unary<Request, Response>(
+    rpc: string,
+    method: MethodOf<Request, Response>,
+    request: Request,
+    timeoutMs: number,
+    mutates: boolean,
+  ): Promise<Response> {
+    const endpoint = this.#endpoints.current;
+    const call = method(endpoint.client);
+    return new Promise((resolve, reject) => {
+      call(request, new Metadata(), { deadline: Date.now() + timeoutMs }, (error, response) => {
+        if (error === null) resolve(response);
+        else reject(this.#fail(endpoint, rpc, error, mutates));
+      });
+    });
+  }
+
+  #fail(endpoint: Endpoint, rpc: string, serviceError: ServiceError, mutates: boolean): AuthStateError {
+    const error = fromServiceError(endpoint.place, serviceError, mutates);
+    // Another server may do better, whether this one is gone, drains or has lost its database.
+    if (error.code === "UNAVAILABLE") this.#endpoints.leave(endpoint);
+    return error.with({ message: `${rpc}: ${error.message}` });
+  }
+}

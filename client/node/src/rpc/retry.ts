@@ -1,0 +1,71 @@
+import { AuthStateError } from "../errors.js";
+
+/** Time and chance, so that waiting can be tested without waiting. */
+export interface Pacing {
+  /** Milliseconds of a clock that never goes back. */
+  now(): number;
+  sleep(ms: number): Promise<void>;
+  /** Calls `callback` once, later, unless the returned function is called first. */
+  after(ms: number, callback: () => void): () => void;
+  /** At least 0, less than 1. */
+  random(): number;
+}
+
+export const realPacing: Pacing = {
+  now: () => performance.now(),
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  after: (ms, callback) => {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+  random: () => Math.random(),
+};
+
+// The deadline of one attempt. Room for a full commit over a slow line; a server that is gone answers much sooner.
+export const ATTEMPT_TIMEOUT_MS = 15_000;
+const FIRST_BACKOFF_MS = 100;
+const MAX_BACKOFF_MS = 5_000;
+
+export interface Retry {
+  pacing: Pacing;
+  /** When patience ends, by `pacing.now()`. No wait goes beyond it; the last attempt may, up to its own deadline. */
+  until: number;
+  /** Told before every wait. */
+  onWait(error: AuthStateError, attempt: number, delayMs: number): void;
+}
+
+// Exponential, with full jitter: many sessions that lost one server do not come back at one moment. A delay that the
+// server asks for is the least.
+function backoffMs(attempt: number, error: AuthStateError, random: number): number {
+  const ceiling = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (attempt - 1));
+  return (error.retryDelayMs ?? 0) + random * ceiling;
+}
+
+/**
+ * Calls `attempt` until it succeeds, fails for good, or patience ends. Every attempt must be safe to repeat. Of a write
+ * that failed, the error's outcome speaks for all attempts.
+ */
+export async function retry<T>(attempt: (timeoutMs: number) => Promise<T>, options: Retry): Promise<T> {
+  const { pacing, until, onWait } = options;
+  const start = pacing.now();
+  let inDoubt = false;
+  for (let count = 1; ; count++) {
+    try {
+      return await attempt(ATTEMPT_TIMEOUT_MS);
+    } catch (error) {
+      if (!(error instanceof AuthStateError)) throw error;
+      inDoubt ||= error.outcome === "UNKNOWN";
+      const outcome = inDoubt ? "UNKNOWN" : error.outcome;
+      if (!error.retryable) throw error.with({ outcome });
+
+      const now = pacing.now();
+      if (now >= until) {
+        const waited = `gave up after ${count} ${count === 1 ? "attempt" : "attempts"} in ${Math.round(now - start)} ms`;
+        throw error.with({ outcome, message: `${error.message} (${waited})` });
+      }
+      const delayMs = Math.min(backoffMs(count, error, pacing.random()), until - now);
+      onWait(error, count, delayMs);
+      await pacing.sleep(delayMs);
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import type { CommitRequest, GetKeysResponse } from "../gen/authstate/v1/auth_state_service.js";
+
+export interface AttachRequest {
+  sessionId: string;
+  owner: string;
+  ttlMs: number;
+  steal: boolean;
+  /** 0: acquire the lease. Else: go on under this fence. */
+  fence: bigint;
+}
+
+/** A session under its lease, on one connection. Every operation is one try, and rejects with AuthStateError. */
+export interface SessionLink {
+  readonly fence: bigint;
+  /** The highest number of a commit applied under the fence, when the link was made. */
+  readonly appliedNumber: bigint;
+  /** False: attach again before the next operation. */
+  readonly usable: boolean;
+  /** Applies `request` once, however often it is sent with this number; see PipeCommit. */
+  commit(number: bigint, request: CommitRequest): Promise<void>;
+  getKeys(type: string, ids: string[]): Promise<GetKeysResponse>;
+  renew(ttlMs: number): Promise<void>;
+  /** Ends the link, and with `release` the lease. */
+  detach(release: boolean): Promise<void>;
+}
+
+/** Attaches a session to the connection there is. */
+export type Attach = (request: AttachRequest) => Promise<SessionLink>;

@@ -1,0 +1,96 @@
+// From the errors of gRPC to AuthStateError: the one place that knows how the server dresses its errors.
+import { type ServiceError, status } from "@grpc/grpc-js";
+import { AuthStateError, type AuthStateErrorCode } from "../errors.js";
+import { ErrorInfo, RetryInfo } from "../gen/google/rpc/error_details.js";
+import { Status } from "../gen/google/rpc/status.js";
+import { connectionFailure } from "./connection_failure.js";
+import { fromDuration } from "./durations.js";
+
+const DOMAIN = "authstate";
+const TRAILER = "grpc-status-details-bin";
+const TYPE_PREFIX = "type.googleapis.com/google.rpc.";
+
+interface Details {
+  info?: ErrorInfo;
+  retryDelayMs?: number;
+}
+
+function readDetails(status: Status): Details {
+  try {
+    return decodeDetails(status);
+  } catch {
+    // Not ours: the code alone has to do.
+    return {};
+  }
+}
+
+function decodeDetails(status: Status): Details {
+  const details: Details = {};
+  for (const { typeUrl, value } of status.details) {
+    if (typeUrl === `${TYPE_PREFIX}ErrorInfo`) {
+      const info = ErrorInfo.decode(value);
+      if (info.domain === DOMAIN) details.info = info;
+    } else if (typeUrl === `${TYPE_PREFIX}RetryInfo`) {
+      const delay = RetryInfo.decode(value).retryDelay;
+      if (delay !== undefined) details.retryDelayMs = fromDuration(delay);
+    }
+  }
+  return details;
+}
+
+function detailsOf(error: ServiceError): Details {
+  const [trailer] = error.metadata?.get(TRAILER) ?? [];
+  if (!Buffer.isBuffer(trailer)) return {};
+  try {
+    return readDetails(Status.decode(trailer));
+  } catch {
+    // Some proxy's trailer: the code alone has to do.
+    return {};
+  }
+}
+
+// A code that did not come from authstated itself comes from the connection: a server that died under the call is seen
+// as any of these.
+const CONNECTION_CODES: readonly AuthStateErrorCode[] = [
+  "UNAVAILABLE",
+  "DEADLINE_EXCEEDED",
+  "CANCELLED",
+  "INTERNAL",
+  "UNKNOWN",
+];
+
+function isRetryable(code: AuthStateErrorCode, { info, retryDelayMs }: Details): boolean {
+  if (info === undefined) return CONNECTION_CODES.includes(code);
+  if (code === "RESOURCE_EXHAUSTED") return info.reason === "QUEUE_FULL" || retryDelayMs !== undefined;
+  return code === "UNAVAILABLE" || code === "DEADLINE_EXCEEDED";
+}
+
+// `mutates` tells whether the call would have changed something: then the error says whether it did.
+function toError(message: string, codeNumber: number, details: Details, mutates: boolean) {
+  const code = (status[codeNumber] ?? "UNKNOWN") as AuthStateErrorCode;
+  const metadata = details.info?.metadata ?? {};
+  const toldOutcome = metadata["outcome"] === "NOT_APPLIED" ? "NOT_APPLIED" : "UNKNOWN";
+  return new AuthStateError(message, {
+    code,
+    reason: details.info?.reason ?? "CONNECTION",
+    field: metadata["field"],
+    outcome: mutates ? toldOutcome : undefined,
+    requestId: metadata["request_id"],
+    owner: metadata["owner"],
+    revision: /^\d+$/.test(metadata["revision"] ?? "") ? BigInt(metadata["revision"]!) : undefined,
+    retryable: isRetryable(code, details),
+    retryDelayMs: details.retryDelayMs,
+  });
+}
+
+// What a call to the server at `place` failed with: the server's own word, or the connection's failure.
+export function fromServiceError(place: string, error: ServiceError, mutates: boolean): AuthStateError {
+  const details = detailsOf(error);
+  const message = details.info === undefined ? connectionFailure(place, error.code, error.details) : error.details;
+  return toError(message, error.code, details, mutates);
+}
+
+// What an operation of a pipe failed with: the server's own word.
+export function fromStatus(operation: string, answered: Status, mutates: boolean): AuthStateError {
+  return toError(`${operation}: ${answered.message}`, answered.code, readDetails(answered), mutates);
+}

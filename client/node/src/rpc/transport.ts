@@ -1,0 +1,32 @@
+import type {
+  AcquireLeaseRequest,
+  AcquireLeaseResponse,
+  CommitRequest,
+  GetKeysResponse,
+  KeySelection,
+  Lease,
+  LoadSessionResponse,
+} from "../gen/authstate/v1/auth_state_service.js";
+import type { Value } from "../gen/authstate/v1/value.js";
+
+/**
+ * One try of each operation on the store, by a call of its own, with a deadline of `timeoutMs` milliseconds. Rejects
+ * with AuthStateError. Retries, order and limits are the business of the layers above. A `fence` of 0 is none.
+ */
+export interface Transport {
+  getCreds(sessionId: string, timeoutMs: number): Promise<Value | undefined>;
+  getKeys(sessionId: string, keys: KeySelection[], fence: bigint, timeoutMs: number): Promise<GetKeysResponse>;
+  commit(request: CommitRequest, timeoutMs: number): Promise<void>;
+  deleteSession(sessionId: string, commitId: bigint, fence: bigint, timeoutMs: number): Promise<void>;
+  /** Reads page after page until the end, or until `onPage` answers false. */
+  loadSession(
+    sessionId: string,
+    fence: bigint,
+    timeoutMs: number,
+    onPage: (page: LoadSessionResponse) => boolean,
+  ): Promise<void>;
+  acquireLease(request: AcquireLeaseRequest, timeoutMs: number): Promise<AcquireLeaseResponse>;
+  getLease(sessionId: string, timeoutMs: number): Promise<Lease | undefined>;
+  renewLease(sessionId: string, fence: bigint, ttlMs: number, timeoutMs: number): Promise<void>;
+  releaseLease(sessionId: string, fence: bigint, timeoutMs: number): Promise<void>;
+}

@@ -1,0 +1,170 @@
+import { sizeOfValue } from "../codec/value_codec.js";
+import type { CommitRequest } from "../gen/authstate/v1/auth_state_service.js";
+import type { Key, Value } from "../gen/authstate/v1/value.js";
+
+// What an entry takes beside its id and value.
+const ENTRY_BYTES = 128;
+
+// JSON text, or raw bytes: a Value without its two objects, which every garbage collection would have to look at.
+type Content = string | Buffer;
+
+interface Entry {
+  readonly owner: SessionCache;
+  // The entries of its session and type, by id.
+  readonly siblings: Map<string, Entry>;
+  readonly id: string;
+  // Unset: known to be absent.
+  readonly content: Content | undefined;
+  readonly bytes: number;
+  // Its neighbours in the order of use.
+  older: Entry | undefined;
+  newer: Entry | undefined;
+}
+
+function toValue(content: Content): Value {
+  return { kind: typeof content === "string" ? { $case: "json", value: content } : { $case: "raw", value: content } };
+}
+
+/** The keys of all sessions of a process, up to a number of bytes. The least recently used ones go first. */
+export class KeyCache {
+  readonly #maxBytes: number;
+  // A list through the entries themselves: every read moves one, and a Set would be copied again and again for that.
+  #oldest: Entry | undefined;
+  #newest: Entry | undefined;
+  #bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Bytes of what it holds. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The part of one session; empty, and not complete. */
+  open(): SessionCache {
+    return new SessionCache(this);
+  }
+
+  /** @internal For SessionCache. */
+  add(entry: Entry): void {
+    this.#append(entry);
+    this.#bytes += entry.bytes;
+    while (this.#bytes > this.#maxBytes && this.#oldest !== undefined) {
+      const oldest = this.#oldest;
+      this.remove(oldest);
+      oldest.siblings.delete(oldest.id);
+      oldest.owner.noteForgotten();
+    }
+  }
+
+  /** @internal For SessionCache: an entry that was added. */
+  remove(entry: Entry): void {
+    this.#unlink(entry);
+    this.#bytes -= entry.bytes;
+  }
+
+  /** @internal For SessionCache: an entry that was added. */
+  touch(entry: Entry): void {
+    if (entry === this.#newest) return;
+    this.#unlink(entry);
+    this.#append(entry);
+  }
+
+  #append(entry: Entry): void {
+    entry.older = this.#newest;
+    if (this.#newest === undefined) this.#oldest = entry;
+    else this.#newest.newer = entry;
+    this.#newest = entry;
+  }
+
+  #unlink(entry: Entry): void {
+    if (entry.older === undefined) this.#oldest = entry.newer;
+    else entry.older.newer = entry.newer;
+    if (entry.newer === undefined) this.#newest = entry.older;
+    else entry.newer.older = entry.older;
+    entry.older = undefined;
+    entry.newer = undefined;
+  }
+}
+
+/**
+ * What is known of the keys of one session. Complete: a key that is not here is not in the store. It only ever holds
+ * what the store has confirmed, and is valid while the session is leased.
+ */
+export class SessionCache {
+  readonly #cache: KeyCache;
+  // By type and id: a name made of both would be built, and hashed, anew for every read.
+  readonly #types = new Map<string, Map<string, Entry>>();
+  #complete = false;
+  #version = 0;
+
+  constructor(cache: KeyCache) {
+    this.#cache = cache;
+  }
+
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  /** Counts the commits; see `fill`. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** The key's value, `null` when it is absent, `undefined` when that is not known. */
+  get(key: Key): Value | null | undefined {
+    const entry = this.#types.get(key.type)?.get(key.id);
+    if (entry === undefined) return this.#complete ? null : undefined;
+    this.#cache.touch(entry);
+    return entry.content === undefined ? null : toValue(entry.content);
+  }
+
+  /** Forgets everything; complete if the session is known to have no keys. */
+  reset(complete: boolean): void {
+    for (const ofType of this.#types.values()) {
+      for (const entry of ofType.values()) this.#cache.remove(entry);
+    }
+    this.#types.clear();
+    this.#complete = complete;
+    this.#version++;
+  }
+
+  /** Takes in what was read when `version` was the present one; nothing if a commit came in between. */
+  fill(key: Key, value: Value | undefined, version: number): void {
+    if (version === this.#version) this.#put(key, value);
+  }
+
+  /** Takes in a commit that is durable. */
+  apply({ clearKeys, sets, deletes }: CommitRequest): void {
+    if (clearKeys) this.reset(true);
+    this.#version++;
+    for (const { key, value } of sets) if (key !== undefined) this.#put(key, value);
+    for (const key of deletes) this.#put(key, undefined);
+  }
+
+  /** @internal For KeyCache: something that is in the store is no longer here. */
+  noteForgotten(): void {
+    this.#complete = false;
+  }
+
+  #put({ type, id }: Key, value: Value | undefined): void {
+    const siblings = this.#types.get(type) ?? new Map<string, Entry>();
+    const before = siblings.get(id);
+    if (before !== undefined) {
+      siblings.delete(id);
+      this.#cache.remove(before);
+    }
+    // Absence needs no entry where everything that is there is known.
+    if (value === undefined && this.#complete) return;
+    const content = value?.kind?.value;
+    // Of a kind that this side does not know: not absent, and refused when whoever wants it has asked the server.
+    if (value !== undefined && content === undefined) return this.noteForgotten();
+    const bytes = ENTRY_BYTES + id.length + (value === undefined ? 0 : sizeOfValue(value));
+    const entry: Entry = { owner: this, siblings, id, content, bytes, older: undefined, newer: undefined };
+    siblings.set(id, entry);
+    this.#types.set(type, siblings);
+    this.#cache.add(entry);
+  }
+}

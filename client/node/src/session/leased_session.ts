@@ -1,0 +1,315 @@
+import type { Slots } from "../connection/slots.js";
+import { AuthStateError, LeaseLostError } from "../errors.js";
+import type { CommitRequest } from "../gen/authstate/v1/auth_state_service.js";
+import type { Value } from "../gen/authstate/v1/value.js";
+import type { AuthStateLogger } from "../logger.js";
+import { fromDuration } from "../rpc/durations.js";
+import type { Pacing } from "../rpc/retry.js";
+import type { Attach } from "../rpc/session_link.js";
+import type { Transport } from "../rpc/transport.js";
+import { newCommitId } from "../writes/commit_plan.js";
+import type { SessionCache } from "./key_cache.js";
+import { readKeys } from "./key_reader.js";
+import { LeaseKeeper } from "./lease_keeper.js";
+import { LeaseLink } from "./lease_link.js";
+import { waitForLease } from "./lease_wait.js";
+import { NumberedCommits } from "./numbered_commits.js";
+import type { OpeningPatience } from "./opening_patience.js";
+import { fillCache, type OnPage } from "./session_load.js";
+import { saysAbsent, type SessionRetry } from "./session_retry.js";
+import type { FirstRead, SessionStore } from "./session_store.js";
+
+// A whole session may take longer than one answer, but no longer than patience lasts: where no snapshot can be opened, as
+// behind a pooler whose pool is full, the server waits as long as it may. The last attempt has a chance, too.
+const LOAD_TIMEOUT_MS = 60_000;
+const LEAST_LOAD_TIMEOUT_MS = 1_000;
+// How long somebody else's lease lives is told beside a wait, and not worth one.
+const ASK_TIMEOUT_MS = 2_000;
+// A release that fails only makes the next owner wait for the lease's end.
+const RELEASE_PATIENCE_MS = 3_000;
+
+export interface LeasedSessionDeps {
+  attach: Attach;
+  transport: Transport;
+  cache: SessionCache;
+  pacing: Pacing;
+  retry: SessionRetry;
+  /** For reading whole sessions: a server reads few at a time. */
+  loads: Slots;
+  logger: AuthStateLogger | undefined;
+  owner: string;
+  ttlMs: number;
+  /** Told once. */
+  onLost(error: LeaseLostError): void;
+  onAway(): void;
+  onBack(): void;
+}
+
+export interface AcquireOptions {
+  steal: boolean;
+  /** How long to wait for a lease that somebody else has. */
+  leaseWaitMs: number;
+  /** Throws to end the wait. */
+  throwIfUnwanted(): void;
+  /** With an outage, over all steps. */
+  patience: OpeningPatience;
+}
+
+/**
+ * A session that this process owns. Reads are answered from memory: nobody else can change what was read under the
+ * fence. Once the server says that the fence is no longer the current one, every call fails with LeaseLostError.
+ */
+export class LeasedSession implements SessionStore {
+  readonly #sessionId: string;
+  readonly #deps: LeasedSessionDeps;
+  readonly #keeper: LeaseKeeper;
+  readonly #link: LeaseLink;
+  readonly #commits: NumberedCommits;
+  // Until somebody has asked for it: creds are rewritten by whoever has them.
+  #first: FirstRead | undefined;
+  #away = false;
+  #lost: LeaseLostError | undefined;
+  #closed = false;
+
+  constructor(sessionId: string, deps: LeasedSessionDeps) {
+    this.#sessionId = sessionId;
+    this.#deps = deps;
+    this.#keeper = new LeaseKeeper({
+      pacing: deps.pacing,
+      ttlMs: deps.ttlMs,
+      renew: () => this.#renew(),
+      onAway: () => {
+        // Whatever comes next asks first whether the lease is still ours.
+        this.#away = true;
+        this.#link.drop();
+        deps.logger?.warn({ sessionId }, "the lease could not be renewed in time");
+        deps.onAway();
+      },
+      onBack: () => {
+        this.#away = false;
+        deps.onBack();
+      },
+    });
+    const { attach, owner, ttlMs, pacing } = deps;
+    const lose = (by: string | undefined): LeaseLostError => this.#lose(by);
+    this.#link = new LeaseLink({ attach, sessionId, owner, ttlMs, pacing, keeper: this.#keeper, lose });
+    this.#commits = new NumberedCommits(
+      () => this.#link.attached(),
+      (request) => deps.cache.apply(request),
+      () => this.#doubtFence(),
+    );
+  }
+
+  /** Takes the lease, and reads the session. Rejects with LeaseHeldError when somebody else keeps it. */
+  async open(options: AcquireOptions): Promise<void> {
+    const { pacing, logger, retry } = this.#deps;
+    const { steal, leaseWaitMs, throwIfUnwanted, patience } = options;
+    const sessionId = this.#sessionId;
+    const acquire = async (): Promise<void> => {
+      patience.step = "AcquireLease";
+      try {
+        await retry("AcquireLease", patience.until, () => {
+          throwIfUnwanted();
+          return this.#link.acquire(steal);
+        });
+      } catch (error) {
+        if (error instanceof AuthStateError && error.reason === "LEASE_HELD") patience.restart();
+        throw error;
+      }
+    };
+    const remainingMs = (): Promise<number | undefined> => this.#remainingMs();
+    await waitForLease({ sessionId, pacing, logger, leaseWaitMs, throwIfUnwanted, acquire, remainingMs });
+    logger?.info?.({ sessionId, owner: this.#deps.owner }, "the session is leased to this process");
+    try {
+      patience.step = "LoadSession";
+      const load = (): Promise<void> => {
+        throwIfUnwanted();
+        const { until } = patience;
+        const timeoutMs = (): number =>
+          Math.min(LOAD_TIMEOUT_MS, Math.max(LEAST_LOAD_TIMEOUT_MS, until - pacing.now()));
+        return retry("LoadSession", until, () => this.#guard(() => this.#load(timeoutMs())));
+      };
+      await this.#deps.loads.run(load, () => patience.restart());
+    } catch (error) {
+      patience.noteFailure(error);
+      await this.close();
+      throw error;
+    }
+  }
+
+  async takeFirst(): Promise<FirstRead> {
+    const first = this.#first;
+    if (first === undefined) throw new Error("what was read first was taken before");
+    this.#first = undefined;
+    return first;
+  }
+
+  async getKeys(type: string, ids: readonly string[], until: number): Promise<Map<string, Value>> {
+    this.#refuseIfLost();
+    const keys = ids.map((id) => ({ type, id }));
+    // Somebody else may have changed the session since; to attach proves that nobody did.
+    if (this.#away) await this.#deps.retry("GetKeys", until, () => this.#guard(() => this.#link.attached()));
+    if (this.#commits.mayHaveChanged(keys)) {
+      await this.#deps.retry("Commit", until, () => this.#guard(() => this.#commits.settle()));
+    }
+    const found = new Map<string, Value>();
+    const unknown: string[] = [];
+    for (const key of keys) {
+      const value = this.#deps.cache.get(key);
+      if (value === undefined) unknown.push(key.id);
+      else if (value !== null) found.set(key.id, value);
+    }
+    if (unknown.length > 0) await this.#read(type, unknown, until, found);
+    return found;
+  }
+
+  commit(request: CommitRequest, until: number): Promise<void> {
+    return this.#deps.retry("Commit", until, () => this.#guard(() => this.#commits.apply(request)));
+  }
+
+  async deleteSession(until: number): Promise<void> {
+    const commitId = newCommitId();
+    let mayFollow = false;
+    const send = async (timeoutMs: number): Promise<void> => {
+      // A commit that is still on its way would bring the session back.
+      await this.#commits.settle();
+      await this.#link.attached();
+      try {
+        await this.#deps.transport.deleteSession(this.#sessionId, commitId, this.#link.fence, timeoutMs);
+      } catch (error) {
+        mayFollow ||= error instanceof AuthStateError && error.outcome === "UNKNOWN";
+        throw error;
+      }
+    };
+    try {
+      await this.#deps.retry("DeleteSession", until, (timeoutMs) => this.#guard(() => send(timeoutMs)));
+    } catch (error) {
+      // It has no number by which it would be asked for again.
+      if (mayFollow) this.#doubtFence();
+      if (!saysAbsent(error, "NO_SESSION")) throw error;
+    }
+    this.#deps.cache.reset(true);
+  }
+
+  /** Gives the lease back, if the server can be reached. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#keeper.stop();
+    this.#deps.cache.reset(false);
+    if (this.#lost !== undefined || this.#link.fence === 0n) return;
+    try {
+      await this.#deps.retry("ReleaseLease", this.#deps.pacing.now() + RELEASE_PATIENCE_MS, () =>
+        this.#guard(async () => (await this.#link.attached()).detach(/* release= */ true)),
+      );
+      this.#deps.logger?.info?.({ sessionId: this.#sessionId }, "the lease is given back");
+    } catch (error) {
+      const { code, reason } = error instanceof AuthStateError ? error : { code: undefined, reason: undefined };
+      this.#deps.logger?.warn(
+        { sessionId: this.#sessionId, code, reason },
+        "the lease was not released; it will expire",
+      );
+    }
+  }
+
+  async #load(timeoutMs: number): Promise<void> {
+    await this.#link.attached();
+    const { cache, transport } = this.#deps;
+    const load = (onPage: OnPage): Promise<void> =>
+      transport.loadSession(this.#sessionId, this.#link.fence, timeoutMs, onPage);
+    this.#first = await fillCache(cache, load);
+  }
+
+  async #remainingMs(): Promise<number | undefined> {
+    try {
+      const lease = await this.#deps.transport.getLease(this.#sessionId, ASK_TIMEOUT_MS);
+      return lease?.remaining && fromDuration(lease.remaining);
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #read(type: string, ids: readonly string[], until: number, found: Map<string, Value>): Promise<void> {
+    const { cache, retry } = this.#deps;
+    // Of the first try: what was read later is at least as new.
+    let version: number | undefined;
+    const values = await readKeys(ids, (part) =>
+      retry("GetKeys", until, () =>
+        this.#guard(async () => {
+          const link = await this.#link.attached();
+          version ??= cache.version;
+          return link.getKeys(type, part);
+        }),
+      ),
+    );
+    for (const id of ids) {
+      const value = values.get(id);
+      if (value !== undefined) found.set(id, value);
+      if (version !== undefined) cache.fill({ type, id }, value, version);
+    }
+  }
+
+  #renew(): Promise<number> {
+    return this.#guard(async () => {
+      const before = this.#link.current;
+      const link = await this.#link.attached();
+      // To attach renews the lease too.
+      if (link !== before) return this.#link.attachedAt;
+      const sentAt = this.#deps.pacing.now();
+      await link.renew(this.#deps.ttlMs);
+      return sentAt;
+    });
+  }
+
+  // What is known of the session no longer holds, and nothing is sent before the fence is another one.
+  #doubtFence(): void {
+    this.#commits.forgetNumbers();
+    this.#deps.cache.reset(false);
+    this.#link.doubt();
+  }
+
+  async #guard<T>(work: () => Promise<T>): Promise<T> {
+    this.#refuseIfLost();
+    const fence = this.#link.fence;
+    try {
+      return await work();
+    } catch (error) {
+      throw error instanceof AuthStateError ? this.#judge(error, fence) : error;
+    }
+  }
+
+  // What a failure of something begun under `fence` says of the lease and the numbers; returns what to tell the caller.
+  #judge(error: AuthStateError, fence: bigint): AuthStateError {
+    if (error.reason === "STALE_FENCE") {
+      // It may have been this side that went on to another fence; to attach again tells.
+      if (this.#link.inDoubt || fence !== this.#link.fence) return error.with({ retryable: true });
+      this.#lose(error.owner);
+    } else if (error.reason === "NOT_ATTACHED") {
+      // The link was dropped, for another operation's sake, when this one was about to be sent.
+      this.#link.drop();
+      return error.with({ retryable: true });
+    } else if (error.reason === "NUMBER_GAP") {
+      // The store has gone back to an earlier state: what was read of it no longer holds.
+      this.#deps.logger?.warn({ sessionId: this.#sessionId }, "the store has lost commits that it had acknowledged");
+      this.#commits.forgetNumbers();
+      this.#deps.cache.reset(false);
+      this.#link.drop();
+      return error.with({ retryable: true });
+    }
+    return this.#lost ?? error;
+  }
+
+  #lose(owner: string | undefined): LeaseLostError {
+    if (this.#lost !== undefined) return this.#lost;
+    this.#lost = new LeaseLostError(this.#sessionId, owner);
+    this.#keeper.stop();
+    this.#deps.cache.reset(false);
+    this.#link.drop();
+    this.#deps.logger?.warn({ sessionId: this.#sessionId, owner }, "the lease is lost");
+    if (!this.#closed) this.#deps.onLost(this.#lost);
+    return this.#lost;
+  }
+
+  #refuseIfLost(): void {
+    if (this.#lost !== undefined) throw this.#lost;
+  }
+}

@@ -1,0 +1,36 @@
+import { brokenAnswer } from "../errors.js";
+import type { LoadSessionResponse } from "../gen/authstate/v1/auth_state_service.js";
+import type { SessionCache } from "./key_cache.js";
+import { saysAbsent } from "./session_retry.js";
+import type { FirstRead } from "./session_store.js";
+
+/** Takes one page of a session; false: no more is wanted. */
+export type OnPage = (page: LoadSessionResponse) => boolean;
+
+/**
+ * Reads a whole session into `cache`, for as long as it holds all of it. `load` hands over the pages of one snapshot. After
+ * a failure nothing is in the cache, and nothing in it is absent.
+ */
+export async function fillCache(cache: SessionCache, load: (onPage: OnPage) => Promise<void>): Promise<FirstRead> {
+  // Complete, unless something has to make room for the rest.
+  cache.reset(true);
+  let first: { creds: FirstRead["creds"]; hasKeys: boolean } | undefined;
+  const take: OnPage = (page) => {
+    first ??= { creds: page.creds, hasKeys: false };
+    first.hasKeys ||= page.keys.length > 0;
+    for (const { key, value } of page.keys) {
+      if (key === undefined || value === undefined) throw brokenAnswer("LoadSession: a key without a name or a value");
+      cache.fill(key, value, cache.version);
+    }
+    return cache.complete;
+  };
+  try {
+    await load(take);
+    if (first === undefined) throw brokenAnswer("LoadSession: no page");
+    return first;
+  } catch (error) {
+    cache.reset(saysAbsent(error, "NO_SESSION"));
+    if (!cache.complete) throw error;
+    return { creds: undefined, hasKeys: false };
+  }
+}

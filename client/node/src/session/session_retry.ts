@@ -1,0 +1,32 @@
+import type { WarningLimit } from "../connection/warning_limit.js";
+import { AuthStateError } from "../errors.js";
+import type { AuthStateLogger } from "../logger.js";
+import { type Pacing, retry } from "../rpc/retry.js";
+
+/** Tries an operation until it succeeds, fails for good, or `until` has passed; see `retry`. */
+export type SessionRetry = <T>(rpc: string, until: number, attempt: (timeoutMs: number) => Promise<T>) => Promise<T>;
+
+/** A SessionRetry that tells the logger of the waits, as far as `warnings` lets it. */
+export function sessionRetry(
+  sessionId: string,
+  pacing: Pacing,
+  logger: AuthStateLogger | undefined,
+  warnings: WarningLimit,
+): SessionRetry {
+  return (rpc, until, attempt) =>
+    retry(attempt, {
+      pacing,
+      until,
+      onWait: ({ code, reason, message }, count, delayMs) =>
+        warnings.warn(
+          logger,
+          { sessionId, rpc, code, reason, attempt: count, delayMs: Math.round(delayMs), why: message },
+          "authstate does not answer; waiting",
+        ),
+    });
+}
+
+/** Whether `error` says that what is asked for is not there, for `reason`. */
+export function saysAbsent(error: unknown, reason: "NO_CREDS" | "NO_SESSION"): error is AuthStateError {
+  return error instanceof AuthStateError && error.code === "NOT_FOUND" && error.reason === reason;
+}

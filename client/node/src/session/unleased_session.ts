@@ -1,0 +1,89 @@
+import { AuthStateError, brokenAnswer, writtenSinceError } from "../errors.js";
+import type { CommitRequest } from "../gen/authstate/v1/auth_state_service.js";
+import type { Value } from "../gen/authstate/v1/value.js";
+import type { Transport } from "../rpc/transport.js";
+import { newCommitId } from "../writes/commit_plan.js";
+import { readKeys } from "./key_reader.js";
+import { saysAbsent, type SessionRetry } from "./session_retry.js";
+import type { FirstRead, SessionStore } from "./session_store.js";
+
+const NO_FENCE = 0n;
+
+/**
+ * A session without a lease: every read asks the server, and writes are refused while somebody has a lease. Where it was
+ * found without creds, the first ones are written only if nobody else has written since.
+ */
+export class UnleasedSession implements SessionStore {
+  // The revision at which there were no creds, until there are.
+  #withoutCredsAt: bigint | undefined;
+
+  constructor(
+    private readonly sessionId: string,
+    private readonly transport: Transport,
+    private readonly retry: SessionRetry,
+  ) {}
+
+  async takeFirst(until: number): Promise<FirstRead> {
+    try {
+      const creds = await this.retry("GetCreds", until, (timeoutMs) =>
+        this.transport.getCreds(this.sessionId, timeoutMs),
+      );
+      if (creds === undefined) throw brokenAnswer("GetCreds: no creds");
+      return { creds, hasKeys: false };
+    } catch (error) {
+      if (!saysAbsent(error, "NO_CREDS")) throw error;
+    }
+    // Rare, and the only question that needs more than the creds.
+    try {
+      return await this.retry("LoadSession", until, (timeoutMs) => this.#firstPage(timeoutMs));
+    } catch (error) {
+      if (!saysAbsent(error, "NO_SESSION")) throw error;
+      this.#withoutCredsAt = error.revision;
+      return { creds: undefined, hasKeys: false };
+    }
+  }
+
+  async #firstPage(timeoutMs: number): Promise<FirstRead> {
+    let first: FirstRead | undefined;
+    await this.transport.loadSession(this.sessionId, NO_FENCE, timeoutMs, ({ creds, keys, revision }) => {
+      first = { creds, hasKeys: keys.length > 0 };
+      this.#withoutCredsAt = creds === undefined ? revision : undefined;
+      return false;
+    });
+    if (first === undefined) throw brokenAnswer("LoadSession: no page");
+    return first;
+  }
+
+  getKeys(type: string, ids: readonly string[], until: number): Promise<Map<string, Value>> {
+    return readKeys(ids, (part) =>
+      this.retry("GetKeys", until, (timeoutMs) =>
+        this.transport.getKeys(this.sessionId, [{ type, ids: part }], NO_FENCE, timeoutMs),
+      ),
+    );
+  }
+
+  async commit(request: CommitRequest, until: number): Promise<void> {
+    const expectedRevision = request.creds === undefined ? undefined : this.#withoutCredsAt;
+    const commit = { ...request, expectedRevision };
+    try {
+      await this.retry("Commit", until, (timeoutMs) => this.transport.commit(commit, timeoutMs));
+    } catch (error) {
+      const isLate = expectedRevision !== undefined && error instanceof AuthStateError && error.code === "ABORTED";
+      throw isLate ? writtenSinceError(this.sessionId) : error;
+    }
+    if (request.creds !== undefined) this.#withoutCredsAt = undefined;
+  }
+
+  async deleteSession(until: number): Promise<void> {
+    const commitId = newCommitId();
+    try {
+      await this.retry("DeleteSession", until, (timeoutMs) =>
+        this.transport.deleteSession(this.sessionId, commitId, NO_FENCE, timeoutMs),
+      );
+    } catch (error) {
+      if (!saysAbsent(error, "NO_SESSION")) throw error;
+    }
+  }
+
+  async close(): Promise<void> {}
+}
