@@ -8,7 +8,7 @@ import { decode, encode, toWrites } from "./baileys/stored_values.js";
 import { brokenAnswer, endedError, type LeaseLostError } from "./errors.js";
 import type { Value } from "./gen/authstate/v1/value.js";
 import { checkKeyId, checkKeyType } from "./names.js";
-import type { Pacing } from "./rpc/retry.js";
+import type { Pacing } from "./rpc/pacing.js";
 import { WriteDeadlines } from "./writes/write_deadlines.js";
 import { WriteQueue } from "./writes/write_queue.js";
 

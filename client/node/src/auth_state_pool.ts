@@ -1,58 +1,18 @@
-import { randomBytes } from "node:crypto";
-import { EventEmitter } from "node:events";
-import { hostname } from "node:os";
-import { type AuthState, type AuthStateEvents, openAuthState } from "./auth_state.js";
-import { loadBaileys } from "./baileys/baileys_module.js";
-import { type Connection, openConnection } from "./connection/connection.js";
-import { endedError } from "./errors.js";
-import type { AuthStateLogger } from "./logger.js";
-import { checkOwner, checkSessionId } from "./names.js";
-import { type AuthStatePoolOptions, checkPoolOptions, checkSessionOptions, type SessionOptions } from "./options.js";
-import { attachToPipe } from "./pipe/pipe_link.js";
-import { type Pacing, realPacing } from "./rpc/retry.js";
-import type { Attach } from "./rpc/session_link.js";
-import { attachByCalls } from "./rpc/unary_link.js";
-import { KeyCache } from "./session/key_cache.js";
-import { LeasedSession } from "./session/leased_session.js";
-import { SessionClaim } from "./session/open_sessions.js";
-import { OpeningPatience } from "./session/opening_patience.js";
-import { type SessionRetry, sessionRetry } from "./session/session_retry.js";
-import type { SessionStore } from "./session/session_store.js";
-import { UnleasedSession } from "./session/unleased_session.js";
-
-type Opening = ReturnType<typeof checkSessionOptions> & {
-  owner: string;
-  claim: SessionClaim;
-  events: EventEmitter<AuthStateEvents>;
-  patience: OpeningPatience;
-  throwIfUnwanted(): void;
-};
+import type { AuthState } from "./auth_state.js";
+import type { AuthStatePoolOptions, SessionOptions } from "./options.js";
+import { Pool } from "./pool.js";
+import { realPacing } from "./rpc/pacing.js";
 
 /**
  * The sessions of one process: they share a cache, and a connection with all other pools that name the same servers and
  * credentials. Sessions are leased, so that two processes never use one account; see `AuthState.events`.
  */
 export class AuthStatePool {
-  readonly #options: ReturnType<typeof checkPoolOptions>;
-  readonly #owner: string;
-  readonly #pacing: Pacing;
-  readonly #connection: Connection;
-  readonly #cache: KeyCache;
-  readonly #closing = new AbortController();
-  // Sessions that are open, or about to be.
-  readonly #sessions = new Set<Promise<AuthState>>();
-  #lastSession = 0;
-  #closed: Promise<void> | undefined;
+  readonly #pool: Pool;
 
-  /** Connects when the first session is opened. `pacing` is for tests. */
-  constructor(options: AuthStatePoolOptions, pacing: Pacing = realPacing) {
-    this.#options = checkPoolOptions(options);
-    this.#pacing = pacing;
-    const { addresses, cacheBytes, credentials, logger, owner } = this.#options;
-    this.#owner = `${owner ?? `${hostname().slice(0, 64)}:${process.pid}`}:${randomBytes(6).toString("hex")}`;
-    checkOwner(this.#ownerOf(0));
-    this.#cache = new KeyCache(cacheBytes);
-    this.#connection = openConnection({ addresses, credentials, pacing, logger });
+  /** Connects when the first session is opened. */
+  constructor(options: AuthStatePoolOptions) {
+    this.#pool = new Pool(options, realPacing);
   }
 
   /**
@@ -65,20 +25,8 @@ export class AuthStatePool {
    *   `ALREADY_OPEN` when this process has the session open already, with `ORPHANED_KEYS` when it has keys and no creds,
    *   with `UNUSABLE_CREDS` when Baileys could not use the creds that are stored
    */
-  async useAuthState(sessionId: string, options: SessionOptions = {}): Promise<AuthState> {
-    checkSessionId(sessionId);
-    if (this.#closing.signal.aborted) throw endedError("CLOSED");
-    const checked = checkSessionOptions(options, this.#options);
-    const patience = new OpeningPatience(sessionId, this.#pacing, checked.patienceMs);
-    const leave = this.#connection.enter();
-    const forget = (): void => {
-      this.#sessions.delete(opening);
-      leave();
-    };
-    const opening = this.#open(sessionId, checked, patience, forget);
-    this.#sessions.add(opening);
-    opening.catch(forget);
-    return patience.bound(opening, (late) => late.close());
+  useAuthState(sessionId: string, options?: SessionOptions): Promise<AuthState> {
+    return this.#pool.useAuthState(sessionId, options);
   }
 
   /**
@@ -86,104 +34,6 @@ export class AuthStatePool {
    * connection. Rejects if one of the writes failed.
    */
   close(): Promise<void> {
-    this.#closing.abort(endedError("CLOSED"));
-    this.#closed ??= this.#closeSessions().finally(() => this.#connection.close());
-    return this.#closed;
-  }
-
-  async #closeSessions(): Promise<void> {
-    const closed = [...this.#sessions].map(async (opening) => {
-      // Whoever waits for a session that does not open any more hears of it there.
-      const session = await opening.catch(() => undefined);
-      await session?.close();
-    });
-    for (const result of await Promise.allSettled(closed)) if (result.status === "rejected") throw result.reason;
-  }
-
-  async #open(
-    sessionId: string,
-    options: ReturnType<typeof checkSessionOptions>,
-    patience: OpeningPatience,
-    onClosed: () => void,
-  ): Promise<AuthState> {
-    const { patienceMs, logger, onOrphanedKeys } = options;
-    const pacing = this.#pacing;
-    const throwIfUnwanted = (): void => {
-      this.#closing.signal.throwIfAborted();
-      options.signal?.throwIfAborted();
-      patience.throwIfExpired();
-    };
-    if (options.lease) patience.step = "the close of this process's last handle";
-    // Two handles of one process are two owners: a handle never goes on under the fence of another one.
-    const owner = this.#ownerOf(++this.#lastSession);
-    const claim = options.lease
-      ? await SessionClaim.make(sessionId, this.#options.addresses, owner, { pacing, throwIfUnwanted })
-      : undefined;
-    patience.step = "connecting";
-    patience.onExpired = (ended) => claim?.leave(ended);
-    const events = new EventEmitter<AuthStateEvents>();
-    try {
-      const [baileys] = await Promise.all([loadBaileys(), this.#connection.checkHosts()]);
-      const store =
-        claim === undefined
-          ? new UnleasedSession(sessionId, this.#connection.transport, this.#retry(sessionId, logger))
-          : await this.#lease(sessionId, { ...options, owner, claim, events, patience, throwIfUnwanted });
-      patience.step = "reading the creds";
-      try {
-        return await openAuthState(sessionId, {
-          ...{ store, baileys, pacing, patienceMs, onOrphanedKeys, logger, events },
-          openingEnd: patience.until,
-          onLeaving: (attempt) => claim?.leave(attempt),
-          onClosed: () => {
-            claim?.release();
-            onClosed();
-          },
-        });
-      } catch (error) {
-        patience.noteFailure(error);
-        await store.close();
-        throw error;
-      }
-    } catch (error) {
-      claim?.release();
-      throw error;
-    }
-  }
-
-  async #lease(sessionId: string, opening: Opening): Promise<SessionStore> {
-    const { owner, claim, events, logger, steal, leaseWaitMs, patience, throwIfUnwanted } = opening;
-    const pacing = this.#pacing;
-    const session = new LeasedSession(sessionId, {
-      attach: this.#attach,
-      transport: this.#connection.transport,
-      cache: this.#cache.open(),
-      pacing,
-      retry: this.#retry(sessionId, logger),
-      loads: this.#connection.loads,
-      logger,
-      owner,
-      ttlMs: this.#options.leaseTtlMs,
-      onLost: (error) => {
-        claim.release();
-        events.emit("lost", error);
-      },
-      onAway: () => void events.emit("away"),
-      onBack: () => void events.emit("back"),
-    });
-    await session.open({ steal, leaseWaitMs, throwIfUnwanted, patience });
-    return session;
-  }
-
-  readonly #attach: Attach = (request) => {
-    const { pipe, transport } = this.#connection;
-    return pipe.supported ? attachToPipe(pipe, request) : attachByCalls(transport, request);
-  };
-
-  #retry(sessionId: string, logger: AuthStateLogger | undefined): SessionRetry {
-    return sessionRetry(sessionId, this.#pacing, logger, this.#connection.warnings);
-  }
-
-  #ownerOf(session: number): string {
-    return `${this.#owner}:${session}`;
+    return this.#pool.close();
   }
 }

@@ -1,8 +1,8 @@
 // Servers that never finish what they have begun: the opening of a session ends when its patience does.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { AuthStatePool } from "../src/auth_state_pool.ts";
 import { AuthStateError } from "../src/errors.ts";
+import { Pool } from "../src/pool.ts";
 import { type Evil, EvilServer } from "./evil_server.ts";
 import { FakePacing } from "./fake_pacing.ts";
 import { newPool, pacing, server, SESSION, until } from "./pool_fixture.ts";
@@ -19,7 +19,7 @@ async function rejectsInTime(evil: Evil, lease: boolean, begun: (server: EvilSer
   await evilServer.start();
   // A clock that stands still: what ends the opening is its own deadline, and no call's.
   const clock = new FakePacing();
-  const pool = new AuthStatePool({ address: evilServer.address, patienceMs: PATIENCE_MS }, clock);
+  const pool = new Pool({ address: evilServer.address, patienceMs: PATIENCE_MS }, clock);
   try {
     const opening = pool.useAuthState(SESSION, { lease });
     const rejection = assert.rejects(opening, (error: unknown) => {
@@ -54,7 +54,7 @@ describe("an opening ends with its patience", () => {
     const evilServer = new EvilServer("stalls");
     await evilServer.start();
     const clock = new FakePacing();
-    const pool = new AuthStatePool({ address: evilServer.address, patienceMs: PATIENCE_MS }, clock);
+    const pool = new Pool({ address: evilServer.address, patienceMs: PATIENCE_MS }, clock);
     try {
       const openings = Promise.allSettled(["a", "b", "c", "d"].map((id) => pool.useAuthState(id)));
       await until(() => evilServer.loads === 2);

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { AuthState } from "../src/auth_state.ts";
-import type { AuthStatePool } from "../src/auth_state_pool.ts";
 import { AuthStateError, LeaseLostError } from "../src/errors.ts";
-import type { Pacing } from "../src/rpc/retry.ts";
+import type { Pool } from "../src/pool.ts";
+import type { Pacing } from "../src/rpc/pacing.ts";
 import { SessionClaim } from "../src/session/open_sessions.ts";
 import { count, newPool, pacing, second, server, SESSION, until, write } from "./pool_fixture.ts";
 
@@ -16,7 +16,7 @@ function isOpen(error: unknown): boolean {
 }
 
 describe("a session that this process has open", () => {
-  const others: [name: string, pool: (owner: AuthStatePool) => AuthStatePool][] = [
+  const others: [name: string, pool: (owner: Pool) => Pool][] = [
     ["the same pool", (owner) => owner],
     ["another pool", () => newPool()],
     ["a pool of more servers", () => newPool({ addresses: [second.address, server.address] })],

@@ -2,9 +2,9 @@
 // afterwards. Made anew for every test of a file that imports this.
 import { afterEach, beforeEach } from "node:test";
 import type { AuthState } from "../src/auth_state.ts";
-import { AuthStatePool } from "../src/auth_state_pool.ts";
 import type { LeaseLostError } from "../src/errors.ts";
 import type { AuthStatePoolOptions } from "../src/options.ts";
+import { Pool } from "../src/pool.ts";
 import { FakePacing } from "./fake_pacing.ts";
 import { type Database, LeaseServer } from "./lease_server.ts";
 
@@ -16,12 +16,12 @@ let database: Database;
 export let server: LeaseServer;
 export let second: LeaseServer;
 export let pacing: FakePacing;
-let pools: AuthStatePool[];
+let pools: Pool[];
 export let warnings: string[];
 
-export function newPool(options: AuthStatePoolOptions = {}): AuthStatePool {
+export function newPool(options: AuthStatePoolOptions = {}): Pool {
   const logger = { debug: () => undefined, warn: (_: object, message: string) => void warnings.push(message) };
-  const pool = new AuthStatePool({ address: server.address, leaseTtlMs: TTL_MS, logger, ...options }, pacing);
+  const pool = new Pool({ address: server.address, leaseTtlMs: TTL_MS, logger, ...options }, pacing);
   pools.push(pool);
   return pool;
 }

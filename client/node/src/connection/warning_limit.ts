@@ -1,5 +1,5 @@
 import type { AuthStateLogger } from "../logger.js";
-import type { Pacing } from "../rpc/retry.js";
+import type { Pacing } from "../rpc/pacing.js";
 
 /** How long a warning is not repeated, in milliseconds. */
 export const WARNING_INTERVAL_MS = 5_000;

@@ -1,7 +1,7 @@
 import { AuthStateError } from "../errors.js";
 import type { AuthStateLogger } from "../logger.js";
 import type { Endpoint, Endpoints } from "../rpc/endpoints.js";
-import type { Pacing } from "../rpc/retry.js";
+import type { Pacing } from "../rpc/pacing.js";
 import { PipeStream, type PipeStreamLimits } from "./pipe_stream.js";
 
 const FIRST_BACKOFF_MS = 50;

@@ -3,7 +3,7 @@ import { AuthStateError, brokenAnswer } from "../errors.js";
 import type { PipeOperation, PipeRequest, PipeResponse, PipeResult } from "../gen/authstate/v1/auth_state_service.js";
 import { MAX_COMMIT_OPERATIONS } from "../limits.js";
 import { noAnswer, streamEnded } from "../rpc/connection_failure.js";
-import type { Pacing } from "../rpc/retry.js";
+import type { Pacing } from "../rpc/pacing.js";
 import { fromServiceError, fromStatus } from "../rpc/status_details.js";
 
 export type Operation = NonNullable<PipeOperation["operation"]>;

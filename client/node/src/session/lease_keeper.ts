@@ -1,4 +1,4 @@
-import type { Pacing } from "../rpc/retry.js";
+import type { Pacing } from "../rpc/pacing.js";
 
 export interface LeaseKeeperHost {
   pacing: Pacing;

@@ -1,5 +1,5 @@
 import { AuthStateError, type LeaseLostError } from "../errors.js";
-import type { Pacing } from "../rpc/retry.js";
+import type { Pacing } from "../rpc/pacing.js";
 import type { Attach, SessionLink } from "../rpc/session_link.js";
 import type { LeaseKeeper } from "./lease_keeper.js";
 

@@ -1,6 +1,6 @@
 import { AuthStateError, LeaseHeldError } from "../errors.js";
 import { type AuthStateLogger, notify } from "../logger.js";
-import type { Pacing } from "../rpc/retry.js";
+import type { Pacing } from "../rpc/pacing.js";
 import { refuseOwnLease } from "./open_sessions.js";
 
 // How often a lease that somebody else has is asked for.

@@ -4,7 +4,7 @@ import type { CommitRequest } from "../gen/authstate/v1/auth_state_service.js";
 import type { Value } from "../gen/authstate/v1/value.js";
 import type { AuthStateLogger } from "../logger.js";
 import { fromDuration } from "../rpc/durations.js";
-import type { Pacing } from "../rpc/retry.js";
+import type { Pacing } from "../rpc/pacing.js";
 import type { Attach } from "../rpc/session_link.js";
 import type { Transport } from "../rpc/transport.js";
 import { newCommitId } from "../writes/commit_plan.js";

@@ -1,7 +1,7 @@
 // Which sessions this process has, over all its pools: a second handle of one would only wait for a lease that its own
 // process keeps.
 import { alreadyOpenError } from "../errors.js";
-import type { Pacing } from "../rpc/retry.js";
+import type { Pacing } from "../rpc/pacing.js";
 
 interface OpenSession {
   // Set while its handle is about to be given up. Resolves, and never rejects, when it was, or was not.

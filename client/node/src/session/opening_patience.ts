@@ -1,5 +1,5 @@
 import { AuthStateError } from "../errors.js";
-import type { Pacing } from "../rpc/retry.js";
+import type { Pacing } from "../rpc/pacing.js";
 
 // What an attempt that began in time may take beyond the end of patience: also with a patience of 0 one has a chance.
 const LAST_ATTEMPT_MS = 1_000;

@@ -1,7 +1,8 @@
 import type { WarningLimit } from "../connection/warning_limit.js";
 import { AuthStateError } from "../errors.js";
 import type { AuthStateLogger } from "../logger.js";
-import { type Pacing, retry } from "../rpc/retry.js";
+import type { Pacing } from "../rpc/pacing.js";
+import { retry } from "../rpc/retry.js";
 
 /** Tries an operation until it succeeds, fails for good, or `until` has passed; see `retry`. */
 export type SessionRetry = <T>(rpc: string, until: number, attempt: (timeoutMs: number) => Promise<T>) => Promise<T>;

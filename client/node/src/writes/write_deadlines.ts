@@ -1,5 +1,5 @@
 import { AuthStateError } from "../errors.js";
-import type { Pacing } from "../rpc/retry.js";
+import type { Pacing } from "../rpc/pacing.js";
 
 // Within this time a write of the same object is the same write: Baileys waits 3 s between its tries.
 const REPEATED_WITHIN_MS = 10_000;
