@@ -22,7 +22,7 @@
 //
 // The scanner is ours because no packaged parser fits: JSON.stringify writes unpaired surrogates as escapes (legal by
 // RFC 8259 section 8.2), which simdjson, RapidJSON and nlohmann-json reject; and they refuse or re-write numbers beyond
-// a double (ARCHITECTURE.md has the trial).
+// a double (docs/values.md has the trial).
 //
 // All functions are pure and thread-safe. Errors are InvalidArgument with the byte offset and the reason, and never
 // quote the text: it is secret.

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 // The limits of the contract, in bytes unless said otherwise. The one home of these numbers: the server enforces them,
-// GetServerInfo reports them, proto/authstate/v1/value.proto and README.md document them.
+// GetServerInfo reports them, proto/authstate/v1/value.proto and docs/options.md document them.
 namespace authstate {
 
 inline constexpr std::size_t kMaxSessionIdBytes = 128;

@@ -3,7 +3,7 @@
 
 namespace authstate::server {
 
-// What authstated exits with; `--help` and README.md document the numbers.
+// What authstated exits with; `--help` and docs/options.md document the numbers.
 enum ExitCode : int {
   kExitOk = 0,
   // Anything without a code of its own.

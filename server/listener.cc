@@ -24,7 +24,7 @@ namespace {
 
 constexpr char kAuthStateService[] = "authstate.v1.AuthStateService";
 constexpr char kAdminService[] = "authstate.v1.AdminService";
-// Clients may ping this often, also without calls; README.md tells them to do so every 30 s.
+// Clients may ping this often, also without calls; docs/options.md tells them to do so every 30 s.
 constexpr int kMinPingIntervalMs = 10'000;
 // Whoever has not begun to speak HTTP/2 by then is cut off, so that silence keeps no place among the connections.
 constexpr int kHandshakeTimeoutMs = 10'000;

@@ -8,7 +8,7 @@
 
 namespace authstate::cli {
 
-// How authstatectl ends. Documented by `--help` (kExitCodeHelp) and README.md; scripts build on the numbers.
+// How authstatectl ends. Documented by `--help` (kExitCodeHelp) and docs/cli.md; scripts build on the numbers.
 enum class ExitCode : std::uint8_t {
   kOk = 0,
   kFailure = 1,

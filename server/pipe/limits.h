@@ -8,7 +8,7 @@
 
 namespace authstate::server::pipe {
 
-// What a pipe may hold. ARCHITECTURE.md says what memory follows from it.
+// What a pipe may hold. docs/pipe.md says what memory follows from it.
 struct Limits {
   // Of one stream: bytes of operations and answers from the moment that an operation is read until its answer is
   // written. Above it the stream is not read; the message that crosses it is still taken whole.

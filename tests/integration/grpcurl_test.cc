@@ -86,20 +86,20 @@ TEST_F(GrpcurlTest, AsksForHealthAndServerInfo) {
   EXPECT_THAT(Grpcurl({}, {"authstate.v1.AdminService/GetServerInfo"}).text, HasSubstr("\"backend\": \"sqlite\""));
 }
 
-// A command of the README, and what it shows as the answer.
+// A command of docs/cli.md, and what it shows as the answer.
 struct Example {
   std::string command;
   std::string answer;
 };
 
-std::vector<Example> ReadmeExamples() {
-  std::ifstream readme(AUTHSTATE_README);
+std::vector<Example> ExamplesOfThePage() {
+  std::ifstream page(AUTHSTATE_GRPCURL_PAGE);
   std::string line;
-  while (std::getline(readme, line) && line != "## With grpcurl") continue;
-  while (std::getline(readme, line) && line != "```console") continue;
+  while (std::getline(page, line) && line != "## With grpcurl") continue;
+  while (std::getline(page, line) && line != "```console") continue;
   std::vector<Example> examples;
   bool continued = false;
-  while (std::getline(readme, line) && line != "```") {
+  while (std::getline(page, line) && line != "```") {
     const bool begins = absl::StartsWith(line, "$ ");
     if (begins) examples.push_back({line.substr(2), ""});
     if (examples.empty()) continue;
@@ -110,8 +110,8 @@ std::vector<Example> ReadmeExamples() {
   return examples;
 }
 
-TEST_F(GrpcurlTest, RunsTheExamplesOfTheReadme) {
-  const std::vector<Example> examples = ReadmeExamples();
+TEST_F(GrpcurlTest, RunsTheExamplesOfThePage) {
+  const std::vector<Example> examples = ExamplesOfThePage();
   ASSERT_GE(examples.size(), 5U);
   for (const auto& [command, answer] : examples) {
     SCOPED_TRACE(command);
@@ -123,7 +123,7 @@ TEST_F(GrpcurlTest, RunsTheExamplesOfTheReadme) {
     ASSERT_EQ(exit->code.value_or(-1), 0) << (*process)->output(Subprocess::Stream::kStderr);
     const std::string output = (*process)->output(Subprocess::Stream::kStdout);
     const std::string shown(absl::StripAsciiWhitespace(answer));
-    // The README leaves a long answer out.
+    // The page leaves a long answer out.
     if (shown.empty()) continue;
     if (shown.front() == '{') {
       EXPECT_EQ(nlohmann::json::parse(output, nullptr, /*allow_exceptions=*/false), nlohmann::json::parse(shown));

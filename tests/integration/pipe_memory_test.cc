@@ -1,5 +1,5 @@
 // Callers that do all they can to fill the memory of a real authstated: many channels, frames at the limit, large
-// answers that nobody reads. It stays under the bound that ARCHITECTURE.md states, serves others meanwhile, and cuts
+// answers that nobody reads. It stays under the bound that docs/pipe.md states, serves others meanwhile, and cuts
 // off who does not read.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -28,7 +28,7 @@ using ::testing::SizeIs;
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 constexpr std::uint32_t kChannels = 10'000;
 constexpr std::size_t kSlowReaders = 3;
-// ARCHITECTURE.md, "The pipe": 512 MiB, and 192 MiB for each stream at its worst.
+// docs/pipe.md: 512 MiB, and 192 MiB for each stream at its worst.
 constexpr std::size_t kMemoryBound = 512 * kMiB + (kSlowReaders + 1) * 192 * kMiB;
 
 v1::PipeOperation CommitOf(std::uint32_t channel, std::uint64_t number, int large_values) {

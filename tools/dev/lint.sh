@@ -7,7 +7,7 @@ source "$AUTHSTATE_ROOT/tools/dev/build.sh"
 # shellcheck source=tools/dev/layers.sh
 source "$AUTHSTATE_ROOT/tools/dev/layers.sh"
 
-QUICK_LINTS=(buf breaking format layers shell node deploy)
+QUICK_LINTS=(buf breaking format layers pages shell node deploy)
 LINTS=("${QUICK_LINTS[@]}" tidy)
 
 lint_usage() {
@@ -18,9 +18,11 @@ Usage: ./dev lint [--quick | CHECK...]
   breaking   the contract against the one last published (see below)
   format     C++ against clang-format
   layers     who may include whom
+  pages      links of the Markdown pages, and the files that they name
   shell      scripts against shellcheck
   node       the Node client and its tests: types, format, generated stubs, publint, are-the-types-wrong
-  deploy     the example configuration against authstated, the systemd unit against systemd where there is one
+  deploy     the example configuration and the page of options against authstated, the systemd unit against systemd
+             where there is one
   tidy       C++ against clang-tidy, with clang's thread safety analysis; sources that have not changed since they
              passed are not checked again
 
@@ -64,6 +66,10 @@ lint_format() {
 
 lint_layers() {
   step lint-layers check_layers
+}
+
+lint_pages() {
+  step lint-pages node tools/dev/pages.mjs
 }
 
 lint_shell() {
@@ -188,10 +194,20 @@ start_as_unit() {
   wait "$server"
 }
 
+# The page of options has those that --help tells of, with their defaults; P stands for each profile.
+check_options_page() {
+  local profiled='url|host|port|database|user|password|password-file|sslmode|ca-file|pooler|layout'
+  # shellcheck disable=SC2016  # the backquotes are Markdown's
+  diff <(build/bin/authstated --help | grep -E '^ +--' | sed -E "
+      s/^ +--(postgres|timeweb|supabase)-($profiled)([ :=]|\$)/ --P-\2\3/
+      s/^ +--([A-Za-z-]+)( [A-Z]+)?(:[^=]*)?(=([^ ]+))?.*/\1 \5/" | grep -v '^version' | sort -u) \
+    <(sed -nE 's/^\| `--([A-Za-z-]+)` \| (`([^`]*)`)?.*/\1 \3/p' docs/options.md | sort)
+}
+
 check_deploy() {
   local units status=0
   build/bin/authstated --config deploy/authstated.toml --print-config || return
-  check_example_environment && check_no_create || return
+  check_options_page && check_example_environment && check_no_create || return
   command -v systemd-analyze >/dev/null || return 0
   # systemd wants the program to exist where the unit says.
   units=$(mktemp -d)
