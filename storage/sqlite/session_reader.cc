@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "contract/limits.h"
 #include "storage/checksum.h"
 #include "storage/error.h"
 #include "storage/packed_value.h"
@@ -19,10 +20,23 @@ absl::StatusOr<Value> ValueColumns(const ValuePlace& place, SQLite::Statement& s
   return UnpackValue(place, statement.getColumn(kind_column).getInt64(), TextColumn(statement, kind_column + 1));
 }
 
-// The value that `select`, bound, finds for that place; nullopt when it finds none.
-absl::StatusOr<std::optional<Value>> SelectValue(const ValuePlace& place, SQLite::Statement& select) {
+// How large it will be, without making it.
+std::size_t SizeOfValue(SQLite::Statement& statement, int kind_column) {
+  const SQLite::Column value = statement.getColumn(kind_column + 1);
+  return UnpackedSize(statement.getColumn(kind_column).getInt64(),
+                      {static_cast<const char*>(value.getBlob()), static_cast<std::size_t>(value.size())});
+}
+
+// The value that `select`, bound, finds for that place; nullopt when it finds none. Adds its size to `bytes`, and fails
+// where that is more than `max_bytes` then.
+absl::StatusOr<std::optional<Value>> SelectValue(const ValuePlace& place, SQLite::Statement& select,
+                                                 std::size_t max_bytes, std::size_t* bytes) {
   std::optional<Value> found;
   if (select.executeStep()) {
+    const std::size_t size = SizeOfValue(select, 0);
+    *bytes += size;
+    // A length that no value has is damage.
+    if (*bytes > max_bytes && size <= kMaxValueBytes) return ResponseTooLarge(max_bytes);
     absl::StatusOr<Value> value = ValueColumns(place, select, 0);
     if (!value.ok()) return value.status();
     found = *std::move(value);
@@ -31,19 +45,20 @@ absl::StatusOr<std::optional<Value>> SelectValue(const ValuePlace& place, SQLite
   return found;
 }
 
-absl::StatusOr<std::optional<Value>> SelectCreds(SqliteConnection& connection, const std::string& session_id) {
+absl::StatusOr<std::optional<Value>> SelectCreds(SqliteConnection& connection, const std::string& session_id,
+                                                 std::size_t max_bytes, std::size_t* bytes) {
   SQLite::Statement& select = connection.Prepare(sql::kSelectCreds);
   BindText(select, 1, session_id);
-  return SelectValue({session_id, "", ""}, select);
+  return SelectValue({session_id, "", ""}, select, max_bytes, bytes);
 }
 
 absl::StatusOr<std::optional<Value>> SelectKey(SqliteConnection& connection, const std::string& session_id,
-                                               const KeyName& name) {
+                                               const KeyName& name, std::size_t max_bytes, std::size_t* bytes) {
   SQLite::Statement& select = connection.Prepare(sql::kSelectKey);
   BindText(select, 1, session_id);
   BindText(select, 2, name.type);
   BindText(select, 3, name.id);
-  return SelectValue({session_id, name.type, name.id}, select);
+  return SelectValue({session_id, name.type, name.id}, select, max_bytes, bytes);
 }
 
 // An index that is damaged may lead past what is there.
@@ -83,18 +98,15 @@ absl::StatusOr<ReadResult> ReadSession(SqliteConnection& connection, const ReadR
 
   std::size_t bytes = 0;
   if (request.want_creds) {
-    absl::StatusOr<std::optional<Value>> creds = SelectCreds(connection, request.session_id);
+    absl::StatusOr<std::optional<Value>> creds = SelectCreds(connection, request.session_id, request.max_bytes, &bytes);
     if (!creds.ok()) return creds.status();
     result.creds = *std::move(creds);
-    if (result.creds.has_value()) bytes += result.creds->bytes.size();
-    if (bytes > request.max_bytes) return ResponseTooLarge(request.max_bytes);
   }
   result.values.reserve(request.keys.size());
   for (const KeyName& name : request.keys) {
-    absl::StatusOr<std::optional<Value>> value = SelectKey(connection, request.session_id, name);
+    absl::StatusOr<std::optional<Value>> value =
+        SelectKey(connection, request.session_id, name, request.max_bytes, &bytes);
     if (!value.ok()) return value.status();
-    if (value->has_value()) bytes += (*value)->bytes.size();
-    if (bytes > request.max_bytes) return ResponseTooLarge(request.max_bytes);
     result.values.push_back(*std::move(value));
   }
   if (row.names.has_value()) {
@@ -113,13 +125,10 @@ absl::StatusOr<Snapshot::Page> ReadKeysAfter(SqliteConnection& connection, const
   BindText(select, 2, after->type);
   BindText(select, 3, after->id);
   while (select.executeStep()) {
-    const SQLite::Column value_column = select.getColumn(3);
     KeyName name{TextColumn(select, 0), TextColumn(select, 1)};
     // Where a name is damaged there may be no end of pages.
     if (!((page.keys.empty() ? *after : page.keys.back().name) < name)) return DamagedSession();
-    bytes +=
-        ByteSize(name, UnpackedSize(select.getColumn(2).getInt(), {static_cast<const char*>(value_column.getBlob()),
-                                                                   static_cast<std::size_t>(value_column.size())}));
+    bytes += ByteSize(name, SizeOfValue(select, 2));
     if (bytes > max_bytes && !page.keys.empty()) {
       page.last = false;
       break;

@@ -66,6 +66,13 @@ absl::StatusOr<Trial> TryToWrite(SqliteConnection& connection, const Trial& tria
   return trial;
 }
 
+std::vector<std::unique_ptr<SqliteConnection>> TakeLast(std::vector<std::unique_ptr<SqliteConnection>>* connections) {
+  std::vector<std::unique_ptr<SqliteConnection>> last;
+  last.push_back(std::move(connections->back()));
+  connections->pop_back();
+  return last;
+}
+
 class SqliteBackend final : public Backend {
  public:
   SqliteBackend(SqliteOptions options, FileLock lock, StorePlace place, std::uint32_t schema_version,
@@ -75,6 +82,7 @@ class SqliteBackend final : public Backend {
         place_(std::move(place)),
         schema_version_(schema_version),
         writer_(std::move(writer), clock_, &place_, options_.queue_limit, options_.stats),
+        large_reader_(TakeLast(&readers), options_.queue_limit, options_.stats),
         readers_(std::move(readers), options_.queue_limit, options_.stats) {
     for (int i = 0; options_.stats != nullptr && i < Connections(); ++i) options_.stats->ConnectionOpened();
   }
@@ -91,11 +99,19 @@ class SqliteBackend final : public Backend {
   }
 
   void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override {
-    readers_.Run(deadline, [this, requests = std::move(requests),
-                            done = std::move(done)](absl::StatusOr<SqliteConnection*> connection) mutable {
-      if (connection.ok()) return std::move(done)(ReadAll(**connection, requests, clock_.Now()));
-      std::move(done)(std::vector<absl::StatusOr<ReadResult>>(requests.size(), connection.status()));
-    });
+    // Whoever gathered a batch has bounded it. What a lone request finds is known once it is read: where that is much,
+    // it is read among its like, and those who want little do not wait behind it.
+    if (requests.size() != 1 || requests[0].max_bytes <= kLargeBytes) {
+      return ReadBy(&readers_, std::move(requests), deadline, std::move(done));
+    }
+    std::vector<ReadRequest> bounded = requests;
+    bounded[0].max_bytes = kLargeBytes;
+    ReadBy(&readers_, std::move(bounded), deadline,
+           [this, requests = std::move(requests), deadline,
+            done = std::move(done)](std::vector<absl::StatusOr<ReadResult>> results) mutable {
+             if (ReasonOf(results[0].status()) != kResponseTooLarge) return std::move(done)(std::move(results));
+             ReadBy(&large_reader_, std::move(requests), deadline, std::move(done));
+           });
   }
 
   void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
@@ -153,8 +169,18 @@ class SqliteBackend final : public Backend {
   Description Describe() const override { return {"sqlite", "sqlite", options_.path, schema_version_, "", "", ""}; }
 
  private:
-  // Those that stay open: of the readers and of the writer.
-  int Connections() const { return options_.readers + 1; }
+  static constexpr std::size_t kLargeBytes = std::size_t{1} << 20;
+
+  void ReadBy(ReaderPool* readers, std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) {
+    readers->Run(deadline, [this, requests = std::move(requests),
+                            done = std::move(done)](absl::StatusOr<SqliteConnection*> connection) mutable {
+      if (connection.ok()) return std::move(done)(ReadAll(**connection, requests, clock_.Now()));
+      std::move(done)(std::vector<absl::StatusOr<ReadResult>>(requests.size(), connection.status()));
+    });
+  }
+
+  // Those that stay open: of the readers, of the one for large answers, and of the writer.
+  int Connections() const { return options_.readers + 2; }
 
   const SqliteOptions options_;
   const FileLock lock_;
@@ -164,6 +190,8 @@ class SqliteBackend final : public Backend {
   std::atomic<int> open_snapshots_ = 0;
   // The writer goes last: its connection is the one that can fold the log into the file when it closes.
   GroupWriter writer_;
+  // Takes what the others have found to be large, until they are gone.
+  ReaderPool large_reader_;
   ReaderPool readers_;
 };
 
@@ -199,8 +227,9 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenFile(SqliteOptions options) {
     if (schema->made) Run(writer->Prepare(sql::kTrialWrite));
     if (absl::Status marked = LeaveMarker(options.path); !marked.ok()) return marked;
     std::vector<std::unique_ptr<SqliteConnection>> readers;
-    readers.reserve(static_cast<std::size_t>(options.readers));
-    for (int i = 0; i < options.readers; ++i) {
+    const int connections = options.readers + 1;
+    readers.reserve(static_cast<std::size_t>(connections));
+    for (int i = 0; i < connections; ++i) {
       readers.push_back(std::make_unique<SqliteConnection>(options.path, SqliteConnection::Mode::kReadOnly));
       // It opens the log only now, by its name: later another file may bear that.
       SignOfLife(*readers.back());

@@ -20,7 +20,8 @@ struct SqliteOptions {
   bool create = true;
   // Told the absolute path once a new, empty store was made; null: nobody.
   std::function<void(const std::string& path)> on_created;
-  // Threads that read, each with a connection of its own.
+  // Threads that read, each with a connection of its own. One more is for lone reads of more than a megabyte, so that
+  // many of them keep nobody else waiting.
   int readers = 4;
   // Snapshots open at once.
   int snapshots = 16;

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -75,6 +77,26 @@ TEST_F(SlowReaderTest, WithoutAWindowHoldsNoMoreThanThat) {
     for (std::uint32_t call = 0; call < kCalls; ++call) ASSERT_TRUE(attacker.Send(AskForAll(call)));
     ExpectReason("this connection has not read the responses");
   }
+  ExpectNoHarm();
+}
+
+// Each is read from the file anew, and most are refused for want of room only then.
+class UncachedReaderTest : public SlowReaderTest {
+ protected:
+  absl::StatusOr<std::vector<std::string>> Arguments() override {
+    auto arguments = SlowReaderTest::Arguments();
+    if (arguments.ok()) arguments->insert(arguments->end(), {"--cache-bytes", "0"});
+    return arguments;
+  }
+};
+
+TEST_F(UncachedReaderTest, KeepsNobodyFromReadingTheFile) {
+  constexpr std::uint32_t kMostUnderWay = 900;
+  ASSERT_NO_FATAL_FAILURE(StoreValues());
+  Http2Attacker attacker(address());
+  ASSERT_TRUE(attacker.Begin());
+  for (std::uint32_t call = 0; call < kMostUnderWay; ++call) ASSERT_TRUE(attacker.Send(AskForAll(call)));
+  ExpectReason("this connection has not read the responses");
   ExpectNoHarm();
 }
 
