@@ -57,7 +57,7 @@ function statusOf(error: unknown): number | undefined {
   return (error as { output?: { statusCode?: number } } | undefined)?.output?.statusCode;
 }
 
-// One account: a socket after the other, over one auth state, for as long as the session is ours.
+// Runs one account: one socket after the other over one auth state, for as long as the session is ours.
 class Session {
   readonly #id: string;
   readonly #store: AuthStatePool;
@@ -128,7 +128,7 @@ class Session {
           this.#say("replaced by another connection; stopping");
           return "replaced";
         case DisconnectReason.restartRequired:
-          // What WhatsApp asks for right after pairing.
+          // WhatsApp asks for this right after pairing.
           this.#say("restart required");
           failures = 0;
           break;
@@ -211,7 +211,7 @@ function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-// What one thread does.
+// The sessions of one thread, and how they are run.
 interface Plan {
   sessionIds: string[];
   poolOptions: PoolOptions;
@@ -271,7 +271,7 @@ async function keepConnected({ sessionIds, poolOptions, options }: Plan, stop: A
 
 async function main(): Promise<boolean> {
   const stop = new AbortController();
-  // Every session listens.
+  // Every session listens to this signal.
   setMaxListeners(0, stop.signal);
   if (!isMainThread) {
     onStop(() => stop.abort());

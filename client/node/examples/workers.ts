@@ -26,7 +26,7 @@ export async function runWorkers(plans: readonly unknown[], stop: AbortSignal): 
       try {
         return ((await once(worker, "exit")) as [number])[0];
       } catch (error) {
-        // What the thread did not catch. The other accounts go on.
+        // The thread did not catch this. The accounts of the others go on.
         console.error(error);
         return 1;
       } finally {

@@ -16,7 +16,7 @@ export interface AuthStateDeps extends FirstCredsDeps {
   pacing: Pacing;
   patienceMs: number;
   events: EventEmitter<AuthStateEvents>;
-  /** Called when the session is about to be given up, which `attempt` ends; if it rejects, the session may go on. */
+  /** Called when the session is about to be given up. It is when `attempt` resolves; if that rejects, it may go on. */
   onLeaving(attempt: Promise<void>): void;
   /** Called once, after the store was closed. */
   onClosed(): void;
@@ -64,8 +64,8 @@ export interface AuthState {
 
 const APP_STATE_SYNC_KEY = "app-state-sync-key";
 
-// For an id such as `constructor` or `__proto__`, which every object has: one that is absent has to read as undefined, and
-// shows nowhere else.
+// Sets what every object has under an id such as `constructor` or `__proto__`. Where that key is absent, it has to read as
+// undefined, and must not show among the keys that were found.
 function setOwn(found: object, id: string, value: unknown): void {
   const enumerable = value !== undefined;
   Object.defineProperty(found, id, { value, enumerable, writable: true, configurable: true });
@@ -114,7 +114,7 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
       lookForCacheLayer(keys.get);
       refuseIfEnded();
       const found: { [id: string]: SignalDataTypeMap[T] } = {};
-      // One, as Baileys asks for most: nothing is there twice.
+      // Baileys mostly asks for a single id, and that cannot be there twice.
       const wanted = ids.length === 1 ? ids.slice() : [...new Set(ids)];
       checkKeyType("keys[0].type", type);
       wanted.forEach((id, index) => checkKeyId(`keys[0].ids[${index}]`, id));
@@ -164,7 +164,7 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
       refuseIfEnded();
       ended = "SESSION_REMOVED";
       const removal = queue.push({ kind: "removeSession" }, patienceEnd()).then(
-        // A write before it that failed was its own caller's to hear of.
+        // A write that failed before the removal has told its own caller.
         () => end().catch(() => undefined),
         (error: unknown) => {
           ended = closing === undefined ? undefined : "CLOSED";

@@ -15,7 +15,7 @@ export interface AuthStateErrorFields {
   retryDelayMs?: number | undefined;
 }
 
-// The same in every copy of this package: a process that loads it from CommonJS and as an ES module has two.
+// This symbol is the same in every copy of the package; a process that loads it from CommonJS and as an ES module has two.
 const BRAND = Symbol.for("@authstate/baileys.AuthStateError");
 
 /**
@@ -60,7 +60,7 @@ export class AuthStateError extends Error {
     this.retryDelayMs = fields.retryDelayMs;
   }
 
-  /** The same error, told differently. */
+  /** A copy of the error with these changes. */
   with(changes: {
     message?: string;
     outcome?: "NOT_APPLIED" | "UNKNOWN" | undefined;
@@ -111,7 +111,7 @@ export class LeaseLostError extends AuthStateError {
   }
 }
 
-// Refused by the client itself, before anything was sent.
+// The client itself refuses an argument, before anything is sent.
 export function invalidField(field: string, why: string): AuthStateError {
   return new AuthStateError(`${field}: ${why}`, {
     code: "INVALID_ARGUMENT",
@@ -126,7 +126,7 @@ export function brokenAnswer(why: string): AuthStateError {
   return new AuthStateError(why, { code: "DATA_LOSS", reason: "UNEXPECTED_ANSWER" });
 }
 
-// For a second handle of a session beside one that is open in this process.
+// A second handle of a session is refused while this process has one open.
 export function alreadyOpenError(sessionId: string): AuthStateError {
   const what = "this process has it open, or is opening it: reuse the handle, or close it first";
   return new AuthStateError(`${sessionId}: ${what}`, {
@@ -145,7 +145,7 @@ export function orphanedKeysError(sessionId: string): AuthStateError {
   });
 }
 
-// For creds that were made without a lease, and are not the first ones any more.
+// Creds that were made without a lease are refused once somebody else has written the session.
 export function writtenSinceError(sessionId: string): AuthStateError {
   const what = "somebody else has written this session since it was found without creds; open it again";
   return new AuthStateError(`${sessionId}: ${what}`, {

@@ -1,7 +1,7 @@
 /** What the client logs with; a pino logger or Baileys' own fits. Never given credentials, keys or ids of keys. */
 export interface AuthStateLogger {
   debug(fields: object, message: string): void;
-  /** Leases that were taken and given back. */
+  /** Told of leases that were taken and given back. */
   info?(fields: object, message: string): void;
   warn(fields: object, message: string): void;
 }

@@ -105,7 +105,7 @@ export function checkSessionOptions(options: SessionOptions, pool: ReturnType<ty
   };
 }
 
-// A text, as environment variables are, would be added to a time as a text; with NaN a wait would never end.
+// A string, as environment variables are, would be appended to a time; with NaN, a wait would never end.
 function amount(field: string, value: unknown): number {
   if (typeof value === "number" && value >= 0) return value;
   throw invalidField(field, "must be a number of 0 or more");

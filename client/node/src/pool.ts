@@ -75,7 +75,7 @@ export class Pool {
 
   async #closeSessions(): Promise<void> {
     const closed = [...this.#sessions].map(async (opening) => {
-      // Whoever waits for a session that does not open any more hears of it there.
+      // That a session did not open is told to whoever asked for it.
       const session = await opening.catch(() => undefined);
       await session?.close();
     });

@@ -1,4 +1,4 @@
-// What a program gets that forgot a variable, or took one from its environment as a text.
+// Tests what a program is told that forgot a variable, or passed one of its environment without making a number of it.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { AuthStatePool } from "../src/auth_state_pool.ts";

@@ -189,7 +189,7 @@ describe("get", () => {
       { code: status.INTERNAL },
     );
     assert.deepEqual(await state.keys.get("pre-key", ["1"]), { "1": key(1) });
-    // Half of 100, 200, 400 and 800 ms; the second after the 2,500 ms that the server asked for.
+    // These are half of 100, 200, 400 and 800 ms; the second one follows the 2,500 ms that the server asked for.
     assert.deepEqual(pacing.sleeps, [50, 2_600, 200, 400]);
   });
 

@@ -1,4 +1,4 @@
-// What is said of the Baileys that is installed, in folders as npm makes them.
+// Tests what is said of the Baileys that is installed, in folders as npm makes them.
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

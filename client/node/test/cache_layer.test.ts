@@ -27,7 +27,7 @@ describe("makeCacheableSignalKeyStore over the keys", () => {
     return { keys, warnings };
   }
 
-  // Modules of their own for every test: the warning comes once for each.
+  // Every test has a module of its own, for the warning comes once for each.
   const versions = [
     ["7", (): typeof baileys => ({ ...baileys })],
     ["6", (): typeof baileys => ({ ...baileys6 }) as unknown as typeof baileys],

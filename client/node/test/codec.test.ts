@@ -37,7 +37,7 @@ function bytesOf(value: Value): Buffer {
 
 const json = (text: string): Value => ({ kind: { $case: "json", value: text } });
 const textOf = (value: unknown): string => bytesOf(encodeValue(value)).toString();
-// What BufferJSON writes, for values without BufferJSON's own faults.
+// What BufferJSON writes. Not for values that it writes wrongly.
 const bufferJson = (value: unknown): string => JSON.stringify(value, BufferJSON.replacer);
 
 describe("parseBufferJson", () => {

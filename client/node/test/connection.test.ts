@@ -1,4 +1,4 @@
-// What the sessions of one process share, and what is said when there is no connection.
+// Tests what the sessions of one process share, and what the errors say when there is no connection.
 import assert from "node:assert/strict";
 import dns from "node:dns";
 import { once } from "node:events";
@@ -26,7 +26,7 @@ describe("sessions that are opened one by one", () => {
     await first.close();
     await until(() => server.streams === 0);
 
-    // Closed twice, it must not take the connection from the next one.
+    // To close it twice must not take the connection from the next one.
     const again = await useAuthState("tenant-0", { address });
     await first.close();
     await write(again, "2");
@@ -128,7 +128,7 @@ describe("an address", () => {
           code: "INVALID_ARGUMENT",
           message: /authstat:50051, authstta:50051: no such host name; check its spelling/,
         });
-        // Who mends the name in the meantime is not held to the first answer.
+        // The name is looked up again, for it may have been mended in the meantime.
         assert.equal(lookup.mock.callCount(), 2);
         await assert.rejects(pool.useAuthState(SESSION), { field: "address" });
         assert.equal(lookup.mock.callCount(), 4);

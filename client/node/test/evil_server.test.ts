@@ -1,4 +1,4 @@
-// Servers that never finish what they have begun: the opening of a session ends when its patience does.
+// Tests that the opening of a session ends with its patience on servers that never finish what they have begun.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { AuthStateError } from "../src/errors.ts";
@@ -8,7 +8,7 @@ import { FakePacing } from "./fake_pacing.ts";
 import { newPool, pacing, server, SESSION, until } from "./pool_fixture.ts";
 
 const PATIENCE_MS = 3_000;
-// More than the patience and what the last attempt may take.
+// This is longer than the patience and the last attempt together.
 const LONG_MS = 10_000;
 const DEEP = 100_000;
 
@@ -17,7 +17,7 @@ const nest = (open: string, inner: string, close: string): string => open.repeat
 async function rejectsInTime(evil: Evil, lease: boolean, begun: (server: EvilServer) => boolean): Promise<void> {
   const evilServer = new EvilServer(evil);
   await evilServer.start();
-  // A clock that stands still: what ends the opening is its own deadline, and no call's.
+  // The clock stands still, so that no call's deadline ends the opening, but its own.
   const clock = new FakePacing();
   const pool = new Pool({ address: evilServer.address, patienceMs: PATIENCE_MS }, clock);
   try {

@@ -22,8 +22,9 @@ const NO_CREDS = { code: status.NOT_FOUND, reason: "NO_CREDS" };
 const TRICKLE_MS = 20;
 
 export class EvilServer {
-  // Of the loads that are not over for the server.
+  // How many loads are under way.
   loads = 0;
+  // How many calls and messages of the pipe have arrived.
   asked = 0;
   readonly #server = new Server();
   #port = 0;
@@ -82,7 +83,7 @@ export class EvilServer {
     call.on("data", ({ operations }: PipeRequest) => {
       this.asked++;
       if (this.evil === "pipe is silent") return;
-      // Attached, and nothing else is ever answered.
+      // Attaching is answered, and nothing else ever is.
       const results = operations
         .filter(({ operation }) => operation?.$case === "attach")
         .map(({ tag }) => ({

@@ -5,12 +5,12 @@ interface Timer {
   readonly callback: () => void;
 }
 
-// Time that passes only while somebody sleeps, or when the test says so.
+// Its time passes only while somebody sleeps, or when the test says so.
 export class FakePacing implements Pacing {
   readonly sleeps: number[] = [];
   // The delays of all timers so far.
   readonly delays: number[] = [];
-  // Called at the begin of every sleep.
+  // Called as every sleep begins.
   onSleep: () => void = () => undefined;
   #now = 0;
   readonly #timers = new Set<Timer>();

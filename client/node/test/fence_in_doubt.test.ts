@@ -5,16 +5,16 @@ import { type AuthStateError, LeaseLostError } from "../src/errors.ts";
 import type { Verdict } from "./lease_server.ts";
 import { newPool, NOT_APPLIED, read, server, SESSION, stored, until, watch, write } from "./pool_fixture.ts";
 
-// What an error of the server's own comes to.
+// An internal error of the server: nobody knows what became of the write.
 const IN_DOUBT = { code: status.INTERNAL, reason: "INTERNAL", metadata: { outcome: "UNKNOWN" } };
 
 describe("a write that failed for good, and may have been applied", () => {
-  // What the next operations meet, each once, in this order; others pass.
-  const meet = (...fates: [$case: string, fate: () => Verdict][]): void => {
+  // Lets the next operations of these kinds, in this order, meet these verdicts, each once. All others pass.
+  const judgeInOrder = (...verdicts: [$case: string, verdict: () => Verdict][]): void => {
     server.judge = ({ $case }) => {
-      const [next] = fates;
+      const [next] = verdicts;
       if (next?.[0] !== $case) return undefined;
-      fates.shift();
+      verdicts.shift();
       return next[1]();
     };
   };
@@ -32,7 +32,7 @@ describe("a write that failed for good, and may have been applied", () => {
     assert.deepEqual(await read(auth, "a", "b"), { a: "2", b: "3" });
   });
 
-  it("ends it also where it is a deletion", async () => {
+  it("ends that trust also as a deletion", async () => {
     const auth = await newPool().useAuthState(SESSION);
     await write(auth, "1");
     server.judgeDeletion = () => ({ ...IN_DOUBT, afterwards: true });
@@ -40,12 +40,12 @@ describe("a write that failed for good, and may have been applied", () => {
     assert.deepEqual(await read(auth, "a"), {});
   });
 
-  it("takes no later one's place when it arrives", async () => {
+  it("takes no later write's place when it arrives late", async () => {
     const auth = await newPool().useAuthState(SESSION);
     await write(auth, "1");
     server.judge = ({ $case }) => ($case === "commit" ? { ...IN_DOUBT, late: true } : undefined);
     await assert.rejects(write(auth, "2"), isInDoubt);
-    // It arrives at the worst moment: when the next one has its number, and was not carried out yet.
+    // It arrives at the worst moment: the next one has the same number, and was not carried out yet.
     server.judge = ({ $case }) => {
       if ($case === "commit") server.catchUp();
       return undefined;
@@ -55,7 +55,7 @@ describe("a write that failed for good, and may have been applied", () => {
     assert.deepEqual(await read(auth, "a", "b"), { a: stored("a"), b: "3" });
   });
 
-  it("takes no later ones with it, where it is a deletion", async () => {
+  it("deletes nothing that was written later, when it arrives late as a deletion", async () => {
     const auth = await newPool().useAuthState(SESSION);
     server.judgeDeletion = () => ({ ...IN_DOUBT, late: true });
     await assert.rejects(auth.removeSession(), isInDoubt);
@@ -80,7 +80,7 @@ describe("a write that failed for good, and may have been applied", () => {
         const seen = watch(auth);
         await write(auth, "1");
         const { fence } = server.session(SESSION);
-        meet(["commit", inDoubt], ...before.map((name) => [name, () => undefined] as [string, () => Verdict]), [
+        judgeInOrder(["commit", inDoubt], ...before.map((name) => [name, () => undefined] as [string, () => Verdict]), [
           failing,
           () => fate,
         ]);
@@ -93,12 +93,12 @@ describe("a write that failed for good, and may have been applied", () => {
     }
   }
 
-  // A write fails so, and `intrude` takes place between giving the lease back and taking it again.
+  // Lets a write fail with its outcome unknown, and calls `intrude` after the lease was given back, before it is taken again.
   const interrupted = async (intrude: () => void): Promise<{ events: string[]; lost: LeaseLostError[] }> => {
     const auth = await newPool().useAuthState(SESSION);
     const seen = watch(auth);
     const pass = (): Verdict => undefined;
-    meet(["commit", inDoubt], ["attach", pass], ["detach", pass], ["attach", () => void intrude()]);
+    judgeInOrder(["commit", inDoubt], ["attach", pass], ["detach", pass], ["attach", () => void intrude()]);
     await assert.rejects(write(auth, "1"), isInDoubt);
     await assert.rejects(write(auth, "2"), LeaseLostError);
     return seen;
@@ -109,7 +109,7 @@ describe("a write that failed for good, and may have been applied", () => {
     assert.equal(seen.lost[0]?.owner, "thief:1");
   });
 
-  it("is noticed to have let somebody else in who has gone again", async () => {
+  it("loses the session also to somebody who has gone again", async () => {
     const seen = await interrupted(() => {
       server.takeOver(SESSION, "thief:1");
       Object.assign(server.session(SESSION), { owner: "", live: false });
@@ -118,9 +118,9 @@ describe("a write that failed for good, and may have been applied", () => {
     await until(() => server.session(SESSION).owner === "");
   });
 
-  it("holds up no later one when it was in doubt before", async () => {
+  it("holds up no later write when it was in doubt before", async () => {
     const auth = await newPool().useAuthState(SESSION, { patienceMs: 0 });
-    meet(["commit", () => ({ ...away, metadata: { outcome: "UNKNOWN" } })], ["commit", inDoubt]);
+    judgeInOrder(["commit", () => ({ ...away, metadata: { outcome: "UNKNOWN" } })], ["commit", inDoubt]);
     await assert.rejects(write(auth, "1"), isInDoubt);
     await write(auth, "2", "b");
     assert.deepEqual(await read(auth, "a", "b"), { b: "2" });

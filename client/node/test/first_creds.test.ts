@@ -1,5 +1,5 @@
-// Which creds a session is opened with: new ones only where the store is proved empty, stored ones only where Baileys can
-// use them.
+// Tests which creds a session is opened with: new ones only where the store is proved empty, stored ones only where Baileys
+// can use them.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { status } from "@grpc/grpc-js";

@@ -22,11 +22,11 @@ import type { Key, Value } from "../src/gen/authstate/v1/value.ts";
 import { toDuration } from "../src/rpc/durations.ts";
 import { type Failure, toServiceError, toStatus } from "./scripted_server.ts";
 
-export interface LeasedData {
+export interface LeasedSession {
   creds: Value | undefined;
   keys: Map<string, { key: Key; value: Value }>;
   owner: string;
-  // Whether it can be taken.
+  // Whether the lease is alive: then nobody else gets it without stealing it.
   live: boolean;
   fence: bigint;
   applied: bigint;
@@ -34,7 +34,7 @@ export interface LeasedData {
   revision: bigint;
 }
 
-export type Database = Map<string, LeasedData>;
+export type Database = Map<string, LeasedSession>;
 
 type Operation = NonNullable<PipeOperation["operation"]>;
 type Answer = PipeResult["result"];
@@ -47,21 +47,21 @@ class Refusal extends Error {
   }
 }
 
-// A failure of something that does not take place, or takes place all the same: before it is answered (`afterwards`), or
-// when the test says so (`late`).
+// A failure to answer something with. It does not take place, but for `afterwards` (it has, and the answer fails) and
+// `late` (it will, when the test calls `catchUp`).
 export type Misfortune = Failure & { late?: boolean };
-// What a commit meets: nothing, a failure, or with `lost` no answer, after it took place.
+// What an operation meets: nothing, a failure, or with `lost` no answer after it took place.
 export type Verdict = Misfortune | "lost" | undefined;
 
 export class LeaseServer {
-  // What arrived, as `commit 3`, in order.
+  // The operations that arrived, in order; a commit as `commit 3`, with its number.
   readonly log: string[] = [];
   readonly messages: PipeRequest[] = [];
   readonly unaryCommits: CommitRequest[] = [];
   hasPipe = true;
   // Asked about every operation of a pipe before it takes place.
   judge: (operation: Operation) => Verdict = () => undefined;
-  // What DeleteSession meets.
+  // Asked about every DeleteSession before it takes place.
   judgeDeletion: () => Misfortune | undefined = () => undefined;
   // How long GetLease says that a lease still lives; unset, the server does not know the call.
   leaseLeftMs: number | undefined;
@@ -71,7 +71,7 @@ export class LeaseServer {
   readonly loadsMayTakeMs: number[] = [];
   readonly #database: Database;
   readonly #streams = new Set<ServerDuplexStream<PipeRequest, PipeResponse>>();
-  // What was answered with a failure and is still to take place.
+  // What was answered with a failure that is `late`, and is still to take place.
   #late: (() => void)[] = [];
   #gate: Promise<void> = Promise.resolve();
   #server = new Server();
@@ -89,7 +89,7 @@ export class LeaseServer {
     return this.#streams.size;
   }
 
-  // On the port of before when it was stopped.
+  // Starts on a free port, or on that of before if it was stopped.
   async start(): Promise<void> {
     this.#server = new Server({ "grpc.max_receive_message_length": 64 * 1024 * 1024 });
     const unary = <Request>(work: (request: Request) => object) => {
@@ -125,7 +125,7 @@ export class LeaseServer {
     });
   }
 
-  // Like a crash.
+  // Stops as in a crash: calls under way lose their connection.
   stop(): void {
     this.#server.forceShutdown();
   }
@@ -137,7 +137,7 @@ export class LeaseServer {
     return release;
   }
 
-  // Lets take place what was late, if it still may.
+  // Carries out what is late, unless it is under a stale fence by now.
   catchUp(): void {
     for (const work of this.#late.splice(0)) {
       try {
@@ -157,11 +157,11 @@ export class LeaseServer {
     for (const stream of this.#streams) stream.write({ results: [], draining: true });
   }
 
-  session(sessionId: string): LeasedData {
+  session(sessionId: string): LeasedSession {
     const found = this.#database.get(sessionId);
     if (found !== undefined) return found;
     const none = { creds: undefined, owner: "", live: false, fence: 0n, applied: 0n, exists: false, revision: 0n };
-    const session: LeasedData = { ...none, keys: new Map<string, never>() };
+    const session: LeasedSession = { ...none, keys: new Map<string, never>() };
     this.#database.set(sessionId, session);
     return session;
   }
@@ -193,24 +193,24 @@ export class LeaseServer {
   }
 
   // A tool names no fence: it reads at any time, and writes while nobody has the session.
-  #forReading(request: { sessionId: string; fence: bigint }): LeasedData {
+  #forReading(request: { sessionId: string; fence: bigint }): LeasedSession {
     return request.fence === 0n ? this.session(request.sessionId) : this.#underFence(request);
   }
 
-  #forWriting(request: { sessionId: string; fence: bigint }): LeasedData {
+  #forWriting(request: { sessionId: string; fence: bigint }): LeasedSession {
     if (request.fence !== 0n) return this.#underFence(request);
     const session = this.session(request.sessionId);
     if (session.live) this.#refuse("LEASE_HELD", session);
     return session;
   }
 
-  #underFence({ sessionId, fence }: { sessionId: string; fence: bigint }): LeasedData {
+  #underFence({ sessionId, fence }: { sessionId: string; fence: bigint }): LeasedSession {
     const session = this.session(sessionId);
     if (session.owner === "" || session.fence !== fence) this.#refuse("STALE_FENCE", session);
     return session;
   }
 
-  #refuse(reason: string, { owner }: LeasedData): never {
+  #refuse(reason: string, { owner }: LeasedSession): never {
     throw new Refusal({
       code: status.FAILED_PRECONDITION,
       reason,
@@ -218,7 +218,7 @@ export class LeaseServer {
     });
   }
 
-  #lease({ owner, fence }: LeasedData) {
+  #lease({ owner, fence }: LeasedSession) {
     return { owner, fence, remaining: undefined, expireTime: undefined };
   }
 
@@ -228,7 +228,7 @@ export class LeaseServer {
     return { creds, revision: 1n };
   }
 
-  #read({ keys }: LeasedData, wanted: readonly { type: string; ids: string[] }[]) {
+  #read({ keys }: LeasedSession, wanted: readonly { type: string; ids: string[] }[]) {
     const all = wanted.flatMap(({ type, ids }) => ids.map((id) => ({ type, id })));
     return {
       found: all.flatMap((key) => keys.get(nameOf(key)) ?? []),
@@ -237,7 +237,10 @@ export class LeaseServer {
     };
   }
 
-  #write(session: LeasedData, { creds, sets, deletes, clearKeys }: Omit<CommitRequest, "sessionId" | "fence">): void {
+  #write(
+    session: LeasedSession,
+    { creds, sets, deletes, clearKeys }: Omit<CommitRequest, "sessionId" | "fence">,
+  ): void {
     session.exists = true;
     session.revision++;
     session.creds = creds ?? session.creds;

@@ -1,4 +1,4 @@
-// What people are told while a session is somebody else's.
+// Tests what people are told while they wait for a session that somebody else has.
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { LeaseHeldError } from "../src/errors.ts";
@@ -17,35 +17,35 @@ afterEach(() => {
   console.error = consoleError;
 });
 
-// A logger that keeps its lines, by level.
+// Makes a logger that keeps its lines, each with its level.
 function recorder(): { logger: AuthStateLogger; lines: [level: string, message: string][] } {
   const lines: [string, string][] = [];
   const at = (level: string) => (_fields: object, message: string) => void lines.push([level, message]);
   return { logger: { debug: at("debug"), info: at("info"), warn: at("warn") }, lines };
 }
 
-// Without the logger of the fixture.
-const silent = () => newPool({ logger: undefined as unknown as AuthStateLogger });
+// A pool without the logger that the fixture gives to others.
+const poolWithoutLogger = () => newPool({ logger: undefined as unknown as AuthStateLogger });
 
 describe("a wait for a lease", () => {
   it("is told once, without a logger, with its owner and the time that is left", async () => {
     server.takeOver(SESSION, OTHER);
     server.leaseLeftMs = 12_400;
-    await assert.rejects(silent().useAuthState(SESSION, { leaseWaitMs: 60_000 }), LeaseHeldError);
+    await assert.rejects(poolWithoutLogger().useAuthState(SESSION, { leaseWaitMs: 60_000 }), LeaseHeldError);
     assert.deepEqual(printed, [`session ${SESSION} is leased by 10.0.0.7:4711 for 13 s more; waiting`]);
   });
 
   it("is told without the time where the server does not say it", async () => {
     server.takeOver(SESSION, OTHER);
-    await assert.rejects(silent().useAuthState(SESSION, { leaseWaitMs: 5_000 }), LeaseHeldError);
+    await assert.rejects(poolWithoutLogger().useAuthState(SESSION, { leaseWaitMs: 5_000 }), LeaseHeldError);
     assert.deepEqual(printed, [`session ${SESSION} is leased by 10.0.0.7:4711; waiting`]);
   });
 
   it("is not told when it is short", async () => {
     server.takeOver(SESSION, OTHER);
-    await assert.rejects(silent().useAuthState(SESSION, { leaseWaitMs: 1_900 }), LeaseHeldError);
+    await assert.rejects(poolWithoutLogger().useAuthState(SESSION, { leaseWaitMs: 1_900 }), LeaseHeldError);
     pacing.onSleep = () => (server.session(SESSION).live = false);
-    await silent().useAuthState(SESSION);
+    await poolWithoutLogger().useAuthState(SESSION);
     assert.deepEqual(printed, []);
   });
 

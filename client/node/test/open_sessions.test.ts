@@ -1,4 +1,4 @@
-// One process, and the same session twice.
+// Tests what happens when one process opens the same session twice.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { AuthState } from "../src/auth_state.ts";
@@ -199,7 +199,7 @@ describe("a session that is removed", () => {
     const second = await pool.useAuthState(SESSION, { leaseWaitMs: 0 });
     assert.notDeepEqual(second.state.creds.noiseKey, first.state.creds.noiseKey);
     await second.saveCreds();
-    // A socket that dies late writes nothing into it.
+    // What an old socket still writes must not reach the new identity.
     await assert.rejects(first.saveCreds(), (error) => (error as AuthStateError).reason === "SESSION_REMOVED");
   });
 });

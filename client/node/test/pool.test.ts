@@ -212,7 +212,7 @@ describe("the cache of a session", () => {
   });
 
   it("drops what was used least recently, and keeps the rest", async () => {
-    // Room for 13 of these keys.
+    // There is room for 13 of these keys.
     const auth = await newPool({ cacheBytes: 2_000 }).useAuthState(SESSION);
     for (let id = 0; id < 10; id++) await write(auth, "value", `k${id}`);
     await read(auth, "k0");
@@ -230,7 +230,7 @@ describe("the cache of a session", () => {
     const writing = write(auth, "2");
     let seen: Record<string, string> | undefined;
     const reading = read(auth, "a").then((found) => (seen = found));
-    // Other keys do not wait for it.
+    // Whoever reads other keys does not wait for it.
     assert.deepEqual(await read(auth, "b"), {});
     await until(() => count("commit 2") === 1);
     assert.equal(seen, undefined);
@@ -252,7 +252,7 @@ describe("the cache of a session", () => {
     const auth = await newPool().useAuthState(SESSION);
     await write(auth, "1");
     await write(auth, "2");
-    // What a stand-by that lacked the last commit would show.
+    // The store goes back to what a stand-by without the last commit would show.
     const session = server.session(SESSION);
     session.applied = 1n;
     session.keys.get("lid-mapping/a")!.value = { kind: { $case: "json", value: '"1"' } };
@@ -270,14 +270,14 @@ describe("a pipe that breaks", () => {
     const first = write(auth, "1");
     await until(() => count("commit 2") === 1);
     const next = write(auth, "2");
-    // It was applied; its answer is lost.
+    // The commit was applied, and its answer is lost.
     assert.equal(stored(), "1");
     server.breakStreams();
     release();
     await Promise.all([first, next]);
     assert.equal(stored(), "2");
     assert.equal(server.session(SESSION).applied, 3n);
-    // Attaching said that it was applied.
+    // The answer to attaching said that it was applied, so it was not sent again.
     assert.equal(count("commit 2"), 1);
     assert.deepEqual(await read(auth, "a"), { a: "2" });
   });
@@ -301,7 +301,7 @@ describe("a pipe that breaks", () => {
     server.judge = ({ $case }) =>
       $case === "commit" ? { code: status.UNAVAILABLE, reason: "X", metadata: { outcome: "UNKNOWN" } } : undefined;
     await assert.rejects(write(auth, "1"), (error) => (error as AuthStateError).outcome === "UNKNOWN");
-    // Nobody knows what the key is: not even the cache.
+    // Nobody knows the value of the key, not even the cache.
     await assert.rejects(read(auth, "a"), (error) => (error as AuthStateError).code === "UNAVAILABLE");
     assert.deepEqual(await read(auth, "b"), {});
     server.judge = () => undefined;
@@ -406,7 +406,7 @@ describe("a pool", () => {
       pacing.advance(1);
       await until(() => count("renew") === 4 * round);
       assert.equal(server.messages.length, before + 1);
-      // Their answers are in once all have chosen their next beat.
+      // Once all have chosen their next beat, all answers have arrived.
       await until(() => pacing.delays.filter((ms) => ms === TTL_MS / 3).length === 1 + 4 * round);
     }
   });

@@ -31,7 +31,7 @@ export interface Failure {
   reason?: string;
   metadata?: Record<string, string>;
   retryDelayMs?: number;
-  // The call does its work, and then its answer is lost.
+  // Whether it takes place all the same, and only its answer fails.
   afterwards?: boolean;
 }
 
@@ -89,7 +89,7 @@ export class ScriptedServer {
   #server = new Server();
   #port = 0;
 
-  // A server on a free port; on the port of before when it was stopped.
+  // Starts on a free port, or on that of before if it was stopped.
   async start(): Promise<void> {
     this.#server = new Server({ "grpc.max_receive_message_length": 64 * 1024 * 1024 });
     const unimplemented = (_call: unknown, callback: Callback<never>): void => callback({ code: status.UNIMPLEMENTED });
@@ -112,7 +112,7 @@ export class ScriptedServer {
     });
   }
 
-  // Like a crash: calls under way lose their connection.
+  // Stops as in a crash: calls under way lose their connection.
   stop(): void {
     this.#server.forceShutdown();
   }

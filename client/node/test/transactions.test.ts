@@ -1,4 +1,4 @@
-// What the retries of Baileys' transactions come to over this client.
+// Tests that the retries of Baileys' transactions do not multiply the patience of this client.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { status } from "@grpc/grpc-js";
@@ -15,7 +15,7 @@ const AWAY = { code: status.UNAVAILABLE, reason: "DATABASE_UNAVAILABLE", metadat
 
 type Transactions = Pick<typeof baileys, "addTransactionCapability">;
 
-// As Baileys does it by default, but for the delay of 3 s between tries, which is by its own clock.
+// Baileys' default is the same, but with a delay of 3 s between tries, by a clock of its own.
 async function transact(auth: AuthState, { addTransactionCapability }: Transactions, tries = TRIES): Promise<void> {
   const options = { maxCommitRetries: tries, delayBetweenTriesMs: 1 };
   const keys = addTransactionCapability(auth.state.keys, silentLogger, options);
@@ -44,7 +44,7 @@ describe("a transaction of Baileys", () => {
 
     it(`is stored by a later try once the store is back: Baileys ${name}`, async () => {
       const auth = await newPool({ patienceMs: PATIENCE_MS }).useAuthState(SESSION);
-      // The last attempt of the first try, and those of some more.
+      // After the patience, the last attempt of the first try is refused, and those of some later tries.
       let refusals = TRIES / 2;
       server.judge = ({ $case }) => {
         if ($case !== "commit") return undefined;

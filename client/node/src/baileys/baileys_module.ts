@@ -1,4 +1,4 @@
-// The Baileys that this package works with: what npm put beside it under the name `baileys`.
+// Loads the Baileys that npm put beside this package under the name `baileys`, and says so where there is another one.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -93,5 +93,5 @@ async function load(): Promise<BaileysModule> {
 
 let loaded: Promise<BaileysModule> | undefined;
 
-/** Loads it once: even of a module that is there, an import takes longer than a read. */
+/** Loads Baileys, once: even of a module that is loaded, an import takes longer than a read of keys. */
 export const loadBaileys = (): Promise<BaileysModule> => (loaded ??= load());

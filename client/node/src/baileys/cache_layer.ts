@@ -1,5 +1,5 @@
-// Notices makeCacheableSignalKeyStore over the keys of this client, which Baileys' own examples put there. The call looks
-// like any other; what tells is the place in Baileys' code that it comes from. To know those places, they are called once.
+// Notices makeCacheableSignalKeyStore over the keys of this client, which Baileys' own examples put there. Its calls look
+// like any other, except for the places in Baileys' code where they come from. One call of each tells which those are.
 import type { SignalKeyStore } from "baileys" with { "resolution-mode": "import" };
 import { type AuthStateLogger, notify } from "../logger.js";
 import type { BaileysModule } from "./baileys_module.js";
@@ -7,7 +7,7 @@ import type { BaileysModule } from "./baileys_module.js";
 const WARNING =
   "makeCacheableSignalKeyStore stands over the keys of authstate, which answers from memory already: it only adds reads of " +
   "values whose write failed, or that are another process's by now. Pass `auth: state` as it is";
-// Calls of one session that are looked at; each costs some microseconds.
+// How many calls of one session are looked at; each look costs some microseconds.
 const LOOKS = 16;
 
 type Method = (...given: never[]) => unknown;
@@ -27,7 +27,7 @@ function callSite(callee: Method): string | undefined {
 
 interface CacheLayer {
   readonly callSites: ReadonlySet<string>;
-  told: boolean;
+  warned: boolean;
 }
 
 const layers = new WeakMap<BaileysModule, Promise<CacheLayer>>();
@@ -54,7 +54,7 @@ async function findCallSites({ makeCacheableSignalKeyStore }: BaileysModule): Pr
   return callSites;
 }
 
-/** To be called first thing in `get` and `set`, with that function; warns once in a process. */
+/** `get` and `set` call this first, each with itself. It warns once in a process. */
 export type CacheLayerWatch = (callee: Method) => void;
 
 export async function watchForCacheLayer(
@@ -65,17 +65,17 @@ export async function watchForCacheLayer(
   if (known === undefined) {
     // A Baileys that has no such function, or another one, has nothing to be warned of.
     const callSites = findCallSites(baileys).catch(() => new Set<string>());
-    known = callSites.then((sites) => ({ callSites: sites, told: false }));
+    known = callSites.then((sites) => ({ callSites: sites, warned: false }));
     layers.set(baileys, known);
   }
   const layer = await known;
   let looks = layer.callSites.size > 0 ? LOOKS : 0;
   return (callee) => {
-    if (layer.told || looks === 0) return;
+    if (layer.warned || looks === 0) return;
     looks--;
     const site = callSite(callee);
     if (site === undefined || !layer.callSites.has(site)) return;
-    layer.told = true;
+    layer.warned = true;
     notify(logger, {}, WARNING);
   };
 }

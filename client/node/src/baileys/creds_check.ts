@@ -1,8 +1,8 @@
-// Whether creds can work: what Baileys 6.7 and 7.0 read of them, for every login and every message, without a check of
-// their own. Unpaired, half paired and paired ones all have it; that the account is paired is not asked for.
+// Checks that creds can work: that they have what Baileys 6.7 and 7.0 read for every login and every message, without a
+// check of their own. Creds have all that from the start, so an account need not be paired to pass.
 import { unusableCredsError } from "../errors.js";
 
-// Why a member cannot be what it has to be.
+// Which member is not what it has to be, and why.
 type Fault = { path: string; why: string };
 type Check = (value: unknown, path: string) => Fault | undefined;
 

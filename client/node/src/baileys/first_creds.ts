@@ -22,7 +22,7 @@ export interface FirstCredsDeps {
 /** The creds that a session goes on with. */
 export interface FirstCreds {
   creds: AuthenticationCreds;
-  /** False: they are new, and the store has none. */
+  /** False if they are new, and not in the store. */
   stored: boolean;
 }
 

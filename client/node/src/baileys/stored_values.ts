@@ -1,4 +1,4 @@
-// Between what Baileys hands over and what is stored, with errors that name the field.
+// Converts between what Baileys hands over and what is stored, with errors that name the field.
 import type { SignalDataSet } from "baileys" with { "resolution-mode": "import" };
 import { CodecError } from "../codec/buffer_tag.js";
 import { decodeValue, encodeValue } from "../codec/value_codec.js";
@@ -36,7 +36,7 @@ export function decode(what: string, value: Value | undefined): unknown {
 export function toWrites(data: SignalDataSet): KeyWrite[] {
   const writes: KeyWrite[] = [];
   for (const [type, entries] of Object.entries(data) as [string, unknown][]) {
-    // A type without entries is nothing to write: that of an optional member that is there and unset.
+    // An optional member may be there and unset: a type without entries writes nothing.
     if (entries === undefined || entries === null) continue;
     if (typeof entries !== "object") throw invalidField(type, "must be an object of values by id");
     for (const [id, value] of Object.entries(entries)) {

@@ -1,7 +1,7 @@
 // The tag that stands for a Buffer in JSON: an object of exactly two members, `type` with the value "Buffer" and `data`
 // with base64 or with an array of bytes. In canonical form it is {"type":"Buffer","data":"<base64>"}.
 
-// A value that the codec refuses. It never quotes the value, which is secret.
+// The codec refuses a value. The message never quotes it, for values are secret.
 export class CodecError extends Error {
   override readonly name = "CodecError";
 }
@@ -38,7 +38,7 @@ export function bytesOfTag(data: unknown): Buffer | undefined {
   return undefined;
 }
 
-// The same bytes, not a copy.
+// A Buffer of the same memory, not a copy.
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -5,7 +5,7 @@ import type { Value } from "../gen/authstate/v1/value.js";
 import { MAX_JSON_DEPTH } from "../limits.js";
 import { bytesOfTag, canonicalTag, CodecError } from "./buffer_tag.js";
 
-// RFC 8259, sections 2, 6 and 7. Sticky, so that each matches at `lastIndex` or not at all.
+// The tokens of RFC 8259, sections 2, 6 and 7. They are sticky, so that each matches at `lastIndex` or not at all.
 const WHITE_SPACE = /[ \t\n\r]*/y;
 const PLAIN_CHARACTERS = /[^"\\\u0000-\u001f]+/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
@@ -74,7 +74,7 @@ class Canonicalizer {
     return canonicalTag(bytes);
   }
 
-  // Piece by piece: one expression for a whole string would need a stack as deep as the string is long.
+  // A string is matched piece by piece: one expression for all of it would need a stack as deep as the string is long.
   #string(): string {
     if (this.#peek() !== '"') this.#fail("expected a string");
     const start = this.#offset++;
@@ -128,7 +128,7 @@ function bytesOfMembers(members: [name: string, value: string][]): Buffer | unde
   return data.startsWith('"') ? bytesOfTag(JSON.parse(data)) : undefined;
 }
 
-// 1.0 and 1e0 are no integers as the contract has it, though JSON.parse makes them so.
+// To the contract, 1.0 and 1e0 are no integers, though JSON.parse makes them so.
 function parseByteArray(array: string): number[] {
   if (array === "[]") return [];
   const elements = array.slice(1, -1).split(",");

@@ -1,7 +1,7 @@
-// Between the values of Baileys and the values of the contract. What is written is what
+// Converts between the values of Baileys and the values of the contract. What is written is what
 // JSON.stringify(value, BufferJSON.replacer) writes (toJSON is honoured, undefined members are left out, NaN is null), in
 // canonical form; what is read revives every Buffer and, unlike BufferJSON.reviver, nothing else: {"5511@s.whatsapp.net":1}
-// stays an object. Plain walks, because a callback for every member is several times slower.
+// stays an object. The walks are plain loops, because a callback for every member is several times slower.
 import type { Value } from "../gen/authstate/v1/value.js";
 import { MAX_JSON_DEPTH } from "../limits.js";
 import { asBuffer, bytesOfTag, CANONICAL_TAG_START, CodecError } from "./buffer_tag.js";
@@ -23,7 +23,7 @@ function needsRewriting(value: object, depth: number): boolean {
     if (value instanceof Uint8Array || members["type"] === "Buffer") return true;
     return Object.keys(value).some((name) => holdsRewriting(members[name], depth));
   }
-  // On a plain object twice as quick as Object.keys.
+  // On a plain object, this is twice as quick as Object.keys.
   for (const name in members) {
     const member = members[name];
     if (member === "Buffer" ? name === "type" : holdsRewriting(member, depth)) return true;
@@ -46,8 +46,8 @@ function setMember(members: Members, name: string, value: unknown): void {
   else Object.defineProperty(members, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
-// A Buffer in a rewritten value; a class, to tell it from an object that looks like it. The members are in the canonical
-// order.
+// A Buffer in a rewritten value. It is a class, to be told from an object that looks like it, and has its members in the
+// canonical order.
 class Tag {
   readonly type = "Buffer";
   readonly data: string;
@@ -61,7 +61,7 @@ function tagOf(bytes: Uint8Array): Tag {
   return new Tag(asBuffer(bytes).toString("base64"));
 }
 
-// A copy that JSON.stringify alone writes in canonical form. `undefined` for what has no JSON form.
+// Makes a copy that JSON.stringify alone writes in canonical form; `undefined` of what has no JSON form.
 function rewrite(original: unknown, name: string, depth: number): unknown {
   const value = applyToJson(original, name);
   if (value instanceof Uint8Array) return tagOf(value);

@@ -1,4 +1,4 @@
-// Where servers listen: what can be told before anything is sent, so that a mistyped address is not waited for.
+// Checks where servers listen before anything is sent, so that nobody waits for a mistyped address.
 import dns from "node:dns";
 import { isIP } from "node:net";
 import { invalidField } from "../errors.js";
@@ -6,7 +6,7 @@ import { invalidField } from "../errors.js";
 const HOST_AND_PORT = /^(?:\[(?<bracketed>[^\]]+)\]|(?<host>[^:/?#\s[\]]+)):(?<port>\d{1,5})$/;
 const LABEL = /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/;
 const EXAMPLE = "write host:port, such as 127.0.0.1:50051";
-// With one of these, it is the proxy that resolves the name.
+// Where one of these is set, the proxy resolves the names.
 const PROXY_VARIABLES = ["grpc_proxy", "https_proxy", "http_proxy"];
 
 function isHostName(text: string): boolean {
@@ -63,8 +63,8 @@ async function isUnknown(host: string): Promise<boolean> {
 /**
  * Asks the resolver for the names in `addresses`, which were checked before.
  *
- * @returns those whose name does not exist
- * @throws AuthStateError when that are all of them
+ * @returns the addresses whose host name does not exist
+ * @throws AuthStateError when no host name exists
  */
 export async function findUnknownHosts(addresses: readonly string[]): Promise<string[]> {
   if (PROXY_VARIABLES.some((name) => process.env[name])) return [];

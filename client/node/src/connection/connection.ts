@@ -1,4 +1,4 @@
-// The connections of this process: one for everybody who names the same servers with the same credentials.
+// The connections of this process. Pools that name the same servers with the same credentials share one.
 import { type ChannelCredentials, credentials } from "@grpc/grpc-js";
 import type { AuthStateLogger } from "../logger.js";
 import { Pipe } from "../pipe/pipe.js";
@@ -13,7 +13,7 @@ import { WarningLimit } from "./warning_limit.js";
 
 // Whole sessions that are read at a time: below what a server allows, so that several processes may start at once.
 const LOADS_AT_A_TIME = 2;
-// How much a server that does not answer makes this process hold in the pipe, beside what callers hold themselves.
+// These bound what the pipe holds for a server that does not answer, beside what the callers hold themselves.
 const PIPE_LIMITS = {
   unansweredBytes: 64 * 1024 * 1024,
   messageBytes: 1024 * 1024,
@@ -23,7 +23,7 @@ const PIPE_LIMITS = {
 export interface ConnectionOptions {
   /** At least one, each a `host:port`. */
   addresses: readonly string[];
-  /** None: no TLS. */
+  /** Unset for a connection without TLS. */
   credentials: ChannelCredentials | undefined;
   pacing: Pacing;
   logger: AuthStateLogger | undefined;
@@ -33,13 +33,13 @@ export interface ConnectionOptions {
 export interface Connection {
   readonly transport: Transport;
   readonly pipe: Pipe;
-  /** For reading whole sessions. */
+  /** Who reads a whole session takes one of these. */
   readonly loads: Slots;
-  /** For warnings that each session of the connection would repeat. */
+  /** Takes the warnings that each session of the connection would repeat. */
   readonly warnings: WarningLimit;
   /**
-   * Tells that a session is about to use it, until the returned function is called. While nobody does, no stream is open,
-   * and the connection keeps no process alive.
+   * Tells that a session uses the connection from now on, until the returned function is called. While no session does, no
+   * stream is open, and the connection keeps no process alive.
    */
   enter(): () => void;
   /** Rejects with AuthStateError when no server's name exists. Once it has resolved, it never rejects again. */
@@ -48,8 +48,7 @@ export interface Connection {
   close(): void;
 }
 
-// Two pools whose credentials were made apart may show different certificates: only the same object is equal, and no TLS
-// is no TLS.
+// Credentials are equal if they are the same object, for others may hold different certificates, or if neither has TLS.
 function sameCredentials(one: ChannelCredentials, other: ChannelCredentials): boolean {
   return one === other || (!one._isSecure() && !other._isSecure());
 }
@@ -59,7 +58,7 @@ class SharedConnection {
   readonly pipe: Pipe;
   readonly loads = new Slots(LOADS_AT_A_TIME);
   readonly warnings: WarningLimit;
-  // One for each share. What concerns the connection is told to the first one that has a logger.
+  // Each share has an entry here. What concerns the whole connection goes to the first logger.
   readonly loggers: { logger: AuthStateLogger | undefined }[] = [];
   readonly #endpoints: Endpoints;
   #hosts: Promise<void> | undefined;
@@ -125,7 +124,7 @@ class SharedConnection {
   }
 }
 
-// Of this copy of the package: the CommonJS and the ES module have one each, as their errors are of different classes.
+// The CommonJS and the ES module of this package have one set each, for they have different classes of errors.
 const shared = new Set<SharedConnection>();
 
 /**

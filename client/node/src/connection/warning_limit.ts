@@ -5,8 +5,8 @@ import type { Pacing } from "../rpc/pacing.js";
 export const WARNING_INTERVAL_MS = 5_000;
 
 /**
- * Keeps an outage that hundreds of sessions meet from being told hundreds of times: of each message, one warning an
- * interval, whoever's logger it is for. The others are for the debug log; the next warning has their number as `leftOut`.
+ * Keeps an outage that hundreds of sessions meet from being told hundreds of times: each message is a warning once an
+ * interval, over all loggers. In between it goes to the debug log, and the next warning says how often, as `leftOut`.
  */
 export class WarningLimit {
   readonly #pacing: Pacing;

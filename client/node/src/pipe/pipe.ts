@@ -26,7 +26,7 @@ export class Pipe {
   readonly #leaving = new Set<PipeStream>();
   #failures = 0;
   #notBefore = 0;
-  // What the last stream ended with, for those who come too early.
+  // What the last stream ended with, which is the error of those who come too early.
   #lastFailure = "";
   #supported = true;
   #closed = false;
@@ -55,7 +55,7 @@ export class Pipe {
     return this.#stream;
   }
 
-  /** An operation was answered: the server is well. */
+  /** Notes that an operation was answered, so that the server is well. */
   noteSuccess(): void {
     this.#failures = 0;
   }

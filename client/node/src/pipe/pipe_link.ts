@@ -6,7 +6,7 @@ import type { AttachRequest, SessionLink } from "../rpc/session_link.js";
 import type { Pipe } from "./pipe.js";
 import type { Answers, Operation, PipeStream } from "./pipe_stream.js";
 
-// The names of a key take room too; about as much as the smallest values.
+// What the name of a key counts for: it takes about as much room as the smallest values.
 const BYTES_PER_KEY = 64;
 
 function sizeOf({ creds, sets, deletes }: CommitRequest): number {

@@ -27,7 +27,7 @@ const ANSWER_OF: Record<keyof Answers, Result["$case"]> = {
 };
 
 export interface PipeStreamLimits {
-  /** Values that may be sent and not answered yet; a single larger operation goes alone. */
+  /** How much the operations may hold that are sent and not answered yet; a larger one goes alone. */
   unansweredBytes: number;
   /** About how much a message holds; a single larger operation makes a larger one. */
   messageBytes: number;
@@ -40,9 +40,9 @@ export interface PipeStreamHost {
   limits: PipeStreamLimits;
   /** Where the server is, for messages. */
   place: string;
-  /** The server will stop soon: begin nothing new on this stream. Told at most once. */
+  /** Called at most once, when the server will stop soon: nothing new may begin on this stream. */
   onDraining(): void;
-  /** Nothing is answered any more. Told once, before the operations under way fail; by CANCELLED after `end`. */
+  /** Called once, when the stream has ended, before the operations under way fail; with CANCELLED after `end`. */
   onEnd(error: AuthStateError): void;
 }
 
@@ -72,10 +72,10 @@ function mutates(name: keyof Answers): boolean {
 export class PipeStream {
   readonly #call: ClientDuplexStream<PipeRequest, PipeResponse>;
   readonly #host: PipeStreamHost;
-  // In the order of the calls.
+  // The operations that are not answered, by tag, in the order of the calls.
   readonly #open = new Map<bigint, Pending>();
   #waiting: Pending[] = [];
-  // Answered, in the order of the answers, and not told yet.
+  // The operations whose callers are still to be told of the answer, in the order of the answers.
   #answered: { pending: Pending; result: PipeResult["result"] }[] = [];
   #unansweredBytes = 0;
   #lastTag = 0n;
@@ -189,7 +189,7 @@ export class PipeStream {
     this.#heardAt = this.#host.pacing.now();
     for (const result of results) {
       const pending = this.#open.get(result.tag);
-      // One that took too long has failed already.
+      // An operation that took too long has failed already.
       if (pending === undefined) continue;
       this.#close(pending);
       this.#answered.push({ pending, result: result.result });
@@ -233,7 +233,7 @@ export class PipeStream {
     this.#cancelWatch = undefined;
   }
 
-  // One timer, for the oldest operation: those behind it are younger.
+  // Sets the one timer, for the oldest operation; the others are due later.
   #watch(): void {
     if (this.#cancelWatch !== undefined) return;
     const [oldest] = this.#open.values();
@@ -252,7 +252,7 @@ export class PipeStream {
     const late = [...this.#open.values()].filter(({ startedAt }) => startedAt <= before);
     const [oldest] = late;
     if (oldest !== undefined && this.#heardAt < oldest.startedAt) {
-      // Not a word since then: the connection is dead, or the server is.
+      // Nothing was heard since then, so the connection is dead, or the server is.
       this.#end(
         new AuthStateError(noAnswer(this.#host.place), { ...this.#connectionLost(), code: "DEADLINE_EXCEEDED" }),
       );
@@ -286,7 +286,7 @@ export class PipeStream {
 
   #failureOf(name: keyof Answers, sent: boolean, { code, reason, message, retryable, field }: AuthStateError) {
     const outcome = !mutates(name) ? undefined : sent && code !== "UNIMPLEMENTED" ? "UNKNOWN" : "NOT_APPLIED";
-    // A server without the pipe has other ways, and the caller is to find them.
+    // Where the server does not know the pipe, the caller will try another way.
     const again = retryable || code === "UNIMPLEMENTED" || !sent;
     return new AuthStateError(`${name}: ${message}`, { code, reason, field, outcome, retryable: again });
   }

@@ -1,4 +1,4 @@
-// From what grpc-js says of a connection that failed to a sentence that tells where and what to look at.
+// Turns what grpc-js says of a failed connection into a sentence that says where it failed, and what to look at.
 import { status } from "@grpc/grpc-js";
 
 const HINTS: readonly [pattern: RegExp, hint: string][] = [

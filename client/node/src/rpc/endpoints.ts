@@ -17,10 +17,10 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.max_reconnect_backoff_ms": 2_000,
 };
 
-/** One server of those that share a database. */
+/** One of the servers that share a database. */
 export interface Endpoint {
   readonly address: string;
-  /** For messages: the address, and which others there are. */
+  /** The address, and which others there are, in words for messages. */
   readonly place: string;
   readonly client: AuthStateServiceClient;
 }

@@ -31,11 +31,11 @@ type Unary<Request, Response> = (
 ) => ClientUnaryCall;
 type MethodOf<Request, Response> = (client: AuthStateServiceClient) => Unary<Request, Response>;
 
-// Over plain calls, to whichever server is the current one. Clients of one address share a connection: grpc-js pools it.
+// Makes plain calls to the current server. Clients of one address share a connection, which grpc-js pools.
 export class GrpcTransport implements Transport {
   readonly #endpoints: Endpoints;
 
-  // Borrows `endpoints`.
+  // Does not close `endpoints`.
   constructor(endpoints: Endpoints) {
     this.#endpoints = endpoints;
   }

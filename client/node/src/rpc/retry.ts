@@ -1,7 +1,7 @@
 import { AuthStateError } from "../errors.js";
 import type { Pacing } from "./pacing.js";
 
-// The deadline of one attempt. Room for a full commit over a slow line; a server that is gone answers much sooner.
+// The deadline of one attempt. It leaves a full commit time on a slow line; that a server is gone shows much sooner.
 export const ATTEMPT_TIMEOUT_MS = 15_000;
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 5_000;
@@ -10,12 +10,12 @@ export interface Retry {
   pacing: Pacing;
   /** When patience ends, by `pacing.now()`. No wait goes beyond it; the last attempt may, up to its own deadline. */
   until: number;
-  /** Told before every wait. */
+  /** Called before every wait. */
   onWait(error: AuthStateError, attempt: number, delayMs: number): void;
 }
 
-// Exponential, with full jitter: many sessions that lost one server do not come back at one moment. A delay that the
-// server asks for is the least.
+// Exponential, with full jitter, so that many sessions that lost one server do not come back at one moment. Never less
+// than the delay that the server asks for.
 function backoffMs(attempt: number, error: AuthStateError, random: number): number {
   const ceiling = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (attempt - 1));
   return (error.retryDelayMs ?? 0) + random * ceiling;

@@ -5,16 +5,16 @@ export interface AttachRequest {
   owner: string;
   ttlMs: number;
   steal: boolean;
-  /** 0: acquire the lease. Else: go on under this fence. */
+  /** The fence to go on under; with 0 the lease is acquired. */
   fence: bigint;
 }
 
-/** A session under its lease, on one connection. Every operation is one try, and rejects with AuthStateError. */
+/** A session under its lease, on one connection. Every operation is tried once, and rejects with AuthStateError. */
 export interface SessionLink {
   readonly fence: bigint;
   /** The highest number of a commit applied under the fence, when the link was made. */
   readonly appliedNumber: bigint;
-  /** False: attach again before the next operation. */
+  /** Whether it may still be used; if not, the session has to be attached again before the next operation. */
   readonly usable: boolean;
   /** Applies `request` once, however often it is sent with this number; see PipeCommit. */
   commit(number: bigint, request: CommitRequest): Promise<void>;
@@ -24,5 +24,5 @@ export interface SessionLink {
   detach(release: boolean): Promise<void>;
 }
 
-/** Attaches a session to the connection there is. */
+/** Attaches a session to the current connection. */
 export type Attach = (request: AttachRequest) => Promise<SessionLink>;

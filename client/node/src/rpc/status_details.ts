@@ -1,4 +1,4 @@
-// From the errors of gRPC to AuthStateError: the one place that knows how the server dresses its errors.
+// Turns errors of gRPC into AuthStateErrors. Nothing else knows how the server packs the details of its errors.
 import { type ServiceError, status } from "@grpc/grpc-js";
 import { AuthStateError, type AuthStateErrorCode } from "../errors.js";
 import { ErrorInfo, RetryInfo } from "../gen/google/rpc/error_details.js";
@@ -19,7 +19,7 @@ function readDetails(status: Status): Details {
   try {
     return decodeDetails(status);
   } catch {
-    // Not ours: the code alone has to do.
+    // These details are not authstated's, and the code alone has to do.
     return {};
   }
 }
@@ -44,7 +44,7 @@ function detailsOf(error: ServiceError): Details {
   try {
     return readDetails(Status.decode(trailer));
   } catch {
-    // Some proxy's trailer: the code alone has to do.
+    // This trailer is a proxy's, and the code alone has to do.
     return {};
   }
 }
@@ -83,14 +83,14 @@ function toError(message: string, codeNumber: number, details: Details, mutates:
   });
 }
 
-// What a call to the server at `place` failed with: the server's own word, or the connection's failure.
+// Why a call to the server at `place` failed, in the server's words if it was the server that refused.
 export function fromServiceError(place: string, error: ServiceError, mutates: boolean): AuthStateError {
   const details = detailsOf(error);
   const message = details.info === undefined ? connectionFailure(place, error.code, error.details) : error.details;
   return toError(message, error.code, details, mutates);
 }
 
-// What an operation of a pipe failed with: the server's own word.
+// Why an operation of a pipe failed, in the server's words.
 export function fromStatus(operation: string, answered: Status, mutates: boolean): AuthStateError {
   return toError(`${operation}: ${answered.message}`, answered.code, readDetails(answered), mutates);
 }

@@ -10,8 +10,8 @@ import type {
 import type { Value } from "../gen/authstate/v1/value.js";
 
 /**
- * One try of each operation on the store, by a call of its own, with a deadline of `timeoutMs` milliseconds. Rejects
- * with AuthStateError. Retries, order and limits are the business of the layers above. A `fence` of 0 is none.
+ * The operations on the store. Each is tried once, by a call of its own with a deadline of `timeoutMs` milliseconds, and
+ * rejects with AuthStateError. Retries, order and limits belong to the layers above. A `fence` of 0 means no lease.
  */
 export interface Transport {
   getCreds(sessionId: string, timeoutMs: number): Promise<Value | undefined>;

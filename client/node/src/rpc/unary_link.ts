@@ -5,8 +5,8 @@ import { ATTEMPT_TIMEOUT_MS } from "./retry.js";
 import type { AttachRequest, SessionLink } from "./session_link.js";
 import type { Transport } from "./transport.js";
 
-// For servers without the pipe. The fence keeps other owners out; the order of commits rests on their being sent one
-// after the other, and a repeated one has the effect of one.
+// A session on a server without the pipe. The fence keeps other owners out; commits stay in order because they are sent
+// one after the other, and one that is repeated takes effect once.
 class UnaryLink implements SessionLink {
   readonly appliedNumber = 0n;
   readonly usable = true;
@@ -34,7 +34,7 @@ class UnaryLink implements SessionLink {
   }
 }
 
-/** Takes a session under its lease by calls of their own. */
+/** Attaches a session to a server without the pipe, where every operation is a call of its own. */
 export async function attachByCalls(transport: Transport, request: AttachRequest): Promise<SessionLink> {
   const { sessionId, owner, ttlMs, steal, fence } = request;
   if (fence !== 0n) {

@@ -2,10 +2,10 @@ import { sizeOfValue } from "../codec/value_codec.js";
 import type { CommitRequest } from "../gen/authstate/v1/auth_state_service.js";
 import type { Key, Value } from "../gen/authstate/v1/value.js";
 
-// What an entry takes beside its id and value.
+// Bytes that an entry takes beside its id and value.
 const ENTRY_BYTES = 128;
 
-// JSON text, or raw bytes: a Value without its two objects, which every garbage collection would have to look at.
+// The JSON text or the raw bytes of a Value. The two objects around them would cost time at every garbage collection.
 type Content = string | Buffer;
 
 interface Entry {
@@ -28,7 +28,8 @@ function toValue(content: Content): Value {
 /** The keys of all sessions of a process, up to a number of bytes. The least recently used ones go first. */
 export class KeyCache {
   readonly #maxBytes: number;
-  // A list through the entries themselves: every read moves one, and a Set would be copied again and again for that.
+  // The ends of a list through the entries. Every read moves an entry to its end, for which a Set would be copied again
+  // and again.
   #oldest: Entry | undefined;
   #newest: Entry | undefined;
   #bytes = 0;
@@ -42,7 +43,7 @@ export class KeyCache {
     return this.#bytes;
   }
 
-  /** The part of one session; empty, and not complete. */
+  /** Makes the part of one session, empty and not complete. */
   open(): SessionCache {
     return new SessionCache(this);
   }
@@ -95,7 +96,7 @@ export class KeyCache {
  */
 export class SessionCache {
   readonly #cache: KeyCache;
-  // By type and id: a name made of both would be built, and hashed, anew for every read.
+  // The entries by type and id. One map would need a name of both, built and hashed anew for every read.
   readonly #types = new Map<string, Map<string, Entry>>();
   #complete = false;
   #version = 0;
@@ -156,10 +157,10 @@ export class SessionCache {
       siblings.delete(id);
       this.#cache.remove(before);
     }
-    // Absence needs no entry where everything that is there is known.
+    // Where every key that is there is known, an absent one needs no entry.
     if (value === undefined && this.#complete) return;
     const content = value?.kind?.value;
-    // Of a kind that this side does not know: not absent, and refused when whoever wants it has asked the server.
+    // A value of a kind that this client does not know is not absent: who wants it asks the server, and is refused then.
     if (value !== undefined && content === undefined) return this.noteForgotten();
     const bytes = ENTRY_BYTES + id.length + (value === undefined ? 0 : sizeOfValue(value));
     const entry: Entry = { owner: this, siblings, id, content, bytes, older: undefined, newer: undefined };

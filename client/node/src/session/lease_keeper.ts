@@ -4,8 +4,8 @@ export interface LeaseKeeperHost {
   pacing: Pacing;
   ttlMs: number;
   /**
-   * One try. Resolves with the time at which the request was sent that has renewed the lease. A failure means only that it
-   * may not have been renewed.
+   * Tries once to renew the lease, and resolves with the time at which the request was sent that has done so. A failure
+   * means only that it may not have been renewed.
    */
   renew(): Promise<number>;
   /** The lease could not be renewed for its whole time: somebody else may have the session by now. */
@@ -14,8 +14,8 @@ export interface LeaseKeeperHost {
   onBack(): void;
 }
 
-// A third of a lease has so many beats. Renewals wait for one, so that those of a pool leave in few messages, and become
-// few statements: of 10,000 sessions with a lease of 15 s, 2,000 are renewed every second.
+// How many beats there are in a third of a lease. Renewals wait for one, so that those of a pool leave in few messages, and
+// become few statements: of 10,000 sessions with a lease of 15 s, 2,000 are renewed every second.
 const BEATS = 20;
 
 /**
@@ -86,8 +86,8 @@ export class LeaseKeeper {
       this.confirm(await this.#host.renew());
       nextMs = this.#untilBeat();
     } catch {
-      // The reason was logged by whoever tried, and a lost lease has stopped the keeper. On no beat: many at once would
-      // meet a server that is in trouble.
+      // The reason was logged by whoever tried, and a lost lease has stopped the keeper. The next try waits for no beat,
+      // as a server in trouble should not meet all of them at once.
       nextMs = (ttlMs / 10) * (0.5 + pacing.random() / 2);
     }
     if (this.#running) this.#renewIn(nextMs);

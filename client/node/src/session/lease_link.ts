@@ -12,9 +12,9 @@ export interface LeaseLinkHost {
   owner: string;
   ttlMs: number;
   pacing: Pacing;
-  /** Told of every attach: to attach renews the lease. */
+  /** Told of every attach, because that renews the lease. */
   keeper: LeaseKeeper;
-  /** By the server's word, somebody else has the session, or had it. Returns what to tell those who wait for a link. */
+  /** Called when the server says that somebody else has the session, or had it. Returns the error for those who wait. */
   lose(owner: string | undefined): LeaseLostError;
 }
 
@@ -27,14 +27,14 @@ function ownerOf(error: unknown): string | undefined {
 }
 
 /**
- * The fence under which this process has a session, and the link of the moment: a new one under the same fence where the
- * last one broke, and one under a new fence where the old one is in doubt. Every call is one try.
+ * The fence under which this process has a session, and the link that is in use. A link that broke is replaced by one
+ * under the same fence; where the fence is in doubt, by one under the next fence. Every call tries once.
  */
 export class LeaseLink {
   readonly #host: LeaseLinkHost;
   #fence = 0n;
   #inDoubt = false;
-  // To change the fence, it was given up, or may have been.
+  // Whether the fence was given up, or may have been, in order to change it.
   #releaseSent = false;
   #link: SessionLink | undefined;
   #attaching: Promise<SessionLink> | undefined;
@@ -77,13 +77,13 @@ export class LeaseLink {
     return this.#attaching;
   }
 
-  /** Uses the link no more. Only frees its channel; nobody waits for that. */
+  /** Stops using the link. Detaching it only frees its channel, so nobody waits for that. */
   drop(): void {
     this.#link?.detach(/* release= */ false).catch(() => undefined);
     this.#link = undefined;
   }
 
-  /** Something sent under the fence may take place at any time: the next link is one under another fence. */
+  /** Tells that something sent under the fence may still take place: the next link is one under another fence. */
   doubt(): void {
     this.#inDoubt = true;
     this.drop();
@@ -133,7 +133,8 @@ export class LeaseLink {
       await link.detach(/* release= */ true);
     } catch (error) {
       if (reasonOf(error) !== "STALE_FENCE") throw error;
-      // By this change itself, when an answer to it was lost: the session is nobody's, or this handle's already.
+      // This change may have given the fence up itself, and the answer was lost: then nobody has the session, or this
+      // handle has it again already.
       const owner = ownerOf(error);
       if (!this.#releaseSent || (owner !== undefined && owner !== this.#host.owner)) throw this.#host.lose(owner);
     }

@@ -23,7 +23,7 @@ import type { FirstRead, SessionStore } from "./session_store.js";
 // behind a pooler whose pool is full, the server waits as long as it may. The last attempt has a chance, too.
 const LOAD_TIMEOUT_MS = 60_000;
 const LEAST_LOAD_TIMEOUT_MS = 1_000;
-// How long somebody else's lease lives is told beside a wait, and not worth one.
+// How long somebody else's lease still lives is only told to people, and not worth a longer wait.
 const ASK_TIMEOUT_MS = 2_000;
 // A release that fails only makes the next owner wait for the lease's end.
 const RELEASE_PATIENCE_MS = 3_000;
@@ -34,12 +34,12 @@ export interface LeasedSessionDeps {
   cache: SessionCache;
   pacing: Pacing;
   retry: SessionRetry;
-  /** For reading whole sessions: a server reads few at a time. */
+  /** Bounds how many whole sessions are read at a time, for a server reads few. */
   loads: Slots;
   logger: AuthStateLogger | undefined;
   owner: string;
   ttlMs: number;
-  /** Told once. */
+  /** Called at most once. */
   onLost(error: LeaseLostError): void;
   onAway(): void;
   onBack(): void;
@@ -51,7 +51,7 @@ export interface AcquireOptions {
   leaseWaitMs: number;
   /** Throws to end the wait. */
   throwIfUnwanted(): void;
-  /** With an outage, over all steps. */
+  /** How long all steps together may take, outages included. */
   patience: OpeningPatience;
 }
 
@@ -65,7 +65,7 @@ export class LeasedSession implements SessionStore {
   readonly #keeper: LeaseKeeper;
   readonly #link: LeaseLink;
   readonly #commits: NumberedCommits;
-  // Until somebody has asked for it: creds are rewritten by whoever has them.
+  // Kept only until `takeFirst`, for it grows stale with the first write.
   #first: FirstRead | undefined;
   #away = false;
   #lost: LeaseLostError | undefined;
@@ -147,7 +147,7 @@ export class LeasedSession implements SessionStore {
   async getKeys(type: string, ids: readonly string[], until: number): Promise<Map<string, Value>> {
     this.#refuseIfLost();
     const keys = ids.map((id) => ({ type, id }));
-    // Somebody else may have changed the session since; to attach proves that nobody did.
+    // Somebody else may have changed the session since. That it can be attached proves that nobody did.
     if (this.#away) await this.#deps.retry("GetKeys", until, () => this.#guard(() => this.#link.attached()));
     if (this.#commits.mayHaveChanged(keys)) {
       await this.#deps.retry("Commit", until, () => this.#guard(() => this.#commits.settle()));
@@ -184,7 +184,7 @@ export class LeasedSession implements SessionStore {
     try {
       await this.#deps.retry("DeleteSession", until, (timeoutMs) => this.#guard(() => send(timeoutMs)));
     } catch (error) {
-      // It has no number by which it would be asked for again.
+      // A deletion has no number, so the server cannot be asked what became of it.
       if (mayFollow) this.#doubtFence();
       if (!saysAbsent(error, "NO_SESSION")) throw error;
     }
@@ -230,7 +230,7 @@ export class LeasedSession implements SessionStore {
 
   async #read(type: string, ids: readonly string[], until: number, found: Map<string, Value>): Promise<void> {
     const { cache, retry } = this.#deps;
-    // Of the first try: what was read later is at least as new.
+    // The cache's version at the first try: what later tries read is at least as new.
     let version: number | undefined;
     const values = await readKeys(ids, (part) =>
       retry("GetKeys", until, () =>
@@ -252,7 +252,7 @@ export class LeasedSession implements SessionStore {
     return this.#guard(async () => {
       const before = this.#link.current;
       const link = await this.#link.attached();
-      // To attach renews the lease too.
+      // A new link has renewed the lease, too.
       if (link !== before) return this.#link.attachedAt;
       const sentAt = this.#deps.pacing.now();
       await link.renew(this.#deps.ttlMs);
@@ -260,7 +260,7 @@ export class LeasedSession implements SessionStore {
     });
   }
 
-  // What is known of the session no longer holds, and nothing is sent before the fence is another one.
+  // Forgets what is known of the session, and lets nothing be sent until the fence is another one.
   #doubtFence(): void {
     this.#commits.forgetNumbers();
     this.#deps.cache.reset(false);
@@ -277,7 +277,7 @@ export class LeasedSession implements SessionStore {
     }
   }
 
-  // What a failure of something begun under `fence` says of the lease and the numbers; returns what to tell the caller.
+  // Draws the consequences for lease and numbers when something begun under `fence` fails. Returns the caller's error.
   #judge(error: AuthStateError, fence: bigint): AuthStateError {
     if (error.reason === "STALE_FENCE") {
       // It may have been this side that went on to another fence; to attach again tells.

@@ -7,7 +7,7 @@ import { nameOf } from "../writes/commit_plan.js";
 interface Commit {
   readonly number: bigint;
   readonly request: CommitRequest;
-  // Made when somebody asks, which is rare.
+  // The names of the keys that it writes, made when they are first asked for, which is rare.
   names?: ReadonlySet<string>;
 }
 
@@ -16,8 +16,8 @@ function namesOf({ sets, deletes }: CommitRequest): Set<string> {
   return new Set([...keys, ...deletes].map(nameOf));
 }
 
-// Failures that tell of the session or of the link, and nothing of the commit: for whoever has those to judge.
-const OF_THE_SESSION = new Set(["STALE_FENCE", "NUMBER_GAP", "NOT_ATTACHED", "LEASE_LOST"]);
+// Failures that say something of the session or of its link, and nothing of the commit; LeasedSession judges them.
+const SESSION_REASONS = new Set(["STALE_FENCE", "NUMBER_GAP", "NOT_ATTACHED", "LEASE_LOST"]);
 
 /**
  * The commits of one session under one fence: applied once each, in order, one under way at a time.
@@ -30,19 +30,20 @@ const OF_THE_SESSION = new Set(["STALE_FENCE", "NUMBER_GAP", "NOT_ATTACHED", "LE
 export class NumberedCommits {
   readonly #link: () => Promise<SessionLink>;
   readonly #onApplied: (request: CommitRequest) => void;
-  readonly #onUntold: () => void;
+  readonly #onNeverKnown: () => void;
   #applied = 0n;
   #inDoubt: Commit | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   /**
-   * `link` gives the link to send on, `onApplied` is told of every commit once it is durable, in order. `onUntold`: what
-   * became of a commit will never be told; it forgets the numbers, and sees to it that `link` gives none under this fence.
+   * `link` gives the link to send on, `onApplied` is told of every commit once it is durable, in order. `onNeverKnown` is
+   * called when nobody will learn what became of a commit: it has to call `forgetNumbers`, and `link` must then give no link
+   * under the same fence.
    */
-  constructor(link: () => Promise<SessionLink>, onApplied: (request: CommitRequest) => void, onUntold: () => void) {
+  constructor(link: () => Promise<SessionLink>, onApplied: (request: CommitRequest) => void, onNeverKnown: () => void) {
     this.#link = link;
     this.#onApplied = onApplied;
-    this.#onUntold = onUntold;
+    this.#onNeverKnown = onNeverKnown;
   }
 
   /** Whether a commit in doubt writes one of `keys`. */
@@ -79,7 +80,7 @@ export class NumberedCommits {
       if (this.#inDoubt?.request !== request) await this.#settle();
       return await this.#link();
     } catch (error) {
-      // What failed is not this commit.
+      // What failed came before this commit was sent.
       const outcome = this.#inDoubt?.request === request ? "UNKNOWN" : "NOT_APPLIED";
       throw error instanceof AuthStateError ? error.with({ outcome }) : error;
     }
@@ -91,7 +92,7 @@ export class NumberedCommits {
     try {
       await this.#send(await this.#link(), commit);
     } catch (error) {
-      // Refused for good: its caller was told that it may not have been applied, and there is no more to learn.
+      // A commit that is refused for good leaves no doubt, and its caller was told that it may not have been applied.
       if (this.#inDoubt !== undefined) throw error;
     }
   }
@@ -100,11 +101,11 @@ export class NumberedCommits {
     const repeated = this.#inDoubt === commit;
     this.#inDoubt = commit;
     try {
-      // An applied number is proof enough, and the answer to it would be the same.
+      // If its number is among the applied ones, it need not be sent: the answer would be the same.
       if (link.appliedNumber < commit.number) await link.commit(commit.number, commit.request);
     } catch (error) {
       if (surelyNotApplied(error, repeated)) this.#inDoubt = undefined;
-      else if (isForGood(error)) this.#onUntold();
+      else if (isForGood(error)) this.#onNeverKnown();
       throw error;
     }
     this.#applied = commit.number;
@@ -120,10 +121,10 @@ export class NumberedCommits {
 }
 
 function isForGood(error: unknown): boolean {
-  return error instanceof AuthStateError && !error.retryable && !OF_THE_SESSION.has(error.reason);
+  return error instanceof AuthStateError && !error.retryable && !SESSION_REASONS.has(error.reason);
 }
 
-// Of a repeated commit, an earlier copy may still be on its way; but what the server refuses, it refuses both times.
+// An earlier copy of a repeated commit may still be on its way; but an invalid one is refused whenever it arrives.
 function surelyNotApplied(error: unknown, repeated: boolean): boolean {
   if (!(error instanceof AuthStateError) || error.outcome !== "NOT_APPLIED") return false;
   return !repeated || error.code === "INVALID_ARGUMENT";

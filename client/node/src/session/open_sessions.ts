@@ -1,10 +1,10 @@
-// Which sessions this process has, over all its pools: a second handle of one would only wait for a lease that its own
-// process keeps.
+// Knows which sessions this process has, over all its pools. A second handle of one would only wait for a lease that its
+// own process keeps.
 import { alreadyOpenError } from "../errors.js";
 import type { Pacing } from "../rpc/pacing.js";
 
 interface OpenSession {
-  // Set while its handle is about to be given up. Resolves, and never rejects, when it was, or was not.
+  // Set while its handle is about to be given up. Resolves, and never rejects, once that has succeeded or failed.
   leaving: Promise<void> | undefined;
 }
 
@@ -46,7 +46,7 @@ export class SessionClaim {
     }
   }
 
-  /** The handle is about to be given up, which `attempt` ends; if it rejects, the handle may go on. */
+  /** Tells that the handle is about to be given up. It is when `attempt` resolves; if that rejects, it may go on. */
   leave(attempt: Promise<void>): void {
     const session = this.#session;
     const leaving = attempt
@@ -57,7 +57,7 @@ export class SessionClaim {
     session.leaving = leaving;
   }
 
-  /** The session is this handle's no more. */
+  /** Lets others claim the session. */
   release(): void {
     for (const name of this.#names) if (openSessions.get(name) === this.#session) openSessions.delete(name);
   }

@@ -1,7 +1,7 @@
 import { AuthStateError } from "../errors.js";
 import type { Pacing } from "../rpc/pacing.js";
 
-// What an attempt that began in time may take beyond the end of patience: also with a patience of 0 one has a chance.
+// How far an attempt that began in time may go beyond the end of patience, so that one has a chance with a patience of 0.
 const LAST_ATTEMPT_MS = 1_000;
 // The longest time that a timer of Node takes; a longer one would end at once.
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -34,12 +34,12 @@ export class OpeningPatience {
     return this.#until;
   }
 
-  /** The server has shown that it is well, and somebody else is what is waited for. */
+  /** Begins patience anew: the server has shown that it is well, and what is waited for is somebody else. */
   restart(): void {
     this.#until = this.#pacing.now() + this.#patienceMs;
   }
 
-  /** Why the opening will reject once it has tidied up, for which patience may be too short. */
+  /** Notes why the opening will reject once it has tidied up, in case patience ends before that. */
   noteFailure(error: unknown): void {
     this.#cause = error;
   }

@@ -4,15 +4,15 @@ import type { SessionCache } from "./key_cache.js";
 import { saysAbsent } from "./session_retry.js";
 import type { FirstRead } from "./session_store.js";
 
-/** Takes one page of a session; false: no more is wanted. */
+/** Takes one page of a session, and returns whether more are wanted. */
 export type OnPage = (page: LoadSessionResponse) => boolean;
 
 /**
- * Reads a whole session into `cache`, for as long as it holds all of it. `load` hands over the pages of one snapshot. After
- * a failure nothing is in the cache, and nothing in it is absent.
+ * Reads a whole session into `cache`, or as much as there is room for. `load` hands over the pages of one snapshot. After a
+ * failure the cache is empty, and takes no key for absent.
  */
 export async function fillCache(cache: SessionCache, load: (onPage: OnPage) => Promise<void>): Promise<FirstRead> {
-  // Complete, unless something has to make room for the rest.
+  // It stays complete unless some key has to make room for others.
   cache.reset(true);
   let first: { creds: FirstRead["creds"]; hasKeys: boolean } | undefined;
   const take: OnPage = (page) => {

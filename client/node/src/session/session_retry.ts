@@ -7,7 +7,7 @@ import { retry } from "../rpc/retry.js";
 /** Tries an operation until it succeeds, fails for good, or `until` has passed; see `retry`. */
 export type SessionRetry = <T>(rpc: string, until: number, attempt: (timeoutMs: number) => Promise<T>) => Promise<T>;
 
-/** A SessionRetry that tells the logger of the waits, as far as `warnings` lets it. */
+/** A SessionRetry that warns `logger` of its waits, as often as `warnings` allows. */
 export function sessionRetry(
   sessionId: string,
   pacing: Pacing,

@@ -3,9 +3,9 @@ import type { Value } from "../gen/authstate/v1/value.js";
 
 /** What the store has of a session at the moment when it is opened, from one snapshot. */
 export interface FirstRead {
-  /** Unset: the store's own word that there are none. */
+  /** Unset when the store has said that there are none. */
   readonly creds: Value | undefined;
-  /** Whether there are keys; known where there are no creds. */
+  /** Whether there are keys; only right where there are no creds. */
   readonly hasKeys: boolean;
 }
 
@@ -15,15 +15,15 @@ export interface FirstRead {
  */
 export interface SessionStore {
   /**
-   * What the session begins with; to be asked for once, before any write. Neither creds nor keys: the one case in which
-   * a new identity may be made.
+   * What the session begins with; to be asked for once, before any write. Only where there are neither creds nor keys may
+   * a new identity be made.
    */
   takeFirst(until: number): Promise<FirstRead>;
   /** The values of the keys that are there, by id. `ids` holds no id twice. */
   getKeys(type: string, ids: readonly string[], until: number): Promise<ReadonlyMap<string, Value>>;
   /** Resolves once the commit is durable. One call at a time. */
   commit(request: CommitRequest, until: number): Promise<void>;
-  /** Also when there was no such session. Not while a commit is under way. */
+  /** Resolves also when there was no such session. Not to be called while a commit is under way. */
   deleteSession(until: number): Promise<void>;
   /** No call may be made from then on. */
   close(): Promise<void>;

@@ -14,7 +14,7 @@ const NO_FENCE = 0n;
  * found without creds, the first ones are written only if nobody else has written since.
  */
 export class UnleasedSession implements SessionStore {
-  // The revision at which there were no creds, until there are.
+  // The revision at which there were no creds; unset once there are some.
   #withoutCredsAt: bigint | undefined;
 
   constructor(
@@ -33,7 +33,7 @@ export class UnleasedSession implements SessionStore {
     } catch (error) {
       if (!saysAbsent(error, "NO_CREDS")) throw error;
     }
-    // Rare, and the only question that needs more than the creds.
+    // Only a session without creds, which is rare, has to be asked for keys.
     try {
       return await this.retry("LoadSession", until, (timeoutMs) => this.#firstPage(timeoutMs));
     } catch (error) {

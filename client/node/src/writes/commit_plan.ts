@@ -1,4 +1,4 @@
-// What several writes of one session come to, and the commits that carry it.
+// Works out what several writes of one session amount to, and the commits that carry it.
 import { randomFillSync } from "node:crypto";
 import { sizeOfValue } from "../codec/value_codec.js";
 import type { CommitRequest } from "../gen/authstate/v1/auth_state_service.js";
@@ -42,11 +42,11 @@ export class CommitSize {
   }
 }
 
-// Drawn many at a time: the system takes as long for one as for all.
+// Ids are drawn many at a time, for the system takes as long for one as for all.
 const commitIds = new BigUint64Array(512);
 let idsTaken = commitIds.length;
 
-/** Names one commit over all attempts at it, so that it takes effect once. Never 0, which means none. */
+/** An id for one commit, the same for all attempts at it, so that it takes effect once. Never 0, which means none. */
 export function newCommitId(): bigint {
   if (idsTaken === commitIds.length) {
     randomFillSync(commitIds);
@@ -63,7 +63,7 @@ function emptyCommit(sessionId: string): CommitRequest {
 // What is left of the writes after the last clear: the last one of each key.
 function lastWrites(changes: readonly Change[]): readonly KeyWrite[] {
   const [first] = changes;
-  // By far the most common, and no key is written twice by one call.
+  // A single call is by far the most common, and writes no key twice.
   if (changes.length === 1 && first?.kind === "keys") return first.writes;
   const writes = new Map<string, KeyWrite>();
   for (const change of changes) {

@@ -3,7 +3,7 @@ import type { CommitRequest } from "../gen/authstate/v1/auth_state_service.js";
 import type { Key, Value } from "../gen/authstate/v1/value.js";
 import { type Change, CommitSize, nameOf, planCommits } from "./commit_plan.js";
 
-/** What the queue needs of the world. */
+/** The session whose writes are queued. */
 export interface WriteQueueHost {
   sessionId: string;
   /** The creds as they are now. Throws AuthStateError when they cannot be written. */
@@ -20,11 +20,11 @@ type Write = Change | { kind: "creds" } | { kind: "removeSession" };
 
 interface Pending {
   readonly write: Write;
-  // Names of the keys that it writes, made when somebody asks.
+  // The names of the keys that it writes, made when they are first asked for.
   names: ReadonlySet<string> | undefined;
   readonly until: number;
   readonly done: Promise<void>;
-  // It must not share a commit with others.
+  // Whether it must not share a commit with others.
   alone: boolean;
   resolve(): void;
   reject(error: unknown): void;
@@ -45,7 +45,7 @@ export class WriteQueue {
   #waiting: Pending[] = [];
   #underWay: Pending[] = [];
   #running: Promise<void> | undefined;
-  // The creds were never stored, or their last write failed for want of a server: the next commit carries them along.
+  // Whether the next commit has to carry the creds: they were never stored, or no server could be reached to store them.
   #credsOwed: boolean;
 
   constructor(host: WriteQueueHost) {
@@ -117,7 +117,7 @@ export class WriteQueue {
     this.#running = undefined;
   }
 
-  // The creds, if a waiting write wants them. Creds that cannot be written fail alone: keys do not wait for them.
+  // The creds, if a waiting write wants them. Where they cannot be written, only their own writes fail, and no keys'.
   #readCreds(): Value | undefined {
     const wantsCreds = ({ write }: Pending): boolean => write.kind === "creds";
     if (!this.#credsOwed && !this.#waiting.some(wantsCreds)) return undefined;
