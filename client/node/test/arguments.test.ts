@@ -5,7 +5,7 @@ import { AuthStatePool } from "../src/auth_state_pool.ts";
 import { AuthStateError, isAuthStateError, LeaseLostError } from "../src/errors.ts";
 import type { AuthStatePoolOptions, SessionOptions } from "../src/options.ts";
 import { type AuthStateOptions, useAuthState } from "../src/use_auth_state.ts";
-import { newPool, server, SESSION } from "./pool_fixture.ts";
+import { newPool, server, SESSION } from "./support/pool_fixture.ts";
 
 const refusal = (field: string, pattern: RegExp) => (error: unknown) => {
   assert.ok(error instanceof AuthStateError, String(error));

@@ -5,7 +5,7 @@ import * as baileys6 from "baileys-6";
 import type { BaileysModule } from "../src/baileys/baileys_module.ts";
 import { watchForCacheLayer } from "../src/baileys/cache_layer.ts";
 import type { AuthStateLogger } from "../src/logger.ts";
-import { silentLogger } from "./silent_logger.ts";
+import { silentLogger } from "./support/silent_logger.ts";
 
 describe("makeCacheableSignalKeyStore over the keys", () => {
   const nothing = (): void => undefined;

@@ -10,7 +10,8 @@ import type { AuthState } from "../src/auth_state.ts";
 import { AuthStatePool } from "../src/auth_state_pool.ts";
 import { AuthStateError } from "../src/errors.ts";
 import { useAuthState } from "../src/use_auth_state.ts";
-import { count, newPool, pacing, second, server, SESSION, until, warnings, write } from "./pool_fixture.ts";
+import { count, newPool, pacing, second, server, SESSION, warnings, write } from "./support/pool_fixture.ts";
+import { until } from "./support/until.ts";
 
 const closeAll = (sessions: AuthState[]): Promise<unknown> => Promise.all(sessions.map((auth) => auth.close()));
 

@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { AuthStateError } from "../src/errors.ts";
 import { Pool } from "../src/pool.ts";
-import { type Evil, EvilServer } from "./evil_server.ts";
-import { FakePacing } from "./fake_pacing.ts";
-import { newPool, pacing, server, SESSION, until } from "./pool_fixture.ts";
+import { type Evil, EvilServer } from "./support/evil_server.ts";
+import { FakePacing } from "./support/fake_pacing.ts";
+import { newPool, pacing, server, SESSION } from "./support/pool_fixture.ts";
+import { until } from "./support/until.ts";
 
 const PATIENCE_MS = 3_000;
 // This is longer than the patience and the last attempt together.

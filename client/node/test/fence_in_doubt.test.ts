@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { status } from "@grpc/grpc-js";
 import { type AuthStateError, LeaseLostError } from "../src/errors.ts";
-import type { Verdict } from "./lease_server.ts";
-import { newPool, NOT_APPLIED, read, server, SESSION, stored, until, watch, write } from "./pool_fixture.ts";
+import type { Verdict } from "./support/lease_server.ts";
+import { newPool, NOT_APPLIED, read, server, SESSION, stored, watch, write } from "./support/pool_fixture.ts";
+import { until } from "./support/until.ts";
 
 // An internal error of the server: nobody knows what became of the write.
 const IN_DOUBT = { code: status.INTERNAL, reason: "INTERNAL", metadata: { outcome: "UNKNOWN" } };

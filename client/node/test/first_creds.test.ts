@@ -8,7 +8,7 @@ import * as baileys6 from "baileys-6";
 import { decodeValue, encodeValue } from "../src/codec/value_codec.ts";
 import { AuthStateError } from "../src/errors.ts";
 import type { SessionOptions } from "../src/options.ts";
-import { newPool, NOT_APPLIED, server, SESSION } from "./pool_fixture.ts";
+import { newPool, NOT_APPLIED, server, SESSION } from "./support/pool_fixture.ts";
 
 const KEY = { type: "pre-key", id: "1" };
 const putKeys = (count: number): void => {

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { LeaseHeldError } from "../src/errors.ts";
 import type { AuthStateLogger } from "../src/logger.ts";
-import { newPool, pacing, server, SESSION, until, write } from "./pool_fixture.ts";
+import { newPool, pacing, server, SESSION, write } from "./support/pool_fixture.ts";
+import { until } from "./support/until.ts";
 
 const OTHER = "10.0.0.7:4711:0123456789ab:3";
 

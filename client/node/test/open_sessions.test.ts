@@ -6,7 +6,8 @@ import { AuthStateError, LeaseLostError } from "../src/errors.ts";
 import type { Pool } from "../src/pool.ts";
 import type { Pacing } from "../src/rpc/pacing.ts";
 import { SessionClaim } from "../src/session/open_sessions.ts";
-import { count, newPool, pacing, second, server, SESSION, until, write } from "./pool_fixture.ts";
+import { count, newPool, pacing, second, server, SESSION, write } from "./support/pool_fixture.ts";
+import { until } from "./support/until.ts";
 
 function isOpen(error: unknown): boolean {
   assert.ok(error instanceof AuthStateError, String(error));

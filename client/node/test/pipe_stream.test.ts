@@ -5,7 +5,7 @@ import { type ClientDuplexStream, status } from "@grpc/grpc-js";
 import { AuthStateError } from "../src/errors.ts";
 import type { PipeRequest, PipeResponse, PipeResult } from "../src/gen/authstate/v1/auth_state_service.ts";
 import { PipeStream } from "../src/pipe/pipe_stream.ts";
-import { FakePacing } from "./fake_pacing.ts";
+import { FakePacing } from "./support/fake_pacing.ts";
 
 const LIMITS = { unansweredBytes: 100, messageBytes: 40, answerTimeoutMs: 1_000 };
 

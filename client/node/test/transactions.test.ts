@@ -6,8 +6,8 @@ import * as baileys from "baileys";
 import * as baileys6 from "baileys-6";
 import type { AuthState } from "../src/auth_state.ts";
 import { AuthStateError, LeaseLostError } from "../src/errors.ts";
-import { count, newPool, NOT_APPLIED, pacing, read, server, SESSION, write } from "./pool_fixture.ts";
-import { silentLogger } from "./silent_logger.ts";
+import { count, newPool, NOT_APPLIED, pacing, read, server, SESSION, write } from "./support/pool_fixture.ts";
+import { silentLogger } from "./support/silent_logger.ts";
 
 const PATIENCE_MS = 60_000;
 const TRIES = 10;

@@ -17,9 +17,9 @@ import {
   type PipeResult,
   type ReleaseLeaseRequest,
   type RenewLeaseRequest,
-} from "../src/gen/authstate/v1/auth_state_service.ts";
-import type { Key, Value } from "../src/gen/authstate/v1/value.ts";
-import { toDuration } from "../src/rpc/durations.ts";
+} from "../../src/gen/authstate/v1/auth_state_service.ts";
+import type { Key, Value } from "../../src/gen/authstate/v1/value.ts";
+import { toDuration } from "../../src/rpc/durations.ts";
 import { type Failure, toServiceError, toStatus } from "./scripted_server.ts";
 
 export interface LeasedSession {

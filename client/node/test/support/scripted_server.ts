@@ -21,10 +21,10 @@ import {
   type GetKeysResponse,
   type LoadSessionRequest,
   type LoadSessionResponse,
-} from "../src/gen/authstate/v1/auth_state_service.ts";
-import type { Value } from "../src/gen/authstate/v1/value.ts";
-import { ErrorInfo, RetryInfo } from "../src/gen/google/rpc/error_details.ts";
-import { Status } from "../src/gen/google/rpc/status.ts";
+} from "../../src/gen/authstate/v1/auth_state_service.ts";
+import type { Value } from "../../src/gen/authstate/v1/value.ts";
+import { ErrorInfo, RetryInfo } from "../../src/gen/google/rpc/error_details.ts";
+import { Status } from "../../src/gen/google/rpc/status.ts";
 
 export interface Failure {
   code: status;

@@ -1,4 +1,4 @@
-import type { Pacing } from "../src/rpc/pacing.ts";
+import type { Pacing } from "../../src/rpc/pacing.ts";
 
 interface Timer {
   readonly at: number;

@@ -1,10 +1,10 @@
 // What tests of pools have in common: two servers on one database, a clock that stands still, and pools that are closed
 // afterwards. Made anew for every test of a file that imports this.
 import { afterEach, beforeEach } from "node:test";
-import type { AuthState } from "../src/auth_state.ts";
-import type { LeaseLostError } from "../src/errors.ts";
-import type { AuthStatePoolOptions } from "../src/options.ts";
-import { Pool } from "../src/pool.ts";
+import type { AuthState } from "../../src/auth_state.ts";
+import type { LeaseLostError } from "../../src/errors.ts";
+import type { AuthStatePoolOptions } from "../../src/options.ts";
+import { Pool } from "../../src/pool.ts";
 import { FakePacing } from "./fake_pacing.ts";
 import { type Database, LeaseServer } from "./lease_server.ts";
 
@@ -24,11 +24,6 @@ export function newPool(options: AuthStatePoolOptions = {}): Pool {
   const pool = new Pool({ address: server.address, leaseTtlMs: TTL_MS, logger, ...options }, pacing);
   pools.push(pool);
   return pool;
-}
-
-// Waits, without a clock, until `condition` holds.
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 export function watch(auth: AuthState): { events: string[]; lost: LeaseLostError[] } {

@@ -10,7 +10,7 @@ import {
   type LoadSessionResponse,
   type PipeRequest,
   type PipeResponse,
-} from "../src/gen/authstate/v1/auth_state_service.ts";
+} from "../../src/gen/authstate/v1/auth_state_service.ts";
 import { toServiceError } from "./scripted_server.ts";
 
 /** How LoadSession, GetCreds or the pipe misbehaves. Where GetCreds answers, there are no creds. */
