@@ -11,7 +11,7 @@
 namespace authstate::server {
 
 // How much all connections together may hold in messages that are not complete, in bytes.
-inline constexpr std::uint64_t kMostUnfinishedTogether = std::uint64_t{256} << 20;
+inline constexpr std::uint64_t kMostUnfinishedTogether = std::uint64_t{200} << 20;
 
 // What the kernel, gRPC and handlers have counted of a connection since it was made.
 struct ConnectionCounters {
@@ -27,7 +27,7 @@ struct ConnectionCounters {
 // - that has more than 5,000 streams open, which are more than Admission lets in;
 // - of whose streams more than 4,000, and 200 more a second, fail that never had a message;
 // - that sends more than 256 MiB and completes no message by it, where the largest may have 64 MiB;
-// - that holds more than 192 MiB in messages that are not complete, or the most, where all together hold 256 MiB;
+// - that holds more than 192 MiB in messages that are not complete, or the most, where all together hold 200 MiB;
 // - that is silent for 2 MiB, 3 s, and 3 s of processor time: it sends, completes no message and gives the server
 //   nothing to say. In a long message gRPC has something to say each second or two at first, as it measures the way,
 //   and later for each megabyte; unless it gets no processor, which is no fault of the client's;

@@ -80,7 +80,24 @@ class UnfinishedMessages {
   std::vector<std::size_t> sent_;
 };
 
-using UnfinishedMessagesTest = AttackTest;
+class UnfinishedMessagesTest : public AttackTest {
+ protected:
+  // Two messages of each connection, in frames of so many bytes.
+  void ExpectBoundedTogether(std::size_t frame_bytes) {
+    constexpr int kAttackers = 6;
+    for (int round = 0; round < AttackRounds(); ++round) {
+      std::list<UnfinishedMessages> attackers;
+      std::vector<std::thread> threads;
+      for (int i = 0; i < kAttackers; ++i) {
+        UnfinishedMessages& attacker = attackers.emplace_back(address(), 2);
+        threads.emplace_back([&attacker, frame_bytes] { (void)attacker.SendAlmostAll(frame_bytes); });
+      }
+      for (std::thread& thread : threads) thread.join();
+    }
+    ExpectReason("of too much on all connections");
+    ExpectNoHarm();
+  }
+};
 
 // A server that can have no more memory than a gigabyte and a half of addresses, of which threads and heaps reserve
 // most.
@@ -110,19 +127,10 @@ TEST_F(UnfinishedMessagesTest, InSmallFramesAreBounded) {
 }
 
 // Each within the bound of one.
-TEST_F(UnfinishedMessagesTest, OfSeveralConnectionsAreBoundedTogether) {
-  constexpr int kAttackers = 6;
-  for (int round = 0; round < AttackRounds(); ++round) {
-    std::list<UnfinishedMessages> attackers;
-    std::vector<std::thread> threads;
-    for (int i = 0; i < kAttackers; ++i) {
-      UnfinishedMessages& attacker = attackers.emplace_back(address(), 2);
-      threads.emplace_back([&attacker] { (void)attacker.SendAlmostAll(kLargestFrame); });
-    }
-    for (std::thread& thread : threads) thread.join();
-  }
-  ExpectReason("of too much on all connections");
-  ExpectNoHarm();
+TEST_F(UnfinishedMessagesTest, OfSeveralConnectionsAreBoundedTogether) { ExpectBoundedTogether(kLargestFrame); }
+
+TEST_F(UnfinishedMessagesTest, OfSeveralConnectionsInSmallFramesAreBoundedTogether) {
+  ExpectBoundedTogether(kSmallFrame);
 }
 
 // Without the bound malloc(3) fails, of which gRPC makes an end of the process.
