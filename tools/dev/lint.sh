@@ -18,7 +18,7 @@ Usage: ./dev lint [--quick | CHECK...]
   breaking   the contract against the one last published (see below)
   format     C++ against clang-format
   layers     who may include whom
-  pages      links of the Markdown pages, and the files that they name
+  pages      links of the Markdown pages, the files that they name, and reasons of errors that none explains
   shell      scripts against shellcheck
   node       the Node client and its tests: types, format, generated stubs, publint, are-the-types-wrong
   deploy     the example configuration and the page of options against authstated, the systemd unit against systemd

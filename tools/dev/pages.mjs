@@ -1,11 +1,17 @@
 // What the pages say of the tree: node tools/dev/pages.mjs
 //
 // Every relative link in a Markdown page leads somewhere, to a heading if it names one; every source file that is named
-// in backticks is there, and so is every page that a source names. Prints what does not hold.
+// in backticks is there, and so is every page that a source names; every reason of an error has its row in
+// docs/troubleshooting.md. Prints what does not hold.
 
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { basename, dirname, join, normalize } from 'node:path'
+
+const REASONS = 'docs/troubleshooting.md'
+// A reason is a named constant, or stands beside its code; the client writes it as a member.
+const REASON_FORMS = /string_view k\w+ = "([A-Z_]+)"|StatusCode::k\w+,\s*"([A-Z_]+)"|reason: "([A-Z_]+)"(?: \| "([A-Z_]+)")?/g
+const SOURCES_OF_REASONS = /^(server|storage)\/(?!failpoints\/).*\.(h|cc)$|^client\/node\/src\/(?!gen\/).*\.ts$/
 
 const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })
   .trim()
@@ -40,11 +46,18 @@ for (const file of files.filter((name) => name.endsWith('.md') && name !== 'CHAN
   }
 }
 
+const reasons = new Set()
 for (const file of files.filter((name) => /\.(h|cc|ts|sh|mjs|txt|service|proto)$/.test(name))) {
-  for (const [page] of read(file).matchAll(/\bdocs\/[\w-]+\.md\b/g)) {
+  const source = read(file)
+  for (const [page] of source.matchAll(/\bdocs\/[\w-]+\.md\b/g)) {
     if (!known.has(page)) problems.push(`${file}: there is no ${page}`)
   }
+  if (!SOURCES_OF_REASONS.test(file)) continue
+  for (const [, ...found] of source.matchAll(REASON_FORMS)) found.filter(Boolean).forEach((name) => reasons.add(name))
 }
+const explained = new Set([...read(REASONS).matchAll(/^\| *`([A-Z_]+)`/gm)].map(([, reason]) => reason))
+for (const reason of reasons) if (!explained.has(reason)) problems.push(`${REASONS}: no row for ${reason}`)
+for (const reason of explained) if (!reasons.has(reason)) problems.push(`${REASONS}: nobody gives ${reason}`)
 
 for (const problem of problems) console.error(problem)
 process.exitCode = problems.length > 0 ? 1 : 0
