@@ -5,10 +5,12 @@
 #include <map>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/charconv.h"
+#include "absl/strings/str_cat.h"
 #include "contract/json_scanner.h"
-#include "contract/limits.h"
+#include "contract/json_walk.h"
 
 namespace authstate {
 namespace {
@@ -31,101 +33,79 @@ std::string NumberMeaning(absl::string_view token) {
   return bytes;
 }
 
-class MeaningWriter {
- public:
-  explicit MeaningWriter(absl::string_view text) : scanner_(text) {}
+std::string StringMeaning(absl::string_view token) {
+  std::string out;
+  const std::optional<std::string> text = UnescapeJsonString(token);
+  AppendTagged(text.has_value() ? '"' : '\\', text.has_value() ? *text : token, &out);
+  return out;
+}
 
-  absl::StatusOr<std::string> Whole() {
-    absl::StatusOr<std::string> meaning = Meaning(/*depth=*/1);
-    if (meaning.ok() && !scanner_.AtEnd()) return JsonScanner::ErrorAt(scanner_.offset(), "text after the value");
-    return meaning;
+class MeaningWriter final : public JsonVisitor {
+ public:
+  std::string Take() && { return std::move(meaning_); }
+
+  absl::Status Scalar(absl::string_view token) override {
+    const char first = token.front();
+    if (first == '"') {
+      meaning_ = StringMeaning(token);
+    } else if (first == 't' || first == 'f' || first == 'n') {
+      meaning_ = std::string(1, first);
+    } else {
+      meaning_.clear();
+      AppendTagged('#', NumberMeaning(token), &meaning_);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Begin(char bracket) override {
+    open_.push_back({bracket == '{', {}, {}, {}});
+    return absl::OkStatus();
+  }
+
+  absl::Status Name(absl::string_view token) override {
+    open_.back().name = StringMeaning(token);
+    return absl::OkStatus();
+  }
+
+  absl::Status EndElement(absl::string_view /*value*/, bool /*more*/) override {
+    Open& open = open_.back();
+    if (open.object) {
+      open.members[open.name] = std::move(meaning_);
+    } else {
+      open.elements.append(meaning_);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status End(absl::string_view whole) override {
+    Open closed = std::move(open_.back());
+    open_.pop_back();
+    for (const auto& [name, value] : closed.members) absl::StrAppend(&closed.elements, name, value);
+    meaning_.clear();
+    AppendTagged(whole.front(), closed.elements, &meaning_);
+    return absl::OkStatus();
   }
 
  private:
-  absl::StatusOr<std::string> Meaning(int depth) {
-    if (depth > kMaxJsonDepth) return JsonScanner::ErrorAt(scanner_.offset(), "too deep");
-    switch (scanner_.Peek()) {
-      case '{':
-        return Object(depth);
-      case '[':
-        return Array(depth);
-      case '"':
-        return String();
-      case 't':
-      case 'f':
-      case 'n': {
-        const absl::StatusOr<absl::string_view> literal = scanner_.Literal();
-        if (!literal.ok()) return literal.status();
-        return std::string(1, literal->front());
-      }
-      default: {
-        const absl::StatusOr<absl::string_view> token = scanner_.Number();
-        if (!token.ok()) return token.status();
-        std::string out;
-        AppendTagged('#', NumberMeaning(*token), &out);
-        return out;
-      }
-    }
-  }
-
-  absl::StatusOr<std::string> String() {
-    const absl::StatusOr<absl::string_view> token = scanner_.String();
-    if (!token.ok()) return token.status();
-    std::string out;
-    const std::optional<std::string> text = UnescapeJsonString(*token);
-    if (text.has_value()) {
-      AppendTagged('"', *text, &out);
-    } else {
-      AppendTagged('\\', *token, &out);
-    }
-    return out;
-  }
-
-  absl::StatusOr<std::string> Array(int depth) {
-    (void)scanner_.Consume('[');
-    std::string elements;
-    bool more = !scanner_.Consume(']');
-    while (more) {
-      const absl::StatusOr<std::string> element = Meaning(depth + 1);
-      if (!element.ok()) return element.status();
-      elements.append(*element);
-      more = scanner_.Consume(',');
-      if (!more && !scanner_.Consume(']')) return JsonScanner::ErrorAt(scanner_.offset(), "expected , or ]");
-    }
-    std::string out;
-    AppendTagged('[', elements, &out);
-    return out;
-  }
-
-  absl::StatusOr<std::string> Object(int depth) {
-    (void)scanner_.Consume('{');
+  // An object or array that has begun: of an object the members, in the order of their names.
+  struct Open {
+    bool object;
+    std::string name;
     std::map<std::string, std::string> members;
-    bool more = !scanner_.Consume('}');
-    while (more) {
-      absl::StatusOr<std::string> name = String();
-      if (!name.ok()) return name.status();
-      if (!scanner_.Consume(':')) return JsonScanner::ErrorAt(scanner_.offset(), "expected :");
-      absl::StatusOr<std::string> value = Meaning(depth + 1);
-      if (!value.ok()) return value.status();
-      members[*std::move(name)] = *std::move(value);
-      more = scanner_.Consume(',');
-      if (!more && !scanner_.Consume('}')) return JsonScanner::ErrorAt(scanner_.offset(), "expected , or }");
-    }
-    std::string all;
-    for (const auto& [name, value] : members) {
-      all.append(name);
-      all.append(value);
-    }
-    std::string out;
-    AppendTagged('{', all, &out);
-    return out;
-  }
+    std::string elements;
+  };
 
-  JsonScanner scanner_;
+  std::vector<Open> open_;
+  // Of the value that was told last.
+  std::string meaning_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::string> JsonMeaning(absl::string_view text) { return MeaningWriter(text).Whole(); }
+absl::StatusOr<std::string> JsonMeaning(absl::string_view text) {
+  MeaningWriter writer;
+  if (absl::Status status = WalkJson(text, writer); !status.ok()) return status;
+  return std::move(writer).Take();
+}
 
 }  // namespace authstate

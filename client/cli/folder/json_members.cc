@@ -1,55 +1,50 @@
 #include "client/cli/folder/json_members.h"
 
+#include <utility>
+
+#include "absl/status/status.h"
 #include "contract/json_scanner.h"
+#include "contract/json_walk.h"
 
 namespace authstate::cli {
 namespace {
 
-// Moves past one value of canonical text, which cannot fail.
-void Skip(JsonScanner& scanner) {
-  const char first = scanner.Peek();
-  if (first == '"') {
-    (void)scanner.String();
-  } else if (first == 't' || first == 'f' || first == 'n') {
-    (void)scanner.Literal();
-  } else if (first != '{' && first != '[') {
-    (void)scanner.Number();
-  } else {
-    const char end = first == '{' ? '}' : ']';
-    (void)scanner.Consume(first);
-    if (scanner.Consume(end)) return;
-    do {
-      if (first == '{') {
-        (void)scanner.String();
-        (void)scanner.Consume(':');
-      }
-      Skip(scanner);
-    } while (scanner.Consume(','));
-    (void)scanner.Consume(end);
+// Keeps the members or elements of the outermost value.
+class MemberCollector final : public JsonVisitor {
+ public:
+  std::vector<JsonMember> Take() && { return std::move(members_); }
+
+  absl::Status Scalar(absl::string_view /*token*/) override { return absl::OkStatus(); }
+  absl::Status Begin(char /*bracket*/) override {
+    ++depth_;
+    return absl::OkStatus();
   }
-}
+  absl::Status Name(absl::string_view token) override {
+    if (depth_ == 1) name_ = token;
+    return absl::OkStatus();
+  }
+  absl::Status EndElement(absl::string_view value, bool /*more*/) override {
+    if (depth_ == 1) members_.push_back({name_, value});
+    return absl::OkStatus();
+  }
+  absl::Status End(absl::string_view /*whole*/) override {
+    --depth_;
+    return absl::OkStatus();
+  }
+
+ private:
+  int depth_ = 0;
+  absl::string_view name_;
+  std::vector<JsonMember> members_;
+};
 
 }  // namespace
 
 std::vector<JsonMember> MembersOf(absl::string_view value) {
-  std::vector<JsonMember> members;
-  const bool object = !value.empty() && value.front() == '{';
-  const bool array = !value.empty() && value.front() == '[';
-  if ((!object && !array) || value.size() == 2) return members;
-  JsonScanner scanner(value);
-  (void)scanner.Consume(value.front());
-  do {
-    JsonMember member;
-    if (object) {
-      member.name = scanner.String().value_or("");
-      (void)scanner.Consume(':');
-    }
-    const std::size_t begin = scanner.offset();
-    Skip(scanner);
-    member.value = value.substr(begin, scanner.offset() - begin);
-    members.push_back(member);
-  } while (scanner.Consume(','));
-  return members;
+  MemberCollector collector;
+  // Canonical text cannot fail.
+  (void)WalkJson(value, collector);
+  return std::move(collector).Take();
 }
 
 bool IsNamed(const JsonMember& member, absl::string_view name) {

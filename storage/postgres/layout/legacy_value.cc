@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "contract/codec.h"
 #include "contract/json_scanner.h"
+#include "contract/json_walk.h"
 #include "contract/limits.h"
 #include "storage/error.h"
 
@@ -67,63 +68,75 @@ class ByteMembers {
   std::vector<std::pair<std::uint32_t, char>> members_;
 };
 
-// Copies one JSON text with every form 3 in it written as form 1, and finds what JSONB could not hold. Recursion is
-// bounded by kMaxJsonDepth.
-class LegacyText {
+// Copies one JSON text with every form 3 in it written as form 1, and finds what JSONB could not hold.
+class LegacyText final : public JsonVisitor {
  public:
-  explicit LegacyText(absl::string_view text) : scanner_(text) { out_.reserve(text.size()); }
-
-  absl::Status Run() {
-    if (absl::Status status = CopyValue(/*depth=*/1); !status.ok()) return status;
-    return scanner_.AtEnd() ? absl::OkStatus() : JsonScanner::ErrorAt(scanner_.offset(), "text after the value");
-  }
-
   std::string Take() && { return std::move(out_); }
 
   // Why it cannot be stored as it is; nullopt when it can.
   std::optional<absl::string_view> refusal() const { return refusal_; }
 
- private:
-  absl::Status CopyValue(int depth) {
-    switch (scanner_.Peek()) {
-      case '{':
-        return CopyObject(depth);
-      case '[':
-        return CopyArray(depth);
-      case '"':
-        return CopyString();
-      case 't':
-      case 'f':
-      case 'n':
-        return CopyToken(scanner_.Literal());
-      default:
-        return CopyNumber();
+  absl::Status Scalar(absl::string_view token) override {
+    const char first = token.front();
+    if (first == '"') {
+      CheckString(token);
+    } else if (first != 't' && first != 'f' && first != 'n') {
+      CheckNumber(token);
     }
-  }
-
-  absl::Status CopyToken(const absl::StatusOr<absl::string_view>& token) {
-    if (!token.ok()) return token.status();
-    absl::StrAppend(&out_, *token);
+    absl::StrAppend(&out_, token);
     return absl::OkStatus();
   }
 
-  absl::Status CopyString() {
-    const auto token = scanner_.String();
-    if (token.ok() && token->find('\\') != absl::string_view::npos) {
-      const std::optional<std::string> text = UnescapeJsonString(*token);
-      if (!text.has_value()) {
-        refusal_ = "has an unpaired surrogate, which JSONB cannot hold";
-      } else if (text->find('\0') != std::string::npos) {
-        refusal_ = "has a NUL character (\\u0000), which JSONB cannot hold";
-      }
-    }
-    return CopyToken(token);
+  absl::Status Begin(char bracket) override {
+    open_.push_back({out_.size(), {}, {}});
+    out_.push_back(bracket);
+    return absl::OkStatus();
   }
 
-  absl::Status CopyNumber() {
-    const auto token = scanner_.Number();
-    if (token.ok()) CheckNumber(*token);
-    return CopyToken(token);
+  absl::Status Name(absl::string_view token) override {
+    CheckString(token);
+    open_.back().name = token;
+    absl::StrAppend(&out_, token, ":");
+    return absl::OkStatus();
+  }
+
+  absl::Status EndElement(absl::string_view value, bool more) override {
+    Open& open = open_.back();
+    if (!open.name.empty()) open.bytes.Add(open.name, value);
+    if (more) out_.push_back(',');
+    return absl::OkStatus();
+  }
+
+  absl::Status End(absl::string_view whole) override {
+    Open closed = std::move(open_.back());
+    open_.pop_back();
+    out_.push_back(whole.back());
+    if (const std::optional<std::string> form3 = std::move(closed.bytes).Take(); form3.has_value()) {
+      out_.resize(closed.begin);
+      absl::StrAppend(&out_, ToBufferJson({ValueKind::kRaw, *form3}));
+      refusal_ = "has an object of numbered bytes, which this layout takes for a Buffer";
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  // An object or array that has begun.
+  struct Open {
+    // Where it stands in the output.
+    std::size_t begin = 0;
+    // Of the member that is being told; empty in an array.
+    absl::string_view name;
+    ByteMembers bytes;
+  };
+
+  void CheckString(absl::string_view token) {
+    if (token.find('\\') == absl::string_view::npos) return;
+    const std::optional<std::string> text = UnescapeJsonString(token);
+    if (!text.has_value()) {
+      refusal_ = "has an unpaired surrogate, which JSONB cannot hold";
+    } else if (text->find('\0') != std::string::npos) {
+      refusal_ = "has a NUL character (\\u0000), which JSONB cannot hold";
+    }
   }
 
   void CheckNumber(absl::string_view token) {
@@ -146,59 +159,8 @@ class LegacyText {
     if (written_out_ > kMaxWrittenOutBytes) refusal_ = "has numbers that are too long once JSONB has written them out";
   }
 
-  absl::Status CheckDepth(int depth) const {
-    if (depth <= kMaxJsonDepth) return absl::OkStatus();
-    return JsonScanner::ErrorAt(scanner_.offset(), absl::StrCat("deeper than ", kMaxJsonDepth, " levels"));
-  }
-
-  absl::Status CopyArray(int depth) {
-    if (absl::Status status = CheckDepth(depth); !status.ok()) return status;
-    (void)scanner_.Consume('[');
-    out_.push_back('[');
-    for (bool first = true; !scanner_.Consume(']'); first = false) {
-      if (!first && !scanner_.Consume(',')) return JsonScanner::ErrorAt(scanner_.offset(), "expected , or ]");
-      if (!first) out_.push_back(',');
-      if (absl::Status status = CopyValue(depth + 1); !status.ok()) return status;
-    }
-    out_.push_back(']');
-    return absl::OkStatus();
-  }
-
-  absl::Status CopyObject(int depth) {
-    if (absl::Status status = CheckDepth(depth); !status.ok()) return status;
-    const std::size_t begin = out_.size();
-    ByteMembers bytes;
-    (void)scanner_.Consume('{');
-    out_.push_back('{');
-    for (bool first = true; !scanner_.Consume('}'); first = false) {
-      if (!first && !scanner_.Consume(',')) return JsonScanner::ErrorAt(scanner_.offset(), "expected , or }");
-      if (!first) out_.push_back(',');
-      if (absl::Status status = CopyMember(depth, bytes); !status.ok()) return status;
-    }
-    out_.push_back('}');
-    if (const std::optional<std::string> form3 = std::move(bytes).Take(); form3.has_value()) {
-      out_.resize(begin);
-      absl::StrAppend(&out_, ToBufferJson({ValueKind::kRaw, *form3}));
-      refusal_ = "has an object of numbered bytes, which this layout takes for a Buffer";
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status CopyMember(int depth, ByteMembers& bytes) {
-    const std::size_t name_at = out_.size();
-    if (absl::Status status = CopyString(); !status.ok()) return status;
-    const std::size_t name_end = out_.size();
-    if (!scanner_.Consume(':')) return JsonScanner::ErrorAt(scanner_.offset(), "expected : after a member name");
-    out_.push_back(':');
-    const std::size_t value_at = out_.size();
-    if (absl::Status status = CopyValue(depth + 1); !status.ok()) return status;
-    const absl::string_view out = out_;
-    bytes.Add(out.substr(name_at, name_end - name_at), out.substr(value_at));
-    return absl::OkStatus();
-  }
-
-  JsonScanner scanner_;
   std::string out_;
+  std::vector<Open> open_;
   std::int64_t written_out_ = 0;
   std::optional<absl::string_view> refusal_;
 };
@@ -225,16 +187,16 @@ absl::Status EncodeLegacyValue(absl::string_view what, Value& value) {
 
 absl::StatusOr<std::string> ToLegacyJson(const Value& value) {
   if (value.kind == ValueKind::kRaw) return ToBufferJson(value);
-  LegacyText text(value.bytes);
-  const absl::Status status = text.Run();
+  LegacyText text;
+  const absl::Status status = WalkJson(value.bytes, text);
   if (!status.ok()) return Error(absl::StatusCode::kInvalidArgument, kNotInLayout, status.message());
   if (const auto refusal = text.refusal()) return Error(absl::StatusCode::kInvalidArgument, kNotInLayout, *refusal);
   return value.bytes;
 }
 
 absl::StatusOr<Value> FromLegacyJson(absl::string_view text) {
-  LegacyText rewritten(text);
-  if (absl::Status status = rewritten.Run(); !status.ok()) return status;
+  LegacyText rewritten;
+  if (absl::Status status = WalkJson(text, rewritten); !status.ok()) return status;
   return ParseBufferJson(std::move(rewritten).Take());
 }
 
