@@ -83,6 +83,11 @@ export function isAuthStateError(error: unknown): error is AuthStateError {
   return typeof error === "object" && error !== null && (error as { [BRAND]?: unknown })[BRAND] === true;
 }
 
+/** Whether `error` is one of this copy of the package with this reason. */
+export function hasReason(error: unknown, reason: string): error is AuthStateError {
+  return error instanceof AuthStateError && error.reason === reason;
+}
+
 /** Another process has the session's lease, and kept it for as long as the caller was willing to wait. */
 export class LeaseHeldError extends AuthStateError {
   override readonly name = "LeaseHeldError";
@@ -121,17 +126,25 @@ export function invalidField(field: string, why: string): AuthStateError {
   });
 }
 
+// No answer came from a server, and another try may succeed.
+export function connectionError(message: string, fields?: Partial<AuthStateErrorFields>): AuthStateError {
+  return new AuthStateError(message, { code: "UNAVAILABLE", reason: "CONNECTION", retryable: true, ...fields });
+}
+
 // The server answered something that the contract rules out. Never read as absence.
 export function brokenAnswer(why: string): AuthStateError {
   return new AuthStateError(why, { code: "DATA_LOSS", reason: "UNEXPECTED_ANSWER" });
 }
 
+// Something is refused for what the session is, or this process has; nothing was changed.
+export function refusal(reason: string, message: string): AuthStateError {
+  return new AuthStateError(message, { code: "FAILED_PRECONDITION", reason, outcome: "NOT_APPLIED" });
+}
+
 // A second handle of a session is refused while this process has one open.
 export function alreadyOpenError(sessionId: string): AuthStateError {
   const what = "this process has it open, or is opening it: reuse the handle, or close it first";
-  return new AuthStateError(`${sessionId}: ${what}`, {
-    ...{ code: "FAILED_PRECONDITION", reason: "ALREADY_OPEN", outcome: "NOT_APPLIED" },
-  });
+  return refusal("ALREADY_OPEN", `${sessionId}: ${what}`);
 }
 
 // New creds beside keys of an identity that is gone would not read what old contacts write.
@@ -140,9 +153,7 @@ export function orphanedKeysError(sessionId: string): AuthStateError {
   const ways =
     "restore its creds (authstatectl session import), delete it (authstatectl session delete), or open it with " +
     '{ onOrphanedKeys: "clear" }, which deletes the keys';
-  return new AuthStateError(`${sessionId}: ${what}: ${ways}`, {
-    ...{ code: "FAILED_PRECONDITION", reason: "ORPHANED_KEYS", outcome: "NOT_APPLIED" },
-  });
+  return refusal("ORPHANED_KEYS", `${sessionId}: ${what}: ${ways}`);
 }
 
 // Creds that were made without a lease are refused once somebody else has written the session.
@@ -163,9 +174,5 @@ export function unusableCredsError(sessionId: string, field: string, why: string
 
 export function endedError(reason: "CLOSED" | "SESSION_REMOVED"): AuthStateError {
   const what = reason === "CLOSED" ? "was closed" : "was ended by removeSession";
-  return new AuthStateError(`this auth state ${what}`, {
-    code: "FAILED_PRECONDITION",
-    reason,
-    outcome: "NOT_APPLIED",
-  });
+  return refusal(reason, `this auth state ${what}`);
 }

@@ -4,7 +4,7 @@ import { status } from "@grpc/grpc-js";
 import * as baileys from "baileys";
 import { encodeValue } from "../src/codec/value_codec.ts";
 import { DATABASE_AWAY, failure, open, pacing, PATIENCE_MS, server, SESSION } from "./support/auth_state_fixture.ts";
-import type { Failure } from "./support/scripted_server.ts";
+import type { Failure } from "./support/failure.ts";
 
 describe("opening an auth state", () => {
   it("makes new creds when the server says that there are none, and stores nothing by itself", async () => {

@@ -4,7 +4,7 @@ import { status } from "@grpc/grpc-js";
 import * as baileys from "baileys";
 import { MAX_COMMIT_OPERATIONS } from "../src/limits.ts";
 import { DATABASE_AWAY, failure, key, open, pacing, PATIENCE_MS, server } from "./support/auth_state_fixture.ts";
-import type { Failure } from "./support/scripted_server.ts";
+import type { Failure } from "./support/failure.ts";
 import { until } from "./support/until.ts";
 
 describe("get", () => {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { AuthStateError } from "../errors.js";
+import { type AuthStateError, refusal } from "../errors.js";
 
 /** The part of Baileys that is used at run time. */
 export type BaileysModule = Pick<
@@ -71,9 +71,7 @@ export function missingBaileys(main: string): AuthStateError {
     other === undefined
       ? "npm install baileys"
       : `${other.name} ${other.version} is there, but not under that name: ${aliasOf(other.version)}`;
-  return new AuthStateError(`the package baileys, a peer of @authstate/baileys, is not installed; ${cure}`, {
-    ...{ code: "FAILED_PRECONDITION", reason: "BAILEYS_MISSING", outcome: "NOT_APPLIED" },
-  });
+  return refusal("BAILEYS_MISSING", `the package baileys, a peer of @authstate/baileys, is not installed; ${cure}`);
 }
 
 async function load(): Promise<BaileysModule> {

@@ -1,11 +1,11 @@
-import { AuthStateError } from "../errors.js";
+import { AuthStateError, connectionError } from "../errors.js";
 import type { AuthStateLogger } from "../logger.js";
 import type { Endpoint, Endpoints } from "../rpc/endpoints.js";
 import type { Pacing } from "../rpc/pacing.js";
+import { backoffMs } from "../rpc/retry.js";
 import { PipeStream, type PipeStreamLimits } from "./pipe_stream.js";
 
-const FIRST_BACKOFF_MS = 50;
-const MAX_BACKOFF_MS = 2_000;
+const BACKOFF = { firstMs: 50, maxMs: 2_000 };
 
 export interface PipeOptions {
   endpoints: Endpoints;
@@ -46,10 +46,7 @@ export class Pipe {
     if (this.#closed) throw new AuthStateError("the connection was closed", { code: "CANCELLED", reason: "CLOSED" });
     const waitMs = this.#notBefore - this.#options.pacing.now();
     if (waitMs > 0) {
-      throw new AuthStateError(this.#lastFailure, {
-        ...{ code: "UNAVAILABLE", reason: "CONNECTION", outcome: "NOT_APPLIED", retryable: true },
-        retryDelayMs: waitMs,
-      });
+      throw connectionError(this.#lastFailure, { outcome: "NOT_APPLIED", retryDelayMs: waitMs });
     }
     this.#stream = this.#open(this.#options.endpoints.current);
     return this.#stream;
@@ -106,8 +103,7 @@ export class Pipe {
     }
     this.#failures++;
     this.#lastFailure = message;
-    const ceiling = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (this.#failures - 1));
-    this.#notBefore = pacing.now() + pacing.random() * ceiling;
+    this.#notBefore = pacing.now() + backoffMs(this.#failures, BACKOFF, pacing);
     logger?.warn({ address, code, reason, why: message }, "the pipe to authstate broke; it will be opened again");
   }
 }

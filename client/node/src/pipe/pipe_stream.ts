@@ -1,5 +1,5 @@
-import { type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js";
-import { AuthStateError, brokenAnswer } from "../errors.js";
+import type { ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
+import { AuthStateError, brokenAnswer, connectionError } from "../errors.js";
 import type { PipeOperation, PipeRequest, PipeResponse, PipeResult } from "../gen/authstate/v1/auth_state_service.js";
 import { MAX_COMMIT_OPERATIONS } from "../limits.js";
 import { noAnswer, streamEnded } from "../rpc/connection_failure.js";
@@ -98,7 +98,7 @@ export class PipeStream {
       this.#flush();
     });
     call.on("error", (error: ServiceError) => this.#end(fromServiceError(host.place, error, false)));
-    call.on("end", () => this.#end(new AuthStateError(streamEnded(host.place), this.#connectionLost())));
+    call.on("end", () => this.#end(connectionError(streamEnded(host.place))));
   }
 
   /** Whether operations may begin on it. */
@@ -121,9 +121,7 @@ export class PipeStream {
     bytes = 0,
   ): Promise<Answers[Name]> {
     const name: keyof Answers = operation.$case;
-    const ended =
-      this.#ended ??
-      (this.#finished ? new AuthStateError(streamEnded(this.#host.place), this.#connectionLost()) : undefined);
+    const ended = this.#ended ?? (this.#finished ? connectionError(streamEnded(this.#host.place)) : undefined);
     if (ended !== undefined) return Promise.reject(this.#failureOf(name, false, ended));
     return new Promise((resolve, reject) => {
       const tag = ++this.#lastTag;
@@ -247,22 +245,17 @@ export class PipeStream {
   }
 
   #expire(): void {
-    const { pacing, limits } = this.#host;
+    const { pacing, limits, place } = this.#host;
+    const tooLate = connectionError(noAnswer(place), { code: "DEADLINE_EXCEEDED" });
     const before = pacing.now() - limits.answerTimeoutMs;
     const late = [...this.#open.values()].filter(({ startedAt }) => startedAt <= before);
     const [oldest] = late;
     if (oldest !== undefined && this.#heardAt < oldest.startedAt) {
       // Nothing was heard since then, so the connection is dead, or the server is.
-      this.#end(
-        new AuthStateError(noAnswer(this.#host.place), { ...this.#connectionLost(), code: "DEADLINE_EXCEEDED" }),
-      );
+      this.#end(tooLate);
       this.#call.cancel();
       return;
     }
-    const tooLate = new AuthStateError(noAnswer(this.#host.place), {
-      ...this.#connectionLost(),
-      code: "DEADLINE_EXCEEDED",
-    });
     for (const pending of late) {
       this.#close(pending);
       pending.reject(this.#failureOf(pending.name, pending.sent, tooLate));
@@ -289,13 +282,5 @@ export class PipeStream {
     // Where the server does not know the pipe, the caller will try another way.
     const again = retryable || code === "UNIMPLEMENTED" || !sent;
     return new AuthStateError(`${name}: ${message}`, { code, reason, field, outcome, retryable: again });
-  }
-
-  #connectionLost() {
-    return { code: "UNAVAILABLE", reason: "CONNECTION", retryable: true } satisfies {
-      code: keyof typeof status;
-      reason: string;
-      retryable: boolean;
-    };
   }
 }

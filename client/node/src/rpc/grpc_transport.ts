@@ -22,6 +22,9 @@ import type { Endpoint, Endpoints } from "./endpoints.js";
 import { fromServiceError } from "./status_details.js";
 import type { Transport } from "./transport.js";
 
+// All other calls change something, so that their failures have an outcome.
+const READS = new Set(["GetCreds", "GetKeys", "GetLease", "LoadSession"]);
+
 type Callback<Response> = (error: ServiceError | null, response: Response) => void;
 type Unary<Request, Response> = (
   request: Request,
@@ -42,20 +45,20 @@ export class GrpcTransport implements Transport {
 
   async getCreds(sessionId: string, timeoutMs: number): Promise<Value | undefined> {
     const request = { sessionId, fence: 0n };
-    return (await this.#read("GetCreds", (client) => client.getCreds.bind(client), request, timeoutMs)).creds;
+    return (await this.#call("GetCreds", (client) => client.getCreds.bind(client), request, timeoutMs)).creds;
   }
 
   getKeys(sessionId: string, keys: KeySelection[], fence: bigint, timeoutMs: number): Promise<GetKeysResponse> {
-    return this.#read("GetKeys", (client) => client.getKeys.bind(client), { sessionId, keys, fence }, timeoutMs);
+    return this.#call("GetKeys", (client) => client.getKeys.bind(client), { sessionId, keys, fence }, timeoutMs);
   }
 
   async commit(request: CommitRequest, timeoutMs: number): Promise<void> {
-    await this.#write("Commit", (client) => client.commit.bind(client), request, timeoutMs);
+    await this.#call("Commit", (client) => client.commit.bind(client), request, timeoutMs);
   }
 
   async deleteSession(sessionId: string, commitId: bigint, fence: bigint, timeoutMs: number): Promise<void> {
     const request = { sessionId, fence, commitId, expectedRevision: undefined };
-    await this.#write("DeleteSession", (client) => client.deleteSession.bind(client), request, timeoutMs);
+    await this.#call("DeleteSession", (client) => client.deleteSession.bind(client), request, timeoutMs);
   }
 
   loadSession(
@@ -82,64 +85,45 @@ export class GrpcTransport implements Transport {
         if (enough) call.cancel();
       });
       call.on("end", resolve);
-      call.on("error", (error: ServiceError) => reject(this.#fail(endpoint, "LoadSession", error, false)));
+      call.on("error", (error: ServiceError) => reject(this.#fail(endpoint, "LoadSession", error)));
     });
   }
 
   acquireLease(request: AcquireLeaseRequest, timeoutMs: number): Promise<AcquireLeaseResponse> {
-    return this.#write("AcquireLease", (client) => client.acquireLease.bind(client), request, timeoutMs);
+    return this.#call("AcquireLease", (client) => client.acquireLease.bind(client), request, timeoutMs);
   }
 
   async getLease(sessionId: string, timeoutMs: number): Promise<Lease | undefined> {
-    return (await this.#read("GetLease", (client) => client.getLease.bind(client), { sessionId }, timeoutMs)).lease;
+    return (await this.#call("GetLease", (client) => client.getLease.bind(client), { sessionId }, timeoutMs)).lease;
   }
 
   async renewLease(sessionId: string, fence: bigint, ttlMs: number, timeoutMs: number): Promise<void> {
     const request = { sessionId, fence, ttl: toDuration(ttlMs) };
-    await this.#write("RenewLease", (client) => client.renewLease.bind(client), request, timeoutMs);
+    await this.#call("RenewLease", (client) => client.renewLease.bind(client), request, timeoutMs);
   }
 
   async releaseLease(sessionId: string, fence: bigint, timeoutMs: number): Promise<void> {
-    await this.#write("ReleaseLease", (client) => client.releaseLease.bind(client), { sessionId, fence }, timeoutMs);
+    await this.#call("ReleaseLease", (client) => client.releaseLease.bind(client), { sessionId, fence }, timeoutMs);
   }
 
-  #read<Request, Response>(
+  #call<Request, Response>(
     rpc: string,
     method: MethodOf<Request, Response>,
     request: Request,
     timeoutMs: number,
-  ): Promise<Response> {
-    return this.#unary(rpc, method, request, timeoutMs, /* mutates= */ false);
-  }
-
-  #write<Request, Response>(
-    rpc: string,
-    method: MethodOf<Request, Response>,
-    request: Request,
-    timeoutMs: number,
-  ): Promise<Response> {
-    return this.#unary(rpc, method, request, timeoutMs, /* mutates= */ true);
-  }
-
-  #unary<Request, Response>(
-    rpc: string,
-    method: MethodOf<Request, Response>,
-    request: Request,
-    timeoutMs: number,
-    mutates: boolean,
   ): Promise<Response> {
     const endpoint = this.#endpoints.current;
     const call = method(endpoint.client);
     return new Promise((resolve, reject) => {
       call(request, new Metadata(), { deadline: Date.now() + timeoutMs }, (error, response) => {
         if (error === null) resolve(response);
-        else reject(this.#fail(endpoint, rpc, error, mutates));
+        else reject(this.#fail(endpoint, rpc, error));
       });
     });
   }
 
-  #fail(endpoint: Endpoint, rpc: string, serviceError: ServiceError, mutates: boolean): AuthStateError {
-    const error = fromServiceError(endpoint.place, serviceError, mutates);
+  #fail(endpoint: Endpoint, rpc: string, serviceError: ServiceError): AuthStateError {
+    const error = fromServiceError(endpoint.place, serviceError, !READS.has(rpc));
     // Another server may do better, whether this one is gone, drains or has lost its database.
     if (error.code === "UNAVAILABLE") this.#endpoints.leave(endpoint);
     return error.with({ message: `${rpc}: ${error.message}` });

@@ -3,8 +3,7 @@ import type { Pacing } from "./pacing.js";
 
 // The deadline of one attempt. It leaves a full commit time on a slow line; that a server is gone shows much sooner.
 export const ATTEMPT_TIMEOUT_MS = 15_000;
-const FIRST_BACKOFF_MS = 100;
-const MAX_BACKOFF_MS = 5_000;
+const BACKOFF = { firstMs: 100, maxMs: 5_000 };
 
 export interface Retry {
   pacing: Pacing;
@@ -14,11 +13,12 @@ export interface Retry {
   onWait(error: AuthStateError, attempt: number, delayMs: number): void;
 }
 
-// Exponential, with full jitter, so that many sessions that lost one server do not come back at one moment. Never less
-// than the delay that the server asks for.
-function backoffMs(attempt: number, error: AuthStateError, random: number): number {
-  const ceiling = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (attempt - 1));
-  return (error.retryDelayMs ?? 0) + random * ceiling;
+/**
+ * How long to wait after `failures` failures in a row, at least one. The ceiling doubles with each, and the jitter is full,
+ * so that many sessions that lost one server do not come back at one moment.
+ */
+export function backoffMs(failures: number, { firstMs, maxMs }: typeof BACKOFF, pacing: Pacing): number {
+  return pacing.random() * Math.min(maxMs, firstMs * 2 ** (failures - 1));
 }
 
 /**
@@ -43,7 +43,7 @@ export async function retry<T>(attempt: (timeoutMs: number) => Promise<T>, optio
         const waited = `gave up after ${count} ${count === 1 ? "attempt" : "attempts"} in ${Math.round(now - start)} ms`;
         throw error.with({ outcome, message: `${error.message} (${waited})` });
       }
-      const delayMs = Math.min(backoffMs(count, error, pacing.random()), until - now);
+      const delayMs = Math.min((error.retryDelayMs ?? 0) + backoffMs(count, BACKOFF, pacing), until - now);
       onWait(error, count, delayMs);
       await pacing.sleep(delayMs);
     }

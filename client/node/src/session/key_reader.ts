@@ -1,15 +1,11 @@
 // Reads keys in as many calls as the limits of the contract ask for.
-import { AuthStateError, brokenAnswer } from "../errors.js";
+import { brokenAnswer, hasReason } from "../errors.js";
 import type { GetKeysResponse } from "../gen/authstate/v1/auth_state_service.js";
 import type { Value } from "../gen/authstate/v1/value.js";
 import { MAX_COMMIT_OPERATIONS } from "../limits.js";
 
 /** Reads these keys of one type, in one call. */
 export type ReadKeys = (ids: string[]) => Promise<GetKeysResponse>;
-
-function isTooLarge(error: unknown): boolean {
-  return error instanceof AuthStateError && error.reason === "RESPONSE_TOO_LARGE";
-}
 
 // An answer that leaves a key out would read as absence: so every key must be answered, as found or as absent.
 function takeFound(ids: readonly string[], { found, absent }: GetKeysResponse, values: Map<string, Value>): void {
@@ -34,7 +30,7 @@ export async function readKeys(ids: readonly string[], read: ReadKeys): Promise<
     try {
       takeFound(part, await read(part), values);
     } catch (error) {
-      if (!isTooLarge(error) || part.length === 1) throw error;
+      if (!hasReason(error, "RESPONSE_TOO_LARGE") || part.length === 1) throw error;
       const half = Math.ceil(part.length / 2);
       parts.unshift(part.slice(0, half), part.slice(half));
     }

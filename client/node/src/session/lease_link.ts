@@ -1,4 +1,4 @@
-import { AuthStateError, type LeaseLostError } from "../errors.js";
+import { hasReason, type LeaseLostError } from "../errors.js";
 import type { Pacing } from "../rpc/pacing.js";
 import type { Attach, SessionLink } from "../rpc/session_link.js";
 import type { LeaseKeeper } from "./lease_keeper.js";
@@ -16,14 +16,6 @@ export interface LeaseLinkHost {
   keeper: LeaseKeeper;
   /** Called when the server says that somebody else has the session, or had it. Returns the error for those who wait. */
   lose(owner: string | undefined): LeaseLostError;
-}
-
-function reasonOf(error: unknown): string | undefined {
-  return error instanceof AuthStateError ? error.reason : undefined;
-}
-
-function ownerOf(error: unknown): string | undefined {
-  return (error instanceof AuthStateError && error.owner) || undefined;
 }
 
 /**
@@ -112,7 +104,7 @@ export class LeaseLink {
   async #changeFence(attached?: SessionLink): Promise<SessionLink> {
     await this.#giveUpFence(attached);
     const link = await this.#attachUnder(0n, false).catch((error: unknown) => {
-      throw reasonOf(error) === "LEASE_HELD" ? this.#host.lose(ownerOf(error)) : error;
+      throw hasReason(error, "LEASE_HELD") ? this.#host.lose(error.owner) : error;
     });
     if (link.fence !== this.#fence + FENCES_OF_A_CHANGE) {
       // Somebody else had it in between.
@@ -132,10 +124,10 @@ export class LeaseLink {
       this.#releaseSent = true;
       await link.detach(/* release= */ true);
     } catch (error) {
-      if (reasonOf(error) !== "STALE_FENCE") throw error;
+      if (!hasReason(error, "STALE_FENCE")) throw error;
       // This change may have given the fence up itself, and the answer was lost: then nobody has the session, or this
       // handle has it again already.
-      const owner = ownerOf(error);
+      const owner = error.owner || undefined;
       if (!this.#releaseSent || (owner !== undefined && owner !== this.#host.owner)) throw this.#host.lose(owner);
     }
   }

@@ -1,4 +1,4 @@
-import { AuthStateError, LeaseHeldError } from "../errors.js";
+import { hasReason, LeaseHeldError } from "../errors.js";
 import { type AuthStateLogger, notify } from "../logger.js";
 import type { Pacing } from "../rpc/pacing.js";
 import { refuseOwnLease } from "./open_sessions.js";
@@ -34,7 +34,7 @@ export async function waitForLease(wait: LeaseWait): Promise<void> {
     try {
       return await acquire();
     } catch (error) {
-      if (!(error instanceof AuthStateError) || error.reason !== "LEASE_HELD") throw error;
+      if (!hasReason(error, "LEASE_HELD")) throw error;
       refuseOwnLease(sessionId, error.owner);
       const waitedMs = pacing.now() - start;
       if (waitedMs >= leaseWaitMs) throw new LeaseHeldError(sessionId, error.owner, waitedMs);

@@ -1,5 +1,5 @@
 import type { Slots } from "../connection/slots.js";
-import { AuthStateError, LeaseLostError } from "../errors.js";
+import { AuthStateError, hasReason, LeaseLostError } from "../errors.js";
 import type { CommitRequest } from "../gen/authstate/v1/auth_state_service.js";
 import type { Value } from "../gen/authstate/v1/value.js";
 import type { AuthStateLogger } from "../logger.js";
@@ -113,7 +113,7 @@ export class LeasedSession implements SessionStore {
           return this.#link.acquire(steal);
         });
       } catch (error) {
-        if (error instanceof AuthStateError && error.reason === "LEASE_HELD") patience.restart();
+        if (hasReason(error, "LEASE_HELD")) patience.restart();
         throw error;
       }
     };

@@ -1,4 +1,4 @@
-import { AuthStateError } from "../errors.js";
+import { type AuthStateError, connectionError } from "../errors.js";
 import type { Pacing } from "../rpc/pacing.js";
 
 // How far an attempt that began in time may go beyond the end of patience, so that one has a chance with a patience of 0.
@@ -74,8 +74,7 @@ export class OpeningPatience {
 
   #error(): AuthStateError {
     const what = `not opened within patienceMs (${this.#patienceMs} ms); the last step was ${this.step}`;
-    return new AuthStateError(`${this.#sessionId}: ${what}; is authstated well, and the network up?`, {
-      ...{ code: "DEADLINE_EXCEEDED", reason: "CONNECTION", retryable: true },
-    });
+    const message = `${this.#sessionId}: ${what}; is authstated well, and the network up?`;
+    return connectionError(message, { code: "DEADLINE_EXCEEDED" });
   }
 }

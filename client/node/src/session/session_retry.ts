@@ -1,5 +1,5 @@
 import type { WarningLimit } from "../connection/warning_limit.js";
-import { AuthStateError } from "../errors.js";
+import { type AuthStateError, hasReason } from "../errors.js";
 import type { AuthStateLogger } from "../logger.js";
 import type { Pacing } from "../rpc/pacing.js";
 import { retry } from "../rpc/retry.js";
@@ -29,5 +29,5 @@ export function sessionRetry(
 
 /** Whether `error` says that what is asked for is not there, for `reason`. */
 export function saysAbsent(error: unknown, reason: "NO_CREDS" | "NO_SESSION"): error is AuthStateError {
-  return error instanceof AuthStateError && error.code === "NOT_FOUND" && error.reason === reason;
+  return hasReason(error, reason) && error.code === "NOT_FOUND";
 }

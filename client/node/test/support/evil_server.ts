@@ -1,17 +1,14 @@
-// A server that takes leases and then breaks the promises of the contract, over real gRPC.
-import { type sendUnaryData, Server, ServerCredentials, type ServerDuplexStream, status } from "@grpc/grpc-js";
-import type { ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
-import {
-  type AcquireLeaseRequest,
-  AuthStateServiceService,
-  type GetCredsRequest,
-  type GetCredsResponse,
-  type LoadSessionRequest,
-  type LoadSessionResponse,
-  type PipeRequest,
-  type PipeResponse,
+// A server that takes leases and then breaks the promises of the contract.
+import { type sendUnaryData, type ServerDuplexStream, type ServerUnaryCall, status } from "@grpc/grpc-js";
+import type {
+  GetCredsRequest,
+  GetCredsResponse,
+  LoadSessionResponse,
+  PipeRequest,
+  PipeResponse,
 } from "../../src/gen/authstate/v1/auth_state_service.ts";
-import { toServiceError } from "./scripted_server.ts";
+import { toServiceError } from "./failure.ts";
+import { type LoadCall, TestServer } from "./test_server.ts";
 
 /** How LoadSession, GetCreds or the pipe misbehaves. Where GetCreds answers, there are no creds. */
 export type Evil = "stalls" | "trickles" | "floods" | "creds stall" | "pipe is silent";
@@ -21,46 +18,29 @@ const LEASE = { owner: "evil", fence: 1n, remaining: undefined, expireTime: unde
 const NO_CREDS = { code: status.NOT_FOUND, reason: "NO_CREDS" };
 const TRICKLE_MS = 20;
 
-export class EvilServer {
+export class EvilServer extends TestServer {
   // How many loads are under way.
   loads = 0;
   // How many calls and messages of the pipe have arrived.
   asked = 0;
-  readonly #server = new Server();
-  #port = 0;
 
-  constructor(private readonly evil: Evil) {}
-
-  get address(): string {
-    return `127.0.0.1:${this.#port}`;
+  constructor(private readonly evil: Evil) {
+    super();
   }
 
-  async start(): Promise<void> {
-    const none = (_: ServerUnaryCall<unknown, never>, callback: sendUnaryData<never>): void =>
-      callback({ code: status.UNIMPLEMENTED });
-    this.#server.addService(AuthStateServiceService, {
-      ...Object.fromEntries(Object.keys(AuthStateServiceService).map((name) => [name, none])),
-      acquireLease: (_: ServerUnaryCall<AcquireLeaseRequest, object>, callback: sendUnaryData<object>) =>
-        callback(null, { lease: LEASE, revision: 1n }),
+  protected override handlers(): object {
+    return {
+      acquireLease: this.unary(() => ({ lease: LEASE, revision: 1n })),
       getCreds: (_: ServerUnaryCall<GetCredsRequest, GetCredsResponse>, callback: sendUnaryData<GetCredsResponse>) => {
         this.asked++;
         if (this.evil !== "creds stall") callback(toServiceError(NO_CREDS));
       },
-      loadSession: (call: ServerWritableStream<LoadSessionRequest, LoadSessionResponse>) => this.#load(call),
+      loadSession: (call: LoadCall) => this.#load(call),
       pipe: (call: ServerDuplexStream<PipeRequest, PipeResponse>) => this.#pipe(call),
-    } as never);
-    this.#port = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) =>
-        error === null ? resolve(port) : reject(error),
-      );
-    });
+    };
   }
 
-  stop(): void {
-    this.#server.forceShutdown();
-  }
-
-  #load(call: ServerWritableStream<LoadSessionRequest, LoadSessionResponse>): void {
+  #load(call: LoadCall): void {
     this.loads++;
     this.asked++;
     let over = false;

@@ -1,30 +1,26 @@
-// An authstate server in this process, over real gRPC, with leases and the pipe, that fails as it is told. Several of
-// them may share the sessions, as servers share a database.
-import { type sendUnaryData, Server, ServerCredentials, type ServerDuplexStream, status } from "@grpc/grpc-js";
-import type { ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
-import {
-  type AcquireLeaseRequest,
-  AuthStateServiceService,
-  type CommitRequest,
-  type DeleteSessionRequest,
-  type GetCredsRequest,
-  type GetKeysRequest,
-  type LoadSessionRequest,
-  type LoadSessionResponse,
-  type PipeOperation,
-  type PipeRequest,
-  type PipeResponse,
-  type PipeResult,
-  type ReleaseLeaseRequest,
-  type RenewLeaseRequest,
+// A server with leases and the pipe, that fails as it is told. Several of them may share the sessions, as servers share a
+// database.
+import { type ServerDuplexStream, status } from "@grpc/grpc-js";
+import type {
+  AcquireLeaseRequest,
+  CommitRequest,
+  DeleteSessionRequest,
+  GetCredsRequest,
+  GetKeysRequest,
+  LoadSessionResponse,
+  PipeOperation,
+  PipeRequest,
+  PipeResponse,
+  PipeResult,
+  ReleaseLeaseRequest,
+  RenewLeaseRequest,
 } from "../../src/gen/authstate/v1/auth_state_service.ts";
-import type { Key, Value } from "../../src/gen/authstate/v1/value.ts";
 import { toDuration } from "../../src/rpc/durations.ts";
-import { type Failure, toServiceError, toStatus } from "./scripted_server.ts";
+import { type Failure, failureOf, Refusal, toStatus } from "./failure.ts";
+import { applyWrites, readKeys, type StoredSession } from "./stored_session.ts";
+import { type LoadCall, TestServer } from "./test_server.ts";
 
-export interface LeasedSession {
-  creds: Value | undefined;
-  keys: Map<string, { key: Key; value: Value }>;
+export interface LeasedSession extends StoredSession {
   owner: string;
   // Whether the lease is alive: then nobody else gets it without stealing it.
   live: boolean;
@@ -39,21 +35,13 @@ export type Database = Map<string, LeasedSession>;
 type Operation = NonNullable<PipeOperation["operation"]>;
 type Answer = PipeResult["result"];
 
-const nameOf = ({ type, id }: Key): string => `${type}/${id}`;
-
-class Refusal extends Error {
-  constructor(readonly failure: Failure) {
-    super("refused");
-  }
-}
-
 // A failure to answer something with. It does not take place, but for `afterwards` (it has, and the answer fails) and
 // `late` (it will, when the test calls `catchUp`).
 export type Misfortune = Failure & { late?: boolean };
-// What an operation meets: nothing, a failure, or with `lost` no answer after it took place.
-export type Verdict = Misfortune | "lost" | undefined;
+// What an operation of the pipe meets: nothing, or a failure.
+export type Verdict = Misfortune | undefined;
 
-export class LeaseServer {
+export class LeaseServer extends TestServer {
   // The operations that arrived, in order; a commit as `commit 3`, with its number.
   readonly log: string[] = [];
   readonly messages: PipeRequest[] = [];
@@ -73,68 +61,29 @@ export class LeaseServer {
   readonly #streams = new Set<ServerDuplexStream<PipeRequest, PipeResponse>>();
   // What was answered with a failure that is `late`, and is still to take place.
   #late: (() => void)[] = [];
-  #gate: Promise<void> = Promise.resolve();
-  #server = new Server();
-  #port = 0;
 
   constructor(database: Database = new Map()) {
+    super();
     this.#database = database;
-  }
-
-  get address(): string {
-    return `127.0.0.1:${this.#port}`;
   }
 
   get streams(): number {
     return this.#streams.size;
   }
 
-  // Starts on a free port, or on that of before if it was stopped.
-  async start(): Promise<void> {
-    this.#server = new Server({ "grpc.max_receive_message_length": 64 * 1024 * 1024 });
-    const unary = <Request>(work: (request: Request) => object) => {
-      return (call: ServerUnaryCall<Request, never>, callback: sendUnaryData<never>): void => {
-        try {
-          callback(null, work(call.request) as never);
-        } catch (error) {
-          if (!(error instanceof Refusal)) throw error;
-          callback(toServiceError(error.failure));
-        }
-      };
-    };
-    const none = unary(() => {
-      throw new Refusal({ code: status.UNIMPLEMENTED });
-    });
-    this.#server.addService(AuthStateServiceService, {
-      ...Object.fromEntries(Object.keys(AuthStateServiceService).map((name) => [name, none])),
-      acquireLease: unary((request: AcquireLeaseRequest) => this.#acquire(request)),
-      getLease: unary(({ sessionId }: { sessionId: string }) => this.#getLease(sessionId)),
-      renewLease: unary((request: RenewLeaseRequest) => this.#underFence(request)),
-      releaseLease: unary((request: ReleaseLeaseRequest) => this.#release(request)),
-      commit: unary((request: CommitRequest) => this.#commitByCall(request)),
-      getCreds: unary((request: GetCredsRequest) => this.#getCreds(request)),
-      getKeys: unary((request: GetKeysRequest) => this.#read(this.#forReading(request), request.keys)),
-      deleteSession: unary((request: DeleteSessionRequest) => this.#delete(request)),
-      loadSession: (call: ServerWritableStream<LoadSessionRequest, LoadSessionResponse>) => this.#load(call),
+  protected override handlers(): object {
+    return {
+      acquireLease: this.unary((request: AcquireLeaseRequest) => this.#acquire(request)),
+      getLease: this.unary(({ sessionId }: { sessionId: string }) => this.#getLease(sessionId)),
+      renewLease: this.unary((request: RenewLeaseRequest) => this.#underFence(request)),
+      releaseLease: this.unary((request: ReleaseLeaseRequest) => this.#release(request)),
+      commit: this.unary((request: CommitRequest) => this.#commitByCall(request)),
+      getCreds: this.unary((request: GetCredsRequest) => this.#getCreds(request)),
+      getKeys: this.unary((request: GetKeysRequest) => readKeys(this.#forReading(request).keys, request.keys)),
+      deleteSession: this.unary((request: DeleteSessionRequest) => this.#delete(request)),
+      loadSession: this.onePage((call) => this.#load(call)),
       pipe: (call: ServerDuplexStream<PipeRequest, PipeResponse>) => this.#pipe(call),
-    } as never);
-    this.#port = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(`127.0.0.1:${this.#port}`, ServerCredentials.createInsecure(), (error, port) =>
-        error === null ? resolve(port) : reject(error),
-      );
-    });
-  }
-
-  // Stops as in a crash: calls under way lose their connection.
-  stop(): void {
-    this.#server.forceShutdown();
-  }
-
-  // Holds every answer of the pipe back until the returned function is called.
-  hold(): () => void {
-    let release!: () => void;
-    this.#gate = new Promise((resolve) => (release = resolve));
-    return release;
+    };
   }
 
   // Carries out what is late, unless it is under a stale fence by now.
@@ -143,7 +92,7 @@ export class LeaseServer {
       try {
         work();
       } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
+        failureOf(error);
       }
     }
   }
@@ -228,25 +177,10 @@ export class LeaseServer {
     return { creds, revision: 1n };
   }
 
-  #read({ keys }: LeasedSession, wanted: readonly { type: string; ids: string[] }[]) {
-    const all = wanted.flatMap(({ type, ids }) => ids.map((id) => ({ type, id })));
-    return {
-      found: all.flatMap((key) => keys.get(nameOf(key)) ?? []),
-      absent: all.filter((key) => !keys.has(nameOf(key))),
-      revision: 1n,
-    };
-  }
-
-  #write(
-    session: LeasedSession,
-    { creds, sets, deletes, clearKeys }: Omit<CommitRequest, "sessionId" | "fence">,
-  ): void {
+  #write(session: LeasedSession, writes: Pick<CommitRequest, "creds" | "sets" | "deletes" | "clearKeys">): void {
     session.exists = true;
     session.revision++;
-    session.creds = creds ?? session.creds;
-    if (clearKeys) session.keys.clear();
-    for (const { key, value } of sets) session.keys.set(nameOf(key!), { key: key!, value: value! });
-    for (const key of deletes) session.keys.delete(nameOf(key));
+    applyWrites(session, writes);
   }
 
   #commitByCall(request: CommitRequest): object {
@@ -277,19 +211,13 @@ export class LeaseServer {
     throw new Refusal(failure);
   }
 
-  #load(call: ServerWritableStream<LoadSessionRequest, LoadSessionResponse>): void {
+  #load(call: LoadCall): LoadSessionResponse {
     this.loadsMayTakeMs.push(Number(call.getDeadline()) - Date.now());
-    try {
-      const { exists, creds, keys, revision } = this.#forReading(call.request);
-      const metadata = { revision: String(revision) };
-      if (!exists) throw new Refusal({ code: status.NOT_FOUND, reason: "NO_SESSION", metadata });
-      this.log.push("load");
-      call.write(this.distort({ revision, creds, keys: [...keys.values()] }));
-      call.end();
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      call.emit("error", toServiceError(error.failure));
-    }
+    const { exists, creds, keys, revision } = this.#forReading(call.request);
+    const metadata = { revision: String(revision) };
+    if (!exists) throw new Refusal({ code: status.NOT_FOUND, reason: "NO_SESSION", metadata });
+    this.log.push("load");
+    return this.distort({ revision, creds, keys: [...keys.values()] });
   }
 
   #pipe(call: ServerDuplexStream<PipeRequest, PipeResponse>): void {
@@ -308,28 +236,24 @@ export class LeaseServer {
     });
     call.on("data", (request: PipeRequest) => {
       this.messages.push(request);
-      const results = request.operations.flatMap((operation) => this.#operate(channels, operation));
-      void this.#gate.then(() => {
-        if (this.#streams.has(call) && results.length > 0) call.write({ results, draining: false });
+      const results = request.operations.map((operation) => this.#operate(channels, operation));
+      void this.gate.then(() => {
+        if (this.#streams.has(call)) call.write({ results, draining: false });
       });
     });
   }
 
-  #operate(channels: Map<number, { sessionId: string; fence: bigint }>, operation: PipeOperation): PipeResult[] {
+  #operate(channels: Map<number, { sessionId: string; fence: bigint }>, operation: PipeOperation): PipeResult {
     const { tag, channel } = operation;
     const work = operation.operation!;
     this.log.push(work.$case === "commit" ? `commit ${work.value.number}` : work.$case);
     const verdict = this.judge(work);
     try {
       const before = new Map(channels);
-      if (verdict !== undefined && verdict !== "lost") {
-        this.#fail(verdict, () => this.#carryOut(before, channel, work));
-      }
-      const result = this.#carryOut(channels, channel, work);
-      return verdict === "lost" ? [] : [{ tag, result }];
+      if (verdict !== undefined) this.#fail(verdict, () => this.#carryOut(before, channel, work));
+      return { tag, result: this.#carryOut(channels, channel, work) };
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      return [{ tag, result: { $case: "error", value: toStatus(error.failure) } }];
+      return { tag, result: { $case: "error", value: toStatus(failureOf(error)) } };
     }
   }
 
@@ -354,12 +278,13 @@ export class LeaseServer {
     }
     const session = this.#underFence(attached);
     if (work.$case === "renew") return { $case: "renewed", value: { lease: this.#lease(session) } };
-    if (work.$case === "get")
-      return { $case: "got", value: { creds: undefined, ...this.#read(session, work.value.keys) } };
+    if (work.$case === "get") {
+      return { $case: "got", value: { creds: undefined, ...readKeys(session.keys, work.value.keys) } };
+    }
     const { number } = work.value;
     if (number > session.applied + 1n) this.#refuse("NUMBER_GAP", session);
     if (number === session.applied + 1n) {
-      this.#write(session, { ...work.value, expectedRevision: undefined, commitId: 0n });
+      this.#write(session, work.value);
       session.applied = number;
     }
     return { $case: "committed", value: { revision: 1n } };

@@ -1,0 +1,80 @@
+// A server of the contract in this process, over real gRPC. Calls that it does not handle are UNIMPLEMENTED.
+import {
+  type sendUnaryData,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+} from "@grpc/grpc-js";
+import {
+  AuthStateServiceService,
+  type LoadSessionRequest,
+  type LoadSessionResponse,
+} from "../../src/gen/authstate/v1/auth_state_service.ts";
+import { failureOf, toServiceError } from "./failure.ts";
+
+export type LoadCall = ServerWritableStream<LoadSessionRequest, LoadSessionResponse>;
+
+export abstract class TestServer {
+  // What is answered waits for it; see `hold`.
+  protected gate: Promise<void> = Promise.resolve();
+  #server = new Server();
+  #port = 0;
+
+  // The handlers by the names of the calls in AuthStateServiceService.
+  protected abstract handlers(): object;
+
+  get address(): string {
+    return `127.0.0.1:${this.#port}`;
+  }
+
+  // Starts on a free port, or on that of before if it was stopped.
+  async start(): Promise<void> {
+    this.#server = new Server({ "grpc.max_receive_message_length": 64 * 1024 * 1024 });
+    this.#server.addService(AuthStateServiceService, this.handlers() as never);
+    this.#port = await new Promise<number>((resolve, reject) => {
+      this.#server.bindAsync(this.address, ServerCredentials.createInsecure(), (error, port) =>
+        error === null ? resolve(port) : reject(error),
+      );
+    });
+  }
+
+  // Stops as in a crash: calls under way lose their connection.
+  stop(): void {
+    this.#server.forceShutdown();
+  }
+
+  // Holds every answer back until the returned function is called.
+  hold(): () => void {
+    let release!: () => void;
+    this.gate = new Promise((resolve) => (release = resolve));
+    return release;
+  }
+
+  // A handler that answers with what `work` returns, or with the Refusal that it throws.
+  protected unary<Request, Response extends object>(work: (request: Request) => Response) {
+    return async (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): Promise<void> => {
+      try {
+        const answer = work(call.request);
+        await this.gate;
+        callback(null, answer);
+      } catch (error) {
+        const failure = failureOf(error);
+        await this.gate;
+        callback(toServiceError(failure));
+      }
+    };
+  }
+
+  // A handler of LoadSession that answers with the one page that `work` returns, or with the Refusal that it throws.
+  protected onePage(work: (call: LoadCall) => LoadSessionResponse) {
+    return (call: LoadCall): void => {
+      try {
+        call.write(work(call));
+        call.end();
+      } catch (error) {
+        call.emit("error", toServiceError(failureOf(error)));
+      }
+    };
+  }
+}
