@@ -28,7 +28,7 @@ export class AuthStateError extends Error {
   }
 
   override readonly name: string = "AuthStateError";
-  /** Canonical code; the README has the table. */
+  /** Canonical code; docs/troubleshooting.md of the repository says what each reason means. */
   readonly code: AuthStateErrorCode;
   /** What happened, more precisely: `DATABASE_UNAVAILABLE`, `QUEUE_FULL`, `INVALID_FIELD`, `CLOSED`, … */
   readonly reason: string;
