@@ -9,8 +9,8 @@ import { readFileSync } from 'node:fs'
 import { basename, dirname, join, normalize } from 'node:path'
 
 const REASONS = 'docs/troubleshooting.md'
-// A reason is a named constant, or stands beside its code; the client writes it as a member.
-const REASON_FORMS = /string_view k\w+ = "([A-Z_]+)"|StatusCode::k\w+,\s*"([A-Z_]+)"|reason: "([A-Z_]+)"(?: \| "([A-Z_]+)")?/g
+// A reason is a named constant, or stands beside its code; the client names it as a member, or in a call of refusal.
+const REASON_FORMS = /string_view k\w+ = "([A-Z_]+)"|StatusCode::k\w+,\s*"([A-Z_]+)"|(?:reason: |refusal\()"([A-Z_]+)"(?: \| "([A-Z_]+)")?/g
 const SOURCES_OF_REASONS = /^(server|storage)\/(?!failpoints\/).*\.(h|cc)$|^client\/node\/src\/(?!gen\/).*\.ts$/
 
 const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })
