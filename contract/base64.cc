@@ -31,7 +31,7 @@ std::uint8_t SextetOf(char c) { return kSextets[static_cast<unsigned char>(c)]; 
 bool DecodeBase64(absl::string_view text, std::string* bytes) {
   if (text.size() % 4 != 0) return false;
   if (!absl::Base64Unescape(text, bytes)) return false;
-  // What abseil forgave shows when the bytes are written again.
+  // abseil forgives white space and missing padding: then the bytes, written again, differ.
   return absl::Base64Escape(*bytes) == text;
 }
 

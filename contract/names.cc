@@ -40,7 +40,7 @@ struct Utf8Sequence {
   std::uint8_t second_max = 0xBF;
 };
 
-// Of length 0 for a byte that leads nothing.
+// The length is 0 for a byte that cannot begin a character.
 Utf8Sequence SequenceOf(std::uint8_t lead) {
   if (lead < 0x80) return {1};
   if (lead < 0xC2) return {0};

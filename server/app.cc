@@ -101,7 +101,7 @@ std::size_t Snapshots(const Options& options, const storage::Description& databa
   return static_cast<std::size_t>(profiles::ConnectionsForSnapshots(options.databases));
 }
 
-// What stands on each database.
+// Stacks the decorators that stand on each database.
 absl::StatusOr<std::unique_ptr<storage::Backend>> Decorated(const Options& options, profiles::BackendChoice choice,
                                                             absl::StatusOr<std::unique_ptr<storage::Backend>> driver) {
   if (!driver.ok()) return driver;

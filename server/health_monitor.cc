@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "server/log/logging.h"
+#include "storage/await_call.h"
 #include "storage/error.h"
 
 namespace authstate::server {
@@ -45,24 +45,14 @@ HealthMonitor::~HealthMonitor() {
   thread_.join();
 }
 
-absl::Status HealthMonitor::PingOnce() {
-  absl::Status result;
-  absl::Notification answered;
-  backend_->Ping(absl::Now() + std::max(interval_, kPingPatience), [&](absl::Status status) {
-    result = std::move(status);
-    answered.Notify();
-  });
-  answered.WaitForNotification();
-  return result;
-}
-
 void HealthMonitor::Run() {
   while (true) {
     {
       const absl::MutexLock lock(&mutex_);
       if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), interval_)) return;
     }
-    const absl::Status alive = PingOnce();
+    const auto alive = storage::AwaitCall<absl::Status>(
+        [this](auto done) { backend_->Ping(absl::Now() + std::max(interval_, kPingPatience), std::move(done)); });
     // A file that is gone is a fact, where a failed read may be a hiccup.
     const bool certain = storage::ReasonOf(alive) == storage::kDatabaseMoved;
     if (!state_.Observe(alive.ok(), certain)) continue;

@@ -5,7 +5,6 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "storage/backend.h"
@@ -47,7 +46,6 @@ class HealthMonitor {
 
  private:
   void Run();
-  absl::Status PingOnce();
 
   storage::Backend* const backend_;
   const absl::Duration interval_;

@@ -85,7 +85,7 @@ void Acceptor::Run() {
   std::array<epoll_event, kMostEvents> events{};
   absl::Time next_look = absl::Now();
   while (true) {
-    // Not longer where the clock was set back.
+    // If the clock was set back, the next look must not move away with it.
     const absl::Duration patience = std::clamp(next_look - absl::Now(), absl::ZeroDuration(), kLongestPatience);
     const int patience_ms = watch_.size() == 0 ? -1 : static_cast<int>(absl::ToInt64Milliseconds(patience)) + 1;
     const int ready = epoll_wait(poller_, events.data(), static_cast<int>(events.size()), patience_ms);

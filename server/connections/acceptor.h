@@ -54,7 +54,7 @@ class Acceptor {
   bool IsListener(int descriptor) const;
   void Watch(int descriptor, std::uint32_t events) const;
 
-  // Until Shutdown.
+  // Closed by Shutdown.
   std::optional<ListeningSockets> sockets_;
   const std::size_t max_connections_;
   const Serve serve_;

@@ -109,7 +109,7 @@ std::optional<StreamCounters> StreamCounterReader::Read(std::int64_t number) {
 }
 
 void StreamCounterReader::Learn() {
-  // Those of connections that ended before anybody asked for them.
+  // So many belong to connections that ended before anybody asked for their number.
   if (numbers_.size() > kMostNumbers) {
     numbers_.clear();
     next_number_ = 0;

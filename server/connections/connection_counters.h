@@ -18,7 +18,7 @@ std::string PeerOf(int descriptor);
 struct TcpCounters {
   // By the process, not only by the kernel. What arrives at this very moment may be missed, or counted too early.
   std::uint64_t bytes_read = 0;
-  // Those with data.
+  // Only segments that carried data count.
   std::uint64_t segments_sent = 0;
 };
 
@@ -55,7 +55,7 @@ class StreamCounterReader {
   void Learn();
 
   std::int64_t next_number_ = 0;
-  // Not taken yet.
+  // By peer, the numbers that nobody has taken yet.
   absl::flat_hash_map<std::string, std::int64_t> numbers_;
 };
 

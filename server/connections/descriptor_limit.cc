@@ -7,7 +7,7 @@
 namespace authstate::server {
 
 std::size_t RaiseDescriptorLimit() {
-  // What POSIX systems begin with, should a sandbox not even let us ask.
+  // A sandbox may not let us ask; this is what POSIX systems begin with.
   constexpr std::size_t kUnknown = 1'024;
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kUnknown;

@@ -16,7 +16,7 @@ namespace {
 
 // A process that uses less of one processor than this is idle.
 constexpr double kIdle = 0.2;
-// Whoever sent less since the last look cannot have done much.
+// A client that sent less since the last look cannot have done much.
 constexpr std::uint64_t kLeastBytes = 65'536;
 constexpr absl::Duration kBusyFor = absl::Milliseconds(500);
 constexpr absl::Duration kIdleInterval = absl::Milliseconds(50);

@@ -29,7 +29,7 @@ class FloodWatch {
   void Add(int descriptor, absl::Time now);
   void Forget(int descriptor);
   std::size_t size() const { return connections_.size(); }
-  // All descriptors.
+  // Calls `visit` with each descriptor.
   template <typename Visit>
   void ForEach(Visit visit) const {
     for (const auto& [descriptor, connection] : connections_) visit(descriptor);

@@ -13,7 +13,7 @@ struct ProcessUsage {
   absl::Duration processor_time;
   // Resident now, in bytes.
   std::uint64_t memory = 0;
-  // Bytes of all that was made to be sent so far.
+  // Bytes of all responses made so far.
   std::uint64_t answered = 0;
 };
 

@@ -1,19 +1,16 @@
 #include "server/handlers/auth_state_handlers.h"
 
 #include <cstddef>
-#include <cstdint>
-#include <limits>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/random/random.h"
 #include "contract/limits.h"
 #include "contract/names.h"
-#include "server/handlers/lease_handlers.h"
+#include "server/handlers/commit_id.h"
 #include "server/handlers/page_token.h"
 #include "server/handlers/request_validation.h"
+#include "server/handlers/state_messages.h"
 #include "storage/error.h"
 
 namespace authstate::server {
@@ -59,48 +56,13 @@ v1::ListSessionsResponse ToListResponse(std::vector<storage::SessionSummary> ses
     session->set_revision(summary.revision);
     session->set_has_creds(summary.has_creds);
     session->set_key_count(summary.key_count);
-    const std::int64_t micros = absl::ToUnixMicros(summary.update_time);
-    session->mutable_update_time()->set_seconds(micros / 1'000'000);
-    session->mutable_update_time()->set_nanos(static_cast<std::int32_t>(micros % 1'000'000 * 1'000));
+    SetMicros(absl::ToUnixMicros(summary.update_time), session->mutable_update_time());
     ToProto(summary.lease, session->mutable_lease());
   }
   return response;
 }
 
 }  // namespace
-
-std::uint64_t NewCommitId() {
-  thread_local absl::InsecureBitGen random;
-  return absl::Uniform<std::uint64_t>(absl::IntervalClosed, random, 1, std::numeric_limits<std::uint64_t>::max());
-}
-
-void MoveToProto(Value value, v1::Value* proto) {
-  if (value.kind == ValueKind::kRaw) {
-    proto->set_raw(std::move(value.bytes));
-  } else {
-    proto->set_json(std::move(value.bytes));
-  }
-}
-
-void MoveToProto(storage::KeyWrite key, v1::KeyEntry* proto) {
-  proto->mutable_key()->set_type(std::move(key.name.type));
-  proto->mutable_key()->set_id(std::move(key.name.id));
-  MoveToProto(std::move(key.value), proto->mutable_value());
-}
-
-void MoveToProto(std::vector<storage::KeyName> names, std::vector<std::optional<Value>> values,
-                 google::protobuf::RepeatedPtrField<v1::KeyEntry>* found,
-                 google::protobuf::RepeatedPtrField<v1::Key>* absent) {
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (values[i].has_value()) {
-      MoveToProto(storage::KeyWrite{std::move(names[i]), *std::move(values[i])}, found->Add());
-    } else {
-      v1::Key* const key = absent->Add();
-      key->set_type(std::move(names[i].type));
-      key->set_id(std::move(names[i].id));
-    }
-  }
-}
 
 template <typename Response, typename Request>
 void AuthStateHandlers::Apply(Request request, absl::Time deadline, Respond<Response> respond) {

@@ -1,10 +1,6 @@
 #ifndef AUTHSTATE_SERVER_HANDLERS_AUTH_STATE_HANDLERS_H_
 #define AUTHSTATE_SERVER_HANDLERS_AUTH_STATE_HANDLERS_H_
 
-#include <cstdint>
-#include <optional>
-#include <vector>
-
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -40,18 +36,6 @@ class AuthStateHandlers {
 
   storage::Backend* const backend_;
 };
-
-// For a commit whose caller gave it no id: also one that its caller will not recognise again can be looked up by the
-// backend. Never 0.
-std::uint64_t NewCommitId();
-
-// The wire form of a stored value; takes its bytes over.
-void MoveToProto(Value value, v1::Value* proto);
-void MoveToProto(storage::KeyWrite key, v1::KeyEntry* proto);
-// The wire form of what was read: `values[i]` is that of `names[i]`.
-void MoveToProto(std::vector<storage::KeyName> names, std::vector<std::optional<Value>> values,
-                 google::protobuf::RepeatedPtrField<v1::KeyEntry>* found,
-                 google::protobuf::RepeatedPtrField<v1::Key>* absent);
 
 }  // namespace authstate::server
 

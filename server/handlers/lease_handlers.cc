@@ -1,24 +1,12 @@
 #include "server/handlers/lease_handlers.h"
 
-#include <algorithm>
-#include <cstdint>
 #include <utility>
 #include <vector>
 
-#include "server/handlers/lease_validation.h"
-#include "storage/error.h"
+#include "server/handlers/state_messages.h"
 
 namespace authstate::server {
 namespace {
-
-constexpr std::int64_t kMicrosPerSecond = 1'000'000;
-
-// Sets the seconds and nanos of a Duration or Timestamp that is not negative.
-template <typename Message>
-void SetMicros(std::int64_t micros, Message* message) {
-  message->set_seconds(micros / kMicrosPerSecond);
-  message->set_nanos(static_cast<std::int32_t>(micros % kMicrosPerSecond * 1'000));
-}
 
 // Sends a valid request to the backend; `fill` makes the response of what it answers.
 template <typename Response, typename Fill>
@@ -41,21 +29,6 @@ void Ask(storage::Backend* backend, absl::StatusOr<storage::LeaseRequest> reques
 constexpr auto kNothingElse = [](const storage::LeaseResult& /*result*/, auto* /*response*/) {};
 
 }  // namespace
-
-absl::Status CheckStealing(bool steal, Stealing stealing) {
-  if (!steal || stealing == Stealing::kAllowed) return absl::OkStatus();
-  return storage::WithOutcome(
-      storage::Error(absl::StatusCode::kPermissionDenied, "STEALING_REFUSED", "steal: this server does not allow it"),
-      storage::Outcome::kNotApplied);
-}
-
-void ToProto(const storage::Lease& lease, v1::Lease* proto) {
-  proto->set_owner(lease.owner);
-  proto->set_fence(lease.fence);
-  SetMicros(std::max<std::int64_t>(0, lease.live() ? absl::ToInt64Microseconds(lease.remaining) : 0),
-            proto->mutable_remaining());
-  if (lease.held()) SetMicros(absl::ToUnixMicros(lease.expire_time), proto->mutable_expire_time());
-}
 
 void LeaseHandlers::Handle(const v1::AcquireLeaseRequest& request, absl::Time deadline,
                            Respond<v1::AcquireLeaseResponse> respond) {

@@ -1,22 +1,13 @@
 #ifndef AUTHSTATE_SERVER_HANDLERS_LEASE_HANDLERS_H_
 #define AUTHSTATE_SERVER_HANDLERS_LEASE_HANDLERS_H_
 
-#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "authstate/v1/auth_state_service.pb.h"
 #include "server/handlers/auth_state_handlers.h"
+#include "server/handlers/lease_validation.h"
 #include "storage/backend.h"
 
 namespace authstate::server {
-
-// Whether callers may take a live lease from its owner.
-enum class Stealing : bool { kRefused, kAllowed };
-
-// Whether a request that says `steal` may go on: PermissionDenied if not.
-absl::Status CheckStealing(bool steal, Stealing stealing);
-
-// The wire form of a lease.
-void ToProto(const storage::Lease& lease, v1::Lease* proto);
 
 // The lease RPCs of AuthStateService, without the RPC framework around them: like AuthStateHandlers. Thread-safe.
 // `backend` is borrowed and outlives every answer.

@@ -7,6 +7,7 @@
 #include "contract/names.h"
 #include "server/handlers/duration_field.h"
 #include "server/handlers/request_error.h"
+#include "storage/error.h"
 
 namespace authstate::server {
 namespace {
@@ -46,6 +47,13 @@ absl::Status TakeFence(const Request& request, storage::LeaseRequest* lease) {
 }
 
 }  // namespace
+
+absl::Status CheckStealing(bool steal, Stealing stealing) {
+  if (!steal || stealing == Stealing::kAllowed) return absl::OkStatus();
+  return storage::WithOutcome(
+      storage::Error(absl::StatusCode::kPermissionDenied, "STEALING_REFUSED", "steal: this server does not allow it"),
+      storage::Outcome::kNotApplied);
+}
 
 absl::StatusOr<storage::LeaseRequest> Validate(const v1::AcquireLeaseRequest& request) {
   auto lease = Begin(request, storage::LeaseRequest::Action::kAcquire);

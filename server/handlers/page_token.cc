@@ -22,7 +22,7 @@ absl::StatusOr<std::string> ParsePageToken(absl::string_view token) {
   std::string bytes;
   if (DecodeBase64(token, &bytes) && !bytes.empty() && bytes[0] == kForm) {
     std::string session_id = bytes.substr(1);
-    // Of the legacy tables, also an id that no request may name.
+    // The legacy tables may hold ids that no request may name, and a page may end with one.
     const bool text = IsValidUtf8(session_id) && session_id.find('\0') == std::string::npos;
     if (text && !session_id.empty()) return session_id;
   }

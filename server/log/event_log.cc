@@ -167,7 +167,7 @@ class EventLog final : public storage::Backend {
 
  private:
   storage::Backend* const inner_;
-  // Shared with the answers under way.
+  // The callbacks of calls under way share it.
   const std::shared_ptr<Lines> lines_;
 };
 

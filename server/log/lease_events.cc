@@ -83,7 +83,7 @@ Event LeaseEvents::Released(const storage::LeaseRequest& request) {
 }
 
 LeaseEvents::Holder& LeaseEvents::Remember(const std::string& session_id) {
-  // Anyone may go: a line then tells less.
+  // Any session may be forgotten: the next line about it then tells less.
   if (holders_.size() >= kMaxHolders && !holders_.contains(session_id)) holders_.erase(holders_.begin());
   return holders_[session_id];
 }

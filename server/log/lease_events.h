@@ -32,7 +32,7 @@ class LeaseEvents {
   struct Holder {
     std::string owner;
     std::uint64_t fence = 0;
-    // Who was refused last because of it.
+    // The owner whose acquisition this lease refused last.
     std::string refused;
   };
 

@@ -4,8 +4,7 @@
 #include <utility>
 
 #include "contract/limits.h"
-#include "server/handlers/auth_state_handlers.h"
-#include "server/handlers/lease_handlers.h"
+#include "server/handlers/state_messages.h"
 #include "server/rpc/status_translation.h"
 
 namespace authstate::server::pipe {

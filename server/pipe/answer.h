@@ -45,7 +45,7 @@ class AnswerQueue {
   void Clear();
 
   bool empty() const { return waiting_.empty(); }
-  // With the frame that is being written.
+  // The frame that is being written counts too.
   std::size_t bytes() const { return bytes_; }
 
  private:

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "server/handlers/auth_state_handlers.h"
+#include "server/handlers/commit_id.h"
 #include "storage/batch_room.h"
 
 namespace authstate::server::pipe {

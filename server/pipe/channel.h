@@ -10,7 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "server/handlers/lease_handlers.h"
+#include "server/handlers/lease_validation.h"
 #include "server/pipe/operation.h"
 
 namespace authstate::server::pipe {
@@ -21,7 +21,7 @@ struct Channel {
 
   std::uint32_t id = 0;
   std::string session_id;
-  // Of the lease under which the session is attached; 0: no session.
+  // The fence of the lease under which the session is attached; 0: no session is.
   std::uint64_t fence = 0;
   // Operations of this channel are at the backend, or about to be: those in `waiting` have to wait.
   bool busy = false;

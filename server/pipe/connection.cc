@@ -155,7 +155,7 @@ bool Connection::MayCall(Kind kind) const {
       return lane.under_way < 1;
     case Kind::kLockedCommits:
     case Kind::kLockedLeases:
-      // They wait at the backend, without a connection.
+      // The backend lets them wait without a connection of the database.
       break;
   }
   return true;

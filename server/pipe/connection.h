@@ -15,7 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "authstate/v1/auth_state_service.pb.h"
-#include "server/handlers/lease_handlers.h"
+#include "server/handlers/lease_validation.h"
 #include "server/pipe/answer.h"
 #include "server/pipe/batch.h"
 #include "server/pipe/budget.h"
@@ -43,7 +43,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     // From reading an operation to asking the backend, and again as long for its answer.
     absl::Duration deadline = absl::Seconds(30);
     Stealing stealing = Stealing::kAllowed;
-    // Of the stream.
+    // The stream's, for the log.
     std::string request_id;
   };
 
@@ -120,10 +120,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Channels channels_ ABSL_GUARDED_BY(mutex_);
   std::array<Lane, kKinds> lanes_ ABSL_GUARDED_BY(mutex_);
   AnswerQueue answers_ ABSL_GUARDED_BY(mutex_);
-  // Of operations that were taken and whose answers are not written yet.
+  // How many operations were taken whose answers are not written yet, and their bytes.
   std::size_t unanswered_ ABSL_GUARDED_BY(mutex_) = 0;
   std::size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  // What the budget knows of `bytes_`.
+  // How much of `bytes_` has been taken from the budget.
   std::size_t budgeted_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool waits_for_budget_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<Failure> unlogged_ ABSL_GUARDED_BY(mutex_);
@@ -131,7 +131,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool driving_ ABSL_GUARDED_BY(mutex_) = false;
   bool drive_again_ ABSL_GUARDED_BY(mutex_) = false;
-  // Used only by the thread that drives.
+  // Only the thread that is in Drive uses it.
   FailureLog failure_log_;
 };
 

@@ -14,7 +14,7 @@ namespace authstate::server::pipe {
 struct Failure {
   // `commit`; see NameOf.
   absl::string_view operation;
-  // Empty when the channel has none.
+  // The session of the channel; empty when it has none.
   std::string session_id;
   absl::Status status;
 };

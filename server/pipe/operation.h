@@ -38,7 +38,7 @@ struct Operation {
   std::variant<Attach, Detach, Get, Commit, Renew> work;
   // The bytes it takes up until it is answered, more or less.
   std::size_t bytes = 0;
-  // To be asked for by itself (Kind): its call with others has not done it.
+  // A call with others has not done it, so it is sent again by itself (Kind).
   bool alone = false;
   // When it is given up if its turn has not come.
   absl::Time deadline = absl::InfiniteFuture();

@@ -294,14 +294,14 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
 
   const Service& service_;
   grpc::CallbackServerContext* const context_;
-  std::unique_ptr<Call> call_;
+  std::unique_ptr<GuardedCall> call_;
   const std::string request_id_;
   const std::string peer_;
   const absl::Time start_ = absl::Now();
-  // Until OnDone.
+  // Keeps this alive until OnDone.
   std::shared_ptr<Reactor> self_;
   std::shared_ptr<Connection> connection_;
-  // Of the read and the write under way.
+  // gRPC uses these for the read and the write under way.
   grpc::ByteBuffer incoming_;
   grpc::ByteBuffer outgoing_;
   std::atomic<std::uint64_t> messages_ = 0;

@@ -7,7 +7,7 @@
 
 #include <memory>
 
-#include "server/handlers/lease_handlers.h"
+#include "server/handlers/lease_validation.h"
 #include "server/pipe/budget.h"
 #include "server/pipe/limits.h"
 #include "server/rpc/guard.h"

@@ -22,7 +22,7 @@ class Admission {
  public:
   struct Limits {
     std::size_t requests = 4096;
-    // Of requests, on the wire.
+    // The size of all requests together, as they are on the wire.
     std::size_t bytes = std::size_t{512} << 20;
   };
 

@@ -60,12 +60,13 @@ std::optional<std::uint64_t> Guard::TakeLine(const absl::Status& status) {
   return lines_.try_emplace(kind, kLinesPerSecond).first->second.Take(absl::Now());
 }
 
-std::unique_ptr<Call> Guard::Begin(const Method& method, grpc::CallbackServerContext* context,
-                                   const grpc::ByteBuffer& request) {
-  return std::make_unique<Call>(this, method, context, request);
+std::unique_ptr<GuardedCall> Guard::Begin(const Method& method, grpc::CallbackServerContext* context,
+                                          const grpc::ByteBuffer& request) {
+  return std::make_unique<GuardedCall>(this, method, context, request);
 }
 
-Call::Call(Guard* guard, const Method& method, grpc::CallbackServerContext* context, const grpc::ByteBuffer& request)
+GuardedCall::GuardedCall(Guard* guard, const Method& method, grpc::CallbackServerContext* context,
+                         const grpc::ByteBuffer& request)
     : guard_(guard),
       method_(method),
       start_(absl::Now()),
@@ -78,11 +79,11 @@ Call::Call(Guard* guard, const Method& method, grpc::CallbackServerContext* cont
   context->AddInitialMetadata(kRequestIdKey, request_id_);
 }
 
-Call::~Call() {
+GuardedCall::~GuardedCall() {
   if (admitted_.ok()) guard_->admission_.Leave(request_bytes_);
 }
 
-absl::Status Call::Receive(google::protobuf::Message* message) {
+absl::Status GuardedCall::Receive(google::protobuf::Message* message) {
   if (!admitted_.ok()) return admitted_;
   absl::Status parsed = ParseRequest(request_, message);
   request_.Clear();
@@ -90,12 +91,12 @@ absl::Status Call::Receive(google::protobuf::Message* message) {
   return parsed;
 }
 
-grpc::Status Call::Finish(const absl::Status& status) {
+grpc::Status GuardedCall::Finish(const absl::Status& status) {
   LogOutcome(status);
   return TranslateStatus(status, request_id_, method_.mutation);
 }
 
-void Call::LogOutcome(const absl::Status& status) const {
+void GuardedCall::LogOutcome(const absl::Status& status) const {
   const LogLevel level = LevelOf(method_.name, status);
   if (!LogEnabled(level)) return;
   const std::optional<std::uint64_t> unlogged = status.ok() ? 0 : guard_->TakeLine(status);

@@ -47,13 +47,13 @@ struct GuardOptions {
 
 // What a handler's RPC is, known at compile time.
 struct Method {
-  // As in `Commit`.
+  // The RPC's name without its service: `Commit`.
   absl::string_view name;
   // Whether a failure has to say if the work was applied.
   bool mutation = false;
 };
 
-class Call;
+class GuardedCall;
 
 // The one guard around every handler: admission, request id, parsing, deadline, logging, and the translation of errors.
 // Thread-safe; outlives its calls.
@@ -65,9 +65,9 @@ class Guard {
         streams_(options_.max_streams),
         snapshot_slots_({options_.snapshots}) {}
 
-  // Begins the RPC on `context`. Never null: a call that is not admitted fails in Call::Receive.
-  std::unique_ptr<Call> Begin(const Method& method, grpc::CallbackServerContext* context,
-                              const grpc::ByteBuffer& request);
+  // Begins the RPC on `context`. Never null: a call that is not admitted fails in GuardedCall::Receive.
+  std::unique_ptr<GuardedCall> Begin(const Method& method, grpc::CallbackServerContext* context,
+                                     const grpc::ByteBuffer& request);
 
   // Tells the long-lived streams to come to an end, refuses every call from now on, and waits until none is under way
   // or `deadline` has passed; then it answers those that are left. Streams go on reading for half of that time, but no
@@ -84,7 +84,7 @@ class Guard {
   absl::Duration default_deadline() const { return options_.default_deadline; }
 
  private:
-  friend class Call;
+  friend class GuardedCall;
 
   const GuardOptions options_;
   Admission admission_;
@@ -98,12 +98,13 @@ class Guard {
 };
 
 // One RPC under way. Not thread-safe: its owner hands it on, from the thread that began it to the one that finishes.
-class Call {
+class GuardedCall {
  public:
-  Call(Guard* guard, const Method& method, grpc::CallbackServerContext* context, const grpc::ByteBuffer& request);
-  ~Call();
-  Call(const Call&) = delete;
-  Call& operator=(const Call&) = delete;
+  GuardedCall(Guard* guard, const Method& method, grpc::CallbackServerContext* context,
+              const grpc::ByteBuffer& request);
+  ~GuardedCall();
+  GuardedCall(const GuardedCall&) = delete;
+  GuardedCall& operator=(const GuardedCall&) = delete;
 
   // Parses the request into `message`, if the call was admitted.
   absl::Status Receive(google::protobuf::Message* message);

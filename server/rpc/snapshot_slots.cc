@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kNobody = std::numeric_limits<std::size_t>::max();
 
-// What a page may take without being slow.
+// A page may take this long for its bytes without counting as slow.
 absl::Duration AllowanceFor(std::size_t bytes) {
   constexpr double kBytesPerSecond = 8 << 20;
   return absl::Seconds(static_cast<double>(bytes) / kBytesPerSecond);
@@ -199,7 +199,7 @@ void SnapshotSlots::Claim::PageSent(std::size_t bytes) {
 
 absl::Status SnapshotSlots::Claim::PageTaken() {
   const absl::MutexLock lock(&slots_.mutex_);
-  // What it was quicker than it had to be is not saved up.
+  // A reader that was quicker than it had to be saves up no time for later pages.
   contended_left_ = std::min(contended_left_ - (absl::Now() - *lies_since_), slots_.options_.contended_patience);
   lies_since_.reset();
   absl::Status given_up = given_up_;

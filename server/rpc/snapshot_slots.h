@@ -64,7 +64,7 @@ class SnapshotSlots {
     // A stream of his was given up.
     bool slow = false;
 
-    // By which callers are compared: who has fewer comes first.
+    // Callers are served in this order, lowest first.
     std::size_t rank() const { return held + (slow ? 1 : 0); }
   };
   using Callers = std::map<std::string, Counts>;
@@ -93,7 +93,7 @@ class SnapshotSlots {
 
   const Options options_;
   absl::Mutex mutex_;
-  // Those that have a claim which waits or has a slot.
+  // The callers with a claim that waits or has a slot.
   Callers callers_ ABSL_GUARDED_BY(mutex_);
   // Both are in the order in which claims came there.
   Claims waiting_ ABSL_GUARDED_BY(mutex_);

@@ -22,7 +22,7 @@ class Answerable {
 // The calls of a server that wait for an answer. Thread-safe.
 class Unanswered {
  public:
-  // Who was added is removed before its end.
+  // A call that was added has to be removed before it is destroyed.
   void Add(const std::shared_ptr<Answerable>& call);
   void Remove(const Answerable* call);
 

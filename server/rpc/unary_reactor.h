@@ -29,11 +29,11 @@ namespace authstate::server {
 class UnaryReactor final : public grpc::ServerUnaryReactor {
  public:
   // `response_bytes` belongs to gRPC.
-  UnaryReactor(Guard* guard, std::unique_ptr<Call> call, grpc::CallbackServerContext* context,
+  UnaryReactor(Guard* guard, std::unique_ptr<GuardedCall> call, grpc::CallbackServerContext* context,
                grpc::ByteBuffer* response_bytes)
       : guard_(guard), call_(std::move(call)), context_(context), response_bytes_(response_bytes) {}
 
-  Call& call() { return *call_; }
+  GuardedCall& call() { return *call_; }
 
   // Ends the call. Once, from any thread; the reactor may be gone when it returns.
   void Answer(const absl::StatusOr<const google::protobuf::Message*>& response);
@@ -47,10 +47,10 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
   void Report();
 
   Guard* const guard_;
-  std::unique_ptr<Call> call_;
+  std::unique_ptr<GuardedCall> call_;
   grpc::CallbackServerContext* const context_;
   grpc::ByteBuffer* const response_bytes_;
-  // Of a large response.
+  // The connection, and the room taken for the response if it is large.
   std::string peer_;
   std::size_t room_ = 0;
   grpc::Alarm alarm_;

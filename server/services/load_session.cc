@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "authstate/v1/auth_state_service.pb.h"
-#include "server/handlers/auth_state_handlers.h"
 #include "server/handlers/request_validation.h"
+#include "server/handlers/state_messages.h"
 #include "storage/error.h"
 
 namespace authstate::server {
@@ -16,7 +16,7 @@ namespace {
 // One step is under way at any time: waiting for a slot, opening the snapshot, reading a page, or writing one.
 class LoadSessionStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
-  LoadSessionStream(storage::Backend* backend, Guard* guard, std::unique_ptr<Call> call,
+  LoadSessionStream(storage::Backend* backend, Guard* guard, std::unique_ptr<GuardedCall> call,
                     grpc::CallbackServerContext* context)
       : backend_(backend),
         room_(guard->response_room()),
@@ -114,7 +114,7 @@ class LoadSessionStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer
 
   storage::Backend* const backend_;
   ResponseRoom& room_;
-  std::unique_ptr<Call> call_;
+  std::unique_ptr<GuardedCall> call_;
   // The connection, as gRPC names it.
   const std::string peer_;
   SnapshotSlots::Claim slot_;
@@ -132,7 +132,7 @@ class LoadSessionStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer
 }  // namespace
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartLoadSession(storage::Backend* backend, Guard* guard,
-                                                             std::unique_ptr<Call> call,
+                                                             std::unique_ptr<GuardedCall> call,
                                                              grpc::CallbackServerContext* context) {
   auto* const stream = new LoadSessionStream(backend, guard, std::move(call), context);
   stream->Start();

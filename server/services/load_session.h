@@ -17,7 +17,7 @@ namespace authstate::server {
 // cut off (SnapshotSlots), since its snapshot holds the database back, and a large page has to find room among the
 // responses that are on their way (ResponseRoom).
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartLoadSession(storage::Backend* backend, Guard* guard,
-                                                             std::unique_ptr<Call> call,
+                                                             std::unique_ptr<GuardedCall> call,
                                                              grpc::CallbackServerContext* context);
 
 }  // namespace authstate::server

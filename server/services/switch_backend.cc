@@ -42,7 +42,8 @@ void LogSwitch(const storage::SwitchRequest& request, const storage::SwitchRepor
 // own). But it may come before StartWrite returns, so what follows that touches nothing here.
 class SwitchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
-  SwitchStream(storage::BackendTargets* targets, std::unique_ptr<Call> call, grpc::CallbackServerContext* context)
+  SwitchStream(storage::BackendTargets* targets, std::unique_ptr<GuardedCall> call,
+               grpc::CallbackServerContext* context)
       : targets_(targets), call_(std::move(call)), context_(context) {}
 
   void Start() {
@@ -68,7 +69,7 @@ class SwitchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
       const absl::MutexLock lock(&mutex_);
       writing_ = false;
       if (!ok) {
-        // Nobody reads any more.
+        // The client is gone: what was to be written is dropped.
         progress_.reset();
         result_.reset();
       }
@@ -105,7 +106,7 @@ class SwitchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
     Take(next);
   }
 
-  // Whoever gets a step to take is the only one until that is done.
+  // Gives out one step at a time: the next one when it is done.
   Step ChooseStep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (writing_) return Step::kNothing;
     std::optional<v1::SwitchBackendResponse>& event = progress_.has_value() ? progress_ : result_;
@@ -129,13 +130,13 @@ class SwitchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   }
 
   storage::BackendTargets* const targets_;
-  std::unique_ptr<Call> call_;
+  std::unique_ptr<GuardedCall> call_;
   grpc::CallbackServerContext* const context_;
   storage::SwitchRequest request_;
   grpc::ByteBuffer buffer_;
   absl::Mutex mutex_;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
-  // The newest that waits to be written.
+  // The newest progress that waits to be written.
   std::optional<v1::SwitchBackendResponse> progress_ ABSL_GUARDED_BY(mutex_);
   std::optional<v1::SwitchBackendResponse> result_ ABSL_GUARDED_BY(mutex_);
   bool concluded_ ABSL_GUARDED_BY(mutex_) = false;
@@ -146,7 +147,7 @@ class SwitchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 }  // namespace
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartSwitchBackend(storage::BackendTargets* targets,
-                                                               std::unique_ptr<Call> call,
+                                                               std::unique_ptr<GuardedCall> call,
                                                                grpc::CallbackServerContext* context) {
   auto* const stream = new SwitchStream(targets, std::move(call), context);
   stream->Start();

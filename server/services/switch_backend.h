@@ -15,7 +15,7 @@ namespace authstate::server {
 // Starts the stream of SwitchBackend. The returned reactor owns itself until the stream is over. Progress that comes
 // faster than the caller reads is left out; the result never is. Logs what became of the switch.
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartSwitchBackend(storage::BackendTargets* targets,
-                                                               std::unique_ptr<Call> call,
+                                                               std::unique_ptr<GuardedCall> call,
                                                                grpc::CallbackServerContext* context);
 
 }  // namespace authstate::server

@@ -205,7 +205,7 @@ void BackendSwitch::Probe(ProbeDone done) {
     for (const auto& target : targets_) {
       if (target.get() == serving) continue;
       bool opened = false;
-      results[target->options.name] = OpenTarget(*target, &opened);
+      results[target->options.name] = OpenIfClosed(*target, &opened);
       if (opened) CloseInBackground(*target);
     }
     EndTask();
@@ -242,7 +242,7 @@ void BackendSwitch::Switch(SwitchRequest request, std::function<bool()> cancelle
       Refused(absl::StatusCode::kAborted, kSwitchUnderWay, "another switch is under way, or the server stops"), {});
 }
 
-absl::Status BackendSwitch::OpenTarget(Target& target, bool* opened) {
+absl::Status BackendSwitch::OpenIfClosed(Target& target, bool* opened) {
   // Somebody may still read a snapshot of the last time: what has two backends at once may count on neither.
   if (target.closer.joinable()) {
     const absl::Time patience = absl::Now() + options_.step_timeout;
@@ -286,7 +286,7 @@ absl::Status BackendSwitch::RunSwitch(Attempt& attempt) {
 
   attempt.progress({SwitchProgress::Phase::kOpening, 0, 0, 0});
   bool opened = false;
-  if (absl::Status status = OpenTarget(*attempt.to, &opened); !status.ok()) return status;
+  if (absl::Status status = OpenIfClosed(*attempt.to, &opened); !status.ok()) return status;
   SessionComparison comparison(*attempt.from->open.backend, *attempt.to->open.backend);
   absl::Status status = CompareWhileServing(attempt, comparison);
   if (status.ok()) status = SwitchInPause(attempt, comparison);

@@ -78,7 +78,7 @@ class BackendSwitch final : public Backend, public BackendTargets {
   void EndTask();
 
   absl::Status RunSwitch(Attempt& attempt);
-  absl::Status OpenTarget(Target& target, bool* opened);
+  absl::Status OpenIfClosed(Target& target, bool* opened);
   // Rounds while serving goes on, until little is left to read.
   absl::Status CompareWhileServing(Attempt& attempt, SessionComparison& comparison);
   // Holds the calls and compares what is left; serves from the target, or from the old one again, when it returns.

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
-#include "storage/decorators/await_call.h"
+#include "storage/await_call.h"
 #include "storage/decorators/session_digest.h"
 #include "storage/error.h"
 

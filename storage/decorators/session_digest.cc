@@ -12,7 +12,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "contract/json_meaning.h"
-#include "storage/decorators/await_call.h"
+#include "storage/await_call.h"
 #include "storage/error.h"
 
 namespace authstate::storage {

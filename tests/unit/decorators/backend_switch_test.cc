@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
-#include "storage/decorators/await_call.h"
+#include "storage/await_call.h"
 #include "storage/error.h"
 #include "storage/memory/memory_backend.h"
 

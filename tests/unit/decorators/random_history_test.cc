@@ -14,7 +14,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/strings/str_cat.h"
-#include "storage/decorators/await_call.h"
+#include "storage/await_call.h"
 #include "storage/decorators/batching_backend.h"
 #include "storage/decorators/caching_backend.h"
 #include "storage/error.h"

@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include "storage/decorators/await_call.h"
+#include "storage/await_call.h"
 #include "storage/memory/memory_backend.h"
 
 namespace authstate::storage {

@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_STORAGE_DECORATORS_AWAIT_CALL_H_
-#define AUTHSTATE_STORAGE_DECORATORS_AWAIT_CALL_H_
+#ifndef AUTHSTATE_STORAGE_AWAIT_CALL_H_
+#define AUTHSTATE_STORAGE_AWAIT_CALL_H_
 
 #include <memory>
 #include <optional>
@@ -29,4 +29,4 @@ Result AwaitCall(Call call) {
 
 }  // namespace authstate::storage
 
-#endif  // AUTHSTATE_STORAGE_DECORATORS_AWAIT_CALL_H_
+#endif  // AUTHSTATE_STORAGE_AWAIT_CALL_H_
