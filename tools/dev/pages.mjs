@@ -1,7 +1,7 @@
 // What the pages say of the tree: node tools/dev/pages.mjs
 //
 // Every relative link in a Markdown page leads somewhere, to a heading if it names one; every source file that is named
-// in backticks is there, and so is every page that a source names; every reason of an error has its row in
+// in backticks is there, and so is every page that a source names; docs/README.md lists every page beside it; every reason of an error has its row in
 // docs/troubleshooting.md. Prints what does not hold.
 
 import { execFileSync } from 'node:child_process'
@@ -44,6 +44,11 @@ for (const file of files.filter((name) => name.endsWith('.md') && name !== 'CHAN
     const there = files.some((other) => `/${other}`.endsWith(`/${name.replace(/^(\.\.?\/)+/, '')}`))
     if (!there && !/^index\./.test(name)) problems.push(`${file}: there is no ${name}`)
   }
+}
+
+const index = read('docs/README.md')
+for (const file of files.filter((name) => /^docs\/(?!README).*\.md$/.test(name))) {
+  if (!index.includes(`](${basename(file)})`)) problems.push(`docs/README.md: ${file} is not listed`)
 }
 
 const reasons = new Set()
