@@ -1,8 +1,8 @@
 // What the pages say of the tree: node tools/dev/pages.mjs
 //
 // Every relative link in a Markdown page leads somewhere, to a heading if it names one; every source file that is named
-// in backticks is there, and so is every page that a source names; docs/README.md lists every page beside it; every reason of an error has its row in
-// docs/troubleshooting.md. Prints what does not hold.
+// in backticks is there, and so is every page that a source names; docs/README.md lists every page beside it; every
+// reason of an error has its row in docs/troubleshooting.md. Prints what does not hold.
 
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
