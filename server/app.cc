@@ -31,6 +31,7 @@
 #include "server/services/admin_service.h"
 #include "server/services/auth_state_service.h"
 #include "storage/backend.h"
+#include "storage/deadline_timer.h"
 #include "storage/decorators/backend_switch.h"
 #include "storage/decorators/batching_backend.h"
 #include "storage/decorators/caching_backend.h"
@@ -55,7 +56,11 @@ sigset_t StopSignals() {
   return signals;
 }
 
+// One for all whose calls have to end on time.
+using Timer = std::shared_ptr<storage::DeadlineTimer>;
+
 absl::StatusOr<std::unique_ptr<storage::Backend>> OpenPostgres(const Options& options, profiles::BackendChoice choice,
+                                                               const Timer& timer,
                                                                std::shared_ptr<storage::StatementStats> stats) {
   absl::StatusOr<profiles::PostgresTarget> target = profiles::ResolveTarget(options.databases, choice);
   if (!target.ok()) return target.status();
@@ -63,6 +68,7 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> OpenPostgres(const Options& op
   target->options.allow_exposed_tables = options.allow_exposed_tables;
   target->options.warn = [](const std::string& warning) { Log(LogLevel::kWarn, warning); };
   target->options.stats = std::move(stats);
+  target->options.timer = timer;
   auto backend = storage::OpenPostgresBackend(target->options);
   if (!backend.ok()) return backend;
   for (const std::string& warning : target->warnings) Log(LogLevel::kWarn, warning);
@@ -103,6 +109,7 @@ std::size_t Snapshots(const Options& options, const storage::Description& databa
 
 // Stacks the decorators that stand on each database.
 absl::StatusOr<std::unique_ptr<storage::Backend>> Decorated(const Options& options, profiles::BackendChoice choice,
+                                                            const Timer& timer,
                                                             absl::StatusOr<std::unique_ptr<storage::Backend>> driver) {
   if (!driver.ok()) return driver;
   std::unique_ptr<storage::Backend> backend = *std::move(driver);
@@ -117,32 +124,34 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> Decorated(const Options& optio
   if (options.batches == 0) return backend;
   storage::BatchingOptions batching;
   batching.limits = Batches(options);
+  batching.timer = timer;
   return storage::NewBatchingBackend(std::move(backend), batching);
 }
 
 // A database that may serve. `options` outlives it.
-storage::BackendSwitch::TargetOptions Target(const Options& options, profiles::BackendChoice choice) {
+storage::BackendSwitch::TargetOptions Target(const Options& options, profiles::BackendChoice choice,
+                                             const Timer& timer) {
   storage::BackendSwitch::TargetOptions target;
   target.name = profiles::NameOf(choice);
-  target.open = [&options, choice, stats = target.stats] {
-    return Decorated(
-        options, choice,
-        choice == profiles::BackendChoice::kSqlite ? OpenSqlite(options, stats) : OpenPostgres(options, choice, stats));
+  target.open = [&options, choice, timer, stats = target.stats] {
+    return Decorated(options, choice, timer,
+                     choice == profiles::BackendChoice::kSqlite ? OpenSqlite(options, stats)
+                                                                : OpenPostgres(options, choice, timer, stats));
   };
   return target;
 }
 
 // The database that was chosen, and those that could be switched to: each of which anything is configured.
-storage::BackendSwitch::Options SwitchOptions(const Options& options) {
+storage::BackendSwitch::Options SwitchOptions(const Options& options, const Timer& timer) {
   const profiles::BackendChoice chosen = options.databases.backend;
   storage::BackendSwitch::Options result;
-  result.targets.push_back(Target(options, chosen));
+  result.targets.push_back(Target(options, chosen, timer));
   for (const profiles::BackendChoice choice : profiles::ConfiguredProfiles(options.databases)) {
-    if (choice != chosen) result.targets.push_back(Target(options, choice));
+    if (choice != chosen) result.targets.push_back(Target(options, choice, timer));
   }
   const bool has_sqlite_path = options.databases.sqlite_path != profiles::DatabaseOptions().sqlite_path;
   if (chosen != profiles::BackendChoice::kSqlite && has_sqlite_path) {
-    result.targets.push_back(Target(options, profiles::BackendChoice::kSqlite));
+    result.targets.push_back(Target(options, profiles::BackendChoice::kSqlite, timer));
   }
   return result;
 }
@@ -204,12 +213,12 @@ void AnnounceReady(const std::string& address, const storage::Description& descr
        {"schema_version", absl::StrCat(description.schema_version)}});
 }
 
-int Serve(const Options& options, storage::BackendSwitch* backend) {
+int Serve(const Options& options, const Timer& timer, storage::BackendSwitch* backend) {
   GuardOptions guard_options;
   guard_options.default_deadline = options.default_deadline;
   guard_options.max_streams = options.max_pipe_streams;
   guard_options.snapshots = [&options, backend] { return Snapshots(options, backend->Describe()); };
-  Guard guard(guard_options);
+  Guard guard(*timer, guard_options);
 
   std::atomic<bool> serving = true;
   pipe::Limits pipe_limits;
@@ -258,10 +267,11 @@ int RunApp(const Options& options) {
   const absl::Cleanup stop_logging = [] { StopLogging(); };
   const auto readable = profiles::WarningOfConfigReaders(options.config_path);
   if (readable.has_value()) Log(LogLevel::kWarn, *readable);
+  const auto timer = std::make_shared<storage::DeadlineTimer>();
   absl::StatusOr<std::unique_ptr<storage::BackendSwitch>> backend =
-      storage::BackendSwitch::Create(SwitchOptions(options));
+      storage::BackendSwitch::Create(SwitchOptions(options, timer));
   if (!backend.ok()) return Fail(backend.status(), ExitCodeOfOpening(backend.status()));
-  return Serve(options, backend->get());
+  return Serve(options, timer, backend->get());
 }
 
 }  // namespace authstate::server

@@ -25,6 +25,7 @@
 #include "server/rpc/snapshot_slots.h"
 #include "server/rpc/stream_registry.h"
 #include "server/rpc/unanswered.h"
+#include "storage/deadline_timer.h"
 
 namespace google::protobuf {
 class Message;
@@ -59,11 +60,12 @@ class GuardedCall;
 // Thread-safe; outlives its calls.
 class Guard {
  public:
-  explicit Guard(GuardOptions options)
+  // `timer` outlives it.
+  Guard(storage::DeadlineTimer& timer, GuardOptions options)
       : options_(std::move(options)),
         admission_(options_.limits),
         streams_(options_.max_streams),
-        snapshot_slots_({options_.snapshots}) {}
+        snapshot_slots_(timer, {options_.snapshots}) {}
 
   // Begins the RPC on `context`. Never null: a call that is not admitted fails in GuardedCall::Receive.
   std::unique_ptr<GuardedCall> Begin(const Method& method, grpc::CallbackServerContext* context,

@@ -20,16 +20,8 @@ absl::Duration AllowanceFor(std::size_t bytes) {
 
 }  // namespace
 
-SnapshotSlots::SnapshotSlots(Options options) : options_(std::move(options)), timer_([this] { MindTheTime(); }) {}
-
-SnapshotSlots::~SnapshotSlots() {
-  {
-    const absl::MutexLock lock(&mutex_);
-    stopping_ = true;
-    alarm_.WakeBy(absl::InfinitePast());
-  }
-  timer_.join();
-}
+SnapshotSlots::SnapshotSlots(storage::DeadlineTimer& timer, Options options)
+    : options_(std::move(options)), next_end_(timer, [this] { LookAtOverdue(); }) {}
 
 void SnapshotSlots::Share() {
   if (!waiting_.empty()) {
@@ -46,7 +38,7 @@ void SnapshotSlots::Share() {
       answers_.emplace_back(std::move(claim->done_), absl::OkStatus());
     }
   }
-  alarm_.WakeBy(NextEnd());
+  next_end_.SetIfEarlier(NextEnd());
   Answer();
 }
 
@@ -155,13 +147,11 @@ void SnapshotSlots::EndOverdue(absl::Time now) {
   }
 }
 
-void SnapshotSlots::MindTheTime() {
+void SnapshotSlots::LookAtOverdue() {
   const absl::MutexLock lock(&mutex_);
-  while (!stopping_) {
-    EndOverdue(absl::Now());
-    Answer();
-    if (!stopping_) alarm_.SleepUntil(&mutex_, NextEnd());
-  }
+  EndOverdue(absl::Now());
+  Answer();
+  next_end_.Set(NextEnd());
 }
 
 void SnapshotSlots::Claim::Await(absl::Time deadline, Done done) {
@@ -194,7 +184,7 @@ void SnapshotSlots::Claim::PageSent(std::size_t bytes) {
   const absl::MutexLock lock(&slots_.mutex_);
   lies_since_ = absl::Now();
   contended_left_ += AllowanceFor(bytes);
-  slots_.alarm_.WakeBy(slots_.NextEnd());
+  slots_.next_end_.SetIfEarlier(slots_.NextEnd());
 }
 
 absl::Status SnapshotSlots::Claim::PageTaken() {

@@ -9,7 +9,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -17,7 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "storage/alarm.h"
+#include "storage/deadline_timer.h"
 
 namespace authstate::server {
 
@@ -48,8 +47,8 @@ class SnapshotSlots {
 
   class Claim;
 
-  explicit SnapshotSlots(Options options);
-  ~SnapshotSlots();
+  // `timer` outlives it.
+  SnapshotSlots(storage::DeadlineTimer& timer, Options options);
   SnapshotSlots(const SnapshotSlots&) = delete;
   SnapshotSlots& operator=(const SnapshotSlots&) = delete;
 
@@ -89,7 +88,7 @@ class SnapshotSlots {
   // When there may be something to end.
   absl::Time NextEnd() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndOverdue(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void MindTheTime();
+  void LookAtOverdue();
 
   const Options options_;
   absl::Mutex mutex_;
@@ -102,9 +101,8 @@ class SnapshotSlots {
   std::size_t slots_ ABSL_GUARDED_BY(mutex_) = 0;
   std::deque<std::pair<Done, absl::Status>> answers_ ABSL_GUARDED_BY(mutex_);
   bool answering_ ABSL_GUARDED_BY(mutex_) = false;
-  storage::Alarm alarm_ ABSL_GUARDED_BY(mutex_);
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread timer_;
+  // NextEnd(), or earlier. Destroyed first, as its callback uses the others.
+  storage::DeadlineTimer::Deadline next_end_;
 };
 
 // One stream's claim to a slot: it waits for it, has it, and gives it back. Destroyed once it has been answered.

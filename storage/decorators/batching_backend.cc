@@ -19,12 +19,15 @@ class BatchingBackend final : public Backend {
  public:
   BatchingBackend(std::unique_ptr<Backend> inner, const BatchingOptions& options)
       : read_share_(options.read_share),
-        commits_({options.limits.calls, options.limits.commits, options.limits.bytes, options.large_call, options.hold},
+        timer_(options.timer != nullptr ? options.timer : std::make_shared<DeadlineTimer>()),
+        commits_(*timer_,
+                 {options.limits.calls, options.limits.commits, options.limits.bytes, options.large_call, options.hold},
                  Commits::Order::kBySession, BytesOfCommit,
                  [this](auto commits, absl::Time deadline, ApplyDone done) {
                    inner_->Apply(std::move(commits), deadline, std::move(done));
                  }),
-        reads_({options.limits.calls, options.limits.reads, options.read_bytes, options.large_call, options.hold},
+        reads_(*timer_,
+               {options.limits.calls, options.limits.reads, options.read_bytes, options.large_call, options.hold},
                Reads::Order::kNone, BytesOfAnswer,
                [this](auto requests, absl::Time deadline, ReadDone done) {
                  inner_->Read(std::move(requests), deadline, std::move(done));
@@ -77,6 +80,7 @@ class BatchingBackend final : public Backend {
   using Reads = Gatherer<ReadRequest, ReadResult>;
 
   const std::size_t read_share_;
+  const std::shared_ptr<DeadlineTimer> timer_;
   Commits commits_;
   Reads reads_;
   // Goes first: its threads may still be about to leave a gatherer.

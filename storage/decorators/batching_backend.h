@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "storage/backend.h"
 #include "storage/batch_limits.h"
+#include "storage/deadline_timer.h"
 
 namespace authstate::storage {
 
@@ -21,6 +22,8 @@ struct BatchingOptions {
   // Members from which a call is a batch already, and how long a call waits for others (GatheringLimits).
   std::size_t large_call = 100;
   absl::Duration hold = absl::Milliseconds(100);
+  // Ends calls on time; null: one of its own does.
+  std::shared_ptr<DeadlineTimer> timer;
 };
 
 // Over a store with a dear round trip: the commits and reads of many callers, gathered while the batches before them

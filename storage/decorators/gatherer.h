@@ -10,7 +10,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -21,9 +20,9 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "storage/alarm.h"
 #include "storage/backend.h"
 #include "storage/batch_room.h"
+#include "storage/deadline_timer.h"
 #include "storage/decorators/session_turns.h"
 #include "storage/error.h"
 
@@ -68,18 +67,11 @@ class Gatherer {
     kBySession,
   };
 
-  Gatherer(const GatheringLimits& limits, Order order, Measure measure, Send send)
-      : limits_(limits), order_(order), measure_(measure), send_(std::move(send)), timer_([this] { MindTheTime(); }) {}
-
-  // After AwaitIdle.
-  ~Gatherer() {
-    {
-      const absl::MutexLock lock(&mutex_);
-      stopping_ = true;
-      alarm_.WakeBy(absl::InfinitePast());
-    }
-    timer_.join();
-  }
+  // `timer` outlives it. Destroyed after AwaitIdle.
+  Gatherer(DeadlineTimer& timer, const GatheringLimits& limits, Order order, Measure measure, Send send)
+      : limits_(limits), order_(order), measure_(measure), send_(std::move(send)), first_end_(timer, [this] {
+          EndOverdue();
+        }) {}
   Gatherer(const Gatherer&) = delete;
   Gatherer& operator=(const Gatherer&) = delete;
 
@@ -163,7 +155,7 @@ class Gatherer {
   // Whoever has set an end says so before the mutex is given up, but not before it knows whether the call goes at once:
   // then the end of the hold is gone again, and a lone call wakes nobody.
   void Watch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (!ends_.empty()) alarm_.WakeBy(ends_.begin()->first);
+    if (!ends_.empty()) first_end_.SetIfEarlier(ends_.begin()->first);
   }
 
   void MakeReady(Call* call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -283,20 +275,18 @@ class Gatherer {
     --answering_;
   }
 
-  void MindTheTime() ABSL_LOCKS_EXCLUDED(mutex_) {
-    mutex_.Lock();
-    while (!stopping_) {
-      if (ends_.empty() || ends_.begin()->first > absl::Now()) {
-        alarm_.SleepUntil(&mutex_, ends_.empty() ? absl::InfiniteFuture() : ends_.begin()->first);
-        continue;
+  // Ends the first call, if its time has come: others are then called for at once.
+  void EndOverdue() ABSL_LOCKS_EXCLUDED(mutex_) {
+    std::optional<Answer> answer;
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (!ends_.empty() && ends_.begin()->first <= absl::Now()) {
+        answer = EndFirst();
+        Drive();
       }
-      std::optional<Answer> answer = EndFirst();
-      Drive();
-      mutex_.Unlock();
-      if (answer.has_value()) std::move(answer->done)(std::move(answer->results));
-      mutex_.Lock();
+      first_end_.Set(ends_.empty() ? absl::InfiniteFuture() : ends_.begin()->first);
     }
-    mutex_.Unlock();
+    if (answer.has_value()) std::move(answer->done)(std::move(answer->results));
   }
 
   // The nearest end has come: that of the hold, or that of the call.
@@ -330,7 +320,6 @@ class Gatherer {
   const Send send_;
 
   absl::Mutex mutex_;
-  Alarm alarm_ ABSL_GUARDED_BY(mutex_);
   SessionTurns turns_ ABSL_GUARDED_BY(mutex_);
   // Whose turn has not come yet.
   Calls blocked_ ABSL_GUARDED_BY(mutex_);
@@ -343,8 +332,8 @@ class Gatherer {
   bool driving_ ABSL_GUARDED_BY(mutex_) = false;
   // Batches whose callers are being told.
   int answering_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread timer_;
+  // Of `ends_`. Destroyed first, as its callback uses the others.
+  DeadlineTimer::Deadline first_end_;
 };
 
 }  // namespace authstate::storage

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
+#include "storage/deadline_timer.h"
 #include "storage/error.h"
 #include "storage/postgres/connection/answer_once.h"
 #include "storage/postgres/connection/connection_probe.h"
@@ -22,7 +23,6 @@
 #include "storage/postgres/connection/pg_connection.h"
 #include "storage/postgres/connection/pooler_probe.h"
 #include "storage/postgres/connection/put_back.h"
-#include "storage/postgres/connection/watchdog.h"
 #include "storage/postgres/layout/layout.h"
 #include "storage/postgres/schema/layout_detection.h"
 #include "storage/postgres/schema/postgres_schema.h"
@@ -43,7 +43,7 @@ constexpr std::size_t kMaxPings = 64;
 class PostgresBackend final : public Backend {
  public:
   PostgresBackend(const PostgresOptions& options, const Conninfo& conninfo, const ConnectionFacts& facts,
-                  const Layout& layout, std::unique_ptr<Watchdog> watchdog, PoolerMode pooler,
+                  const Layout& layout, std::shared_ptr<DeadlineTimer> timer, PoolerMode pooler,
                   std::uint32_t schema_version)
       : description_{"postgres",
                      options.name,
@@ -53,11 +53,11 @@ class PostgresBackend final : public Backend {
                      facts.tls,
                      std::string(PoolerName(pooler))},
         layout_(layout),
-        watchdog_(std::move(watchdog)),
+        timer_(std::move(timer)),
         names_(pooler != PoolerMode::kTransaction),
         patch_bases_(options.patch_base_bytes),
-        queue_(options.queue_limit, options.queue_wait),
-        snapshots_(layout, queue_, options.call_timeout) {
+        queue_(*timer_, options.queue_limit, options.queue_wait),
+        snapshots_(layout, queue_, *timer_, options.call_timeout) {
     // The other one is for signs of life.
     for (int i = 1; i < options.connections; ++i) {
       threads_.push_back(std::make_unique<ConnectionThread>(NewConnection(options, conninfo), queue_));
@@ -203,19 +203,19 @@ class PostgresBackend final : public Backend {
   }
 
   std::unique_ptr<PgConnection> NewConnection(const PostgresOptions& options, const Conninfo& conninfo) {
-    return std::make_unique<PgConnection>(conninfo, options.call_timeout, *watchdog_, options.stats, &names_);
+    return std::make_unique<PgConnection>(conninfo, options.call_timeout, *timer_, options.stats, &names_);
   }
 
   const Description description_;
   const Layout& layout_;
   // In the order of use: what a member needs stands before it.
-  const std::unique_ptr<Watchdog> watchdog_;
+  const std::shared_ptr<DeadlineTimer> timer_;
   StatementNames names_;
   PatchBases patch_bases_;
   ConnectionQueue queue_;
   SnapshotPool snapshots_;
   // Signs of life have a connection of their own, past all calls that wait.
-  ConnectionQueue pings_{kMaxPings, absl::InfiniteDuration()};
+  ConnectionQueue pings_{*timer_, kMaxPings, absl::InfiniteDuration()};
   std::unique_ptr<ConnectionThread> ping_thread_;
   std::vector<std::unique_ptr<ConnectionThread>> threads_;
 };
@@ -228,12 +228,12 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptio
   if (!conninfo.ok()) return conninfo.status();
   const auto facts = ProbeConnection(*conninfo, options.name, options.connect_timeout);
   if (!facts.ok()) return facts.status();
-  auto watchdog = std::make_unique<Watchdog>();
-  PgConnection connection(*conninfo, options.call_timeout, *watchdog, options.stats);
-  PgConnection second(*conninfo, options.call_timeout, *watchdog, options.stats);
+  auto timer = options.timer != nullptr ? options.timer : std::make_shared<DeadlineTimer>();
+  PgConnection connection(*conninfo, options.call_timeout, *timer, options.stats);
+  PgConnection second(*conninfo, options.call_timeout, *timer, options.stats);
   {
     // That many can be had at once, or it would not serve for long.
-    PgConnection third(*conninfo, options.call_timeout, *watchdog, options.stats);
+    PgConnection third(*conninfo, options.call_timeout, *timer, options.stats);
     std::vector<PgConnection*> needed = {&connection, &second, &third};
     needed.resize(std::min(needed.size(), static_cast<std::size_t>(options.connections)));
     for (PgConnection* const each : needed) {
@@ -260,10 +260,10 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptio
   if (schema->made && (*layout)->name == "native") {
     options.warn(absl::StrCat("new, empty store at ", conninfo->location));
   }
-  // They go before the watchdog moves on.
+  // They go before the timer moves on.
   connection.Drop();
   second.Drop();
-  return std::make_unique<PostgresBackend>(options, *conninfo, *facts, **layout, std::move(watchdog), pooler,
+  return std::make_unique<PostgresBackend>(options, *conninfo, *facts, **layout, std::move(timer), pooler,
                                            schema->version);
 }
 

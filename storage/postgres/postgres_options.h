@@ -13,6 +13,8 @@
 
 namespace authstate::storage {
 
+class DeadlineTimer;
+
 // Which tables keep the state.
 enum class PostgresLayout : std::uint8_t {
   // Found by looking at the database.
@@ -70,6 +72,8 @@ struct PostgresOptions {
   absl::Duration call_timeout = absl::Seconds(60);
   // Where every statement sent to the database is counted; null: nowhere.
   std::shared_ptr<StatementStats> stats;
+  // Ends calls and statements on time; null: one of its own does.
+  std::shared_ptr<DeadlineTimer> timer;
 };
 
 }  // namespace authstate::storage

@@ -43,7 +43,7 @@ class StatementPlansTest : public testing::Test {
     ASSERT_TRUE(made.ok()) << made.status();
     const auto conninfo = ParseConninfo(*url, kPatience);
     ASSERT_TRUE(conninfo.ok()) << conninfo.status();
-    connection_ = std::make_unique<PgConnection>(*conninfo, kPatience, watchdog_, nullptr, &names_);
+    connection_ = std::make_unique<PgConnection>(*conninfo, kPatience, timer_, nullptr, &names_);
   }
 
   // Commits of one key each, of many sessions.
@@ -85,7 +85,7 @@ class StatementPlansTest : public testing::Test {
 
  private:
   std::unique_ptr<TestPostgres> postgres_;
-  Watchdog watchdog_;
+  DeadlineTimer timer_;
   StatementNames names_{/*allowed=*/true};
   std::unique_ptr<PgConnection> connection_;
 };

@@ -39,17 +39,8 @@ absl::Status NoConnection(Failure failure) {
 
 }  // namespace
 
-ConnectionQueue::ConnectionQueue(std::size_t limit, absl::Duration queue_wait)
-    : limit_(limit), queue_wait_(queue_wait), timer_([this] { MindTheTime(); }) {}
-
-ConnectionQueue::~ConnectionQueue() {
-  {
-    const absl::MutexLock lock(&mutex_);
-    stopping_ = true;
-    alarm_.WakeBy(absl::InfinitePast());
-  }
-  timer_.join();
-}
+ConnectionQueue::ConnectionQueue(DeadlineTimer& timer, std::size_t limit, absl::Duration queue_wait)
+    : limit_(limit), queue_wait_(queue_wait), first_end_(timer, [this] { LookAtOverdue(); }) {}
 
 void ConnectionQueue::Add(ConnectionWork work) {
   {
@@ -172,7 +163,7 @@ void ConnectionQueue::Move(Calls::iterator call, Calls* to) {
 void ConnectionQueue::LookAgainAt(Calls::iterator call, absl::Time time) {
   if (call->end.has_value()) ends_.erase(*call->end);
   call->end = ends_.emplace(time, call);
-  alarm_.WakeBy(time);
+  first_end_.SetIfEarlier(time);
 }
 
 std::optional<ConnectionQueue::Calls::iterator> ConnectionQueue::Take() {
@@ -290,15 +281,10 @@ absl::Status ConnectionQueue::Reason(const Call& call, absl::Time now) const {
                                                       : WaitedTooLong(queue_wait_);
 }
 
-void ConnectionQueue::MindTheTime() {
+void ConnectionQueue::LookAtOverdue() {
   const absl::MutexLock lock(&mutex_);
-  while (!stopping_) {
-    if (!ends_.empty() && ends_.begin()->first <= absl::Now()) {
-      LookAtFirst();
-    } else {
-      alarm_.SleepUntil(&mutex_, ends_.empty() ? absl::InfiniteFuture() : ends_.begin()->first);
-    }
-  }
+  if (!ends_.empty() && ends_.begin()->first <= absl::Now()) LookAtFirst();
+  first_end_.Set(ends_.empty() ? absl::InfiniteFuture() : ends_.begin()->first);
 }
 
 }  // namespace authstate::storage

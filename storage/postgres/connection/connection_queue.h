@@ -7,7 +7,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -16,7 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "storage/alarm.h"
+#include "storage/deadline_timer.h"
 #include "storage/postgres/connection/backoff.h"
 #include "storage/postgres/connection/pg_connection.h"
 #include "storage/postgres/connection/pg_failure.h"
@@ -51,8 +50,7 @@ enum class ThreadState : std::uint8_t {
 };
 
 // The calls that wait for a connection, in order, those that have one, and those that were put back. Each ends on time,
-// whatever the threads do that own the connections: they may hang in the resolution of a name. A thread of the queue's
-// own sees to that:
+// whatever the threads do that own the connections: they may hang in the resolution of a name. A timer sees to that:
 //   waits beyond its deadline        DeadlineExceeded
 //   waits longer than `queue_wait`   ResourceExhausted with a retry delay; Unavailable when nobody has a connection
 //   is at work beyond its deadline   DeadlineExceeded, in doubt, after a moment in which the driver may know better
@@ -64,10 +62,9 @@ enum class ThreadState : std::uint8_t {
 // Thread-safe.
 class ConnectionQueue {
  public:
-  // Of the calls, at most `limit` wait, each for at most `queue_wait`.
-  ConnectionQueue(std::size_t limit, absl::Duration queue_wait);
-  // Everything that was added has been run or ended.
-  ~ConnectionQueue();
+  // Of the calls, at most `limit` wait, each for at most `queue_wait`. `timer` outlives the queue. When this is
+  // destroyed, everything that was added has been run or ended.
+  ConnectionQueue(DeadlineTimer& timer, std::size_t limit, absl::Duration queue_wait);
   ConnectionQueue(const ConnectionQueue&) = delete;
   ConnectionQueue& operator=(const ConnectionQueue&) = delete;
 
@@ -137,8 +134,9 @@ class ConnectionQueue {
   // The end of its rest.
   void TryAgain(Calls::iterator call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void LeaveLine(Calls::iterator call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void MindTheTime();
-  // Sees to the first call whose time has come; releases the mutex while it ends one.
+  // Looks at the first call, if its time has come; others are then called for at once.
+  void LookAtOverdue();
+  // Releases the mutex while it ends the call.
   void LookAtFirst() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What to tell a call that is ended now.
   absl::Status Reason(const Call& call, absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -147,7 +145,6 @@ class ConnectionQueue {
   const absl::Duration queue_wait_;
 
   mutable absl::Mutex mutex_;
-  Alarm alarm_ ABSL_GUARDED_BY(mutex_);
   Calls waiting_ ABSL_GUARDED_BY(mutex_);
   Calls running_ ABSL_GUARDED_BY(mutex_);
   // What was put back: it rests, then it is due.
@@ -167,9 +164,8 @@ class ConnectionQueue {
   std::size_t retrying_ ABSL_GUARDED_BY(mutex_) = 0;
   bool retried_last_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-
-  std::thread timer_;
+  // Of `ends_`. Destroyed first, as its callback uses the others.
+  DeadlineTimer::Deadline first_end_;
 };
 
 }  // namespace authstate::storage

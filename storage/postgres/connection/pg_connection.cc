@@ -49,11 +49,11 @@ bool NameWasLost(absl::string_view sqlstate) { return sqlstate == "26000" || sql
 
 }  // namespace
 
-PgConnection::PgConnection(Conninfo conninfo, absl::Duration call_timeout, Watchdog& watchdog,
+PgConnection::PgConnection(Conninfo conninfo, absl::Duration call_timeout, DeadlineTimer& timer,
                            std::shared_ptr<StatementStats> stats, StatementNames* names)
     : conninfo_(std::move(conninfo)),
       call_timeout_(call_timeout),
-      watchdog_(watchdog),
+      timer_(timer),
       stats_(std::move(stats)),
       names_(names) {}
 
@@ -229,14 +229,14 @@ PgConnection::Execution PgConnection::Send(const char* sql, const Parameters& pa
   try {
     Execution execution;
     {
-      const Watchdog::Guard guard(watchdog_, *socket_, cut_off);
+      const Watchdog watchdog(timer_, *socket_, cut_off);
       try {
         execution.rows = SendNamed(sql, parameters, planning);
       } catch (...) {
-        overran = guard.fired();
+        overran = watchdog.fired();
         throw;
       }
-      overran = guard.fired();
+      overran = watchdog.fired();
     }
     // The answer came with the deadline: it stands, but the socket is shut.
     if (overran) Drop();

@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "storage/deadline_timer.h"
 #include "storage/postgres/connection/backoff.h"
 #include "storage/postgres/connection/conninfo.h"
 #include "storage/postgres/connection/database_clock.h"
@@ -39,9 +40,9 @@ class PgConnection {
   // parameters, at the cost of planning it.
   enum class Planning : std::uint8_t { kKept, kForItself };
 
-  // `watchdog` and `names` outlive it. No call takes longer than `call_timeout`, whatever its deadline. Every statement
+  // `timer` and `names` outlive it. No call takes longer than `call_timeout`, whatever its deadline. Every statement
   // that is sent is counted in `stats`; null: nowhere. Without `names` no statement is prepared.
-  PgConnection(Conninfo conninfo, absl::Duration call_timeout, Watchdog& watchdog,
+  PgConnection(Conninfo conninfo, absl::Duration call_timeout, DeadlineTimer& timer,
                std::shared_ptr<StatementStats> stats = nullptr, StatementNames* names = nullptr);
   ~PgConnection() { Drop(); }
   PgConnection(const PgConnection&) = delete;
@@ -106,7 +107,7 @@ class PgConnection {
 
   const Conninfo conninfo_;
   const absl::Duration call_timeout_;
-  Watchdog& watchdog_;
+  DeadlineTimer& timer_;
   const std::shared_ptr<StatementStats> stats_;
   StatementNames* const names_;
   Backoff backoff_;

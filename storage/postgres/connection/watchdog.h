@@ -1,27 +1,18 @@
 #ifndef AUTHSTATE_STORAGE_POSTGRES_CONNECTION_WATCHDOG_H_
 #define AUTHSTATE_STORAGE_POSTGRES_CONNECTION_WATCHDOG_H_
 
-#include <map>
-#include <thread>
+#include <atomic>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "storage/alarm.h"
+#include "storage/deadline_timer.h"
 
 namespace authstate::storage {
 
-// Ends database calls that overrun: it shuts their socket down, and libpq, which waits on it without a limit of its
-// own, returns with an error. TCP's timers do not do that where a pooler keeps the connection up and never answers.
-//
-// Thread-safe. Its guards end before it does.
+// Ends one database call if it overruns: it shuts the call's socket down, and libpq, which waits on it without a limit
+// of its own, returns with an error. TCP's timers do not do that where a pooler keeps the connection up and never
+// answers.
 class Watchdog {
  public:
-  Watchdog();
-  ~Watchdog();
-  Watchdog(const Watchdog&) = delete;
-  Watchdog& operator=(const Watchdog&) = delete;
-
   // A second descriptor of a socket. libpq may close its own within the call that fails, and the number then is the
   // next file's; this one stays that of the socket. The peer sees it closed once both are.
   class Socket {
@@ -38,34 +29,19 @@ class Watchdog {
     const int descriptor_;
   };
 
-  // One call on a socket, which outlives the guard.
-  class Guard {
-   public:
-    Guard(Watchdog& watchdog, const Socket& socket, absl::Time deadline);
-    ~Guard();
-    Guard(const Guard&) = delete;
-    Guard& operator=(const Guard&) = delete;
+  // Watches until it is destroyed. `timer` and `socket` outlive it.
+  Watchdog(DeadlineTimer& timer, const Socket& socket, absl::Time deadline);
 
-    // Whether the socket was shut down.
-    bool fired() const;
-
-   private:
-    friend class Watchdog;
-
-    Watchdog& watchdog_;
-    const Socket& socket_;
-    bool fired_ ABSL_GUARDED_BY(watchdog_.mutex_) = false;
-    std::multimap<absl::Time, Guard*>::iterator place_ ABSL_GUARDED_BY(watchdog_.mutex_);
-  };
+  // Whether the socket was, or is being, shut down.
+  bool fired() const { return fired_; }
 
  private:
-  void Run();
+  void Fire();
 
-  absl::Mutex mutex_;
-  Alarm alarm_ ABSL_GUARDED_BY(mutex_);
-  std::multimap<absl::Time, Guard*> guards_ ABSL_GUARDED_BY(mutex_);
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  const Socket& socket_;
+  std::atomic<bool> fired_ = false;
+  // Destroyed first: until then the socket is there.
+  DeadlineTimer::Deadline deadline_;
 };
 
 }  // namespace authstate::storage

@@ -53,11 +53,9 @@ absl::Status ToSchemaStatus(const Failure& failure) {
 
 class PostgresSchemaStore final : public SchemaStore {
  public:
-  PostgresSchemaStore(const Conninfo& conninfo, std::vector<std::string> allowed_roles,
-                      std::unique_ptr<Watchdog> watchdog)
+  PostgresSchemaStore(const Conninfo& conninfo, std::vector<std::string> allowed_roles)
       : location_(conninfo.location),
-        watchdog_(std::move(watchdog)),
-        connection_(conninfo, kStatementTimeout, *watchdog_),
+        connection_(conninfo, kStatementTimeout, timer_),
         allowed_roles_(std::move(allowed_roles)) {}
 
   absl::Status Open(const PostgresOptions& options);
@@ -91,7 +89,7 @@ class PostgresSchemaStore final : public SchemaStore {
   std::vector<Fact> Facts(const LayoutSchema& schema);
 
   const std::string location_;
-  const std::unique_ptr<Watchdog> watchdog_;
+  DeadlineTimer timer_;
   PgConnection connection_;
   const std::vector<std::string> allowed_roles_;
   const Layout* layout_ = nullptr;
@@ -235,7 +233,7 @@ absl::StatusOr<std::unique_ptr<SchemaStore>> OpenPostgresSchemaStore(const Postg
   if (!conninfo.ok()) return conninfo.status();
   const auto facts = ProbeConnection(*conninfo, options.name, options.connect_timeout);
   if (!facts.ok()) return facts.status();
-  auto store = std::make_unique<PostgresSchemaStore>(*conninfo, options.allowed_roles, std::make_unique<Watchdog>());
+  auto store = std::make_unique<PostgresSchemaStore>(*conninfo, options.allowed_roles);
   if (absl::Status opened = store->Open(options); !opened.ok()) return opened;
   return store;
 }

@@ -119,13 +119,15 @@ absl::StatusOr<Snapshot::Page> ReadPage(PgConnection& connection, const Layout& 
 }  // namespace
 
 struct SnapshotPool::Lane {
+  explicit Lane(DeadlineTimer& timer) : queue(timer, kNoLimit, absl::InfiniteDuration()) {}
+
   // Does what comes until the snapshot is gone.
   void Serve(PgConnection& connection) {
     queue.AddThread();
     while (queue.Claim()) queue.RunNext(connection);
   }
 
-  ConnectionQueue queue{kNoLimit, absl::InfiniteDuration()};
+  ConnectionQueue queue;
 };
 
 class SnapshotPool::Place {
@@ -171,9 +173,11 @@ class PostgresSnapshot final : public Snapshot {
   const std::shared_ptr<State> state_;
 };
 
-SnapshotPool::SnapshotPool(const Layout& layout, ConnectionQueue& queue, absl::Duration statement_timeout)
+SnapshotPool::SnapshotPool(const Layout& layout, ConnectionQueue& queue, DeadlineTimer& timer,
+                           absl::Duration statement_timeout)
     : layout_(layout),
       queue_(queue),
+      timer_(timer),
       begin_(absl::StrReplaceAll(statements::kBeginSnapshot,
                                  {{"$S", absl::StrCat(absl::ToInt64Milliseconds(statement_timeout))},
                                   {"$L", EncodeLockTimeout(kLockPatience)}})) {}
@@ -201,7 +205,7 @@ void SnapshotPool::Open(std::string session_id, absl::Time deadline, Backend::Sn
                lane](PgConnection& connection) mutable -> std::optional<PutBack> {
                 auto state = Begin(connection, begin_, layout_, session_id, deadline);
                 if (state.has_value() && state->ok()) {
-                  *lane = std::make_shared<Lane>();
+                  *lane = std::make_shared<Lane>(timer_);
                   answer->Give(
                       std::make_unique<PostgresSnapshot>(layout_, std::move(place), *lane, **std::move(state)));
                   return std::nullopt;

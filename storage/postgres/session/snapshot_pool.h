@@ -9,6 +9,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "storage/backend.h"
+#include "storage/deadline_timer.h"
 #include "storage/postgres/connection/connection_queue.h"
 #include "storage/postgres/layout/layout.h"
 
@@ -21,9 +22,9 @@ namespace authstate::storage {
 // Thread-safe. Outlives its snapshots.
 class SnapshotPool {
  public:
-  // `layout` and `queue` outlive it. The database itself ends a statement that takes longer than `statement_timeout`,
-  // at least a millisecond, and a snapshot of which nothing is read for ten minutes.
-  SnapshotPool(const Layout& layout, ConnectionQueue& queue, absl::Duration statement_timeout);
+  // `layout`, `queue` and `timer` outlive it. The database itself ends a statement that takes longer than
+  // `statement_timeout`, at least a millisecond, and a snapshot of which nothing is read for ten minutes.
+  SnapshotPool(const Layout& layout, ConnectionQueue& queue, DeadlineTimer& timer, absl::Duration statement_timeout);
   SnapshotPool(const SnapshotPool&) = delete;
   SnapshotPool& operator=(const SnapshotPool&) = delete;
 
@@ -43,6 +44,7 @@ class SnapshotPool {
 
   const Layout& layout_;
   ConnectionQueue& queue_;
+  DeadlineTimer& timer_;
   // Begins a snapshot's transaction.
   const std::string begin_;
   absl::Mutex mutex_;

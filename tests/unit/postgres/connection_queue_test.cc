@@ -10,10 +10,10 @@
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "storage/deadline_timer.h"
 #include "storage/error.h"
 #include "storage/postgres/connection/conninfo.h"
 #include "storage/postgres/connection/pg_connection.h"
-#include "storage/postgres/connection/watchdog.h"
 
 namespace authstate::storage {
 namespace {
@@ -44,14 +44,15 @@ class ConnectionQueueTest : public testing::Test {
  protected:
   // Never connected: the queue does not look at it.
   PgConnection& connection() { return connection_; }
+  DeadlineTimer& timer() { return timer_; }
 
  private:
-  Watchdog watchdog_;
-  PgConnection connection_{Conninfo(), absl::Seconds(1), watchdog_};
+  DeadlineTimer timer_;
+  PgConnection connection_{Conninfo(), absl::Seconds(1), timer_};
 };
 
 TEST_F(ConnectionQueueTest, WorkIsRunInOrder) {
-  ConnectionQueue queue(kRoom, absl::InfiniteDuration());
+  ConnectionQueue queue(timer(), kRoom, absl::InfiniteDuration());
   Call first;
   Call second;
   queue.Add(first.Work(absl::InfiniteFuture()));
@@ -68,7 +69,7 @@ TEST_F(ConnectionQueueTest, WorkIsRunInOrder) {
 }
 
 TEST_F(ConnectionQueueTest, WorkBeyondTheLimitIsRefusedAtOnce) {
-  ConnectionQueue queue(0, absl::InfiniteDuration());
+  ConnectionQueue queue(timer(), 0, absl::InfiniteDuration());
   Call call;
   queue.Add(call.Work(absl::InfiniteFuture()));
   ASSERT_TRUE(call.ended.HasBeenNotified());
@@ -76,7 +77,7 @@ TEST_F(ConnectionQueueTest, WorkBeyondTheLimitIsRefusedAtOnce) {
 }
 
 TEST_F(ConnectionQueueTest, WaitEndsWithTheDeadlineThoughNoThreadIsThere) {
-  ConnectionQueue queue(kRoom, absl::InfiniteDuration());
+  ConnectionQueue queue(timer(), kRoom, absl::InfiniteDuration());
   Call patient;
   Call hasty;
   queue.Add(patient.Work(absl::InfiniteFuture()));
@@ -92,7 +93,7 @@ TEST_F(ConnectionQueueTest, WaitEndsWithTheDeadlineThoughNoThreadIsThere) {
 }
 
 TEST_F(ConnectionQueueTest, WaitForBusyConnectionsIsBounded) {
-  ConnectionQueue queue(kRoom, kSoon);
+  ConnectionQueue queue(timer(), kRoom, kSoon);
   queue.AddThread();
   Call call;
   queue.Add(call.Work(absl::InfiniteFuture()));
@@ -103,7 +104,7 @@ TEST_F(ConnectionQueueTest, WaitForBusyConnectionsIsBounded) {
 }
 
 TEST_F(ConnectionQueueTest, WaitWhileAllAreConnectingIsAnOutage) {
-  ConnectionQueue queue(kRoom, absl::Milliseconds(200));
+  ConnectionQueue queue(timer(), kRoom, absl::Milliseconds(200));
   queue.AddThread();
   Call call;
   queue.Add(call.Work(absl::InfiniteFuture()));
@@ -116,7 +117,7 @@ TEST_F(ConnectionQueueTest, WaitWhileAllAreConnectingIsAnOutage) {
 }
 
 TEST_F(ConnectionQueueTest, WorkOfAThreadThatIsConnectingGoesToAnother) {
-  ConnectionQueue queue(kRoom, absl::InfiniteDuration());
+  ConnectionQueue queue(timer(), kRoom, absl::InfiniteDuration());
   Call call;
   queue.Add(call.Work(absl::InfiniteFuture()));
   ASSERT_TRUE(queue.Claim());
@@ -128,7 +129,7 @@ TEST_F(ConnectionQueueTest, WorkOfAThreadThatIsConnectingGoesToAnother) {
 }
 
 TEST_F(ConnectionQueueTest, WorkThatHangsIsEndedInDoubt) {
-  ConnectionQueue queue(kRoom, absl::InfiniteDuration());
+  ConnectionQueue queue(timer(), kRoom, absl::InfiniteDuration());
   absl::Notification ended;
   absl::Status status;
   queue.Add({absl::Now() + absl::Seconds(1), "",
@@ -165,7 +166,7 @@ struct LockedCall : Call {
 };
 
 TEST_F(ConnectionQueueTest, OfALineTheFirstAloneIsTriedAndTheOthersComeAfterItInOrder) {
-  ConnectionQueue queue(kRoom, absl::InfiniteDuration());
+  ConnectionQueue queue(timer(), kRoom, absl::InfiniteDuration());
   LockedCall first;
   LockedCall second;
   LockedCall third;
@@ -196,7 +197,7 @@ TEST_F(ConnectionQueueTest, OfALineTheFirstAloneIsTriedAndTheOthersComeAfterItIn
 }
 
 TEST_F(ConnectionQueueTest, WhatWaitsForALockEndsBeforeItsDeadlineAndTheNextIsTried) {
-  ConnectionQueue queue(kRoom, absl::InfiniteDuration());
+  ConnectionQueue queue(timer(), kRoom, absl::InfiniteDuration());
   LockedCall first;
   LockedCall second;
   queue.Add(first.Work("s", absl::Now() + absl::Milliseconds(300)));
@@ -213,7 +214,7 @@ TEST_F(ConnectionQueueTest, WhatWaitsForALockEndsBeforeItsDeadlineAndTheNextIsTr
 }
 
 TEST_F(ConnectionQueueTest, WhatIsLockedLeavesOtherWorkItsTurn) {
-  ConnectionQueue queue(kRoom, absl::InfiniteDuration());
+  ConnectionQueue queue(timer(), kRoom, absl::InfiniteDuration());
   queue.AddThread();
   std::vector<LockedCall> locked(5);
   for (std::size_t i = 0; i < locked.size(); ++i) queue.Add(locked[i].Work(std::string(1, static_cast<char>('a' + i))));
@@ -232,7 +233,7 @@ TEST_F(ConnectionQueueTest, WhatIsLockedLeavesOtherWorkItsTurn) {
 }
 
 TEST_F(ConnectionQueueTest, ConnectionsThatAreThereAreCountedOnOnceOneFailed) {
-  ConnectionQueue queue(kRoom, absl::InfiniteDuration());
+  ConnectionQueue queue(timer(), kRoom, absl::InfiniteDuration());
   for (int i = 0; i < 4; ++i) queue.AddThread();
   EXPECT_FALSE(queue.TooFew().has_value());
   EXPECT_EQ(queue.MayBeKept(), 2U);
@@ -254,7 +255,7 @@ TEST_F(ConnectionQueueTest, ConnectionsThatAreThereAreCountedOnOnceOneFailed) {
 }
 
 TEST_F(ConnectionQueueTest, ThreadWithoutAConnectionConnectsForWorkOrForTheLeastThatIsNeeded) {
-  ConnectionQueue queue(kRoom, absl::InfiniteDuration());
+  ConnectionQueue queue(timer(), kRoom, absl::InfiniteDuration());
   for (int i = 0; i < 3; ++i) queue.AddThread();
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(queue.AwaitTurn(absl::InfinitePast()), ConnectionQueue::Turn::kConnect);
@@ -271,7 +272,7 @@ TEST_F(ConnectionQueueTest, ThreadWithoutAConnectionConnectsForWorkOrForTheLeast
 }
 
 TEST_F(ConnectionQueueTest, InAnOutageAThreadWithoutAConnectionTakesWork) {
-  ConnectionQueue queue(kRoom, absl::InfiniteDuration());
+  ConnectionQueue queue(timer(), kRoom, absl::InfiniteDuration());
   queue.AddThread();
   queue.Changed(ThreadState::kIdle, ThreadState::kFailed, Failure());
   Call call;
@@ -282,7 +283,7 @@ TEST_F(ConnectionQueueTest, InAnOutageAThreadWithoutAConnectionTakesWork) {
 }
 
 TEST_F(ConnectionQueueTest, ConnectionIsKeptOnceTheWorkIsDone) {
-  ConnectionQueue queue(kRoom, absl::InfiniteDuration());
+  ConnectionQueue queue(timer(), kRoom, absl::InfiniteDuration());
   Call call;
   bool kept = false;
   ConnectionWork work = call.Work(absl::InfiniteFuture());

@@ -11,8 +11,8 @@ namespace {
 
 // Its answer may come with its deadline: then a statement has succeeded, and there is no connection.
 TEST(PgConnectionTest, WithoutAConnectionNoProcessIsNamed) {
-  Watchdog watchdog;
-  const PgConnection connection(Conninfo(), absl::Seconds(1), watchdog);
+  DeadlineTimer timer;
+  const PgConnection connection(Conninfo(), absl::Seconds(1), timer);
   EXPECT_EQ(connection.NamedProcess(), std::nullopt);
 }
 

@@ -45,17 +45,17 @@ class SocketPair {
 };
 
 TEST(WatchdogTest, OverdueCallHasItsSocketShut) {
-  Watchdog watchdog;
+  DeadlineTimer timer;
   const SocketPair pair;
   const Watchdog::Socket socket(pair.ours());
-  const Watchdog::Guard guard(watchdog, socket, absl::Now());
+  const Watchdog watchdog(timer, socket, absl::Now());
   pair.AwaitPeer();
-  EXPECT_TRUE(guard.fired());
+  EXPECT_TRUE(watchdog.fired());
 }
 
 // As libpq does within the call that fails.
 TEST(WatchdogTest, SocketThatTookTheNumberIsLeftAlone) {
-  Watchdog watchdog;
+  DeadlineTimer timer;
   SocketPair pair;
   const Watchdog::Socket socket(pair.ours());
   const int number = pair.ours();
@@ -63,9 +63,9 @@ TEST(WatchdogTest, SocketThatTookTheNumberIsLeftAlone) {
   const SocketPair stranger;
   ASSERT_EQ(stranger.ours(), number);
   {
-    const Watchdog::Guard guard(watchdog, socket, absl::Now());
+    const Watchdog watchdog(timer, socket, absl::Now());
     pair.AwaitPeer();
-    EXPECT_TRUE(guard.fired());
+    EXPECT_TRUE(watchdog.fired());
   }
   EXPECT_TRUE(stranger.Carries());
 }

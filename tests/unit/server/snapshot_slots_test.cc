@@ -68,7 +68,7 @@ class SnapshotSlotsTest : public testing::Test {
   Stream* NewStream(const std::string& caller) {
     if (slots_ == nullptr) {
       options.slots = [this] { return number.load(); };
-      slots_ = std::make_unique<SnapshotSlots>(options);
+      slots_ = std::make_unique<SnapshotSlots>(timer_, options);
     }
     streams_.push_back(std::make_unique<Stream>(slots_.get(), caller));
     return streams_.back().get();
@@ -88,6 +88,7 @@ class SnapshotSlotsTest : public testing::Test {
   void AwaitTheTimer() { NewWaiting("timer", absl::InfinitePast())->AwaitAnswer(); }
 
  private:
+  storage::DeadlineTimer timer_;
   std::unique_ptr<SnapshotSlots> slots_;
   std::vector<std::unique_ptr<Stream>> streams_;
 };
