@@ -6,10 +6,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "storage/postgres/connection/pg_failure.h"
 
 // How long a statement may wait for a lock: as long as it takes others of our kind to be done with a row, which is some
 // milliseconds. Who waits longer waits for somebody of another kind (a transaction that was left open), and would keep
@@ -23,9 +21,6 @@ inline constexpr absl::Duration kLockPatience = absl::Milliseconds(100);
 inline constexpr absl::Duration kRepeatedLockPatience = absl::Milliseconds(25);
 
 inline absl::Duration LockPatience(bool repeated) { return repeated ? kRepeatedLockPatience : kLockPatience; }
-
-// Whether it was given up for the sake of a lock: lock_not_available.
-inline bool LockedOut(const Failure& failure) { return failure.sqlstate == "55P03"; }
 
 // As PostgreSQL reads a time-out. At least one: zero would mean no limit.
 inline std::string EncodeLockTimeout(absl::Duration duration) {

@@ -170,9 +170,7 @@ Failure PgConnection::Failed(const std::exception& error, bool overran) {
   if (failure.fault == Fault::kNeverBegan && none_to_spare) failure.no_connection = WhyNotConnected::kNoneToSpare;
   failure.sent = true;
   failure.overran = overran;
-  const bool elsewhere = failure.fault == Fault::kNeverBegan || failure.fault == Fault::kLost ||
-                         failure.fault == Fault::kInDoubt || failure.fault == Fault::kStandby;
-  if (overran || elsewhere || !connection_->is_open()) Drop();
+  if (overran || ConnectionIsGone(failure) || !connection_->is_open()) Drop();
   return failure;
 }
 

@@ -106,6 +106,16 @@ bool InDoubt(const Failure& failure) {
   return failure.sent && (failure.overran || failure.fault == Fault::kLost || failure.fault == Fault::kInDoubt);
 }
 
+bool ConnectionIsGone(const Failure& failure) {
+  return failure.fault == Fault::kNeverBegan || failure.fault == Fault::kLost || failure.fault == Fault::kInDoubt ||
+         failure.fault == Fault::kStandby;
+}
+
+bool MayRepeat(const Failure& failure) {
+  return !failure.overran && !LockedOut(failure) &&
+         (failure.fault == Fault::kLost || failure.fault == Fault::kAgain || failure.fault == Fault::kInDoubt);
+}
+
 absl::Status ToStatus(const Failure& failure) {
   if (failure.overran) return DeadlinePassedAtWork();
   absl::Status status = ToStatusOfFault(failure);

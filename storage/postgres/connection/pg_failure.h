@@ -51,6 +51,15 @@ absl::string_view NameOf(const Failure& failure);
 // Whether a statement that commits by itself may have been applied.
 bool InDoubt(const Failure& failure);
 
+// Whether the statement was given up for the sake of a lock: lock_not_available.
+inline bool LockedOut(const Failure& failure) { return failure.sqlstate == "55P03"; }
+
+// Whether its connection is of no more use, nor its server to a statement that writes.
+bool ConnectionIsGone(const Failure& failure);
+
+// Whether a statement that may be done twice deserves a second try at once, on a new connection if need be.
+bool MayRepeat(const Failure& failure);
+
 // For callers, with reason, and a retry delay where waiting helps; without an outcome, which only commits have.
 absl::Status ToStatus(const Failure& failure);
 

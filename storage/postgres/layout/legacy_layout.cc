@@ -9,6 +9,7 @@
 #include "storage/postgres/sql/lease_statements.h"
 #include "storage/postgres/sql/legacy_statements.h"
 #include "storage/postgres/sql/row.h"
+#include "storage/postgres/sql/statements.h"
 
 namespace authstate::storage {
 namespace {
@@ -28,16 +29,19 @@ bool RefusesLegacyValue(absl::string_view sqlstate) {
 }  // namespace
 
 const Layout& LegacyLayout() {
-  // The native statement, over the companion.
-  static const auto* const kLeases =
-      new std::string(absl::StrReplaceAll(statements::kLeases, {{"auth_sessions", "authstate.legacy_sessions"}}));
+  // The native statements, over the companion.
+  const auto over_companion = [](const char* sql) {
+    return new std::string(absl::StrReplaceAll(sql, {{"auth_sessions", "authstate.legacy_sessions"}}));
+  };
+  static const auto* const kLeases = over_companion(statements::kLeases);
+  static const auto* const kResolve = over_companion(statements::kResolve);
   static const Layout kLayout = {
       /*name=*/"legacy",
-      /*commit=*/legacy_statements::kCommit,
+      /*commit=*/legacy_statements::kCommit.text,
       /*commit_writes=*/nullptr,
       /*commit_sets=*/nullptr,
       /*most_keys_by_a_kept_plan=*/256,
-      /*resolve=*/legacy_statements::kResolve,
+      /*resolve=*/kResolve->c_str(),
       /*leases=*/kLeases->c_str(),
       /*read=*/legacy_statements::kRead,
       /*list=*/legacy_statements::kList,

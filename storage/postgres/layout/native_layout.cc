@@ -51,7 +51,7 @@ Layout MakeLayout(absl::string_view home, std::deque<std::string>* texts) {
   };
   return {
       /*name=*/"native",
-      /*commit=*/in_home(statements::kCommit),
+      /*commit=*/in_home(statements::kCommit.text),
       /*commit_writes=*/in_home(statements::kCommitWrites.text),
       /*commit_sets=*/in_home(statements::kCommitSets.text),
       /*most_keys_by_a_kept_plan=*/std::numeric_limits<std::size_t>::max(),

@@ -4,8 +4,9 @@
 #include <utility>
 
 #include "storage/postgres/connection/lock_timeout.h"
+#include "storage/postgres/connection/pg_failure.h"
+#include "storage/postgres/sql/commit_rows.h"
 #include "storage/postgres/sql/pg_array.h"
-#include "storage/postgres/sql/row.h"
 
 namespace authstate::storage {
 namespace {
@@ -26,14 +27,12 @@ PgConnection::Parameters Encode(const DoubtfulStatement& statement, absl::Durati
   return {std::move(session_id).Encode(), std::move(commit_id).Encode(), EncodeLockTimeout(lock_timeout)};
 }
 
-// One row of Layout::resolve, which is for `commit`.
-Verdict Judge(const pqxx::row& row, const Commit& commit, const DoubtfulStatement& statement) {
-  if (!row[0].is_null()) return {Fate::kApplied, static_cast<std::uint64_t>(ToInt(row[0]))};
-  const bool same_fence = commit.fence != 0 && static_cast<std::uint64_t>(ToInt(row[4])) == commit.fence;
-  if (same_fence && commit.number != 0 && commit.number <= static_cast<std::uint64_t>(ToInt(row[5]))) {
-    return {Fate::kApplied, static_cast<std::uint64_t>(ToInt(row[3]))};
-  }
-  const bool may_be_pushed_out = !row[1].is_null() && ToInt(row[1]) >= statement.sent_after;
+// The row is that for `commit`.
+Verdict Judge(const ResolvedRow& row, const Commit& commit, const DoubtfulStatement& statement) {
+  if (row.applied.has_value()) return {Fate::kApplied, *row.applied};
+  const bool same_fence = commit.fence != 0 && row.fence == commit.fence;
+  if (same_fence && commit.number != 0 && commit.number <= row.applied_number) return {Fate::kApplied, row.revision};
+  const bool may_be_pushed_out = row.oldest_micros.has_value() && *row.oldest_micros >= statement.sent_after;
   return {may_be_pushed_out ? Fate::kUnknown : Fate::kNotApplied, 0};
 }
 
@@ -52,13 +51,13 @@ Resolution ResolveCommits(PgConnection& connection, const Layout& layout, const 
     }
     return resolution;
   }
+  const std::vector<ResolvedRow> rows = ToResolvedRows(execution.rows);
   bool all_applied = true;
-  for (const Commit* commit : statement.commits) {
-    const auto row = execution.rows[static_cast<pqxx::result::size_type>(resolution.verdicts.size())];
-    resolution.verdicts.push_back(Judge(row, *commit, statement));
+  for (std::size_t i = 0; i < statement.commits.size(); ++i) {
+    resolution.verdicts.push_back(Judge(rows[i], *statement.commits[i], statement));
     all_applied = all_applied && resolution.verdicts.back().fate == Fate::kApplied;
   }
-  const std::int64_t early = statement.not_after - ToInt(execution.rows[0][2]);
+  const std::int64_t early = statement.not_after - rows.front().micros;
   if (!all_applied && early >= 0) {
     resolution.verdicts.clear();
     resolution.again = PutBack{absl::Microseconds(early + 1)};

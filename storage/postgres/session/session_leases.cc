@@ -1,17 +1,14 @@
 #include "storage/postgres/session/session_leases.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
-#include "absl/strings/string_view.h"
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "storage/error.h"
 #include "storage/postgres/connection/lock_timeout.h"
-#include "storage/postgres/session/divide_wave.h"
+#include "storage/postgres/connection/pg_failure.h"
 #include "storage/postgres/sql/pg_array.h"
 #include "storage/postgres/sql/row.h"
 
@@ -38,68 +35,31 @@ std::int16_t Number(LeaseRequest::Action action) {
 LeaseResult ToResult(const pqxx::row& row) {
   LeaseResult result;
   result.lease = ToLease(row, 1);
-  result.revision = static_cast<std::uint64_t>(ToInt(row[5]));
-  result.applied_number = static_cast<std::uint64_t>(ToInt(row[6]));
+  result.revision = ToUint(row[5]);
+  result.applied_number = ToUint(row[6]);
   return result;
 }
 
 }  // namespace
 
 LeaseBatch::LeaseBatch(const Layout& layout, std::vector<LeaseRequest> requests, absl::Time deadline,
-                       SessionWriter::IsLocked is_locked)
+                       IsLocked is_locked)
     : layout_(layout),
-      requests_(std::move(requests)),
       deadline_(deadline),
-      is_locked_(std::move(is_locked)),
-      results_(requests_.size()),
-      in_doubt_(requests_.size()) {}
-
-void LeaseBatch::Begin() {
-  begun_ = true;
-  for (const LeaseRequest& request : requests_) {
-    waits_ = waits_ && request.wait_for_lock && request.session_id == requests_.front().session_id;
-  }
-  for (std::size_t i = 0; i < requests_.size() && !waits_ && is_locked_ != nullptr; ++i) {
-    if (is_locked_(requests_[i].session_id)) results_[i] = SessionLocked();
-  }
-}
+      waves_(std::move(requests), deadline, std::move(is_locked)),
+      in_doubt_(waves_.size()) {}
 
 std::optional<PutBack> LeaseBatch::Work(PgConnection& connection) {
-  if (!begun_) Begin();
-  for (Wave wave = NextWave(); !wave.empty(); wave = NextWave()) {
-    if (absl::Now() >= deadline_) {
-      FailAll(DeadlinePassedInQueue());
-      break;
-    }
-    locked_ = false;
-    Send(connection, wave);
-    if (locked_) return waits_ ? PutBack{} : PutBack{absl::ZeroDuration()};
-  }
-  return std::nullopt;
+  return waves_.Run([this] { return waves_.Next([](const LeaseRequest&) { return true; }); },
+                    [this, &connection](const Wave& wave) { Send(connection, wave); });
 }
 
 LeaseBatch::Results LeaseBatch::Finish(const absl::Status& status) {
-  FailAll(status);
-  Results results;
-  results.reserve(results_.size());
-  for (auto& result : results_) results.push_back(*std::move(result));
+  Results results = waves_.Finish(status);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (in_doubt_[i] && !results[i].ok()) results[i] = WithOutcome(results[i].status(), Outcome::kUnknown);
+  }
   return results;
-}
-
-LeaseBatch::Wave LeaseBatch::NextWave() {
-  Wave wave;
-  while (wave.empty() && !parts_.empty()) {
-    for (const std::size_t member : parts_.front()) {
-      if (!results_[member].has_value()) wave.push_back(member);
-    }
-    parts_.pop_front();
-  }
-  if (!wave.empty()) return wave;
-  absl::flat_hash_set<absl::string_view> sessions;
-  for (std::size_t i = 0; i < requests_.size(); ++i) {
-    if (!results_[i].has_value() && sessions.insert(requests_[i].session_id).second) wave.push_back(i);
-  }
-  return wave;
 }
 
 PgConnection::Parameters LeaseBatch::Parameters(const Wave& wave) const {
@@ -110,7 +70,7 @@ PgConnection::Parameters LeaseBatch::Parameters(const Wave& wave) const {
   PgArray ttl = PgArray::Int8();
   PgArray steal = PgArray::Bool();
   for (const std::size_t member : wave) {
-    const LeaseRequest& request = requests_[member];
+    const LeaseRequest& request = waves_[member];
     session_id.AddBytes(request.session_id);
     action.AddInt2(Number(request.action));
     owner.AddBytes(request.owner);
@@ -130,61 +90,41 @@ void LeaseBatch::Send(PgConnection& connection, const Wave& wave) {
   parameters.emplace_back();
   PgConnection::Execution execution;
   for (int i = 0; i < kMaxSends; ++i) {
-    parameters.back() =
-        EncodeLockTimeout(LockTimeout(LockPatience(was_locked_), connection.StatementDeadline(deadline_)));
+    parameters.back() = EncodeLockTimeout(LockTimeout(waves_.lock_patience(), connection.StatementDeadline(deadline_)));
     execution = connection.Execute(layout_.leases, parameters, deadline_);
     if (!execution.failure.has_value()) break;
     if (InDoubt(*execution.failure)) {
-      for (const std::size_t member : wave) in_doubt_[member] = true;
+      for (const std::size_t place : wave) in_doubt_[place] = true;
     }
-    const Fault fault = execution.failure->fault;
-    const bool again =
-        fault == Fault::kLost || fault == Fault::kAgain || fault == Fault::kInDoubt || fault == Fault::kStandby;
-    if (!again || execution.failure->overran || LockedOut(*execution.failure)) break;
+    const bool standby = execution.failure->fault == Fault::kStandby && !execution.failure->overran;
+    if (!MayRepeat(*execution.failure) && !standby) break;
   }
   if (execution.failure.has_value()) {
-    return LockedOut(*execution.failure) ? GiveWay(wave) : FailAll(ToCommitStatus(*execution.failure));
+    return LockedOut(*execution.failure) ? waves_.GiveWay(wave)
+                                         : waves_.AnswerPending(ToCommitStatus(*execution.failure));
   }
   for (std::size_t i = 0; i < wave.size(); ++i) {
     Understand(wave[i], execution.rows[static_cast<pqxx::result::size_type>(i)]);
   }
 }
 
-void LeaseBatch::GiveWay(const Wave& wave) {
-  locked_ = true;
-  was_locked_ = true;
-  if (wave.size() > 1) return DivideWave(wave, &parts_);
-  if (waits_) return;
-  // Those that follow it as well: they must not come to be before it.
-  for (std::size_t i = wave.front(); i < requests_.size(); ++i) {
-    const bool behind = !results_[i].has_value() && requests_[i].session_id == requests_[wave.front()].session_id;
-    if (behind) results_[i] = in_doubt_[i] ? WithOutcome(SessionLocked(), Outcome::kUnknown) : SessionLocked();
-  }
-}
-
-void LeaseBatch::Understand(std::size_t member, const pqxx::row& row) {
-  const LeaseRequest& request = requests_[member];
+void LeaseBatch::Understand(std::size_t place, const pqxx::row& row) {
+  const LeaseRequest& request = waves_[place];
   LeaseResult result = ToResult(row);
   if (ToBool(row[0])) {
     if (request.action != LeaseRequest::Action::kRelease) result.lease.remaining = request.ttl;
-    results_[member] = std::move(result);
-    return;
+    return waves_.Answer(place, std::move(result));
   }
   Lease next = result.lease;
   absl::Status refused = Advance(request, absl::UnixEpoch(), &next);
   if (!refused.ok()) {
-    const bool released = in_doubt_[member] && request.action == LeaseRequest::Action::kRelease;
-    results_[member] = released ? WithOutcome(std::move(refused), Outcome::kUnknown) : std::move(refused);
+    // A release may be refused because it was done before.
+    if (request.action != LeaseRequest::Action::kRelease) in_doubt_[place] = false;
+    waves_.Answer(place, std::move(refused));
   } else if (request.action == LeaseRequest::Action::kGet) {
-    results_[member] = std::move(result);
+    waves_.Answer(place, std::move(result));
   }
   // Else it lost a race, and stays without a result.
-}
-
-void LeaseBatch::FailAll(const absl::Status& status) {
-  for (std::size_t i = 0; i < results_.size(); ++i) {
-    if (!results_[i].has_value()) results_[i] = in_doubt_[i] ? WithOutcome(status, Outcome::kUnknown) : status;
-  }
 }
 
 }  // namespace authstate::storage

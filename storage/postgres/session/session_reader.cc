@@ -24,9 +24,7 @@ PgConnection::Execution Ask(PgConnection& connection, const char* sql, const PgC
   PgConnection::Execution execution;
   for (int i = 0; i < kMaxReads; ++i) {
     execution = connection.Execute(sql, parameters, deadline, planning);
-    if (!execution.failure.has_value() || execution.failure->overran || LockedOut(*execution.failure)) break;
-    const Fault fault = execution.failure->fault;
-    if (fault != Fault::kLost && fault != Fault::kAgain && fault != Fault::kInDoubt) break;
+    if (!execution.failure.has_value() || !MayRepeat(*execution.failure)) break;
   }
   return execution;
 }
@@ -43,7 +41,7 @@ void Take(const Layout& layout, const pqxx::row& row, const ReadRequest& request
   const std::int64_t place = ToInt(row[1]);
   if (place < 0) {
     Lease lease;
-    lease.fence = static_cast<std::uint64_t>(ToInt(row[7]));
+    lease.fence = ToUint(row[7]);
     lease.owner = ToText(row[8]);
     const absl::Status checked = request.fence == 0 ? absl::OkStatus() : CheckFence(lease, request.fence);
     if (!checked.ok()) {
@@ -51,7 +49,7 @@ void Take(const Layout& layout, const pqxx::row& row, const ReadRequest& request
     } else if (ToBool(row[4])) {
       result = ResponseTooLarge(request.max_bytes);
     } else if (result.ok()) {
-      result->revision = static_cast<std::uint64_t>(ToInt(row[2]));
+      result->revision = ToUint(row[2]);
       result->exists = ToBool(row[3]);
     }
     return;
@@ -188,9 +186,9 @@ std::optional<absl::StatusOr<std::vector<SessionSummary>>> ListSessions(PgConnec
   for (const auto& row : execution.rows) {
     SessionSummary summary;
     summary.session_id = ToText(row[0]);
-    summary.revision = static_cast<std::uint64_t>(ToInt(row[1]));
+    summary.revision = ToUint(row[1]);
     summary.has_creds = ToBool(row[2]);
-    summary.key_count = static_cast<std::uint64_t>(ToInt(row[3]));
+    summary.key_count = ToUint(row[3]);
     summary.update_time = absl::FromUnixMicros(ToInt(row[4]));
     summary.lease = ToLease(row, 5);
     summaries.push_back(std::move(summary));

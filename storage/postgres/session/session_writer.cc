@@ -5,21 +5,17 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <string>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "contract/limits.h"
 #include "storage/batch_room.h"
 #include "storage/error.h"
 #include "storage/postgres/connection/lock_timeout.h"
+#include "storage/postgres/connection/pg_failure.h"
 #include "storage/postgres/session/commit_parameters.h"
 #include "storage/postgres/session/commit_resolution.h"
-#include "storage/postgres/session/divide_wave.h"
-#include "storage/postgres/sql/row.h"
 
 namespace authstate::storage {
 namespace {
@@ -44,13 +40,10 @@ constexpr absl::Duration kLeastRepetition = absl::Milliseconds(100);
 // A standby that was promoted, or a primary that was found among several hosts, answers the second try.
 constexpr int kMaxStandbyAnswers = 2;
 
-// Whether the commit may pass the lease that a row of statements::kCommit shows.
-absl::Status CheckLease(const Commit& commit, const pqxx::row& row) {
-  Lease lease;
-  lease.fence = static_cast<std::uint64_t>(ToInt(row[7]));
-  lease.owner = ToText(row[8]);
-  if (commit.fence != 0) return CheckFence(lease, commit.fence);
-  return ToBool(row[9]) ? LeaseHeld(lease) : absl::OkStatus();
+// Whether the commit may pass the lease that the statement's snapshot had.
+absl::Status CheckLease(const Commit& commit, const CommitRow& row) {
+  if (commit.fence != 0) return CheckFence(row.lease, commit.fence);
+  return row.lease_is_live ? LeaseHeld(row.lease) : absl::OkStatus();
 }
 
 const char* SqlOf(const Layout& layout, CommitForm form) {
@@ -71,76 +64,39 @@ SessionWriter::SessionWriter(const Layout& layout, std::vector<Commit> commits, 
                              IsLocked is_locked)
     : layout_(layout),
       bases_(layout.packs_values ? bases : nullptr),
-      is_locked_(std::move(is_locked)),
-      commits_(std::move(commits)),
       deadline_(deadline),
-      results_(commits_.size()),
-      tried_(commits_.size()),
-      doubtful_(commits_.size()) {}
+      waves_(std::move(commits), deadline, std::move(is_locked)),
+      tried_(waves_.size()) {}
 
-void SessionWriter::Begin() {
-  begun_ = true;
-  for (const Commit& commit : commits_) {
-    waits_ = waits_ && commit.wait_for_lock && commit.session_id == commits_.front().session_id;
-  }
-  for (std::size_t i = 0; i < commits_.size(); ++i) {
-    absl::Status encoded = layout_.encode != nullptr ? layout_.encode(commits_[i]) : absl::OkStatus();
-    if (!encoded.ok()) {
-      results_[i] = WithOutcome(std::move(encoded), Outcome::kNotApplied);
-    } else if (!waits_ && is_locked_ != nullptr && is_locked_(commits_[i].session_id)) {
-      results_[i] = SessionLocked();
-    }
+void SessionWriter::Encode() {
+  if (layout_.encode == nullptr) return;
+  for (std::size_t i = 0; i < waves_.size(); ++i) {
+    absl::Status encoded = layout_.encode(waves_[i]);
+    if (!encoded.ok()) waves_.Answer(i, WithOutcome(std::move(encoded), Outcome::kNotApplied));
   }
 }
 
-SessionWriter::Wave SessionWriter::NextWave() {
-  Wave wave;
-  while (wave.empty() && !parts_.empty()) {
-    for (const std::size_t member : parts_.front()) {
-      if (Pending(member)) wave.push_back(member);
-    }
-    parts_.pop_front();
-  }
-  if (!wave.empty()) return wave;
-  BatchRoom room(commits_.size(), kMaxWaveBytes);
-  absl::flat_hash_set<absl::string_view> sessions;
-  for (std::size_t i = 0; i < commits_.size(); ++i) {
-    if (results_[i].has_value()) continue;
-    // Also a session that has no room in this wave, or whose next commit is in doubt, is closed to its later ones.
-    if (!sessions.insert(commits_[i].session_id).second || doubtful_[i]) continue;
-    if (room.Take(1, ByteSize(commits_[i]))) wave.push_back(i);
-  }
-  std::sort(wave.begin(), wave.end(),
-            [this](std::size_t a, std::size_t b) { return commits_[a].session_id < commits_[b].session_id; });
-  return wave;
+Wave SessionWriter::NextWave() {
+  BatchRoom room(waves_.size(), kMaxWaveBytes);
+  return waves_.Next([&room](const Commit& commit) { return room.Take(1, ByteSize(commit)); });
 }
 
 std::optional<PutBack> SessionWriter::Work(PgConnection& connection) {
   connection_ = &connection;
-  if (!begun_) Begin();
+  if (!std::exchange(encoded_, true)) Encode();
   std::optional<PutBack> in_doubt = Resolve();
-  for (Wave wave = NextWave(); !wave.empty(); wave = NextWave()) {
-    if (absl::Now() >= deadline_) {
-      GiveUp(DeadlinePassedInQueue());
-      break;
-    }
-    locked_ = false;
-    Send(wave);
-    // Where others may go on, what is left comes after what waits meanwhile.
-    if (locked_) return waits_ ? PutBack{} : PutBack{absl::ZeroDuration()};
-    in_doubt = Resolve();
-  }
-  return in_doubt;
+  const std::optional<PutBack> gave_way = waves_.Run([this] { return NextWave(); },
+                                                     [this, &in_doubt](const Wave& wave) {
+                                                       Send(wave);
+                                                       if (!waves_.gave_way()) in_doubt = Resolve();
+                                                     });
+  return gave_way.has_value() ? gave_way : in_doubt;
 }
 
 SessionWriter::Results SessionWriter::Finish(const absl::Status& status) {
   for (const Doubt& doubt : doubts_) Settle(doubt, std::vector<Verdict>(doubt.members.size()));
   doubts_.clear();
-  GiveUp(status);
-  Results results;
-  results.reserve(results_.size());
-  for (auto& result : results_) results.push_back(*std::move(result));
-  return results;
+  return waves_.Finish(status);
 }
 
 CommitForm SessionWriter::StatementFor(CommitForm form) const {
@@ -156,10 +112,11 @@ void SessionWriter::Send(const Wave& wave) {
   std::size_t bytes = 0;
   std::size_t keys = 0;
   for (const std::size_t member : wave) {
-    parameters.Add(commits_[member], tried_[member]);
+    const Commit& commit = waves_[member];
+    parameters.Add(commit, tried_[member]);
     tried_[member] = true;
-    bytes += ByteSize(commits_[member]);
-    keys += commits_[member].sets.size() + commits_[member].deletes.size();
+    bytes += ByteSize(commit);
+    keys += commit.sets.size() + commit.deletes.size();
   }
   const absl::Time now = absl::Now();
   const absl::Time cut = connection_->StatementDeadline(now + (deadline_ - now) * kStatementShare);
@@ -174,20 +131,18 @@ void SessionWriter::Send(const Wave& wave) {
   const CommitForm form = StatementFor(parameters.form());
   const PgConnection::Execution execution = connection_->Continue(
       SqlOf(layout_, form),
-      std::move(parameters).Encode(form, statement.not_after, LockTimeout(LockPatience(was_locked_), cut)), cut,
+      std::move(parameters).Encode(form, statement.not_after, LockTimeout(waves_.lock_patience(), cut)), cut,
       layout_.PlanningFor(keys));
   if (!execution.failure.has_value()) {
-    const auto row = execution.rows[0];
-    const bool late = ToBool(row[5]);
+    const std::vector<CommitRow> rows = ToCommitRows(execution.rows);
+    const bool late = rows.front().late;
     if (late && late_ < kMostDoublings) ++late_;
     // A clock that misled us is taken anew, also where the reading is not a close one.
     if (late) connection_->clock().Forget();
-    connection_->clock().Read(asked, ToInt(row[6]), DatabaseClock::Steady::now());
-    Understand(wave, execution.rows);
-    const bool answered =
-        std::none_of(wave.begin(), wave.end(), [this](std::size_t member) { return Pending(member); });
-    needs_any_ = needs_any_ || (form != CommitForm::kAny && !late && !answered);
-    Keep(wave, execution.rows, std::move(new_bases));
+    connection_->clock().Read(asked, rows.front().micros, DatabaseClock::Steady::now());
+    Understand(wave, rows);
+    needs_any_ = needs_any_ || (form != CommitForm::kAny && !late && waves_.Pending(wave));
+    Keep(wave, rows, std::move(new_bases));
   } else if (InDoubt(*execution.failure)) {
     BeginDoubt(wave, *execution.failure, std::move(statement));
   } else {
@@ -195,44 +150,37 @@ void SessionWriter::Send(const Wave& wave) {
   }
 }
 
-void SessionWriter::Keep(const Wave& wave, const pqxx::result& rows, std::vector<CommitParameters::NewBase> bases) {
+void SessionWriter::Keep(const Wave& wave, const std::vector<CommitRow>& rows,
+                         std::vector<CommitParameters::NewBase> bases) {
   for (CommitParameters::NewBase& base : bases) {
-    const bool passed = !rows[static_cast<pqxx::result::size_type>(base.member)][0].is_null();
-    if (passed) bases_->Put(commits_[wave[base.member]].session_id, *base.name, std::move(base.base));
+    if (!rows[base.member].passed.has_value()) continue;
+    bases_->Put(waves_[wave[base.member]].session_id, *base.name, std::move(base.base));
   }
 }
 
-// One row a member: the new revision if it passed, and what the statement's snapshot had.
-void SessionWriter::Understand(const Wave& wave, const pqxx::result& rows) {
+void SessionWriter::Understand(const Wave& wave, const std::vector<CommitRow>& rows) {
   Wave replayed;
   for (std::size_t i = 0; i < wave.size(); ++i) {
-    const auto row = rows[static_cast<pqxx::result::size_type>(i)];
-    const Commit& commit = commits_[wave[i]];
-    const auto revision = static_cast<std::uint64_t>(ToInt(row[1]));
-    const bool present = ToBool(row[2]);
-    const bool has_creds = ToBool(row[3]);
-    const bool late = ToBool(row[5]);
-    const auto applied_number = static_cast<std::uint64_t>(ToInt(row[10]));
+    const CommitRow& row = rows[i];
+    const Commit& commit = waves_[wave[i]];
     const absl::Status lease = CheckLease(commit, row);
-    const bool recorded = !row[4].is_null();
-    const bool numbered = !late && lease.ok() && commit.number != 0 && commit.number <= applied_number;
-    auto& result = results_[wave[i]];
-    if (!row[0].is_null()) {
-      result = Applied{static_cast<std::uint64_t>(ToInt(row[0]))};
-    } else if (recorded || numbered) {
+    const bool numbered = !row.late && lease.ok() && commit.number != 0 && commit.number <= row.applied_number;
+    if (row.passed.has_value()) {
+      waves_.Answer(wave[i], Applied{*row.passed});
+    } else if (row.recorded || numbered) {
       replayed.push_back(wave[i]);
-    } else if (late) {
+    } else if (row.late) {
       continue;
     } else if (!lease.ok()) {
-      result = lease;
-    } else if (commit.number > applied_number + 1) {
-      result = NumberGap(commit.number, applied_number);
-    } else if (commit.expected_revision.value_or(revision) != revision) {
-      result = RevisionMismatch(*commit.expected_revision, revision);
-    } else if (commit.action == Commit::Action::kDeleteCreds && !has_creds) {
-      result = NoCreds(revision);
-    } else if (commit.action == Commit::Action::kDeleteSession && !present) {
-      result = NoSession(revision);
+      waves_.Answer(wave[i], lease);
+    } else if (commit.number > row.applied_number + 1) {
+      waves_.Answer(wave[i], NumberGap(commit.number, row.applied_number));
+    } else if (commit.expected_revision.value_or(row.revision) != row.revision) {
+      waves_.Answer(wave[i], RevisionMismatch(*commit.expected_revision, row.revision));
+    } else if (commit.action == Commit::Action::kDeleteCreds && !row.has_creds) {
+      waves_.Answer(wave[i], NoCreds(row.revision));
+    } else if (commit.action == Commit::Action::kDeleteSession && !row.present) {
+      waves_.Answer(wave[i], NoSession(row.revision));
     }
     // Else it lost a race, and stays without a result, like one that was too late.
   }
@@ -248,28 +196,30 @@ void SessionWriter::ConfirmReplays(const Wave& replayed) {
   doubt.failure.sent = true;
   // Nobody knows when it was.
   doubt.statement.sent_after = std::numeric_limits<std::int64_t>::min();
-  for (const std::size_t member : replayed) {
-    doubtful_[member] = true;
-    doubt.statement.commits.push_back(&commits_[member]);
-  }
-  doubts_.push_back(std::move(doubt));
+  HoldForDoubt(std::move(doubt));
 }
 
 void SessionWriter::BeginDoubt(const Wave& wave, const Failure& failure, DoubtfulStatement statement) {
   Doubt doubt;
   for (const std::size_t member : wave) {
-    if (commits_[member].id == 0) {
-      results_[member] = ToCommitStatus(failure);
+    if (waves_[member].id == 0) {
+      waves_.Answer(member, ToCommitStatus(failure));
     } else {
-      doubtful_[member] = true;
       doubt.members.push_back(member);
-      statement.commits.push_back(&commits_[member]);
     }
   }
   if (doubt.members.empty()) return;
   ++doubts_had_;
   doubt.failure = failure;
   doubt.statement = std::move(statement);
+  HoldForDoubt(std::move(doubt));
+}
+
+void SessionWriter::HoldForDoubt(Doubt doubt) {
+  for (const std::size_t member : doubt.members) {
+    waves_.Hold(member);
+    doubt.statement.commits.push_back(&waves_[member]);
+  }
   doubts_.push_back(std::move(doubt));
 }
 
@@ -280,9 +230,9 @@ std::optional<PutBack> SessionWriter::Resolve() {
     doubts_.pop_front();
     Resolution resolution;
     if (absl::Now() < deadline_) {
-      resolution = ResolveCommits(*connection_, layout_, doubt.statement, LockPatience(was_locked_), deadline_);
+      resolution = ResolveCommits(*connection_, layout_, doubt.statement, waves_.lock_patience(), deadline_);
     }
-    was_locked_ = was_locked_ || resolution.locked();
+    if (resolution.locked()) waves_.MetLock();
     if (!resolution.again.has_value()) {
       resolution.verdicts.resize(doubt.members.size());
       Settle(doubt, resolution.verdicts);
@@ -305,59 +255,38 @@ std::optional<PutBack> SessionWriter::Resolve() {
 
 void SessionWriter::Settle(const Doubt& doubt, const std::vector<Verdict>& verdicts) {
   for (std::size_t i = 0; i < doubt.members.size(); ++i) {
-    auto& result = results_[doubt.members[i]];
-    doubtful_[doubt.members[i]] = false;
+    const std::size_t member = doubt.members[i];
+    waves_.LetGo(member);
     if (verdicts[i].fate == Fate::kUnknown) {
-      result = ToCommitStatus(doubt.failure);
+      waves_.Answer(member, ToCommitStatus(doubt.failure));
     } else if (verdicts[i].fate == Fate::kApplied) {
-      result = Applied{verdicts[i].revision};
+      waves_.Answer(member, Applied{verdicts[i].revision});
     } else if (doubts_had_ >= kMaxDoubts) {
-      result = WithOutcome(ToStatus(doubt.failure), Outcome::kNotApplied);
-    }
-  }
-}
-
-void SessionWriter::GiveWay(const Wave& wave) {
-  locked_ = true;
-  was_locked_ = true;
-  if (wave.size() > 1) {
-    DivideWave(wave, &parts_);
-  } else if (!waits_) {
-    // Those that follow it as well: they must not come to be before it.
-    for (std::size_t i = wave.front(); i < commits_.size(); ++i) {
-      if (Pending(i) && commits_[i].session_id == commits_[wave.front()].session_id) results_[i] = SessionLocked();
+      waves_.Answer(member, WithOutcome(ToStatus(doubt.failure), Outcome::kNotApplied));
     }
   }
 }
 
 void SessionWriter::Fail(const Wave& wave, const Failure& failure) {
-  if (LockedOut(failure)) return GiveWay(wave);
+  if (LockedOut(failure)) return waves_.GiveWay(wave);
   const bool again = failure.fault == Fault::kAgain;
   if (again && deadline_ - absl::Now() >= kLeastRepetition) return;
   if (failure.fault == Fault::kStandby && ++standby_answers_ < kMaxStandbyAnswers) return;
   if (MayBeOneMembersFault(failure.sqlstate) && wave.size() > 1) {
     for (const std::size_t member : wave) {
-      if (Pending(member)) Send({member});
+      if (waves_.Pending(member)) Send({member});
     }
     return;
   }
-  if (again || failure.overran) return GiveUp(DeadlinePassedInQueue());
+  if (again || failure.overran) return waves_.AnswerPending(DeadlinePassedInQueue());
   const absl::Status why = layout_.refuses != nullptr && layout_.refuses(failure.sqlstate)
                                ? Error(absl::StatusCode::kInvalidArgument, kNotInLayout,
                                        absl::StrCat("a value is one that the ", layout_.name,
                                                     " layout cannot hold (SQLSTATE ", failure.sqlstate, ")"))
                                : ToStatus(failure);
   const absl::Status status = WithOutcome(why, Outcome::kNotApplied);
-  for (const std::size_t member : wave) results_[member] = status;
-  const bool gone = failure.fault == Fault::kNeverBegan || failure.fault == Fault::kLost ||
-                    failure.fault == Fault::kInDoubt || failure.fault == Fault::kStandby;
-  if (gone) GiveUp(status);
-}
-
-void SessionWriter::GiveUp(const absl::Status& status) {
-  for (std::size_t i = 0; i < results_.size(); ++i) {
-    if (Pending(i)) results_[i] = status;
-  }
+  for (const std::size_t member : wave) waves_.Answer(member, status);
+  if (ConnectionIsGone(failure)) waves_.AnswerPending(status);
 }
 
 }  // namespace authstate::storage

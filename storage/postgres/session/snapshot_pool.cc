@@ -67,9 +67,9 @@ std::optional<absl::StatusOr<std::shared_ptr<State>>> Begin(PgConnection& connec
   auto state = std::make_shared<State>();
   state->session_id = std::move(session_id);
   state->generation = connection.generation();
-  state->revision = static_cast<std::uint64_t>(ToInt(row[0]));
+  state->revision = ToUint(row[0]);
   if (!ToBool(row[1])) return Absent(connection, layout, state->session_id, state->revision, deadline);
-  state->lease.fence = static_cast<std::uint64_t>(ToInt(row[4]));
+  state->lease.fence = ToUint(row[4]);
   state->lease.owner = ToText(row[5]);
   if (!row[6].is_null()) state->expected_names = ToInt(row[6]);
   if (!row[2].is_null()) {

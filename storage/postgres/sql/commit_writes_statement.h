@@ -1,6 +1,7 @@
 #ifndef AUTHSTATE_STORAGE_POSTGRES_SQL_COMMIT_WRITES_STATEMENT_H_
 #define AUTHSTATE_STORAGE_POSTGRES_SQL_COMMIT_WRITES_STATEMENT_H_
 
+#include "storage/postgres/sql/commit_parts.h"
 #include "storage/postgres/sql/sql_text.h"
 
 // Statements that commit writes of sessions that are known already, for less than what kCommit (statements.h) costs the
@@ -21,10 +22,8 @@ namespace authstate::storage::statements {
 // The parts of which both are made.
 namespace commit_writes {
 
-inline constexpr char kOld[] = R"sql(
-WITH clock AS MATERIALIZED (
-  SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::int8 AS micros,
-         set_config('lock_timeout', $7::text, true) AS lock_timeout
+inline constexpr auto kOld = JoinSql(commit_parts::kClock,
+                                     R"sql(
 ), old AS MATERIALIZED (
   SELECT i.*, clock.micros, clock.micros > $6::int8 AS late, s.revision, s.present, s.barrier,
          s.recent_revisions[array_position(s.recent_ids, nullif(i.commit_id, 0))] AS replayed,
@@ -33,7 +32,7 @@ WITH clock AS MATERIALIZED (
                        (SELECT $5::int8[])) WITH ORDINALITY
     AS i(session_id, expected_revision, commit_id, named_fence, number, member)
   LEFT JOIN auth_sessions s ON s.session_id = i.session_id
-))sql";
+))sql");
 
 inline constexpr char kChangeOfSets[] = R"sql(, change AS (
   SELECT w.session_id, sum({number w})::int8 AS delta
@@ -43,25 +42,24 @@ inline constexpr char kChangeOfSets[] = R"sql(, change AS (
   GROUP BY w.session_id
 ))sql";
 
-inline constexpr char kChange[] = R"sql(, change AS (
+inline constexpr auto kChange = JoinSql(R"sql(, change AS (
   SELECT session_id, sum(delta)::int8 AS delta, bool_or(baseless) AS baseless
   FROM (
     SELECT w.session_id, CASE WHEN k.session_id IS NULL THEN {number w} END AS delta,
-           w.base IS NOT NULL AND substr(k.value, octet_length(k.value) - 15) IS DISTINCT FROM w.base AS baseless
-    FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[]), (SELECT $20::bytea[]))
-      AS w(session_id, key_type, key_id, base)
-    LEFT JOIN auth_keys k ON k.session_id = w.session_id AND k.key_type = w.key_type AND k.key_id = w.key_id
-    UNION ALL
+)sql",
+                                        commit_parts::kSetsAndBases,
+                                        R"sql(    UNION ALL
     SELECT d.session_id, -{number d}, false
-    FROM unnest((SELECT $13::text[]), (SELECT $14::text[]), (SELECT $15::text[])) AS d(session_id, key_type, key_id)
-    JOIN auth_keys k ON k.session_id = d.session_id AND k.key_type = d.key_type AND k.key_id = d.key_id
+)sql",
+                                        commit_parts::kDeletedKeys,
+                                        R"sql(
     UNION ALL
     SELECT n.session_id, {creds}, false
     FROM unnest((SELECT $1::text[]), (SELECT $16::int2[])) AS n(session_id, kind)
     LEFT JOIN auth_creds c ON c.session_id = n.session_id
     WHERE n.kind IS NOT NULL AND c.session_id IS NULL) AS c
   GROUP BY session_id
-))sql";
+))sql");
 
 inline constexpr char kPassed[] = R"sql(, passed AS (
   UPDATE auth_sessions s
@@ -93,33 +91,15 @@ inline constexpr char kReturning[] = R"sql(
   RETURNING s.session_id, s.revision
 ))sql";
 
-inline constexpr char kCredsAndDeletes[] = R"sql(, creds_set AS (
+inline constexpr auto kCredsAndDeletes = JoinSql(R"sql(, creds_set AS (
   INSERT INTO auth_creds (session_id, kind, value)
   SELECT p.session_id, c.kind, c.value
   FROM unnest((SELECT $1::text[]), (SELECT $16::int2[]), (SELECT $17::bytea[])) AS c(session_id, kind, value)
   JOIN passed p ON p.session_id = c.session_id
   WHERE c.kind IS NOT NULL
   ON CONFLICT (session_id) DO UPDATE SET kind = excluded.kind, value = excluded.value
-), keys_deleted AS (
-  DELETE FROM auth_keys k
-  USING passed p, unnest((SELECT $13::text[]), (SELECT $14::text[]), (SELECT $15::text[]))
-    AS d(session_id, key_type, key_id)
-  WHERE d.session_id = p.session_id
-    AND k.session_id = d.session_id AND k.key_type = d.key_type AND k.key_id = d.key_id
-))sql";
-
-inline constexpr char kKeysSetOrPatched[] = R"sql(, keys_set AS (
-  INSERT INTO auth_keys AS k (session_id, key_type, key_id, kind, value, patch)
-  SELECT w.session_id, w.key_type, w.key_id, w.kind, CASE WHEN w.base IS NULL THEN w.value ELSE '' END,
-         CASE WHEN w.base IS NOT NULL THEN w.value END
-  FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[]), (SELECT $11::int2[]),
-              (SELECT $12::bytea[]), (SELECT $20::bytea[]))
-    AS w(session_id, key_type, key_id, kind, value, base)
-  JOIN passed p ON p.session_id = w.session_id
-  ON CONFLICT (session_id, key_type, key_id) DO UPDATE
-    SET kind = excluded.kind, patch = excluded.patch,
-        value = CASE WHEN excluded.patch IS NULL THEN excluded.value ELSE k.value END
-))sql";
+))sql",
+                                                 commit_parts::kKeysDeleted);
 
 inline constexpr char kKeysSet[] = R"sql(, keys_set AS (
   INSERT INTO auth_keys (session_id, key_type, key_id, kind, value)
@@ -144,14 +124,15 @@ ORDER BY old.member)sql";
 // Of creds and keys. In a loop within PostgreSQL 15, by kept plans, it takes two thirds of the processor time of
 // kCommit for one member, three quarters for 16, four fifths for 64.
 inline constexpr auto kCommitWrites =
-    JoinSql(commit_writes::kOld, commit_writes::kChange, commit_writes::kPassed, commit_writes::kAndHasItsBases,
-            commit_writes::kReturning, commit_writes::kCredsAndDeletes, commit_writes::kKeysSetOrPatched,
-            commit_writes::kAnswer);
+    JoinSql(commit_writes::kOld.text, commit_writes::kChange.text, commit_writes::kPassed,
+            commit_writes::kAndHasItsBases, commit_writes::kReturning, commit_writes::kCredsAndDeletes.text,
+            commit_parts::kKeysSetOrPatched, commit_writes::kAnswer);
 
 // Of keys that are set whole, and nothing else: what Baileys mostly does. Parameters: the first twelve. In the same
 // loop it takes four fifths of kCommitWrites for one member, nine tenths for 64, and 0.95 for one member of 812 keys.
-inline constexpr auto kCommitSets = JoinSql(commit_writes::kOld, commit_writes::kChangeOfSets, commit_writes::kPassed,
-                                            commit_writes::kReturning, commit_writes::kKeysSet, commit_writes::kAnswer);
+inline constexpr auto kCommitSets =
+    JoinSql(commit_writes::kOld.text, commit_writes::kChangeOfSets, commit_writes::kPassed, commit_writes::kReturning,
+            commit_writes::kKeysSet, commit_writes::kAnswer);
 
 }  // namespace authstate::storage::statements
 

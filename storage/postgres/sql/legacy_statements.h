@@ -1,6 +1,9 @@
 #ifndef AUTHSTATE_STORAGE_POSTGRES_SQL_LEGACY_STATEMENTS_H_
 #define AUTHSTATE_STORAGE_POSTGRES_SQL_LEGACY_STATEMENTS_H_
 
+#include "storage/postgres/sql/commit_parts.h"
+#include "storage/postgres/sql/sql_text.h"
+
 // The SQL statements of the legacy layout: the tables whatsapp_auth and whatsapp_keys, which other programs read and
 // write too, and a companion of ours, authstate.legacy_sessions (migrations/postgres_legacy). Parameters and result
 // columns are those of the native layout (statements.h); the values of the commit are JSON texts (legacy_value.h), and
@@ -45,10 +48,9 @@ namespace authstate::storage::legacy_statements {
 
 // The names beside `changed`: `touched` are the keys that the members name; `before` and `after` the marks of what they
 // replace or delete, and of what they write; `actual` the marks of all rows, for members with an expected revision.
-inline constexpr char kCommit[] = R"sql(
-WITH clock AS MATERIALIZED (
-  SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::int8 AS micros,
-         set_config('lock_timeout', $7::text, true) AS lock_timeout,
+inline constexpr auto kCommit =
+    JoinSql(statements::commit_parts::kClock,
+            R"sql(,
          txid_current() % 4294967296 AS version
 ), input AS MATERIALIZED (
   SELECT * FROM unnest($1::text[], $18::int2[], $2::int8[], $19::bool[], $16::int2[], $17::bytea[], $3::int8[],
@@ -128,12 +130,9 @@ WITH clock AS MATERIALIZED (
   SELECT i.*, coalesce(s.revision, 0) AS revision, coalesce(s.present AND s.fingerprint = 0, false) AS left_empty,
          EXISTS (SELECT FROM whatsapp_auth a WHERE a.company_id = i.session_id) AS has_creds,
          EXISTS (SELECT FROM whatsapp_keys k WHERE k.company_id = i.session_id) AS has_keys,
-         coalesce(s.barrier, 0) AS barrier,
-         coalesce(s.recent_ids, '{}') AS recent_ids, coalesce(s.recent_revisions, '{}') AS recent_revisions,
-         coalesce(s.recent_times, '{}') AS recent_times,
-         s.recent_revisions[array_position(s.recent_ids, nullif(i.commit_id, 0))] AS replayed,
-         clock.micros, clock.micros > $6::int8 AS late,
-         coalesce(s.fence, 0) AS fence, coalesce(s.lease_owner, '') AS owner,
+)sql",
+            statements::commit_parts::kOldBarrierAndCommits,
+            R"sql(         coalesce(s.fence, 0) AS fence, coalesce(s.lease_owner, '') AS owner,
          coalesce(s.lease_owner <> '' AND s.lease_expires_at > now(), false) AS live,
          coalesce(s.applied_number, 0) AS applied_number,
          CASE WHEN i.named_fence = 0 THEN coalesce(s.lease_owner = '' OR s.lease_expires_at <= now(), true)
@@ -180,12 +179,9 @@ WITH clock AS MATERIALIZED (
         fingerprint = excluded.fingerprint, recent_ids = excluded.recent_ids,
         recent_revisions = excluded.recent_revisions, recent_times = excluded.recent_times,
         fence = excluded.fence, lease_owner = excluded.lease_owner, applied_number = excluded.applied_number
-    WHERE s.revision = excluded.revision - 1 AND s.barrier = excluded.barrier
-      AND CASE WHEN s.lease_owner <> '' AND excluded.lease_owner = ''
-               THEN s.fence = excluded.fence - 1 AND s.lease_expires_at <= now()
-               ELSE s.fence = excluded.fence END
-  RETURNING s.session_id, s.revision
-), passed AS MATERIALIZED (
+)sql",
+            statements::commit_parts::kUnlessChanged,
+            R"sql(), passed AS MATERIALIZED (
   SELECT judged.*, changed.revision AS new_revision
   FROM changed JOIN judged ON judged.session_id = changed.session_id
   WHERE judged.passes
@@ -238,26 +234,7 @@ FROM judged old
 LEFT JOIN passed p ON p.session_id = old.session_id
 LEFT JOIN changed c ON c.session_id = old.session_id
 WHERE CASE WHEN EXISTS (SELECT FROM unseen) THEN authstate.legacy_lost_race() ELSE true END
-ORDER BY old.member)sql";
-
-inline constexpr char kResolve[] = R"sql(
-WITH clock AS MATERIALIZED (
-  SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::int8 AS micros,
-         set_config('lock_timeout', $3::text, true) AS lock_timeout
-), asked AS (
-  SELECT * FROM clock CROSS JOIN unnest($1::text[], $2::int8[]) WITH ORDINALITY AS a(session_id, commit_id, member)
-), raised AS (
-  INSERT INTO authstate.legacy_sessions AS s (session_id, revision, present, updated_at, barrier)
-  SELECT session_id, 0, false, now(), 1
-  FROM asked
-  ORDER BY session_id COLLATE "C"
-  ON CONFLICT (session_id) DO UPDATE SET barrier = s.barrier + 1
-  RETURNING s.session_id, s.recent_ids, s.recent_revisions, s.recent_times, s.revision, s.fence, s.applied_number
-)
-SELECT raised.recent_revisions[array_position(raised.recent_ids, asked.commit_id)], raised.recent_times[8], asked.micros,
-       raised.revision, raised.fence, raised.applied_number
-FROM asked JOIN raised ON raised.session_id = asked.session_id
-ORDER BY asked.member)sql";
+ORDER BY old.member)sql");
 
 inline constexpr char kRead[] = R"sql(
 WITH request AS (

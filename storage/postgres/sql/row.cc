@@ -38,7 +38,7 @@ std::string ToBytes(const pqxx::field& field) { return FromHex(ToView(field)); }
 
 Lease ToLease(const pqxx::row& row, int fence_column) {
   Lease lease;
-  lease.fence = static_cast<std::uint64_t>(ToInt(row[fence_column]));
+  lease.fence = ToUint(row[fence_column]);
   lease.owner = ToText(row[fence_column + 1]);
   if (!lease.held()) return lease;
   lease.expire_time = absl::FromUnixMicros(ToInt(row[fence_column + 2]));

@@ -14,6 +14,9 @@ namespace authstate::storage {
 // The integer of a field that a statement of ours declares as one.
 std::int64_t ToInt(const pqxx::field& field);
 
+// The same, of one that is never negative.
+inline std::uint64_t ToUint(const pqxx::field& field) { return static_cast<std::uint64_t>(ToInt(field)); }
+
 // `t` is true.
 bool ToBool(const pqxx::field& field);
 

@@ -1,6 +1,9 @@
 #ifndef AUTHSTATE_STORAGE_POSTGRES_SQL_STATEMENTS_H_
 #define AUTHSTATE_STORAGE_POSTGRES_SQL_STATEMENTS_H_
 
+#include "storage/postgres/sql/commit_parts.h"
+#include "storage/postgres/sql/sql_text.h"
+
 // Every SQL statement of the native layout, but its schema (migrations/postgres). Parameters are binary (pg_array.h).
 // Values come back as hex by encode(), whose form no setting of the database changes.
 //
@@ -46,10 +49,9 @@ namespace authstate::storage::statements {
 //
 // Deadlocks: sessions are locked in the order of their id, and creds and keys are touched only under the lock of their
 // session.
-inline constexpr char kCommit[] = R"sql(
-WITH clock AS MATERIALIZED (
-  SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::int8 AS micros,
-         set_config('lock_timeout', $7::text, true) AS lock_timeout
+inline constexpr auto kCommit = JoinSql(
+    commit_parts::kClock,
+    R"sql(
 ), input AS (
   SELECT * FROM unnest((SELECT $1::text[]), (SELECT $18::int2[]), (SELECT $2::int8[]), (SELECT $19::bool[]),
                        (SELECT $16::int2[]), (SELECT $17::bytea[]), (SELECT $3::int8[]), (SELECT $4::int8[]),
@@ -59,12 +61,9 @@ WITH clock AS MATERIALIZED (
   SELECT i.member, i.session_id, i.action, i.expected_revision, i.commit_id, i.clear_keys, i.creds_kind,
          coalesce(s.revision, 0) AS revision, coalesce(s.present, false) AS present,
          EXISTS (SELECT FROM auth_creds c WHERE c.session_id = i.session_id) AS has_creds,
-         coalesce(s.barrier, 0) AS barrier,
-         coalesce(s.recent_ids, '{}') AS recent_ids, coalesce(s.recent_revisions, '{}') AS recent_revisions,
-         coalesce(s.recent_times, '{}') AS recent_times,
-         s.recent_revisions[array_position(s.recent_ids, nullif(i.commit_id, 0))] AS replayed,
-         clock.micros, clock.micros > $6::int8 AS late,
-         i.fence AS named_fence, i.number, coalesce(s.fence, 0) AS fence, coalesce(s.lease_owner, '') AS owner,
+)sql",
+    commit_parts::kOldBarrierAndCommits,
+    R"sql(         i.fence AS named_fence, i.number, coalesce(s.fence, 0) AS fence, coalesce(s.lease_owner, '') AS owner,
          coalesce(s.lease_owner <> '' AND s.lease_expires_at > now(), false) AS live,
          coalesce(s.applied_number, 0) AS applied_number,
          CASE WHEN s.names_revision = s.revision THEN s.names ELSE {names i} END AS names
@@ -73,14 +72,13 @@ WITH clock AS MATERIALIZED (
   SELECT session_id, sum(delta)::int8 AS delta, sum(number)::int8 AS set_names, bool_or(baseless) AS baseless
   FROM (
     SELECT w.session_id, CASE WHEN k.session_id IS NULL THEN {number w} END AS delta, {number w} AS number,
-           w.base IS NOT NULL AND substr(k.value, octet_length(k.value) - 15) IS DISTINCT FROM w.base AS baseless
-    FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[]), (SELECT $20::bytea[]))
-      AS w(session_id, key_type, key_id, base)
-    LEFT JOIN auth_keys k ON k.session_id = w.session_id AND k.key_type = w.key_type AND k.key_id = w.key_id
-    UNION ALL
+)sql",
+    commit_parts::kSetsAndBases,
+    R"sql(    UNION ALL
     SELECT d.session_id, -{number d}, 0, false
-    FROM unnest((SELECT $13::text[]), (SELECT $14::text[]), (SELECT $15::text[])) AS d(session_id, key_type, key_id)
-    JOIN auth_keys k ON k.session_id = d.session_id AND k.key_type = d.key_type AND k.key_id = d.key_id) AS c
+)sql",
+    commit_parts::kDeletedKeys,
+    R"sql() AS c
   GROUP BY session_id
 ), passed AS (
   INSERT INTO auth_sessions AS s
@@ -113,12 +111,9 @@ WITH clock AS MATERIALIZED (
         recent_times = excluded.recent_times,
         fence = excluded.fence, lease_owner = excluded.lease_owner, applied_number = excluded.applied_number,
         names = excluded.names, names_revision = excluded.names_revision
-    WHERE s.revision = excluded.revision - 1 AND s.barrier = excluded.barrier
-      AND CASE WHEN s.lease_owner <> '' AND excluded.lease_owner = ''
-               THEN s.fence = excluded.fence - 1 AND s.lease_expires_at <= now()
-               ELSE s.fence = excluded.fence END
-  RETURNING s.session_id, s.revision
-), creds_deleted AS (
+)sql",
+    commit_parts::kUnlessChanged,
+    R"sql(), creds_deleted AS (
   DELETE FROM auth_creds c USING passed p, input i
   WHERE i.session_id = p.session_id AND i.action <> 0 AND c.session_id = p.session_id
 ), creds_set AS (
@@ -134,28 +129,13 @@ WITH clock AS MATERIALIZED (
       SELECT FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[]))
         AS kept(session_id, key_type, key_id)
       WHERE kept.session_id = k.session_id AND kept.key_type = k.key_type AND kept.key_id = k.key_id)
-), keys_deleted AS (
-  DELETE FROM auth_keys k
-  USING passed p, unnest((SELECT $13::text[]), (SELECT $14::text[]), (SELECT $15::text[]))
-    AS d(session_id, key_type, key_id)
-  WHERE d.session_id = p.session_id
-    AND k.session_id = d.session_id AND k.key_type = d.key_type AND k.key_id = d.key_id
-), keys_set AS (
-  INSERT INTO auth_keys AS k (session_id, key_type, key_id, kind, value, patch)
-  SELECT w.session_id, w.key_type, w.key_id, w.kind, CASE WHEN w.base IS NULL THEN w.value ELSE '' END,
-         CASE WHEN w.base IS NOT NULL THEN w.value END
-  FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[]), (SELECT $11::int2[]),
-              (SELECT $12::bytea[]), (SELECT $20::bytea[]))
-    AS w(session_id, key_type, key_id, kind, value, base)
-  JOIN passed p ON p.session_id = w.session_id
-  ON CONFLICT (session_id, key_type, key_id) DO UPDATE
-    SET kind = excluded.kind, patch = excluded.patch,
-        value = CASE WHEN excluded.patch IS NULL THEN excluded.value ELSE k.value END
-)
+))sql",
+    commit_parts::kKeysDeleted, commit_parts::kKeysSetOrPatched,
+    R"sql(
 SELECT p.revision, old.revision, old.present, old.has_creds, old.replayed, old.late, old.micros,
        old.fence, old.owner, old.live, old.applied_number
 FROM old LEFT JOIN passed p ON p.session_id = old.session_id
-ORDER BY old.member)sql";
+ORDER BY old.member)sql");
 
 // Raises the barrier of the sessions $1, each named once, and tells what became of one commit of each, by its id ($2).
 // $3: how long it may wait for a lock, in ms. One row a session, in order: the revision that the commit led to, NULL

@@ -1,0 +1,53 @@
+#ifndef AUTHSTATE_STORAGE_POSTGRES_SQL_COMMIT_ROWS_H_
+#define AUTHSTATE_STORAGE_POSTGRES_SQL_COMMIT_ROWS_H_
+
+#include <cstdint>
+#include <optional>
+#include <pqxx/pqxx>
+#include <vector>
+
+#include "storage/lease.h"
+
+// What the statements answer that commit, and that tell what became of a commit: a row a member, by the names of its
+// columns. Pure.
+namespace authstate::storage {
+
+// Of statements::kCommit and those that do less.
+struct CommitRow {
+  // The revision that the commit led to; nullopt: it did not pass.
+  std::optional<std::uint64_t> passed;
+  // What the statement's snapshot had of the session.
+  std::uint64_t revision = 0;
+  bool present = false;
+  bool has_creds = false;
+  // An earlier commit with the same id is among the last ones.
+  bool recorded = false;
+  // The statement began too late, and did nothing.
+  bool late = false;
+  // The clock of the database, in microseconds since the Unix epoch.
+  std::int64_t micros = 0;
+  // Owner and fence alone.
+  Lease lease;
+  bool lease_is_live = false;
+  std::uint64_t applied_number = 0;
+};
+std::vector<CommitRow> ToCommitRows(const pqxx::result& rows);
+
+// Of statements::kResolve.
+struct ResolvedRow {
+  // The revision that the commit led to; nullopt: it is not among the last ones.
+  std::optional<std::uint64_t> applied;
+  // When the oldest of the last ones ran; nullopt: there are fewer than are kept.
+  std::optional<std::int64_t> oldest_micros;
+  // The clock of the database before any barrier was raised, in microseconds since the Unix epoch.
+  std::int64_t micros = 0;
+  // Of the session.
+  std::uint64_t revision = 0;
+  std::uint64_t fence = 0;
+  std::uint64_t applied_number = 0;
+};
+std::vector<ResolvedRow> ToResolvedRows(const pqxx::result& rows);
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_POSTGRES_SQL_COMMIT_ROWS_H_
