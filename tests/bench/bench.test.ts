@@ -1,30 +1,19 @@
-// The smoke run of the benchmark: that it measures and reports every row that needs nothing beyond PostgreSQL and Node. What
-// the figures are is not judged.
+// The smoke run of the benchmark tests that it measures and reports every row that needs nothing beyond PostgreSQL and
+// Node. It judges no figure.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Program } from "../e2e/program.ts";
 import type { ReportLine } from "./row.ts";
 
 const BENCH = fileURLToPath(new URL("bench.ts", import.meta.url));
 
-interface Ended {
-  code: number | null;
-  output: string;
-}
-
-async function runBench(...args: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, ["--import", "tsx", BENCH, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (data: Buffer) => (output += data.toString()));
-  }
-  const [code] = (await once(child, "close")) as [number | null];
-  return { code, output };
+async function runBench(...args: string[]): Promise<{ code: number | null; output: string }> {
+  const bench = new Program(process.execPath, ["--import", "tsx", BENCH, ...args], { cwd: process.cwd() });
+  return { code: await bench.ended, output: bench.output };
 }
 
 const everybody = ["pg-adapter", "multi-file"];

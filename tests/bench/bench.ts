@@ -23,7 +23,7 @@ const FULL_MODE: Mode = {
   timing: { warmUpMs: 300, measureMs: 1_000 },
   peers: ["pg-adapter", "multi-file", "redis", "mysql-baileys"],
 };
-// Needs nothing beyond PostgreSQL and Node, and says nothing of speed.
+// This mode needs nothing beyond PostgreSQL and Node, and says nothing of speed.
 const QUICK_MODE: Mode = {
   repetitions: 1,
   timing: { warmUpMs: 10, measureMs: 50 },
@@ -32,7 +32,7 @@ const QUICK_MODE: Mode = {
 
 const say = (text: string): void => void process.stderr.write(text);
 
-// How often a second the disk syncs one block: no store commits more often one at a time.
+// How often a second the disk syncs one block. No store commits more often than that, one at a time.
 function fdatasyncRate(folder: string, forMs: number): number {
   const file = openSync(join(folder, "fdatasync"), "w");
   const block = Buffer.alloc(BLOCK_BYTES, 1);
@@ -100,7 +100,7 @@ async function bench({ quick, minutes, output, rows: wanted }: BenchOptions, com
   return missing.length > 0 ? 1 : 0;
 }
 
-// As it was given to ./dev, which adds where the reports go.
+// The command as it was given to ./dev, which adds where the reports go.
 function commandOf(all: readonly string[]): string {
   const output = all.indexOf("--output");
   const own = output < 0 ? all : all.toSpliced(output, 2);

@@ -2,9 +2,9 @@
 import { once } from "node:events";
 import { join } from "node:path";
 import { writeFileSync } from "node:fs";
-import { BINARIES, start } from "../e2e/servers.ts";
+import { BINARIES } from "../e2e/processes.ts";
 import type { Contender, PeerName, Row } from "./row.ts";
-import type { Server } from "./servers.ts";
+import { type Server, startBound } from "./servers.ts";
 import type { Testbed } from "./testbed.ts";
 import type { Timing } from "./timing.ts";
 
@@ -18,9 +18,9 @@ const MS_A_SECOND = 1_000;
 const LOCKED_SESSIONS = 8;
 const OTHERS_IN_FLIGHT = 64;
 
-// Its standard output. Ends with this process, or with the signal of whoever stops it.
+// Runs a program, and resolves with its standard output.
 async function output(command: string, args: string[]): Promise<string> {
-  const child = start("setpriv", ["--pdeathsig=TERM", command, ...args]);
+  const child = startBound(command, args);
   let out = "";
   let errors = "";
   child.stdout?.on("data", (data: Buffer) => (out += data.toString()));

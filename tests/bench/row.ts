@@ -6,7 +6,7 @@ export type PeerName = "pg-adapter" | "multi-file" | "redis" | "mysql-baileys" |
 
 export interface Contender<Name extends string = string> {
   name: Name;
-  // Before the first measurement of any.
+  // Called before the first measurement of any contender.
   prepare(): Promise<void>;
   measure(timing: Timing): Promise<number>;
   // What a reader has to know of this side; empty if nothing.
@@ -46,7 +46,7 @@ export interface Measured {
 
 const rangeOf = (values: number[]): Range => ({ least: Math.min(...values), most: Math.max(...values) });
 
-// Every contender once, then every contender again: what else the machine does meets all alike.
+// Measures every contender once, then every contender again, so that what else the machine does meets all alike.
 export async function measureRow(row: Row, repetitions: number, timing: Timing): Promise<Measured[]> {
   const contenders = [row.ours, ...row.peers];
   for (const contender of contenders) await contender.prepare();

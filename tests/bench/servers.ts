@@ -4,27 +4,11 @@ import { chownSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { createConnection } from "mysql2/promise";
-import { accepts, BINARIES, end, freePort, start, type TestFolder } from "../e2e/servers.ts";
+import { BINARIES, end, freePort, serving, start, type TestFolder } from "../e2e/processes.ts";
 
-const START_TIMEOUT_MS = 60_000;
-const CONNECT_INTERVAL_MS = 20;
-const KEPT_LOG = 4_000;
-
-// Ends with this process, also when that is killed.
-function startBound(command: string, args: string[]): ChildProcess {
+// Starts a process that ends with this one, also when that is killed.
+export function startBound(command: string, args: string[]): ChildProcess {
   return start("setpriv", ["--pdeathsig=TERM", command, ...args]);
-}
-
-async function serving(child: ChildProcess, what: string, port: number): Promise<void> {
-  let log = "";
-  const keep = (data: Buffer): void => void (log = (log + data.toString()).slice(-KEPT_LOG));
-  child.stdout?.on("data", keep);
-  child.stderr?.on("data", keep);
-  const deadline = Date.now() + START_TIMEOUT_MS;
-  while (!(await accepts(port))) {
-    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`${what} did not start:\n${log}`);
-    await new Promise((resolve) => setTimeout(resolve, CONNECT_INTERVAL_MS));
-  }
 }
 
 export interface Server {
@@ -46,7 +30,7 @@ export async function startRedis(folder: TestFolder): Promise<Server> {
   return serverOf(child, port);
 }
 
-// As mysql-baileys makes it, but not MyISAM, which is not durable.
+// mysql-baileys makes it so, but with MyISAM, which is not durable.
 const MYSQL_TABLE = `CREATE TABLE auth (session varchar(50) NOT NULL, id varchar(80) NOT NULL,
   value LONGTEXT DEFAULT NULL, UNIQUE KEY idxunique (session, id), KEY idxsession (session), KEY idxid (id))
   ENGINE=InnoDB`;
@@ -85,7 +69,7 @@ function accountOf(name: string): { uid: number; gid: number } {
   return { uid: id("-u"), gid: id("-g") };
 }
 
-// A program of this build that prints `ready PORT` once it serves.
+// Starts a program of this build that prints `ready PORT` once it serves.
 export async function startProgram(name: string, args: string[]): Promise<Server> {
   const path = join(BINARIES, name);
   statSync(path);
@@ -101,7 +85,7 @@ export async function startProgram(name: string, args: string[]): Promise<Server
   return serverOf(child, port);
 }
 
-// Adds `delayMs` to every round trip to `port`.
+// Starts a proxy that adds `delayMs` to every round trip to `port`.
 export function startDelay(port: number, delayMs: number): Promise<Server> {
   return startProgram("delay_proxy", [String(port), String(delayMs * 1_000)]);
 }

@@ -5,7 +5,7 @@ import type { Answer, Task } from "./worker_api.ts";
 
 const WORKER = fileURLToPath(new URL("worker.ts", import.meta.url));
 
-// Ended with this process, before it removes what they work on.
+// These end with this process, before it removes what they work on.
 const running = new Set<ChildProcess>();
 process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
@@ -21,7 +21,7 @@ export class StoreProcess {
     this.#child.once("exit", () => running.delete(this.#child));
   }
 
-  // One task at a time.
+  // Performs one task at a time.
   async perform(task: Task): Promise<number> {
     const ended = new AbortController();
     const onExit = (code: number | null): void =>

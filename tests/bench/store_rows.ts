@@ -25,7 +25,7 @@ export interface Sizes {
 export const FULL: Sizes = { poolDivisor: 1, incomingDivisor: 1, restart: { sessions: 1_000, keysEach: 500 } };
 export const QUICK: Sizes = { poolDivisor: 100, incomingDivisor: 8, restart: { sessions: 8, keysEach: 50 } };
 
-// A limit of the issue's own for the memory of the server, and what it may cache beside.
+// How much memory the server may take, with what it caches.
 const MEMORY_LIMIT_MB = 300;
 
 interface StoreRow {
@@ -34,7 +34,7 @@ interface StoreRow {
   better: "higher" | "lower";
   conditions: string;
   workload: WorkloadName;
-  // Which of the stores make sense of it; a self is our own store at another workload.
+  // The stores that it makes sense for; a self is our own store at another workload.
   peers: readonly PeerStore[];
   self?: { workload: WorkloadName } | { limit: number };
   delayMs?: number;
@@ -49,7 +49,7 @@ const INCOMING_SESSIONS = [1, 64];
 const POOL_SESSIONS = [100, 1_000, 10_000];
 const MEMORY_SESSIONS = 10_000;
 
-// Whatever is opened later in the same process: what was connected to one place stays there.
+// These stay connected to where they were opened first in a process, wherever they are opened later.
 const KEEPS_ITS_CONNECTION: ReadonlySet<StoreKind> = new Set(["mysql-baileys"]);
 
 type Plain = Omit<StoreRow, "peers">;

@@ -1,16 +1,18 @@
-// Everything that the stores run on, in one folder; Redis and MariaDB are started when they are first needed.
+// Has everything that the stores run on, in one folder; Redis and MariaDB are started when they are first needed.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { Authstated, PostgresStore, SqliteStore, TestFolder } from "../e2e/servers.ts";
+import { TestFolder } from "../e2e/processes.ts";
+import { Authstated } from "../e2e/servers.ts";
+import { PostgresStore, query, SqliteStore } from "../e2e/stores.ts";
 import { type Server, startDelay, startMariaDb, startProgram, startRedis } from "./servers.ts";
 import type { StoreKind, StorePlace } from "./stores/store.ts";
 
 const TABLES = fileURLToPath(new URL("../support/legacy_tables.sql", import.meta.url));
 const ADAPTER_DATABASE = "pg_adapter";
 
-// The same database behind a proxy.
+// The same database, reached through a proxy.
 function atPort(url: string, port: number): string {
   const changed = new URL(url);
   changed.port = String(port);
@@ -29,7 +31,7 @@ export class Testbed {
   #redis: Promise<Server> | undefined;
   #mariaDb: Promise<Server> | undefined;
   #cached: Promise<Authstated> | undefined;
-  // One at a time, so that none runs beside the one that is measured.
+  // Only one runs at a time, so that none runs beside the one that is measured.
   #authstated: { server: Authstated; delayMs: number } | undefined;
 
   private constructor(
@@ -62,14 +64,8 @@ export class Testbed {
     return this.#authstated?.server.pid ?? 0;
   }
 
-  async run(sql: string, database: string): Promise<pg.QueryResult> {
-    const client = new pg.Client({ connectionString: inDatabase(this.postgresUrl, database) });
-    await client.connect();
-    try {
-      return await client.query(sql);
-    } finally {
-      await client.end();
-    }
+  run(sql: string, database: string): Promise<pg.QueryResult> {
+    return query(inDatabase(this.postgresUrl, database), sql);
   }
 
   // Runs a statement in a transaction of authstate's database that stays open until the result is called.
@@ -105,7 +101,7 @@ export class Testbed {
     return server;
   }
 
-  // A program of this build that serves until the end.
+  // Starts a program of this build, which then serves until the end.
   program(name: string, args: string[]): Promise<Server> {
     return this.#keep(startProgram(name, args));
   }

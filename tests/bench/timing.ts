@@ -32,7 +32,7 @@ export async function throughput(
     }
   };
   await Promise.all(Array.from({ length: workers }, (_, worker) => run(worker)));
-  // Those that are slower than the time that is measured still have a rate.
+  // Operations that take longer than the time that is measured still have a rate.
   return within > 0 ? within / (measureMs / 1_000) : all / ((performance.now() - started) / 1_000);
 }
 

@@ -8,12 +8,12 @@ const PUBLIC_KEY_BYTES = 33;
 const SECRET_KEY_BYTES = 32;
 // The first byte of every public key.
 const DJB_TYPE = 5;
-// Taken from in steps that come back to an offset only after a million keys.
+// Bytes are taken from it in steps that come back to an offset only after a million keys.
 const POOL = randomBytes(1024 * 1024 + 7);
 const STEP = 37;
 let offset = 0;
 
-// Not from the system: to ask it for the 1,624 keys of a pre-key upload takes as long as some stores do.
+// They are not asked of the system each time: that, for the 1,624 keys of a pre-key upload, takes as long as some stores do.
 function takeRandom(into: Buffer, from: number): Buffer {
   offset = (offset + STEP) % (POOL.length - into.length);
   POOL.copy(into, from, offset);
@@ -94,9 +94,9 @@ export function turnRatchet(record: SessionRecord): void {
   ratchet.ephemeralKeyPair = { pubKey: publicKey(), privKey: secretKey() };
 }
 
-// The same for a record that is to keep its size while it is measured: the newest chain goes. Not the oldest, as real
-// records grow at their end only: to engines that know objects by the order in which they got their members, one without
-// its first member is all new.
+// The same for a record that is to keep its size while it is measured: its newest chain is dropped. To drop the oldest would
+// be unlike real records, which change at their end only: to engines that know objects by the order in which they got their
+// members, one without its first member is all new.
 export function turnRatchetInPlace(record: SessionRecord): void {
   const { _chains: chains } = stateOf(record);
   const newest = Object.keys(chains).at(-1);

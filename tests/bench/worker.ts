@@ -34,5 +34,5 @@ process.on("message", (task: Task) => {
     (error: unknown) => answer({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   );
 });
-// Without whoever started it there is nothing to do.
+// Once the process that started this one has gone, there is nothing to do.
 process.once("disconnect", () => process.exit(0));

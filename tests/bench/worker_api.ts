@@ -1,4 +1,4 @@
-// What the process that measures is told, and answers.
+// What the process that measures is told to do, and what it answers.
 import type { StorePlace } from "./stores/store.ts";
 import type { Timing } from "./timing.ts";
 import type { WorkloadName } from "./workload_of.ts";

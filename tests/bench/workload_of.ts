@@ -15,7 +15,7 @@ export type WorkloadName =
   | { name: "pool" | "server-memory"; sessions: number }
   | { name: "wal-bytes"; bytes: number };
 
-// Some count on from one measurement to the next, such as the ids of pre-keys: one of each.
+// There is one of each, for some count on from one measurement to the next, as with the ids of pre-keys.
 const made = new Map<string, Workload>();
 
 export function workloadOf(wanted: WorkloadName): Workload {

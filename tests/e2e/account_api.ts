@@ -1,9 +1,10 @@
 // A Baileys account in a process of its own: what the test asks of it. Everything crosses the process boundary by
 // structured clone.
 import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { PreKeyBundle } from "../vectors/signal_account.ts";
+import { Calls, type Reply, type Request, valueOf } from "./calls.ts";
+import { end, endWithTest } from "./processes.ts";
 
 export type BaileysPackage = "baileys" | "baileys-6";
 
@@ -55,20 +56,8 @@ export interface AccountOptions {
   sessionId: string;
   jid: string;
   lid: string;
-  // Take the session from whoever has it.
+  // Whether to take the session from whoever has it.
   steal?: boolean;
-}
-
-export interface Request {
-  id: number;
-  method: keyof AccountApi;
-  args: unknown[];
-}
-
-export interface Reply {
-  id: number;
-  value?: unknown;
-  error?: string;
 }
 
 // Replies to no request: the process has its session, or is about to ask for it.
@@ -78,16 +67,10 @@ export const ASKED = -1;
 const PROGRAM = fileURLToPath(new URL("account_process.ts", import.meta.url));
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 
-const live = new Set<ChildProcess>();
-process.on("exit", () => {
-  for (const child of live) child.kill("SIGKILL");
-});
-
 export class AccountProcess {
   #child: ChildProcess | undefined;
   #asked: Promise<unknown> | undefined;
-  #lastId = 0;
-  readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  readonly #calls = new Calls<Reply>();
 
   constructor(readonly options: AccountOptions) {}
 
@@ -104,22 +87,11 @@ export class AccountProcess {
       // libsignal tells its news on stdout.
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
-    this.#child = child;
-    live.add(child);
-    child.once("exit", (code, signal) => {
-      live.delete(child);
-      for (const { reject } of this.#waiting.values())
-        reject(new Error(`the account's process ended: ${code ?? signal}`));
-      this.#waiting.clear();
-    });
-    child.on("message", ({ id, value, error }: Reply) => {
-      const waiting = this.#waiting.get(id);
-      this.#waiting.delete(id);
-      if (error === undefined) waiting?.resolve(value);
-      else waiting?.reject(new Error(error));
-    });
-    this.#asked = this.#reply(ASKED);
-    await Promise.all([this.#asked, this.#reply(READY)]);
+    this.#child = endWithTest(child);
+    child.once("exit", (code, signal) => this.#calls.fail(new Error(`the account's process ended: ${code ?? signal}`)));
+    child.on("message", (reply: Reply) => this.#calls.take(reply));
+    this.#asked = this.#calls.expect(ASKED);
+    await Promise.all([this.#asked, this.#calls.expect(READY)]);
   }
 
   // Resolves once the process, which was started, asks for its session.
@@ -128,13 +100,11 @@ export class AccountProcess {
   }
 
   call<M extends keyof AccountApi>(method: M, ...args: Parameters<AccountApi[M]>): ReturnType<AccountApi[M]> {
-    const id = ++this.#lastId;
-    const reply = this.#reply(id);
-    this.#child?.send({ id, method, args } satisfies Request);
-    return reply as ReturnType<AccountApi[M]>;
+    const send = (id: number): void => void this.#child?.send({ id, method, args } satisfies Request<AccountApi>);
+    return this.#calls.make(send).then(valueOf) as ReturnType<AccountApi[M]>;
   }
 
-  // The process does nothing, and does not know it.
+  // Stops the process, which does not notice, until `resume`.
   pause(): void {
     this.#child?.kill("SIGSTOP");
   }
@@ -143,15 +113,8 @@ export class AccountProcess {
     this.#child?.kill("SIGCONT");
   }
 
-  // As a power cut would.
+  // Ends the process as a power cut would.
   async crash(): Promise<void> {
-    if (this.#child === undefined || this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const ended = once(this.#child, "exit");
-    this.#child.kill("SIGKILL");
-    await ended;
-  }
-
-  #reply(id: number): Promise<unknown> {
-    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+    await end(this.#child, "SIGKILL");
   }
 }

@@ -2,7 +2,8 @@
 import * as baileys from "baileys";
 import { useAuthState } from "../../client/node/dist/esm/index.js";
 import { pairCreds, SignalAccount } from "../vectors/signal_account.ts";
-import { type AccountApi, type AccountOptions, ASKED, READY, type Reply, type Request } from "./account_api.ts";
+import { type AccountApi, type AccountOptions, ASKED, READY } from "./account_api.ts";
+import { answer, type Reply, type Request } from "./calls.ts";
 
 const { address, sessionId, jid, lid, steal = false } = JSON.parse(process.argv[2] ?? "") as AccountOptions;
 // The test may wait for a process that stands by.
@@ -69,7 +70,7 @@ const api: AccountApi = {
   rememberedSenderKey: async (group) => (await keys.get("sender-key-memory", [group]))[group],
 
   async storeAppStateKey(id, keyData) {
-    // As APP_STATE_SYNC_KEY_SHARE hands it over: an instance decoded from the wire.
+    // APP_STATE_SYNC_KEY_SHARE hands over an instance that was decoded from the wire.
     const wire = AppStateSyncKeyData.encode({
       keyData,
       fingerprint: { rawId: 1, currentIndex: 0 },
@@ -111,12 +112,5 @@ const api: AccountApi = {
   },
 };
 
-process.on("message", ({ id, method, args }: Request) => {
-  const run = api[method] as (...given: unknown[]) => Promise<unknown>;
-  run(...args).then(
-    (value) => process.send!({ id, value } satisfies Reply),
-    (error: unknown) =>
-      process.send!({ id, error: error instanceof Error ? error.stack! : String(error) } satisfies Reply),
-  );
-});
+process.on("message", async (request: Request<AccountApi>) => process.send!(await answer(api, request)));
 process.send!({ id: READY } satisfies Reply);

@@ -3,17 +3,18 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { encodeSyncdPatch, newLTHashState, proto } from "baileys";
 import { AccountProcess, type BaileysPackage, type Message } from "./account_api.ts";
-import { Authstated, type StoreServer, TestFolder } from "./servers.ts";
+import { type Authstated, withServers } from "./servers.ts";
+import type { CreateStore } from "./stores.ts";
 
-const ALICE = { sessionId: "alice", jid: "5511999990001@s.whatsapp.net", lid: "100000000000001@lid" };
-const BOB = { sessionId: "bob", jid: "5511999990002@s.whatsapp.net", lid: "100000000000002@lid" };
+export const ALICE = { sessionId: "alice", jid: "5511999990001@s.whatsapp.net", lid: "100000000000001@lid" };
+export const BOB = { sessionId: "bob", jid: "5511999990002@s.whatsapp.net", lid: "100000000000002@lid" };
 const GROUP = "120363040000000001@g.us";
 const APP_STATE_KEY_ID = "AAAAAK6J";
 
 export interface Length {
-  // Of the first upload.
+  // How many pre-keys the first upload has.
   preKeys: number;
-  // Messages each way, and how many of them meet a crash of the server.
+  // How many messages go each way, and how many of them meet a crash of the server.
   rounds: number;
   crashes: number;
 }
@@ -27,30 +28,22 @@ interface World {
 }
 
 async function withWorld(
-  createStore: (folder: TestFolder) => Promise<StoreServer>,
+  createStore: CreateStore,
   baileys: BaileysPackage,
   run: (world: World) => Promise<void>,
 ): Promise<void> {
-  const folder = new TestFolder();
-  const store = await createStore(folder);
-  const authstated = new Authstated(store.options);
-  const accounts: AccountProcess[] = [];
-  try {
-    await store.start();
-    await authstated.start();
+  await withServers(createStore, 1, async (authstated) => {
     const { address } = authstated;
     const alice = new AccountProcess({ baileys, address, ...ALICE });
     const bob = new AccountProcess({ baileys, address, ...BOB });
-    accounts.push(alice, bob);
-    await Promise.all(accounts.map((account) => account.start()));
-    await run({ authstated, alice, bob });
-    assert.equal(await authstated.stop(), 0);
-  } finally {
-    await Promise.all(accounts.map((account) => account.crash()));
-    await authstated.crash();
-    await store.stop();
-    folder.remove();
-  }
+    try {
+      await Promise.all([alice.start(), bob.start()]);
+      await run({ authstated, alice, bob });
+      assert.equal(await authstated.stop(), 0);
+    } finally {
+      await Promise.all([alice.crash(), bob.crash()]);
+    }
+  });
 }
 
 // Kills the server under whatever `work` is doing, and starts it again.
@@ -89,7 +82,7 @@ async function meet({ alice, bob }: World, preKeys: number): Promise<void> {
   assert.deepEqual(await bob.call("publicPreKeys", [String(first)]), {}, "a used pre-key is still there");
 }
 
-async function deliver(from: AccountProcess, to: AccountProcess, text: string, via = to.jid): Promise<void> {
+export async function deliver(from: AccountProcess, to: AccountProcess, text: string, via = to.jid): Promise<void> {
   const message: Message = await from.call("encrypt", via, text);
   assert.equal(await to.call("decrypt", from.jid, message), text);
 }
@@ -173,7 +166,7 @@ async function moveToLid(world: World): Promise<void> {
 
 // Fails when anything that was stored is lost.
 export async function tellStory(
-  createStore: (folder: TestFolder) => Promise<StoreServer>,
+  createStore: CreateStore,
   baileys: BaileysPackage,
   { preKeys, rounds, crashes }: Length,
 ): Promise<void> {

@@ -1,15 +1,14 @@
 // Two accounts of real Baileys keep everything they have in authstated, while its process and their own are killed.
 import { describe, it } from "node:test";
 import { tellStory, WHOLE } from "./account_story.ts";
-import { LegacyStore, PostgresStore, SqliteStore } from "./servers.ts";
+import { LegacyStore, onPostgres, onSqlite } from "./stores.ts";
 
 describe("accounts lose nothing while the server and their own process are killed", () => {
-  it("Baileys 7 on SQLite", () => tellStory(async (folder) => new SqliteStore(folder), "baileys", WHOLE));
+  it("Baileys 7 on SQLite", () => tellStory(onSqlite, "baileys", WHOLE));
 
-  it("Baileys 7 on PostgreSQL", () => tellStory((folder) => PostgresStore.create(folder), "baileys", WHOLE));
+  it("Baileys 7 on PostgreSQL", () => tellStory(onPostgres, "baileys", WHOLE));
 
   it("Baileys 7 on the existing tables", () => tellStory((folder) => LegacyStore.create(folder), "baileys", WHOLE));
 
-  it("Baileys 6.7 on SQLite", () =>
-    tellStory(async (folder) => new SqliteStore(folder), "baileys-6", { ...WHOLE, rounds: 30, crashes: 3 }));
+  it("Baileys 6.7 on SQLite", () => tellStory(onSqlite, "baileys-6", { ...WHOLE, rounds: 30, crashes: 3 }));
 });

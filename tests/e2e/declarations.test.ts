@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { TestFolder } from "./servers.ts";
+import { TestFolder } from "./processes.ts";
 
 const CLIENT = fileURLToPath(new URL("../../client/node", import.meta.url));
 const require = createRequire(import.meta.url);
@@ -44,7 +44,7 @@ const COMPILER_OPTIONS = {
 function makeConsumer(folder: string, baileys: string): void {
   const modules = join(folder, "node_modules");
   mkdirSync(join(modules, "@types"), { recursive: true });
-  // A copy: a link would find the Baileys beside what it leads to.
+  // It is a copy, for a link would find the Baileys beside what it leads to.
   cpSync(join(CLIENT, "dist"), join(modules, "@authstate/baileys/dist"), { recursive: true });
   cpSync(join(CLIENT, "package.json"), join(modules, "@authstate/baileys/package.json"));
   symlinkSync(join(CLIENT, "node_modules/@grpc"), join(modules, "@grpc"));
@@ -73,7 +73,7 @@ function compile(folder: string, typescript: string, ...args: string[]): string 
   }
 }
 
-// Where each import of `baileys` was found.
+// Returns where each import of `baileys` was found.
 function resolvedBaileys(trace: string): string[] {
   const found = [...trace.matchAll(/Module name 'baileys' was successfully resolved to '([^']*)'/g)];
   return found.map(([, path]) => path!.replaceAll("\\", "/"));

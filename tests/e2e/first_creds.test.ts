@@ -1,25 +1,16 @@
-// Which identity a session is opened with, on a real store: a new one only where the store is empty, a stored one only
+// Tests which identity a session is opened with, on a real store: a new one only where the store is empty, a stored one only
 // where Baileys can use it, and never two at a time.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { promisify } from "node:util";
 import {
   type AuthState,
   isAuthStateError,
   type SessionOptions,
   useAuthState,
 } from "../../client/node/dist/esm/index.js";
-import {
-  Authstated,
-  BINARIES,
-  LegacyStore,
-  PostgresStore,
-  SqliteStore,
-  type StoreServer,
-  TestFolder,
-} from "./servers.ts";
+import { TestFolder } from "./processes.ts";
+import { Authstated } from "./servers.ts";
+import { type StoreServer, STORES } from "./stores.ts";
 
 const failsFor = (reason: string) => (error: unknown) => {
   assert.ok(isAuthStateError(error), String(error));
@@ -28,13 +19,7 @@ const failsFor = (reason: string) => (error: unknown) => {
 };
 const identityOf = ({ state }: AuthState): string => Buffer.from(state.creds.signedIdentityKey.public).toString("hex");
 
-const stores: [name: string, create: (folder: TestFolder) => Promise<StoreServer>][] = [
-  ["SQLite", async (folder) => new SqliteStore(folder)],
-  ["PostgreSQL", (folder) => PostgresStore.create(folder)],
-  ["the existing tables", (folder) => LegacyStore.create(folder)],
-];
-
-for (const [name, createStore] of stores) {
+for (const [name, createStore] of STORES) {
   describe(`the creds of a session, on ${name}`, () => {
     const folder = new TestFolder();
     let store: StoreServer;
@@ -53,11 +38,9 @@ for (const [name, createStore] of stores) {
 
     const open = (sessionId: string, options: SessionOptions = {}): Promise<AuthState> =>
       useAuthState(sessionId, { address: authstated.address, ...options });
-    // What an import that brought keys alone leaves behind.
-    const putKey = async (sessionId: string): Promise<void> => {
-      const args = ["--address", authstated.address, "keys", "set", sessionId, "lid-mapping", "55", '"1234"'];
-      await promisify(execFile)(join(BINARIES, "authstatectl"), args);
-    };
+    // Leaves behind what an import does that brought keys alone.
+    const putKey = (sessionId: string): Promise<string> =>
+      authstated.control("keys", "set", sessionId, "lid-mapping", "55", '"1234"');
 
     for (const lease of [true, false]) {
       it(`are not made beside keys of another identity, unless those go: lease ${lease}`, async () => {

@@ -1,18 +1,18 @@
-// The first example of both READMEs, as it stands: with the packed package and Baileys from npm in an empty folder. Only
-// where its connections lead is changed (redirect_network.mjs).
+// Runs the first example of both READMEs as it stands, with the packed package and Baileys from npm in an empty folder.
+// Only where its connections lead is changed (redirect_network.mjs).
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
 import { LeaseHeldError, useAuthState } from "../../client/node/dist/esm/index.js";
 import { FakeWhatsApp } from "./fake_whatsapp.ts";
 import { nodeProgram } from "./node_versions.ts";
-import { Authstated, SqliteStore, TestFolder } from "./servers.ts";
+import { REPOSITORY, TestFolder } from "./processes.ts";
+import { Program } from "./program.ts";
+import { type Authstated, withServers } from "./servers.ts";
+import { onSqlite } from "./stores.ts";
 
-const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 const CLIENT = join(REPOSITORY, "client/node");
 const REDIRECT = new URL("redirect_network.mjs", import.meta.url).href;
 const SESSIONS = ["sales", "support"];
@@ -24,7 +24,7 @@ function exampleOf(readme: string): string {
   return program ?? assert.fail(`${readme} has no example`);
 }
 
-// As a user would call it: what an npm that runs this test tells those below it would have them work in its own folder.
+// Calls npm as a user would: what an npm that runs this test tells those below it would have them work in its own folder.
 function npm(folder: string, ...args: string[]): string {
   const own = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name));
   return execFileSync("npm", args, {
@@ -33,7 +33,7 @@ function npm(folder: string, ...args: string[]): string {
 }
 
 function pack({ path }: TestFolder): string {
-  // Without its scripts: they would build the package anew, under other tests.
+  // Its scripts would build the package anew, under other tests.
   const packed = npm(CLIENT, "pack", "--ignore-scripts", "--json", "--pack-destination", path);
   return join(path, (JSON.parse(packed) as [{ filename: string }])[0].filename);
 }
@@ -45,37 +45,10 @@ function install(project: string, ...packages: string[]): void {
   npm(project, "install", "--no-audit", "--no-fund", "--prefer-offline", ...packages);
 }
 
-class Example {
-  output = "";
-  readonly ended: Promise<number | null>;
-  readonly pid: number;
-  readonly #child: ChildProcess;
-
-  constructor(node: string, folder: string, authstated: Authstated, whatsApp: FakeWhatsApp) {
-    const [, port = ""] = authstated.address.split(":");
-    this.#child = spawn(node, ["--import", REDIRECT, "index.mjs"], {
-      cwd: folder,
-      env: { ...process.env, AUTHSTATED_PORT: port, WHATSAPP_PORT: String(whatsApp.port) },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    this.pid = this.#child.pid!;
-    const gather = (data: Buffer): void => void (this.output += data.toString());
-    this.#child.stdout?.on("data", gather);
-    this.#child.stderr?.on("data", gather);
-    this.ended = once(this.#child, "close").then(([code]: unknown[]) => code as number | null);
-  }
-
-  stop(signal: NodeJS.Signals): Promise<number | null> {
-    this.#child.kill(signal);
-    return this.ended;
-  }
-
-  // Fails when the program ends first.
-  async until(condition: Promise<void>): Promise<void> {
-    const ended = this.ended.then((code) => assert.fail(`ended with ${code}:\n${this.output}`));
-    await Promise.race([condition, ended]);
-    ended.catch(() => undefined);
-  }
+function startExample(node: string, folder: string, authstated: Authstated, whatsApp: FakeWhatsApp): Program {
+  const [, port = ""] = authstated.address.split(":");
+  const env = { ...process.env, AUTHSTATED_PORT: port, WHATSAPP_PORT: String(whatsApp.port) };
+  return new Program(node, ["--import", REDIRECT, "index.mjs"], { cwd: folder, env });
 }
 
 describe("the first example", () => {
@@ -84,11 +57,7 @@ describe("the first example", () => {
   let archive: string;
 
   before(() => {
-    // Without its scripts: they would build the package anew, under other tests.
-    const [packed] = JSON.parse(
-      npm(CLIENT, "pack", "--ignore-scripts", "--json", "--pack-destination", folder.path),
-    ) as [{ filename: string }];
-    archive = join(folder.path, packed.filename);
+    archive = pack(folder);
   });
   after(() => folder.remove());
 
@@ -146,72 +115,70 @@ describe("the package beside @whiskeysockets/baileys alone", () => {
 });
 
 async function live(project: string, node: string): Promise<void> {
-  const data = new TestFolder();
-  const authstated = new Authstated(new SqliteStore(data).options);
-  const whatsApp = new FakeWhatsApp();
-  const running: Example[] = [];
-  const start = (): Example => {
-    const example = new Example(node, project, authstated, whatsApp);
-    running.push(example);
-    return example;
-  };
-  const openNow = (sessionId: string) => useAuthState(sessionId, { address: authstated.address, leaseWaitMs: 0 });
-  try {
-    await Promise.all([authstated.start(), whatsApp.start()]);
-    const identities: unknown[] = [];
-    for (const sessionId of SESSIONS) {
-      const auth = await openNow(sessionId);
-      await auth.saveCreds();
-      await auth.close();
-      identities.push(auth.state.creds.noiseKey);
-    }
+  await withServers(onSqlite, 1, async (authstated) => {
+    const whatsApp = new FakeWhatsApp();
+    const running: Program[] = [];
+    const start = (): Program => {
+      const example = startExample(node, project, authstated, whatsApp);
+      running.push(example);
+      return example;
+    };
+    const openNow = (sessionId: string) => useAuthState(sessionId, { address: authstated.address, leaseWaitMs: 0 });
+    try {
+      await whatsApp.start();
+      const identities: unknown[] = [];
+      for (const sessionId of SESSIONS) {
+        const auth = await openNow(sessionId);
+        await auth.saveCreds();
+        await auth.close();
+        identities.push(auth.state.creds.noiseKey);
+      }
 
-    // Its connections are closed, and made again.
-    const first = start();
-    await first.until(whatsApp.connected(2 * SESSIONS.length));
-    whatsApp.patient = true;
-    await first.until(whatsApp.connected(3 * SESSIONS.length));
-    assert.equal(await first.stop("SIGTERM"), 0, first.output);
+      // Its connections are closed, and made again.
+      const first = start();
+      await first.until(whatsApp.connected(2 * SESSIONS.length));
+      whatsApp.patient = true;
+      await first.until(whatsApp.connected(3 * SESSIONS.length));
+      assert.equal(await first.stop("SIGTERM"), 0, first.output);
 
-    // A clean stop gave the sessions back: nobody waits for them, neither this test nor the next start.
-    for (const [index, sessionId] of SESSIONS.entries()) {
-      const auth = await openNow(sessionId);
-      assert.deepEqual(auth.state.creds.noiseKey, identities[index]);
-      await auth.close();
-    }
-    const before = whatsApp.connections;
-    const second = start();
-    await second.until(whatsApp.connected(before + SESSIONS.length));
-    assert.doesNotMatch(second.output, /leased/);
+      // A clean stop gave the sessions back: nobody waits for them, neither this test nor the next start.
+      for (const [index, sessionId] of SESSIONS.entries()) {
+        const auth = await openNow(sessionId);
+        assert.deepEqual(auth.state.creds.noiseKey, identities[index]);
+        await auth.close();
+      }
+      const before = whatsApp.connections;
+      const second = start();
+      await second.until(whatsApp.connected(before + SESSIONS.length));
+      assert.doesNotMatch(second.output, /leased/);
 
-    // A session that is lost has no socket any more; the other one keeps its own. Then it is waited for.
-    const thief = await useAuthState(SESSIONS[0]!, { address: authstated.address, steal: true });
-    await second.until(whatsApp.disconnected(SESSIONS.length - 1));
-    await thief.close();
-    await second.until(whatsApp.connected(before + SESSIONS.length + 1));
+      // A session that is lost has no socket any more; the other one keeps its own. Then it is waited for.
+      const thief = await useAuthState(SESSIONS[0]!, { address: authstated.address, steal: true });
+      await second.until(whatsApp.disconnected(SESSIONS.length - 1));
+      await thief.close();
+      await second.until(whatsApp.connected(before + SESSIONS.length + 1));
 
-    // One that is killed cannot give anything back: its leases have to end first, and then it is open again.
-    await second.stop("SIGKILL");
-    for (const sessionId of SESSIONS) {
-      await assert.rejects(openNow(sessionId), (error) => {
-        assert.ok(error instanceof LeaseHeldError);
-        assert.match(error.owner ?? "", new RegExp(`:${second.pid}:`));
-        return true;
-      });
+      // One that is killed cannot give anything back: its leases have to end first, and then it is open again.
+      await second.stop("SIGKILL");
+      for (const sessionId of SESSIONS) {
+        await assert.rejects(openNow(sessionId), (error) => {
+          assert.ok(error instanceof LeaseHeldError);
+          assert.match(error.owner ?? "", new RegExp(`:${second.pid}:`));
+          return true;
+        });
+      }
+      const connections = whatsApp.connections;
+      const third = start();
+      await third.until(whatsApp.connected(connections + SESSIONS.length));
+      assert.equal(await third.stop("SIGINT"), 0, third.output);
+      for (const [index, sessionId] of SESSIONS.entries()) {
+        const auth = await openNow(sessionId);
+        assert.deepEqual(auth.state.creds.noiseKey, identities[index]);
+        await auth.close();
+      }
+    } finally {
+      await Promise.all(running.map((example) => example.stop("SIGKILL")));
+      whatsApp.stop();
     }
-    const connections = whatsApp.connections;
-    const third = start();
-    await third.until(whatsApp.connected(connections + SESSIONS.length));
-    assert.equal(await third.stop("SIGINT"), 0, third.output);
-    for (const [index, sessionId] of SESSIONS.entries()) {
-      const auth = await openNow(sessionId);
-      assert.deepEqual(auth.state.creds.noiseKey, identities[index]);
-      await auth.close();
-    }
-  } finally {
-    await Promise.all(running.map((example) => example.stop("SIGKILL")));
-    whatsApp.stop();
-    await authstated.crash();
-    data.remove();
-  }
+  });
 }

@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { AuthStateError, useAuthState } from "../../client/node/dist/esm/index.js";
-import { AccountProcess, type Message } from "./account_api.ts";
-import { Authstated, LegacyStore, PostgresStore, SqliteStore, type StoreServer, TestFolder } from "./servers.ts";
+import { AccountProcess } from "./account_api.ts";
+import { ALICE, BOB, deliver } from "./account_story.ts";
+import { type Authstated, withServers } from "./servers.ts";
+import { type CreateStore, STORES } from "./stores.ts";
 
-const ALICE = { sessionId: "alice", jid: "5511999990001@s.whatsapp.net", lid: "100000000000001@lid" };
-const BOB = { sessionId: "bob", jid: "5511999990002@s.whatsapp.net", lid: "100000000000002@lid" };
 // `./dev fault` plays all, and for longer.
 const LONG = process.env["AUTHSTATE_FAULT_ROUNDS"] !== undefined;
 const TAKE_OVERS = LONG ? 10 : 2;
@@ -18,29 +18,20 @@ interface World {
   account(options: typeof ALICE, steal?: boolean): AccountProcess;
 }
 
-async function withWorld(
-  createStore: (folder: TestFolder) => Promise<StoreServer>,
-  run: (world: World) => Promise<void>,
-): Promise<void> {
-  const folder = new TestFolder();
-  const store = await createStore(folder);
-  const authstated = new Authstated(store.options);
-  const accounts: AccountProcess[] = [];
-  try {
-    await store.start();
-    await authstated.start();
+async function withWorld(createStore: CreateStore, run: (world: World) => Promise<void>): Promise<void> {
+  await withServers(createStore, 1, async (authstated) => {
+    const accounts: AccountProcess[] = [];
     const account = (options: typeof ALICE, steal = false): AccountProcess => {
       const made = new AccountProcess({ baileys: "baileys", address: authstated.address, steal, ...options });
       accounts.push(made);
       return made;
     };
-    await run({ authstated, account });
-  } finally {
-    await Promise.all(accounts.map((made) => made.crash()));
-    await authstated.crash();
-    await store.stop();
-    folder.remove();
-  }
+    try {
+      await run({ authstated, account });
+    } finally {
+      await Promise.all(accounts.map((made) => made.crash()));
+    }
+  });
 }
 
 async function storedCounter({ address }: Authstated, sessionId: string): Promise<number> {
@@ -62,18 +53,7 @@ function assertOneAtATime(history: Ownership[]): void {
   }
 }
 
-async function deliver(from: AccountProcess, to: AccountProcess, text: string): Promise<void> {
-  const message: Message = await from.call("encrypt", to.jid, text);
-  assert.equal(await to.call("decrypt", from.jid, message), text);
-}
-
-const stores: [name: string, create: (folder: TestFolder) => Promise<StoreServer>][] = [
-  ["SQLite", async (folder) => new SqliteStore(folder)],
-  ["PostgreSQL", (folder) => PostgresStore.create(folder)],
-  ["the existing tables", (folder) => LegacyStore.create(folder)],
-];
-
-for (const [name, createStore] of stores) {
+for (const [name, createStore] of STORES) {
   describe(`an account that two processes want, on ${name}`, () => {
     it("is refused to an owner that slept beyond its lease, which learns that it is lost", async () => {
       await withWorld(createStore, async ({ authstated, account }) => {

@@ -5,14 +5,16 @@ import * as baileys from "baileys";
 import { type AuthState, useAuthState } from "../../client/node/dist/esm/index.js";
 import { baileysValues } from "../vectors/baileys_values.ts";
 import { LegacyAdapter, type Writing } from "./legacy_adapter.ts";
-import { Authstated, LegacyStore, TestFolder } from "./servers.ts";
+import { TestFolder } from "./processes.ts";
+import { Authstated } from "./servers.ts";
+import { LegacyStore } from "./stores.ts";
 
 const COMPANY = "962302";
 const WRITINGS: Writing[] = ["BufferJSON", "JSON.stringify"];
 
 type Keys = Record<string, Record<string, unknown>>;
 
-// What is compared: bytes as bytes, whatever class holds them, and records of protobuf by their content.
+// What of a value is compared: its bytes, whatever class holds them, and the content of protobuf records.
 function meaning(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value, baileys.BufferJSON.replacer));
 }

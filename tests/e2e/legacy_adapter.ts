@@ -1,5 +1,5 @@
-// The adapter that runs today on whatsapp_auth and whatsapp_keys, played from what is known of it: its reader, its
-// writer, its ways with values. With its faults, but not its habit of answering {} on any error.
+// Plays the adapter that runs today on whatsapp_auth and whatsapp_keys, from what is known of it: its reader, its writer,
+// its ways with values. It has the same faults, but not the habit of answering {} on any error.
 import { BufferJSON, initAuthCreds, proto, type AuthenticationCreds } from "baileys";
 import pg from "pg";
 
@@ -47,7 +47,7 @@ export class LegacyAdapter {
     );
   }
 
-  // Looks at no expires_at.
+  // The adapter ignores expires_at when it reads.
   async get(type: string, ids: string[]): Promise<Record<string, unknown>> {
     const { rows } = await this.#pool.query(
       "SELECT key_id, value FROM whatsapp_keys WHERE company_id = $1 AND key_type = $2 AND key_id = ANY($3)",
@@ -66,7 +66,7 @@ export class LegacyAdapter {
     );
   }
 
-  // The deletes first, a statement a row; then the upserts, 100 rows a statement; in no transaction.
+  // Runs the deletes first, a statement a row, then the upserts, 100 rows a statement, in no transaction.
   async set(keys: Record<string, Record<string, unknown>>, writing: Writing): Promise<void> {
     const entries = Object.entries(keys).flatMap(([type, ofType]) =>
       Object.entries(ofType).map(([id, value]) => ({ type, id, value })),

@@ -1,19 +1,17 @@
 // Folders of the real useMultiFileAuthState go through `authstatectl session import` and `export` and come out equal, and
 // an account goes on from the folder that was exported.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import * as baileys from "baileys";
 import * as baileys6 from "baileys-6";
 import { type Baileys, pairCreds, SignalAccount } from "../vectors/signal_account.ts";
-import { Authstated, SqliteStore, TestFolder } from "./servers.ts";
+import { TestFolder } from "./processes.ts";
+import { withServers } from "./servers.ts";
+import { onSqlite } from "./stores.ts";
 
-const BINARIES = process.env["AUTHSTATE_BIN_DIR"] ?? fileURLToPath(new URL("../../build/bin", import.meta.url));
 const ALICE = "5511999990001@s.whatsapp.net";
 const BOB = "5511999990002@s.whatsapp.net";
 const GROUP = "120363040000000001@g.us";
@@ -27,7 +25,7 @@ const versions: [string, Baileys][] = [
 interface Account {
   folder: string;
   account: SignalAccount;
-  // Every key that stands, as `type id`.
+  // Every key that is there, as `type id`.
   names: Set<string>;
   saveCreds: () => Promise<void>;
 }
@@ -51,7 +49,7 @@ async function openAccount(module: Baileys, jid: string, folder: string): Promis
   return { folder, account, names, saveCreds };
 }
 
-// What Baileys stores beside the Signal messages, under ids of every kind that it makes.
+// Stores what Baileys stores beside the Signal messages, under ids of every kind that it makes.
 async function keepOddThings({ account }: Account): Promise<void> {
   const { proto } = baileys;
   // Base64 of these bytes has `/`, `//` and `+`.
@@ -95,39 +93,34 @@ function readFolder(folder: string): Record<string, string> {
 for (const [name, module] of versions) {
   describe(`A folder of ${name}`, () => {
     it("comes back from the store as it went in, and its account goes on", async () => {
-      const folder = new TestFolder();
-      const authstated = new Authstated(new SqliteStore(folder).options);
-      try {
-        await authstated.start();
-        const authstatectl = async (...args: string[]): Promise<string> => {
-          const command = join(BINARIES, "authstatectl");
-          return (await promisify(execFile)(command, ["--address", authstated.address, ...args])).stdout;
-        };
-        const alice = await openAccount(module, ALICE, join(folder.path, "alice"));
-        const bob = await openAccount(module, BOB, join(folder.path, "bob"));
-        await talk(alice, bob);
-        await keepOddThings(bob);
-        pairCreds(module, bob.account.state.creds, BOB, "123456789012345:7@lid");
-        await bob.saveCreds();
+      await withServers(onSqlite, 1, async (authstated) => {
+        const folder = new TestFolder();
+        try {
+          const alice = await openAccount(module, ALICE, join(folder.path, "alice"));
+          const bob = await openAccount(module, BOB, join(folder.path, "bob"));
+          await talk(alice, bob);
+          await keepOddThings(bob);
+          pairCreds(module, bob.account.state.creds, BOB, "123456789012345:7@lid");
+          await bob.saveCreds();
 
-        await authstatectl("session", "import", "bob", bob.folder);
-        const stored = JSON.parse(await authstatectl("--json", "keys", "list", "bob")) as {
-          keys: { type: string; id: string }[];
-        };
-        assert.deepEqual(stored.keys.map(({ type, id }) => `${type} ${id}`).sort(), [...bob.names].sort());
+          await authstated.control("session", "import", "bob", bob.folder);
+          const stored = JSON.parse(await authstated.control("--json", "keys", "list", "bob")) as {
+            keys: { type: string; id: string }[];
+          };
+          assert.deepEqual(stored.keys.map(({ type, id }) => `${type} ${id}`).sort(), [...bob.names].sort());
 
-        const exported = join(folder.path, "exported");
-        await authstatectl("session", "export", "bob", exported);
-        assert.deepEqual(readFolder(exported), readFolder(bob.folder));
+          const exported = join(folder.path, "exported");
+          await authstated.control("session", "export", "bob", exported);
+          assert.deepEqual(readFolder(exported), readFolder(bob.folder));
 
-        const again = await openAccount(module, BOB, exported);
-        assert.equal(await again.account.decrypt(ALICE, await alice.account.encrypt(BOB, "go on")), "go on");
-        const words = await again.account.encrypt(ALICE, "I am still the one");
-        assert.equal(await alice.account.decrypt(BOB, words), "I am still the one");
-      } finally {
-        await authstated.crash();
-        folder.remove();
-      }
+          const again = await openAccount(module, BOB, exported);
+          assert.equal(await again.account.decrypt(ALICE, await alice.account.encrypt(BOB, "go on")), "go on");
+          const words = await again.account.encrypt(ALICE, "I am still the one");
+          assert.equal(await alice.account.decrypt(BOB, words), "I am still the one");
+        } finally {
+          folder.remove();
+        }
+      });
     });
   });
 }

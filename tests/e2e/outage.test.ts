@@ -4,14 +4,16 @@ import { EventEmitter, once } from "node:events";
 import { describe, it } from "node:test";
 import { BufferJSON } from "baileys";
 import { type AuthState, AuthStateError, useAuthState } from "../../client/node/dist/esm/index.js";
-import { Authstated, PostgresStore, SqliteStore, type StoreServer, TestFolder } from "./servers.ts";
+import { TestFolder } from "./processes.ts";
+import { Authstated } from "./servers.ts";
+import { type CreateStore, onPostgres, onSqlite, type StoreServer } from "./stores.ts";
 
 const SHORT_PATIENCE_MS = 300;
 const WAITS_TO_SEE = 5;
 
 interface Outage {
   name: string;
-  createStore(folder: TestFolder): Promise<StoreServer>;
+  createStore: CreateStore;
   begin(authstated: Authstated, store: StoreServer): Promise<unknown>;
   end(authstated: Authstated, store: StoreServer): Promise<void>;
 }
@@ -19,13 +21,13 @@ interface Outage {
 const outages: Outage[] = [
   {
     name: "PostgreSQL is stopped",
-    createStore: (folder) => PostgresStore.create(folder),
+    createStore: onPostgres,
     begin: (_, store) => store.stop(),
     end: (_, store) => store.start(),
   },
   {
     name: "authstated is killed",
-    createStore: async (folder) => new SqliteStore(folder),
+    createStore: onSqlite,
     begin: (authstated) => authstated.crash(),
     end: (authstated) => authstated.start(),
   },
@@ -35,7 +37,7 @@ const outages: Outage[] = [
 class WaitCounter extends EventEmitter {
   readonly #counts = new Map<string, number>();
 
-  // What is not warned of, as it was a moment ago.
+  // A wait goes to the debug log when one like it was warned of a moment ago.
   debug(fields: { rpc?: string }): void {
     this.warn(fields);
   }

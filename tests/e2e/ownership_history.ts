@@ -1,4 +1,4 @@
-// Whether each session had one owner at any moment, from the recorded history of its owners.
+// Tells from the recorded history of the owners whether each session had one at any moment.
 
 export interface Tenure {
   readonly pool: { readonly name: string };
@@ -8,7 +8,7 @@ export interface Tenure {
   readonly lastBegun: number;
 }
 
-// Where an owner still wrote, with success, when its successor had the session: a line each.
+// A line for each owner that still wrote, with success, when its successor had the session.
 export function overlaps(history: readonly Tenure[]): string[] {
   const found: string[] = [];
   const last = new Map<string, Tenure>();

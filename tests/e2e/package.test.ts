@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { after, before, describe, it } from "node:test";
-import { Authstated, SqliteStore, TestFolder } from "./servers.ts";
+import { TestFolder } from "./processes.ts";
+import { Authstated } from "./servers.ts";
+import { SqliteStore } from "./stores.ts";
 
 type Package = typeof import("../../client/node/dist/esm/index.js");
 

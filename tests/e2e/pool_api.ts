@@ -1,10 +1,11 @@
 // A pool of Baileys accounts in a process of its own: what it tells the test, and what the test asks of it. Everything
 // crosses the process boundary by structured clone.
 import { type ChildProcess, fork } from "node:child_process";
-import { EventEmitter, once } from "node:events";
+import { EventEmitter } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { PreKeyBundle } from "../vectors/signal_account.ts";
-import type { Message } from "./account_api.ts";
+import type { AccountApi } from "./account_api.ts";
+import { Calls, type Reply, type Request } from "./calls.ts";
+import { end, endWithTest } from "./processes.ts";
 
 export interface AccountName {
   sessionId: string;
@@ -19,21 +20,12 @@ export interface PoolOptions {
   accounts: AccountName[];
 }
 
-export interface PoolApi {
-  pair(): Promise<void>;
-  makePreKeys(count: number): Promise<number>;
-  preKeyBundle(id: number): Promise<PreKeyBundle>;
-  openSession(jid: string, bundle: PreKeyBundle): Promise<void>;
-  encrypt(to: string, text: string): Promise<Message>;
-  decrypt(from: string, message: Message): Promise<string>;
-}
+export type PoolApi = Pick<AccountApi, "pair" | "makePreKeys" | "preKeyBundle" | "openSession" | "encrypt" | "decrypt">;
 
-export interface PoolRequest {
-  id: number;
-  sessionId: string;
-  method: keyof PoolApi;
-  args: unknown[];
-}
+export type PoolRequest = Request<PoolApi> & { sessionId: string };
+
+// `owned`: whether the process still had the session when the call ended, as far as it knew. `begun`: when it began.
+export type PoolReply = Reply & { owned: boolean; begun: number };
 
 // Asks the process to close its pool, and end.
 export const CLOSE = "close";
@@ -43,8 +35,7 @@ export type PoolNews =
   | { kind: "asks" }
   | { kind: "owns"; sessionId: string; since: number }
   | { kind: "lost"; sessionId: string; since: number; owner: string | undefined }
-  // `owned`: whether the process still had the session when the call ended, as far as it knew.
-  | { kind: "answer"; id: number; value?: unknown; error?: string; owned: boolean; begun: number };
+  | ({ kind: "answer" } & PoolReply);
 
 // Milliseconds of a clock that all processes of this machine share, and that does not jump.
 export function now(): number {
@@ -68,22 +59,10 @@ export class OwnerGoneError extends Error {}
 const PROGRAM = fileURLToPath(new URL("pool_process.ts", import.meta.url));
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 
-const live = new Set<ChildProcess>();
-process.on("exit", () => {
-  for (const child of live) child.kill("SIGKILL");
-});
-
-interface Waiting {
-  ownership: Ownership;
-  resolve(value: unknown): void;
-  reject(error: Error): void;
-}
-
 // Emits `owns` and `gone` with an Ownership.
 export class PoolProcess extends EventEmitter<{ owns: [Ownership]; gone: [Ownership] }> {
   #child: ChildProcess | undefined;
-  #lastId = 0;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #calls = new Calls<PoolReply>();
   readonly #owned = new Map<string, Ownership>();
 
   constructor(
@@ -106,15 +85,13 @@ export class PoolProcess extends EventEmitter<{ owns: [Ownership]; gone: [Owners
       // libsignal tells its news on stdout, and its errors on stderr.
       stdio: ["ignore", "ignore", "ignore", "ipc"],
     });
-    this.#child = child;
-    live.add(child);
+    this.#child = endWithTest(child);
     const asks = new Promise<void>((resolve, reject) => {
       child.on("message", (news: PoolNews) => {
         if (news.kind === "asks") resolve();
         else this.#take(news);
       });
       child.once("exit", (code, signal) => {
-        live.delete(child);
         reject(new Error(`pool ${this.name} ended: ${code ?? signal}`));
         this.#noteEnd();
       });
@@ -122,23 +99,24 @@ export class PoolProcess extends EventEmitter<{ owns: [Ownership]; gone: [Owners
     await asks;
   }
 
-  call<M extends keyof PoolApi>(
+  async call<M extends keyof PoolApi>(
     ownership: Ownership,
     method: M,
     ...args: Parameters<PoolApi[M]>
-  ): ReturnType<PoolApi[M]> {
-    const id = ++this.#lastId;
-    const reply = new Promise<unknown>((resolve, reject) => this.#waiting.set(id, { ownership, resolve, reject }));
-    if (this.#owned.get(ownership.sessionId) === ownership) {
-      this.#child?.send({ id, sessionId: ownership.sessionId, method, args } satisfies PoolRequest);
-    } else {
-      this.#waiting.get(id)?.reject(new OwnerGoneError(`${this.name} no longer has ${ownership.sessionId}`));
-      this.#waiting.delete(id);
+  ): Promise<Awaited<ReturnType<PoolApi[M]>>> {
+    const { sessionId } = ownership;
+    if (this.#owned.get(sessionId) !== ownership) {
+      throw new OwnerGoneError(`${this.name} no longer has ${sessionId}`);
     }
-    return reply as ReturnType<PoolApi[M]>;
+    const { value, error, owned, begun } = await this.#calls.make((id) => {
+      this.#child?.send({ id, sessionId, method, args } satisfies PoolRequest);
+    });
+    if (error !== undefined) throw owned ? new Error(error) : new OwnerGoneError(error);
+    ownership.lastBegun = Math.max(ownership.lastBegun, begun);
+    return value as Awaited<ReturnType<PoolApi[M]>>;
   }
 
-  // The process does nothing, and does not know it.
+  // Stops the process, which does not notice, until `resume`.
   pause(): void {
     this.#child?.kill("SIGSTOP");
   }
@@ -147,27 +125,19 @@ export class PoolProcess extends EventEmitter<{ owns: [Ownership]; gone: [Owners
     this.#child?.kill("SIGCONT");
   }
 
-  // As a power cut would.
+  // Ends the process as a power cut would.
   async crash(): Promise<void> {
-    await this.#end((child) => child.kill("SIGKILL"));
+    await end(this.#child, "SIGKILL");
   }
 
-  // Gives its sessions back.
+  // Lets the process give its sessions back, and end.
   async close(): Promise<void> {
-    await this.#end((child) => child.send(CLOSE));
-  }
-
-  async #end(how: (child: ChildProcess) => void): Promise<void> {
-    const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, "exit");
-    how(child);
-    await ended;
+    await end(this.#child, () => this.#child?.send(CLOSE));
   }
 
   #take(news: Exclude<PoolNews, { kind: "asks" }>): void {
     if (news.kind === "answer") {
-      this.#answer(news);
+      this.#calls.take(news);
     } else if (news.kind === "owns") {
       const { sessionId, since } = news;
       const ownership: Ownership = { pool: this, sessionId, since, lastBegun: 0 };
@@ -182,21 +152,8 @@ export class PoolProcess extends EventEmitter<{ owns: [Ownership]; gone: [Owners
     }
   }
 
-  #answer({ id, value, error, owned, begun }: Extract<PoolNews, { kind: "answer" }>): void {
-    const waiting = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    if (waiting === undefined) return;
-    if (error === undefined) {
-      waiting.ownership.lastBegun = Math.max(waiting.ownership.lastBegun, begun);
-      waiting.resolve(value);
-    } else {
-      waiting.reject(owned ? new Error(error) : new OwnerGoneError(error));
-    }
-  }
-
   #noteEnd(): void {
-    for (const { reject } of this.#waiting.values()) reject(new OwnerGoneError(`pool ${this.name} ended`));
-    this.#waiting.clear();
+    this.#calls.fail(new OwnerGoneError(`pool ${this.name} ended`));
     const gone = this.owned;
     this.#owned.clear();
     for (const ownership of gone) this.emit("gone", ownership);

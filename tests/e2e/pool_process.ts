@@ -4,6 +4,7 @@ import { once } from "node:events";
 import * as baileys from "baileys";
 import { type AuthState, AuthStatePool, type LeaseLostError } from "../../client/node/dist/esm/index.js";
 import { pairCreds, SignalAccount, silentLogger } from "../vectors/signal_account.ts";
+import { answer, type Reply } from "./calls.ts";
 import {
   type AccountName,
   CLOSE,
@@ -18,7 +19,7 @@ const { addresses, leaseTtlMs, accounts } = JSON.parse(process.argv[2] ?? "") as
 const pool = new AuthStatePool({ addresses, leaseTtlMs });
 let closing = false;
 
-// libsignal says why a message does not decrypt there alone.
+// Only there does libsignal say why a message does not decrypt.
 let lastSaid = "";
 console.error = (...parts: unknown[]): void => void (lastSaid = parts.join(" "));
 
@@ -79,22 +80,18 @@ async function keep(name: AccountName): Promise<never> {
   }
 }
 
-async function answer({ id, sessionId, method, args }: PoolRequest): Promise<void> {
-  const mine = owned.get(sessionId);
+async function serve(request: PoolRequest): Promise<void> {
+  const mine = owned.get(request.sessionId);
   const begun = now();
-  try {
-    if (mine === undefined) throw new Error("not the owner");
-    const run = mine.api()[method] as (...given: unknown[]) => Promise<unknown>;
-    const value = await run(...args);
-    tell({ kind: "answer", id, value, owned: true, begun });
-  } catch (error) {
-    const text = `${error instanceof Error ? error.stack! : String(error)}\nlibsignal: ${lastSaid}`;
-    tell({ kind: "answer", id, error: text, owned: mine !== undefined && !mine.lost && !closing, begun });
-  }
+  const reply: Reply =
+    mine === undefined ? { id: request.id, error: "not the owner" } : await answer(mine.api(), request);
+  if (reply.error !== undefined) reply.error += `\nlibsignal: ${lastSaid}`;
+  const has = reply.error === undefined || (mine !== undefined && !mine.lost && !closing);
+  tell({ kind: "answer", ...reply, owned: has, begun });
 }
 
 process.on("message", (request: PoolRequest | typeof CLOSE) => {
-  if (request !== CLOSE) return void answer(request);
+  if (request !== CLOSE) return void serve(request);
   closing = true;
   pool.close().then(
     () => process.exit(0),

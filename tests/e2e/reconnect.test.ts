@@ -7,7 +7,9 @@ import { addTransactionCapability, makeCacheableSignalKeyStore, makeWASocket } f
 import { type AuthState, AuthStatePool, isAuthStateError, useAuthState } from "../../client/node/dist/esm/index.js";
 import { silentLogger } from "../vectors/signal_account.ts";
 import { FakeWhatsApp } from "./fake_whatsapp.ts";
-import { Authstated, SqliteStore, TestFolder } from "./servers.ts";
+import { TestFolder } from "./processes.ts";
+import { Authstated } from "./servers.ts";
+import { SqliteStore } from "./stores.ts";
 
 const RECONNECTS = 4;
 
@@ -55,7 +57,7 @@ describe("a program that reconnects", () => {
       identities.add(Buffer.from(auth.state.creds.noiseKey.public).toString("hex"));
       await auth.saveCreds();
       await connect(auth);
-      // Whether that is waited for or not.
+      // It works whether the program waits for that or not.
       const closed = auth.close();
       if (round % 2 === 0) await closed;
     }

@@ -1,14 +1,15 @@
-// A pool of real Baileys accounts under load while its servers are killed, or restarted one after the other: no call fails, and what was
-// acknowledged is there.
+// A pool of real Baileys accounts works while its servers are killed, or restarted one after the other: no call fails, and
+// what was acknowledged is there.
 import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import { describe, it } from "node:test";
 import * as baileys from "baileys";
 import { type AuthState, AuthStatePool } from "../../client/node/dist/esm/index.js";
 import { pairCreds, SignalAccount, silentLogger } from "../vectors/signal_account.ts";
-import { Authstated, PostgresStore, SqliteStore, type StoreServer, TestFolder } from "./servers.ts";
+import { type Authstated, withServers } from "./servers.ts";
+import { onPostgres, onSqlite } from "./stores.ts";
 
-// Of each kind of load.
+// How many there are of each kind of load.
 const WRITERS = 10;
 const COUPLES = 5;
 const RESTARTS = 6;
@@ -33,7 +34,7 @@ abstract class Load extends EventEmitter<{ step: [] }> {
   }
 
   protected abstract step(): Promise<void>;
-  // That what was acknowledged is there.
+  // Fails unless what was acknowledged is there.
   abstract check(reader: AuthStatePool): Promise<void>;
 }
 
@@ -110,7 +111,7 @@ class Couple extends Load {
     this.#accounts = [bob, alice];
   }
 
-  // Another process goes on where this one has left off.
+  // Goes on in another pool where this one has left off.
   async check(reader: AuthStatePool): Promise<void> {
     const swapped = this.steps % 2 === 1;
     const accounts = await Couple.#accountsOf(reader, this.#number);
@@ -155,25 +156,6 @@ async function checkUnderLoad(servers: Authstated[], restart: (server: Authstate
   }
 }
 
-async function withServers(
-  count: number,
-  createStore: (folder: TestFolder) => Promise<StoreServer>,
-  run: (servers: Authstated[]) => Promise<void>,
-): Promise<void> {
-  const folder = new TestFolder();
-  const store = await createStore(folder);
-  const servers = Array.from({ length: count }, () => new Authstated(store.options));
-  try {
-    await store.start();
-    for (const server of servers) await server.start();
-    await run(servers);
-  } finally {
-    await Promise.all(servers.map((server) => server.crash()));
-    await store.stop();
-    folder.remove();
-  }
-}
-
 const kill = async (server: Authstated): Promise<void> => {
   await server.crash();
   await server.start();
@@ -185,26 +167,14 @@ const restart = async (server: Authstated): Promise<void> => {
 
 describe("a pool under load", () => {
   it("sees no call fail while its server is killed, on SQLite", async () => {
-    await withServers(
-      1,
-      async (folder) => new SqliteStore(folder),
-      (servers) => checkUnderLoad(servers, kill),
-    );
+    await withServers(onSqlite, 1, (...servers) => checkUnderLoad(servers, kill));
   });
 
   it("sees no call fail while its two servers are killed in turn, on PostgreSQL", async () => {
-    await withServers(
-      2,
-      (folder) => PostgresStore.create(folder),
-      (servers) => checkUnderLoad(servers, kill),
-    );
+    await withServers(onPostgres, 2, (...servers) => checkUnderLoad(servers, kill));
   });
 
   it("sees no call fail in a rolling restart of its two servers, on PostgreSQL", async () => {
-    await withServers(
-      2,
-      (folder) => PostgresStore.create(folder),
-      (servers) => checkUnderLoad(servers, restart),
-    );
+    await withServers(onPostgres, 2, (...servers) => checkUnderLoad(servers, restart));
   });
 });

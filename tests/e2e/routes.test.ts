@@ -1,7 +1,7 @@
 // What accounts.test.ts shows of a PostgreSQL reached directly, by the other routes to it.
 import { describe, it } from "node:test";
 import { tellStory, WHOLE, type Length } from "./account_story.ts";
-import { LegacyStore, type PostgresRoute, PostgresStore } from "./servers.ts";
+import { LegacyStore, type PostgresRoute, PostgresStore } from "./stores.ts";
 
 const ROUTES: [PostgresRoute, string][] = [
   ["transaction", "PgBouncer in transaction mode"],

@@ -1,67 +1,33 @@
-// The example pool on a real authstated, against a WhatsApp that accepts connections and closes them, or refuses them
+// Runs the example pool on a real authstated, against a WhatsApp that accepts connections and closes them, or refuses them
 // with a status: Baileys takes the status of a refusal for the reason of the disconnect (see refuse_loudly.mjs).
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { EventEmitter, once } from "node:events";
+import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
 import { DisconnectReason } from "baileys";
 import { useAuthState } from "../../client/node/dist/esm/index.js";
 import { FakeWhatsApp } from "./fake_whatsapp.ts";
-import { Authstated, SqliteStore, TestFolder } from "./servers.ts";
+import { REPOSITORY, TestFolder } from "./processes.ts";
+import { Program } from "./program.ts";
+import { Authstated } from "./servers.ts";
+import { SqliteStore } from "./stores.ts";
 
-const CLIENT = fileURLToPath(new URL("../../client/node", import.meta.url));
-
+const CLIENT = join(REPOSITORY, "client/node");
 const REFUSE_LOUDLY = new URL("refuse_loudly.mjs", import.meta.url).href;
-
-class Pool {
-  output = "";
-  readonly ended: Promise<number | null>;
-  readonly #child: ChildProcess;
-  readonly #changed = new EventEmitter();
-
-  constructor(imports: string[], args: string[]) {
-    const options = imports.flatMap((module) => ["--import", module]);
-    this.#child = spawn(process.execPath, [...options, "examples/session-pool.ts", ...args], {
-      cwd: CLIENT,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const gather = (data: Buffer): void => {
-      this.output += data.toString();
-      this.#changed.emit("change");
-    };
-    this.#child.stdout?.on("data", gather);
-    this.#child.stderr?.on("data", gather);
-    this.ended = once(this.#child, "close").then(([code]: unknown[]) => {
-      this.#changed.emit("change");
-      return code as number | null;
-    });
-  }
-
-  async says(pattern: RegExp): Promise<void> {
-    while (!pattern.test(this.output)) {
-      if (this.#child.exitCode !== null) throw new Error(`the pool ended without ${pattern}:\n${this.output}`);
-      await once(this.#changed, "change");
-    }
-  }
-
-  stop(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
-  }
-}
 
 describe("the session pool example", () => {
   const folder = new TestFolder();
   const authstated = new Authstated(new SqliteStore(folder).options);
   let whatsApp: FakeWhatsApp;
-  let pools: Pool[];
+  let pools: Program[];
 
-  const start = (imports: string[], args: string[]): Pool => {
-    const pool = new Pool(imports, ["--address", authstated.address, "--wa-url", whatsApp.url, ...args]);
+  const start = (imports: string[], args: string[]): Program => {
+    const options = imports.flatMap((module) => ["--import", module]);
+    const given = ["--address", authstated.address, "--wa-url", whatsApp.url, ...args];
+    const pool = new Program(process.execPath, [...options, "examples/session-pool.ts", ...given], { cwd: CLIENT });
     pools.push(pool);
     return pool;
   };
-  const startPool = (...args: string[]): Pool => start(["tsx", REFUSE_LOUDLY], args);
+  const startPool = (...args: string[]): Program => start(["tsx", REFUSE_LOUDLY], args);
   const storedIdentity = async (sessionId: string): Promise<unknown> => {
     const { state, close } = await useAuthState(sessionId, { address: authstated.address, lease: false });
     await close();
@@ -79,8 +45,7 @@ describe("the session pool example", () => {
     pools = [];
   });
   afterEach(async () => {
-    for (const pool of pools) pool.stop("SIGKILL");
-    await Promise.all(pools.map(({ ended }) => ended));
+    await Promise.all(pools.map((pool) => pool.stop("SIGKILL")));
     whatsApp.stop();
   });
 

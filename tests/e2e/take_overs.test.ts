@@ -7,14 +7,15 @@ import { describe, it } from "node:test";
 import type { Message } from "./account_api.ts";
 import { overlaps } from "./ownership_history.ts";
 import { type AccountName, OwnerGoneError, type Ownership, now, PoolProcess } from "./pool_api.ts";
-import { Authstated, PostgresStore, TestFolder } from "./servers.ts";
+import { type Authstated, withServers } from "./servers.ts";
+import { onPostgres } from "./stores.ts";
 
 // A few take-overs; `./dev fault` goes on for several minutes.
 const ROUNDS =
   4 * (process.env["AUTHSTATE_FAULT_ROUNDS"] === undefined ? 1 : 6 * Number(process.env["AUTHSTATE_FAULT_ROUNDS"]));
 const LEASE_TTL_MS = 1_000;
 const CONVERSATIONS = 3;
-// In each conversation, between two faults.
+// How many messages each conversation delivers between two faults.
 const MESSAGES_BETWEEN = 4;
 const USED_ALREADY = /Key used already or never filled/;
 
@@ -25,7 +26,7 @@ const account = (number: number): AccountName => ({
 });
 const ACCOUNTS = Array.from({ length: 2 * CONVERSATIONS }, (_, number) => account(number));
 
-// Who has which session, as the pools tell it, and who had it before.
+// Knows who has which session, as the pools tell it, and who had it before.
 class Owners extends EventEmitter<{ change: [] }> {
   readonly history: Ownership[] = [];
   readonly #current = new Map<string, Ownership>();
@@ -58,14 +59,14 @@ class Owners extends EventEmitter<{ change: [] }> {
 
 interface Tally {
   delivered: number;
-  // The owner went away before it said what came of the call.
+  // How many calls' owners went away before they said what came of the call.
   encryptionsInDoubt: number;
   decryptionsInDoubt: number;
 }
 
 // Two accounts that write to each other in turn.
 class Conversation extends EventEmitter<{ delivered: [] }> {
-  // Of messages whose sender's owner was gone before it answered: it may yet.
+  // Messages whose sender's owner was gone before it answered; it may answer yet.
   readonly #late: { message: Promise<Message>; text: string; from: AccountName; to: AccountName }[] = [];
 
   constructor(
@@ -99,7 +100,7 @@ class Conversation extends EventEmitter<{ delivered: [] }> {
     for (let count = 0; count < messages; count++) await once(this, "delivered");
   }
 
-  // What arrives after all decrypts too, long after messages that were sent later.
+  // A message that arrives after all decrypts too, long after others that were sent later.
   async receiveLate(): Promise<void> {
     for (const { message, text, from, to } of this.#late) {
       const arrived = await message.catch((error: unknown) => {
@@ -138,7 +139,7 @@ class Conversation extends EventEmitter<{ delivered: [] }> {
         const answer = await this.#outcome(owner, decrypted);
         if (answer !== undefined) return assert.equal(answer, text);
       } catch (error) {
-        // The owner before had decrypted it, and went away before it said so: a message's key is used once.
+        // The owner before this one had decrypted it, and went away before it said so; a message's key is used once.
         if (before !== undefined && error instanceof Error && USED_ALREADY.test(error.message)) return;
         throw error;
       }
@@ -151,7 +152,7 @@ class Conversation extends EventEmitter<{ delivered: [] }> {
     }
   }
 
-  // undefined: the owner is gone, or somebody else is the owner by now.
+  // The answer, or undefined when the owner is gone, or somebody else is the owner by now.
   async #outcome<T>(owner: Ownership, answer: Promise<T>): Promise<T | undefined> {
     const settled = answer.catch((error: unknown) => {
       if (error instanceof OwnerGoneError) return undefined;
@@ -226,7 +227,7 @@ class World {
     else await victim.start();
   }
 
-  // Whoever slept is told that its sessions are another's, which it then stands by for.
+  // A pool that slept is told that others have its sessions, and then stands by for them.
   async wake(pool: PoolProcess, had: Ownership[]): Promise<void> {
     pool.resume();
     for (const ownership of had) {
@@ -237,27 +238,20 @@ class World {
 }
 
 async function withWorld(run: (world: World) => Promise<void>): Promise<void> {
-  const folder = new TestFolder();
-  const store = await PostgresStore.create(folder);
-  const servers = [new Authstated(store.options), new Authstated(store.options)];
-  let pools: PoolProcess[] = [];
-  try {
-    await store.start();
-    for (const server of servers) await server.start();
-    const [first, second] = servers.map(({ address }) => address) as [string, string];
+  await withServers(onPostgres, 2, async (...servers) => {
+    const addresses = servers.map(({ address }) => address);
+    const options = { leaseTtlMs: LEASE_TTL_MS, accounts: ACCOUNTS };
     // Each has its own server, and the other one for when that is away.
-    const both = [
-      new PoolProcess("first", { addresses: [first, second], leaseTtlMs: LEASE_TTL_MS, accounts: ACCOUNTS }),
-      new PoolProcess("second", { addresses: [second, first], leaseTtlMs: LEASE_TTL_MS, accounts: ACCOUNTS }),
-    ] as [PoolProcess, PoolProcess];
-    pools = both;
-    await run(new World(servers, both));
-  } finally {
-    await Promise.all(pools.map((pool) => pool.crash()));
-    await Promise.all(servers.map((server) => server.crash()));
-    await store.stop();
-    folder.remove();
-  }
+    const pools: [PoolProcess, PoolProcess] = [
+      new PoolProcess("first", { ...options, addresses }),
+      new PoolProcess("second", { ...options, addresses: addresses.toReversed() }),
+    ];
+    try {
+      await run(new World(servers, pools));
+    } finally {
+      await Promise.all(pools.map((pool) => pool.crash()));
+    }
+  });
 }
 
 describe("two pools on the same accounts", () => {

@@ -2,8 +2,9 @@
 import { parentPort, workerData } from "node:worker_threads";
 import * as baileys from "baileys";
 import { useAuthState } from "../../client/node/dist/esm/index.js";
-import { pairCreds, type PreKeyBundle, SignalAccount } from "../vectors/signal_account.ts";
-import type { Message } from "./account_api.ts";
+import { pairCreds, SignalAccount } from "../vectors/signal_account.ts";
+import type { AccountApi } from "./account_api.ts";
+import { answer, type Request } from "./calls.ts";
 
 export interface WorkerAccountOptions {
   address: string;
@@ -12,24 +13,7 @@ export interface WorkerAccountOptions {
   lid: string;
 }
 
-export interface WorkerAccountApi {
-  openSession(jid: string, bundle: PreKeyBundle): Promise<void>;
-  encrypt(to: string, text: string): Promise<Message>;
-  decrypt(from: string, message: Message): Promise<string>;
-  close(): Promise<void>;
-}
-
-export interface WorkerRequest {
-  id: number;
-  method: keyof WorkerAccountApi;
-  args: unknown[];
-}
-
-export interface WorkerReply {
-  id: number;
-  value?: unknown;
-  error?: string;
-}
+export type WorkerAccountApi = Pick<AccountApi, "openSession" | "encrypt" | "decrypt" | "close">;
 
 // A structured clone would make plain arrays of bytes out of Buffers.
 export const write = (message: object): string => JSON.stringify(message, baileys.BufferJSON.replacer);
@@ -54,12 +38,7 @@ export async function openAccount({ address, sessionId, jid, lid }: WorkerAccoun
 if (parentPort !== null) {
   const port = parentPort;
   const api = await openAccount(workerData as WorkerAccountOptions);
-  port.on("message", (text: string) => {
-    const { id, method, args } = read(text) as WorkerRequest;
-    const run = api[method] as (...given: unknown[]) => Promise<unknown>;
-    run(...args).then(
-      (value) => port.postMessage(write({ id, value } satisfies WorkerReply)),
-      (error: unknown) => port.postMessage(write({ id, error: String(error) } satisfies WorkerReply)),
-    );
+  port.on("message", async (text: string) => {
+    port.postMessage(write(await answer(api, read(text) as Request<WorkerAccountApi>)));
   });
 }

@@ -1,4 +1,4 @@
-// Ours: @authstate/baileys as a pool uses it, with its defaults.
+// @authstate/baileys as a pool uses it, with its defaults.
 import { AuthStatePool } from "../../../client/node/dist/esm/index.js";
 import type { BenchSession, BenchStore } from "./store.ts";
 

@@ -8,10 +8,10 @@ import type { BenchSession, BenchStore, Values } from "./store.ts";
 const ROWS_A_STATEMENT = 100;
 const DAYS_KEPT = 7;
 const COLUMNS = 5;
-// What pg itself would take.
+// pg's own default.
 const CONNECTIONS = 10;
 
-// To make them takes longer than to store them.
+// They are made once, as that takes longer than to store them.
 const CREDS = initAuthCreds();
 
 interface KeyRow {

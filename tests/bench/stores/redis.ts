@@ -3,7 +3,7 @@ import { BufferJSON, initAuthCreds } from "baileys";
 import { Redis } from "ioredis";
 import type { BenchSession, BenchStore, Values } from "./store.ts";
 
-// To make them takes longer than to store them.
+// They are made once, as that takes longer than to store them.
 const CREDS = JSON.stringify(initAuthCreds(), BufferJSON.replacer);
 
 export class RedisStore implements BenchStore {

@@ -1,4 +1,4 @@
-// What messages to and from single contacts cost: single keys.
+// Measures what messages to and from single contacts cost, which touch single keys.
 import type { BenchSession } from "../stores/store.ts";
 import { latencyMs, throughput } from "../timing.ts";
 import { preKey, type SessionRecord, sessionRecord, turnRatchetInPlace } from "../values.ts";
@@ -54,7 +54,7 @@ export function preKeyUpload(count: number): Workload {
   return {
     seed: async () => undefined,
     measure: ({ open, timing }) => {
-      // Of this measurement alone.
+      // These are for this measurement alone.
       const ids = sessionIds(`prekey-${Date.now()}`, NEW_SESSIONS);
       return withSessions(open, ids, (sessions) => {
         let upload = 0;

@@ -32,7 +32,7 @@ async function operate(session: BenchSession, step: number): Promise<void> {
 
 const poolIds = (count: number): string[] => sessionIds(`pool-${count}`, count);
 
-// To make the keys of a new identity takes longer than all the rest: sessions that are there are not made again.
+// To make the keys of a new identity takes longer than all the rest, so sessions that are there are not made again.
 const poolSeed = (ids: readonly string[]): Workload["seed"] => {
   return async (store) => {
     const last = await store.open(ids.at(-1)!);
@@ -47,7 +47,7 @@ const poolSeed = (ids: readonly string[]): Workload["seed"] => {
   };
 };
 
-// Every kind of operation once: a pool that has run for longer than a measurement has used each of its sessions, and the
+// Runs every kind of operation once: a pool that has run for longer than a measurement has used each of its sessions, and the
 // database has written each of their pages since its last checkpoint.
 async function use(session: BenchSession): Promise<void> {
   for (const kind of new Set(MIX)) await operate(session, MIX.indexOf(kind));

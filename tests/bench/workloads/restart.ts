@@ -4,7 +4,7 @@ import { preKey, sessionRecord } from "../values.ts";
 import { fill, forEach, sessionIds, type Workload } from "./workload.ts";
 
 const FRESH_BYTES = 1_500;
-// Long enough for ours to come to an end, and a bound for stores that take minutes.
+// This is long enough for authstate to come to an end, and a bound for stores that take minutes.
 const LONGEST_MS = 10_000;
 // One in five keys of a session is that of a contact; the others are pre-keys.
 const CONTACT_SHARE = 5;

@@ -3,7 +3,7 @@ import { CHAIN_BYTES, sessionRecord, turnRatchet } from "../values.ts";
 import { fill, sessionIds, withSessions, type Workload } from "./workload.ts";
 
 const CONTACT = "5511999990001_1.0";
-// Enough for the first write after a checkpoint, which logs whole pages, to lose its weight.
+// So many that the first write after a checkpoint, which logs whole pages, has no weight.
 const FIRST_REWRITES = 40;
 // Each makes the record longer, so that a store that writes what has changed since some earlier state comes to the end
 // of that once, at least.

@@ -2,7 +2,7 @@ import type { BenchSession, BenchStore, StorePlace, Values } from "../stores/sto
 import type { Timing } from "../timing.ts";
 
 export interface MeasureContext {
-  // A store of its own for every measurement: nothing is cached yet.
+  // Opens a store for one measurement, with nothing cached yet.
   open(): Promise<BenchStore>;
   store: StorePlace;
   timing: Timing;
@@ -16,7 +16,7 @@ export interface MeasureContext {
 // measures and closes them, so that nothing of a store runs while another one is measured.
 export interface Workload {
   seed(store: BenchStore): Promise<void>;
-  // In the unit of its row.
+  // Resolves with the figure, in the unit of the row.
   measure(context: MeasureContext): Promise<number>;
 }
 

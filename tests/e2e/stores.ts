@@ -1,0 +1,163 @@
+// The stores that authstated is tested on: files, and PostgreSQL as a process of its own.
+import { type ChildProcess, execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import pg from "pg";
+import { end, freePort, REPOSITORY, serving, start, type TestFolder } from "./processes.ts";
+
+const SUPPORT = join(REPOSITORY, "tests/support");
+
+export interface StoreServer {
+  // Command-line options that make authstated use this store.
+  readonly options: string[];
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export class SqliteStore implements StoreServer {
+  readonly options: string[];
+
+  constructor(folder: TestFolder) {
+    this.options = ["--backend", "sqlite", "--sqlite-path", join(folder.path, "authstate.db")];
+  }
+
+  async start(): Promise<void> {}
+  async stop(): Promise<void> {}
+}
+
+// How authstated reaches PostgreSQL: directly, through a PgBouncer in one of its modes, or by TLS with verify-full.
+export type PostgresRoute = "direct" | "transaction" | "session" | "tls";
+
+// Fewer than authstated has, so that they are shared; in session mode each of its connections takes one.
+const POOLED_CONNECTIONS = { transaction: 4, session: 20 };
+
+export class PostgresStore implements StoreServer {
+  #children: ChildProcess[] = [];
+
+  private constructor(
+    private readonly folder: TestFolder,
+    private readonly route: PostgresRoute,
+    private readonly port: number,
+    private readonly poolerPort: number,
+  ) {}
+
+  static async create(folder: TestFolder, route: PostgresRoute = "direct"): Promise<PostgresStore> {
+    return new PostgresStore(folder, route, await freePort(), await freePort());
+  }
+
+  get options(): string[] {
+    return ["--backend", "postgres", "--postgres-url", this.url];
+  }
+
+  get url(): string {
+    switch (this.route) {
+      case "direct":
+        return `postgresql://postgres@127.0.0.1:${this.port}/postgres`;
+      case "transaction":
+      case "session":
+        return `postgresql://postgres@127.0.0.1:${this.poolerPort}/postgres`;
+      case "tls": {
+        const verified = `hostaddr=127.0.0.1&sslmode=verify-full&sslrootcert=${this.#file("tls/ca.pem")}`;
+        return `postgresql://postgres@localhost:${this.port}/postgres?${verified}`;
+      }
+    }
+  }
+
+  // For a test's own statements, past a pooler.
+  get directUrl(): string {
+    const url = `postgresql://postgres@127.0.0.1:${this.port}/postgres`;
+    return this.route === "tls" ? `${url}?sslmode=no-verify` : url;
+  }
+
+  #file(name: string): string {
+    return join(this.folder.path, name);
+  }
+
+  async start(): Promise<void> {
+    const settings = this.route === "tls" ? this.#tlsSettings() : [];
+    const postgres = [this.#file("postgres"), String(this.port), ...settings];
+    // It takes connections before it answers them.
+    await this.#serve("serve_postgres.sh", postgres, this.port, "ready to accept connections");
+    if (this.route === "transaction" || this.route === "session") {
+      const { port, poolerPort, route } = this;
+      const arguments_ = [this.#file("pgbouncer"), poolerPort, route, port, POOLED_CONNECTIONS[route]];
+      await this.#serve("serve_pgbouncer.sh", arguments_.map(String), poolerPort);
+    }
+  }
+
+  #tlsSettings(): string[] {
+    const folder = this.#file("tls");
+    execFileSync("sh", [join(SUPPORT, "make_certificates.sh"), folder], { stdio: "pipe" });
+    return [
+      "ssl=on",
+      `ssl_cert_file=${folder}/server.pem`,
+      `ssl_key_file=${folder}/server.key`,
+      `hba_file=${folder}/hba.conf`,
+    ];
+  }
+
+  async #serve(script: string, args: string[], port: number, ready?: string): Promise<void> {
+    const child = start("sh", [join(SUPPORT, script), ...args]);
+    this.#children.push(child);
+    await serving(child, script, port, ready);
+  }
+
+  // Cuts every connection, as a fast shutdown does. The pooler goes first: it would wait for the server.
+  async stop(): Promise<void> {
+    const children = this.#children.splice(0).reverse();
+    for (const child of children) await end(child, child === children.at(-1) ? "SIGINT" : "SIGTERM");
+  }
+}
+
+// The tables of the adapter of before, in a PostgreSQL of their own. authstated finds them by itself.
+export class LegacyStore implements StoreServer {
+  #hasTables = false;
+
+  private constructor(private readonly postgres: PostgresStore) {}
+
+  static async create(folder: TestFolder, route: PostgresRoute = "direct"): Promise<LegacyStore> {
+    return new LegacyStore(await PostgresStore.create(folder, route));
+  }
+
+  get options(): string[] {
+    return this.postgres.options;
+  }
+
+  get url(): string {
+    return this.postgres.directUrl;
+  }
+
+  async start(): Promise<void> {
+    await this.postgres.start();
+    if (!this.#hasTables) await this.run(readFileSync(join(SUPPORT, "legacy_tables.sql"), "utf8"));
+    this.#hasTables = true;
+  }
+
+  async stop(): Promise<void> {
+    await this.postgres.stop();
+  }
+
+  run(sql: string): Promise<pg.QueryResult> {
+    return query(this.url, sql);
+  }
+}
+
+export async function query(connectionString: string, sql: string): Promise<pg.QueryResult> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  try {
+    return await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
+
+export type CreateStore = (folder: TestFolder) => Promise<StoreServer>;
+
+export const onSqlite: CreateStore = async (folder) => new SqliteStore(folder);
+export const onPostgres: CreateStore = (folder) => PostgresStore.create(folder);
+export const STORES: [name: string, create: CreateStore][] = [
+  ["SQLite", onSqlite],
+  ["PostgreSQL", onPostgres],
+  ["the existing tables", (folder) => LegacyStore.create(folder)],
+];
