@@ -1,13 +1,11 @@
 #include "profiles/database_options.h"
 
-#include <CLI/Option.hpp>
+#include <cstdint>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
-#include "absl/time/time.h"
-#include "profiles/option_checks.h"
 #include "profiles/secrets.h"
 
 namespace authstate::profiles {
@@ -16,38 +14,27 @@ namespace {
 constexpr std::uint64_t kMaxConnections = 1000;
 constexpr std::uint64_t kMaxQueueWaitMs = 600'000;
 
-// One option of a profile: what its name ends with, where it goes, what it is for, and what it may be (anything when
-// empty).
-struct Member {
-  const char* name;
-  std::string PostgresProfile::*value;
-  const char* description;
-  std::vector<std::string> choices;
-};
+const std::vector<std::string> kLayouts = {"auto", "native", "legacy"};
 
-const std::vector<Member>& Members() {
-  static const auto* const kMembers = new std::vector<Member>{
-      {"url", &PostgresProfile::url, "URL (postgresql://user:password@host:port/database) or conninfo string", {}},
-      {"host", &PostgresProfile::host, "Host, or several divided by commas: the one that takes writes is used", {}},
-      {"port", &PostgresProfile::port, "Port, or one for each host", {}},
-      {"database", &PostgresProfile::database, "Database", {}},
-      {"user", &PostgresProfile::user, "Role", {}},
-      {"password", &PostgresProfile::password, "Password; better in the file or the environment", {}},
-      {"password-file", &PostgresProfile::password_file, "File whose first line is the password", {}},
-      {"sslmode", &PostgresProfile::sslmode, "TLS: verify-full by default towards another machine", {}},
-      {"ca-file", &PostgresProfile::ca_file, "PEM file of the authority that signed the server's certificate", {}},
-      {"pooler", &PostgresProfile::pooler, "Pooler in between", {"auto", "none", "session", "transaction"}},
-      {"layout", &PostgresProfile::layout, "Tables that keep the state", {"auto", "native", "legacy"}}};
-  return *kMembers;
-}
-
-void DeclareProfile(CLI::App* app, BackendChoice choice, PostgresProfile* profile) {
-  for (const Member& member : Members()) {
-    CLI::Option* const option = app->add_option(absl::StrCat("--", NameOf(choice), "-", member.name),
-                                                profile->*member.value, member.description);
-    option->group(TitleOf(choice));
-    if (!member.choices.empty()) option->check(OneOf(member.choices));
-  }
+// The options of one profile, under its name and title.
+std::vector<Option> DeclareProfile(BackendChoice choice, PostgresProfile* profile) {
+  const auto named = [choice](absl::string_view name) { return absl::StrCat("--", NameOf(choice), "-", name); };
+  std::vector<Option> options = {
+      Masked(
+          Text(named("url"), &profile->url, "URL (postgresql://user:password@host:port/database) or conninfo string"),
+          MaskPassword),
+      Text(named("host"), &profile->host, "Host, or several divided by commas: the one that takes writes is used"),
+      Text(named("port"), &profile->port, "Port, or one for each host"),
+      Text(named("database"), &profile->database, "Database"),
+      Text(named("user"), &profile->user, "Role"),
+      Masked(Text(named("password"), &profile->password, "Password; better in the file or the environment"), MaskAll),
+      Text(named("password-file"), &profile->password_file, "File whose first line is the password"),
+      Text(named("sslmode"), &profile->sslmode, "TLS: verify-full by default towards another machine"),
+      Text(named("ca-file"), &profile->ca_file, "PEM file of the authority that signed the server's certificate"),
+      Choice(named("pooler"), &profile->pooler, {"auto", "none", "session", "transaction"}, "Pooler in between"),
+      Choice(named("layout"), &profile->layout, kLayouts, "Tables that keep the state")};
+  for (Option& option : options) option.group = TitleOf(choice);
+  return options;
 }
 
 }  // namespace
@@ -60,36 +47,28 @@ over its URL. The options of several profiles may stand side by side: --backend 
 Where neither --backend nor AUTHSTATE_BACKEND is given, the variable USE_LEGACY_SUPABASE chooses if it is set: `false` is
 timeweb, anything else is supabase. It wins over the file's backend entry.)";
 
-void DeclareDatabaseOptions(CLI::App* app, DatabaseOptions* options) {
-  std::vector<std::string> backends = {NameOf(BackendChoice::kSqlite)};
-  for (const BackendChoice choice : kPostgresProfiles) backends.push_back(NameOf(choice));
-  app->add_option_function<std::string>(
-         "--backend",
-         [options](const std::string& name) {
-           options->backend = BackendChoice::kSqlite;
-           for (const BackendChoice choice : kPostgresProfiles) {
-             if (NameOf(choice) == name) options->backend = choice;
-           }
-         },
-         "Where the state is kept")
-      ->check(OneOf(backends))
-      ->default_str(NameOf(options->backend));
-  app->add_option("--sqlite-path", options->sqlite_path, "File of the sqlite backend; made when it is not there");
-  app->add_option("--layout", options->layout, "Tables of the PostgreSQL that is used, above its profile's layout")
-      ->check(OneOf({"auto", "native", "legacy"}));
-  app->add_option("--allowed-roles", options->allowed_roles,
-                  "Roles of PostgreSQL that may use the tables besides their owner, divided by commas");
-  for (const BackendChoice choice : kPostgresProfiles) DeclareProfile(app, choice, &options->postgres[choice]);
-  app->add_option(
-         "--postgres-connections", options->postgres_connections,
-         "All connections of this server to PostgreSQL, any profile: one for signs of life, the others for requests")
-      ->check(NumberBetween(storage::kLeastPostgresConnections, kMaxConnections));
-  app->add_option("--postgres-queue-wait-ms", options->postgres_queue_wait_ms,
-                  "How long a request may wait for one of them, before it is refused with RESOURCE_EXHAUSTED")
-      ->check(NumberBetween(1, kMaxQueueWaitMs));
-  app->add_option("--postgres-patch-bytes", options->postgres_patch_bytes,
-                  "Memory for writing what has changed of long values instead of the values; 0 turns that off")
-      ->check(NumberBetween(0, kMaxMemoryBytes));
+std::vector<Option> DeclareDatabaseOptions(DatabaseOptions* options) {
+  std::vector<std::pair<std::string, BackendChoice>> backends = {
+      {NameOf(BackendChoice::kSqlite), BackendChoice::kSqlite}};
+  for (const BackendChoice choice : kPostgresProfiles) backends.emplace_back(NameOf(choice), choice);
+  std::vector<Option> declared = {
+      Choice("--backend", &options->backend, backends, "Where the state is kept"),
+      Text("--sqlite-path", &options->sqlite_path, "File of the sqlite backend; made when it is not there"),
+      Choice("--layout", &options->layout, kLayouts,
+             "Tables of the PostgreSQL that is used, above its profile's layout"),
+      Text("--allowed-roles", &options->allowed_roles,
+           "Roles of PostgreSQL that may use the tables besides their owner, divided by commas"),
+      Number(
+          "--postgres-connections", &options->postgres_connections, storage::kLeastPostgresConnections, kMaxConnections,
+          "All connections of this server to PostgreSQL, any profile: one for signs of life, the others for requests"),
+      Milliseconds("--postgres-queue-wait-ms", &options->postgres_queue_wait, 1, kMaxQueueWaitMs,
+                   "How long a request may wait for one of them, before it is refused with RESOURCE_EXHAUSTED"),
+      Number("--postgres-patch-bytes", &options->postgres_patch_bytes, 0, kMaxMemoryBytes,
+             "Memory for writing what has changed of long values instead of the values; 0 turns that off")};
+  for (const BackendChoice choice : kPostgresProfiles) {
+    for (Option& option : DeclareProfile(choice, &options->postgres[choice])) declared.push_back(std::move(option));
+  }
+  return declared;
 }
 
 absl::StatusOr<PostgresTarget> ResolveTarget(const DatabaseOptions& options, BackendChoice choice) {
@@ -101,7 +80,7 @@ absl::StatusOr<PostgresTarget> ResolveTarget(const DatabaseOptions& options, Bac
   for (std::string& role : target->options.allowed_roles) absl::StripAsciiWhitespace(&role);
   target->options.connections = options.postgres_connections;
   target->options.patch_base_bytes = options.postgres_patch_bytes;
-  target->options.queue_wait = absl::Milliseconds(options.postgres_queue_wait_ms);
+  target->options.queue_wait = options.postgres_queue_wait;
   return target;
 }
 
@@ -111,35 +90,6 @@ std::vector<BackendChoice> ConfiguredProfiles(const DatabaseOptions& options) {
     if (options.postgres.at(choice).configured()) configured.push_back(choice);
   }
   return configured;
-}
-
-std::string TomlString(absl::string_view text) {
-  return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"\"", "\\\""}}), "\"");
-}
-
-std::string PrintDatabaseOptions(const DatabaseOptions& options) {
-  std::string lines = absl::StrCat("backend = ", TomlString(NameOf(options.backend)),    //
-                                   "\nsqlite-path = ", TomlString(options.sqlite_path),  //
-                                   "\npostgres-connections = ", options.postgres_connections,
-                                   "\npostgres-queue-wait-ms = ", options.postgres_queue_wait_ms,
-                                   "\npostgres-patch-bytes = ", options.postgres_patch_bytes, "\n");
-  if (!options.layout.empty()) absl::StrAppend(&lines, "layout = ", TomlString(options.layout), "\n");
-  if (!options.allowed_roles.empty()) {
-    absl::StrAppend(&lines, "allowed-roles = ", TomlString(options.allowed_roles), "\n");
-  }
-  for (const BackendChoice choice : kPostgresProfiles) {
-    const PostgresProfile& profile = options.postgres.at(choice);
-    if (!profile.configured()) continue;
-    for (const Member& member : Members()) {
-      std::string value = profile.*member.value;
-      if (value.empty()) continue;
-      const std::string name = absl::StrCat(NameOf(choice), "-", member.name);
-      if (member.value == &PostgresProfile::password) value = "***";
-      if (member.value == &PostgresProfile::url) value = MaskPassword(value);
-      absl::StrAppend(&lines, name, " = ", TomlString(value), "\n");
-    }
-  }
-  return lines;
 }
 
 }  // namespace authstate::profiles

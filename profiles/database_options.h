@@ -1,18 +1,16 @@
 #ifndef AUTHSTATE_PROFILES_DATABASE_OPTIONS_H_
 #define AUTHSTATE_PROFILES_DATABASE_OPTIONS_H_
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <cstddef>
-#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "profiles/backend_choice.h"
+#include "profiles/command.h"
 #include "profiles/postgres_profile.h"
 
 namespace authstate::profiles {
@@ -32,7 +30,7 @@ struct DatabaseOptions {
   // Roles that may use the tables besides their owner, divided by commas (PostgresOptions::allowed_roles).
   std::string allowed_roles;
   // How long a request may wait for one of them.
-  std::int64_t postgres_queue_wait_ms = 5000;
+  absl::Duration postgres_queue_wait = absl::Seconds(5);
   // Memory for what long values were when they were last written whole (PostgresOptions::patch_base_bytes).
   std::size_t postgres_patch_bytes = std::size_t{32} << 20;
 };
@@ -47,20 +45,14 @@ inline int ConnectionsForSnapshots(const DatabaseOptions& options) {
 // Text for --help on which option wins; several lines.
 extern const absl::string_view kPrecedenceHelp;
 
-// Declares the options on `app`, which fills in `options`; that outlives the parsing (layered_options.h).
-void DeclareDatabaseOptions(CLI::App* app, DatabaseOptions* options);
+// The options that fill in `options`, which outlives them.
+std::vector<Option> DeclareDatabaseOptions(DatabaseOptions* options);
 
 // The profile as the driver takes it, with the options common to all; see ResolveProfile. `choice` is a PostgreSQL one.
 absl::StatusOr<PostgresTarget> ResolveTarget(const DatabaseOptions& options, BackendChoice choice);
 
 // The PostgreSQL profiles of which anything is known.
 std::vector<BackendChoice> ConfiguredProfiles(const DatabaseOptions& options);
-
-// The options as lines of the configuration file, passwords masked.
-std::string PrintDatabaseOptions(const DatabaseOptions& options);
-
-// `text` as a TOML string.
-std::string TomlString(absl::string_view text);
 
 }  // namespace authstate::profiles
 

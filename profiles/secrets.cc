@@ -3,20 +3,21 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
-#include <iterator>
 #include <regex>
+#include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "profiles/backend_choice.h"
+#include "profiles/database_options.h"
 
 namespace authstate::profiles {
+namespace {
 
-bool IsSecretOption(absl::string_view option) {
-  return std::any_of(std::begin(kPostgresProfiles), std::end(kPostgresProfiles), [option](BackendChoice profile) {
-    const std::string prefix = absl::StrCat("--", NameOf(profile));
-    return option == absl::StrCat(prefix, "-url") || option == absl::StrCat(prefix, "-password");
-  });
+// Whether the option (`--timeweb-password`, with its dashes) may hold a password.
+bool IsSecret(const std::vector<Option>& options, absl::string_view name) {
+  return std::any_of(options.begin(), options.end(),
+                     [name](const Option& option) { return option.mask != nullptr && option.names == name; });
 }
+
+}  // namespace
 
 std::string MaskPassword(absl::string_view url) {
   std::string masked(url);
@@ -34,11 +35,15 @@ std::string MaskPassword(absl::string_view url) {
   return std::regex_replace(masked, *kPasswordParameter, "$1***");
 }
 
+std::string MaskAll(absl::string_view /*secret*/) { return "***"; }
+
 void HideSecretArguments(int argc, char** argv) {
+  DatabaseOptions unused;
+  const std::vector<Option> options = DeclareDatabaseOptions(&unused);
   for (int i = 1; i < argc; ++i) {
     const char* const equals = std::strchr(argv[i], '=');
     const auto name_length = equals == nullptr ? std::strlen(argv[i]) : static_cast<std::size_t>(equals - argv[i]);
-    if (!IsSecretOption(absl::string_view(argv[i], name_length))) continue;
+    if (!IsSecret(options, absl::string_view(argv[i], name_length))) continue;
     char* secret = equals != nullptr ? argv[i] + name_length + 1 : nullptr;
     if (secret == nullptr && i + 1 < argc) secret = argv[++i];
     if (secret != nullptr) std::memset(secret, '*', std::strlen(secret));

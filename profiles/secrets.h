@@ -8,11 +8,10 @@
 // Keeps passwords out of what others see. Pure, but for HideSecretArguments.
 namespace authstate::profiles {
 
-// Whether the option (`--timeweb-password`, with its dashes) may hold a password.
-bool IsSecretOption(absl::string_view option);
-
 // A PostgreSQL URL or conninfo string with its passwords replaced by `***`.
 std::string MaskPassword(absl::string_view url);
+// `***`.
+std::string MaskAll(absl::string_view secret);
 
 // Overwrites passwords in the process's own arguments, which every user of the machine sees in the process list. Until
 // then they were visible: a file or the environment is the better place for them. To be called first in main.

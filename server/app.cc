@@ -95,9 +95,8 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> OpenSqlite(const Options& opti
 // has its own statements, a stream of the pipe may still have no more than there are connections.
 storage::BatchLimits Batches(const Options& options) {
   storage::BatchLimits limits;
-  const int connections = profiles::ConnectionsForCalls(options.databases);
-  limits.calls = options.batches.value_or(connections);
-  if (limits.calls == 0) limits.calls = connections;
+  limits.calls = BatchesOf(options);
+  if (limits.calls == 0) limits.calls = profiles::ConnectionsForCalls(options.databases);
   return limits;
 }
 

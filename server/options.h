@@ -15,7 +15,7 @@
 namespace authstate::server {
 
 // How authstated is set up. Each option is a flag (`--sqlite-path`), an environment variable (`AUTHSTATE_SQLITE_PATH`)
-// and an entry of the TOML file that `--config` names (`sqlite-path = "…"`): profiles/layered_options.h.
+// and an entry of the TOML file that `--config` names (`sqlite-path = "…"`): profiles/command.h.
 struct Options {
   std::string listen = "127.0.0.1:50051";
   // The configuration file, which may hold passwords; empty when there is none.
@@ -29,8 +29,7 @@ struct Options {
   bool allow_exposed_tables = false;
   bool deny_steal = false;
   // Calls of a kind that a store works on at once, each for all who wait (storage/batch_limits.h); 0: on PostgreSQL
-  // every caller has its own. Not set: half as many as PostgreSQL may have
-  // connections (profiles::ConnectionsForCalls).
+  // every caller has its own. BatchesOf says how many where it is not set.
   std::optional<int> batches;
   // For reads answered from memory, where that is possible (storage/decorators/caching_backend.h); 0: none are.
   std::size_t cache_bytes = std::size_t{64} << 20;
@@ -42,6 +41,9 @@ struct Options {
   absl::Duration drain_timeout = absl::Seconds(10);
   absl::Duration health_interval = absl::Seconds(1);
 };
+
+// Half as many as PostgreSQL may have connections (profiles::ConnectionsForCalls), unless the options say.
+int BatchesOf(const Options& options);
 
 // What to do instead of serving: print `text`, on standard error if `exit_code` is not 0, and exit.
 struct PrintAndExit {

@@ -1,7 +1,11 @@
 #include "client/cli/command_context.h"
 
-#include <algorithm>
+#include <unistd.h>
 
+#include <algorithm>
+#include <iostream>
+
+#include "absl/strings/str_cat.h"
 #include "client/cli/address.h"
 
 namespace authstate::cli {
@@ -23,6 +27,26 @@ client::Client& CommandContext::client() {
     client_ = std::make_unique<client::Client>(options);
   }
   return *client_;
+}
+
+client::Client& CommandContext::client(SignalWatcher& signals) {
+  client::Client& made = client();
+  signals.Start([&made] { made.Cancel(); });
+  return made;
+}
+
+absl::Status Confirm(absl::string_view doing, absl::FunctionRef<absl::StatusOr<std::string>()> question,
+                     absl::string_view otherwise) {
+  if (isatty(STDIN_FILENO) != 1) {
+    return absl::FailedPreconditionError(absl::StrCat(doing, " needs --yes when standard input is not a terminal"));
+  }
+  const absl::StatusOr<std::string> text = question();
+  if (!text.ok()) return text.status();
+  std::cerr << *text << " [y/N] " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer == "y" || answer == "Y" || answer == "yes") return absl::OkStatus();
+  return absl::FailedPreconditionError(otherwise);
 }
 
 }  // namespace authstate::cli

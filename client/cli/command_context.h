@@ -5,9 +5,12 @@
 #include <memory>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/cli/output.h"
+#include "client/cli/signal_watcher.h"
 #include "client/cpp/client.h"
 
 namespace authstate::cli {
@@ -28,6 +31,8 @@ class CommandContext {
 
   // Made by the first call, so that a command can prepare the signals of the client's threads.
   client::Client& client();
+  // The same, with its calls cancelled once a signal comes. `signals` was made before.
+  client::Client& client(SignalWatcher& signals);
   bool asked_server() const { return client_ != nullptr; }
   // NotFound when the server was asked for and its host does not exist; calls are not tried again then.
   const absl::Status& host_exists() const { return host_exists_; }
@@ -40,6 +45,11 @@ class CommandContext {
   absl::Status host_exists_;
   std::unique_ptr<client::Client> client_;
 };
+
+// Asks `question` on the terminal. FailedPrecondition with `otherwise` when the answer is no; when nobody is there to
+// ask, which is found out first, with what `doing` needs.
+absl::Status Confirm(absl::string_view doing, absl::FunctionRef<absl::StatusOr<std::string>()> question,
+                     absl::string_view otherwise);
 
 // What the chosen command does; its error is printed, and becomes the exit code.
 using Action = std::function<absl::Status(CommandContext&)>;

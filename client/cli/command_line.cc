@@ -1,14 +1,10 @@
 #include "client/cli/command_line.h"
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdlib>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/address.h"
 #include "client/cli/command_context.h"
@@ -18,7 +14,6 @@
 #include "client/cli/text.h"
 #include "client/cpp/error.h"
 #include "contract/version.h"
-#include "profiles/option_checks.h"
 
 namespace authstate::cli {
 namespace {
@@ -42,48 +37,30 @@ constexpr absl::string_view kExamples = R"(Examples:
 // How long the completion of a word may keep a shell waiting.
 constexpr absl::Duration kCompletionTimeout = absl::Seconds(1);
 
-std::string ParseTimeout(const std::string& text, absl::Duration* timeout) {
-  const bool valid = absl::ParseDuration(text, timeout) && *timeout > absl::ZeroDuration();
-  return valid && *timeout < absl::InfiniteDuration() ? "" : "a duration such as 30s or 500ms is expected";
-}
+constexpr absl::Duration kMaxTimeout = absl::Hours(24 * 365);
 
 // The whole command line. `options` and `action` outlive it.
-std::unique_ptr<CLI::App> BuildApp(GlobalOptions* options, Action* action) {
-  auto app = std::make_unique<CLI::App>("Looks into an authstated, and moves sessions in and out", "authstatectl");
-  app->set_version_flag("--version", absl::StrCat("authstatectl ", kVersion), "Print the version and exit");
-  // Checked here and not by a validator: CLI11 2.4 takes a value of the environment that one refuses for none.
-  app->add_option_function<std::string>(
-         "--address",
-         [options](const std::string& address) {
-           const absl::Status checked = CheckAddress(address);
-           if (!checked.ok()) throw CLI::ValidationError("--address", std::string(checked.message()));
-           options->address = address;
-         },
-         "The server: host:port, or unix:PATH")
-      ->envname(kAddressVariable)
-      ->default_str(options->address);
-  app->add_option_function<std::string>(
-         "--timeout", [options](const std::string& text) { (void)ParseTimeout(text, &options->timeout); },
-         "How long to wait for an answer, retries included")
-      ->check([](const std::string& text) {
-        absl::Duration ignored;
-        return ParseTimeout(text, &ignored);
-      })
-      ->default_str(absl::FormatDuration(kDefaultTimeout));
-  app->add_flag("--json", options->json, "Print results as JSON, and errors as a JSON object on standard error");
-  app->footer(absl::StrCat(kExamples, kExitCodeHelp));
-  app->fallthrough();
-  AddSessionCommands(*app, action);
-  AddCredsCommands(*app, action);
-  AddKeysCommands(*app, action);
-  AddLeaseCommands(*app, action);
-  AddServerCommands(*app, action);
-  AddSchemaCommands(*app, action);
-  AddStoreCommands(*app, action);
-  AddLegacyCommands(*app, action);
-  AddBackendCommands(*app, action);
-  AddCompletionCommand(*app, action);
-  return app;
+Command TheProgram(GlobalOptions* options, Action* action) {
+  Option address = profiles::Custom(
+      "--address", "The server: host:port, or unix:PATH",
+      [options](const std::string& text) {
+        const absl::Status checked = CheckAddress(text);
+        if (checked.ok()) options->address = text;
+        return std::string(checked.message());
+      },
+      [options] { return options->address; });
+  address.variable = kAddressVariable;
+  Command program = Group("authstatectl", "Looks into an authstated, and moves sessions in and out",
+                          {SessionCommands(action), CredsCommands(action), KeysCommands(action), LeaseCommands(action),
+                           ServerCommands(action), SchemaCommands(action), StoreCommands(action),
+                           LegacyCommands(action), BackendCommands(action), CompletionCommand(action)});
+  program.options = {
+      std::move(address),
+      profiles::Duration("--timeout", &options->timeout, absl::Milliseconds(1), kMaxTimeout,
+                         "How long to wait for an answer, retries included"),
+      Flag("--json", &options->json, "Print results as JSON, and errors as a JSON object on standard error")};
+  program.footer = absl::StrCat(kExamples, kExitCodeHelp);
+  return program;
 }
 
 // The ids that the server knows, in silence when it does not answer.
@@ -97,19 +74,22 @@ std::vector<std::string> SessionIds(const GlobalOptions& options, const std::str
   return ids;
 }
 
+ExitCode Print(absl::string_view text) {
+  Output output(/*json=*/false);
+  absl::Status status = output.Write(text);
+  if (status.ok()) status = output.Flush();
+  return ToExitCode(status);
+}
+
 ExitCode RunComplete(const std::vector<std::string>& words) {
   GlobalOptions options;
   Action unused;
-  const std::unique_ptr<CLI::App> app = BuildApp(&options, &unused);
+  const Command program = TheProgram(&options, &unused);
   if (const char* const address = std::getenv(kAddressVariable)) options.address = address;
   options.address = OptionInLine(words, "--address").value_or(options.address);
   options.timeout = kCompletionTimeout;
-  const Completions completions =
-      Complete(*app, words, [&options](const std::string& prefix) { return SessionIds(options, prefix); });
-  Output output(/*json=*/false);
-  absl::Status status = output.Write(ToLines(completions));
-  if (status.ok()) status = output.Flush();
-  return ToExitCode(status);
+  return Print(
+      ToLines(Complete(program, words, [&options](const std::string& prefix) { return SessionIds(options, prefix); })));
 }
 
 // Names the server in an error that came from nowhere, and what to look at.
@@ -139,14 +119,6 @@ ExitCode Run(CommandContext& context, const Action& action) {
   return ToExitCode(status);
 }
 
-// The words in the place of a command and its subcommand, which are no values.
-std::vector<std::string> CommandWords(const std::vector<std::string>& words) {
-  constexpr std::ptrdiff_t kDepth = 2;
-  const auto option =
-      std::find_if(words.begin(), words.end(), [](absl::string_view word) { return absl::StartsWith(word, "-"); });
-  return {words.begin(), words.begin() + std::min(kDepth, option - words.begin())};
-}
-
 ExitCode WrongUsage(absl::string_view what, bool json) {
   PrintError(absl::InvalidArgumentError(absl::StrCat(what, "; see authstatectl --help")), json);
   return ExitCode::kUsage;
@@ -154,21 +126,16 @@ ExitCode WrongUsage(absl::string_view what, bool json) {
 
 }  // namespace
 
-ExitCode RunCommandLine(int argc, const char* const* argv) {
-  const std::vector<std::string> words(argv + 1, argv + argc);
+ExitCode RunCommandLine(const std::vector<std::string>& words) {
   // Not a command of the parser: the words are those of a line that is not finished.
   if (!words.empty() && words.front() == kCompleteCommand) return RunComplete({words.begin() + 1, words.end()});
 
   GlobalOptions options;
   Action action;
-  const std::unique_ptr<CLI::App> app = BuildApp(&options, &action);
-  try {
-    app->parse(argc, argv);
-  } catch (const CLI::Success& help) {
-    return app->exit(help) == 0 ? ExitCode::kOk : ExitCode::kFailure;
-  } catch (const CLI::ParseError& error) {
-    return WrongUsage(Printable(profiles::UsageProblem(*app, error, CommandWords(words))), options.json);
-  }
+  const Command program = TheProgram(&options, &action);
+  const absl::StatusOr<std::string> text = profiles::Parse(program, words, absl::StrCat("authstatectl ", kVersion));
+  if (!text.ok()) return WrongUsage(Printable(text.status().message()), options.json);
+  if (!text->empty()) return Print(*text);
   if (!action) return WrongUsage("a command is missing", options.json);
   CommandContext context(std::move(options));
   return Run(context, action);

@@ -1,12 +1,16 @@
 #ifndef AUTHSTATE_CLIENT_CLI_COMMAND_LINE_H_
 #define AUTHSTATE_CLIENT_CLI_COMMAND_LINE_H_
 
+#include <string>
+#include <vector>
+
 #include "client/cli/exit_code.h"
 
 namespace authstate::cli {
 
 // Runs authstatectl: results on standard output, errors on standard error.
-ExitCode RunCommandLine(int argc, const char* const* argv);
+// `words` are the arguments, without the program's name.
+ExitCode RunCommandLine(const std::vector<std::string>& words);
 
 }  // namespace authstate::cli
 

@@ -1,96 +1,93 @@
 #include "client/cli/completion.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "client/cli/folder/file_name.h"
 
 namespace authstate::cli {
 namespace {
 
-constexpr absl::string_view kFolders = ":folders";
+using profiles::Command;
+using profiles::Option;
 
-bool TakesValue(const CLI::Option& option) { return option.get_items_expected_max() > 0; }
+constexpr absl::string_view kFolders = ":folders";
 
 bool IsOption(absl::string_view word) { return absl::StartsWith(word, "-") && word != "-"; }
 
-// Where a line stands: the command that its words have led to, and how many positional arguments that one has.
+// Where a line stands: the commands that its words have led to, and how many arguments the last of them has.
 struct Position {
-  CLI::App* command;
-  std::size_t positionals = 0;
-  // The option whose value comes next, if any.
-  const CLI::Option* pending = nullptr;
+  std::vector<const Command*> commands;
+  std::size_t arguments = 0;
+  // Whether the value of an option comes next.
+  bool value_follows = false;
 };
 
-// The option that `word` names, in the command or one above it.
-const CLI::Option* FindOption(CLI::App* command, const std::string& word) {
-  for (CLI::App* app = command; app != nullptr; app = app->get_parent()) {
-    for (const CLI::Option* option : app->get_options()) {
-      if (!option->get_positional() && option->check_name(word)) return option;
+// Whether `word` names an option that takes a value.
+bool TakesValue(const std::vector<const Command*>& commands, absl::string_view word) {
+  for (const Command* command : commands) {
+    for (const Option& option : command->options) {
+      const std::vector<absl::string_view> names = absl::StrSplit(option.names, ',');
+      if (absl::c_linear_search(names, word)) return option.flag == nullptr;
     }
   }
-  return nullptr;
+  return false;
 }
 
-CLI::App* FindCommand(CLI::App* parent, const std::string& name) {
-  for (CLI::App* command : parent->get_subcommands([](const CLI::App* /*any*/) { return true; })) {
-    if (command->check_name(name)) return command;
+const Command* FindCommand(const Command& parent, const std::string& name) {
+  for (const Command& command : parent.commands) {
+    if (command.name == name) return &command;
   }
   return nullptr;
 }
 
-Position Follow(CLI::App& app, const std::vector<std::string>& words) {
-  Position position{&app};
+Position Follow(const Command& program, const std::vector<std::string>& words) {
+  Position position{{&program}};
   for (std::size_t i = 0; i + 1 < words.size(); ++i) {
     const std::string& word = words[i];
-    if (position.pending != nullptr) {
-      position.pending = nullptr;
+    if (position.value_follows) {
+      position.value_follows = false;
     } else if (IsOption(word)) {
-      const CLI::Option* const option = FindOption(position.command, word);
-      if (option != nullptr && TakesValue(*option)) position.pending = option;
-    } else if (CLI::App* const command = FindCommand(position.command, word)) {
-      position = {command};
+      position.value_follows = TakesValue(position.commands, word);
+    } else if (const Command* const command = FindCommand(*position.commands.back(), word)) {
+      position.commands.push_back(command);
+      position.arguments = 0;
     } else {
-      ++position.positionals;
+      ++position.arguments;
     }
   }
   return position;
 }
 
-std::vector<std::string> OptionNames(CLI::App* command) {
-  std::vector<std::string> names;
-  for (CLI::App* app = command; app != nullptr; app = app->get_parent()) {
-    for (const CLI::Option* option : app->get_options()) {
-      for (const std::string& name : option->get_lnames()) {
-        std::string word = absl::StrCat("--", name);
-        // Every command has its own --help.
-        if (std::find(names.begin(), names.end(), word) == names.end()) names.push_back(std::move(word));
-      }
+std::vector<std::string> OptionNames(const std::vector<const Command*>& commands) {
+  std::vector<std::string> names = {"--help"};
+  for (const Command* command : commands) {
+    for (const Option& option : command->options) {
+      if (!option.positional()) names.push_back(option.names.substr(option.names.find("--")));
     }
   }
   return names;
 }
 
-// The positional argument at `index`; the last may be given more than once.
-const CLI::Option* PositionalAt(CLI::App* command, std::size_t index) {
-  const CLI::Option* last = nullptr;
-  for (const CLI::Option* option : command->get_options()) {
-    if (!option->get_positional()) continue;
-    last = option;
-    if (index-- == 0) return option;
+// The argument at `index`; the last may be given more than once.
+const Option* ArgumentAt(const Command& command, std::size_t index) {
+  const Option* last = nullptr;
+  for (const Option& option : command.options) {
+    if (!option.positional()) continue;
+    last = &option;
+    if (index-- == 0) return last;
   }
-  const bool repeats = last != nullptr && last->get_items_expected_max() > 1;
-  return repeats ? last : nullptr;
+  return last != nullptr && last->list != nullptr ? last : nullptr;
 }
 
-Completions CompletePositional(const CLI::Option& positional, const std::string& prefix,
-                               absl::FunctionRef<std::vector<std::string>(const std::string& prefix)> sessions) {
-  const std::string name = positional.get_name(/*positional=*/true);
+Completions CompleteArgument(const std::string& name, const std::string& prefix,
+                             absl::FunctionRef<std::vector<std::string>(const std::string& prefix)> sessions) {
   if (name == "SESSION") return {sessions(prefix)};
   if (name == "SHELL") return {{"bash", "zsh"}};
   if (name == "DIR") return {{}, /*folders=*/true};
@@ -100,21 +97,20 @@ Completions CompletePositional(const CLI::Option& positional, const std::string&
 
 }  // namespace
 
-Completions Complete(CLI::App& app, const std::vector<std::string>& words,
+Completions Complete(const Command& program, const std::vector<std::string>& words,
                      absl::FunctionRef<std::vector<std::string>(const std::string& prefix)> sessions) {
   if (words.empty()) return {};
   const std::string& prefix = words.back();
-  const Position position = Follow(app, words);
+  const Position position = Follow(program, words);
+  const Command& command = *position.commands.back();
   Completions completions;
-  if (position.pending != nullptr) return completions;
+  if (position.value_follows) return completions;
   if (IsOption(prefix)) {
-    completions.words = OptionNames(position.command);
-  } else if (const CLI::Option* const positional = PositionalAt(position.command, position.positionals)) {
-    completions = CompletePositional(*positional, prefix, sessions);
+    completions.words = OptionNames(position.commands);
+  } else if (const Option* const argument = ArgumentAt(command, position.arguments)) {
+    completions = CompleteArgument(argument->names, prefix, sessions);
   } else {
-    for (CLI::App* command : position.command->get_subcommands([](const CLI::App* /*any*/) { return true; })) {
-      completions.words.push_back(command->get_name());
-    }
+    for (const Command& below : command.commands) completions.words.push_back(below.name);
   }
   std::vector<std::string> fitting;
   for (std::string& word : completions.words) {

@@ -1,15 +1,13 @@
 #ifndef AUTHSTATE_CLIENT_CLI_COMPLETION_H_
 #define AUTHSTATE_CLIENT_CLI_COMPLETION_H_
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
+#include "profiles/command.h"
 
 // Shell completion. The scripts of `authstatectl completion` know nothing of its commands: they call
 // `authstatectl __complete WORD…`, with the words of the line up to the one that is being completed.
@@ -25,8 +23,8 @@ struct Completions {
 };
 
 // What may stand in place of the last of `words`; the program's name is not among them. `sessions` answers the ids of
-// sessions with a prefix. `app` is only read.
-Completions Complete(CLI::App& app, const std::vector<std::string>& words,
+// sessions with a prefix.
+Completions Complete(const profiles::Command& program, const std::vector<std::string>& words,
                      absl::FunctionRef<std::vector<std::string>(const std::string& prefix)> sessions);
 
 // The value that the line gives for the option `name`, as in `--address HOST` or `--address=HOST`.

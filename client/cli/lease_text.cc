@@ -1,5 +1,7 @@
 #include "client/cli/lease_text.h"
 
+#include <nlohmann/json.hpp>
+
 #include "absl/strings/str_cat.h"
 
 namespace authstate::cli {

@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <vector>
+#include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -71,6 +71,16 @@ absl::Status Output::Write(absl::string_view text) {
 }
 
 absl::Status Output::WriteLine(absl::string_view text) { return Write(absl::StrCat(text, "\n")); }
+
+absl::Status Output::WriteLines(const std::vector<std::string>& lines) {
+  absl::Status written;
+  for (const std::string& line : lines) {
+    if (written.ok()) written = WriteLine(line);
+  }
+  return written;
+}
+
+absl::Status Output::WriteJson(const Json& json) { return WriteLine(ToText(json)); }
 
 absl::Status Output::Flush() { return std::fflush(stdout) == 0 ? absl::OkStatus() : Failure(); }
 

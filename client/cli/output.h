@@ -1,8 +1,9 @@
 #ifndef AUTHSTATE_CLIENT_CLI_OUTPUT_H_
 #define AUTHSTATE_CLIENT_CLI_OUTPUT_H_
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -29,6 +30,9 @@ class Output {
   // Unavailable would be a lie about the server, so a full disk is Internal; a reader that went away is Cancelled.
   absl::Status Write(absl::string_view text);
   absl::Status WriteLine(absl::string_view text);
+  absl::Status WriteLines(const std::vector<std::string>& lines);
+  // In one line.
+  absl::Status WriteJson(const Json& json);
   // Hands everything over to the system; to be called last.
   absl::Status Flush();
 

@@ -139,8 +139,7 @@ absl::Status WriteUnder(CommandContext& context, const std::string& session_id, 
                         Write write) {
   if (!options.take_lease) return WriteUnderWatch(context, session_id, options, write);
   SignalWatcher signals;
-  client::Client& client = context.client();
-  signals.Start([&client] { client.Cancel(); });
+  context.client(signals);
   return WriteUnderWatch(context, session_id, options, write);
 }
 

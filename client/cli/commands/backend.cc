@@ -1,7 +1,5 @@
-#include <unistd.h>
-
-#include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -53,13 +51,19 @@ Json ToJson(const client::BackendInfo& backend) {
   return shown;
 }
 
-absl::Status ShowBackends(CommandContext& context, bool probe) {
-  const absl::StatusOr<std::vector<client::BackendInfo>> backends = context.client().ListBackends(probe);
+struct BackendOptions {
+  bool probe = false;
+  client::SwitchOptions change;
+  bool yes = false;
+};
+
+absl::Status ShowBackends(CommandContext& context, const BackendOptions& options) {
+  const absl::StatusOr<std::vector<client::BackendInfo>> backends = context.client().ListBackends(options.probe);
   if (!backends.ok()) return backends.status();
   if (context.output().json()) {
     Json shown = Json::array();
     for (const client::BackendInfo& backend : *backends) shown.push_back(ToJson(backend));
-    return context.output().WriteLine(ToText({{"backends", shown}}));
+    return context.output().WriteJson({{"backends", shown}});
   }
   std::vector<std::vector<std::string>> rows{{"BACKEND", "STATE", "LOCATION", "LAYOUT", "TLS", "POOLER", "CONNECTIONS",
                                               "QUERIES/MIN", "ERRORS/MIN", "MEDIAN", "P99", "QUERIES", "ERRORS"}};
@@ -80,31 +84,14 @@ absl::Status ShowBackends(CommandContext& context, bool probe) {
       notes.push_back(absl::StrCat(backend.name, ": ", Printable(*backend.probe_error)));
     }
   }
-  absl::Status status = context.output().Write(Table(rows));
-  for (const std::string& note : notes) {
-    if (status.ok()) status = context.output().WriteLine(note);
-  }
-  return status;
+  const absl::Status status = context.output().Write(Table(rows));
+  return status.ok() ? context.output().WriteLines(notes) : status;
 }
 
-struct SwitchCommand {
-  client::SwitchOptions options;
-  bool yes = false;
-};
-
-// Asks on the terminal; FailedPrecondition when the answer is no, or there is nobody to ask.
-absl::Status Confirm(const client::SwitchOptions& options) {
-  if (isatty(STDIN_FILENO) != 1) {
-    return absl::FailedPreconditionError("switching needs --yes when standard input is not a terminal");
-  }
-  std::cerr << "Switch to " << options.target
-            << (options.force ? " without comparing what it keeps? Data may be lost."
-                              : "? Calls are held for a moment.")
-            << " [y/N] " << std::flush;
-  std::string answer;
-  std::getline(std::cin, answer);
-  if (answer == "y" || answer == "Y" || answer == "yes") return absl::OkStatus();
-  return absl::FailedPreconditionError("not switched");
+std::string SwitchQuestion(const client::SwitchOptions& options) {
+  return absl::StrCat(
+      "Switch to ", options.target,
+      options.force ? " without comparing what it keeps? Data may be lost." : "? Calls are held for a moment.");
 }
 
 std::string PhaseText(const client::SwitchProgress& progress) {
@@ -138,7 +125,7 @@ Json ToJson(const client::SwitchOptions& options, const client::SwitchResult& re
 }
 
 absl::Status WriteResult(Output& output, const client::SwitchOptions& options, const client::SwitchResult& result) {
-  if (output.json()) return output.WriteLine(ToText(ToJson(options, result)));
+  if (output.json()) return output.WriteJson(ToJson(options, result));
   std::string text;
   if (result.switched) {
     absl::StrAppend(&text, "switched from ", result.from, " to ", options.target, "; calls were held for ",
@@ -160,62 +147,46 @@ absl::Status WriteResult(Output& output, const client::SwitchOptions& options, c
   return output.Write(text);
 }
 
-absl::Status SwitchBackend(CommandContext& context, const SwitchCommand& command) {
-  if (!command.yes) {
-    absl::Status confirmed = Confirm(command.options);
+absl::Status SwitchBackend(CommandContext& context, const BackendOptions& options) {
+  if (!options.yes) {
+    absl::Status confirmed = Confirm(
+        "switching", [&] { return SwitchQuestion(options.change); }, "not switched");
     if (!confirmed.ok()) return confirmed;
   }
   SignalWatcher signals;
-  client::Client& client = context.client();
-  signals.Start([&client] { client.Cancel(); });
+  client::Client& client = context.client(signals);
   client::SwitchResult result;
   absl::Status status;
   {
     Progress progress(context.output().json());
     status = client.SwitchBackend(
-        command.options,
+        options.change,
         [&progress](const client::SwitchProgress& step) { progress.Show(PhaseText(step), step.compared, step.total); },
         &result);
   }
   // Empty when the server gave no answer.
   if (!result.from.empty()) {
-    const absl::Status written = WriteResult(context.output(), command.options, result);
+    const absl::Status written = WriteResult(context.output(), options.change, result);
     if (status.ok()) status = written;
   }
   return status;
 }
 
-std::string ParsePause(const std::string& text, absl::Duration* pause) {
-  const bool valid = absl::ParseDuration(text, pause);
-  return valid && *pause >= absl::Milliseconds(10) && *pause <= absl::Minutes(1)
-             ? ""
-             : "a duration from 10ms to 60s is expected";
-}
-
 }  // namespace
 
-void AddBackendCommands(CLI::App& parent, Action* action) {
-  CLI::App* const backend = parent.add_subcommand("backend", "Show the configured databases, and switch between them");
-  const auto probe = std::make_shared<bool>(false);
-  CLI::App* const status = backend->add_subcommand("status", "Show which database serves, and what each was asked");
-  status->add_flag("--probe", *probe, "Find out also whether those that do not serve could");
-  status->callback([=] { *action = [probe](CommandContext& context) { return ShowBackends(context, *probe); }; });
-
-  const auto command = std::make_shared<SwitchCommand>();
-  CLI::App* const change = backend->add_subcommand("switch", "Let another database serve, without a restart");
-  change->add_option("NAME", command->options.target, "The database, as status names it")->required();
-  change->add_flag("--force", command->options.force, "Do not compare what the two keep; data may be lost");
-  change
-      ->add_option_function<std::string>(
-          "--max-pause", [command](const std::string& text) { (void)ParsePause(text, &command->options.max_pause); },
-          "For how long calls may be held")
-      ->check([](const std::string& text) {
-        absl::Duration ignored;
-        return ParsePause(text, &ignored);
-      })
-      ->default_str("1s");
-  change->add_flag("-y,--yes", command->yes, "Do not ask");
-  change->callback([=] { *action = [command](CommandContext& context) { return SwitchBackend(context, *command); }; });
+Command BackendCommands(Action* action) {
+  const auto options = std::make_shared<BackendOptions>();
+  return Group("backend", "Show the configured databases, and switch between them",
+               {Leaf("status", "Show which database serves, and what each was asked", options,
+                     {Flag("--probe", &options->probe, "Find out also whether those that do not serve could")},
+                     ShowBackends, action),
+                Leaf("switch", "Let another database serve, without a restart", options,
+                     {Required(Text("NAME", &options->change.target, "The database, as status names it")),
+                      Flag("--force", &options->change.force, "Do not compare what the two keep; data may be lost"),
+                      profiles::Duration("--max-pause", &options->change.max_pause, absl::Milliseconds(10),
+                                         absl::Minutes(1), "For how long calls may be held"),
+                      Yes(&options->yes, "Do not ask")},
+                     SwitchBackend, action)});
 }
 
 }  // namespace authstate::cli

@@ -1,41 +1,65 @@
 #ifndef AUTHSTATE_CLIENT_CLI_COMMANDS_COMMANDS_H_
 #define AUTHSTATE_CLIENT_CLI_COMMANDS_COMMANDS_H_
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "client/cli/command_context.h"
 #include "client/cli/write_lease.h"
+#include "profiles/command.h"
 
-// Each function adds commands to `parent`. The command that is chosen puts what it does into `*action`, which outlives
-// the parsing.
+// Each function makes a command with all that is below it. The one that the line names puts what it does into
+// `*action`, which outlives the parsing.
 namespace authstate::cli {
 
-void AddSessionCommands(CLI::App& parent, Action* action);
-void AddSessionExport(CLI::App& session, Action* action);
-void AddSessionImport(CLI::App& session, Action* action);
-void AddCredsCommands(CLI::App& parent, Action* action);
-void AddKeysCommands(CLI::App& parent, Action* action);
-void AddLeaseCommands(CLI::App& parent, Action* action);
-void AddSchemaCommands(CLI::App& parent, Action* action);
-void AddStoreCommands(CLI::App& parent, Action* action);
-void AddLegacyCommands(CLI::App& parent, Action* action);
-void AddBackendCommands(CLI::App& parent, Action* action);
-void AddServerCommands(CLI::App& parent, Action* action);
-void AddCompletionCommand(CLI::App& parent, Action* action);
+using profiles::Command;
+using profiles::Flag;
+using profiles::Option;
+using profiles::Required;
+using profiles::Text;
 
-// Adds --fence, which then is 1 or more. `fence` outlives the parsing.
-CLI::Option* AddFence(CLI::App& command, std::uint64_t* fence, const std::string& description);
+Command SessionCommands(Action* action);
+Command SessionExport(Action* action);
+Command SessionImport(Action* action);
+Command CredsCommands(Action* action);
+Command KeysCommands(Action* action);
+Command LeaseCommands(Action* action);
+Command SchemaCommands(Action* action);
+Command StoreCommands(Action* action);
+Command LegacyCommands(Action* action);
+Command BackendCommands(Action* action);
+Command ServerCommands(Action* action);
+Command CompletionCommand(Action* action);
 
-// Adds --expected-revision to a command that writes a session. `revision` outlives the parsing.
-void AddExpectedRevision(CLI::App& command, std::optional<std::uint64_t>* revision);
+// A command that is the way to others.
+Command Group(std::string name, std::string help, std::vector<Command> commands);
 
-// Adds --fence, --take-lease and --steal to a command that writes a session. `options` outlives the parsing.
-void AddWriteOptions(CLI::App& command, WriteOptions* options);
+// A command that does `run`, with `options` as `declared` has filled them in.
+template <typename Options>
+Command Leaf(std::string name, std::string help, const std::shared_ptr<Options>& options, std::vector<Option> declared,
+             absl::Status (*run)(CommandContext&, const Options&), Action* action) {
+  Command command = Group(std::move(name), std::move(help), {});
+  command.options = std::move(declared);
+  command.chosen = [=] { *action = [=](CommandContext& context) { return run(context, *options); }; };
+  return command;
+}
+
+// The options that several commands have. What they point to outlives the parsing.
+Option SessionArgument(std::string* session_id);
+Option Prefix(std::string* prefix);
+Option Yes(bool* yes, std::string help);
+// --fence, which then is 1 or more.
+Option Fence(std::uint64_t* fence, std::string help);
+Option ExpectedRevision(std::optional<std::uint64_t>* revision);
+// `declared` and, for a command that writes a session, --fence, --take-lease and --steal.
+std::vector<Option> Writing(WriteOptions* options, std::vector<Option> declared);
+
+// What a command that wrote a session says.
+absl::Status ReportRevision(Output& output, const std::string& session_id, std::uint64_t revision);
 
 }  // namespace authstate::cli
 

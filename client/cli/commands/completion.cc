@@ -1,24 +1,23 @@
 #include "client/cli/completion.h"
 
-#include <memory>
-#include <string>
-
 #include "client/cli/commands/commands.h"
-#include "profiles/option_checks.h"
 
 namespace authstate::cli {
+namespace {
 
-void AddCompletionCommand(CLI::App& parent, Action* action) {
+absl::Status PrintScript(CommandContext& context, const std::string& shell) {
+  return context.output().Write(shell == "bash" ? kBashCompletion : kZshCompletion);
+}
+
+}  // namespace
+
+Command CompletionCommand(Action* action) {
   const auto shell = std::make_shared<std::string>();
-  CLI::App* const completion =
-      parent.add_subcommand("completion", "Print a script that completes commands, options and session ids in a shell");
-  completion->footer("Example: source <(authstatectl completion bash)");
-  completion->add_option("SHELL", *shell, "bash or zsh")->required()->check(profiles::OneOf({"bash", "zsh"}));
-  completion->callback([=] {
-    *action = [shell](CommandContext& context) {
-      return context.output().Write(*shell == "bash" ? kBashCompletion : kZshCompletion);
-    };
-  });
+  Command completion =
+      Leaf("completion", "Print a script that completes commands, options and session ids in a shell", shell,
+           {Required(profiles::Choice("SHELL", shell.get(), {"bash", "zsh"}, "The shell"))}, PrintScript, action);
+  completion.footer = "Example: source <(authstatectl completion bash)";
+  return completion;
 }
 
 }  // namespace authstate::cli

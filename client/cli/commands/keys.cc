@@ -1,5 +1,6 @@
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -32,11 +33,6 @@ std::vector<client::KeyName> NamesOf(const KeysOptions& options) {
   names.reserve(options.ids.size());
   for (const std::string& id : options.ids) names.push_back({options.type, id});
   return names;
-}
-
-absl::Status ReportRevision(Output& output, const std::string& session_id, std::uint64_t revision) {
-  if (output.json()) return output.WriteLine(ToText({{"session_id", session_id}, {"revision", revision}}));
-  return output.WriteLine(absl::StrCat("session ", session_id, " is at revision ", revision));
 }
 
 absl::string_view KindText(const Value& value) { return value.kind == ValueKind::kRaw ? "raw" : "json"; }
@@ -162,67 +158,38 @@ absl::Status ListKeys(CommandContext& context, const KeysOptions& options) {
       ToText({{"session_id", options.session_id}, {"revision", revision}, {"keys", keys}}));
 }
 
-// A command with its SESSION argument.
-CLI::App* AddCommand(CLI::App& keys, const std::string& name, const std::string& description, KeysOptions& options) {
-  CLI::App* const command = keys.add_subcommand(name, description);
-  command->add_option("SESSION", options.session_id, "The session's id")->required();
-  return command;
-}
-
-void AddNames(CLI::App& command, KeysOptions& options) {
-  command.add_option("TYPE", options.type, "The key type, such as pre-key")->required();
-  command.add_option("ID", options.ids, "Key ids of that type")->required();
-}
-
-void AddConditions(CLI::App& command, KeysOptions& options) {
-  AddWriteOptions(command, &options.write);
-  AddExpectedRevision(command, &options.expected_revision);
-}
-
-void AddGet(CLI::App& keys, Action* action) {
-  const auto options = std::make_shared<KeysOptions>();
-  CLI::App* const get = AddCommand(keys, "get", "Print keys as BufferJSON text. They are secret", *options);
-  AddNames(*get, *options);
-  get->add_flag("--raw", options->raw, "Print the bytes of one key whose value is a Buffer, and nothing else");
-  get->footer("With several ids each line is an id, a tab and the value. An id that is absent makes the exit code 3.");
-  get->callback([=] { *action = [options](CommandContext& context) { return GetKeys(context, *options); }; });
-}
-
-void AddSet(CLI::App& keys, Action* action) {
-  const auto options = std::make_shared<KeysOptions>();
-  CLI::App* const set = AddCommand(keys, "set", "Write a key", *options);
-  set->add_option("TYPE", options->type, "The key type, such as pre-key")->required();
-  set->add_option("ID", options->id, "The key's id")->required();
-  set->add_option("VALUE", options->value, kValueHelp)->required();
-  set->add_flag("--raw", options->raw, "VALUE is the bytes of a Buffer, not BufferJSON text");
-  AddConditions(*set, *options);
-  set->callback([=] { *action = [options](CommandContext& context) { return SetKey(context, *options); }; });
-}
-
-void AddDelete(CLI::App& keys, Action* action) {
-  const auto options = std::make_shared<KeysOptions>();
-  CLI::App* const remove =
-      AddCommand(keys, "delete", "Delete keys, and tell how many there were; one that is absent is no error", *options);
-  AddNames(*remove, *options);
-  AddConditions(*remove, *options);
-  remove->callback([=] { *action = [options](CommandContext& context) { return DeleteKeys(context, *options); }; });
-}
-
-void AddList(CLI::App& keys, Action* action) {
-  const auto options = std::make_shared<KeysOptions>();
-  CLI::App* const list = AddCommand(keys, "list", "List the names and sizes of keys, no values", *options);
-  list->add_option("TYPE", options->type, "Only keys of this type");
-  list->callback([=] { *action = [options](CommandContext& context) { return ListKeys(context, *options); }; });
+Command KeysCommand(std::string name, std::string help, const std::shared_ptr<KeysOptions>& options,
+                    std::vector<Option> declared, absl::Status (*run)(CommandContext&, const KeysOptions&),
+                    Action* action) {
+  declared.insert(declared.begin(), SessionArgument(&options->session_id));
+  return Leaf(std::move(name), std::move(help), options, std::move(declared), run, action);
 }
 
 }  // namespace
 
-void AddKeysCommands(CLI::App& parent, Action* action) {
-  CLI::App* const keys = parent.add_subcommand("keys", "Read, write, delete and list the keys of a session");
-  AddGet(*keys, action);
-  AddSet(*keys, action);
-  AddDelete(*keys, action);
-  AddList(*keys, action);
+Command KeysCommands(Action* action) {
+  const auto options = std::make_shared<KeysOptions>();
+  const Option type = Required(Text("TYPE", &options->type, "The key type, such as pre-key"));
+  const Option ids = Required(profiles::List("ID", &options->ids, "Key ids of that type"));
+  const Option revision = ExpectedRevision(&options->expected_revision);
+  Command get = KeysCommand(
+      "get", "Print keys as BufferJSON text. They are secret", options,
+      {type, ids, Flag("--raw", &options->raw, "Print the bytes of one key whose value is a Buffer, and nothing else")},
+      GetKeys, action);
+  get.footer = "With several ids each line is an id, a tab and the value. An id that is absent makes the exit code 3.";
+  Command set = KeysCommand(
+      "set", "Write a key", options,
+      Writing(&options->write,
+              {type, Required(Text("ID", &options->id, "The key's id")),
+               Required(Text("VALUE", &options->value, kValueHelp)),
+               Flag("--raw", &options->raw, "VALUE is the bytes of a Buffer, not BufferJSON text"), revision}),
+      SetKey, action);
+  Command remove = KeysCommand("delete", "Delete keys, and tell how many there were; one that is absent is no error",
+                               options, Writing(&options->write, {type, ids, revision}), DeleteKeys, action);
+  Command list = KeysCommand("list", "List the names and sizes of keys, no values", options,
+                             {Text("TYPE", &options->type, "Only keys of this type")}, ListKeys, action);
+  return Group("keys", "Read, write, delete and list the keys of a session",
+               {std::move(get), std::move(set), std::move(remove), std::move(list)});
 }
 
 }  // namespace authstate::cli

@@ -1,4 +1,5 @@
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,7 @@ absl::Status PurgeExpired(CommandContext& context, const PurgeOptions& options) 
   const auto counts = context.client().PurgeExpiredKeys(options.types, options.dry_run);
   if (!counts.ok()) return counts.status();
   if (context.output().json()) {
-    return context.output().WriteLine(ToText(Json{{"dry_run", options.dry_run}, {"keys", *counts}}));
+    return context.output().WriteJson(Json{{"dry_run", options.dry_run}, {"keys", *counts}});
   }
   const char* const verb = options.dry_run ? "would delete " : "deleted ";
   if (counts->empty()) return context.output().WriteLine(absl::StrCat(verb, "no key"));
@@ -31,14 +32,14 @@ absl::Status PurgeExpired(CommandContext& context, const PurgeOptions& options) 
 
 }  // namespace
 
-void AddLegacyCommands(CLI::App& parent, Action* action) {
-  CLI::App* const legacy = parent.add_subcommand("legacy", "Look after the tables whatsapp_auth and whatsapp_keys");
-  CLI::App* const purge = legacy->add_subcommand("purge-expired", "Delete keys whose stamp of expiry has passed");
+Command LegacyCommands(Action* action) {
   const auto options = std::make_shared<PurgeOptions>();
-  purge->add_option("--types", options->types, "Of lid-mapping, device-list, tctoken; all three when not given")
-      ->delimiter(',');
-  purge->add_flag("--dry-run", options->dry_run, "Count them, and delete nothing");
-  purge->callback([=] { *action = [=](CommandContext& context) { return PurgeExpired(context, *options); }; });
+  return Group("legacy", "Look after the tables whatsapp_auth and whatsapp_keys",
+               {Leaf("purge-expired", "Delete keys whose stamp of expiry has passed", options,
+                     {profiles::List("--types", &options->types,
+                                     "Of lid-mapping, device-list, tctoken; all three when not given", ','),
+                      Flag("--dry-run", &options->dry_run, "Count them, and delete nothing")},
+                     PurgeExpired, action)});
 }
 
 }  // namespace authstate::cli

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <limits>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,61 +15,45 @@
 #include "migrations/open_schema.h"
 #include "migrations/schema_change.h"
 #include "profiles/database_options.h"
-#include "profiles/layered_options.h"
-#include "profiles/option_checks.h"
 #include "profiles/readable_files.h"
 
 namespace authstate::cli {
 namespace {
 
-constexpr absl::Duration kDefaultLockTimeout = absl::Seconds(30);
-
 struct SchemaOptions {
-  // Filled in for --help and completion alone: what counts is read from the flags below, the environment and the file.
+  // For --help and completion alone: what counts is read from `given`, the environment and the file.
   profiles::DatabaseOptions declared;
   std::string config;
-  std::string lock_timeout = absl::FormatDuration(kDefaultLockTimeout);
+  // What the line gives of these.
+  std::vector<std::string> given;
+  absl::Duration lock_timeout = absl::Seconds(30);
   std::uint32_t to = 0;
   bool dry_run = false;
   bool yes = false;
 };
-
-using SharedOptions = std::shared_ptr<SchemaOptions>;
 
 void Warn(const std::optional<std::string>& warning) {
   if (warning.has_value()) std::fprintf(stderr, "authstatectl: %s\n", warning->c_str());
 }
 
 // The options of the command line, those of the environment, and those of the file: as authstated reads them.
-absl::StatusOr<profiles::DatabaseOptions> ReadOptions(const CLI::App& schema) {
-  std::vector<std::string> arguments;
-  for (const CLI::Option* option : schema.get_options()) {
-    if (option->count() == 0 || option->get_lnames().empty()) continue;
-    arguments.push_back(absl::StrCat("--", option->get_lnames().front(), "=", option->results().back()));
-  }
-  std::vector<std::string> environment;
-  for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
-
-  CLI::App app;
-  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+absl::StatusOr<profiles::DatabaseOptions> ReadOptions(const std::vector<std::string>& given) {
   profiles::DatabaseOptions options;
-  profiles::DeclareDatabaseOptions(&app, &options);
-  app.set_config("--config");
+  Command program;
+  program.options = profiles::DeclareDatabaseOptions(&options);
+  program.last_value_wins = true;
+  std::string config_path;
   // The file is that of authstated and says more than is asked for here.
-  app.allow_config_extras(CLI::config_extras_mode::ignore);
-  try {
-    profiles::ParseLayered(app, arguments, environment);
-  } catch (const CLI::ParseError& error) {
-    return absl::InvalidArgumentError(profiles::UsageProblem(app, error));
-  }
-  if (app.get_config_ptr()->count() > 0) {
-    Warn(profiles::WarningOfConfigReaders(app.get_config_ptr()->as<std::string>()));
-  }
+  profiles::Layers layers{{}, /*foreign_entries=*/true, &config_path};
+  for (char** entry = environ; *entry != nullptr; ++entry) layers.environment.emplace_back(*entry);
+  const absl::StatusOr<std::string> parsed = profiles::Parse(program, given, /*version=*/"", &layers);
+  if (!parsed.ok()) return parsed.status();
+  if (!config_path.empty()) Warn(profiles::WarningOfConfigReaders(config_path));
   return options;
 }
 
-absl::StatusOr<migrations::OpenedSchema> Open(const CLI::App& schema) {
-  const absl::StatusOr<profiles::DatabaseOptions> options = ReadOptions(schema);
+absl::StatusOr<migrations::OpenedSchema> Open(const SchemaOptions& schema) {
+  const absl::StatusOr<profiles::DatabaseOptions> options = ReadOptions(schema.given);
   if (!options.ok()) return options.status();
   absl::StatusOr<migrations::OpenedSchema> opened = migrations::OpenSchema(*options);
   if (!opened.ok()) return opened;
@@ -91,17 +76,17 @@ std::string Line(const storage::Migration& migration) {
                       " on may run beside it)");
 }
 
-absl::Status ShowStatus(CommandContext& context, const CLI::App& schema) {
-  const absl::StatusOr<migrations::OpenedSchema> opened = Open(schema);
+absl::Status ShowStatus(CommandContext& context, const SchemaOptions& options) {
+  const absl::StatusOr<migrations::OpenedSchema> opened = Open(options);
   if (!opened.ok()) return opened.status();
   const absl::StatusOr<migrations::SchemaState> state = migrations::ReadSchemaState(*opened->store);
   if (!state.ok()) return state.status();
   if (context.output().json()) {
-    return context.output().WriteLine(ToText({{"database", opened->title},
-                                              {"layout", opened->store->layout()},
-                                              {"version", state->version},
-                                              {"known", state->known},
-                                              {"pending", ToJson(state->pending)}}));
+    return context.output().WriteJson({{"database", opened->title},
+                                       {"layout", opened->store->layout()},
+                                       {"version", state->version},
+                                       {"known", state->known},
+                                       {"pending", ToJson(state->pending)}});
   }
   std::string verdict = "up to date";
   if (state->version > state->known) verdict = "newer than this program, which may serve it all the same";
@@ -114,7 +99,7 @@ absl::Status ShowStatus(CommandContext& context, const CLI::App& schema) {
 }
 
 absl::Status WritePlan(CommandContext& context, const std::vector<storage::Migration>& plan, absl::string_view verb) {
-  if (context.output().json()) return context.output().WriteLine(ToText({{"plan", ToJson(plan)}}));
+  if (context.output().json()) return context.output().WriteJson({{"plan", ToJson(plan)}});
   if (plan.empty()) return context.output().WriteLine("nothing to do");
   for (const storage::Migration& migration : plan) {
     absl::Status written = context.output().WriteLine(absl::StrCat("would ", verb, " ", Line(migration)));
@@ -124,25 +109,16 @@ absl::Status WritePlan(CommandContext& context, const std::vector<storage::Migra
 }
 
 absl::Status WriteDone(CommandContext& context, int count) {
-  if (context.output().json()) return context.output().WriteLine(ToText({{"migrations", count}}));
+  if (context.output().json()) return context.output().WriteJson({{"migrations", count}});
   return context.output().WriteLine(count == 0 ? "nothing to do" : absl::StrCat("done: ", Count(count, "migration")));
 }
 
-absl::Status ShowPlan(CommandContext& context, const CLI::App& schema) {
-  const absl::StatusOr<migrations::OpenedSchema> opened = Open(schema);
+absl::Status ShowPlan(CommandContext& context, const SchemaOptions& options) {
+  const absl::StatusOr<migrations::OpenedSchema> opened = Open(options);
   if (!opened.ok()) return opened.status();
   const absl::StatusOr<migrations::SchemaState> state = migrations::ReadSchemaState(*opened->store);
   if (!state.ok()) return state.status();
   return WritePlan(context, state->pending, "apply");
-}
-
-absl::StatusOr<absl::Duration> LockTimeout(const SchemaOptions& options) {
-  absl::Duration timeout;
-  if (!absl::ParseDuration(options.lock_timeout, &timeout) || timeout < absl::Milliseconds(1) ||
-      timeout > absl::Hours(1)) {
-    return absl::InvalidArgumentError("--lock-timeout: a duration from 1ms to 1h is expected, such as 30s");
-  }
-  return timeout;
 }
 
 // On standard error, line by line, so that it is seen while more is under way.
@@ -151,21 +127,18 @@ migrations::Progress Announce(const char* verb) {
       [verb](const storage::Migration& migration) { std::fprintf(stderr, "%s %s\n", verb, Line(migration).c_str()); };
 }
 
-absl::Status Up(CommandContext& context, const CLI::App& schema, const SchemaOptions& options) {
-  if (options.dry_run) return ShowPlan(context, schema);
-  const absl::StatusOr<absl::Duration> lock_timeout = LockTimeout(options);
-  if (!lock_timeout.ok()) return lock_timeout.status();
-  const absl::StatusOr<migrations::OpenedSchema> opened = Open(schema);
+absl::Status Up(CommandContext& context, const SchemaOptions& options) {
+  if (options.dry_run) return ShowPlan(context, options);
+  const absl::StatusOr<migrations::OpenedSchema> opened = Open(options);
   if (!opened.ok()) return opened.status();
-  const absl::StatusOr<int> count = migrations::UpgradeSchema(*opened->store, *lock_timeout, Announce("applied"));
+  const absl::StatusOr<int> count =
+      migrations::UpgradeSchema(*opened->store, options.lock_timeout, Announce("applied"));
   if (!count.ok()) return count.status();
   return WriteDone(context, *count);
 }
 
-absl::Status Down(CommandContext& context, const CLI::App& schema, const SchemaOptions& options) {
-  const absl::StatusOr<absl::Duration> lock_timeout = LockTimeout(options);
-  if (!lock_timeout.ok()) return lock_timeout.status();
-  const absl::StatusOr<migrations::OpenedSchema> opened = Open(schema);
+absl::Status Down(CommandContext& context, const SchemaOptions& options) {
+  const absl::StatusOr<migrations::OpenedSchema> opened = Open(options);
   if (!opened.ok()) return opened.status();
   if (options.dry_run) {
     const absl::StatusOr<migrations::SchemaState> state = migrations::ReadSchemaState(*opened->store);
@@ -180,87 +153,74 @@ absl::Status Down(CommandContext& context, const CLI::App& schema, const SchemaO
         "--yes");
   }
   const absl::StatusOr<int> count =
-      migrations::RollBackSchema(*opened->store, options.to, *lock_timeout, Announce("took back"));
+      migrations::RollBackSchema(*opened->store, options.to, options.lock_timeout, Announce("took back"));
   if (!count.ok()) return count.status();
   return WriteDone(context, *count);
 }
 
-absl::Status Protect(CommandContext& context, const CLI::App& schema, const SchemaOptions& options) {
-  const absl::StatusOr<absl::Duration> lock_timeout = LockTimeout(options);
-  if (!lock_timeout.ok()) return lock_timeout.status();
-  const absl::StatusOr<migrations::OpenedSchema> opened = Open(schema);
+absl::Status Protect(CommandContext& context, const SchemaOptions& options) {
+  const absl::StatusOr<migrations::OpenedSchema> opened = Open(options);
   if (!opened.ok()) return opened.status();
-  const auto steps = migrations::ProtectSchema(*opened->store, *lock_timeout, options.dry_run);
+  auto steps = migrations::ProtectSchema(*opened->store, options.lock_timeout, options.dry_run);
   if (!steps.ok()) return steps.status();
-  if (context.output().json()) return context.output().WriteLine(ToText({{"statements", *steps}}));
+  if (context.output().json()) return context.output().WriteJson({{"statements", *steps}});
   if (steps->empty()) return context.output().WriteLine("nothing to do");
-  absl::Status written;
-  for (const std::string& step : *steps) {
-    if (written.ok()) written = context.output().WriteLine(absl::StrCat(step, ";"));
-  }
-  return written;
+  for (std::string& step : *steps) step += ";";
+  return context.output().WriteLines(*steps);
 }
 
-absl::Status Verify(CommandContext& context, const CLI::App& schema) {
-  const absl::StatusOr<migrations::OpenedSchema> opened = Open(schema);
+absl::Status Verify(CommandContext& context, const SchemaOptions& options) {
+  const absl::StatusOr<migrations::OpenedSchema> opened = Open(options);
   if (!opened.ok()) return opened.status();
   const absl::StatusOr<std::vector<std::string>> differences = migrations::VerifySchema(*opened->store);
   if (!differences.ok()) return differences.status();
   absl::Status written;
   if (context.output().json()) {
-    written = context.output().WriteLine(ToText({{"differences", *differences}}));
+    written = context.output().WriteJson({{"differences", *differences}});
   } else if (differences->empty()) {
     written = context.output().WriteLine("the schema is what the migrations make");
   } else {
-    for (const std::string& difference : *differences) {
-      if (written.ok()) written = context.output().WriteLine(difference);
-    }
+    written = context.output().WriteLines(*differences);
   }
   if (!written.ok() || differences->empty()) return written;
   return absl::DataLossError(
       absl::StrCat("the schema differs from its migrations in ", Count(differences->size(), "point")));
 }
 
-void AddChange(CLI::App& command, const SharedOptions& options) {
-  command.add_flag("--dry-run", options->dry_run, "Say what would be done, and do nothing");
-  command.add_option("--lock-timeout", options->lock_timeout, "How long to wait for others and for tables in use")
-      ->capture_default_str();
-}
-
 }  // namespace
 
-void AddSchemaCommands(CLI::App& parent, Action* action) {
+Command SchemaCommands(Action* action) {
   const auto options = std::make_shared<SchemaOptions>();
-  CLI::App* const schema = parent.add_subcommand(
+  const auto leaf = [&](const char* name, const char* help, std::vector<Option> declared,
+                        absl::Status (*run)(CommandContext&, const SchemaOptions&)) {
+    return Leaf(name, help, options, std::move(declared), run, action);
+  };
+  const Option dry_run = Flag("--dry-run", &options->dry_run, "Say what would be done, and do nothing");
+  const Option lock_timeout = profiles::Duration("--lock-timeout", &options->lock_timeout, absl::Milliseconds(1),
+                                                 absl::Hours(1), "How long to wait for others and for tables in use");
+  const Option to = Required(profiles::Number("--to", &options->to, 0, std::numeric_limits<std::uint32_t>::max(),
+                                              "The version that remains; 0 takes everything"));
+  Command schema = Group(
       "schema",
-      "Look at, change and verify the schema of a database, without a server: status, plan, up, down, protect, verify");
-  schema->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  profiles::DeclareDatabaseOptions(schema, &options->declared);
-  schema->add_option("--config", options->config, "TOML file of authstated, whose database options count here too");
-  schema->footer(std::string(profiles::kPrecedenceHelp));
-
-  CLI::App* const status = schema->add_subcommand("status", "Show the version of the schema, and what is pending");
-  status->callback([=] { *action = [=](CommandContext& context) { return ShowStatus(context, *schema); }; });
-  CLI::App* const plan = schema->add_subcommand("plan", "Show what up would do");
-  plan->callback([=] { *action = [=](CommandContext& context) { return ShowPlan(context, *schema); }; });
-  CLI::App* const up = schema->add_subcommand("up", "Bring the schema up to date");
-  AddChange(*up, options);
-  up->callback([=] { *action = [=](CommandContext& context) { return Up(context, *schema, *options); }; });
-  CLI::App* const down = schema->add_subcommand("down", "Take the latest versions of the schema back");
-  AddChange(*down, options);
-  down->add_option("--to", options->to, "The version that remains; 0 takes everything")
-      ->check(profiles::NumberBetween(0, std::numeric_limits<std::uint32_t>::max()))
-      ->required();
-  down->add_flag("-y,--yes", options->yes, "What the later versions keep may be lost");
-  down->callback([=] { *action = [=](CommandContext& context) { return Down(context, *schema, *options); }; });
-  CLI::App* const protect = schema->add_subcommand(
-      "protect", "Take the rights on the tables from every role but their owner and --allowed-roles, and show how");
-  AddChange(*protect, options);
-  protect->callback([=] { *action = [=](CommandContext& context) { return Protect(context, *schema, *options); }; });
-  CLI::App* const verify = schema->add_subcommand(
-      "verify",
-      "Compare the tables with what the migrations make, and show each difference, and who else can reach them");
-  verify->callback([=] { *action = [=](CommandContext& context) { return Verify(context, *schema); }; });
+      "Look at, change and verify the schema of a database, without a server: status, plan, up, down, protect, verify",
+      {leaf("status", "Show the version of the schema, and what is pending", {}, ShowStatus),
+       leaf("plan", "Show what up would do", {}, ShowPlan),
+       leaf("up", "Bring the schema up to date", {dry_run, lock_timeout}, Up),
+       leaf("down", "Take the latest versions of the schema back",
+            {dry_run, lock_timeout, to, Yes(&options->yes, "What the later versions keep may be lost")}, Down),
+       leaf("protect",
+            "Take the rights on the tables from every role but their owner and --allowed-roles, and show how",
+            {dry_run, lock_timeout}, Protect),
+       leaf("verify",
+            "Compare the tables with what the migrations make, and show each difference, and who else can reach them",
+            {}, Verify)});
+  schema.options = profiles::DeclareDatabaseOptions(&options->declared);
+  schema.options.push_back(
+      Text("--config", &options->config, "TOML file of authstated, whose database options count here too"));
+  schema.footer = std::string(profiles::kPrecedenceHelp);
+  schema.last_value_wins = true;
+  schema.given = &options->given;
+  return schema;
 }
 
 }  // namespace authstate::cli

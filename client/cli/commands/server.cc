@@ -1,3 +1,5 @@
+#include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -7,6 +9,8 @@
 
 namespace authstate::cli {
 namespace {
+
+struct NoOptions {};
 
 Json ToJson(const client::ServerInfo& server) {
   const client::ServerInfo::Limits& limits = server.limits;
@@ -30,10 +34,10 @@ Json ToJson(const client::ServerInfo& server) {
             {"message_bytes", limits.message_bytes}}}};
 }
 
-absl::Status ShowServer(CommandContext& context) {
+absl::Status ShowServer(CommandContext& context, const NoOptions& /*none*/) {
   const absl::StatusOr<client::ServerInfo> server = context.client().GetServerInfo();
   if (!server.ok()) return server.status();
-  if (context.output().json()) return context.output().WriteLine(ToText(ToJson(*server)));
+  if (context.output().json()) return context.output().WriteJson(ToJson(*server));
   std::vector<std::vector<std::string>> rows{{"version", server->version},
                                              {"serving", server->serving ? "yes" : "no"},
                                              {"backend", absl::StrCat(server->profile, " ", server->location)},
@@ -49,10 +53,10 @@ absl::Status ShowServer(CommandContext& context) {
 
 }  // namespace
 
-void AddServerCommands(CLI::App& parent, Action* action) {
-  CLI::App* const server = parent.add_subcommand("server", "Ask about the server");
-  CLI::App* const info = server->add_subcommand("info", "Show version, backend, health and limits");
-  info->callback([=] { *action = ShowServer; });
+Command ServerCommands(Action* action) {
+  return Group("server", "Ask about the server",
+               {Leaf("info", "Show version, backend, health and limits", std::make_shared<NoOptions>(), {}, ShowServer,
+                     action)});
 }
 
 }  // namespace authstate::cli

@@ -1,11 +1,9 @@
-#include <unistd.h>
-
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
-#include <iostream>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -49,12 +47,17 @@ void WarnOfUnaddressable(const Output& output, const std::vector<std::string>& i
       "; give them another company_id in whatsapp_auth and whatsapp_keys, with the program that uses them stopped"));
 }
 
-struct ListOptions {
+// What the commands take; each its part.
+struct SessionOptions {
+  std::string session_id;
   std::string prefix;
   bool quiet = false;
+  bool yes = false;
+  std::optional<std::uint64_t> expected_revision;
+  WriteOptions write;
 };
 
-absl::Status ListSessions(CommandContext& context, const ListOptions& options) {
+absl::Status ListSessions(CommandContext& context, const SessionOptions& options) {
   std::vector<std::vector<std::string>> rows{{"SESSION", "REVISION", "CREDS", "KEYS", "UPDATED", "OWNER"}};
   Json sessions = Json::array();
   const auto listing =
@@ -106,7 +109,8 @@ absl::StatusOr<Inventory> TakeInventory(client::Client& client, const std::strin
   return inventory;
 }
 
-absl::Status ShowSession(CommandContext& context, const std::string& session_id) {
+absl::Status ShowSession(CommandContext& context, const SessionOptions& options) {
+  const std::string& session_id = options.session_id;
   const absl::StatusOr<Inventory> inventory = TakeInventory(context.client(), session_id);
   if (!inventory.ok()) return inventory.status();
   if (context.output().json()) {
@@ -117,7 +121,7 @@ absl::Status ShowSession(CommandContext& context, const std::string& session_id)
     Json shown{{"session_id", session_id}, {"revision", inventory->revision}};
     shown["creds_bytes"] = inventory->creds_bytes.has_value() ? Json(*inventory->creds_bytes) : Json();
     shown["keys"] = types;
-    return context.output().WriteLine(ToText(shown));
+    return context.output().WriteJson(shown);
   }
   const std::string creds =
       inventory->creds_bytes.has_value() ? absl::StrCat(*inventory->creds_bytes, " bytes") : "none";
@@ -129,30 +133,15 @@ absl::Status ShowSession(CommandContext& context, const std::string& session_id)
   return context.output().Write(Table(rows));
 }
 
-struct DeleteOptions {
-  std::string session_id;
-  bool yes = false;
-  std::optional<std::uint64_t> expected_revision;
-  WriteOptions write;
-};
-
-// Asks on the terminal; FailedPrecondition when the answer is no, or there is nobody to ask.
-absl::Status Confirm(CommandContext& context, const std::string& session_id) {
-  if (isatty(STDIN_FILENO) != 1) {
-    return absl::FailedPreconditionError("deleting a session needs --yes when standard input is not a terminal");
-  }
-  const auto session = FindSession(context.client(), session_id);
+absl::StatusOr<std::string> DeletionQuestion(client::Client& client, const std::string& session_id) {
+  const auto session = FindSession(client, session_id);
   if (!session.ok()) return session.status();
   if (!session->has_value()) return absl::NotFoundError(absl::StrCat("session ", session_id, " does not exist"));
-  std::cerr << "Delete session " << session_id << ((*session)->has_creds ? ", its creds" : "") << " and "
-            << Count((*session)->key_count, "key") << "? This cannot be taken back. [y/N] " << std::flush;
-  std::string answer;
-  std::getline(std::cin, answer);
-  if (answer == "y" || answer == "Y" || answer == "yes") return absl::OkStatus();
-  return absl::FailedPreconditionError("not deleted");
+  return absl::StrCat("Delete session ", session_id, (*session)->has_creds ? ", its creds" : "", " and ",
+                      Count((*session)->key_count, "key"), "? This cannot be taken back.");
 }
 
-absl::Status DeleteSession(CommandContext& context, const DeleteOptions& options) {
+absl::Status DeleteSession(CommandContext& context, const SessionOptions& options) {
   std::atomic<bool> asking = !options.yes;
   SignalWatcher signals;
   client::Client& client = context.client();
@@ -162,7 +151,8 @@ absl::Status DeleteSession(CommandContext& context, const DeleteOptions& options
     client.Cancel();
   });
   if (asking) {
-    absl::Status confirmed = Confirm(context, options.session_id);
+    absl::Status confirmed = Confirm(
+        "deleting a session", [&] { return DeletionQuestion(client, options.session_id); }, "not deleted");
     if (!confirmed.ok()) return confirmed;
     asking = false;
   }
@@ -173,46 +163,26 @@ absl::Status DeleteSession(CommandContext& context, const DeleteOptions& options
   });
   if (!deleted.ok()) return deleted;
   if (context.output().json()) {
-    return context.output().WriteLine(ToText({{"session_id", options.session_id}, {"revision", *revision}}));
+    return context.output().WriteJson({{"session_id", options.session_id}, {"revision", *revision}});
   }
   return context.output().WriteLine(absl::StrCat("deleted session ", options.session_id));
 }
 
-void AddList(CLI::App& session, Action* action) {
-  const auto options = std::make_shared<ListOptions>();
-  CLI::App* const list = session.add_subcommand("list", "List sessions");
-  list->add_option("--prefix", options->prefix, "Only sessions whose id starts with this");
-  list->add_flag("-q,--quiet", options->quiet, "Print ids alone, one a line");
-  list->callback([=] { *action = [options](CommandContext& context) { return ListSessions(context, *options); }; });
-}
-
-void AddShow(CLI::App& session, Action* action) {
-  const auto session_id = std::make_shared<std::string>();
-  CLI::App* const show = session.add_subcommand("show", "Show what a session keeps: counts and sizes, no values");
-  show->add_option("SESSION", *session_id, "The session's id")->required();
-  show->callback(
-      [=] { *action = [session_id](CommandContext& context) { return ShowSession(context, *session_id); }; });
-}
-
-void AddDelete(CLI::App& session, Action* action) {
-  const auto options = std::make_shared<DeleteOptions>();
-  CLI::App* const remove = session.add_subcommand("delete", "Delete a session: its creds and all its keys");
-  remove->add_option("SESSION", options->session_id, "The session's id")->required();
-  remove->add_flag("-y,--yes", options->yes, "Do not ask");
-  AddExpectedRevision(*remove, &options->expected_revision);
-  AddWriteOptions(*remove, &options->write);
-  remove->callback([=] { *action = [options](CommandContext& context) { return DeleteSession(context, *options); }; });
-}
-
 }  // namespace
 
-void AddSessionCommands(CLI::App& parent, Action* action) {
-  CLI::App* const session = parent.add_subcommand("session", "List, show, delete, export and import sessions");
-  AddList(*session, action);
-  AddShow(*session, action);
-  AddDelete(*session, action);
-  AddSessionExport(*session, action);
-  AddSessionImport(*session, action);
+Command SessionCommands(Action* action) {
+  const auto options = std::make_shared<SessionOptions>();
+  Option quiet = Flag("-q,--quiet", &options->quiet, "Print ids alone, one a line");
+  return Group(
+      "session", "List, show, delete, export and import sessions",
+      {Leaf("list", "List sessions", options, {Prefix(&options->prefix), std::move(quiet)}, ListSessions, action),
+       Leaf("show", "Show what a session keeps: counts and sizes, no values", options,
+            {SessionArgument(&options->session_id)}, ShowSession, action),
+       Leaf("delete", "Delete a session: its creds and all its keys", options,
+            Writing(&options->write, {SessionArgument(&options->session_id), Yes(&options->yes, "Do not ask"),
+                                      ExpectedRevision(&options->expected_revision)}),
+            DeleteSession, action),
+       SessionExport(action), SessionImport(action)});
 }
 
 }  // namespace authstate::cli

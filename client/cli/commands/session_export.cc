@@ -1,5 +1,6 @@
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 
@@ -71,12 +72,12 @@ absl::Status Report(Output& output, const ExportOptions& options, const Exported
                              " left out, for the value is null, which Baileys takes for absent"));
   }
   if (output.json()) {
-    return output.WriteLine(ToText({{"session_id", options.session_id},
-                                    {"folder", options.folder},
-                                    {"revision", exported.revision},
-                                    {"creds", exported.creds},
-                                    {"keys", exported.keys},
-                                    {"null_keys", exported.null_keys}}));
+    return output.WriteJson({{"session_id", options.session_id},
+                             {"folder", options.folder},
+                             {"revision", exported.revision},
+                             {"creds", exported.creds},
+                             {"keys", exported.keys},
+                             {"null_keys", exported.null_keys}});
   }
   return output.WriteLine(absl::StrCat("exported ", exported.creds ? "creds and " : "", Count(exported.keys, "key"),
                                        " of session ", options.session_id, " at revision ", exported.revision, " to ",
@@ -85,8 +86,7 @@ absl::Status Report(Output& output, const ExportOptions& options, const Exported
 
 absl::Status ExportSession(CommandContext& context, const ExportOptions& options) {
   SignalWatcher signals;
-  client::Client& client = context.client();
-  signals.Start([&client] { client.Cancel(); });
+  client::Client& client = context.client(signals);
   absl::StatusOr<FolderWriter> writer = FolderWriter::Create(options.folder, options.force);
   if (!writer.ok()) return writer.status();
   Progress progress(context.output().json());
@@ -109,16 +109,15 @@ absl::Status ExportSession(CommandContext& context, const ExportOptions& options
 
 }  // namespace
 
-void AddSessionExport(CLI::App& session, Action* action) {
+Command SessionExport(Action* action) {
   const auto options = std::make_shared<ExportOptions>();
-  CLI::App* const command = session.add_subcommand(
-      "export", "Write a session to a folder that Baileys' useMultiFileAuthState opens, from one snapshot");
-  command->add_option("SESSION", options->session_id, "The session's id")->required();
-  command->add_option("DIR", options->folder, "The folder: absent or empty. It appears whole, or not at all")
-      ->required();
-  command->add_flag("--force", options->force, "Replace a folder that holds a session");
-  command->add_flag("--keys-only", options->keys_only, "Leave the creds out");
-  command->callback([=] { *action = [options](CommandContext& context) { return ExportSession(context, *options); }; });
+  return Leaf("export", "Write a session to a folder that Baileys' useMultiFileAuthState opens, from one snapshot",
+              options,
+              {SessionArgument(&options->session_id),
+               Required(Text("DIR", &options->folder, "The folder: absent or empty. It appears whole, or not at all")),
+               Flag("--force", &options->force, "Replace a folder that holds a session"),
+               Flag("--keys-only", &options->keys_only, "Leave the creds out")},
+              ExportSession, action);
 }
 
 }  // namespace authstate::cli

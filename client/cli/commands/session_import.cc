@@ -1,5 +1,6 @@
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 
@@ -26,15 +27,15 @@ struct ImportOptions {
 
 absl::Status Report(Output& output, const ImportOptions& options, const Folder& folder, const ImportResult& result) {
   if (output.json()) {
-    return output.WriteLine(ToText({{"session_id", options.session_id},
-                                    {"folder", options.folder},
-                                    {"revision", result.revision},
-                                    {"creds", folder.creds.has_value()},
-                                    {"keys", result.keys},
-                                    {"commits", result.commits},
-                                    {"creds_unwrapped", folder.creds_unwrapped},
-                                    {"mended", folder.mended},
-                                    {"ignored", folder.ignored}}));
+    return output.WriteJson({{"session_id", options.session_id},
+                             {"folder", options.folder},
+                             {"revision", result.revision},
+                             {"creds", folder.creds.has_value()},
+                             {"keys", result.keys},
+                             {"commits", result.commits},
+                             {"creds_unwrapped", folder.creds_unwrapped},
+                             {"mended", folder.mended},
+                             {"ignored", folder.ignored}});
   }
   std::string text = absl::StrCat("imported ", folder.creds.has_value() ? "creds and " : "", Count(result.keys, "key"),
                                   " into session ", options.session_id, " at revision ", result.revision, " in ",
@@ -52,8 +53,7 @@ absl::Status Report(Output& output, const ImportOptions& options, const Folder& 
 
 absl::Status ImportSession(CommandContext& context, const ImportOptions& options) {
   SignalWatcher signals;
-  client::Client& client = context.client();
-  signals.Start([&client] { client.Cancel(); });
+  client::Client& client = context.client(signals);
   Progress progress(context.output().json());
   absl::StatusOr<Folder> folder =
       ReadFolder(options.folder, options.names, !options.keys_only, [&](std::size_t done, std::size_t total) {
@@ -81,28 +81,28 @@ absl::Status ImportSession(CommandContext& context, const ImportOptions& options
 
 }  // namespace
 
-void AddSessionImport(CLI::App& session, Action* action) {
+Command SessionImport(Action* action) {
   const auto options = std::make_shared<ImportOptions>();
-  CLI::App* const command = session.add_subcommand(
-      "import", "Read a folder of Baileys' useMultiFileAuthState into a session, then compare what was stored");
-  command->footer(
+  Command command = Leaf(
+      "import", "Read a folder of Baileys' useMultiFileAuthState into a session, then compare what was stored", options,
+      Writing(&options->write,
+              {SessionArgument(&options->session_id), Required(Text("DIR", &options->folder, "The folder")),
+               Flag("--replace", &options->replace, "Replace the session if it exists; keys not in DIR are deleted"),
+               Flag("--keys-only", &options->keys_only, "Leave the creds out; those of the session stay"),
+               profiles::List("--key-type", &options->names.more_types,
+                              "A key type to know beside those of Baileys; repeatable"),
+               Flag("--literal-ids", &options->names.literal_ids,
+                    "Where a file name does not tell whether - was : and __ was /, take it as it stands")}),
+      ImportSession, action);
+  command.footer =
       "Stop the program that uses the folder first. A torn, empty or unknown file is named, and nothing is changed.\n"
       "A folder within the limits of one commit (10,000 values, 32 MiB) is imported in one. A larger one is not: its "
       "keys come first\nand the creds last, so that an import that ends early leaves keys without creds, which no "
       "client "
       "opens;\n--replace starts it over. Bytes that another store has written as {\"0\":216,…} or [216,…] are mended, "
       "and "
-      "creds with\nwhich Baileys cannot work are refused.");
-  command->add_option("SESSION", options->session_id, "The session's id")->required();
-  command->add_option("DIR", options->folder, "The folder")->required();
-  command->add_flag("--replace", options->replace, "Replace the session if it exists; keys not in DIR are deleted");
-  command->add_flag("--keys-only", options->keys_only, "Leave the creds out; those of the session stay");
-  command->add_option("--key-type", options->names.more_types, "A key type to know beside those of Baileys; repeatable")
-      ->allow_extra_args(false);
-  command->add_flag("--literal-ids", options->names.literal_ids,
-                    "Where a file name does not tell whether - was : and __ was /, take it as it stands");
-  AddWriteOptions(*command, &options->write);
-  command->callback([=] { *action = [options](CommandContext& context) { return ImportSession(context, *options); }; });
+      "creds with\nwhich Baileys cannot work are refused.";
+  return command;
 }
 
 }  // namespace authstate::cli

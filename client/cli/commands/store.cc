@@ -1,5 +1,6 @@
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -66,10 +67,10 @@ absl::Status Report(Output& output, const Verified& verified) {
     for (const Damage& damage : verified.damages) {
       damaged.push_back({{"session_id", damage.session_id}, {"error", damage.error}});
     }
-    absl::Status written = output.WriteLine(ToText({{"sessions", verified.sessions},
-                                                    {"keys", verified.keys},
-                                                    {"value_bytes", verified.value_bytes},
-                                                    {"damaged", damaged}}));
+    absl::Status written = output.WriteJson({{"sessions", verified.sessions},
+                                             {"keys", verified.keys},
+                                             {"value_bytes", verified.value_bytes},
+                                             {"damaged", damaged}});
     if (!written.ok()) return written;
   } else {
     for (const Damage& damage : verified.damages) {
@@ -88,8 +89,7 @@ absl::Status Report(Output& output, const Verified& verified) {
 
 absl::Status VerifyStore(CommandContext& context, const VerifyOptions& options) {
   SignalWatcher signals;
-  client::Client& client = context.client();
-  signals.Start([&client] { client.Cancel(); });
+  client::Client& client = context.client(signals);
   Progress progress(context.output().json());
   Verified verified;
   client::SessionFilter filter;
@@ -108,13 +108,11 @@ absl::Status VerifyStore(CommandContext& context, const VerifyOptions& options) 
 
 }  // namespace
 
-void AddStoreCommands(CLI::App& parent, Action* action) {
-  CLI::App* const store = parent.add_subcommand("store", "Look after all that is stored");
-  CLI::App* const verify =
-      store->add_subcommand("verify", "Read all sessions whole, and tell which are damaged; exits with 6 where one is");
+Command StoreCommands(Action* action) {
   const auto options = std::make_shared<VerifyOptions>();
-  verify->add_option("--prefix", options->prefix, "Only sessions whose id starts with this");
-  verify->callback([=] { *action = [options](CommandContext& context) { return VerifyStore(context, *options); }; });
+  return Group("store", "Look after all that is stored",
+               {Leaf("verify", "Read all sessions whole, and tell which are damaged; exits with 6 where one is",
+                     options, {Prefix(&options->prefix)}, VerifyStore, action)});
 }
 
 }  // namespace authstate::cli

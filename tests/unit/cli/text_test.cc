@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "client/cli/exit_code.h"
 #include "client/cli/output.h"
 #include "client/cli/progress.h"

@@ -4,26 +4,32 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
 #include <fstream>
 #include <string>
 #include <vector>
 
 #include "profiles/database_options.h"
-#include "profiles/layered_options.h"
 #include "tests/support/temp_dir.h"
 
 namespace authstate::profiles {
 namespace {
 
-DatabaseOptions Parse(const std::vector<std::string>& arguments, const std::vector<std::string>& environment) {
-  CLI::App app;
-  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+absl::StatusOr<DatabaseOptions> TryToParse(const std::vector<std::string>& arguments,
+                                           const std::vector<std::string>& environment) {
   DatabaseOptions options;
-  DeclareDatabaseOptions(&app, &options);
-  app.set_config("--config");
-  ParseLayered(app, arguments, environment);
+  Command program;
+  program.options = DeclareDatabaseOptions(&options);
+  program.last_value_wins = true;
+  const Layers layers{environment};
+  const absl::StatusOr<std::string> parsed = profiles::Parse(program, arguments, "", &layers);
+  if (!parsed.ok()) return parsed.status();
   return options;
+}
+
+DatabaseOptions Parse(const std::vector<std::string>& arguments, const std::vector<std::string>& environment) {
+  absl::StatusOr<DatabaseOptions> options = TryToParse(arguments, environment);
+  EXPECT_TRUE(options.ok()) << options.status();
+  return options.value_or(DatabaseOptions());
 }
 
 BackendChoice Chosen(const std::vector<std::string>& arguments, const std::vector<std::string>& environment) {
@@ -79,7 +85,9 @@ TEST_F(BackendChoiceTest, BothSetsOfOptionsMayStandSideBySide) {
 }
 
 TEST_F(BackendChoiceTest, AnUnknownBackendIsRefused) {
-  EXPECT_THROW(Chosen({"--backend=mysql"}, {}), CLI::ValidationError);
+  const absl::Status refused = TryToParse({"--backend=mysql"}, {}).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()), testing::StartsWith("--backend: "));
 }
 
 TEST_F(BackendChoiceTest, PasswordsOfAnyCharactersComeThroughFlagAndEnvironment) {

@@ -1,0 +1,51 @@
+#include "client/cli/commands/commands.h"
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+
+namespace authstate::cli {
+
+Command Group(std::string name, std::string help, std::vector<Command> commands) {
+  Command command;
+  command.name = std::move(name);
+  command.help = std::move(help);
+  command.commands = std::move(commands);
+  return command;
+}
+
+Option SessionArgument(std::string* session_id) { return Required(Text("SESSION", session_id, "The session's id")); }
+
+Option Prefix(std::string* prefix) { return Text("--prefix", prefix, "Only sessions whose id starts with this"); }
+
+Option Yes(bool* yes, std::string help) { return Flag("-y,--yes", yes, std::move(help)); }
+
+Option Fence(std::uint64_t* fence, std::string help) {
+  return profiles::Number("--fence", fence, 1, profiles::kMaxStoredNumber, std::move(help));
+}
+
+Option ExpectedRevision(std::optional<std::uint64_t>* revision) {
+  return profiles::WholeNumber(
+      "--expected-revision", 0, profiles::kMaxStoredNumber, "Only if the session is at this revision",
+      [revision](std::uint64_t number) { *revision = number; }, [revision] { return revision->value_or(0); });
+}
+
+std::vector<Option> Writing(WriteOptions* options, std::vector<Option> declared) {
+  Option fence = Fence(&options->fence, "Write under the lease with this fence, as `lease acquire` told it");
+  fence.excludes = "--take-lease";
+  Option take = Flag("--take-lease", &options->take_lease,
+                     "Take the session's lease for the time of this command, and give it back");
+  take.excludes = "--fence";
+  Option steal =
+      Flag("--steal", &options->steal, "Take it also from an owner that is alive; its next operation then fails");
+  steal.needs = "--take-lease";
+  for (Option* option : {&fence, &take, &steal}) declared.push_back(std::move(*option));
+  return declared;
+}
+
+absl::Status ReportRevision(Output& output, const std::string& session_id, std::uint64_t revision) {
+  if (output.json()) return output.WriteJson({{"session_id", session_id}, {"revision", revision}});
+  return output.WriteLine(absl::StrCat("session ", session_id, " is at revision ", revision));
+}
+
+}  // namespace authstate::cli
