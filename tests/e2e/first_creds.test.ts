@@ -66,6 +66,18 @@ for (const [name, createStore] of STORES) {
       await Promise.all([first.close(), seen.close()]);
     });
 
+    it("are not made when that is not wanted, and the session is free again", async () => {
+      await assert.rejects(open("unknown", { create: false }), failsFor("NO_CREDS"));
+      assert.doesNotMatch(await authstated.control("session", "list"), /unknown/);
+      // Another process would have to wait for a lease that was kept.
+      const made = await open("unknown", { leaseWaitMs: 0 });
+      await made.saveCreds();
+      await made.close();
+      const found = await open("unknown", { create: false });
+      assert.equal(identityOf(found), identityOf(made));
+      await found.close();
+    });
+
     for (const before of ["an empty store", "a removed session"]) {
       it(`are not written over those of a quicker one without a lease: ${before}`, async () => {
         const sessionId = before.replaceAll(" ", "-");

@@ -23,7 +23,7 @@ export class AuthStatePool {
    * @throws LeaseHeldError when another process has the session for as long as `leaseWaitMs`
    * @throws AuthStateError when the session is not open within `patienceMs`, or the server refuses; at once with
    *   `ALREADY_OPEN` when this process has the session open already, with `ORPHANED_KEYS` when it has keys and no creds,
-   *   with `UNUSABLE_CREDS` when Baileys could not use the creds that are stored
+   *   with `NO_CREDS` when it has neither and `create` is false, with `UNUSABLE_CREDS` when Baileys could not use the creds that are stored
    */
   useAuthState(sessionId: string, options?: SessionOptions): Promise<AuthState> {
     return this.#pool.useAuthState(sessionId, options);

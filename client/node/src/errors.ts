@@ -147,6 +147,12 @@ export function alreadyOpenError(sessionId: string): AuthStateError {
   return refusal("ALREADY_OPEN", `${sessionId}: ${what}`);
 }
 
+// Asked for with `create: false`, where the server says that there are no creds.
+export function noCredsError(sessionId: string): AuthStateError {
+  const what = "the store has no creds of this session, and was not asked to make new ones (create: false)";
+  return new AuthStateError(`${sessionId}: ${what}`, { code: "NOT_FOUND", reason: "NO_CREDS" });
+}
+
 // New creds beside keys of an identity that is gone would not read what old contacts write.
 export function orphanedKeysError(sessionId: string): AuthStateError {
   const what = "the store has keys of this session and no creds, so no new creds are made";

@@ -67,6 +67,12 @@ export interface SessionOptions {
    * in one commit with new creds.
    */
   onOrphanedKeys?: OrphanedKeys;
+  /**
+   * Whether new creds are made for a session that has none. False, for an account that was paired before: reject with
+   * `NO_CREDS`, and give the lease back. Keys without creds are then refused with `ORPHANED_KEYS`, and not cleared.
+   * Default true.
+   */
+  create?: boolean;
   /** Ends the wait for the session; `useAuthState` then rejects with the signal's reason. */
   signal?: AbortSignal;
   /** As for the pool, for this session. */
@@ -95,11 +101,13 @@ export function checkPoolOptions(options: AuthStatePoolOptions | undefined) {
 export function checkSessionOptions(options: SessionOptions, pool: ReturnType<typeof checkPoolOptions>) {
   const { lease = true, steal = false, leaseWaitMs = 2 * pool.leaseTtlMs, signal } = options;
   const { patienceMs = pool.patienceMs, logger = pool.logger, onOrphanedKeys = "refuse" } = options;
+  const { create = true } = options;
+  if (typeof create !== "boolean") throw invalidField("create", "must be true or false");
   if (onOrphanedKeys !== "refuse" && onOrphanedKeys !== "clear") {
     throw invalidField("onOrphanedKeys", 'must be "refuse" or "clear"');
   }
   return {
-    ...{ lease, steal, signal, logger, onOrphanedKeys },
+    ...{ lease, steal, signal, logger, onOrphanedKeys, create },
     leaseWaitMs: amount("leaseWaitMs", leaseWaitMs),
     patienceMs: amount("patienceMs", patienceMs),
   };

@@ -88,7 +88,7 @@ export class Pool {
     patience: OpeningPatience,
     onClosed: () => void,
   ): Promise<AuthState> {
-    const { patienceMs, logger, onOrphanedKeys } = options;
+    const { patienceMs, logger, onOrphanedKeys, create } = options;
     const pacing = this.#pacing;
     const throwIfUnwanted = (): void => {
       this.#closing.signal.throwIfAborted();
@@ -113,7 +113,7 @@ export class Pool {
       patience.step = "reading the creds";
       try {
         return await openAuthState(sessionId, {
-          ...{ store, baileys, pacing, patienceMs, onOrphanedKeys, logger, events },
+          ...{ store, baileys, pacing, patienceMs, onOrphanedKeys, create, logger, events },
           openingEnd: patience.until,
           onLeaving: (attempt) => claim?.leave(attempt),
           onClosed: () => {

@@ -69,6 +69,7 @@ describe("options", () => {
       ["leaseWaitMs", NaN],
       ["patienceMs", null],
       ["onOrphanedKeys", "delete"],
+      ["create", "false"],
     ];
     for (const [field, value] of bad) {
       const options = { [field]: value } as SessionOptions;

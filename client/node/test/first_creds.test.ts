@@ -22,6 +22,10 @@ const commits = () =>
   server.messages
     .flatMap(({ operations }) => operations)
     .flatMap(({ operation }) => (operation?.$case === "commit" ? [operation.value] : []));
+type Creds = baileys.AuthenticationCreds;
+const put = (creds: unknown): void => {
+  Object.assign(server.session(SESSION), { creds: encodeValue(creds), exists: true });
+};
 const reasonOf = (error: unknown): string => {
   assert.ok(error instanceof AuthStateError, String(error));
   return error.reason;
@@ -98,6 +102,49 @@ describe("keys without creds", () => {
   });
 });
 
+describe("a session that is opened with create: false", () => {
+  for (const lease of [true, false]) {
+    it(`gets no creds where there are none, and its lease is given back: lease ${lease}`, async () => {
+      await assert.rejects(newPool().useAuthState(SESSION, { create: false, lease }), (error: AuthStateError) => {
+        assert.deepEqual([reasonOf(error), error.code, error.retryable], ["NO_CREDS", "NOT_FOUND", false]);
+        assert.match(error.message, /^5511999990001: .*create: false/);
+        return true;
+      });
+      assert.equal(server.session(SESSION).exists, false);
+      assert.equal(server.session(SESSION).owner, "", "the lease was kept");
+      assert.equal(server.log.includes("detach"), lease);
+    });
+
+    it(`keeps the keys that have no creds, whatever onOrphanedKeys says: lease ${lease}`, async () => {
+      putKeys(3);
+      const options = { create: false, onOrphanedKeys: "clear", lease } as const;
+      await assert.rejects(newPool().useAuthState(SESSION, options), (error) => reasonOf(error) === "ORPHANED_KEYS");
+      assert.equal(server.session(SESSION).keys.size, 3);
+      assert.equal(server.session(SESSION).owner, "", "the lease was kept");
+    });
+
+    it(`is opened like any other where there are creds: lease ${lease}`, async () => {
+      const creds = baileys.initAuthCreds();
+      put(creds);
+      const { state } = await newPool().useAuthState(SESSION, { create: false, lease });
+      assert.deepEqual(state.creds.noiseKey.private, Buffer.from(creds.noiseKey.private));
+    });
+  }
+
+  it("can be opened for pairing by the same process afterwards", async () => {
+    const pool = newPool();
+    await assert.rejects(pool.useAuthState(SESSION, { create: false }), (error) => reasonOf(error) === "NO_CREDS");
+    await (await pool.useAuthState(SESSION)).saveCreds();
+    assert.notEqual(server.session(SESSION).creds, undefined);
+  });
+
+  it("is no session without creds because the store is away", async () => {
+    server.judge = () => ({ code: status.UNAVAILABLE, reason: "DATABASE_UNAVAILABLE" });
+    const opening = newPool({ patienceMs: 0 }).useAuthState(SESSION, { create: false });
+    await assert.rejects(opening, (error) => reasonOf(error) === "DATABASE_UNAVAILABLE");
+  });
+});
+
 describe("new creds without a lease", () => {
   for (const before of ["nothing", "a removed session"]) {
     it(`are not written over those that somebody else has stored since: after ${before}`, async () => {
@@ -134,11 +181,6 @@ describe("new creds without a lease", () => {
     assert.deepEqual(other.state.creds.noiseKey, tool.state.creds.noiseKey);
   });
 });
-
-type Creds = baileys.AuthenticationCreds;
-const put = (creds: unknown): void => {
-  Object.assign(server.session(SESSION), { creds: encodeValue(creds), exists: true });
-};
 
 describe("stored creds", () => {
   const numbered = (bytes: Uint8Array) => ({ ...bytes });

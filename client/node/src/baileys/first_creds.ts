@@ -1,5 +1,5 @@
 import type { AuthenticationCreds } from "baileys" with { "resolution-mode": "import" };
-import { orphanedKeysError } from "../errors.js";
+import { noCredsError, orphanedKeysError } from "../errors.js";
 import type { AuthStateLogger } from "../logger.js";
 import type { SessionStore } from "../session/session_store.js";
 import { planCommits } from "../writes/commit_plan.js";
@@ -16,6 +16,8 @@ export interface FirstCredsDeps {
   /** When the patience with the opening ends, by the pacing's clock. */
   openingEnd: number;
   onOrphanedKeys: OrphanedKeys;
+  /** Whether new creds may be made at all. */
+  create: boolean;
   logger: AuthStateLogger | undefined;
 }
 
@@ -29,16 +31,18 @@ export interface FirstCreds {
 /**
  * The stored creds, or new ones for a session that is proved to have none. Where it has keys all the same, either
  * ORPHANED_KEYS, or the keys go with the commit that brings the creds: what is stored is at any moment of one identity.
+ * Without `create`, NO_CREDS in place of new ones.
  */
 export async function takeCreds(sessionId: string, deps: FirstCredsDeps): Promise<FirstCreds> {
-  const { store, baileys, openingEnd, onOrphanedKeys, logger } = deps;
+  const { store, baileys, openingEnd, onOrphanedKeys, create, logger } = deps;
   const { creds, hasKeys } = await store.takeFirst(openingEnd);
   if (creds !== undefined) {
     const found = decode(`session ${sessionId}, creds`, creds);
     checkCreds(sessionId, found);
     return { creds: found as AuthenticationCreds, stored: true };
   }
-  if (hasKeys && onOrphanedKeys === "refuse") throw orphanedKeysError(sessionId);
+  if (hasKeys && (onOrphanedKeys === "refuse" || !create)) throw orphanedKeysError(sessionId);
+  if (!create) throw noCredsError(sessionId);
   const made = baileys.initAuthCreds();
   if (!hasKeys) return { creds: made, stored: false };
   for (const commit of planCommits(sessionId, encode("creds", made), [{ kind: "clear" }])) {
