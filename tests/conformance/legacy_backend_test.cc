@@ -16,7 +16,7 @@
 #include "tests/conformance/await.h"
 #include "tests/conformance/conformance_suite.h"
 #include "tests/support/legacy_tables.h"
-#include "tests/support/test_postgres.h"
+#include "tests/support/postgres_test.h"
 
 namespace authstate::conformance {
 
@@ -46,38 +46,18 @@ constexpr auto kFailedPrecondition = absl::StatusCode::kFailedPrecondition;
 
 absl::Time Soon() { return absl::Now() + absl::Minutes(1); }
 
-class LegacyBackendTest : public testing::Test {
+class LegacyBackendTest : public test::PostgresTest {
  protected:
-  static void SetUpTestSuite() {
-    auto postgres = TestPostgres::Create();
-    ASSERT_TRUE(postgres.ok()) << postgres.status();
-    postgres_ = postgres->release();
-  }
-  static void TearDownTestSuite() {
-    delete postgres_;
-    postgres_ = nullptr;
-  }
-
   void SetUp() override {
-    auto url = postgres_->NewDatabase();
-    ASSERT_TRUE(url.ok()) << url.status();
-    options_.url = url_ = *url;
+    PostgresTest::SetUp();
+    options_.url = url();
   }
 
   PostgresOptions& options() { return options_; }
   Backend& backend() { return *backend_; }
 
-  void Sql(const std::string& sql) const {
-    const absl::Status run = TestPostgres::Run(url_, sql);
-    ASSERT_TRUE(run.ok()) << run << " of " << sql;
-  }
-  std::string Query(const std::string& sql) const {
-    const auto answer = TestPostgres::Query(url_, sql);
-    EXPECT_TRUE(answer.ok()) << answer.status();
-    return answer.value_or("");
-  }
   void MakeTables(LegacyTables tables = LegacyTables::kPlain) const {
-    const absl::Status made = test::CreateLegacyTables(url_, tables);
+    const absl::Status made = test::CreateLegacyTables(url(), tables);
     ASSERT_TRUE(made.ok()) << made;
   }
   absl::Status TryOpen() {
@@ -128,7 +108,7 @@ class LegacyBackendTest : public testing::Test {
                        "LOOP PERFORM pg_sleep(0.001); END LOOP; END $$; COMMIT"));
     });
     const absl::Status written =
-        TestPostgres::AwaitAnswer(url_, "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'", "t");
+        TestPostgres::AwaitAnswer(url(), "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'", "t");
     EXPECT_TRUE(written.ok()) << written;
     auto result = Apply(std::move(commit));
     other.join();
@@ -136,13 +116,9 @@ class LegacyBackendTest : public testing::Test {
   }
 
  private:
-  static TestPostgres* postgres_;
-  std::string url_;
   PostgresOptions options_;
   std::unique_ptr<Backend> backend_;
 };
-
-TestPostgres* LegacyBackendTest::postgres_ = nullptr;
 
 Commit SetKey(std::string id, std::string bytes) {
   return SetKeys("s", {{{"t", std::move(id)}, Raw(std::move(bytes))}});

@@ -13,7 +13,7 @@
 #include "storage/postgres/postgres_backend.h"
 #include "tests/conformance/await.h"
 #include "tests/support/legacy_tables.h"
-#include "tests/support/test_postgres.h"
+#include "tests/support/postgres_test.h"
 
 namespace authstate::storage {
 namespace {
@@ -27,17 +27,12 @@ constexpr int kRounds = 8;
 
 absl::Time Soon() { return absl::Now() + absl::Minutes(1); }
 
-class LegacyLargeCommitTest : public testing::Test {
+class LegacyLargeCommitTest : public test::PostgresTest {
  protected:
   void SetUp() override {
-    auto postgres = TestPostgres::Create();
-    ASSERT_TRUE(postgres.ok()) << postgres.status();
-    postgres_ = *std::move(postgres);
-    const auto url = postgres_->NewDatabase();
-    ASSERT_TRUE(url.ok()) << url.status();
-    url_ = *url;
-    absl::Status made = test::CreateLegacyTables(url_, test::LegacyTables::kPlain);
-    made.Update(TestPostgres::Run(url_, "ALTER TABLE whatsapp_keys SET (autovacuum_enabled = off)"));
+    PostgresTest::SetUp();
+    absl::Status made = test::CreateLegacyTables(url(), test::LegacyTables::kPlain);
+    made.Update(TestPostgres::Run(url(), "ALTER TABLE whatsapp_keys SET (autovacuum_enabled = off)"));
     ASSERT_TRUE(made.ok()) << made;
     for (std::int64_t i = 0; i < kKeys; ++i) {
       names_.push_back({"pre-key", absl::StrCat(i)});
@@ -48,7 +43,7 @@ class LegacyLargeCommitTest : public testing::Test {
 
   void Open() {
     PostgresOptions options;
-    options.url = url_;
+    options.url = url();
     options.connections = 2;
     auto backend = OpenPostgresBackend(options);
     ASSERT_TRUE(backend.ok()) << backend.status();
@@ -76,22 +71,20 @@ class LegacyLargeCommitTest : public testing::Test {
   std::int64_t EntriesRead() {
     backend_.reset();
     const absl::Status told = TestPostgres::AwaitAnswer(
-        url_,
+        url(),
         absl::StrCat("SELECT n_tup_ins + n_tup_upd + n_tup_del >= ", written_,
                      " AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'authstated') "
                      "FROM pg_stat_user_tables WHERE relname = 'whatsapp_keys'"),
         "t");
     EXPECT_TRUE(told.ok()) << told;
-    const auto answer =
-        TestPostgres::Query(url_, "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'whatsapp_keys'");
+    const auto answer = TestPostgres::Query(
+        url(), "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'whatsapp_keys'");
     EXPECT_TRUE(answer.ok()) << answer.status();
     std::int64_t entries = -1;
     EXPECT_TRUE(absl::SimpleAtoi(answer.value_or(""), &entries));
     return entries;
   }
 
-  std::unique_ptr<TestPostgres> postgres_;
-  std::string url_;
   std::unique_ptr<Backend> backend_;
   std::vector<KeyName> names_;
   std::vector<KeyWrite> sets_;

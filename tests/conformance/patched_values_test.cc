@@ -16,8 +16,8 @@
 #include "storage/postgres/postgres_backend.h"
 #include "tests/conformance/await.h"
 #include "tests/support/growing_record.h"
+#include "tests/support/postgres_test.h"
 #include "tests/support/tcp_proxy.h"
-#include "tests/support/test_postgres.h"
 
 namespace authstate::storage {
 namespace {
@@ -35,24 +35,12 @@ const KeyName kName = {"session", "1"};
 constexpr std::size_t kLong = 900;
 constexpr std::size_t kShort = 220;
 
-class PatchedValuesTest : public testing::Test {
+class PatchedValuesTest : public test::PostgresTest {
  protected:
-  static void SetUpTestSuite() {
-    auto postgres = TestPostgres::Create();
-    ASSERT_TRUE(postgres.ok()) << postgres.status();
-    postgres_ = postgres->release();
-  }
-  static void TearDownTestSuite() {
-    delete postgres_;
-    postgres_ = nullptr;
-  }
-
   void SetUp() override {
-    auto url = postgres_->NewDatabase();
-    ASSERT_TRUE(url.ok()) << url.status();
-    url_ = *url;
-    server_ = Open(url_);
-    other_server_ = Open(url_);
+    PostgresTest::SetUp();
+    server_ = Open(url());
+    other_server_ = Open(url());
   }
 
   static std::unique_ptr<Backend> Open(const std::string& url, std::size_t patch_base_bytes = std::size_t{1} << 20) {
@@ -103,15 +91,6 @@ class PatchedValuesTest : public testing::Test {
     return answer.Await();
   }
 
-  std::string Query(const std::string& sql) {
-    const auto found = TestPostgres::Query(url_, sql);
-    EXPECT_TRUE(found.ok()) << found.status();
-    return found.ok() ? *found : "";
-  }
-  void Sql(const std::string& sql) {
-    const absl::Status run = TestPostgres::Run(url_, sql);
-    ASSERT_TRUE(run.ok()) << run;
-  }
   bool IsPatched() { return Query("SELECT kind > 4 AND patch IS NOT NULL FROM authstate.auth_keys") == "t"; }
   std::string Base() { return Query("SELECT md5(value) FROM authstate.auth_keys"); }
   std::int64_t LogPosition() {
@@ -134,17 +113,12 @@ class PatchedValuesTest : public testing::Test {
 
   Backend& server() { return *server_; }
   Backend& other_server() { return *other_server_; }
-  const std::string& url() const { return url_; }
-  static int port() { return postgres_->port(); }
+  static int port() { return postgres().port(); }
 
  private:
-  static TestPostgres* postgres_;
-  std::string url_;
   std::unique_ptr<Backend> server_;
   std::unique_ptr<Backend> other_server_;
 };
-
-TestPostgres* PatchedValuesTest::postgres_ = nullptr;
 
 TEST_F(PatchedValuesTest, RewritesComeBackAtAllServers) {
   GrowingRecord record(kShort);

@@ -12,38 +12,26 @@
 #include "absl/time/clock.h"
 #include "storage/postgres/postgres_backend.h"
 #include "tests/conformance/await.h"
+#include "tests/support/postgres_test.h"
 #include "tests/support/test_pgbouncer.h"
-#include "tests/support/test_postgres.h"
 
 namespace authstate::storage {
 namespace {
 
 using conformance::Answer;
 using test::TestPgBouncer;
-using test::TestPostgres;
 
 constexpr absl::Duration kPatience = absl::Seconds(60);
 
-class PoolerTest : public testing::Test {
+class PoolerTest : public test::PostgresTest {
  protected:
-  static void SetUpTestSuite() {
-    auto postgres = TestPostgres::Create();
-    ASSERT_TRUE(postgres.ok()) << postgres.status();
-    postgres_ = postgres->release();
-  }
-  static void TearDownTestSuite() {
-    delete postgres_;
-    postgres_ = nullptr;
-  }
-
   void SetUp() override {
-    auto url = postgres_->NewDatabase();
-    ASSERT_TRUE(url.ok()) << url.status();
-    options_.url = *url;
+    PostgresTest::SetUp();
+    options_.url = url();
   }
 
   void PutBetween(TestPgBouncer::Mode mode, int pool_size) {
-    auto pooler = TestPgBouncer::Create({mode, postgres_->port(), pool_size});
+    auto pooler = TestPgBouncer::Create({mode, postgres().port(), pool_size});
     ASSERT_TRUE(pooler.ok()) << pooler.status();
     pooler_ = *std::move(pooler);
     options_.url = pooler_->Through(options_.url);
@@ -89,13 +77,10 @@ class PoolerTest : public testing::Test {
   PostgresOptions& options() { return options_; }
 
  private:
-  static TestPostgres* postgres_;
   std::unique_ptr<TestPgBouncer> pooler_;
   PostgresOptions options_;
   std::unique_ptr<Backend> backend_;
 };
-
-TestPostgres* PoolerTest::postgres_ = nullptr;
 
 TEST_F(PoolerTest, DirectConnectionIsRecognised) {
   Open();

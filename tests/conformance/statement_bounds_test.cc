@@ -14,8 +14,8 @@
 #include "storage/error.h"
 #include "storage/postgres/postgres_backend.h"
 #include "tests/conformance/await.h"
+#include "tests/support/postgres_test.h"
 #include "tests/support/test_pgbouncer.h"
-#include "tests/support/test_postgres.h"
 
 namespace authstate::storage {
 namespace {
@@ -40,29 +40,24 @@ class Transaction {
   pqxx::work work_;
 };
 
-class StatementBoundsTest : public testing::Test {
+class StatementBoundsTest : public test::PostgresTest {
  protected:
   static void SetUpTestSuite() {
-    auto postgres = TestPostgres::Create();
-    ASSERT_TRUE(postgres.ok()) << postgres.status();
-    postgres_ = postgres->release();
-    auto pooler = TestPgBouncer::Create({TestPgBouncer::Mode::kTransaction, postgres_->port()});
+    ASSERT_NO_FATAL_FAILURE(PostgresTest::SetUpTestSuite());
+    auto pooler = TestPgBouncer::Create({TestPgBouncer::Mode::kTransaction, postgres().port()});
     ASSERT_TRUE(pooler.ok()) << pooler.status();
     pooler_ = pooler->release();
   }
   static void TearDownTestSuite() {
     delete pooler_;
-    delete postgres_;
     pooler_ = nullptr;
-    postgres_ = nullptr;
+    PostgresTest::TearDownTestSuite();
   }
 
   void SetUp() override {
-    const auto url = postgres_->NewDatabase();
-    ASSERT_TRUE(url.ok()) << url.status();
-    url_ = *url;
+    PostgresTest::SetUp();
     PostgresOptions options;
-    options.url = pooler_->Through(url_);
+    options.url = pooler_->Through(url());
     options.call_timeout = 2 * kShort;
     auto backend = OpenPostgresBackend(options);
     ASSERT_TRUE(backend.ok()) << backend.status();
@@ -86,27 +81,22 @@ class StatementBoundsTest : public testing::Test {
   }
 
   Backend& backend() { return *backend_; }
-  const std::string& url() const { return url_; }
 
   // While whoever is in the way still is: the database does nothing more for the server, and its connections are free.
   void ExpectNothingGoesOn() const {
     const absl::Status ended = TestPostgres::AwaitAnswer(
-        postgres_->url(),
+        postgres().url(),
         absl::StrCat("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'authstated' AND state <> 'idle' "
                      "AND datname = '",
-                     url_.substr(url_.rfind('/') + 1), "'"),
+                     url().substr(url().rfind('/') + 1), "'"),
         "0");
     EXPECT_TRUE(ended.ok()) << ended;
   }
 
  private:
-  static TestPostgres* postgres_;
   static TestPgBouncer* pooler_;
-  std::string url_;
   std::unique_ptr<Backend> backend_;
 };
-
-TestPostgres* StatementBoundsTest::postgres_ = nullptr;
 TestPgBouncer* StatementBoundsTest::pooler_ = nullptr;
 
 constexpr char kHoldSession[] = "SELECT FROM authstate.auth_sessions FOR UPDATE";

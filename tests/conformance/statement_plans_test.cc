@@ -17,31 +17,25 @@
 #include "storage/postgres/session/session_reader.h"
 #include "storage/postgres/session/session_writer.h"
 #include "storage/postgres/sql/row.h"
-#include "tests/support/test_postgres.h"
+#include "tests/support/postgres_test.h"
 
 namespace authstate::storage {
 namespace {
-
-using test::TestPostgres;
 
 constexpr absl::Duration kPatience = absl::Minutes(1);
 // How often PostgreSQL plans a prepared statement for its parameters before it may keep a plan (plan_cache_mode auto).
 constexpr int kPlansAtFirst = 5;
 constexpr int kExecutions = 3 * kPlansAtFirst;
 
-class StatementPlansTest : public testing::Test {
+class StatementPlansTest : public test::PostgresTest {
  protected:
   void SetUp() override {
-    auto postgres = TestPostgres::Create();
-    ASSERT_TRUE(postgres.ok()) << postgres.status();
-    postgres_ = *std::move(postgres);
-    auto url = postgres_->NewDatabase();
-    ASSERT_TRUE(url.ok()) << url.status();
+    PostgresTest::SetUp();
     PostgresOptions options;
-    options.url = *url;
+    options.url = url();
     const auto made = OpenPostgresBackend(options);
     ASSERT_TRUE(made.ok()) << made.status();
-    const auto conninfo = ParseConninfo(*url, kPatience);
+    const auto conninfo = ParseConninfo(url(), kPatience);
     ASSERT_TRUE(conninfo.ok()) << conninfo.status();
     connection_ = std::make_unique<PgConnection>(*conninfo, kPatience, timer_, nullptr, &names_);
   }
@@ -84,7 +78,6 @@ class StatementPlansTest : public testing::Test {
   PgConnection& connection() { return *connection_; }
 
  private:
-  std::unique_ptr<TestPostgres> postgres_;
   DeadlineTimer timer_;
   StatementNames names_{/*allowed=*/true};
   std::unique_ptr<PgConnection> connection_;

@@ -13,8 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
 #include "tests/integration/cli_runner.h"
+#include "tests/support/postgres_test.h"
 #include "tests/support/test_pgbouncer.h"
-#include "tests/support/test_postgres.h"
 #include "tests/support/test_server.h"
 
 namespace authstate::test {
@@ -51,18 +51,8 @@ std::string ReadCount(v1::AuthStateService::Stub& stub, const std::string& sessi
   return response.found_size() == 1 ? response.found(0).value().raw() : "";
 }
 
-class BackendSwitchTest : public testing::Test {
+class BackendSwitchTest : public test::PostgresTest {
  protected:
-  static void SetUpTestSuite() {
-    auto postgres = TestPostgres::Create();
-    ASSERT_TRUE(postgres.ok()) << postgres.status();
-    postgres_ = postgres->release();
-  }
-  static void TearDownTestSuite() {
-    delete postgres_;
-    postgres_ = nullptr;
-  }
-
   void Serve(const std::string& timeweb, const std::string& supabase) {
     auto server =
         TestServer::Create({{"--backend", "timeweb", "--timeweb-url", timeweb, "--supabase-url", supabase}, {}});
@@ -71,7 +61,7 @@ class BackendSwitchTest : public testing::Test {
     stub_ = v1::AuthStateService::NewStub(grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials()));
   }
   static std::string NewDatabase() {
-    auto url = postgres_->NewDatabase();
+    auto url = postgres().NewDatabase();
     EXPECT_TRUE(url.ok()) << url.status();
     return absl::StrCat(url.value_or(""), "?sslmode=disable");
   }
@@ -89,12 +79,9 @@ class BackendSwitchTest : public testing::Test {
     return {};
   }
 
-  static TestPostgres* postgres_;
   std::unique_ptr<TestServer> server_;
   std::unique_ptr<v1::AuthStateService::Stub> stub_;
 };
-
-TestPostgres* BackendSwitchTest::postgres_ = nullptr;
 
 TEST_F(BackendSwitchTest, AnIdleDatabaseIsAskedNothingAtAll) {
   const std::string database = NewDatabase();
@@ -115,7 +102,7 @@ TEST_F(BackendSwitchTest, AnIdleDatabaseIsAskedNothingAtAll) {
 
 TEST_F(BackendSwitchTest, ThereAndBackUnderLoadEveryAcknowledgedCommitIsFound) {
   const std::string database = NewDatabase();
-  auto pooler = TestPgBouncer::Create({TestPgBouncer::Mode::kTransaction, postgres_->port()});
+  auto pooler = TestPgBouncer::Create({TestPgBouncer::Mode::kTransaction, postgres().port()});
   ASSERT_TRUE(pooler.ok()) << pooler.status();
   Serve(database, (*pooler)->Through(database));
 

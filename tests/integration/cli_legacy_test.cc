@@ -15,8 +15,8 @@
 #include "authstate/v1/auth_state_service.grpc.pb.h"
 #include "tests/integration/cli_runner.h"
 #include "tests/support/legacy_tables.h"
+#include "tests/support/postgres_test.h"
 #include "tests/support/temp_dir.h"
-#include "tests/support/test_postgres.h"
 #include "tests/support/test_server.h"
 #include "tests/support/working_creds.h"
 
@@ -24,7 +24,6 @@ namespace authstate {
 namespace {
 
 namespace fs = std::filesystem;
-using test::TestPostgres;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -32,32 +31,19 @@ using ::testing::HasSubstr;
 constexpr int kOk = 0;
 constexpr int kRefused = 4;
 
-class CliLegacyTest : public testing::Test {
+class CliLegacyTest : public test::PostgresTest {
  protected:
-  static void SetUpTestSuite() {
-    auto postgres = TestPostgres::Create();
-    ASSERT_TRUE(postgres.ok()) << postgres.status();
-    postgres_ = postgres->release();
-  }
-  static void TearDownTestSuite() { delete postgres_; }
-
   void SetUp() override {
-    auto url = postgres_->NewDatabase();
-    ASSERT_TRUE(url.ok()) << url.status();
-    url_ = *url;
-    const absl::Status made = test::CreateLegacyTables(url_, test::LegacyTables::kPlain);
+    PostgresTest::SetUp();
+    const absl::Status made = test::CreateLegacyTables(url(), test::LegacyTables::kPlain);
     ASSERT_TRUE(made.ok()) << made;
-    auto server = test::TestServer::Create({{"--backend=postgres", "--postgres-url=" + url_, "--layout=legacy"}, {}});
+    auto server = test::TestServer::Create({{"--backend=postgres", "--postgres-url=" + url(), "--layout=legacy"}, {}});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     cli_ = std::make_unique<CliRunner>(server_->address());
   }
 
   CliResult Run(std::vector<std::string> arguments) { return cli_->Run(std::move(arguments)); }
-  void Sql(const std::string& sql) {
-    const absl::Status done = TestPostgres::Run(url_, sql);
-    ASSERT_TRUE(done.ok()) << done;
-  }
   void Creds(const std::string& company_id, const std::string& creds) {
     Sql(absl::StrCat("INSERT INTO whatsapp_auth (company_id, creds) VALUES ($id$", company_id, "$id$, $creds$", creds,
                      "$creds$)"));
@@ -67,16 +53,11 @@ class CliLegacyTest : public testing::Test {
                      "$id$, 'pre-key', $id$", id, "$id$, $value$", value, "$value$)"));
   }
 
-  static TestPostgres* postgres_;
-
   test::TempDir directory_;
   const std::string exported_ = directory_.File("exported");
-  std::string url_;
   std::unique_ptr<test::TestServer> server_;
   std::unique_ptr<CliRunner> cli_;
 };
-
-TestPostgres* CliLegacyTest::postgres_ = nullptr;
 
 TEST_F(CliLegacyTest, IdsThatNoCommandCanNameAreToldApartFromTheSessions) {
   Creds("demo", "{}");

@@ -17,8 +17,8 @@
 #include "authstate/v1/auth_state_service.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/support/legacy_tables.h"
+#include "tests/support/postgres_test.h"
 #include "tests/support/subprocess.h"
-#include "tests/support/test_postgres.h"
 #include "tests/support/test_server.h"
 
 // A server on a PostgreSQL of which another program, psql, holds rows.
@@ -79,29 +79,17 @@ inline constexpr Tables kLegacy = {
 
 inline void PrintTo(const Tables& tables, std::ostream* os) { *os << tables.layout; }
 
-class LockedRowsTest : public testing::TestWithParam<Tables> {
+class LockedRowsTest : public test::PostgresTest, public testing::WithParamInterface<Tables> {
  protected:
-  static void SetUpTestSuite() {
-    auto postgres = TestPostgres::Create();
-    ASSERT_TRUE(postgres.ok()) << postgres.status();
-    postgres_ = postgres->release();
-  }
-  static void TearDownTestSuite() {
-    delete postgres_;
-    postgres_ = nullptr;
-  }
-
   void SetUp() override { Start({}); }
 
   void Start(std::vector<std::string> more) {
-    const auto url = postgres_->NewDatabase();
-    ASSERT_TRUE(url.ok()) << url.status();
-    url_ = *url;
+    ASSERT_NO_FATAL_FAILURE(UseNewDatabase());
     if (GetParam().layout == std::string(kLegacy.layout)) {
-      const absl::Status made = CreateLegacyTables(url_, LegacyTables::kPlain);
+      const absl::Status made = CreateLegacyTables(url(), LegacyTables::kPlain);
       ASSERT_TRUE(made.ok()) << made;
     }
-    std::vector<std::string> options = {"--backend=postgres", "--postgres-url=" + url_,
+    std::vector<std::string> options = {"--backend=postgres", "--postgres-url=" + url(),
                                         absl::StrCat("--layout=", GetParam().layout), "--health-interval-ms=50"};
     options.insert(options.end(), more.begin(), more.end());
     server_.reset();
@@ -162,7 +150,7 @@ class LockedRowsTest : public testing::TestWithParam<Tables> {
   // Until the driver has met the lock: somebody waits for it.
   void AwaitWaiter() {
     const absl::Status waits =
-        TestPostgres::AwaitAnswer(url_,
+        TestPostgres::AwaitAnswer(url(),
                                   "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'authstated' "
                                   "AND datname = current_database() AND wait_event_type = 'Lock'",
                                   "t");
@@ -171,10 +159,10 @@ class LockedRowsTest : public testing::TestWithParam<Tables> {
 
   // The server has had a sign of life of the database since this was called, and serves.
   void ExpectHealthy() {
-    const auto now = TestPostgres::Query(url_, "SELECT clock_timestamp()");
+    const auto now = TestPostgres::Query(url(), "SELECT clock_timestamp()");
     ASSERT_TRUE(now.ok()) << now.status();
     const absl::Status alive = TestPostgres::AwaitAnswer(
-        url_,
+        url(),
         absl::StrCat("SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'authstated' AND "
                      "query LIKE 'SELECT current_setting(%' AND datname = current_database() AND state = 'idle' AND "
                      "query_start > '",
@@ -199,15 +187,11 @@ class LockedRowsTest : public testing::TestWithParam<Tables> {
     }
   }
 
-  const std::string& url() const { return url_; }
   TestServer& server() { return *server_; }
   const std::string& address() const { return server_->address(); }
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
-  inline static TestPostgres* postgres_ = nullptr;
-
  private:
-  std::string url_;
   std::unique_ptr<TestServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::AuthStateService::Stub> stub_;

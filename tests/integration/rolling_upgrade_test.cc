@@ -16,15 +16,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
+#include "tests/support/postgres_test.h"
 #include "tests/support/subprocess.h"
-#include "tests/support/test_postgres.h"
 #include "tests/support/test_server.h"
 
 namespace authstate {
 namespace {
 
 using test::Subprocess;
-using test::TestPostgres;
 using ::testing::HasSubstr;
 
 constexpr absl::Duration kPatience = absl::Seconds(60);
@@ -142,39 +141,26 @@ std::uint64_t CountKeys(const std::string& address, const std::string& session_i
   return keys;
 }
 
-class RollingUpgradeTest : public testing::Test {
- protected:
-  void SetUp() override {
-    auto postgres = TestPostgres::Create();
-    ASSERT_TRUE(postgres.ok()) << postgres.status();
-    postgres_ = *std::move(postgres);
-    auto url = postgres_->NewDatabase();
-    ASSERT_TRUE(url.ok()) << url.status();
-    url_ = *url;
-  }
-
-  std::unique_ptr<TestPostgres> postgres_;
-  std::string url_;
-};
+using RollingUpgradeTest = test::PostgresTest;
 
 TEST_F(RollingUpgradeTest, OldAndNewServersWriteSideBySideWhileTheSchemaExpands) {
-  Server old_first("authstated", url_);
+  Server old_first("authstated", url());
   const std::string old_address = old_first.AwaitReady();
   Writer through_old("old", old_address);
   through_old.AwaitMore();
 
   // The new build does not change the schema of others unasked.
-  Server hasty("authstated_next", url_);
+  Server hasty("authstated_next", url());
   EXPECT_EQ(hasty.AwaitEnd(), kSchemaExit);
   EXPECT_THAT(hasty.errors(), HasSubstr("authstatectl schema up"));
 
-  Server next("authstated_next", url_, {"--migrate"});
+  Server next("authstated_next", url(), {"--migrate"});
   const std::string next_address = next.AwaitReady();
   Writer through_next("next", next_address);
   through_next.AwaitMore();
   // The old server goes on over the expanded schema, and one that starts anew does too.
   through_old.AwaitMore();
-  Server old_second("authstated", url_);
+  Server old_second("authstated", url());
   const std::string second_address = old_second.AwaitReady();
   Writer through_second("second", second_address);
   through_second.AwaitMore();
@@ -191,8 +177,8 @@ TEST_F(RollingUpgradeTest, OldAndNewServersWriteSideBySideWhileTheSchemaExpands)
 }
 
 TEST_F(RollingUpgradeTest, ServersOfBothBuildsMayStartAtOnceOnAnEmptyDatabase) {
-  Server old_build("authstated", url_);
-  Server next_build("authstated_next", url_, {"--migrate"});
+  Server old_build("authstated", url());
+  Server next_build("authstated_next", url(), {"--migrate"});
   EXPECT_FALSE(old_build.AwaitReady().empty());
   EXPECT_FALSE(next_build.AwaitReady().empty());
 }

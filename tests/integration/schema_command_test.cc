@@ -11,10 +11,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/support/growing_record.h"
+#include "tests/support/postgres_test.h"
 #include "tests/support/subprocess.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_pgbouncer.h"
-#include "tests/support/test_postgres.h"
 #include "tests/support/test_server.h"
 
 namespace authstate {
@@ -118,30 +118,13 @@ void ExpectWholeLife(const Schema& schema) {
   EXPECT_EQ(schema.Status()["version"], 0);
 }
 
-class SchemaCommandTest : public testing::Test {
+class SchemaCommandTest : public test::PostgresTest {
  protected:
-  static void SetUpTestSuite() {
-    auto postgres = TestPostgres::Create();
-    ASSERT_TRUE(postgres.ok()) << postgres.status();
-    postgres_ = postgres->release();
-  }
-  static void TearDownTestSuite() { delete postgres_; }
-
-  void SetUp() override {
-    auto url = postgres_->NewDatabase();
-    ASSERT_TRUE(url.ok()) << url.status();
-    url_ = *url;
-  }
-
-  Schema OnPostgres() const { return OnPostgres(url_); }
+  Schema OnPostgres() const { return OnPostgres(url()); }
   static Schema OnPostgres(const std::string& url) { return Schema({"--backend=postgres", "--postgres-url=" + url}); }
-  void Sql(const std::string& sql) const {
-    const absl::Status run = TestPostgres::Run(url_, sql);
-    ASSERT_TRUE(run.ok()) << run;
-  }
   // How authstated ends that finds this database.
   Result Serve() const {
-    return Finish(Start("authstated", {"--backend=postgres", "--postgres-url=" + url_, "--listen=127.0.0.1:0"}).get());
+    return Finish(Start("authstated", {"--backend=postgres", "--postgres-url=" + url(), "--listen=127.0.0.1:0"}).get());
   }
 
   // Holds the lock of a schema change until Release, or its end.
@@ -185,22 +168,16 @@ class SchemaCommandTest : public testing::Test {
     std::thread thread_;
   };
 
-  const std::string& url() const { return url_; }
-
-  static TestPostgres* postgres_;
   test::TempDir directory_;
 
  private:
-  std::string url_;
 };
-
-TestPostgres* SchemaCommandTest::postgres_ = nullptr;
 
 TEST_F(SchemaCommandTest, WholeLifeOnPostgres) { ExpectWholeLife(OnPostgres()); }
 
 TEST_F(SchemaCommandTest, WholeLifeThroughATransactionPooler) {
   TestPgBouncer::Options options;
-  options.postgres_port = postgres_->port();
+  options.postgres_port = postgres().port();
   const auto pooler = TestPgBouncer::Create(options);
   ASSERT_TRUE(pooler.ok()) << pooler.status();
   ExpectWholeLife(OnPostgres((*pooler)->Through(url())));

@@ -14,8 +14,8 @@
 #include "absl/strings/str_replace.h"
 #include "tests/integration/cli_runner.h"
 #include "tests/support/legacy_tables.h"
+#include "tests/support/postgres_test.h"
 #include "tests/support/subprocess.h"
-#include "tests/support/test_postgres.h"
 #include "tests/support/test_server.h"
 
 namespace authstate {
@@ -52,33 +52,19 @@ std::string FileOfMigrations(const std::string& path) {
   return sql.str();
 }
 
-class TableAccessTest : public testing::Test {
+class TableAccessTest : public test::PostgresTest {
  protected:
   static void SetUpTestSuite() {
-    auto postgres = TestPostgres::Create();
-    ASSERT_TRUE(postgres.ok()) << postgres.status();
-    postgres_ = postgres->release();
-    const absl::Status made = TestPostgres::Run(postgres_->url(), kRoles);
+    ASSERT_NO_FATAL_FAILURE(PostgresTest::SetUpTestSuite());
+    const absl::Status made = TestPostgres::Run(postgres().url(), kRoles);
     ASSERT_TRUE(made.ok()) << made;
   }
-  static void TearDownTestSuite() { delete postgres_; }
 
   void SetUp() override {
-    auto url = postgres_->NewDatabase();
-    ASSERT_TRUE(url.ok()) << url.status();
-    url_ = *url;
+    PostgresTest::SetUp();
     Sql(kDefaultPrivileges);
   }
 
-  void Sql(const std::string& sql) const {
-    const absl::Status run = TestPostgres::Run(url_, sql);
-    ASSERT_TRUE(run.ok()) << run << "\n" << sql;
-  }
-  std::string Query(const std::string& sql) const {
-    const auto answer = TestPostgres::Query(url_, sql);
-    EXPECT_TRUE(answer.ok()) << answer.status();
-    return answer.value_or("");
-  }
   // The tables as the version of schema 5 made them: where the search path led.
   void MakeOldTables() const {
     Sql("CREATE TABLE auth_schema_migrations (version int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, "
@@ -103,7 +89,7 @@ class TableAccessTest : public testing::Test {
     return CliRunner("").Run(std::move(arguments));
   }
   std::string UrlAs(const std::string& role) const {
-    return absl::StrReplaceAll(url_, {{"//postgres@", absl::StrCat("//", role, "@")}});
+    return absl::StrReplaceAll(url(), {{"//postgres@", absl::StrCat("//", role, "@")}});
   }
   std::unique_ptr<test::TestServer> Serve(std::vector<std::string> more = {},
                                           const std::string& role = "postgres") const {
@@ -137,7 +123,7 @@ class TableAccessTest : public testing::Test {
       for (const std::string& table : tables) {
         for (const char* statement : {"SELECT FROM %", "DELETE FROM %", "TRUNCATE %", "INSERT INTO % DEFAULT VALUES"}) {
           const std::string sql = absl::StrReplaceAll(statement, {{"%", table}});
-          const absl::Status run = TestPostgres::Run(url_, absl::StrCat("SET ROLE ", role, "; ", sql));
+          const absl::Status run = TestPostgres::Run(url(), absl::StrCat("SET ROLE ", role, "; ", sql));
           EXPECT_THAT(std::string(run.message()), HasSubstr("permission denied")) << role << ": " << sql;
         }
       }
@@ -156,14 +142,8 @@ class TableAccessTest : public testing::Test {
             schema + ".auth_schema_migrations"};
   }
 
-  const std::string& url() const { return url_; }
-
  private:
-  static TestPostgres* postgres_;
-  std::string url_;
 };
-
-TestPostgres* TableAccessTest::postgres_ = nullptr;
 
 TEST_F(TableAccessTest, TheTablesOfANewDatabaseAreClosedToTheDataApi) {
   // Also where its roles have rights on whatever is made, in any schema.

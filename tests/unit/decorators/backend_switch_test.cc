@@ -1,4 +1,5 @@
-#include "storage/decorators/backend_switch.h"
+// Which database serves, and what becomes of calls while that changes.
+#include "tests/unit/decorators/backend_switch_test.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,160 +13,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
-#include "storage/await_call.h"
 #include "storage/error.h"
-#include "storage/memory/memory_backend.h"
 
 namespace authstate::storage {
 namespace {
 
 using ::testing::HasSubstr;
-
-Value Raw(std::string bytes) { return {ValueKind::kRaw, std::move(bytes)}; }
-
-Commit SetKey(std::string session_id, std::string key_id, std::string bytes) {
-  Commit commit;
-  commit.session_id = std::move(session_id);
-  commit.sets.push_back({{"pre-key", std::move(key_id)}, Raw(std::move(bytes))});
-  return commit;
-}
-
-absl::StatusOr<Applied> Apply(Backend& backend, Commit commit) {
-  auto results = AwaitCall<std::vector<absl::StatusOr<Applied>>>(
-      [&](auto done) { backend.Apply({std::move(commit)}, absl::InfiniteFuture(), std::move(done)); });
-  return results.front();
-}
-
-std::optional<Value> ReadKey(Backend& backend, const std::string& session_id, const std::string& key_id) {
-  ReadRequest request;
-  request.session_id = session_id;
-  request.keys = {{"pre-key", key_id}};
-  auto results = AwaitCall<std::vector<absl::StatusOr<ReadResult>>>(
-      [&](auto done) { backend.Read({request}, absl::InfiniteFuture(), std::move(done)); });
-  return results.front().ok() ? results.front()->values.front() : std::nullopt;
-}
-
-// A database that several backends reach, as two routes to one PostgreSQL do. `before_call` may hold a call up, or make
-// it fail.
-struct Database {
-  std::shared_ptr<Backend> data = NewMemoryBackend();
-  std::atomic<int> open = 0;
-  std::atomic<int> calls = 0;
-  std::atomic<bool> away = false;
-  // How many snapshots are refused from now on, as others have them all.
-  std::atomic<int> refused_snapshots = 0;
-  // While set, the answers of commits wait in `waiting`.
-  std::atomic<bool> hold_answers = false;
-  absl::Mutex mutex;
-  std::vector<absl::AnyInvocable<void() &&>> waiting ABSL_GUARDED_BY(mutex);
-
-  void Release() {
-    std::vector<absl::AnyInvocable<void() &&>> released;
-    {
-      const absl::MutexLock lock(&mutex);
-      hold_answers = false;
-      released.swap(waiting);
-    }
-    for (auto& answer : released) std::move(answer)();
-  }
-};
-
-class Route final : public Backend {
- public:
-  explicit Route(Database& database) : database_(database) { ++database_.open; }
-  ~Route() override { --database_.open; }
-  Route(const Route&) = delete;
-  Route& operator=(const Route&) = delete;
-
-  void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
-    ++database_.calls;
-    database_.data->Apply(std::move(commits), deadline, [this, done = std::move(done)](auto results) mutable {
-      if (!database_.hold_answers) return std::move(done)(std::move(results));
-      const absl::MutexLock lock(&database_.mutex);
-      database_.waiting.push_back(
-          [done = std::move(done), results = std::move(results)]() mutable { std::move(done)(std::move(results)); });
-    });
-  }
-  void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override {
-    ++database_.calls;
-    database_.data->Read(std::move(requests), deadline, std::move(done));
-  }
-  void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
-    if (database_.refused_snapshots > 0) {
-      --database_.refused_snapshots;
-      return std::move(done)(QueueFull());
-    }
-    database_.data->OpenSnapshot(std::move(session_id), deadline, std::move(done));
-  }
-  void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
-    database_.data->Leases(std::move(requests), deadline, std::move(done));
-  }
-  void List(ListRequest request, absl::Time deadline, ListDone done) override {
-    if (database_.away) return std::move(done)(absl::UnavailableError("away"));
-    database_.data->List(std::move(request), deadline, std::move(done));
-  }
-  void Ping(absl::Time deadline, PingDone done) override {
-    ++database_.calls;
-    database_.data->Ping(deadline, std::move(done));
-  }
-  Description Describe() const override { return database_.data->Describe(); }
-
- private:
-  Database& database_;
-};
-
-class BackendSwitchTest : public testing::Test {
- protected:
-  void Start(absl::Duration lag_patience = absl::ZeroDuration()) {
-    BackendSwitch::Options options;
-    options.targets = {Target("timeweb", timeweb_), Target("supabase", supabase_)};
-    options.lag_patience = lag_patience;
-    auto created = BackendSwitch::Create(std::move(options));
-    ASSERT_TRUE(created.ok());
-    switch_ = *std::move(created);
-  }
-  void ShareData() { supabase_.data = timeweb_.data; }
-
-  static BackendSwitch::TargetOptions Target(std::string name, Database& database) {
-    BackendSwitch::TargetOptions target;
-    target.name = std::move(name);
-    target.open = [&database]() -> absl::StatusOr<std::unique_ptr<Backend>> {
-      if (database.away) return absl::UnavailableError("cannot connect");
-      return std::make_unique<Route>(database);
-    };
-    return target;
-  }
-
-  struct Outcome {
-    absl::Status status;
-    SwitchReport report;
-  };
-  Outcome SwitchTo(const std::string& target, bool force = false, absl::Duration max_pause = absl::Seconds(30)) {
-    return AwaitCall<Outcome>([&](auto done) {
-      switch_->Switch(
-          {target, force, max_pause}, [this] { return cancelled_.load(); },
-          [this](const SwitchProgress& progress) {
-            if (on_progress_) on_progress_(progress);
-          },
-          [done = std::move(done)](absl::Status status, SwitchReport report) mutable {
-            done({std::move(status), std::move(report)});
-          });
-    });
-  }
-  std::string Serving() {
-    for (const TargetState& state : switch_->ListTargets()) {
-      if (state.serving) return state.name;
-    }
-    return "";
-  }
-
-  Database timeweb_;
-  Database supabase_;
-  std::atomic<bool> cancelled_ = false;
-  std::function<void(const SwitchProgress&)> on_progress_;
-  std::unique_ptr<BackendSwitch> switch_;
-};
 
 TEST_F(BackendSwitchTest, CallsGoToTheTargetThatServes) {
   ShareData();
@@ -194,67 +47,6 @@ TEST_F(BackendSwitchTest, TheOldTargetIsClosedAndTheOtherNeverOpenedBefore) {
   EXPECT_EQ(supabase_.open, 0);
 }
 
-TEST_F(BackendSwitchTest, DifferingDataIsRefusedAndNamed) {
-  Start();
-  ASSERT_TRUE(Apply(*switch_, SetKey("changed", "1", "here")).ok());
-  ASSERT_TRUE(Apply(*switch_, SetKey("missing", "1", "here")).ok());
-  ASSERT_TRUE(Apply(*switch_, SetKey("same", "1", "here")).ok());
-  ASSERT_TRUE(Apply(*supabase_.data, SetKey("changed", "1", "there")).ok());
-  ASSERT_TRUE(Apply(*supabase_.data, SetKey("extra", "1", "there")).ok());
-  ASSERT_TRUE(Apply(*supabase_.data, SetKey("same", "1", "here")).ok());
-  const Outcome outcome = SwitchTo("supabase");
-  EXPECT_TRUE(absl::IsFailedPrecondition(outcome.status));
-  EXPECT_EQ(ReasonOf(outcome.status), kTargetDiffers);
-  ASSERT_EQ(outcome.report.differences.size(), 3);
-  EXPECT_EQ(outcome.report.differences[0].session_id, "changed");
-  EXPECT_EQ(outcome.report.differences[0].what, "keys differ");
-  EXPECT_EQ(outcome.report.differences[1].session_id, "extra");
-  EXPECT_EQ(outcome.report.differences[1].what, "is on the target only");
-  EXPECT_EQ(outcome.report.differences[2].session_id, "missing");
-  EXPECT_EQ(outcome.report.differences[2].what, "is missing on the target");
-  EXPECT_EQ(outcome.report.pause, absl::ZeroDuration()) << "no call is held for what cannot succeed";
-  EXPECT_EQ(Serving(), "timeweb");
-  EXPECT_EQ(ReadKey(*switch_, "changed", "1"), Raw("here"));
-}
-
-TEST_F(BackendSwitchTest, SnapshotsThatOthersHaveAreWaitedFor) {
-  ShareData();
-  Start();
-  ASSERT_TRUE(Apply(*switch_, SetKey("s", "1", "one")).ok());
-  timeweb_.refused_snapshots = 2;
-  supabase_.refused_snapshots = 1;
-  const Outcome outcome = SwitchTo("supabase");
-  EXPECT_TRUE(outcome.status.ok()) << outcome.status;
-  EXPECT_EQ(timeweb_.refused_snapshots, 0);
-  EXPECT_EQ(supabase_.refused_snapshots, 0);
-}
-
-TEST_F(BackendSwitchTest, NoMoreThanTwentyDifferencesAreNamedAndAllAreCounted) {
-  Start();
-  for (int i = 0; i < 25; ++i) ASSERT_TRUE(Apply(*switch_, SetKey(absl::StrCat("s", i), "1", "here")).ok());
-  const Outcome outcome = SwitchTo("supabase");
-  EXPECT_EQ(outcome.report.differences.size(), kMaxNamedDifferences);
-  EXPECT_EQ(outcome.report.differing_sessions, 25);
-}
-
-TEST_F(BackendSwitchTest, ForceSwitchesToDifferingData) {
-  Start();
-  ASSERT_TRUE(Apply(*switch_, SetKey("s", "1", "here")).ok());
-  ASSERT_TRUE(SwitchTo("supabase", /*force=*/true).status.ok());
-  EXPECT_EQ(Serving(), "supabase");
-  EXPECT_EQ(ReadKey(*switch_, "s", "1"), std::nullopt);
-}
-
-TEST_F(BackendSwitchTest, OtherRevisionsOfTheSameContentAreCounted) {
-  Start();
-  ASSERT_TRUE(Apply(*switch_, SetKey("s", "1", "x")).ok());
-  ASSERT_TRUE(Apply(*switch_, SetKey("s", "1", "same")).ok());
-  ASSERT_TRUE(Apply(*supabase_.data, SetKey("s", "1", "same")).ok());
-  const Outcome outcome = SwitchTo("supabase");
-  EXPECT_TRUE(outcome.status.ok()) << outcome.status;
-  EXPECT_EQ(outcome.report.other_revisions, 1);
-}
-
 TEST_F(BackendSwitchTest, ATargetThatDoesNotOpenLeavesTheOldOneServing) {
   Start();
   supabase_.away = true;
@@ -265,16 +57,6 @@ TEST_F(BackendSwitchTest, ATargetThatDoesNotOpenLeavesTheOldOneServing) {
     EXPECT_EQ(Serving(), "timeweb");
     EXPECT_TRUE(Apply(*switch_, SetKey("s", "1", "one")).ok());
   }
-}
-
-TEST_F(BackendSwitchTest, AServingDatabaseThatIsAwayCannotBeComparedAndCanBeLeftByForce) {
-  ShareData();
-  Start();
-  timeweb_.away = true;
-  EXPECT_EQ(ReasonOf(SwitchTo("supabase").status), kNotCompared);
-  EXPECT_EQ(Serving(), "timeweb");
-  EXPECT_TRUE(SwitchTo("supabase", /*force=*/true).status.ok());
-  EXPECT_EQ(Serving(), "supabase");
 }
 
 TEST_F(BackendSwitchTest, UnknownAndServingTargetsAreRefused) {
@@ -380,19 +162,6 @@ TEST_F(BackendSwitchTest, NoSwitchBeginsOnceStopped) {
   switch_->StopSwitching();
   EXPECT_FALSE(SwitchTo("supabase").status.ok());
   EXPECT_EQ(Serving(), "timeweb");
-}
-
-TEST_F(BackendSwitchTest, ATargetThatLagsBehindIsWaitedFor) {
-  Start(/*lag_patience=*/absl::Seconds(60));
-  ASSERT_TRUE(Apply(*switch_, SetKey("s", "1", "one")).ok());
-  on_progress_ = [&](const SwitchProgress& progress) {
-    // Replication arrives after the first round found the difference.
-    if (progress.phase == SwitchProgress::Phase::kComparing && progress.round == 1 && progress.compared == 1) {
-      EXPECT_TRUE(Apply(*supabase_.data, SetKey("s", "1", "one")).ok());
-    }
-  };
-  const Outcome outcome = SwitchTo("supabase");
-  EXPECT_TRUE(outcome.status.ok()) << outcome.status;
 }
 
 TEST_F(BackendSwitchTest, AProbeOpensWhatDoesNotServeAndClosesItAgain) {

@@ -1,110 +1,20 @@
-// What a pipe does, on a memory backend and without the RPC framework.
+// What a pipe answers, and how it gathers.
+#include "tests/unit/server/pipe_connection_test.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "google/rpc/error_details.pb.h"
 #include "server/handlers/request_error.h"
-#include "server/pipe/connection.h"
-#include "tests/support/pipe_operations.h"
-#include "tests/unit/server/held_backend.h"
 
 namespace authstate::server::pipe {
 namespace {
 
-using ::authstate::test::pipe::Message;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::SizeIs;
-namespace send = ::authstate::test::pipe;
-
-// `code/reason` of a failed operation, `ok` of any other.
-std::string OutcomeOf(const v1::PipeResult& result) {
-  if (!result.has_error()) return "ok";
-  google::rpc::ErrorInfo info;
-  EXPECT_TRUE(result.error().details(0).UnpackTo(&info));
-  return absl::StrCat(absl::StatusCodeToString(static_cast<absl::StatusCode>(result.error().code())), "/",
-                      info.reason());
-}
-
-std::string InfoOf(const v1::PipeResult& result, const std::string& key) {
-  google::rpc::ErrorInfo info;
-  EXPECT_TRUE(result.error().details(0).UnpackTo(&info));
-  const auto found = info.metadata().find(key);
-  return found == info.metadata().end() ? "" : found->second;
-}
-
-class PipeConnectionTest : public testing::Test {
- protected:
-  std::shared_ptr<Connection> Open() {
-    return Connection::Create(&backend_, budget_, options_, [this] { ++changes_; });
-  }
-
-  // A frame of answers, as a reader that keeps up takes it.
-  static std::vector<v1::PipeResult> TakeFrame(Connection& connection) {
-    v1::PipeResponse frame;
-    connection.NextFrame(&frame);
-    connection.FrameWritten();
-    return {frame.results().begin(), frame.results().end()};
-  }
-
-  static std::vector<v1::PipeResult> TakeAll(Connection& connection) {
-    std::vector<v1::PipeResult> all;
-    while (connection.HasAnswers()) {
-      for (v1::PipeResult& result : TakeFrame(connection)) all.push_back(std::move(result));
-    }
-    return all;
-  }
-
-  static void Send(Connection& connection, const std::vector<v1::PipeOperation>& operations) {
-    const absl::Status taken = connection.Take(Message(operations));
-    EXPECT_TRUE(taken.ok()) << taken;
-  }
-
-  // Sends, and answers the outcome of each operation, in the order of the answers.
-  static std::vector<std::string> Outcomes(Connection& connection, const std::vector<v1::PipeOperation>& operations) {
-    Send(connection, operations);
-    std::vector<std::string> outcomes;
-    for (const v1::PipeResult& result : TakeAll(connection)) outcomes.push_back(OutcomeOf(result));
-    return outcomes;
-  }
-
-  static std::vector<std::uint64_t> Tags(const std::vector<v1::PipeResult>& results) {
-    std::vector<std::uint64_t> tags;
-    tags.reserve(results.size());
-    for (const v1::PipeResult& result : results) tags.push_back(result.tag());
-    return tags;
-  }
-
-  // A connection with `count` sessions attached, to channels from 0.
-  std::shared_ptr<Connection> Attached(std::uint32_t count) {
-    std::shared_ptr<Connection> connection = Open();
-    std::vector<v1::PipeOperation> attaches;
-    for (std::uint32_t i = 0; i < count; ++i) attaches.push_back(send::Attach(i, i, absl::StrCat("s", i)));
-    Send(*connection, attaches);
-    EXPECT_THAT(TakeAll(*connection), SizeIs(count));
-    return connection;
-  }
-
-  storage::Lease LeaseOf(const std::string& session_id) {
-    storage::Lease lease;
-    storage::LeaseRequest request;
-    request.session_id = session_id;
-    backend_.memory().Leases({request}, absl::InfiniteFuture(), [&lease](auto results) { lease = results[0]->lease; });
-    return lease;
-  }
-
-  HeldBackend backend_;
-  std::shared_ptr<Budget> budget_ = std::make_shared<Budget>(Limits().total_bytes);
-  Connection::Options options_;
-  int changes_ = 0;
-};
 
 TEST_F(PipeConnectionTest, EveryOperationIsAnsweredOnceInTheOrderOfItsChannel) {
   const auto connection = Open();
@@ -225,18 +135,6 @@ TEST_F(PipeConnectionTest, ALeaseOfALockedSessionIsAskedForAlone) {
   EXPECT_TRUE(connection->Idle());
 }
 
-TEST_F(PipeConnectionTest, CallsUnderWayAreBoundedAndTheRestGathers) {
-  options_.limits.batches.calls = 2;
-  const auto connection = Attached(10);
-  backend_.applies.hold = true;
-  for (std::uint32_t i = 0; i < 10; ++i) Send(*connection, {send::Commit(i, i, 1, "v")});
-  EXPECT_THAT(backend_.applies.sizes, ElementsAre(1, 1));
-  backend_.applies.ReleaseOne();
-  EXPECT_THAT(backend_.applies.sizes, ElementsAre(1, 1, 8));
-  backend_.applies.Release();
-  EXPECT_THAT(TakeAll(*connection), SizeIs(10));
-}
-
 TEST_F(PipeConnectionTest, ANumberThatWasAppliedIsAnsweredAgainAndChangesNothing) {
   const auto connection = Attached(1);
   EXPECT_THAT(Outcomes(*connection, {send::Commit(0, 1, 1, "one"), send::Commit(0, 2, 2, "two"),
@@ -319,17 +217,6 @@ TEST_F(PipeConnectionTest, AChannelInUseIsRefusedAndGoesOn) {
   EXPECT_FALSE(LeaseOf("other").held());
 }
 
-TEST_F(PipeConnectionTest, ChannelsAreBounded) {
-  options_.limits.channels = 2;
-  const auto connection = Attached(2);
-  EXPECT_THAT(Outcomes(*connection, {send::Attach(9, 1, "s9")}), ElementsAre("INVALID_ARGUMENT/INVALID_FIELD"));
-  EXPECT_THAT(Outcomes(*connection, {send::Detach(0, 2)}), ElementsAre("ok"));
-  // An attach that fails gives its place back too.
-  EXPECT_THAT(Outcomes(*connection, {send::Attach(9, 3, "s1", "other")}),
-              ElementsAre("FAILED_PRECONDITION/LEASE_HELD"));
-  EXPECT_THAT(Outcomes(*connection, {send::Attach(9, 4, "s9")}), ElementsAre("ok"));
-}
-
 TEST_F(PipeConnectionTest, ADetachedChannelIsFreeAndTheLeaseStays) {
   const auto connection = Attached(1);
   EXPECT_THAT(Outcomes(*connection, {send::Detach(0, 1), send::Get(0, 2), send::Attach(0, 3, "next")}),
@@ -352,149 +239,6 @@ TEST_F(PipeConnectionTest, AMessageThatBreaksTheContractChangesNothing) {
   EXPECT_EQ(FieldOf(taken), "operations[1].commit.sets[0].key.id");
   EXPECT_FALSE(connection->HasAnswers());
   EXPECT_THAT(backend_.applies.sizes, IsEmpty());
-}
-
-TEST_F(PipeConnectionTest, AGetTooLargeForItsShareIsAskedAloneAndKeepsItsPlace) {
-  options_.limits.read_bytes = 3000;
-  const auto connection = Attached(2);
-  Send(*connection, {send::Commit(0, 1, 1, std::string(2000, 'x')), send::Commit(1, 2, 1, "small")});
-  TakeAll(*connection);
-  Send(*connection, {send::Get(0, 3), send::Get(0, 4), send::Get(1, 5)});
-  const std::vector<v1::PipeResult> results = TakeAll(*connection);
-  ASSERT_THAT(Tags(results), ElementsAre(5, 3, 4));
-  EXPECT_EQ(results[1].got().found(0).value().raw().size(), 2000U);
-  EXPECT_EQ(results[2].got().found(0).value().raw().size(), 2000U);
-}
-
-TEST_F(PipeConnectionTest, EveryGetTooLargeForItsShareIsAskedTwiceAndNoMore) {
-  options_.limits.read_bytes = 3000;
-  const auto connection = Attached(1);
-  Send(*connection, {send::Commit(0, 1, 1, std::string(2000, 'x'))});
-  TakeAll(*connection);
-  std::vector<v1::PipeOperation> gets;
-  for (std::uint64_t tag = 0; tag < 5; ++tag) gets.push_back(send::Get(0, tag));
-  Send(*connection, gets);
-  EXPECT_THAT(Tags(TakeAll(*connection)), ElementsAre(0, 1, 2, 3, 4));
-  EXPECT_THAT(backend_.reads.sizes, ElementsAre(5, 1, 1, 1, 1, 1));
-}
-
-TEST_F(PipeConnectionTest, ReadsWaitWhileAnswersAreNotTaken) {
-  options_.limits.waiting_answer_bytes = 5000;
-  const auto connection = Attached(1);
-  Send(*connection, {send::Commit(0, 1, 1, std::string(6000, 'x'))});
-  TakeAll(*connection);
-  for (std::uint64_t tag = 2; tag < 12; ++tag) Send(*connection, {send::Get(0, tag)});
-  EXPECT_THAT(backend_.reads.sizes, ElementsAre(1));
-  EXPECT_THAT(TakeAll(*connection), SizeIs(10));
-}
-
-TEST_F(PipeConnectionTest, OperationsUnansweredAreBounded) {
-  options_.limits.stream_operations = 3;
-  const auto connection = Attached(1);
-  EXPECT_TRUE(connection->MayRead());
-  Send(*connection, {send::Get(0, 1), send::Get(0, 2), send::Get(0, 3)});
-  EXPECT_FALSE(connection->MayRead()) << "answered, but not written";
-  TakeAll(*connection);
-  EXPECT_TRUE(connection->MayRead());
-}
-
-TEST_F(PipeConnectionTest, BytesUnansweredAreBounded) {
-  options_.limits.stream_bytes = 10'000;
-  const auto connection = Attached(1);
-  backend_.applies.hold = true;
-  Send(*connection, {send::Commit(0, 1, 1, std::string(20'000, 'x'))});
-  EXPECT_FALSE(connection->MayRead());
-  backend_.applies.Release();
-  EXPECT_TRUE(connection->MayRead());
-}
-
-TEST_F(PipeConnectionTest, BytesOfAllStreamsAreBoundedButForAFairShare) {
-  options_.limits.fair_bytes = 5'000;
-  budget_ = std::make_shared<Budget>(30'000);
-  const auto large = Attached(1);
-  const auto second = Open();
-  const auto third = Open();
-  Send(*second, {send::Attach(0, 1, "second")});
-  Send(*third, {send::Attach(0, 1, "third")});
-  TakeAll(*second);
-  TakeAll(*third);
-  backend_.applies.hold = true;
-  Send(*large, {send::Commit(0, 1, 1, std::string(30'000, 'x'))});
-  Send(*second, {send::Commit(0, 2, 1, std::string(6'000, 'x'))});
-  EXPECT_FALSE(second->MayRead());
-  EXPECT_TRUE(third->MayRead()) << "it holds less than its share";
-  const int before = changes_;
-  backend_.applies.ReleaseOne();
-  EXPECT_GT(changes_, before);
-  EXPECT_TRUE(second->MayRead());
-  backend_.applies.Release();
-}
-
-TEST_F(PipeConnectionTest, WhatIsUnderWayOutlivesTheStreamAndLeavesNothingBehind) {
-  auto connection = Attached(2);
-  backend_.applies.hold = true;
-  backend_.reads.hold = true;
-  Send(*connection, {send::Commit(0, 1, 1, "one"), send::Commit(0, 2, 2, "two"), send::Get(1, 3)});
-  Send(*connection, {send::Commit(0, 4, 3, "never begun")});
-  const int before = changes_;
-  connection->Close();
-  connection.reset();
-  EXPECT_GT(budget_->bytes(), 0U);
-  backend_.applies.Release();
-  backend_.reads.Release();
-  EXPECT_EQ(budget_->bytes(), 0U);
-  EXPECT_EQ(changes_, before);
-  EXPECT_EQ(LeaseOf("s0").owner, "me") << "a broken stream is no release";
-  connection = Open();
-  Send(*connection, {send::Attach(0, 1, "s0", "me", 1)});
-  EXPECT_EQ(TakeAll(*connection)[0].attached().applied_number(), 2U);
-}
-
-TEST_F(PipeConnectionTest, AnswersThatNobodyTookLeaveNothingBehind) {
-  auto connection = Attached(1);
-  Send(*connection, {send::Commit(0, 1, 1, "one"), send::Get(0, 2)});
-  v1::PipeResponse frame;
-  connection->NextFrame(&frame);
-  connection->Close();
-  EXPECT_EQ(budget_->bytes(), 0U);
-  connection->FrameWritten();
-  EXPECT_EQ(budget_->bytes(), 0U);
-}
-
-TEST_F(PipeConnectionTest, AnOperationWhoseTurnComesTooLateIsGivenUp) {
-  const auto connection = Attached(1);
-  options_.deadline = absl::ZeroDuration();
-  const auto late = Open();
-  EXPECT_THAT(Outcomes(*late, {send::Attach(0, 1, "s1"), send::Get(0, 2)}),
-              ElementsAre("DEADLINE_EXCEEDED/DEADLINE_PASSED", "FAILED_PRECONDITION/NOT_ATTACHED"));
-  EXPECT_FALSE(LeaseOf("s1").held());
-}
-
-TEST_F(PipeConnectionTest, ALongQueueTakesNoStack) {
-  const auto connection = Attached(1);
-  std::vector<v1::PipeOperation> operations;
-  for (std::uint64_t i = 0; i < 5000; ++i) {
-    operations.push_back(send::Commit(0, 2 * i, i + 1, absl::StrCat(i)));
-    operations.push_back(send::Get(0, 2 * i + 1));
-  }
-  backend_.applies.hold = true;
-  Send(*connection, operations);
-  backend_.applies.Release();
-  const std::vector<v1::PipeResult> results = TakeAll(*connection);
-  ASSERT_THAT(results, SizeIs(10'000));
-  EXPECT_EQ(results[9'999].got().found(0).value().raw(), "4999");
-}
-
-TEST_F(PipeConnectionTest, FramesCloseAtTheirSizeAndALargeAnswerHasItsOwn) {
-  options_.limits.frame_bytes = 3000;
-  const auto connection = Attached(2);
-  Send(*connection, {send::Commit(0, 1, 1, std::string(5000, 'x')), send::Commit(1, 2, 1, "small")});
-  TakeAll(*connection);
-  Send(*connection, {send::Get(1, 3), send::Get(0, 4), send::Get(1, 5), send::Get(1, 6)});
-  std::vector<std::size_t> frames;
-  while (connection->HasAnswers()) frames.push_back(TakeFrame(*connection).size());
-  EXPECT_THAT(frames, testing::Each(testing::Le(3U)));
-  EXPECT_GE(frames.size(), 2U);
 }
 
 }  // namespace

@@ -1,0 +1,53 @@
+#ifndef AUTHSTATE_TESTS_SUPPORT_POSTGRES_TEST_H_
+#define AUTHSTATE_TESTS_SUPPORT_POSTGRES_TEST_H_
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "tests/support/test_postgres.h"
+
+namespace authstate::test {
+
+// A PostgreSQL for the tests of a suite, and an empty database for each of them.
+class PostgresTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    auto postgres = TestPostgres::Create();
+    ASSERT_TRUE(postgres.ok()) << postgres.status();
+    postgres_ = *std::move(postgres);
+  }
+  static void TearDownTestSuite() { postgres_.reset(); }
+
+  void SetUp() override { UseNewDatabase(); }
+
+  static TestPostgres& postgres() { return *postgres_; }
+  // Of the test's database, for the role that owns everything.
+  const std::string& url() const { return url_; }
+  void UseNewDatabase() {
+    auto url = postgres().NewDatabase();
+    ASSERT_TRUE(url.ok()) << url.status();
+    url_ = *std::move(url);
+  }
+
+  void Sql(const std::string& sql) const {
+    const absl::Status run = TestPostgres::Run(url_, sql);
+    ASSERT_TRUE(run.ok()) << run << " of " << sql;
+  }
+  // The first field of the first row, as text.
+  std::string Query(const std::string& sql) const {
+    const auto answer = TestPostgres::Query(url_, sql);
+    EXPECT_TRUE(answer.ok()) << answer.status();
+    return answer.value_or("");
+  }
+
+ private:
+  static inline std::unique_ptr<TestPostgres> postgres_;
+  std::string url_;
+};
+
+}  // namespace authstate::test
+
+#endif  // AUTHSTATE_TESTS_SUPPORT_POSTGRES_TEST_H_
