@@ -2,7 +2,7 @@
 
 namespace authstate::storage {
 
-void CallRouter::RouteOrHold(Call call) {
+void CallRouter::RouteOrHold(RoutedCall call) {
   while (true) {
     {
       const absl::MutexLock lock(&mutex_);
@@ -26,7 +26,7 @@ void CallRouter::Pause() {
 void CallRouter::Resume(OpenTarget* target) {
   current_.store(target);
   while (true) {
-    std::deque<Call> held;
+    std::deque<RoutedCall> held;
     {
       const absl::MutexLock lock(&mutex_);
       if (held_.empty()) {
@@ -37,7 +37,7 @@ void CallRouter::Resume(OpenTarget* target) {
       held.swap(held_);
     }
     // What comes meanwhile is held, and so stays behind these.
-    for (Call& call : held) {
+    for (RoutedCall& call : held) {
       target->calls.EnterShut();
       std::move(call)(*target);
     }

@@ -31,7 +31,7 @@ struct OpenTarget {
 class CallRouter {
  public:
   // A call for `target`, of whose `calls` it is inside: it must see to it that Leave is called.
-  using Call = absl::AnyInvocable<void(OpenTarget& target) &&>;
+  using RoutedCall = absl::AnyInvocable<void(OpenTarget& target) &&>;
 
   // Serves from `target`, whose backend is open. Targets outlive the router.
   explicit CallRouter(OpenTarget* target) : current_(target) { target->calls.Open(); }
@@ -52,12 +52,12 @@ class CallRouter {
   void Resume(OpenTarget* target);
 
  private:
-  void RouteOrHold(Call call);
+  void RouteOrHold(RoutedCall call);
 
   std::atomic<OpenTarget*> current_;
   absl::Mutex mutex_;
   bool paused_ ABSL_GUARDED_BY(mutex_) = false;
-  std::deque<Call> held_ ABSL_GUARDED_BY(mutex_);
+  std::deque<RoutedCall> held_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace authstate::storage

@@ -83,8 +83,8 @@ class Gatherer {
 
   void Add(std::vector<Request> requests, absl::Time deadline, Done done) {
     if (requests.empty()) return std::move(done)({});
-    Calls call(1);
-    Call& added = call.front();
+    GatheredCalls call(1);
+    GatheredCall& added = call.front();
     added.members = requests.size();
     for (const Request& request : requests) added.bytes += measure_(request);
     if (order_ == Order::kBySession) added.sessions = SessionsOf(requests);
@@ -105,12 +105,12 @@ class Gatherer {
   // Past its deadline a call at work is about to be answered by the store, which knows more of it.
   static constexpr absl::Duration kGrace = absl::Milliseconds(200);
 
-  struct Call;
-  using Calls = std::list<Call>;
-  using Batches = std::list<Calls>;
-  using Ends = std::multimap<absl::Time, Call*>;
+  struct GatheredCall;
+  using GatheredCalls = std::list<GatheredCall>;
+  using Batches = std::list<GatheredCalls>;
+  using Ends = std::multimap<absl::Time, GatheredCall*>;
 
-  struct Call : SessionTurns::Ticket {
+  struct GatheredCall : SessionTurns::Ticket {
     // Also once they were sent, if they may have to go again.
     std::vector<Request> requests;
     bool may_go_again = false;
@@ -126,7 +126,7 @@ class Gatherer {
     bool sent = false;
     // When to look at it again.
     typename Ends::iterator end;
-    typename Calls::iterator where;
+    typename GatheredCalls::iterator where;
   };
 
   // What is told to a caller once no lock is held.
@@ -148,7 +148,7 @@ class Gatherer {
     return !driving_ && answering_ == 0 && under_way_.empty() && apart_.empty() && ready_.empty() && blocked_.empty();
   }
 
-  void SetEnd(Call* call, absl::Time end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  void SetEnd(GatheredCall* call, absl::Time end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     call->end = ends_.emplace(end, call);
   }
 
@@ -158,12 +158,12 @@ class Gatherer {
     if (!ends_.empty()) first_end_.SetIfEarlier(ends_.begin()->first);
   }
 
-  void MakeReady(Call* call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  void MakeReady(GatheredCall* call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     ready_.splice(call->pressing ? ready_.begin() : ready_.end(), blocked_, call->where);
   }
 
-  void GiveBack(Call* call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    for (SessionTurns::Ticket* const next : turns_.GiveBack(call)) MakeReady(static_cast<Call*>(next));
+  void GiveBack(GatheredCall* call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (SessionTurns::Ticket* const next : turns_.GiveBack(call)) MakeReady(static_cast<GatheredCall*>(next));
   }
 
   bool MaySend() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -187,7 +187,7 @@ class Gatherer {
     const absl::Time now = absl::Now();
     absl::Time deadline = absl::InfinitePast();
     while (!ready_.empty() && room.Take(ready_.front().members, ready_.front().bytes)) {
-      Call& call = ready_.front();
+      GatheredCall& call = ready_.front();
       call.sent = true;
       deadline = std::max(deadline, call.deadline);
       ends_.erase(call.end);
@@ -195,7 +195,7 @@ class Gatherer {
       batch->splice(batch->end(), ready_, ready_.begin());
     }
     std::vector<Request> requests;
-    for (Call& call : *batch) Take(&call, &requests);
+    for (GatheredCall& call : *batch) Take(&call, &requests);
     Watch();
     mutex_.Unlock();
     Begin(&under_way_, batch, std::move(requests), deadline);
@@ -203,7 +203,7 @@ class Gatherer {
   }
 
   // Adds the call's requests to those of its batch. It keeps them if it may go again.
-  void Take(Call* call, std::vector<Request>* requests) {
+  void Take(GatheredCall* call, std::vector<Request>* requests) {
     const auto first = static_cast<std::ptrdiff_t>(requests->size());
     if constexpr (std::is_same_v<Request, Commit>) {
       call->may_go_again =
@@ -229,7 +229,7 @@ class Gatherer {
 
   // Whether the store has left some of the call undone, for a lock, and the caller is still there. Then the call has
   // the results of what was done, and the requests of the rest.
-  bool GoesAgain(Call* call, typename Results::iterator first, typename Results::iterator last) {
+  bool GoesAgain(GatheredCall* call, typename Results::iterator first, typename Results::iterator last) {
     if (!std::exchange(call->may_go_again, false) || !call->done.has_value()) return false;
     const auto locked = [](const absl::StatusOr<Result>& result) { return IsSessionLocked(result.status()); };
     const auto rest = std::find_if(first, last, locked);
@@ -267,7 +267,7 @@ class Gatherer {
     }
     for (Answer& answer : answers) std::move(answer.done)(std::move(answer.results));
     for (const auto& alone : again) {
-      Call& call = alone->front();
+      GatheredCall& call = alone->front();
       std::vector<Request> requests = std::move(call.requests);
       Begin(&apart_, alone, std::move(requests), call.deadline);
     }
@@ -291,7 +291,7 @@ class Gatherer {
 
   // The nearest end has come: that of the hold, or that of the call.
   std::optional<Answer> EndFirst() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    Call* const call = ends_.begin()->second;
+    GatheredCall* const call = ends_.begin()->second;
     ends_.erase(ends_.begin());
     if (!call->sent && call->deadline > absl::Now()) {
       call->pressing = true;
@@ -322,8 +322,8 @@ class Gatherer {
   absl::Mutex mutex_;
   SessionTurns turns_ ABSL_GUARDED_BY(mutex_);
   // Whose turn has not come yet.
-  Calls blocked_ ABSL_GUARDED_BY(mutex_);
-  Calls ready_ ABSL_GUARDED_BY(mutex_);
+  GatheredCalls blocked_ ABSL_GUARDED_BY(mutex_);
+  GatheredCalls ready_ ABSL_GUARDED_BY(mutex_);
   Batches under_way_ ABSL_GUARDED_BY(mutex_);
   // Calls that go again, each by itself.
   Batches apart_ ABSL_GUARDED_BY(mutex_);

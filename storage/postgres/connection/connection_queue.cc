@@ -155,18 +155,18 @@ void ConnectionQueue::EndConnecting() {
   --connecting_;
 }
 
-void ConnectionQueue::Move(Calls::iterator call, Calls* to) {
+void ConnectionQueue::Move(QueuedCalls::iterator call, QueuedCalls* to) {
   to->splice(to->end(), *call->where, call);
   call->where = to;
 }
 
-void ConnectionQueue::LookAgainAt(Calls::iterator call, absl::Time time) {
+void ConnectionQueue::LookAgainAt(QueuedCalls::iterator call, absl::Time time) {
   if (call->end.has_value()) ends_.erase(*call->end);
   call->end = ends_.emplace(time, call);
   first_end_.SetIfEarlier(time);
 }
 
-std::optional<ConnectionQueue::Calls::iterator> ConnectionQueue::Take() {
+std::optional<ConnectionQueue::QueuedCalls::iterator> ConnectionQueue::Take() {
   while (true) {
     const bool retry = Retries() > 0 && (waiting_.empty() || !retried_last_);
     if (!retry && waiting_.empty()) return std::nullopt;
@@ -191,16 +191,16 @@ std::optional<ConnectionQueue::Calls::iterator> ConnectionQueue::Take() {
 }
 
 void ConnectionQueue::RunNext(PgConnection& connection) {
-  std::optional<Calls::iterator> taken;
+  std::optional<QueuedCalls::iterator> taken;
   {
     const absl::MutexLock lock(&mutex_);
     --claimed_;
     taken = Take();
   }
   if (!taken.has_value()) return;
-  const Calls::iterator call = *taken;
+  const QueuedCalls::iterator call = *taken;
   const std::optional<PutBack> put_back = call->work.run(connection);
-  Calls done;
+  QueuedCalls done;
   {
     const absl::MutexLock lock(&mutex_);
     if (call->retried) --retrying_;
@@ -213,7 +213,7 @@ void ConnectionQueue::RunNext(PgConnection& connection) {
   if (call->work.keep != nullptr) std::move(call->work.keep)(connection);
 }
 
-void ConnectionQueue::Rest(Calls::iterator call, const PutBack& put_back) {
+void ConnectionQueue::Rest(QueuedCalls::iterator call, const PutBack& put_back) {
   call->put_back = true;
   absl::Time until = absl::Now() + put_back.pause.value_or(absl::ZeroDuration());
   if (!put_back.pause.has_value()) {
@@ -234,12 +234,12 @@ void ConnectionQueue::Rest(Calls::iterator call, const PutBack& put_back) {
 
 // What has never found a lock in its way is as good as what waits; of the others there may be so many that all threads
 // would be busy with nothing else.
-void ConnectionQueue::TryAgain(Calls::iterator call) {
+void ConnectionQueue::TryAgain(QueuedCalls::iterator call) {
   Move(call, call->backoff.has_value() ? &due_ : &waiting_);
   LookAgainAt(call, call->work.deadline - kFarewell);
 }
 
-void ConnectionQueue::LeaveLine(Calls::iterator call) {
+void ConnectionQueue::LeaveLine(QueuedCalls::iterator call) {
   if (!std::exchange(call->in_line, false)) return;
   const auto found = lines_.find(call->work.line);
   Line& line = found->second;
@@ -253,7 +253,7 @@ void ConnectionQueue::LeaveLine(Calls::iterator call) {
 }
 
 void ConnectionQueue::LookAtFirst() {
-  const Calls::iterator call = ends_.begin()->second;
+  const QueuedCalls::iterator call = ends_.begin()->second;
   const absl::Time now = absl::Now();
   if (call->where == &resting_ && now < call->work.deadline - kFarewell) return TryAgain(call);
   const bool at_work = call->where == &running_;
@@ -261,7 +261,7 @@ void ConnectionQueue::LookAtFirst() {
   ends_.erase(*call->end);
   call->end.reset();
   auto end = std::move(call->work.end);
-  Calls ended;
+  QueuedCalls ended;
   // One that is at work stays with its thread.
   if (!at_work) {
     LeaveLine(call);
@@ -273,7 +273,7 @@ void ConnectionQueue::LookAtFirst() {
   mutex_.Lock();
 }
 
-absl::Status ConnectionQueue::Reason(const Call& call, absl::Time now) const {
+absl::Status ConnectionQueue::Reason(const QueuedCall& call, absl::Time now) const {
   if (call.where == &running_) return DeadlinePassedAtWork();
   if (call.put_back) return LockedTillDeadline();
   if (call.work.deadline <= now) return DeadlinePassedInQueue();

@@ -99,16 +99,16 @@ class ConnectionQueue {
   bool HasLine(const std::string& line) const;
 
  private:
-  struct Call;
-  using Calls = std::list<Call>;
-  using Ends = std::multimap<absl::Time, Calls::iterator>;
+  struct QueuedCall;
+  using QueuedCalls = std::list<QueuedCall>;
+  using Ends = std::multimap<absl::Time, QueuedCalls::iterator>;
   // Those of one line; the first is the one that is tried.
-  using Line = std::vector<Calls::iterator>;
+  using Line = std::vector<QueuedCalls::iterator>;
 
-  struct Call {
+  struct QueuedCall {
     ConnectionWork work;
     // The list that it is in.
-    Calls* where = nullptr;
+    QueuedCalls* where = nullptr;
     // When to look at it next: its place in `ends_`. None once it was ended.
     std::optional<Ends::iterator> end;
     // Once it was put back: it is in a line, if it has one; it is at work again.
@@ -127,29 +127,29 @@ class ConnectionQueue {
   std::size_t Takeable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return waiting_.size() + Retries(); }
   bool Claimable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The next call to run, moved to `running_`. Nullopt: none.
-  std::optional<Calls::iterator> Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  static void Move(Calls::iterator call, Calls* to);
-  void LookAgainAt(Calls::iterator call, absl::Time time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Rest(Calls::iterator call, const PutBack& put_back) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<QueuedCalls::iterator> Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static void Move(QueuedCalls::iterator call, QueuedCalls* to);
+  void LookAgainAt(QueuedCalls::iterator call, absl::Time time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Rest(QueuedCalls::iterator call, const PutBack& put_back) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The end of its rest.
-  void TryAgain(Calls::iterator call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void LeaveLine(Calls::iterator call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TryAgain(QueuedCalls::iterator call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LeaveLine(QueuedCalls::iterator call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Looks at the first call, if its time has come; others are then called for at once.
   void LookAtOverdue();
   // Releases the mutex while it ends the call.
   void LookAtFirst() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What to tell a call that is ended now.
-  absl::Status Reason(const Call& call, absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Reason(const QueuedCall& call, absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::size_t limit_;
   const absl::Duration queue_wait_;
 
   mutable absl::Mutex mutex_;
-  Calls waiting_ ABSL_GUARDED_BY(mutex_);
-  Calls running_ ABSL_GUARDED_BY(mutex_);
+  QueuedCalls waiting_ ABSL_GUARDED_BY(mutex_);
+  QueuedCalls running_ ABSL_GUARDED_BY(mutex_);
   // What was put back: it rests, then it is due.
-  Calls resting_ ABSL_GUARDED_BY(mutex_);
-  Calls due_ ABSL_GUARDED_BY(mutex_);
+  QueuedCalls resting_ ABSL_GUARDED_BY(mutex_);
+  QueuedCalls due_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, Line> lines_ ABSL_GUARDED_BY(mutex_);
   Ends ends_ ABSL_GUARDED_BY(mutex_);
   std::size_t claimed_ ABSL_GUARDED_BY(mutex_) = 0;
