@@ -34,7 +34,7 @@ class DeadlineTimer {
 
   absl::Mutex mutex_;
   Alarm alarm_ ABSL_GUARDED_BY(mutex_);
-  // Those that are set.
+  // The deadlines that are set.
   Deadlines deadlines_ ABSL_GUARDED_BY(mutex_);
   // The one whose callback is under way.
   const Deadline* called_ ABSL_GUARDED_BY(mutex_) = nullptr;

@@ -35,8 +35,7 @@ struct LeaseRequest {
     // Tells the lease; never fails for what it finds.
     kGet,
     // Gives `owner` the lease for `ttl`, under a new fence unless it has the lease already. LeaseHeld when another
-    // owner
-    // has a live one, unless `steal`.
+    // owner has a live one, unless `steal`.
     kAcquire,
     // Lets the lease under `fence` end `ttl` from now, also when it has expired. StaleFence when it is not the current
     // one.

@@ -56,7 +56,7 @@ class StatementStats {
   static constexpr std::size_t kLatencySlots = 128;
 
   struct Second {
-    // Which second, since the epoch.
+    // The second since the Unix epoch that it counts.
     std::int64_t second = -1;
     std::uint64_t statements = 0;
     std::uint64_t errors = 0;

@@ -46,7 +46,7 @@ struct BackendSwitch::Target {
   // Under the mutex of the switch.
   std::optional<Description> description;
   absl::Time serving_since;
-  // Of the one thread that switches.
+  // Only the one thread that switches uses it.
   std::thread closer;
 };
 

@@ -111,7 +111,7 @@ class Gatherer {
   using Ends = std::multimap<absl::Time, GatheredCall*>;
 
   struct GatheredCall : SessionTurns::Ticket {
-    // Also once they were sent, if they may have to go again.
+    // Kept when they are sent if they may have to go again.
     std::vector<Request> requests;
     bool may_go_again = false;
     // Of the first members: those that were done before the rest went again.
@@ -152,7 +152,7 @@ class Gatherer {
     call->end = ends_.emplace(end, call);
   }
 
-  // Whoever has set an end says so before the mutex is given up, but not before it knows whether the call goes at once:
+  // Who has set an end says so before the mutex is given up, but not before it knows whether the call goes at once:
   // then the end of the hold is gone again, and a lone call wakes nobody.
   void Watch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (!ends_.empty()) first_end_.SetIfEarlier(ends_.begin()->first);
@@ -321,18 +321,18 @@ class Gatherer {
 
   absl::Mutex mutex_;
   SessionTurns turns_ ABSL_GUARDED_BY(mutex_);
-  // Whose turn has not come yet.
+  // Calls whose turn has not come yet.
   GatheredCalls blocked_ ABSL_GUARDED_BY(mutex_);
   GatheredCalls ready_ ABSL_GUARDED_BY(mutex_);
   Batches under_way_ ABSL_GUARDED_BY(mutex_);
   // Calls that go again, each by itself.
   Batches apart_ ABSL_GUARDED_BY(mutex_);
-  // One of each call that is not done.
+  // Each call that is not done has one.
   Ends ends_ ABSL_GUARDED_BY(mutex_);
   bool driving_ ABSL_GUARDED_BY(mutex_) = false;
   // Batches whose callers are being told.
   int answering_ ABSL_GUARDED_BY(mutex_) = 0;
-  // Of `ends_`. Destroyed first, as its callback uses the others.
+  // Set to the first of `ends_`, or earlier. Destroyed first, as its callback uses the others.
   DeadlineTimer::Deadline first_end_;
 };
 

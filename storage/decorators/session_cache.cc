@@ -105,7 +105,7 @@ Commit CachedSession::PartOf(const Commit& commit) const {
 
 void CachedSession::Follow(Commit part) {
   ++revision_;
-  // One that names none may have ended a lease that had expired.
+  // A commit that names no fence may have ended a lease that had expired.
   fence_ = part.fence;
   switch (part.action) {
     case Commit::Action::kWrite:

@@ -39,23 +39,23 @@ class SharedResult {
 // What is known of a session at one revision. Not thread-safe.
 class CachedSession {
  public:
-  // Of a read that succeeded.
+  // Knows what a read has found that succeeded.
   CachedSession(const ReadRequest& request, const SharedResult& result);
 
   std::uint64_t revision() const { return revision_; }
-  // In memory, about.
+  // About how much memory it takes.
   std::size_t bytes() const { return bytes_; }
 
   // The answer, if all that it asks for is known and the fence that it names is known to be the current one.
   std::optional<absl::StatusOr<SharedResult>> Answer(const ReadRequest& request) const;
 
-  // Of another read; whether it is one of the same revision.
+  // Adds what another read has found; false, and nothing is added, if that is of another revision.
   bool Learn(const ReadRequest& request, const SharedResult& result);
   void ForgetFence() { fence_ = 0; }
 
   // What of `commit` changes what is known here; the rest is not worth a copy.
   Commit PartOf(const Commit& commit) const;
-  // Such a part was applied on top of this revision.
+  // Takes in a part that was applied on top of this revision.
   void Follow(Commit part);
 
  private:
@@ -66,7 +66,7 @@ class CachedSession {
   bool exists_;
   // The current one of its lease; 0: not known.
   std::uint64_t fence_ = 0;
-  // If they are known.
+  // Nullopt: not known.
   std::optional<SharedValue> creds_;
   absl::flat_hash_map<KeyName, SharedValue> keys_;
   std::size_t bytes_;

@@ -14,20 +14,20 @@ class SessionTurns {
  public:
   // Somebody who wants some sessions, all at once. Not moved between Queue and GiveBack.
   struct Ticket {
-    // Each once.
+    // Each stands there once.
     std::vector<std::string> sessions;
-    // Of `sessions`, those that others have, or want since longer.
+    // How many of `sessions` others have, or have wanted for longer.
     std::size_t waits_for = 0;
   };
 
-  // Puts the ticket behind all that came before; whether its turn has come.
+  // Puts the ticket behind all that came before. Returns whether its turn has come.
   bool Queue(Ticket* ticket);
 
-  // Whether its turn has come or not, the ticket is out. Returns those whose turn has come by that.
+  // Takes the ticket out, whether its turn has come or not. Returns those whose turn has come by that.
   std::vector<Ticket*> GiveBack(Ticket* ticket);
 
  private:
-  // Of each session that anybody wants, the one who has it and those who wait. Few wait, as a rule nobody.
+  // For each session that anybody wants: first the one who has it, then those who wait. Few wait, as a rule nobody.
   absl::flat_hash_map<std::string, std::vector<Ticket*>> queues_;
 };
 

@@ -161,7 +161,7 @@ class PostgresBackend final : public Backend {
   static std::string LineOf(absl::string_view kind, const std::string& session_id) {
     return absl::StrCat(kind, " ", session_id);
   }
-  // Of a call; none if it is for several sessions, or waits for no lock.
+  // The line of a call; it is in none if it is for several sessions, or waits for no lock.
   template <typename Request>
   static std::string LineOf(absl::string_view kind, const std::vector<Request>& requests) {
     const bool one = !requests.empty() && std::all_of(requests.begin(), requests.end(), [&](const Request& request) {

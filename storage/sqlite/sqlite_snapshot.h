@@ -60,7 +60,7 @@ class SqliteSnapshot final : public Snapshot {
   ReaderPool* const readers_;
   const SnapshotPlace place_;
   KeyName after_;
-  // Of the creds and the keys that were read.
+  // The sum over the names of the creds and keys that were read.
   std::int64_t names_;
 };
 

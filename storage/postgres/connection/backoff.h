@@ -24,9 +24,9 @@ class Backoff {
     next_ = absl::InfinitePast();
   }
 
-  // From when on one may be tried.
+  // From when on it may be tried again.
   absl::Time next() const { return next_; }
-  // How long no connection should be tried yet; zero when one may be.
+  // How long it should not be tried yet; zero when it may be.
   absl::Duration Wait(absl::Time now) const { return std::max(next_ - now, absl::ZeroDuration()); }
 
   static constexpr absl::Duration kFirst = absl::Milliseconds(50);

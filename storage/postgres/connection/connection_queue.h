@@ -102,7 +102,7 @@ class ConnectionQueue {
   struct QueuedCall;
   using QueuedCalls = std::list<QueuedCall>;
   using Ends = std::multimap<absl::Time, QueuedCalls::iterator>;
-  // Those of one line; the first is the one that is tried.
+  // The calls of one line; the first is the one that is tried.
   using Line = std::vector<QueuedCalls::iterator>;
 
   struct QueuedCall {
@@ -118,7 +118,7 @@ class ConnectionQueue {
     std::optional<Backoff> backoff;
   };
 
-  // One for calls and one to be kept; less where there are fewer threads.
+  // The fewest connections to serve with: one for calls and one to be kept, or less where there are fewer threads.
   std::size_t Least() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Connections that can be counted on: those that are there, once another could not be made.
   std::size_t Usable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -160,11 +160,11 @@ class ConnectionQueue {
   // The last one, while any thread is in kFailed, and when it was.
   std::optional<Failure> failure_ ABSL_GUARDED_BY(mutex_);
   absl::Time failed_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  // Of `running_`, those that were due.
+  // How many of `running_` were due.
   std::size_t retrying_ ABSL_GUARDED_BY(mutex_) = 0;
   bool retried_last_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  // Of `ends_`. Destroyed first, as its callback uses the others.
+  // Set to the first of `ends_`, or earlier. Destroyed first, as its callback uses the others.
   DeadlineTimer::Deadline first_end_;
 };
 

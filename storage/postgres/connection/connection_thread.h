@@ -20,13 +20,13 @@ class ConnectionThread {
 
  private:
   void Run();
-  // Of one that was announced to the queue.
+  // Makes the connection that was announced to the queue.
   void Connect();
   void Become(ThreadState state);
 
   const std::unique_ptr<PgConnection> connection_;
   ConnectionQueue& queue_;
-  // As the queue knows it; of the thread alone.
+  // As the queue knows it. Only the thread itself uses it.
   ThreadState state_ = ThreadState::kIdle;
   std::thread thread_;
 };

@@ -15,9 +15,9 @@
 // in transaction mode keeps no setting between statements.
 namespace authstate::storage {
 
-// Of a first try.
+// A first try waits for so long.
 inline constexpr absl::Duration kLockPatience = absl::Milliseconds(100);
-// Of a try after one that had to give up: the lock is there for longer, and only its end is awaited.
+// A try after one that had to give up waits for less: the lock is there for longer, and only its end is awaited.
 inline constexpr absl::Duration kRepeatedLockPatience = absl::Milliseconds(25);
 
 inline absl::Duration LockPatience(bool repeated) { return repeated ? kRepeatedLockPatience : kLockPatience; }

@@ -111,12 +111,12 @@ class PgConnection {
   const std::shared_ptr<StatementStats> stats_;
   StatementNames* const names_;
   Backoff backoff_;
-  // Of the last connection that did not come to be.
+  // Why the last connection that failed did not come to be.
   WhyNotConnected no_connection_ = WhyNotConnected::kAway;
   DatabaseClock clock_;
   std::uint64_t generation_ = 0;
   std::unique_ptr<pqxx::connection> connection_;
-  // Of the connection that is there.
+  // The socket of the connection that is there.
   std::optional<Watchdog::Socket> socket_;
   // What is prepared on it, by the text of the statement, with its name.
   absl::flat_hash_map<const char*, std::string> prepared_;

@@ -58,7 +58,7 @@ struct Layout {
   // Whether the SQLSTATE says that the layout cannot hold a value, where `encode` has let it pass. Null: never.
   bool (*refuses)(absl::string_view sqlstate);
 
-  // For `commit` or `read` with this many keys.
+  // How a `commit` or `read` of this many keys is planned.
   PgConnection::Planning PlanningFor(std::size_t keys) const {
     return keys > most_keys_by_a_kept_plan ? PgConnection::Planning::kForItself : PgConnection::Planning::kKept;
   }

@@ -85,7 +85,7 @@ class PostgresSchemaStore final : public SchemaStore {
   }
   absl::Status Ended() const { return failure_.has_value() ? ToSchemaStatus(*failure_) : absl::OkStatus(); }
   void TryToBegin(absl::Duration lock_timeout);
-  // Of the schema that holds the tables.
+  // What the catalogue says of the schema that holds the tables.
   std::vector<Fact> Facts(const LayoutSchema& schema);
 
   const std::string location_;

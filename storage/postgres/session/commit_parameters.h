@@ -34,9 +34,9 @@ class CommitParameters {
  public:
   // A value that may be the base of patches once the commit of its key has passed.
   struct NewBase {
-    // From 0, in the order of Add.
+    // Which member it is of: they count from 0, in the order of Add.
     std::size_t member;
-    // Of the commit.
+    // The name stands in the commit.
     const KeyName* name;
     std::string base;
   };
@@ -49,7 +49,7 @@ class CommitParameters {
   // stays where it is for as long as its names in NewBases are looked at.
   void Add(const Commit& commit, bool whole = false);
 
-  // Of all that was added.
+  // The bases that all that was added brings along.
   std::vector<NewBase> TakeNewBases() { return std::move(new_bases_); }
 
   // The least that does all that was added.

@@ -72,7 +72,7 @@ class SessionWriter {
   const absl::Time deadline_;
   Waves<Commit, Applied> waves_;
   bool encoded_ = false;
-  // Of the visit.
+  // The connection that is being visited.
   PgConnection* connection_ = nullptr;
   // A commit of the call did not pass a statement for less than any, for a reason that its answer does not tell.
   bool needs_any_ = false;
