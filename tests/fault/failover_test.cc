@@ -8,7 +8,7 @@
 #include "client/cpp/client.h"
 #include "client/cpp/error.h"
 #include "tests/fault/fault_test.h"
-#include "tests/support/postgres_pair.h"
+#include "tests/fault/postgres_pair.h"
 
 namespace authstate::test {
 namespace {

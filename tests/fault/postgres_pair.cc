@@ -1,4 +1,4 @@
-#include "tests/support/postgres_pair.h"
+#include "tests/fault/postgres_pair.h"
 
 #include <utility>
 

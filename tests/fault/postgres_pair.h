@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_TESTS_SUPPORT_POSTGRES_PAIR_H_
-#define AUTHSTATE_TESTS_SUPPORT_POSTGRES_PAIR_H_
+#ifndef AUTHSTATE_TESTS_FAULT_POSTGRES_PAIR_H_
+#define AUTHSTATE_TESTS_FAULT_POSTGRES_PAIR_H_
 
 #include <memory>
 #include <string>
@@ -40,4 +40,4 @@ class PostgresPair {
 
 }  // namespace authstate::test
 
-#endif  // AUTHSTATE_TESTS_SUPPORT_POSTGRES_PAIR_H_
+#endif  // AUTHSTATE_TESTS_FAULT_POSTGRES_PAIR_H_
