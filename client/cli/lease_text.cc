@@ -14,6 +14,11 @@ std::string LifeOf(const client::Lease& lease) {
   return absl::StrCat(absl::FormatDuration(absl::Trunc(lease.remaining, absl::Milliseconds(1))), " left");
 }
 
+std::string OwnerText(const client::Lease& lease) {
+  if (lease.owner.empty()) return "-";
+  return IsLive(lease) ? lease.owner : absl::StrCat(lease.owner, " (expired)");
+}
+
 Json LeaseJson(const client::Lease& lease) {
   return {{"owner", lease.owner}, {"fence", lease.fence}, {"remaining_ms", absl::ToInt64Milliseconds(lease.remaining)}};
 }

@@ -14,6 +14,9 @@ bool IsLive(const client::Lease& lease);
 // `free`, `29.5s left` or `expired`.
 std::string LifeOf(const client::Lease& lease);
 
+// The owner, `bot-1 (expired)`, or `-` for nobody.
+std::string OwnerText(const client::Lease& lease);
+
 // {"owner":…,"fence":…,"remaining_ms":…}; an empty owner: nobody's.
 Json LeaseJson(const client::Lease& lease);
 

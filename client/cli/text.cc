@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 
@@ -57,6 +58,21 @@ std::string Table(const std::vector<std::vector<std::string>>& rows) {
 
 std::string Count(std::uint64_t count, absl::string_view noun) {
   return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
+}
+
+std::string TimeText(absl::Time time) { return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone()); }
+
+std::string HidePhoneNumbers(std::string text) {
+  constexpr std::ptrdiff_t kShown = 2;
+  constexpr std::ptrdiff_t kLeastDigits = 7;
+  const auto is_digit = [](char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); };
+  for (auto begin = text.begin(); begin != text.end();) {
+    begin = std::find_if(begin, text.end(), is_digit);
+    const auto end = std::find_if_not(begin, text.end(), is_digit);
+    if (end - begin >= kLeastDigits) std::fill(begin + kShown, end - kShown, '*');
+    begin = end;
+  }
+  return text;
 }
 
 absl::Status WithMessage(const absl::Status& status, absl::string_view message) {

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 // Words and tables for people.
 namespace authstate::cli {
@@ -19,6 +20,13 @@ std::string Table(const std::vector<std::vector<std::string>>& rows);
 
 // `1 key`, `2 keys`.
 std::string Count(std::uint64_t count, absl::string_view noun);
+
+// UTC, in milliseconds: `2026-11-29T15:38:56.000Z`.
+std::string TimeText(absl::Time time);
+
+// `text` with all but the first and last two digits of what may be a phone number, seven digits or more in a row,
+// as `*`.
+std::string HidePhoneNumbers(std::string text);
 
 // The same status, its payloads too, with `message` in place of its message.
 absl::Status WithMessage(const absl::Status& status, absl::string_view message);

@@ -61,6 +61,16 @@ export class Authstated {
     const command = join(BINARIES, "authstatectl");
     return (await promisify(execFile)(command, ["--address", this.address, ...args])).stdout;
   }
+
+  // The same for one that may fail.
+  async tryControl(...args: string[]): Promise<{ code: number; stdout: string }> {
+    try {
+      return { code: 0, stdout: await this.control(...args) };
+    } catch (error) {
+      const { code, stdout } = error as { code: number; stdout: string };
+      return { code, stdout };
+    }
+  }
 }
 
 // Runs `work` with `count` servers that serve one store, and ends them afterwards.

@@ -23,6 +23,7 @@ using profiles::Required;
 using profiles::Text;
 
 Command SessionCommands(Action* action);
+Command SessionCheckCommand(Action* action);
 Command SessionExport(Action* action);
 Command SessionImport(Action* action);
 Command CredsCommands(Action* action);

@@ -21,8 +21,6 @@
 namespace authstate::cli {
 namespace {
 
-std::string TimeText(absl::Time time) { return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone()); }
-
 Json ToJson(const client::SessionSummary& session) {
   return {{"session_id", session.session_id},
           {"revision", session.revision},
@@ -30,11 +28,6 @@ Json ToJson(const client::SessionSummary& session) {
           {"key_count", session.key_count},
           {"update_time", TimeText(session.update_time)},
           {"lease", LeaseJson(session.lease)}};
-}
-
-std::string OwnerText(const client::Lease& lease) {
-  if (lease.owner.empty()) return "-";
-  return IsLive(lease) ? lease.owner : absl::StrCat(lease.owner, " (expired)");
 }
 
 void WarnOfUnaddressable(const Output& output, const std::vector<std::string>& ids) {
@@ -182,7 +175,7 @@ Command SessionCommands(Action* action) {
             Writing(&options->write, {SessionArgument(&options->session_id), Yes(&options->yes, "Do not ask"),
                                       ExpectedRevision(&options->expected_revision)}),
             DeleteSession, action),
-       SessionExport(action), SessionImport(action)});
+       SessionCheckCommand(action), SessionExport(action), SessionImport(action)});
 }
 
 }  // namespace authstate::cli

@@ -21,6 +21,12 @@ TEST(TextTest, OtherUnicodeStays) { EXPECT_EQ(Printable("é 漢 \xc2\xa0"), "é 
 
 TEST(TextTest, ColumnsAreAligned) { EXPECT_EQ(Table({{"A", "B"}, {"long", "1"}}), "A     B\nlong  1\n"); }
 
+TEST(TextTest, PhoneNumbersAreHidden) {
+  EXPECT_EQ(HidePhoneNumbers("5511999990002:12@s.whatsapp.net"), "55*********02:12@s.whatsapp.net");
+  EXPECT_EQ(HidePhoneNumbers("1234567.0::7654321"), "12***67.0::76***21");
+  EXPECT_EQ(HidePhoneNumbers("123456 AAAAAK6J"), "123456 AAAAAK6J");
+}
+
 TEST(TextTest, NewMessageKeepsTheFacts) {
   const absl::Status status = client::WithOutcome(absl::AbortedError("a"), client::Outcome::kUnknown);
   const absl::Status renamed = WithMessage(status, "b");
