@@ -20,6 +20,9 @@ const CONSUMER = `
   export async function compiles(): Promise<AuthState> {
     const pool = new AuthStatePool({ address: "127.0.0.1:50051" });
     const auth = await pool.useAuthState("session");
+    for await (const { sessionId, updateTime } of pool.listSessions({ prefix: "a" })) {
+      if (updateTime && updateTime < new Date()) await pool.deleteSession(sessionId, { steal: true });
+    }
     auth.events.once("lost", ({ owner }) => void owner?.length);
     await auth.state.keys.set({ "pre-key": { a: null } });
     return new Error() instanceof AuthStateError ? useAuthState("session", { address: "127.0.0.1:50051" }) : auth;

@@ -31,6 +31,15 @@ export function checkSessionId(sessionId: unknown): asserts sessionId is string 
 }
 
 /** @throws AuthStateError */
+export function checkPrefix(prefix: unknown): asserts prefix is string {
+  checkString("prefix", prefix);
+  // What all ids start with is no id.
+  if (prefix !== "" && !SESSION_ID.test(prefix)) {
+    throw invalidField("prefix", `must be up to ${MAX_SESSION_ID_LENGTH} characters of [A-Za-z0-9._:@-]`);
+  }
+}
+
+/** @throws AuthStateError */
 export function checkOwner(owner: string): void {
   if (!OWNER.test(owner)) throw invalidField("owner", `must be 1 to ${MAX_OWNER_LENGTH} characters of printable ASCII`);
 }

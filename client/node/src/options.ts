@@ -81,6 +81,18 @@ export interface SessionOptions {
   logger?: AuthStateLogger;
 }
 
+/** Which sessions of the store are listed. */
+export interface ListOptions {
+  /** Only those whose id starts with this: up to 128 characters of `[A-Za-z0-9._:@-]`. Default: all. */
+  prefix?: string;
+}
+
+/** How a session is deleted. */
+export interface DeleteOptions {
+  /** Delete it also while another process has it, which then loses it. The server has to allow it. Default false. */
+  steal?: boolean;
+}
+
 /** The options of a pool, checked and complete. Throws AuthStateError. */
 export function checkPoolOptions(options: AuthStatePoolOptions | undefined) {
   const { leaseTtlMs = DEFAULT_LEASE_TTL_MS, patienceMs = DEFAULT_PATIENCE_MS } = options ?? {};

@@ -6,8 +6,15 @@ import { loadBaileys } from "./baileys/baileys_module.js";
 import { type Connection, openConnection } from "./connection/connection.js";
 import { endedError } from "./errors.js";
 import type { AuthStateLogger } from "./logger.js";
-import { checkOwner, checkSessionId } from "./names.js";
-import { type AuthStatePoolOptions, checkPoolOptions, checkSessionOptions, type SessionOptions } from "./options.js";
+import { checkOwner, checkPrefix, checkSessionId } from "./names.js";
+import {
+  type AuthStatePoolOptions,
+  checkPoolOptions,
+  checkSessionOptions,
+  type DeleteOptions,
+  type ListOptions,
+  type SessionOptions,
+} from "./options.js";
 import { attachToPipe } from "./pipe/pipe_link.js";
 import type { Pacing } from "./rpc/pacing.js";
 import type { Attach } from "./rpc/session_link.js";
@@ -16,6 +23,8 @@ import { KeyCache } from "./session/key_cache.js";
 import { LeasedSession } from "./session/leased_session.js";
 import { SessionClaim } from "./session/open_sessions.js";
 import { OpeningPatience } from "./session/opening_patience.js";
+import { deleteStoredSession } from "./session/session_deletion.js";
+import { listSessions, type SessionSummary } from "./session/session_listing.js";
 import { type SessionRetry, sessionRetry } from "./session/session_retry.js";
 import type { SessionStore } from "./session/session_store.js";
 import { UnleasedSession } from "./session/unleased_session.js";
@@ -38,6 +47,7 @@ export class Pool {
   readonly #closing = new AbortController();
   // Sessions that are open, or about to be.
   readonly #sessions = new Set<Promise<AuthState>>();
+  readonly #deletions = new Set<Promise<void>>();
   #lastSession = 0;
   #closed: Promise<void> | undefined;
 
@@ -53,7 +63,7 @@ export class Pool {
 
   async useAuthState(sessionId: string, options: SessionOptions = {}): Promise<AuthState> {
     checkSessionId(sessionId);
-    if (this.#closing.signal.aborted) throw endedError("CLOSED");
+    this.#throwIfClosed();
     const checked = checkSessionOptions(options, this.#options);
     const patience = new OpeningPatience(sessionId, this.#pacing, checked.patienceMs);
     const leave = this.#connection.enter();
@@ -65,6 +75,40 @@ export class Pool {
     this.#sessions.add(opening);
     opening.catch(forget);
     return patience.bound(opening, (late) => late.close());
+  }
+
+  async *listSessions({ prefix = "" }: ListOptions = {}): AsyncGenerator<SessionSummary, void, void> {
+    checkPrefix(prefix);
+    const { logger, patienceMs } = this.#options;
+    const { transport, warnings } = this.#connection;
+    const retry = this.#retry(undefined, logger);
+    this.#throwIfClosed();
+    await this.#connection.checkHosts();
+    yield* listSessions(
+      prefix,
+      (request) =>
+        retry("ListSessions", this.#pacing.now() + patienceMs, (timeoutMs) => {
+          this.#throwIfClosed();
+          return transport.listSessions(request, timeoutMs);
+        }),
+      (count) =>
+        warnings.warn(logger, { count }, "rows of the old tables have ids that no session can have; not listed"),
+    );
+  }
+
+  async exists(sessionId: string): Promise<boolean> {
+    checkSessionId(sessionId);
+    // What all of them start with comes before the others.
+    for await (const found of this.listSessions({ prefix: sessionId })) return found.sessionId === sessionId;
+    return false;
+  }
+
+  async deleteSession(sessionId: string, { steal = false }: DeleteOptions = {}): Promise<void> {
+    checkSessionId(sessionId);
+    this.#throwIfClosed();
+    const deletion = this.#delete(sessionId, steal);
+    this.#deletions.add(deletion);
+    await deletion.finally(() => this.#deletions.delete(deletion));
   }
 
   close(): Promise<void> {
@@ -79,6 +123,8 @@ export class Pool {
       const session = await opening.catch(() => undefined);
       await session?.close();
     });
+    // A deletion that failed has told its own caller.
+    await Promise.allSettled(this.#deletions);
     for (const result of await Promise.allSettled(closed)) if (result.status === "rejected") throw result.reason;
   }
 
@@ -91,7 +137,7 @@ export class Pool {
     const { patienceMs, logger, onOrphanedKeys, create } = options;
     const pacing = this.#pacing;
     const throwIfUnwanted = (): void => {
-      this.#closing.signal.throwIfAborted();
+      this.#throwIfClosed();
       options.signal?.throwIfAborted();
       patience.throwIfExpired();
     };
@@ -156,12 +202,33 @@ export class Pool {
     return session;
   }
 
+  async #delete(sessionId: string, steal: boolean): Promise<void> {
+    const { addresses, logger, leaseTtlMs: ttlMs, patienceMs } = this.#options;
+    const pacing = this.#pacing;
+    const throwIfUnwanted = (): void => this.#throwIfClosed();
+    const owner = this.#ownerOf(++this.#lastSession);
+    const claim = await SessionClaim.make(sessionId, addresses, owner, { pacing, throwIfUnwanted });
+    try {
+      await this.#connection.checkHosts();
+      const { transport } = this.#connection;
+      const retry = this.#retry(sessionId, logger);
+      const deps = { transport, retry, pacing, logger, owner, ttlMs, patienceMs, steal, throwIfUnwanted };
+      await deleteStoredSession(sessionId, deps);
+    } finally {
+      claim.release();
+    }
+  }
+
+  #throwIfClosed(): void {
+    this.#closing.signal.throwIfAborted();
+  }
+
   readonly #attach: Attach = (request) => {
     const { pipe, transport } = this.#connection;
     return pipe.supported ? attachToPipe(pipe, request) : attachByCalls(transport, request);
   };
 
-  #retry(sessionId: string, logger: AuthStateLogger | undefined): SessionRetry {
+  #retry(sessionId: string | undefined, logger: AuthStateLogger | undefined): SessionRetry {
     return sessionRetry(sessionId, this.#pacing, logger, this.#connection.warnings);
   }
 

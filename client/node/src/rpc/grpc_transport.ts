@@ -14,6 +14,8 @@ import type {
   GetKeysResponse,
   KeySelection,
   Lease,
+  ListSessionsRequest,
+  ListSessionsResponse,
   LoadSessionResponse,
 } from "../gen/authstate/v1/auth_state_service.js";
 import type { Value } from "../gen/authstate/v1/value.js";
@@ -23,7 +25,7 @@ import { fromServiceError } from "./status_details.js";
 import type { Transport } from "./transport.js";
 
 // All other calls change something, so that their failures have an outcome.
-const READS = new Set(["GetCreds", "GetKeys", "GetLease", "LoadSession"]);
+const READS = new Set(["GetCreds", "GetKeys", "GetLease", "ListSessions", "LoadSession"]);
 
 type Callback<Response> = (error: ServiceError | null, response: Response) => void;
 type Unary<Request, Response> = (
@@ -87,6 +89,10 @@ export class GrpcTransport implements Transport {
       call.on("end", resolve);
       call.on("error", (error: ServiceError) => reject(this.#fail(endpoint, "LoadSession", error)));
     });
+  }
+
+  listSessions(request: ListSessionsRequest, timeoutMs: number): Promise<ListSessionsResponse> {
+    return this.#call("ListSessions", (client) => client.listSessions.bind(client), request, timeoutMs);
   }
 
   acquireLease(request: AcquireLeaseRequest, timeoutMs: number): Promise<AcquireLeaseResponse> {

@@ -5,6 +5,8 @@ import type {
   GetKeysResponse,
   KeySelection,
   Lease,
+  ListSessionsRequest,
+  ListSessionsResponse,
   LoadSessionResponse,
 } from "../gen/authstate/v1/auth_state_service.js";
 import type { Value } from "../gen/authstate/v1/value.js";
@@ -25,6 +27,7 @@ export interface Transport {
     timeoutMs: number,
     onPage: (page: LoadSessionResponse) => boolean,
   ): Promise<void>;
+  listSessions(request: ListSessionsRequest, timeoutMs: number): Promise<ListSessionsResponse>;
   acquireLease(request: AcquireLeaseRequest, timeoutMs: number): Promise<AcquireLeaseResponse>;
   getLease(sessionId: string, timeoutMs: number): Promise<Lease | undefined>;
   renewLease(sessionId: string, fence: bigint, ttlMs: number, timeoutMs: number): Promise<void>;

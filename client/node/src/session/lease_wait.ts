@@ -10,7 +10,7 @@ const SILENT_MS = 2_000;
 // What this client adds to the name that a process gives itself.
 const HANDLE_SUFFIX = /:[0-9a-f]{12}:\d+$/;
 
-export interface LeaseWait {
+export interface LeaseWait<Lease = unknown> {
   sessionId: string;
   pacing: Pacing;
   logger: AuthStateLogger | undefined;
@@ -19,13 +19,16 @@ export interface LeaseWait {
   /** Throws to end the wait. */
   throwIfUnwanted(): void;
   /** Takes the lease. Waits through an outage; rejects with LEASE_HELD where somebody else has it. */
-  acquire(): Promise<void>;
+  acquire(): Promise<Lease>;
   /** How long somebody else's lease still lives, in milliseconds, if that can be learned soon. */
   remainingMs(): Promise<number | undefined>;
 }
 
-/** Takes a lease, and waits for it where somebody else has it. Rejects with LeaseHeldError when that takes too long. */
-export async function waitForLease(wait: LeaseWait): Promise<void> {
+/**
+ * Takes a lease, and waits for it where somebody else has it. Resolves with what `acquire` did; rejects with LeaseHeldError
+ * when that takes too long.
+ */
+export async function waitForLease<Lease>(wait: LeaseWait<Lease>): Promise<Lease> {
   const { sessionId, pacing, leaseWaitMs, throwIfUnwanted, acquire } = wait;
   const start = pacing.now();
   let told = false;

@@ -7,9 +7,12 @@ import { retry } from "../rpc/retry.js";
 /** Tries an operation until it succeeds, fails for good, or `until` has passed; see `retry`. */
 export type SessionRetry = <T>(rpc: string, until: number, attempt: (timeoutMs: number) => Promise<T>) => Promise<T>;
 
-/** A SessionRetry that warns `logger` of its waits, as often as `warnings` allows. */
+/**
+ * A SessionRetry that warns `logger` of its waits, as often as `warnings` allows. `sessionId` is unset for what concerns
+ * many sessions.
+ */
 export function sessionRetry(
-  sessionId: string,
+  sessionId: string | undefined,
   pacing: Pacing,
   logger: AuthStateLogger | undefined,
   warnings: WarningLimit,

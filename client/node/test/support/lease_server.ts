@@ -7,6 +7,7 @@ import type {
   DeleteSessionRequest,
   GetCredsRequest,
   GetKeysRequest,
+  ListSessionsRequest,
   LoadSessionResponse,
   PipeOperation,
   PipeRequest,
@@ -51,6 +52,12 @@ export class LeaseServer extends TestServer {
   judge: (operation: Operation) => Verdict = () => undefined;
   // Asked about every DeleteSession before it takes place.
   judgeDeletion: () => Misfortune | undefined = () => undefined;
+  // Asked about every ListSessions before it is answered.
+  judgeListing: (request: ListSessionsRequest) => Failure | undefined = () => undefined;
+  // How many sessions, and other ids, a page of ListSessions has at most.
+  pageSessions = 1_000;
+  // Told with the first page.
+  unaddressableIds: string[] = [];
   // How long GetLease says that a lease still lives; unset, the server does not know the call.
   leaseLeftMs: number | undefined;
   // Changes the page that LoadSession answers.
@@ -80,6 +87,7 @@ export class LeaseServer extends TestServer {
       commit: this.unary((request: CommitRequest) => this.#commitByCall(request)),
       getCreds: this.unary((request: GetCredsRequest) => this.#getCreds(request)),
       getKeys: this.unary((request: GetKeysRequest) => readKeys(this.#forReading(request).keys, request.keys)),
+      listSessions: this.unary((request: ListSessionsRequest) => this.#list(request)),
       deleteSession: this.unary((request: DeleteSessionRequest) => this.#delete(request)),
       loadSession: this.onePage((call) => this.#load(call)),
       pipe: (call: ServerDuplexStream<PipeRequest, PipeResponse>) => this.#pipe(call),
@@ -133,6 +141,27 @@ export class LeaseServer extends TestServer {
   #getLease(sessionId: string) {
     if (this.leaseLeftMs === undefined) throw new Refusal({ code: status.UNIMPLEMENTED });
     return { lease: { ...this.#lease(this.session(sessionId)), remaining: toDuration(this.leaseLeftMs) } };
+  }
+
+  #list(request: ListSessionsRequest) {
+    const failure = this.judgeListing(request);
+    if (failure !== undefined) throw new Refusal(failure);
+    const { prefix, pageToken, pageSize } = request;
+    this.log.push("list");
+    const all = [...this.#database].filter(([id, { exists }]) => exists && id.startsWith(prefix) && id > pageToken);
+    all.sort(([one], [other]) => (one < other ? -1 : 1));
+    const page = all.slice(0, Math.min(pageSize, this.pageSessions));
+    const sessions = page.map(([sessionId, session]) => ({
+      ...{ sessionId, revision: session.revision, hasCreds: session.creds !== undefined },
+      keyCount: BigInt(session.keys.size),
+      updateTime: new Date(1_760_000_000_250),
+      lease: { ...this.#lease(session), remaining: toDuration(session.live ? 9_500 : 0) },
+    }));
+    return {
+      sessions,
+      nextPageToken: page.length < all.length ? page.at(-1)![0] : "",
+      unaddressableIds: pageToken === "" ? this.unaddressableIds : [],
+    };
   }
 
   #release({ sessionId, fence }: { sessionId: string; fence: bigint }) {
