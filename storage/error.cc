@@ -173,8 +173,10 @@ absl::Status DamagedSession() {
 }
 
 absl::Status NothingExpires() {
-  return Error(absl::StatusCode::kFailedPrecondition, kNothingExpires,
-               "keys do not expire in this store; only the tables whatsapp_auth and whatsapp_keys have expired ones");
+  return WithOutcome(
+      Error(absl::StatusCode::kFailedPrecondition, kNothingExpires,
+            "keys do not expire in this store; only the tables whatsapp_auth and whatsapp_keys have expired ones"),
+      Outcome::kNotApplied);
 }
 
 }  // namespace authstate::storage
