@@ -1,11 +1,14 @@
 #include "profiles/secrets.h"
 
+#include <regex.h>
+
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstring>
-#include <regex>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "profiles/database_options.h"
 
 namespace authstate::profiles {
@@ -30,9 +33,21 @@ std::string MaskPassword(absl::string_view url) {
       masked.replace(colon + 1, at - colon - 1, "***");
     }
   }
-  static const std::regex* const kPasswordParameter =
-      new std::regex(R"re((password\s*=\s*)('(?:[^'\\]|\\.)*'|(?:[^\s&'\\]|\\.)*))re", std::regex::icase);
-  return std::regex_replace(masked, *kPasswordParameter, "$1***");
+  // Of POSIX, as <regex> takes seconds to compile.
+  static const regex_t* const kPasswordParameter = [] {
+    auto* const compiled = new regex_t;
+    const char* const pattern = R"re((password[[:space:]]*=[[:space:]]*)('([^'\]|\\.)*'|([^[:space:]&'\]|\\.)*))re";
+    return regcomp(compiled, pattern, REG_EXTENDED | REG_ICASE) == 0 ? compiled : nullptr;
+  }();
+  if (kPasswordParameter == nullptr) return MaskAll(url);
+  std::string shown;
+  const char* rest = masked.c_str();
+  std::array<regmatch_t, 2> found{};
+  while (regexec(kPasswordParameter, rest, found.size(), found.data(), 0) == 0) {
+    absl::StrAppend(&shown, absl::string_view(rest, static_cast<std::size_t>(found[1].rm_eo)), "***");
+    rest += found[0].rm_eo;
+  }
+  return shown + rest;
 }
 
 std::string MaskAll(absl::string_view /*secret*/) { return "***"; }
