@@ -23,6 +23,8 @@ const CONSUMER = `
     for await (const { sessionId, updateTime } of pool.listSessions({ prefix: "a" })) {
       if (updateTime && updateTime < new Date()) await pool.deleteSession(sessionId, { steal: true });
     }
+    for await (const [id, preKey] of auth.state.keys.list("pre-key")) console.log(id.length, preKey.public.length);
+    for await (const id of auth.state.keys.listIds("session")) console.log(id.length);
     auth.events.once("lost", ({ owner }) => void owner?.length);
     await auth.state.keys.set({ "pre-key": { a: null } });
     return new Error() instanceof AuthStateError ? useAuthState("session", { address: "127.0.0.1:50051" }) : auth;

@@ -9,6 +9,7 @@ import { brokenAnswer, endedError, type LeaseLostError } from "./errors.js";
 import type { Value } from "./gen/authstate/v1/value.js";
 import { checkKeyId, checkKeyType } from "./names.js";
 import type { Pacing } from "./rpc/pacing.js";
+import type { ListedKey } from "./session/key_listing.js";
 import { WriteDeadlines } from "./writes/write_deadlines.js";
 import { WriteQueue } from "./writes/write_queue.js";
 
@@ -30,6 +31,15 @@ export interface AuthStateKeys {
   set(data: SignalDataSet): Promise<void>;
   /** Deletes all keys and keeps the creds. */
   clear(): Promise<void>;
+  /**
+   * The keys of a type with their values, in the order of their ids (by bytes), read from the store page by page as the
+   * loop goes on; none where there is no such session. Begins after the writes so far have settled. What is written
+   * during the loop may come or not, and no id comes twice. An outage is waited out for `patienceMs` a page, then thrown
+   * from the loop: that it ends says that all came. Baileys' `migrateAuthState` asks for this of what it copies from.
+   */
+  list<T extends keyof SignalDataTypeMap>(type: T): AsyncIterable<readonly [id: string, value: SignalDataTypeMap[T]]>;
+  /** The ids that `list` would tell, exactly as they are stored. The store sends the values all the same. */
+  listIds<T extends keyof SignalDataTypeMap>(type: T): AsyncIterable<string>;
 }
 
 /** What happens to the lease of a session. */
@@ -109,6 +119,17 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
     }
   };
 
+  async function* listed(type: string): AsyncGenerator<ListedKey, void, void> {
+    refuseIfEnded();
+    checkKeyType("type", type);
+    await queue.settled();
+    refuseIfEnded();
+    for await (const key of store.listKeys(type, patienceMs)) {
+      yield key;
+      refuseIfEnded();
+    }
+  }
+
   const keys: AuthStateKeys = {
     async get<T extends keyof SignalDataTypeMap>(type: T, ids: string[]) {
       lookForCacheLayer(keys.get);
@@ -142,6 +163,16 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
     async clear() {
       refuseIfEnded();
       await queue.push({ kind: "clear" }, patienceEnd());
+    },
+
+    async *list<T extends keyof SignalDataTypeMap>(type: T) {
+      for await (const { id, value } of listed(type)) {
+        yield [id, revive(type, id, value) as SignalDataTypeMap[T]] as const;
+      }
+    },
+
+    async *listIds(type) {
+      for await (const { id } of listed(type)) yield id;
     },
   };
 

@@ -154,7 +154,9 @@ export class Pool {
       const [baileys] = await Promise.all([loadBaileys(), this.#connection.checkHosts()]);
       const store =
         claim === undefined
-          ? new UnleasedSession(sessionId, this.#connection.transport, this.#retry(sessionId, logger))
+          ? new UnleasedSession(sessionId, this.#connection.transport, this.#retry(sessionId, logger), () =>
+              pacing.now(),
+            )
           : await this.#lease(sessionId, { ...options, owner, claim, events, patience, throwIfUnwanted });
       patience.step = "reading the creds";
       try {

@@ -69,10 +69,7 @@ export class GrpcTransport implements Transport {
     timeoutMs: number,
     onPage: (page: LoadSessionResponse) => boolean,
   ): Promise<void> {
-    const endpoint = this.#endpoints.current;
-    const options = { deadline: Date.now() + timeoutMs };
-    const request = { sessionId, fence, pageBytes: 0 };
-    const call: ClientReadableStream<LoadSessionResponse> = endpoint.client.loadSession(request, options);
+    const { endpoint, call } = this.#load(sessionId, fence, timeoutMs);
     return new Promise((resolve, reject) => {
       let enough = false;
       call.on("data", (page: LoadSessionResponse) => {
@@ -89,6 +86,19 @@ export class GrpcTransport implements Transport {
       call.on("end", resolve);
       call.on("error", (error: ServiceError) => reject(this.#fail(endpoint, "LoadSession", error)));
     });
+  }
+
+  async *pages(sessionId: string, fence: bigint, timeoutMs: number): AsyncGenerator<LoadSessionResponse, void, void> {
+    const { endpoint, call } = this.#load(sessionId, fence, timeoutMs);
+    // What comes after the reader has left concerns nobody.
+    call.on("error", () => undefined);
+    try {
+      for await (const page of call) yield page as LoadSessionResponse;
+    } catch (error) {
+      throw this.#fail(endpoint, "LoadSession", error as ServiceError);
+    } finally {
+      call.cancel();
+    }
   }
 
   listSessions(request: ListSessionsRequest, timeoutMs: number): Promise<ListSessionsResponse> {
@@ -110,6 +120,14 @@ export class GrpcTransport implements Transport {
 
   async releaseLease(sessionId: string, fence: bigint, timeoutMs: number): Promise<void> {
     await this.#call("ReleaseLease", (client) => client.releaseLease.bind(client), { sessionId, fence }, timeoutMs);
+  }
+
+  #load(sessionId: string, fence: bigint, timeoutMs: number) {
+    const endpoint = this.#endpoints.current;
+    const options = { deadline: Date.now() + timeoutMs };
+    const request = { sessionId, fence, pageBytes: 0 };
+    const call: ClientReadableStream<LoadSessionResponse> = endpoint.client.loadSession(request, options);
+    return { endpoint, call };
   }
 
   #call<Request, Response>(

@@ -27,6 +27,11 @@ export interface Transport {
     timeoutMs: number,
     onPage: (page: LoadSessionResponse) => boolean,
   ): Promise<void>;
+  /**
+   * The pages of a session, read as they are asked for; `timeoutMs` bounds all of them together. Whoever leaves before the
+   * end has to call `return`.
+   */
+  pages(sessionId: string, fence: bigint, timeoutMs: number): AsyncIterator<LoadSessionResponse>;
   listSessions(request: ListSessionsRequest, timeoutMs: number): Promise<ListSessionsResponse>;
   acquireLease(request: AcquireLeaseRequest, timeoutMs: number): Promise<AcquireLeaseResponse>;
   getLease(sessionId: string, timeoutMs: number): Promise<Lease | undefined>;

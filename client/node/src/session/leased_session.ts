@@ -9,19 +9,19 @@ import type { Attach } from "../rpc/session_link.js";
 import type { Transport } from "../rpc/transport.js";
 import { newCommitId } from "../writes/commit_plan.js";
 import type { SessionCache } from "./key_cache.js";
+import { type ListedKey, listKeys } from "./key_listing.js";
 import { readKeys } from "./key_reader.js";
 import { LeaseKeeper } from "./lease_keeper.js";
 import { LeaseLink } from "./lease_link.js";
 import { waitForLease } from "./lease_wait.js";
 import { NumberedCommits } from "./numbered_commits.js";
 import type { OpeningPatience } from "./opening_patience.js";
-import { fillCache, type OnPage } from "./session_load.js";
+import { fillCache, LOAD_TIMEOUT_MS, type OnPage } from "./session_load.js";
 import { saysAbsent, type SessionRetry } from "./session_retry.js";
 import type { FirstRead, SessionStore } from "./session_store.js";
 
-// A whole session may take longer than one answer, but no longer than patience lasts: where no snapshot can be opened, as
-// behind a pooler whose pool is full, the server waits as long as it may. The last attempt has a chance, too.
-const LOAD_TIMEOUT_MS = 60_000;
+// A load takes no longer than patience lasts: where no snapshot can be opened, as behind a pooler whose pool is full, the
+// server waits as long as it may. The last attempt has a chance, too.
 const LEAST_LOAD_TIMEOUT_MS = 1_000;
 // How long somebody else's lease still lives is only told to people, and not worth a longer wait.
 const ASK_TIMEOUT_MS = 2_000;
@@ -161,6 +161,19 @@ export class LeasedSession implements SessionStore {
     }
     if (unknown.length > 0) await this.#read(type, unknown, until, found);
     return found;
+  }
+
+  listKeys(type: string, patienceMs: number): AsyncIterable<ListedKey> {
+    const { pacing, retry, transport } = this.#deps;
+    return listKeys(type, {
+      open: async () => {
+        // A commit in doubt, whose caller was told so, may concern any key.
+        await this.#commits.settle();
+        await this.#link.attached();
+        return transport.pages(this.#sessionId, this.#link.fence, LOAD_TIMEOUT_MS);
+      },
+      attempt: (work) => retry("LoadSession", pacing.now() + patienceMs, () => this.#guard(work)),
+    });
   }
 
   commit(request: CommitRequest, until: number): Promise<void> {

@@ -4,6 +4,9 @@ import type { SessionCache } from "./key_cache.js";
 import { saysAbsent } from "./session_retry.js";
 import type { FirstRead } from "./session_store.js";
 
+/** How long a whole session may take, which is longer than one answer, in milliseconds. */
+export const LOAD_TIMEOUT_MS = 60_000;
+
 /** Takes one page of a session, and returns whether more are wanted. */
 export type OnPage = (page: LoadSessionResponse) => boolean;
 

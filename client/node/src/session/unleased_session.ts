@@ -3,6 +3,8 @@ import type { CommitRequest } from "../gen/authstate/v1/auth_state_service.js";
 import type { Value } from "../gen/authstate/v1/value.js";
 import type { Transport } from "../rpc/transport.js";
 import { newCommitId } from "../writes/commit_plan.js";
+import { type ListedKey, listKeys } from "./key_listing.js";
+import { LOAD_TIMEOUT_MS } from "./session_load.js";
 import { readKeys } from "./key_reader.js";
 import { saysAbsent, type SessionRetry } from "./session_retry.js";
 import type { FirstRead, SessionStore } from "./session_store.js";
@@ -21,6 +23,7 @@ export class UnleasedSession implements SessionStore {
     private readonly sessionId: string,
     private readonly transport: Transport,
     private readonly retry: SessionRetry,
+    private readonly now: () => number,
   ) {}
 
   async takeFirst(until: number): Promise<FirstRead> {
@@ -60,6 +63,13 @@ export class UnleasedSession implements SessionStore {
         this.transport.getKeys(this.sessionId, [{ type, ids: part }], NO_FENCE, timeoutMs),
       ),
     );
+  }
+
+  listKeys(type: string, patienceMs: number): AsyncIterable<ListedKey> {
+    return listKeys(type, {
+      open: async () => this.transport.pages(this.sessionId, NO_FENCE, LOAD_TIMEOUT_MS),
+      attempt: (work) => this.retry("LoadSession", this.now() + patienceMs, work),
+    });
   }
 
   async commit(request: CommitRequest, until: number): Promise<void> {

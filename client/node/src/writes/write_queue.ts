@@ -79,12 +79,12 @@ export class WriteQueue {
     return this.#running === undefined;
   }
 
-  /** Resolves once every write pushed so far that touches one of `keys` has succeeded or failed. */
-  async settled(keys: readonly Key[]): Promise<void> {
+  /** Resolves once every write pushed so far that touches one of `keys`, or any key, has succeeded or failed. */
+  async settled(keys?: readonly Key[]): Promise<void> {
     if (this.idle) return;
-    const names = keys.map(nameOf);
+    const names = keys?.map(nameOf);
     const touches = (pending: Pending): boolean => {
-      if (pending.write.kind !== "keys") return pending.write.kind !== "creds";
+      if (names === undefined || pending.write.kind !== "keys") return pending.write.kind !== "creds";
       const written = (pending.names ??= new Set(pending.write.writes.map(({ key }) => nameOf(key))));
       return names.some((name) => written.has(name));
     };

@@ -16,6 +16,7 @@ import type {
   ReleaseLeaseRequest,
   RenewLeaseRequest,
 } from "../../src/gen/authstate/v1/auth_state_service.ts";
+import type { Key } from "../../src/gen/authstate/v1/value.ts";
 import { toDuration } from "../../src/rpc/durations.ts";
 import { type Failure, failureOf, Refusal, toStatus } from "./failure.ts";
 import { applyWrites, readKeys, type StoredSession } from "./stored_session.ts";
@@ -30,6 +31,9 @@ export interface LeasedSession extends StoredSession {
   exists: boolean;
   revision: bigint;
 }
+
+// By type and id, as their bytes are.
+const orderOf = ({ type, id }: Key): Buffer => Buffer.from(`${type}\0${id}`);
 
 export type Database = Map<string, LeasedSession>;
 
@@ -64,6 +68,14 @@ export class LeaseServer extends TestServer {
   distort: (page: LoadSessionResponse) => LoadSessionResponse = (page) => page;
   // How long each LoadSession may take, in milliseconds.
   readonly loadsMayTakeMs: number[] = [];
+  // How many keys a page of LoadSession has at most.
+  pageKeys = Infinity;
+  // Asked about every page of LoadSession but the first before it is sent: the how manieth of the how manieth load.
+  judgePage: (page: number, load: number) => Failure | undefined = () => undefined;
+  loads = 0;
+  pagesSent = 0;
+  // When the load that began last has ended, read whole or left.
+  pagesStopped: Promise<unknown> = Promise.resolve();
   readonly #database: Database;
   readonly #streams = new Set<ServerDuplexStream<PipeRequest, PipeResponse>>();
   // What was answered with a failure that is `late`, and is still to take place.
@@ -89,7 +101,10 @@ export class LeaseServer extends TestServer {
       getKeys: this.unary((request: GetKeysRequest) => readKeys(this.#forReading(request).keys, request.keys)),
       listSessions: this.unary((request: ListSessionsRequest) => this.#list(request)),
       deleteSession: this.unary((request: DeleteSessionRequest) => this.#delete(request)),
-      loadSession: this.onePage((call) => this.#load(call)),
+      loadSession: this.pages(
+        (call) => this.#load(call),
+        () => this.pagesSent++,
+      ),
       pipe: (call: ServerDuplexStream<PipeRequest, PipeResponse>) => this.#pipe(call),
     };
   }
@@ -240,13 +255,21 @@ export class LeaseServer extends TestServer {
     throw new Refusal(failure);
   }
 
-  #load(call: LoadCall): LoadSessionResponse {
+  *#load(call: LoadCall): Generator<LoadSessionResponse> {
     this.loadsMayTakeMs.push(Number(call.getDeadline()) - Date.now());
     const { exists, creds, keys, revision } = this.#forReading(call.request);
     const metadata = { revision: String(revision) };
     if (!exists) throw new Refusal({ code: status.NOT_FOUND, reason: "NO_SESSION", metadata });
     this.log.push("load");
-    return this.distort({ revision, creds, keys: [...keys.values()] });
+    const { pageKeys } = this;
+    const all = [...keys.values()].sort((one, other) => Buffer.compare(orderOf(one.key), orderOf(other.key)));
+    const load = ++this.loads;
+    this.pagesStopped = new Promise((resolve) => call.once("close", resolve));
+    for (let from = 0, page = 0; from === 0 || from < all.length; from += pageKeys, page++) {
+      const failure = page === 0 ? undefined : this.judgePage(page, load);
+      if (failure !== undefined) throw new Refusal(failure);
+      yield this.distort({ revision, creds: page === 0 ? creds : undefined, keys: all.slice(from, from + pageKeys) });
+    }
   }
 
   #pipe(call: ServerDuplexStream<PipeRequest, PipeResponse>): void {

@@ -66,6 +66,23 @@ export abstract class TestServer {
     };
   }
 
+  // A handler of LoadSession that answers with the pages that `work` makes, as fast as they are read, and with the Refusal
+  // that it throws. Calls `onSent` with every page.
+  protected pages(work: (call: LoadCall) => Iterable<LoadSessionResponse>, onSent: () => void) {
+    return async (call: LoadCall): Promise<void> => {
+      try {
+        for (const page of work(call)) {
+          onSent();
+          if (!call.write(page)) await new Promise((resolve) => call.once("drain", resolve).once("close", resolve));
+          if (call.cancelled) return;
+        }
+        call.end();
+      } catch (error) {
+        call.emit("error", toServiceError(failureOf(error)));
+      }
+    };
+  }
+
   // A handler of LoadSession that answers with the one page that `work` returns, or with the Refusal that it throws.
   protected onePage(work: (call: LoadCall) => LoadSessionResponse) {
     return (call: LoadCall): void => {
