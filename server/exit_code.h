@@ -6,8 +6,7 @@ namespace authstate::server {
 // What authstated exits with; `--help` and docs/options.md document the numbers.
 enum ExitCode : int {
   kExitOk = 0,
-  // Anything without a code of its own.
-  kExitFailure = 1,
+  // 1, for anything without a code of its own, is what the system makes of it.
   // A bad option, environment variable or configuration file.
   kExitUsage = 2,
   // The address cannot be listened on.

@@ -52,7 +52,7 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Create(const std::string& ad
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, kReadChunkBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxOpenStreams);
-  // Of a megabyte a client could make a gigabyte before anybody looks at its size.
+  // gRPC unpacks a compressed request before anybody looks at its size: a megabyte could become a gigabyte.
   for (const auto algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
     builder.SetCompressionAlgorithmSupportStatus(algorithm, false);
   }

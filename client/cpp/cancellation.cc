@@ -2,7 +2,7 @@
 
 namespace authstate::client {
 
-Cancellation::Call::Call(Cancellation& cancellation, grpc::ClientContext& context)
+Cancellation::CancellableCall::CancellableCall(Cancellation& cancellation, grpc::ClientContext& context)
     : cancellation_(cancellation), context_(context) {
   const absl::MutexLock lock(&cancellation_.mutex_);
   cancellation_.calls_.insert(&context_);
@@ -10,7 +10,7 @@ Cancellation::Call::Call(Cancellation& cancellation, grpc::ClientContext& contex
   if (cancellation_.cancelled_) context_.TryCancel();
 }
 
-Cancellation::Call::~Call() {
+Cancellation::CancellableCall::~CancellableCall() {
   const absl::MutexLock lock(&cancellation_.mutex_);
   cancellation_.calls_.erase(&context_);
 }

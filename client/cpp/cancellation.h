@@ -15,12 +15,12 @@ class Cancellation {
  public:
   // Registers a call for as long as it lives. `context` outlives it. If cancelled before, the call is cancelled at
   // once.
-  class Call {
+  class CancellableCall {
    public:
-    Call(Cancellation& cancellation, grpc::ClientContext& context);
-    ~Call();
-    Call(const Call&) = delete;
-    Call& operator=(const Call&) = delete;
+    CancellableCall(Cancellation& cancellation, grpc::ClientContext& context);
+    ~CancellableCall();
+    CancellableCall(const CancellableCall&) = delete;
+    CancellableCall& operator=(const CancellableCall&) = delete;
 
    private:
     Cancellation& cancellation_;

@@ -89,7 +89,7 @@ class Client::Impl {
     return RetryLoop(RepetitionOf(rpc), Schedule(options_.deadline), time_, [&](absl::Time deadline) {
       grpc::ClientContext context;
       context.set_deadline(absl::ToChronoTime(deadline));
-      const Cancellation::Call call(cancellation_, context);
+      const Cancellation::CancellableCall call(cancellation_, context);
       return FromGrpcStatus((stub.*method)(&context, request, response));
     });
   }
@@ -111,7 +111,7 @@ class Client::Impl {
         RetryLoop(RepetitionOf(rpc), Schedule(options_.deadline), time_, [&](absl::Time deadline) {
           grpc::ClientContext context;
           context.set_deadline(absl::ToChronoTime(deadline));
-          const Cancellation::Call call(cancellation_, context);
+          const Cancellation::CancellableCall call(cancellation_, context);
           absl::Status attempt = FromGrpcStatus((store_.*method)(&context, request, &response));
           revision = attempt.ok() ? response.revision() : RevisionOf(attempt).value_or(0);
           return attempt;
@@ -135,7 +135,7 @@ class Client::Impl {
     const auto attempt = [&](absl::Time deadline) {
       grpc::ClientContext context;
       context.set_deadline(absl::ToChronoTime(deadline));
-      const Cancellation::Call call(cancellation_, context);
+      const Cancellation::CancellableCall call(cancellation_, context);
       bool handed_out = false;
       absl::Status status = ReadPages(context, request, on_page, &handed_out);
       if (!handed_out) return status;
@@ -150,7 +150,7 @@ class Client::Impl {
   absl::Status SwitchBackend(const v1::SwitchBackendRequest& request,
                              absl::FunctionRef<void(const SwitchProgress&)> on_progress, SwitchResult* result) {
     grpc::ClientContext context;
-    const Cancellation::Call call(cancellation_, context);
+    const Cancellation::CancellableCall call(cancellation_, context);
     const auto reader = admin_.SwitchBackend(&context, request);
     v1::SwitchBackendResponse message;
     while (reader->Read(&message)) {

@@ -123,7 +123,7 @@ void Connection::Drive() {
   do {
     drive_again_ = false;
     std::vector<Batch> batches = TakeBatches();
-    std::vector<Failure> failures;
+    std::vector<FailedOperation> failures;
     failures.swap(unlogged_);
     const std::size_t held_before = std::exchange(budgeted_bytes_, bytes_);
     const std::size_t held_now = bytes_;
@@ -132,8 +132,8 @@ void Connection::Drive() {
 
     if (held_now > held_before) budget_->Add(held_now - held_before);
     if (held_now < held_before) budget_->Remove(held_before - held_now);
-    for (const Failure& failure : failures) failure_log_.Add(failure, absl::Now());
-    for (Batch& batch : batches) Call(std::move(batch));
+    for (const FailedOperation& failure : failures) failure_log_.Add(failure, absl::Now());
+    for (Batch& batch : batches) Send(std::move(batch));
     if (tell) on_change_();
     mutex_.Lock();
   } while (drive_again_);
@@ -173,7 +173,7 @@ std::vector<Batch> Connection::TakeBatches() {
   return batches;
 }
 
-void Connection::Call(Batch batch) {
+void Connection::Send(Batch batch) {
   const absl::Time deadline = absl::Now() + options_.deadline;
   const std::shared_ptr<Connection> self = shared_from_this();
   switch (batch.kind) {

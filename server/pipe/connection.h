@@ -92,7 +92,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Drive() ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<Batch> TakeBatches() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool MayCall(Kind kind) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Call(Batch batch);
+  void Send(Batch batch);
 
   void OnCommits(Batch batch, const std::vector<absl::StatusOr<storage::Applied>>& results);
   void OnReads(Batch batch, std::vector<absl::StatusOr<storage::ReadResult>> results);
@@ -126,7 +126,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // How much of `bytes_` has been taken from the budget.
   std::size_t budgeted_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool waits_for_budget_ ABSL_GUARDED_BY(mutex_) = false;
-  std::vector<Failure> unlogged_ ABSL_GUARDED_BY(mutex_);
+  std::vector<FailedOperation> unlogged_ ABSL_GUARDED_BY(mutex_);
   Counts counts_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool driving_ ABSL_GUARDED_BY(mutex_) = false;

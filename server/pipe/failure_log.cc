@@ -10,7 +10,7 @@
 
 namespace authstate::server::pipe {
 
-void FailureLog::Add(const Failure& failure, absl::Time now) {
+void FailureLog::Add(const FailedOperation& failure, absl::Time now) {
   const LogLevel level = LevelOf(failure.operation, failure.status);
   if (!LogEnabled(level)) return;
   const std::optional<std::uint64_t> unlogged = limit_.Take(now);

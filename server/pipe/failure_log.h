@@ -11,7 +11,7 @@
 
 namespace authstate::server::pipe {
 
-struct Failure {
+struct FailedOperation {
   // `commit`; see NameOf.
   absl::string_view operation;
   // The session of the channel; empty when it has none.
@@ -25,7 +25,7 @@ class FailureLog {
  public:
   explicit FailureLog(std::string request_id) : request_id_(std::move(request_id)) {}
 
-  void Add(const Failure& failure, absl::Time now);
+  void Add(const FailedOperation& failure, absl::Time now);
 
  private:
   const std::string request_id_;

@@ -30,9 +30,9 @@ class Load {
  public:
   struct Options {
     std::string address;
-    // Of writers that never try again; there is one more with patience.
+    // How many sessions are written by clients that never try again; one more has a client with patience.
     int sessions = 4;
-    // Of every attempt.
+    // How long each attempt may take.
     absl::Duration deadline = absl::Seconds(1);
   };
 

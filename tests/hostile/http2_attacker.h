@@ -21,7 +21,6 @@ enum class FrameType : std::uint8_t {
   kContinuation = 9,
 };
 constexpr std::uint8_t kEndStream = 0x1;
-constexpr std::uint8_t kAck = 0x1;
 constexpr std::uint8_t kEndHeaders = 0x4;
 
 // The bytes of one frame. `payload` is shorter than 16 MiB.

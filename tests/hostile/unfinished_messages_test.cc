@@ -76,7 +76,7 @@ class UnfinishedMessages {
   FlowControl flow_control_;
   Http2Attacker attacker_;
   std::uint32_t calls_ = 0;
-  // Of each message.
+  // How many bytes of each message were sent.
   std::vector<std::size_t> sent_;
 };
 

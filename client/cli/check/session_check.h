@@ -45,7 +45,7 @@ struct Finding {
 
 struct KeyTypeSize {
   std::uint64_t count = 0;
-  // Of values.
+  // The bytes of their values, without names.
   std::uint64_t bytes = 0;
 };
 

@@ -22,7 +22,7 @@ struct RoundReport {
   std::size_t unknown = 0;
   std::size_t failed = 0;
   std::size_t take_overs = 0;
-  // Of RoundContext.
+  // What RoundContext had counted of these when the round ended.
   std::size_t duplicates = 0;
   std::size_t reordered = 0;
   // Errors that no fault excuses.
