@@ -23,8 +23,8 @@ std::optional<Value> UnwrapCreds(const Value& value);
 
 // Whether Baileys can log in and talk with these creds: noiseKey, signedIdentityKey and signedPreKey.keyPair, each with
 // `private` and `public` Buffers of 32 bytes, signedPreKey.signature, a Buffer of 64, and registrationId, an integer
-// below 2^32: what the Node client asks of them too (client/node/src/baileys/creds_check.ts). Those of an account that is not
-// paired yet have them all. Else InvalidArgument, with the member that is at fault and what it is.
+// below 2^32: what the Node client asks of them too (client/node/src/baileys/creds_check.ts). Those of an account that
+// is not paired yet have them all. Else InvalidArgument, with the member that is at fault and what it is.
 absl::Status CheckCreds(const Value& creds);
 
 }  // namespace authstate::cli
