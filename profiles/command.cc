@@ -71,7 +71,7 @@ Option List(std::string names, std::vector<std::string>* values, std::string hel
 }
 
 Option OneOf(std::string names, const std::vector<std::string>& choices, std::string help,
-             std::function<void(std::size_t)> set, std::function<std::string()> get) {
+             const std::function<void(std::size_t)>& set, std::function<std::string()> get) {
   const std::string list = absl::StrJoin(choices, ", ");
   const auto set_word = [=](const std::string& word) {
     const auto choice = std::find(choices.begin(), choices.end(), word);
@@ -112,7 +112,7 @@ Option Milliseconds(std::string names, absl::Duration* value, std::uint64_t leas
 }
 
 Option WholeNumber(std::string names, std::uint64_t least, std::uint64_t most, std::string help,
-                   std::function<void(std::uint64_t)> set, std::function<std::uint64_t()> get) {
+                   const std::function<void(std::uint64_t)>& set, std::function<std::uint64_t()> get) {
   const std::string range = absl::StrCat(least, " to ", most);
   const auto set_text = [=](const std::string& word) {
     std::uint64_t number = 0;

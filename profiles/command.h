@@ -67,12 +67,13 @@ Option Flag(std::string names, bool* value, std::string help);
 Option List(std::string names, std::vector<std::string>* values, std::string help, char delimiter = 0);
 // One of `choices`, told apart by its index.
 Option OneOf(std::string names, const std::vector<std::string>& choices, std::string help,
-             std::function<void(std::size_t)> set, std::function<std::string()> get);
+             const std::function<void(std::size_t)>& set, std::function<std::string()> get);
 Option Choice(std::string names, std::string* value, const std::vector<std::string>& choices, std::string help);
 template <typename Enum>
 Option Choice(std::string names, Enum* value, const std::vector<std::pair<std::string, Enum>>& choices,
               std::string help) {
   std::vector<std::string> words;
+  words.reserve(choices.size());
   for (const auto& choice : choices) words.push_back(choice.first);
   return OneOf(
       std::move(names), words, std::move(help), [=](std::size_t index) { *value = choices[index].second; },
@@ -89,7 +90,7 @@ Option Milliseconds(std::string names, absl::Duration* value, std::uint64_t leas
                     std::string help);
 // A whole number in decimal digits. A leading zero is refused, as some take it for octal.
 Option WholeNumber(std::string names, std::uint64_t least, std::uint64_t most, std::string help,
-                   std::function<void(std::uint64_t)> set, std::function<std::uint64_t()> get);
+                   const std::function<void(std::uint64_t)>& set, std::function<std::uint64_t()> get);
 template <typename Integer>
 Option Number(std::string names, Integer* value, std::uint64_t least, std::uint64_t most, std::string help) {
   return WholeNumber(

@@ -34,19 +34,17 @@ std::string MaskPassword(absl::string_view url) {
     }
   }
   // Of POSIX, as <regex> takes seconds to compile.
-  static const regex_t* const kPasswordParameter = [] {
-    auto* const compiled = new regex_t;
-    const char* const pattern = R"re((password[[:space:]]*=[[:space:]]*)('([^'\]|\\.)*'|([^[:space:]&'\]|\\.)*))re";
-    return regcomp(compiled, pattern, REG_EXTENDED | REG_ICASE) == 0 ? compiled : nullptr;
-  }();
-  if (kPasswordParameter == nullptr) return MaskAll(url);
+  regex_t parameter;
+  const char* const pattern = R"re((password[[:space:]]*=[[:space:]]*)('([^'\]|\\.)*'|([^[:space:]&'\]|\\.)*))re";
+  if (regcomp(&parameter, pattern, REG_EXTENDED | REG_ICASE) != 0) return MaskAll(url);
   std::string shown;
   const char* rest = masked.c_str();
   std::array<regmatch_t, 2> found{};
-  while (regexec(kPasswordParameter, rest, found.size(), found.data(), 0) == 0) {
+  while (regexec(&parameter, rest, found.size(), found.data(), 0) == 0) {
     absl::StrAppend(&shown, absl::string_view(rest, static_cast<std::size_t>(found[1].rm_eo)), "***");
     rest += found[0].rm_eo;
   }
+  regfree(&parameter);
   return shown + rest;
 }
 
