@@ -96,7 +96,7 @@ class MeaningWriter final : public JsonVisitor {
   };
 
   std::vector<Open> open_;
-  // Of the value that was told last.
+  // The meaning of the value that was told last.
   std::string meaning_;
 };
 

@@ -17,7 +17,7 @@ enum class BackendChoice : std::uint8_t { kSqlite, kPostgres, kTimeweb, kSupabas
 inline constexpr BackendChoice kPostgresProfiles[] = {BackendChoice::kPostgres, BackendChoice::kTimeweb,
                                                       BackendChoice::kSupabase};
 
-// As on the command line: `timeweb`.
+// The word of the command line: `timeweb`.
 std::string NameOf(BackendChoice choice);
 
 // For people: `Timeweb PostgreSQL`.

@@ -33,7 +33,7 @@ std::string MaskPassword(absl::string_view url) {
       masked.replace(colon + 1, at - colon - 1, "***");
     }
   }
-  // Of POSIX, as <regex> takes seconds to compile.
+  // POSIX's regular expressions, as <regex> takes seconds to compile.
   regex_t parameter;
   const char* const pattern = R"re((password[[:space:]]*=[[:space:]]*)('([^'\]|\\.)*'|([^[:space:]&'\]|\\.)*))re";
   if (regcomp(&parameter, pattern, REG_EXTENDED | REG_ICASE) != 0) return MaskAll(url);

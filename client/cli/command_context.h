@@ -9,8 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "client/cli/output.h"
-#include "client/cli/signal_watcher.h"
+#include "client/cli/terminal/output.h"
+#include "client/cli/terminal/signal_watcher.h"
 #include "client/cpp/client.h"
 
 namespace authstate::cli {

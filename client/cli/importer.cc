@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/find_session.h"
-#include "client/cli/text.h"
+#include "client/cli/terminal/text.h"
 #include "client/cpp/error.h"
 #include "contract/json_meaning.h"
 

@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "client/cli/folder/folder_reader.h"
 #include "client/cli/import_plan.h"
-#include "client/cli/progress.h"
+#include "client/cli/terminal/progress.h"
 #include "client/cpp/client.h"
 
 namespace authstate::cli {

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "client/cli/command_line.h"
+#include "client/cli/commands/command_line.h"
 #include "profiles/secrets.h"
 
 int main(int argc, char** argv) {

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/folder/file_io.h"
-#include "client/cli/text.h"
+#include "client/cli/terminal/text.h"
 #include "contract/limits.h"
 
 namespace authstate::cli {

@@ -11,8 +11,8 @@
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
-#include "client/cli/signal_watcher.h"
-#include "client/cli/text.h"
+#include "client/cli/terminal/signal_watcher.h"
+#include "client/cli/terminal/text.h"
 #include "client/cpp/error.h"
 
 namespace authstate::cli {

@@ -32,7 +32,7 @@ struct BackendInfo {
   std::uint64_t errors_last_minute = 0;
   absl::Duration median_latency;
   absl::Duration p99_latency;
-  // Of a probe: empty when the backend can be used, else why not.
+  // What a probe found: empty when the backend can be used, else why not.
   std::optional<std::string> probe_error;
 };
 

@@ -75,7 +75,7 @@ class CachingBackend final : public Backend {
   struct Change {
     std::string session_id;
     SessionActivity::Ticket ticket;
-    // What was known before it, and what of it concerns that.
+    // What was known of the session before, and the part of the commit that concerns it.
     std::optional<CachedSession> known;
     Commit part;
   };

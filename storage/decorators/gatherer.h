@@ -61,7 +61,7 @@ class Gatherer {
   using Measure = std::size_t (*)(const Request& request);
 
   enum class Order {
-    // As they come.
+    // Calls are gathered in the order in which they come.
     kNone,
     // Calls of one session one after the other, each in a batch of its own: in the order in which they came.
     kBySession,

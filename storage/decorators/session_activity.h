@@ -37,7 +37,7 @@ class SessionActivity {
     Forget(found);
     return alone;
   }
-  // The same: no other change.
+  // Ends a change. Whether no other change was under way meanwhile.
   bool EndChange(const std::string& session_id, Ticket ticket) {
     const auto found = sessions_.find(session_id);
     Calls& calls = found->second;

@@ -106,7 +106,7 @@ TEST_F(FloodsTest, Settings) {
   ExpectNoHarm();
 }
 
-// By gRPC itself.
+// gRPC itself ends these.
 TEST_F(FloodsTest, Pings) {
   for (int round = 0; round < AttackRounds(); ++round) {
     ExpectEnded(kAttackers, Repeat(Frame(FrameType::kPing, 0, 0, "12345678"), 10 * kFramesATurn));

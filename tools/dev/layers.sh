@@ -79,9 +79,17 @@ check_layers() {
   forbid 'A decorator stands on storage/backend.h, not on a driver.' 'storage/(memory|postgres|sqlite)/' storage/decorators \
     storage/failpoints
   forbid 'Profiles turn options into those of a driver, and know no more.' \
-    '(server|client|migrations|tests|authstate|google|grpc|grpcpp)/|storage/(memory|sqlite|decorators)/' profiles
-  forbid 'Migrations stand on storage and know no RPC.' '(server|client|tests|authstate|google|grpc|grpcpp)/' migrations
+    '(server|client|migrations|tests|authstate|google|grpc|grpcpp)/|storage/(memory|sqlite|decorators|failpoints)/' profiles
+  forbid 'Migrations stand on drivers and know no RPC.' \
+    '(server|client|tests|authstate|google|grpc|grpcpp)/|storage/(decorators|failpoints)/' migrations
   forbid 'Clients reach storage through the contract, profiles and migrations.' '(storage|server)/' client
+  forbid 'The client of C++ programs stands on the contract alone.' '(profiles|migrations|client/cli)/' client/cpp
+  in_order client/cli terminal folder check commands
+  forbid 'What commands share does not know them.' 'client/cli/(check|commands)/' ':(glob)client/cli/*' \
+    ':!client/cli/main.cc'
+  forbid 'What meets the terminal and folders stands below the rest.' 'client/cli/[a-z_]+\.h' \
+    client/cli/{terminal,folder,check}
+  forbid 'The server knows no clients and changes no schema by itself.' '(client|migrations)/' server
   forbid 'Only server/app.cc names drivers and decorators.' 'storage/(memory|postgres|sqlite|decorators|failpoints)/' \
     server ':!server/app.cc'
   in_order server log connections handlers rpc pipe services

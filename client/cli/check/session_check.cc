@@ -14,7 +14,7 @@
 #include "client/cli/folder/byte_fields.h"
 #include "client/cli/folder/creds_value.h"
 #include "client/cli/folder/json_members.h"
-#include "client/cli/text.h"
+#include "client/cli/terminal/text.h"
 #include "contract/base64.h"
 #include "contract/json_scanner.h"
 

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands/commands.h"
 #include "client/cli/folder/creds_value.h"
-#include "client/cli/text.h"
+#include "client/cli/terminal/text.h"
 #include "client/cli/value_argument.h"
 #include "contract/codec.h"
 

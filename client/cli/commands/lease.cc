@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands/commands.h"
-#include "client/cli/lease_text.h"
-#include "client/cli/text.h"
+#include "client/cli/terminal/lease_text.h"
+#include "client/cli/terminal/text.h"
 
 namespace authstate::cli {
 namespace {

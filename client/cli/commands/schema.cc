@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands/commands.h"
-#include "client/cli/text.h"
+#include "client/cli/terminal/text.h"
 #include "migrations/open_schema.h"
 #include "migrations/schema_change.h"
 #include "profiles/database_options.h"

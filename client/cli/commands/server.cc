@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands/commands.h"
-#include "client/cli/text.h"
+#include "client/cli/terminal/text.h"
 
 namespace authstate::cli {
 namespace {

@@ -11,11 +11,11 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands/commands.h"
 #include "client/cli/find_session.h"
-#include "client/cli/lease_text.h"
-#include "client/cli/output.h"
-#include "client/cli/progress.h"
-#include "client/cli/signal_watcher.h"
-#include "client/cli/text.h"
+#include "client/cli/terminal/lease_text.h"
+#include "client/cli/terminal/output.h"
+#include "client/cli/terminal/progress.h"
+#include "client/cli/terminal/signal_watcher.h"
+#include "client/cli/terminal/text.h"
 
 namespace authstate::cli {
 namespace {

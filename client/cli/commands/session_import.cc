@@ -9,9 +9,9 @@
 #include "client/cli/commands/commands.h"
 #include "client/cli/folder/folder_reader.h"
 #include "client/cli/importer.h"
-#include "client/cli/progress.h"
-#include "client/cli/signal_watcher.h"
-#include "client/cli/text.h"
+#include "client/cli/terminal/progress.h"
+#include "client/cli/terminal/signal_watcher.h"
+#include "client/cli/terminal/text.h"
 
 namespace authstate::cli {
 namespace {

@@ -14,8 +14,8 @@
 #include "client/cli/folder/byte_fields.h"
 #include "client/cli/folder/creds_value.h"
 #include "client/cli/folder/file_io.h"
-#include "client/cli/folder/folder_problem.h"
-#include "client/cli/text.h"
+#include "client/cli/terminal/folder_problem.h"
+#include "client/cli/terminal/text.h"
 #include "contract/codec.h"
 #include "contract/limits.h"
 

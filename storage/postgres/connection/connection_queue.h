@@ -131,7 +131,7 @@ class ConnectionQueue {
   static void Move(QueuedCalls::iterator call, QueuedCalls* to);
   void LookAgainAt(QueuedCalls::iterator call, absl::Time time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Rest(QueuedCalls::iterator call, const PutBack& put_back) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The end of its rest.
+  // A call has rested long enough: it waits for a connection again.
   void TryAgain(QueuedCalls::iterator call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void LeaveLine(QueuedCalls::iterator call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Looks at the first call, if its time has come; others are then called for at once.

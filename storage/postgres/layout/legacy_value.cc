@@ -124,7 +124,7 @@ class LegacyText final : public JsonVisitor {
   struct Open {
     // Where it stands in the output.
     std::size_t begin = 0;
-    // Of the member that is being told; empty in an array.
+    // The name of the member that is being told; empty in an array.
     absl::string_view name;
     ByteMembers bytes;
   };

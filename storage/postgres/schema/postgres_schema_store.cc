@@ -102,7 +102,7 @@ absl::Status PostgresSchemaStore::Open(const PostgresOptions& options) {
   const auto layout = FindLayout(connection_, options.layout, absl::Now() + options.call_timeout);
   if (!layout.ok()) return layout.status();
   layout_ = *layout;
-  // Of hidden rows, migrations would look as if they had never been.
+  // If rows are hidden from us, migrations look as if they had never been applied.
   return CheckRowsAreVisible(connection_, *layout_, absl::Now() + options.call_timeout);
 }
 

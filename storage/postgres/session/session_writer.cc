@@ -194,7 +194,7 @@ void SessionWriter::ConfirmReplays(const Wave& replayed) {
   doubt.members = replayed;
   doubt.failure.fault = Fault::kInDoubt;
   doubt.failure.sent = true;
-  // Nobody knows when it was.
+  // When the replayed commit was sent is not known.
   doubt.statement.sent_after = std::numeric_limits<std::int64_t>::min();
   HoldForDoubt(std::move(doubt));
 }

@@ -168,7 +168,7 @@ class Waves {
   std::vector<Request> requests_;
   const absl::Time deadline_;
   const IsLocked is_locked_;
-  // For locks: all requests are of one session, and wait.
+  // All requests are of one session, so the wave may wait for its lock.
   const bool waits_;
   std::vector<std::optional<absl::StatusOr<Result>>> results_;
   std::vector<bool> held_;

@@ -20,8 +20,8 @@ inline constexpr char kOldBarrierAndCommits[] = R"sql(         coalesce(s.barrie
          clock.micros, clock.micros > $6::int8 AS late,
 )sql";
 
-// Of an upsert of the session's row: that it still is as the snapshot had it, but for a lease, to whose rules it is
-// held as it has become.
+// The condition of an upsert of the session's row: the row still is as the snapshot had it. Only its lease may have
+// changed meanwhile, and then the rules of leases hold for what it is now.
 inline constexpr char kUnlessChanged[] =
     R"sql(    WHERE s.revision = excluded.revision - 1 AND s.barrier = excluded.barrier
       AND CASE WHEN s.lease_owner <> '' AND excluded.lease_owner = ''
@@ -38,7 +38,7 @@ inline constexpr char kSetsAndBases[] =
     LEFT JOIN auth_keys k ON k.session_id = w.session_id AND k.key_type = w.key_type AND k.key_id = w.key_id
 )sql";
 
-// Of the keys to delete those that are there.
+// The keys to delete that are there.
 inline constexpr char kDeletedKeys[] =
     R"sql(    FROM unnest((SELECT $13::text[]), (SELECT $14::text[]), (SELECT $15::text[])) AS d(session_id, key_type, key_id)
     JOIN auth_keys k ON k.session_id = d.session_id AND k.key_type = d.key_type AND k.key_id = d.key_id)sql";

@@ -12,7 +12,7 @@
 // columns. Pure.
 namespace authstate::storage {
 
-// Of statements::kCommit and those that do less.
+// A row of statements::kCommit, or of those that do less.
 struct CommitRow {
   // The revision that the commit led to; nullopt: it did not pass.
   std::optional<std::uint64_t> passed;
@@ -33,7 +33,7 @@ struct CommitRow {
 };
 std::vector<CommitRow> ToCommitRows(const pqxx::result& rows);
 
-// Of statements::kResolve.
+// A row of statements::kResolve.
 struct ResolvedRow {
   // The revision that the commit led to; nullopt: it is not among the last ones.
   std::optional<std::uint64_t> applied;

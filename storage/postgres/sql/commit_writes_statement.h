@@ -19,7 +19,7 @@
 // is run again.
 namespace authstate::storage::statements {
 
-// The parts of which both are made.
+// The parts of which both statements below are made.
 namespace commit_writes {
 
 inline constexpr auto kOld = JoinSql(commit_parts::kClock,

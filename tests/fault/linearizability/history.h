@@ -24,7 +24,7 @@ struct Operation {
   std::int64_t returned = 0;
   // `ok`, `refused`, `unknown` or `failed`.
   std::string result;
-  // Of a refusal, as in `STALE_FENCE`.
+  // The reason of a refusal: `STALE_FENCE`.
   std::string reason;
   nlohmann::json reply = nlohmann::json::object();
 };

@@ -12,9 +12,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "client/cli/folder/folder_problem.h"
 #include "client/cli/folder/folder_reader.h"
 #include "client/cli/folder/folder_writer.h"
+#include "client/cli/terminal/folder_problem.h"
 #include "contract/limits.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/working_creds.h"

@@ -1,12 +1,12 @@
-#include "client/cli/text.h"
+#include "client/cli/terminal/text.h"
 
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "client/cli/exit_code.h"
-#include "client/cli/output.h"
-#include "client/cli/progress.h"
+#include "client/cli/terminal/exit_code.h"
+#include "client/cli/terminal/output.h"
+#include "client/cli/terminal/progress.h"
 #include "client/cpp/error.h"
 
 namespace authstate::cli {

@@ -1,4 +1,4 @@
-#include "client/cli/lease_text.h"
+#include "client/cli/terminal/lease_text.h"
 
 #include <nlohmann/json.hpp>
 

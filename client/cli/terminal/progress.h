@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_CLIENT_CLI_PROGRESS_H_
-#define AUTHSTATE_CLIENT_CLI_PROGRESS_H_
+#ifndef AUTHSTATE_CLIENT_CLI_TERMINAL_PROGRESS_H_
+#define AUTHSTATE_CLIENT_CLI_TERMINAL_PROGRESS_H_
 
 #include <cstdint>
 #include <string>
@@ -31,4 +31,4 @@ std::string ProgressLine(absl::string_view what, std::uint64_t done, std::uint64
 
 }  // namespace authstate::cli
 
-#endif  // AUTHSTATE_CLIENT_CLI_PROGRESS_H_
+#endif  // AUTHSTATE_CLIENT_CLI_TERMINAL_PROGRESS_H_

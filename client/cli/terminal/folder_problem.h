@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_CLIENT_CLI_FOLDER_FOLDER_PROBLEM_H_
-#define AUTHSTATE_CLIENT_CLI_FOLDER_FOLDER_PROBLEM_H_
+#ifndef AUTHSTATE_CLIENT_CLI_TERMINAL_FOLDER_PROBLEM_H_
+#define AUTHSTATE_CLIENT_CLI_TERMINAL_FOLDER_PROBLEM_H_
 
 #include <string>
 #include <vector>
@@ -27,4 +27,4 @@ std::vector<FolderProblem> FolderProblemsOf(const absl::Status& status);
 
 }  // namespace authstate::cli
 
-#endif  // AUTHSTATE_CLIENT_CLI_FOLDER_FOLDER_PROBLEM_H_
+#endif  // AUTHSTATE_CLIENT_CLI_TERMINAL_FOLDER_PROBLEM_H_

@@ -1,9 +1,9 @@
-#ifndef AUTHSTATE_CLIENT_CLI_LEASE_TEXT_H_
-#define AUTHSTATE_CLIENT_CLI_LEASE_TEXT_H_
+#ifndef AUTHSTATE_CLIENT_CLI_TERMINAL_LEASE_TEXT_H_
+#define AUTHSTATE_CLIENT_CLI_TERMINAL_LEASE_TEXT_H_
 
 #include <string>
 
-#include "client/cli/output.h"
+#include "client/cli/terminal/output.h"
 #include "client/cpp/types.h"
 
 // A lease in words and as JSON.
@@ -22,4 +22,4 @@ Json LeaseJson(const client::Lease& lease);
 
 }  // namespace authstate::cli
 
-#endif  // AUTHSTATE_CLIENT_CLI_LEASE_TEXT_H_
+#endif  // AUTHSTATE_CLIENT_CLI_TERMINAL_LEASE_TEXT_H_

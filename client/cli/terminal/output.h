@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_CLIENT_CLI_OUTPUT_H_
-#define AUTHSTATE_CLIENT_CLI_OUTPUT_H_
+#ifndef AUTHSTATE_CLIENT_CLI_TERMINAL_OUTPUT_H_
+#define AUTHSTATE_CLIENT_CLI_TERMINAL_OUTPUT_H_
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -54,4 +54,4 @@ void PrintError(const absl::Status& status, bool json);
 
 }  // namespace authstate::cli
 
-#endif  // AUTHSTATE_CLIENT_CLI_OUTPUT_H_
+#endif  // AUTHSTATE_CLIENT_CLI_TERMINAL_OUTPUT_H_

@@ -1,4 +1,4 @@
-#include "client/cli/output.h"
+#include "client/cli/terminal/output.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "client/cli/folder/folder_problem.h"
-#include "client/cli/text.h"
+#include "client/cli/terminal/folder_problem.h"
+#include "client/cli/terminal/text.h"
 #include "client/cpp/error.h"
 
 namespace authstate::cli {

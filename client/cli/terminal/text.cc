@@ -1,4 +1,4 @@
-#include "client/cli/text.h"
+#include "client/cli/terminal/text.h"
 
 #include <algorithm>
 #include <cstddef>

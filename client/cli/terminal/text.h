@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_CLIENT_CLI_TEXT_H_
-#define AUTHSTATE_CLIENT_CLI_TEXT_H_
+#ifndef AUTHSTATE_CLIENT_CLI_TERMINAL_TEXT_H_
+#define AUTHSTATE_CLIENT_CLI_TERMINAL_TEXT_H_
 
 #include <cstdint>
 #include <string>
@@ -33,4 +33,4 @@ absl::Status WithMessage(const absl::Status& status, absl::string_view message);
 
 }  // namespace authstate::cli
 
-#endif  // AUTHSTATE_CLIENT_CLI_TEXT_H_
+#endif  // AUTHSTATE_CLIENT_CLI_TERMINAL_TEXT_H_

@@ -1,4 +1,4 @@
-#include "client/cli/folder/folder_problem.h"
+#include "client/cli/terminal/folder_problem.h"
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"

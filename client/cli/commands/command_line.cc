@@ -1,4 +1,4 @@
-#include "client/cli/command_line.h"
+#include "client/cli/commands/command_line.h"
 
 #include <cstdlib>
 #include <string>
@@ -10,8 +10,8 @@
 #include "client/cli/command_context.h"
 #include "client/cli/commands/commands.h"
 #include "client/cli/completion.h"
-#include "client/cli/output.h"
-#include "client/cli/text.h"
+#include "client/cli/terminal/output.h"
+#include "client/cli/terminal/text.h"
 #include "client/cpp/error.h"
 #include "contract/version.h"
 

@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_CLIENT_CLI_SIGNAL_WATCHER_H_
-#define AUTHSTATE_CLIENT_CLI_SIGNAL_WATCHER_H_
+#ifndef AUTHSTATE_CLIENT_CLI_TERMINAL_SIGNAL_WATCHER_H_
+#define AUTHSTATE_CLIENT_CLI_TERMINAL_SIGNAL_WATCHER_H_
 
 #include <csignal>
 #include <functional>
@@ -46,4 +46,4 @@ class SignalWatcher {
 
 }  // namespace authstate::cli
 
-#endif  // AUTHSTATE_CLIENT_CLI_SIGNAL_WATCHER_H_
+#endif  // AUTHSTATE_CLIENT_CLI_TERMINAL_SIGNAL_WATCHER_H_

@@ -1,4 +1,4 @@
-#include "client/cli/progress.h"
+#include "client/cli/terminal/progress.h"
 
 #include <unistd.h>
 

@@ -1,10 +1,10 @@
-#ifndef AUTHSTATE_CLIENT_CLI_COMMAND_LINE_H_
-#define AUTHSTATE_CLIENT_CLI_COMMAND_LINE_H_
+#ifndef AUTHSTATE_CLIENT_CLI_COMMANDS_COMMAND_LINE_H_
+#define AUTHSTATE_CLIENT_CLI_COMMANDS_COMMAND_LINE_H_
 
 #include <string>
 #include <vector>
 
-#include "client/cli/exit_code.h"
+#include "client/cli/terminal/exit_code.h"
 
 namespace authstate::cli {
 
@@ -14,4 +14,4 @@ ExitCode RunCommandLine(const std::vector<std::string>& words);
 
 }  // namespace authstate::cli
 
-#endif  // AUTHSTATE_CLIENT_CLI_COMMAND_LINE_H_
+#endif  // AUTHSTATE_CLIENT_CLI_COMMANDS_COMMAND_LINE_H_

@@ -1,4 +1,4 @@
-#include "client/cli/signal_watcher.h"
+#include "client/cli/terminal/signal_watcher.h"
 
 #include <poll.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_CLIENT_CLI_EXIT_CODE_H_
-#define AUTHSTATE_CLIENT_CLI_EXIT_CODE_H_
+#ifndef AUTHSTATE_CLIENT_CLI_TERMINAL_EXIT_CODE_H_
+#define AUTHSTATE_CLIENT_CLI_TERMINAL_EXIT_CODE_H_
 
 #include <cstdint>
 
@@ -39,4 +39,4 @@ ExitCode ToExitCode(const absl::Status& status);
 
 }  // namespace authstate::cli
 
-#endif  // AUTHSTATE_CLIENT_CLI_EXIT_CODE_H_
+#endif  // AUTHSTATE_CLIENT_CLI_TERMINAL_EXIT_CODE_H_
