@@ -42,7 +42,6 @@ Layout MakeLayout(absl::string_view home, std::deque<std::string>* texts) {
   const auto in_home = [&tables, texts](const char* sql) {
     const std::string whole = absl::StrReplaceAll(sql, {{"{names a}", NamesOf("a")},
                                                         {"{names i}", NamesOf("i")},
-                                                        {"{names s}", NamesOf("s")},
                                                         {"{number w}", NumberOf("w")},
                                                         {"{number d}", NumberOf("d")},
                                                         {"{number measured}", NumberOf("measured")},

@@ -6,9 +6,10 @@
 
 // Statements that commit writes of sessions that are known already, for less than what kCommit (statements.h) costs the
 // database: an UPDATE in place of an upsert, and none of the parts that only other commits need. Parameters, the rows
-// of the answer and all rules are those of kCommit, but for this: a member whose session has no row yet does not pass,
-// and that is not told as a reason. So what has not passed for a reason that its row does not tell goes to kCommit.
-// Each is sent only what CommitParameters::form says that it does: the rest of a commit would be left undone.
+// of the answer and all rules are those of kCommit, but for this: a member whose session has no row yet, or whose sum
+// of names has to be counted anew, does not pass, and that is not told as a reason. So what has not passed for a reason
+// that its row does not tell goes to kCommit. Each is sent only what CommitParameters::form says that it does: the rest
+// of a commit would be left undone.
 //
 // The UPDATE waits for a concurrent commit of the session, and then holds the row as it has become to every condition
 // on `s`, while `old` stays what the snapshot had: that is what keeps a member from passing whose revision or barrier
@@ -72,10 +73,10 @@ inline constexpr char kPassed[] = R"sql(, passed AS (
       lease_owner = CASE WHEN old.named_fence = 0 THEN '' ELSE s.lease_owner END,
       applied_number =
         CASE WHEN old.named_fence = 0 THEN 0 WHEN old.number = 0 THEN s.applied_number ELSE old.number END,
-      names = CASE WHEN s.names_revision = s.revision THEN s.names ELSE {names s} END + coalesce(change.delta, 0),
-      names_revision = s.revision + 1
+      names = s.names + coalesce(change.delta, 0), names_revision = s.revision + 1
   FROM old LEFT JOIN change ON change.session_id = old.session_id
   WHERE s.session_id = old.session_id AND s.revision = old.revision AND s.barrier = old.barrier
+    AND s.names_revision = s.revision
     AND NOT old.late AND old.replayed IS NULL
     AND CASE WHEN old.named_fence = 0 THEN NOT (s.lease_owner <> '' AND s.lease_expires_at > now())
              ELSE s.lease_owner <> '' AND s.fence = old.named_fence END
