@@ -20,11 +20,11 @@ using Number = std::unique_ptr<BIGNUM, Free>;
 
 const unsigned char* Bytes(absl::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
-// The Edwards y of the point whose Montgomery u is given: (u - 1) / (u + 1) mod 2^255 - 19. False where there is none.
-bool ToEdwards(absl::string_view u, std::array<unsigned char, kCurveKeyBytes>* y) {
+// The Edwards y of the point whose Montgomery u is given, (u - 1) / (u + 1) mod 2^255 - 19. False where there is none.
+bool ToEdwards(absl::string_view montgomery, std::array<unsigned char, kCurveKeyBytes>* edwards) {
   const std::unique_ptr<BN_CTX, Free> context(BN_CTX_new());
   const Number prime(BN_new());
-  const Number point(BN_lebin2bn(Bytes(u), kCurveKeyBytes, nullptr));
+  const Number point(BN_lebin2bn(Bytes(montgomery), kCurveKeyBytes, nullptr));
   const Number above(BN_new());
   const Number inverse(BN_new());
   constexpr int kPrimeBits = 255;
@@ -34,7 +34,7 @@ bool ToEdwards(absl::string_view u, std::array<unsigned char, kCurveKeyBytes>* y
          BN_mod_inverse(inverse.get(), above.get(), prime.get(), context.get()) != nullptr &&
          BN_sub_word(point.get(), 1) == 1 &&
          BN_mod_mul(point.get(), point.get(), inverse.get(), prime.get(), context.get()) == 1 &&
-         BN_bn2lebinpad(point.get(), y->data(), kCurveKeyBytes) == kCurveKeyBytes;
+         BN_bn2lebinpad(point.get(), edwards->data(), kCurveKeyBytes) == kCurveKeyBytes;
 }
 
 }  // namespace

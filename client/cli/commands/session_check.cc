@@ -104,6 +104,50 @@ std::string Inventory(const CheckOptions& options, const SessionReport& report) 
   return text;
 }
 
+struct Checked {
+  std::uint64_t sessions = 0;
+  std::uint64_t wrong = 0;
+  // What --json shows, once all are checked.
+  Json reports = Json::array();
+};
+
+absl::Status CheckOne(CommandContext& context, const CheckOptions& options, const client::SessionSummary& session,
+                      Checked* checked) {
+  const absl::StatusOr<SessionReport> report = Check(context.client(), session.session_id);
+  // It was deleted since it was listed.
+  if (options.all && absl::IsNotFound(report.status())) return absl::OkStatus();
+  if (!report.ok()) return report.status();
+  ++checked->sessions;
+  if (report->wrong()) ++checked->wrong;
+  if (context.output().json()) {
+    checked->reports.push_back(ToJson(options, session, *report));
+    return absl::OkStatus();
+  }
+  return context.output().Write(absl::StrCat(Line(session, *report), options.all ? "" : Inventory(options, *report)));
+}
+
+absl::Status CheckAll(CommandContext& context, const CheckOptions& options, const SignalWatcher& signals,
+                      Checked* checked) {
+  Progress progress(context.output().json());
+  client::SessionFilter filter;
+  filter.prefix = options.prefix;
+  return context.client()
+      .ListSessions(filter,
+                    [&](const client::SessionSummary& session) {
+                      progress.Show("sessions checked:", checked->sessions, 0);
+                      absl::Status status = CheckOne(context, options, session, checked);
+                      return status.ok() ? signals.Check() : status;
+                    })
+      .status();
+}
+
+absl::Status CheckNamed(CommandContext& context, const CheckOptions& options, Checked* checked) {
+  const auto session = FindSession(context.client(), options.session_id);
+  if (!session.ok()) return session.status();
+  if (session->has_value()) return CheckOne(context, options, **session, checked);
+  return absl::NotFoundError(absl::StrCat("session ", options.session_id, " does not exist"));
+}
+
 absl::Status CheckSessions(CommandContext& context, const CheckOptions& options) {
   if (options.all == !options.session_id.empty()) {
     return absl::InvalidArgumentError("name a SESSION, or say --all");
@@ -111,45 +155,17 @@ absl::Status CheckSessions(CommandContext& context, const CheckOptions& options)
   SignalWatcher signals;
   client::Client& client = context.client();
   signals.Start([&client] { client.Cancel(); });
-  Progress progress(context.output().json() || !options.all);
-  std::uint64_t checked = 0;
-  std::uint64_t wrong = 0;
-  Json sessions = Json::array();
-  const auto check = [&](const client::SessionSummary& session) -> absl::Status {
-    absl::StatusOr<SessionReport> report = Check(client, session.session_id);
-    // It was deleted since it was listed.
-    if (options.all && absl::IsNotFound(report.status())) return absl::OkStatus();
-    if (!report.ok()) return report.status();
-    progress.Show("sessions checked:", ++checked, 0);
-    if (report->wrong()) ++wrong;
-    if (context.output().json()) {
-      sessions.push_back(ToJson(options, session, *report));
-      return signals.Check();
-    }
-    std::string text = Line(session, *report);
-    if (!options.all) absl::StrAppend(&text, Inventory(options, *report));
-    if (absl::Status written = context.output().Write(text); !written.ok()) return written;
-    return signals.Check();
-  };
-  if (options.all) {
-    client::SessionFilter filter;
-    filter.prefix = options.prefix;
-    const auto listing = client.ListSessions(filter, check);
-    if (!listing.ok()) return listing.status();
-  } else {
-    const auto session = FindSession(client, options.session_id);
-    if (!session.ok()) return session.status();
-    if (!session->has_value()) {
-      return absl::NotFoundError(absl::StrCat("session ", options.session_id, " does not exist"));
-    }
-    if (absl::Status done = check(**session); !done.ok()) return done;
-  }
+  Checked checked;
+  absl::Status done =
+      options.all ? CheckAll(context, options, signals, &checked) : CheckNamed(context, options, &checked);
+  if (!done.ok()) return done;
   if (context.output().json()) {
-    absl::Status written = context.output().WriteJson({{"sessions", sessions}, {"wrong", wrong}});
+    absl::Status written = context.output().WriteJson({{"sessions", checked.reports}, {"wrong", checked.wrong}});
     if (!written.ok()) return written;
   }
-  if (wrong == 0) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat("something is wrong with ", Count(wrong, "session"), " of ", checked));
+  if (checked.wrong == 0) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("something is wrong with ", Count(checked.wrong, "session"), " of ", checked.sessions));
 }
 
 }  // namespace
