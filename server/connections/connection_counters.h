@@ -55,7 +55,7 @@ class StreamCounterReader {
   void Learn();
 
   std::int64_t next_number_ = 0;
-  // By peer, the numbers that nobody has taken yet.
+  // The numbers of connections that TakeNumber has not handed out yet, by peer.
   absl::flat_hash_map<std::string, std::int64_t> numbers_;
 };
 

@@ -35,9 +35,9 @@ enum class SessionState : std::uint8_t {
 absl::string_view NameOf(SessionState state);
 
 struct Finding {
-  // For programs: `PRE_KEY_REUSE`.
+  // A word that programs can tell findings apart by: `PRE_KEY_REUSE`.
   std::string reason;
-  // For people; holds neither secrets nor phone numbers.
+  // A sentence that people read; it holds neither secrets nor phone numbers.
   std::string message;
   // Whether something is wrong, and not just remarkable.
   bool wrong = true;

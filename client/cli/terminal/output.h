@@ -31,7 +31,7 @@ class Output {
   absl::Status Write(absl::string_view text);
   absl::Status WriteLine(absl::string_view text);
   absl::Status WriteLines(const std::vector<std::string>& lines);
-  // In one line.
+  // Writes the text of `json` as one line.
   absl::Status WriteJson(const Json& json);
   // Hands everything over to the system; to be called last.
   absl::Status Flush();

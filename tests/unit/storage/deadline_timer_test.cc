@@ -122,7 +122,7 @@ TEST(DeadlineTimerTest, EndOfADeadlineWaitsForItsCallback) {
   other.join();
 }
 
-// For the thread sanitizer, most of all.
+// Its assertions are few, as it is the thread sanitizer that would find a race here.
 TEST(DeadlineTimerTest, ManyThreadsSetAndEndDeadlinesWhileTheyPass) {
   DeadlineTimer timer;
   constexpr int kThreads = 4;
