@@ -70,6 +70,12 @@ const cases: [name: string, befall: (session: Session) => void, state: string, r
   ],
   ["counters out of order", ({ creds }) => (creds.nextPreKeyId = 0), "paired", ["PRE_KEY_COUNTERS"]],
   [
+    "bytes of a key stand as numbers",
+    ({ keys }) => keys.push(["identity-key", "5511999990003.0", { ...Buffer.from([5, 1, 2]) }]),
+    "paired",
+    ["NO_BUFFERS"],
+  ],
+  [
     "the app-state key is gone",
     (session) => (session.keys = session.keys.filter(([type]) => type !== "app-state-sync-key")),
     "paired",

@@ -138,9 +138,15 @@ void SessionCheck::AddKey(const client::KeyEntry& key) {
   }
   if (key.name.type == "app-state-sync-key") app_state_key_ids_.push_back(key.name.id);
   if (key.name.type == "session" && bytes > kOvergrownBytes) ++overgrown_;
+  if (Value value = key.value; MendByteFields(key.name.type, &value)) ++no_buffers_;
 }
 
 SessionReport SessionCheck::Finish() && {
+  if (no_buffers_ > 0) {
+    Find("NO_BUFFERS", absl::StrCat(Count(no_buffers_, "key"),
+                                    " with bytes that are no Buffers, which Baileys cannot use: export the session and "
+                                    "import it with --replace, which mends them"));
+  }
   if (overgrown_ > 0) {
     Find("OVERGROWN_SESSIONS",
          absl::StrCat(Count(overgrown_, "Signal session"), " of more than ", kOvergrownBytes >> 10,

@@ -83,6 +83,7 @@ class SessionCheck {
   SessionReport report_;
   std::optional<std::uint64_t> highest_pre_key_;
   std::uint64_t overgrown_ = 0;
+  std::uint64_t no_buffers_ = 0;
   std::vector<std::string> app_state_key_ids_;
 };
 
