@@ -18,8 +18,6 @@ namespace authstate::test {
 namespace {
 
 constexpr absl::Duration kCopyPatience = absl::Minutes(2);
-// What authstatectl exits with when databases differ.
-constexpr int kRefused = 4;
 
 class SwitchTest : public FaultTest {
  protected:

@@ -4,17 +4,14 @@
 
 #include <algorithm>
 #include <fstream>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "tests/integration/cli_runner.h"
+#include "tests/integration/cli_test.h"
 #include "tests/support/machine.h"
 #include "tests/support/subprocess.h"
-#include "tests/support/temp_dir.h"
-#include "tests/support/test_server.h"
 #include "tests/support/working_creds.h"
 
 namespace authstate {
@@ -26,29 +23,8 @@ using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-constexpr int kOk = 0;
-constexpr int kFailure = 1;
-constexpr int kUsage = 2;
-constexpr int kNotFound = 3;
-constexpr int kRefused = 4;
-constexpr int kUnavailable = 5;
-constexpr int kDataLoss = 6;
-constexpr int kReaderGone = 141;
-
-class CliCommandTest : public testing::Test {
+class CliCommandTest : public CliTest {
  protected:
-  void SetUp() override {
-    auto server = test::TestServer::Create({{"--sqlite-path", directory_.File("authstate.db")}, {}});
-    ASSERT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
-    cli_ = std::make_unique<CliRunner>(server_->address());
-  }
-
-  CliResult Run(std::vector<std::string> arguments) { return cli_->Run(std::move(arguments)); }
-  void MustRun(std::vector<std::string> arguments) {
-    const CliResult result = Run(std::move(arguments));
-    ASSERT_EQ(result.code, kOk) << result.err;
-  }
   // A session `demo` with creds, a JSON key and a Buffer key, at revision 3.
   void MakeSession() {
     MustRun({"creds", "set", "demo", R"({"me":"secret-creds"})"});
@@ -64,10 +40,6 @@ class CliCommandTest : public testing::Test {
     ASSERT_TRUE(exit.ok()) << exit.status();
     ASSERT_EQ(exit->code, 0) << (*shell)->output(test::Subprocess::Stream::kStderr);
   }
-
-  test::TempDir directory_;
-  std::unique_ptr<test::TestServer> server_;
-  std::unique_ptr<CliRunner> cli_;
 };
 
 TEST_F(CliCommandTest, HelpHasExamplesAndExitCodes) {

@@ -3,15 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "tests/integration/cli_runner.h"
-#include "tests/support/temp_dir.h"
-#include "tests/support/test_server.h"
+#include "tests/integration/cli_test.h"
 
 namespace authstate {
 namespace {
@@ -21,13 +18,10 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
-class CliCompletionTest : public testing::Test {
+class CliCompletionTest : public CliTest {
  protected:
   void SetUp() override {
-    auto server = test::TestServer::Create({{"--sqlite-path", directory_.File("authstate.db")}, {}});
-    ASSERT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
-    cli_ = std::make_unique<CliRunner>(server_->address());
+    ASSERT_NO_FATAL_FAILURE(CliTest::SetUp());
     for (const std::string session_id : {"sales", "support", "a:b@c:1", "a:b@c:2"}) {
       ASSERT_EQ(cli_->Run({"creds", "set", session_id, "{}"}).code, 0);
     }
@@ -51,10 +45,6 @@ class CliCompletionTest : public testing::Test {
     EXPECT_EQ(result.err, "");
     return Lines(result.out);
   }
-
-  test::TempDir directory_;
-  std::unique_ptr<test::TestServer> server_;
-  std::unique_ptr<CliRunner> cli_;
 };
 
 TEST_F(CliCompletionTest, BashKnowsTheScript) {

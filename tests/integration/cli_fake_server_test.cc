@@ -36,11 +36,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr int kOk = 0;
-constexpr int kRefused = 4;
-constexpr int kUnavailable = 5;
-constexpr int kDataLoss = 6;
-constexpr int kInterrupted = 130;
 constexpr absl::Duration kPatience = absl::Seconds(60);
 constexpr std::uint64_t kFence = 7;
 

@@ -4,16 +4,13 @@
 
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "contract/limits.h"
-#include "tests/integration/cli_runner.h"
+#include "tests/integration/cli_test.h"
 #include "tests/support/machine.h"
-#include "tests/support/temp_dir.h"
-#include "tests/support/test_server.h"
 #include "tests/support/working_creds.h"
 
 namespace authstate {
@@ -25,20 +22,13 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-constexpr int kOk = 0;
-constexpr int kRefused = 4;
-
-class CliFolderTest : public testing::Test {
+class CliFolderTest : public CliTest {
  protected:
   void SetUp() override {
-    auto server = test::TestServer::Create({{"--sqlite-path", directory_.File("authstate.db")}, {}});
-    ASSERT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
-    cli_ = std::make_unique<CliRunner>(server_->address());
+    ASSERT_NO_FATAL_FAILURE(CliTest::SetUp());
     fs::create_directory(folder_);
   }
 
-  CliResult Run(std::vector<std::string> arguments) { return cli_->Run(std::move(arguments)); }
   void File(const std::string& name, const std::string& text) {
     std::ofstream(absl::StrCat(folder_, "/", name), std::ios::binary) << text;
   }
@@ -51,17 +41,13 @@ class CliFolderTest : public testing::Test {
     File("lid-mapping-5511.json", R"("123")");
     File("tctoken-__index.json", R"({"token":{"type":"Buffer","data":""}})");
   }
-  nlohmann::json Sessions() { return Run({"session", "list", "--json"}).OutJson()["sessions"]; }
   // What differs between two folders; empty when they are equal.
   std::string Difference(const std::string& one, const std::string& other) {
     return cli_->Bash(absl::StrCat("diff -r ", one, " ", other)).out;
   }
 
-  test::TempDir directory_;
   const std::string folder_ = directory_.File("auth");
   const std::string exported_ = directory_.File("exported");
-  std::unique_ptr<test::TestServer> server_;
-  std::unique_ptr<CliRunner> cli_;
 };
 
 TEST_F(CliFolderTest, ImportedFolderIsExportedAsItWas) {

@@ -4,13 +4,10 @@
 
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "tests/integration/cli_runner.h"
-#include "tests/support/temp_dir.h"
-#include "tests/support/test_server.h"
+#include "tests/integration/cli_test.h"
 #include "tests/support/working_creds.h"
 
 namespace authstate {
@@ -21,33 +18,13 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
-constexpr int kOk = 0;
-constexpr int kUsage = 2;
-constexpr int kRefused = 4;
-
-class CliLeaseTest : public testing::Test {
+class CliLeaseTest : public CliTest {
  protected:
   void SetUp() override {
-    auto server = test::TestServer::Create({{"--sqlite-path", directory_.File("authstate.db")}, {}});
-    ASSERT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
-    cli_ = std::make_unique<CliRunner>(server_->address());
+    ASSERT_NO_FATAL_FAILURE(CliTest::SetUp());
     fs::create_directory(folder_);
     std::ofstream(folder_ + "/creds.json") << test::WorkingCreds();
     std::ofstream(folder_ + "/pre-key-1.json") << "1";
-  }
-
-  CliResult Run(std::vector<std::string> arguments) { return cli_->Run(std::move(arguments)); }
-  CliResult Run(std::vector<std::string> arguments, const std::vector<std::string>& more) {
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return Run(std::move(arguments));
-  }
-  nlohmann::json Lease(const std::string& session_id) { return Run({"lease", "show", session_id, "--json"}).OutJson(); }
-  std::uint64_t Acquire(const std::string& session_id, const std::string& owner) {
-    const CliResult acquired =
-        Run({"lease", "acquire", session_id, "--owner", owner, "--ttl", "1h", "--steal", "--json"});
-    EXPECT_EQ(acquired.code, kOk) << acquired.err;
-    return acquired.OutJson().value("fence", std::uint64_t{0});
   }
 
   // Every command that writes session `s`, in an order in which all succeed; from a session without anything.
@@ -59,10 +36,7 @@ class CliLeaseTest : public testing::Test {
             {"session", "delete", "s", "--yes"}};
   }
 
-  test::TempDir directory_;
   const std::string folder_ = directory_.File("auth");
-  std::unique_ptr<test::TestServer> server_;
-  std::unique_ptr<CliRunner> cli_;
 };
 
 TEST_F(CliLeaseTest, EveryWriteIsRefusedForALiveLeaseAndSaysTheWayPast) {

@@ -28,9 +28,6 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr int kOk = 0;
-constexpr int kRefused = 4;
-
 class CliLegacyTest : public test::PostgresTest {
  protected:
   void SetUp() override {

@@ -5,7 +5,20 @@
 #include <string>
 #include <vector>
 
+#include "client/cli/terminal/exit_code.h"
+
 namespace authstate {
+
+// How authstatectl ends, as a process tells it.
+inline constexpr int kOk = static_cast<int>(cli::ExitCode::kOk);
+inline constexpr int kFailure = static_cast<int>(cli::ExitCode::kFailure);
+inline constexpr int kUsage = static_cast<int>(cli::ExitCode::kUsage);
+inline constexpr int kNotFound = static_cast<int>(cli::ExitCode::kNotFound);
+inline constexpr int kRefused = static_cast<int>(cli::ExitCode::kRefused);
+inline constexpr int kUnavailable = static_cast<int>(cli::ExitCode::kUnavailable);
+inline constexpr int kDataLoss = static_cast<int>(cli::ExitCode::kDataLoss);
+inline constexpr int kInterrupted = static_cast<int>(cli::ExitCode::kInterrupted);
+inline constexpr int kReaderGone = static_cast<int>(cli::ExitCode::kReaderGone);
 
 // What a program did.
 struct CliResult {

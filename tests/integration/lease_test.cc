@@ -20,9 +20,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr int kOk = 0;
-constexpr int kRefused = 4;
-
 class LeaseServerTest : public testing::Test {
  protected:
   void SetUp() override { Start({}); }
