@@ -1,12 +1,14 @@
-// Folders of the real useMultiFileAuthState go through `authstatectl session import` and `export` and come out equal, and
+// Folders of the real useMultiFileAuthState go through `authstatectl session import` and `export`, and through a pool's
+// importFolder and exportFolder, and come out equal, and
 // an account goes on from the folder that was exported.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import * as baileys from "baileys";
 import * as baileys6 from "baileys-6";
+import { AuthStatePool } from "../../client/node/dist/esm/index.js";
 import { type Baileys, pairCreds, SignalAccount } from "../vectors/signal_account.ts";
 import { TestFolder } from "./processes.ts";
 import { withServers } from "./servers.ts";
@@ -90,11 +92,25 @@ function readFolder(folder: string): Record<string, string> {
   return Object.fromEntries(files) as Record<string, string>;
 }
 
+// What a store writes that knows nothing of BufferJSON: bytes by their index.
+function withoutTags(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(withoutTags);
+  const { type, data } = value as { type?: unknown; data?: unknown };
+  if (type === "Buffer" && typeof data === "string") {
+    const bytes = Buffer.from(data, "base64");
+    // Of no bytes at all, nothing tells that they were bytes.
+    return bytes.length > 0 ? { ...bytes } : value;
+  }
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withoutTags(member)]));
+}
+
 for (const [name, module] of versions) {
   describe(`A folder of ${name}`, () => {
     it("comes back from the store as it went in, and its account goes on", async () => {
       await withServers(onSqlite, 1, async (authstated) => {
         const folder = new TestFolder();
+        const pool = new AuthStatePool({ address: authstated.address });
         try {
           const alice = await openAccount(module, ALICE, join(folder.path, "alice"));
           const bob = await openAccount(module, BOB, join(folder.path, "bob"));
@@ -113,11 +129,51 @@ for (const [name, module] of versions) {
           await authstated.control("session", "export", "bob", exported);
           assert.deepEqual(readFolder(exported), readFolder(bob.folder));
 
+          await pool.importFolder("bob-too", bob.folder);
+          await authstated.control("session", "export", "bob-too", join(folder.path, "by-both"));
+          assert.deepEqual(readFolder(join(folder.path, "by-both")), readFolder(bob.folder));
+          await pool.exportFolder("bob", join(folder.path, "by-pool"));
+          assert.deepEqual(readFolder(join(folder.path, "by-pool")), readFolder(bob.folder));
+
           const again = await openAccount(module, BOB, exported);
           assert.equal(await again.account.decrypt(ALICE, await alice.account.encrypt(BOB, "go on")), "go on");
           const words = await again.account.encrypt(ALICE, "I am still the one");
           assert.equal(await alice.account.decrypt(BOB, words), "I am still the one");
         } finally {
+          await pool.close();
+          folder.remove();
+        }
+      });
+    });
+
+    it("that another store has written becomes the same session through authstatectl and through a pool", async () => {
+      await withServers(onSqlite, 1, async (authstated) => {
+        const folder = new TestFolder();
+        const pool = new AuthStatePool({ address: authstated.address });
+        try {
+          const alice = await openAccount(module, ALICE, join(folder.path, "alice"));
+          const bob = await openAccount(module, BOB, join(folder.path, "bob"));
+          await talk(alice, bob);
+          await keepOddThings(bob);
+          await bob.saveCreds();
+          const written = readFolder(bob.folder);
+          for (const [file, text] of Object.entries(written)) {
+            const plain = JSON.stringify(withoutTags(JSON.parse(text) as unknown));
+            writeFileSync(join(bob.folder, file), file === "creds.json" ? JSON.stringify(plain) : plain);
+          }
+          assert.notDeepEqual(readFolder(bob.folder), written);
+
+          const told = await authstated.control("--json", "session", "import", "by-command", bob.folder);
+          const { creds_unwrapped, mended } = JSON.parse(told) as { creds_unwrapped: boolean; mended: string[] };
+          const imported = await pool.importFolder("by-pool", bob.folder);
+          assert.deepEqual([imported.credsUnwrapped, imported.mended.sort()], [creds_unwrapped, mended.sort()]);
+          assert.equal(creds_unwrapped, true);
+          await pool.exportFolder("by-command", join(folder.path, "one"));
+          await authstated.control("session", "export", "by-pool", join(folder.path, "other"));
+          assert.deepEqual(readFolder(join(folder.path, "one")), written);
+          assert.deepEqual(readFolder(join(folder.path, "other")), written);
+        } finally {
+          await pool.close();
           folder.remove();
         }
       });

@@ -52,7 +52,7 @@ forbid_crowds() {
 # Paths are relative: "./" is the importing file's own folder, and a room has no folders but src/gen.
 check_node_layers() {
   local src=client/node/src room below='errors|limits|logger|names|gen' package='[a-z@]'
-  for room in codec rpc pipe connection writes session baileys; do
+  for room in codec rpc pipe connection writes session baileys folder; do
     allow_imports "$src/$room knows $below and packages." "$package|\./|\.\./($below)[./]" "$src/$room"
     below+="|$room"
   done

@@ -1,5 +1,14 @@
 import type { AuthState } from "./auth_state.js";
-import type { AuthStatePoolOptions, DeleteOptions, ListOptions, SessionOptions } from "./options.js";
+import type { ExportedFolder } from "./folder/folder_export.js";
+import type { ImportedFolder } from "./folder/folder_import.js";
+import type {
+  AuthStatePoolOptions,
+  DeleteOptions,
+  FolderOptions,
+  ImportOptions,
+  ListOptions,
+  SessionOptions,
+} from "./options.js";
 import { Pool } from "./pool.js";
 import { realPacing } from "./rpc/pacing.js";
 import type { SessionSummary } from "./session/session_listing.js";
@@ -67,6 +76,39 @@ export class AuthStatePool {
    */
   deleteSession(sessionId: string, options?: DeleteOptions): Promise<void> {
     return this.#pool.deleteSession(sessionId, options);
+  }
+
+  /**
+   * Puts a folder of `useMultiFileAuthState` into a session, as `authstatectl session import` does. Stop the program that
+   * uses the folder first. The whole folder is read before anything is written; then it is stored under a lease that is
+   * taken and given back, read back, and compared.
+   *
+   * A folder within the limits of one commit (10,000 values, 32 MiB) is imported in one. A larger one goes keys first and
+   * creds last: an import that ends early leaves keys without creds, which no client opens, and `replace` starts it over.
+   *
+   * @param sessionId 1 to 128 characters of `[A-Za-z0-9._:@-]`
+   * @throws LeaseHeldError at once when another process has the session; not with `steal`
+   * @throws LeaseLostError when another process took the session meanwhile
+   * @throws AuthStateError with `FOLDER_PROBLEMS`, whose message names each file that is torn, empty, unknown or written
+   *   meanwhile, and creds with which Baileys cannot work; with `SESSION_EXISTS` without `replace`; with `ALREADY_OPEN` when
+   *   this process has the session open. Nothing was changed then
+   * @throws what Node's `fs` says of a folder that cannot be read
+   */
+  importFolder(sessionId: string, directory: string, options?: ImportOptions): Promise<ImportedFolder> {
+    return this.#pool.importFolder(sessionId, directory, options);
+  }
+
+  /**
+   * Writes a session, as one snapshot has it, to a folder that `useMultiFileAuthState` opens. The folder appears whole, or
+   * not at all. Asks for no lease: a session in use goes on, and a Signal state must not be used twice.
+   *
+   * @param directory absent, or empty; the folder that it is to stand in has to be there
+   * @throws AuthStateError with `NO_SESSION`, with `NO_CREDS` when there are none that Baileys would take, with
+   *   `FOLDER_NOT_EMPTY`, or with `FOLDER_PROBLEMS` when two keys would share a file name
+   * @throws what Node's `fs` says of a folder that cannot be made
+   */
+  exportFolder(sessionId: string, directory: string, options?: FolderOptions): Promise<ExportedFolder> {
+    return this.#pool.exportFolder(sessionId, directory, options);
   }
 
   /**

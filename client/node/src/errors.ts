@@ -162,6 +162,13 @@ export function orphanedKeysError(sessionId: string): AuthStateError {
   return refusal("ORPHANED_KEYS", `${sessionId}: ${what}: ${ways}`);
 }
 
+// An import that was not asked to replace anything.
+export function sessionExistsError(sessionId: string): AuthStateError {
+  return new AuthStateError(`${sessionId}: the session exists; { replace: true } puts the folder in its place`, {
+    ...{ code: "ALREADY_EXISTS", reason: "SESSION_EXISTS", outcome: "NOT_APPLIED" },
+  });
+}
+
 // Creds that were made without a lease are refused once somebody else has written the session.
 export function writtenSinceError(sessionId: string): AuthStateError {
   const what = "somebody else has written this session since it was found without creds; open it again";

@@ -3,6 +3,15 @@ export type { OrphanedKeys } from "./baileys/first_creds.js";
 export { AuthStatePool } from "./auth_state_pool.js";
 export { AuthStateError, type AuthStateErrorCode, isAuthStateError, LeaseHeldError, LeaseLostError } from "./errors.js";
 export type { AuthStateLogger } from "./logger.js";
-export type { AuthStatePoolOptions, DeleteOptions, ListOptions, SessionOptions } from "./options.js";
+export type { ExportedFolder } from "./folder/folder_export.js";
+export type { FolderProgress, ImportedFolder } from "./folder/folder_import.js";
+export type {
+  AuthStatePoolOptions,
+  DeleteOptions,
+  FolderOptions,
+  ImportOptions,
+  ListOptions,
+  SessionOptions,
+} from "./options.js";
 export type { SessionSummary } from "./session/session_listing.js";
 export { type AuthStateOptions, useAuthState } from "./use_auth_state.js";

@@ -3,6 +3,7 @@ import type { ChannelCredentials } from "@grpc/grpc-js";
 import type { OrphanedKeys } from "./baileys/first_creds.js";
 import { checkAddresses } from "./connection/addresses.js";
 import { invalidField } from "./errors.js";
+import type { FolderProgress } from "./folder/folder_import.js";
 import { MAX_LEASE_MS, MIN_LEASE_MS } from "./limits.js";
 import type { AuthStateLogger } from "./logger.js";
 
@@ -91,6 +92,26 @@ export interface ListOptions {
 export interface DeleteOptions {
   /** Delete it also while another process has it, which then loses it. The server has to allow it. Default false. */
   steal?: boolean;
+}
+
+/** How far a long work on a folder is. */
+export interface FolderOptions {
+  /** Ends it; the call then rejects with the signal's reason, and what it leaves behind is what a crash would leave. */
+  signal?: AbortSignal;
+  /** Told how far it is, file by file, commit by commit and page by page. What it throws ends the work, too. */
+  onProgress?: (progress: FolderProgress) => void;
+}
+
+/** How a folder becomes a session. */
+export interface ImportOptions extends FolderOptions {
+  /** Put the folder in the place of a session that exists; its keys that the folder does not have are deleted. Default false. */
+  replace?: boolean;
+  /** Also while another process has the session, which then loses it. The server has to allow it. Default false. */
+  steal?: boolean;
+  /** Key types to know beside those of Baileys, for the names of files. Default: none. */
+  keyTypes?: readonly string[];
+  /** Where a file name does not tell whether `-` was `:` and `__` was `/`, take it as it stands. Default false. */
+  literalIds?: boolean;
 }
 
 /** The options of a pool, checked and complete. Throws AuthStateError. */

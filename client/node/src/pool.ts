@@ -5,6 +5,9 @@ import { type AuthState, type AuthStateEvents, openAuthState } from "./auth_stat
 import { loadBaileys } from "./baileys/baileys_module.js";
 import { type Connection, openConnection } from "./connection/connection.js";
 import { endedError } from "./errors.js";
+import { type ExportedFolder, exportSession } from "./folder/folder_export.js";
+import { type ImportedFolder, storeFolder } from "./folder/folder_import.js";
+import { readFolder } from "./folder/folder_reader.js";
 import type { AuthStateLogger } from "./logger.js";
 import { checkOwner, checkPrefix, checkSessionId } from "./names.js";
 import {
@@ -12,6 +15,8 @@ import {
   checkPoolOptions,
   checkSessionOptions,
   type DeleteOptions,
+  type FolderOptions,
+  type ImportOptions,
   type ListOptions,
   type SessionOptions,
 } from "./options.js";
@@ -20,6 +25,7 @@ import type { Pacing } from "./rpc/pacing.js";
 import type { Attach } from "./rpc/session_link.js";
 import { attachByCalls } from "./rpc/unary_link.js";
 import { KeyCache } from "./session/key_cache.js";
+import type { LeaseHoldDeps } from "./session/lease_hold.js";
 import { LeasedSession } from "./session/leased_session.js";
 import { SessionClaim } from "./session/open_sessions.js";
 import { OpeningPatience } from "./session/opening_patience.js";
@@ -37,6 +43,11 @@ type Opening = ReturnType<typeof checkSessionOptions> & {
   throwIfUnwanted(): void;
 };
 
+interface ClaimedWork {
+  steal: boolean;
+  signal?: AbortSignal | undefined;
+}
+
 /** An AuthStatePool whose time and chance are those of `pacing`; what its methods promise stands there. */
 export class Pool {
   readonly #options: ReturnType<typeof checkPoolOptions>;
@@ -47,7 +58,8 @@ export class Pool {
   readonly #closing = new AbortController();
   // Sessions that are open, or about to be.
   readonly #sessions = new Set<Promise<AuthState>>();
-  readonly #deletions = new Set<Promise<void>>();
+  // Works on sessions that are not open.
+  readonly #works = new Set<Promise<unknown>>();
   #lastSession = 0;
   #closed: Promise<void> | undefined;
 
@@ -105,10 +117,35 @@ export class Pool {
 
   async deleteSession(sessionId: string, { steal = false }: DeleteOptions = {}): Promise<void> {
     checkSessionId(sessionId);
-    this.#throwIfClosed();
-    const deletion = this.#delete(sessionId, steal);
-    this.#deletions.add(deletion);
-    await deletion.finally(() => this.#deletions.delete(deletion));
+    await this.#claimed(sessionId, { steal }, (deps) => deleteStoredSession(sessionId, deps));
+  }
+
+  async importFolder(sessionId: string, directory: string, options: ImportOptions = {}): Promise<ImportedFolder> {
+    checkSessionId(sessionId);
+    const { signal, steal = false, replace = false, keyTypes = [], literalIds = false } = options;
+    const onProgress = options.onProgress ?? ((): void => undefined);
+    const throwIfUnwanted = this.#unless(signal);
+    throwIfUnwanted();
+    const folder = await readFolder(directory, { keyTypes, literalIds }, (done, total) => {
+      throwIfUnwanted();
+      onProgress({ step: "reading", done, total });
+    });
+    return this.#claimed(sessionId, { steal, signal }, (deps) =>
+      storeFolder(sessionId, folder, { ...deps, replace, onProgress }),
+    );
+  }
+
+  async exportFolder(sessionId: string, directory: string, options: FolderOptions = {}): Promise<ExportedFolder> {
+    checkSessionId(sessionId);
+    const { signal, onProgress = () => undefined } = options;
+    const throwIfUnwanted = this.#unless(signal);
+    throwIfUnwanted();
+    await this.#connection.checkHosts();
+    const { logger, patienceMs } = this.#options;
+    return exportSession(sessionId, directory, {
+      ...{ transport: this.#connection.transport, retry: this.#retry(sessionId, logger), pacing: this.#pacing },
+      ...{ patienceMs, throwIfUnwanted, onProgress },
+    });
   }
 
   close(): Promise<void> {
@@ -123,8 +160,8 @@ export class Pool {
       const session = await opening.catch(() => undefined);
       await session?.close();
     });
-    // A deletion that failed has told its own caller.
-    await Promise.allSettled(this.#deletions);
+    // A work that failed has told its own caller.
+    await Promise.allSettled(this.#works);
     for (const result of await Promise.allSettled(closed)) if (result.status === "rejected") throw result.reason;
   }
 
@@ -204,18 +241,29 @@ export class Pool {
     return session;
   }
 
-  async #delete(sessionId: string, steal: boolean): Promise<void> {
+  // Does `work` on a session that no handle of this process has. The pool's close waits for it.
+  #claimed<T>(sessionId: string, how: ClaimedWork, work: (deps: LeaseHoldDeps) => Promise<T>): Promise<T> {
+    const result = this.#claim(sessionId, how, work);
+    this.#works.add(result);
+    return result.finally(() => this.#works.delete(result));
+  }
+
+  async #claim<T>(
+    sessionId: string,
+    { steal, signal }: ClaimedWork,
+    work: (deps: LeaseHoldDeps) => Promise<T>,
+  ): Promise<T> {
+    const throwIfUnwanted = this.#unless(signal);
+    throwIfUnwanted();
     const { addresses, logger, leaseTtlMs: ttlMs, patienceMs } = this.#options;
     const pacing = this.#pacing;
-    const throwIfUnwanted = (): void => this.#throwIfClosed();
     const owner = this.#ownerOf(++this.#lastSession);
     const claim = await SessionClaim.make(sessionId, addresses, owner, { pacing, throwIfUnwanted });
     try {
       await this.#connection.checkHosts();
       const { transport } = this.#connection;
       const retry = this.#retry(sessionId, logger);
-      const deps = { transport, retry, pacing, logger, owner, ttlMs, patienceMs, steal, throwIfUnwanted };
-      await deleteStoredSession(sessionId, deps);
+      return await work({ transport, retry, pacing, logger, owner, ttlMs, patienceMs, steal, throwIfUnwanted });
     } finally {
       claim.release();
     }
@@ -223,6 +271,14 @@ export class Pool {
 
   #throwIfClosed(): void {
     this.#closing.signal.throwIfAborted();
+  }
+
+  // Throws once the pool is closed, or `signal` was aborted.
+  #unless(signal: AbortSignal | undefined): () => void {
+    return () => {
+      this.#throwIfClosed();
+      signal?.throwIfAborted();
+    };
   }
 
   readonly #attach: Attach = (request) => {

@@ -3,7 +3,7 @@
 import { unusableCredsError } from "../errors.js";
 
 // Which member is not what it has to be, and why.
-type Fault = { path: string; why: string };
+export type Fault = { path: string; why: string };
 type Check = (value: unknown, path: string) => Fault | undefined;
 
 const MAX_REGISTRATION_ID = 2 ** 32 - 1;
@@ -54,8 +54,11 @@ const checkMembers = object({
   registrationId: integer(MAX_REGISTRATION_ID),
 });
 
+/** What Baileys could not work with, if anything. */
+export const credsFault = (creds: unknown): Fault | undefined => checkMembers(creds, "creds");
+
 /** @throws AuthStateError (UNUSABLE_CREDS) that names the member at fault */
 export function checkCreds(sessionId: string, creds: unknown): void {
-  const fault = checkMembers(creds, "creds");
+  const fault = credsFault(creds);
   if (fault !== undefined) throw unusableCredsError(sessionId, fault.path, fault.why);
 }

@@ -58,6 +58,11 @@ export class GrpcTransport implements Transport {
     await this.#call("Commit", (client) => client.commit.bind(client), request, timeoutMs);
   }
 
+  async deleteCreds(sessionId: string, commitId: bigint, fence: bigint, timeoutMs: number): Promise<void> {
+    const request = { sessionId, fence, commitId, expectedRevision: undefined };
+    await this.#call("DeleteCreds", (client) => client.deleteCreds.bind(client), request, timeoutMs);
+  }
+
   async deleteSession(sessionId: string, commitId: bigint, fence: bigint, timeoutMs: number): Promise<void> {
     const request = { sessionId, fence, commitId, expectedRevision: undefined };
     await this.#call("DeleteSession", (client) => client.deleteSession.bind(client), request, timeoutMs);

@@ -19,6 +19,7 @@ export interface Transport {
   getCreds(sessionId: string, timeoutMs: number): Promise<Value | undefined>;
   getKeys(sessionId: string, keys: KeySelection[], fence: bigint, timeoutMs: number): Promise<GetKeysResponse>;
   commit(request: CommitRequest, timeoutMs: number): Promise<void>;
+  deleteCreds(sessionId: string, commitId: bigint, fence: bigint, timeoutMs: number): Promise<void>;
   deleteSession(sessionId: string, commitId: bigint, fence: bigint, timeoutMs: number): Promise<void>;
   /** Reads page after page until the end, or until `onPage` answers false. */
   loadSession(

@@ -1,12 +1,13 @@
-import { AuthStateError, brokenAnswer } from "../errors.js";
+import { AuthStateError } from "../errors.js";
 import type { LoadSessionResponse } from "../gen/authstate/v1/auth_state_service.js";
-import type { KeyEntry } from "../gen/authstate/v1/value.js";
+import type { Value } from "../gen/authstate/v1/value.js";
+import { keysOf } from "./session_load.js";
 import { saysAbsent } from "./session_retry.js";
 
 /** A key that is there, by its id within the type that was asked for. */
 export interface ListedKey {
   readonly id: string;
-  readonly value: NonNullable<KeyEntry["value"]>;
+  readonly value: Value;
 }
 
 export interface KeyListing {
@@ -32,10 +33,9 @@ export async function* listKeys(type: string, { open, attempt }: KeyListing): As
   let before: Buffer | undefined;
   let ended = false;
 
-  const takeNew = ({ keys }: LoadSessionResponse): ListedKey[] => {
+  const takeNew = (page: LoadSessionResponse): ListedKey[] => {
     const found: ListedKey[] = [];
-    for (const { key, value } of keys) {
-      if (key === undefined || value === undefined) throw brokenAnswer("LoadSession: a key without a name or a value");
+    for (const { key, value } of keysOf(page)) {
       ended ||= key.type > type;
       if (key.type !== type) continue;
       if (before === undefined || Buffer.compare(Buffer.from(key.id), before) > 0) found.push({ id: key.id, value });

@@ -4,6 +4,7 @@ import { type ServerDuplexStream, status } from "@grpc/grpc-js";
 import type {
   AcquireLeaseRequest,
   CommitRequest,
+  DeleteCredsRequest,
   DeleteSessionRequest,
   GetCredsRequest,
   GetKeysRequest,
@@ -56,6 +57,8 @@ export class LeaseServer extends TestServer {
   judge: (operation: Operation) => Verdict = () => undefined;
   // Asked about every DeleteSession before it takes place.
   judgeDeletion: () => Misfortune | undefined = () => undefined;
+  // Asked about every Commit before it takes place.
+  judgeUnaryCommit: () => Failure | undefined = () => undefined;
   // Asked about every ListSessions before it is answered.
   judgeListing: (request: ListSessionsRequest) => Failure | undefined = () => undefined;
   // How many sessions, and other ids, a page of ListSessions has at most.
@@ -94,12 +97,20 @@ export class LeaseServer extends TestServer {
     return {
       acquireLease: this.unary((request: AcquireLeaseRequest) => this.#acquire(request)),
       getLease: this.unary(({ sessionId }: { sessionId: string }) => this.#getLease(sessionId)),
-      renewLease: this.unary((request: RenewLeaseRequest) => this.#underFence(request)),
+      renewLease: this.unary((request: RenewLeaseRequest) => {
+        this.log.push("renewLease");
+        return this.#underFence(request);
+      }),
       releaseLease: this.unary((request: ReleaseLeaseRequest) => this.#release(request)),
       commit: this.unary((request: CommitRequest) => this.#commitByCall(request)),
       getCreds: this.unary((request: GetCredsRequest) => this.#getCreds(request)),
       getKeys: this.unary((request: GetKeysRequest) => readKeys(this.#forReading(request).keys, request.keys)),
       listSessions: this.unary((request: ListSessionsRequest) => this.#list(request)),
+      deleteCreds: this.unary((request: DeleteCredsRequest) => {
+        this.log.push("deleteCreds");
+        this.#forWriting(request).creds = undefined;
+        return { revision: 1n };
+      }),
       deleteSession: this.unary((request: DeleteSessionRequest) => this.#delete(request)),
       loadSession: this.pages(
         (call) => this.#load(call),
@@ -229,6 +240,8 @@ export class LeaseServer extends TestServer {
 
   #commitByCall(request: CommitRequest): object {
     this.unaryCommits.push(request);
+    const failure = this.judgeUnaryCommit();
+    if (failure !== undefined) throw new Refusal(failure);
     const session = this.#forWriting(request);
     const { expectedRevision } = request;
     if (expectedRevision !== undefined && expectedRevision !== session.revision) {
