@@ -88,7 +88,7 @@ const Option* ArgumentAt(const Command& command, std::size_t index) {
 
 Completions CompleteArgument(const std::string& name, const std::string& prefix,
                              absl::FunctionRef<std::vector<std::string>(const std::string& prefix)> sessions) {
-  if (name == "SESSION") return {sessions(prefix)};
+  if (name == "SESSION" || name == "FROM") return {sessions(prefix)};
   if (name == "SHELL") return {{"bash", "zsh"}};
   if (name == "DIR") return {{}, /*folders=*/true};
   if (name == "TYPE") return {{KnownKeyTypes().begin(), KnownKeyTypes().end()}};

@@ -1,5 +1,10 @@
 #include "client/cli/import_plan.h"
 
+#include <nlohmann/json.hpp>
+
+#include "absl/algorithm/container.h"
+#include "client/cli/terminal/output.h"
+
 namespace authstate::cli {
 namespace {
 
@@ -22,10 +27,28 @@ class Fill {
   std::size_t bytes_ = 0;
 };
 
+bool FitsOneCommit(const Folder& folder, const CommitLimits& limits) {
+  Fill fill(limits);
+  return absl::c_all_of(folder.keys,
+                        [&](const client::KeyEntry& entry) { return fill.Take(entry.value.bytes.size()); }) &&
+         (!folder.creds.has_value() || fill.Take(folder.creds->bytes.size()));
+}
+
 }  // namespace
 
-ImportPlan PlanImport(const std::string& session_id, const Folder& folder, bool replaces, bool has_creds, bool has_keys,
-                      const CommitLimits& limits) {
+client::KeyEntry UnfinishedMark(absl::string_view origin) {
+  return {{"import", "unfinished"}, {ValueKind::kJson, ToText(Json(std::string(origin)))}};
+}
+
+ImportPlan PlanImport(const std::string& session_id, const Folder& folder, absl::string_view origin, bool replaces,
+                      bool has_creds, CommitLimits limits) {
+  const client::KeyEntry mark = UnfinishedMark(origin);
+  const bool several = !FitsOneCommit(folder, limits);
+  if (several) {
+    // Room for the mark, in every commit as that is simpler.
+    --limits.operations;
+    limits.bytes -= mark.value.bytes.size();
+  }
   ImportPlan plan;
   Fill fill(limits);
   const auto begin_commit = [&] {
@@ -45,8 +68,11 @@ ImportPlan PlanImport(const std::string& session_id, const Folder& folder, bool 
   if (folder.creds.has_value()) {
     if (!fill.Take(folder.creds->bytes.size())) begin_commit();
     plan.commits.back().creds = folder.creds;
-    plan.delete_creds_first = has_creds && plan.commits.size() > 1;
-    plan.mark_first = plan.delete_creds_first && !has_keys;
+    plan.delete_creds_first = has_creds && several;
+  }
+  if (several) {
+    plan.commits.front().sets.push_back(mark);
+    plan.commits.back().deletes.push_back(mark.name);
   }
   return plan;
 }

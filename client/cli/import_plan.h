@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "client/cli/folder/folder_reader.h"
 #include "client/cpp/types.h"
 #include "contract/limits.h"
@@ -21,20 +22,22 @@ struct CommitLimits {
 //
 // One commit where it fits. Otherwise several, with the keys first and the creds in the last: an import that ends early
 // leaves keys without creds, for which no client makes a new identity. (Creds first would leave creds without some of
-// their keys, which looks whole.) For the same reason the creds of an existing session are then deleted beforehand; and
-// where that would leave nothing at all, which a client takes for a new session, it is given a mark that stays until
-// the first keys are there.
+// their keys, which looks whole.) For the same reason the creds of an existing session are then deleted beforehand,
+// once the session has the mark.
 struct ImportPlan {
-  bool mark_first = false;
+  // Whether the mark and then the deletion of the creds come before the commits.
   bool delete_creds_first = false;
-  // At least one.
+  // At least one; if several, the first writes the mark and the last deletes it.
   std::vector<client::CommitRequest> commits;
 };
 
-// `replaces`: the session exists and its keys give way; `has_creds`, `has_keys`: it has some. `folder` has creds or
-// keys.
-ImportPlan PlanImport(const std::string& session_id, const Folder& folder, bool replaces, bool has_creds, bool has_keys,
-                      const CommitLimits& limits = {});
+// No key of Baileys: stands in a session while an import of several commits is under way, and says of what.
+client::KeyEntry UnfinishedMark(absl::string_view origin);
+
+// `origin`: where the values come from, in words. `replaces`: the session exists and its keys give way; `has_creds`: it
+// has some. `folder` has creds or keys.
+ImportPlan PlanImport(const std::string& session_id, const Folder& folder, absl::string_view origin, bool replaces,
+                      bool has_creds, CommitLimits limits = {});
 
 }  // namespace authstate::cli
 

@@ -17,7 +17,6 @@ namespace {
 struct Standing {
   bool exists = false;
   bool has_creds = false;
-  bool has_keys = false;
   std::uint64_t revision = 0;
 };
 
@@ -25,7 +24,7 @@ absl::StatusOr<Standing> Look(client::Client& client, const std::string& session
   const auto session = FindSession(client, session_id);
   if (!session.ok()) return session.status();
   if (session->has_value()) {
-    return Standing{true, (*session)->has_creds, (*session)->key_count > 0, (*session)->revision};
+    return Standing{true, (*session)->has_creds, (*session)->revision};
   }
   // A session that was deleted keeps its revision, which the refusal of its creds tells.
   const absl::Status refusal = client.GetCreds(session_id).status();
@@ -33,30 +32,26 @@ absl::StatusOr<Standing> Look(client::Client& client, const std::string& session
   if (!absl::IsNotFound(refusal)) return refusal;
   const std::optional<std::uint64_t> revision = client::RevisionOf(refusal);
   if (!revision.has_value()) return absl::InternalError("the server did not tell the session's revision");
-  return Standing{false, false, false, *revision};
+  return Standing{false, false, *revision};
 }
 
 // An error after which part of the import may be in the store.
 absl::Status Unfinished(const absl::Status& status, const ImportPlan& plan, std::size_t applied) {
   if (applied == 0 && !plan.delete_creds_first) return status;
   const bool creds_missing = plan.commits.back().creds.has_value();
-  return WithMessage(status,
-                     absl::StrCat(status.message(), "; ", applied, " of ", plan.commits.size(), " commits were applied",
-                                  creds_missing ? ", the session has no creds" : "", ": import again with --replace"));
+  return WithMessage(
+      status, absl::StrCat(status.message(), "; ", applied, " of ", plan.commits.size(), " commits were applied",
+                           creds_missing ? ", the session has no creds" : "", ": run the same again to finish it"));
 }
 
 // Writes the commits one after another, and returns the last revision.
-absl::StatusOr<std::uint64_t> Write(client::Client& client, const std::string& session_id, const ImportPlan& plan,
-                                    std::uint64_t fence, std::uint64_t revision, Progress& progress) {
-  if (plan.mark_first) {
-    // No key of Baileys.
-    const client::KeyEntry mark{{"import", "unfinished"}, {ValueKind::kJson, "true"}};
-    const absl::StatusOr<std::uint64_t> marked = client.SetKeys(session_id, {mark}, revision, fence);
-    if (!marked.ok()) return marked.status();
-    revision = *marked;
-  }
+absl::StatusOr<std::uint64_t> Write(client::Client& client, const ImportTarget& target, const ImportPlan& plan,
+                                    std::uint64_t revision, Progress& progress) {
   if (plan.delete_creds_first) {
-    const absl::StatusOr<std::uint64_t> deleted = client.DeleteCreds(session_id, revision, fence);
+    const absl::StatusOr<std::uint64_t> marked =
+        client.SetKeys(target.session_id, {UnfinishedMark(target.origin)}, revision, target.fence);
+    if (!marked.ok()) return marked.status();
+    const absl::StatusOr<std::uint64_t> deleted = client.DeleteCreds(target.session_id, *marked, target.fence);
     if (!deleted.ok()) return deleted.status();
     revision = *deleted;
   }
@@ -65,7 +60,7 @@ absl::StatusOr<std::uint64_t> Write(client::Client& client, const std::string& s
   progress.Show("writing", applied, total);
   for (client::CommitRequest commit : plan.commits) {
     commit.expected_revision = revision;
-    commit.fence = fence;
+    commit.fence = target.fence;
     const absl::StatusOr<std::uint64_t> written = client.Commit(std::move(commit));
     if (!written.ok()) return Unfinished(written.status(), plan, applied);
     revision = *written;
@@ -87,14 +82,13 @@ bool SameValue(const Value& imported, const Value& stored) {
 // What differs between what was imported and what the store holds now.
 class Comparison {
  public:
+  // `revision`: at which the session was imported.
   Comparison(const Folder& imported, std::uint64_t revision) : imported_(imported), revision_(revision) {}
 
   // Takes the next page of the store, in order.
   absl::Status Take(const client::SessionPage& page) {
     if (page.revision != revision_) {
-      return absl::AbortedError(
-          absl::StrCat("imported at revision ", revision_,
-                       ", but another writer has changed the session since; it was not compared"));
+      return absl::AbortedError("another writer has changed the session since");
     }
     // The creds are in the first page.
     if (keys_ == 0 && imported_.creds.has_value() && !creds_equal_) {
@@ -138,34 +132,61 @@ absl::Status Compare(client::Client& client, const std::string& session_id, cons
     progress.Show("comparing", comparison.keys(), imported.keys.size());
     return equal;
   });
-  if (status.ok()) return comparison.Finish();
-  if (absl::IsAborted(status) || absl::IsDataLoss(status)) return status;
-  return WithMessage(status, absl::StrCat("imported at revision ", revision, ", but not compared: ", status.message()));
+  return status.ok() ? comparison.Finish() : status;
+}
+
+// What becomes of a session that exists and was not to be replaced.
+absl::StatusOr<ImportResult> GoOnWith(client::Client& client, const ImportTarget& target, const Folder& folder,
+                                      const Standing& standing, Progress& progress) {
+  const client::KeyEntry mark = UnfinishedMark(target.origin);
+  const absl::StatusOr<client::Keys> marks = client.GetKeys(target.session_id, {mark.name}, target.fence);
+  if (!marks.ok()) return marks.status();
+  ImportResult result;
+  result.resumed = marks->found == std::vector{mark};
+  if (result.resumed) return result;
+  if (!marks->found.empty()) {
+    return absl::AlreadyExistsError(absl::StrCat("session ", target.session_id, " is an import of ",
+                                                 marks->found.front().value.bytes,
+                                                 " that ended early: finish that, or replace it with --replace"));
+  }
+  if (standing.has_creds == folder.creds.has_value()) {
+    const absl::Status equal = Compare(client, target.session_id, folder, standing.revision, progress);
+    if (!equal.ok() && !absl::IsDataLoss(equal)) return equal;
+    result.unchanged = equal.ok();
+  }
+  if (result.unchanged) return result;
+  return absl::AlreadyExistsError(
+      absl::StrCat("session ", target.session_id, " exists and holds something else; --replace replaces it"));
 }
 
 }  // namespace
 
-absl::StatusOr<ImportResult> Import(client::Client& client, const std::string& session_id, const Folder& folder,
-                                    bool replace, std::uint64_t fence, Progress& progress) {
+absl::StatusOr<ImportResult> Import(client::Client& client, const ImportTarget& target, const Folder& folder,
+                                    Progress& progress) {
   const bool empty = !folder.creds.has_value() && folder.keys.empty();
   if (empty) return absl::FailedPreconditionError("there is nothing to import");
-  const absl::StatusOr<Standing> standing = Look(client, session_id);
+  const absl::StatusOr<Standing> standing = Look(client, target.session_id);
   if (!standing.ok()) return standing.status();
-  if (standing->exists && !replace) {
-    return absl::AlreadyExistsError(
-        absl::StrCat("session ", session_id, " exists; --replace puts the folder in its place"));
-  }
-  const ImportPlan plan = PlanImport(session_id, folder, standing->exists, standing->has_creds, standing->has_keys);
   ImportResult result;
+  if (standing->exists && !target.replace) {
+    const absl::StatusOr<ImportResult> going_on = GoOnWith(client, target, folder, *standing, progress);
+    if (!going_on.ok()) return going_on.status();
+    result = *going_on;
+  }
   result.keys = folder.keys.size();
-  result.commits = plan.commits.size();
   result.has_creds = folder.creds.has_value() || standing->has_creds;
-  const absl::StatusOr<std::uint64_t> revision = Write(client, session_id, plan, fence, standing->revision, progress);
+  result.revision = standing->revision;
+  if (result.unchanged) return result;
+  const ImportPlan plan = PlanImport(target.session_id, folder, target.origin, standing->exists, standing->has_creds);
+  result.commits = plan.commits.size();
+  const absl::StatusOr<std::uint64_t> revision = Write(client, target, plan, standing->revision, progress);
   if (!revision.ok()) return revision.status();
   result.revision = *revision;
-  const absl::Status status = Compare(client, session_id, folder, result.revision, progress);
-  if (!status.ok()) return status;
-  return result;
+  const absl::Status equal = Compare(client, target.session_id, folder, result.revision, progress);
+  if (equal.ok()) return result;
+  if (absl::IsDataLoss(equal)) return equal;
+  return WithMessage(equal,
+                     absl::StrCat("imported at revision ", result.revision, ", but not compared: ", equal.message()));
 }
 
 }  // namespace authstate::cli

@@ -20,19 +20,30 @@ struct ImportResult {
   std::size_t commits = 0;
   // Whether the session now has creds, be they imported or those that it had.
   bool has_creds = false;
+  // Whether there was an import from the same origin that had ended early, which this one has finished.
+  bool resumed = false;
+  // Whether the session held all this already, and nothing else: nothing was written then.
+  bool unchanged = false;
+};
+
+struct ImportTarget {
+  std::string session_id;
+  // Where the values come from, in words that tell it from others: `session a`.
+  std::string origin;
+  bool replace = false;
+  // That of the lease it is written under; 0: none.
+  std::uint64_t fence = 0;
 };
 
 // Brings `folder` into the session, by the commits of PlanImport, then reads the session back and compares it byte for
 // byte (by the meaning of JSON where the store has rewritten it). Every commit names the revision it expects, so
 // another writer makes the import fail instead of mixing with it.
 //
-// `fence`: that of the lease it writes under; 0: none.
-//
-// AlreadyExists when the session exists and `replace` is not given. Aborted when another writer came between. DataLoss
-// when what was read back differs. An import of several commits that ends early leaves keys without creds, and says
-// so; the same import with `replace` starts over.
-absl::StatusOr<ImportResult> Import(client::Client& client, const std::string& session_id, const Folder& folder,
-                                    bool replace, std::uint64_t fence, Progress& progress);
+// AlreadyExists when the session exists, holds something else and `replace` is not given. Aborted when another writer
+// came between. DataLoss when what was read back differs. An import of several commits that ends early leaves keys
+// without creds, and says so; the same import run again finishes it.
+absl::StatusOr<ImportResult> Import(client::Client& client, const ImportTarget& target, const Folder& folder,
+                                    Progress& progress);
 
 }  // namespace authstate::cli
 

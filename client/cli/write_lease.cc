@@ -124,15 +124,15 @@ absl::Status WriteUnderWatch(CommandContext& context, const std::string& session
                              Write write) {
   if (!options.take_lease) return WithWayPast(write(options.fence), options);
   TakenLease lease(context.options(), session_id);
-  absl::Status status = lease.Acquire(context.client(), options.steal);
-  if (status.ok()) status = write(lease.fence());
+  const absl::Status acquired = lease.Acquire(context.client(), options.steal);
+  absl::Status status = acquired.ok() ? write(lease.fence()) : WithWayPast(acquired, options);
   const absl::Status released = lease.Release();
   if (!released.ok()) {
     context.output().Warn(absl::StrCat("the lease of session ", session_id, " could not be given back (",
                                        released.message(), "); it ends by itself within ",
                                        absl::FormatDuration(kTakenLease)));
   }
-  return WithWayPast(status, options);
+  return status;
 }
 
 absl::Status WriteUnder(CommandContext& context, const std::string& session_id, const WriteOptions& options,

@@ -332,8 +332,9 @@ TEST_F(CliFakeServerTest, InterruptedImportOfALargeFolderLeavesKeysWithoutCredsA
   const auto exit = process->Wait(kPatience);
   ASSERT_TRUE(exit.ok()) << exit.status();
   EXPECT_EQ(exit->code, kInterrupted);
-  EXPECT_THAT(process->output(Subprocess::Stream::kStderr),
-              AllOf(HasSubstr("1 of 2 commits were applied"), HasSubstr("has no creds"), HasSubstr("--replace")));
+  EXPECT_THAT(
+      process->output(Subprocess::Stream::kStderr),
+      AllOf(HasSubstr("1 of 2 commits were applied"), HasSubstr("has no creds"), HasSubstr("run the same again")));
 }
 
 TEST_F(CliFakeServerTest, TakenLeaseIsRenewedWhileTheCommandLasts) {

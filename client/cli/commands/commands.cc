@@ -43,6 +43,12 @@ std::vector<Option> Writing(WriteOptions* options, std::vector<Option> declared)
   return declared;
 }
 
+Option TakingLease(WriteOptions* options) {
+  options->take_lease = true;
+  return Flag("--steal", &options->steal,
+              "Take the lease also from an owner that is alive; its next operation then fails");
+}
+
 absl::Status ReportRevision(Output& output, const std::string& session_id, std::uint64_t revision) {
   if (output.json()) return output.WriteJson({{"session_id", session_id}, {"revision", revision}});
   return output.WriteLine(absl::StrCat("session ", session_id, " is at revision ", revision));

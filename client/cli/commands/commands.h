@@ -24,6 +24,8 @@ using profiles::Text;
 
 Command SessionCommands(Action* action);
 Command SessionCheckCommand(Action* action);
+Command SessionCopy(Action* action);
+Command SessionRename(Action* action);
 Command SessionExport(Action* action);
 Command SessionImport(Action* action);
 Command CredsCommands(Action* action);
@@ -58,6 +60,8 @@ Option Fence(std::uint64_t* fence, std::string help);
 Option ExpectedRevision(std::optional<std::uint64_t>* revision);
 // `declared` and, for a command that writes a session, --fence, --take-lease and --steal.
 std::vector<Option> Writing(WriteOptions* options, std::vector<Option> declared);
+// --steal, of a command that always takes the lease of what it writes; `options` say so then.
+Option TakingLease(WriteOptions* options);
 
 // What a command that wrote a session says.
 absl::Status ReportRevision(Output& output, const std::string& session_id, std::uint64_t revision);

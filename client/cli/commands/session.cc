@@ -167,7 +167,7 @@ Command SessionCommands(Action* action) {
   const auto options = std::make_shared<SessionOptions>();
   Option quiet = Flag("-q,--quiet", &options->quiet, "Print ids alone, one a line");
   return Group(
-      "session", "List, show, delete, export and import sessions",
+      "session", "List, show, check, copy, delete, export and import sessions",
       {Leaf("list", "List sessions", options, {Prefix(&options->prefix), std::move(quiet)}, ListSessions, action),
        Leaf("show", "Show what a session keeps: counts and sizes, no values", options,
             {SessionArgument(&options->session_id)}, ShowSession, action),
@@ -175,7 +175,8 @@ Command SessionCommands(Action* action) {
             Writing(&options->write, {SessionArgument(&options->session_id), Yes(&options->yes, "Do not ask"),
                                       ExpectedRevision(&options->expected_revision)}),
             DeleteSession, action),
-       SessionCheckCommand(action), SessionExport(action), SessionImport(action)});
+       SessionCheckCommand(action), SessionCopy(action), SessionRename(action), SessionExport(action),
+       SessionImport(action)});
 }
 
 }  // namespace authstate::cli

@@ -33,13 +33,18 @@ absl::Status Report(Output& output, const ImportOptions& options, const Folder& 
                              {"creds", folder.creds.has_value()},
                              {"keys", result.keys},
                              {"commits", result.commits},
+                             {"resumed", result.resumed},
+                             {"unchanged", result.unchanged},
                              {"creds_unwrapped", folder.creds_unwrapped},
                              {"mended", folder.mended},
                              {"ignored", folder.ignored}});
   }
-  std::string text = absl::StrCat("imported ", folder.creds.has_value() ? "creds and " : "", Count(result.keys, "key"),
-                                  " into session ", options.session_id, " at revision ", result.revision, " in ",
-                                  Count(result.commits, "commit"), "; read back and equal");
+  std::string text = result.unchanged
+                         ? absl::StrCat("session ", options.session_id, " holds this already; nothing was written")
+                         : absl::StrCat(result.resumed ? "finished an import that had ended early: " : "", "imported ",
+                                        folder.creds.has_value() ? "creds and " : "", Count(result.keys, "key"),
+                                        " into session ", options.session_id, " at revision ", result.revision, " in ",
+                                        Count(result.commits, "commit"), "; read back and equal");
   if (folder.creds_unwrapped) absl::StrAppend(&text, "\ncreds.json held JSON text in a JSON string; it is unwrapped");
   if (!folder.mended.empty()) {
     absl::StrAppend(&text, "\nbytes that stood as numbers are Buffers now, in ", Count(folder.mended.size(), "file"),
@@ -67,7 +72,8 @@ absl::Status ImportSession(CommandContext& context, const ImportOptions& options
   }
   return WriteUnderWatch(context, options.session_id, options.write, [&](std::uint64_t fence) {
     const absl::StatusOr<ImportResult> result =
-        Import(client, options.session_id, *folder, options.replace, fence, progress);
+        Import(client, {options.session_id, absl::StrCat("folder ", options.folder), options.replace, fence}, *folder,
+               progress);
     if (!result.ok()) return result.status();
     if (!result->has_creds) {
       context.output().Warn(absl::StrCat(
@@ -99,7 +105,7 @@ Command SessionImport(Action* action) {
       "A folder within the limits of one commit (10,000 values, 32 MiB) is imported in one. A larger one is not: its "
       "keys come first\nand the creds last, so that an import that ends early leaves keys without creds, which no "
       "client "
-      "opens;\n--replace starts it over. Bytes that another store has written as {\"0\":216,…} or [216,…] are mended, "
+      "opens;\nrun again, it starts over. Bytes that another store has written as {\"0\":216,…} or [216,…] are mended, "
       "and "
       "creds with\nwhich Baileys cannot work are refused.";
   return command;
