@@ -84,7 +84,8 @@ export class AuthStatePool {
    * taken and given back, read back, and compared.
    *
    * A folder within the limits of one commit (10,000 values, 32 MiB) is imported in one. A larger one goes keys first and
-   * creds last: an import that ends early leaves keys without creds, which no client opens, and `replace` starts it over.
+   * creds last: an import that ends early leaves keys without creds, which no client opens, and the same import again
+   * finishes it. Where the session holds all of the folder already, nothing is written.
    *
    * @param sessionId 1 to 128 characters of `[A-Za-z0-9._:@-]`
    * @throws LeaseHeldError at once when another process has the session; not with `steal`

@@ -164,9 +164,12 @@ export function orphanedKeysError(sessionId: string): AuthStateError {
 
 // An import that was not asked to replace anything.
 export function sessionExistsError(sessionId: string): AuthStateError {
-  return new AuthStateError(`${sessionId}: the session exists; { replace: true } puts the folder in its place`, {
-    ...{ code: "ALREADY_EXISTS", reason: "SESSION_EXISTS", outcome: "NOT_APPLIED" },
-  });
+  return new AuthStateError(
+    `${sessionId}: the session exists and holds something else; { replace: true } puts the folder in its place`,
+    {
+      ...{ code: "ALREADY_EXISTS", reason: "SESSION_EXISTS", outcome: "NOT_APPLIED" },
+    },
+  );
 }
 
 // Creds that were made without a lease are refused once somebody else has written the session.

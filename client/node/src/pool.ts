@@ -131,7 +131,7 @@ export class Pool {
       onProgress({ step: "reading", done, total });
     });
     return this.#claimed(sessionId, { steal, signal }, (deps) =>
-      storeFolder(sessionId, folder, { ...deps, replace, onProgress }),
+      storeFolder(sessionId, directory, folder, { ...deps, replace, onProgress }),
     );
   }
 

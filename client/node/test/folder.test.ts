@@ -64,7 +64,14 @@ describe("a folder", () => {
     const progress: FolderProgress[] = [];
     const pool = newPool();
     const imported = await pool.importFolder(SESSION, folder, { onProgress: (step) => progress.push(step) });
-    assert.deepEqual(imported, { keys: 6, commits: 1, credsUnwrapped: false, mended: [], ignored: ["notes.txt"] });
+    assert.deepEqual(imported, {
+      keys: 6,
+      commits: 1,
+      credsUnwrapped: false,
+      mended: [],
+      fromBackup: [],
+      ignored: ["notes.txt"],
+    });
     assert.deepEqual(progress.at(0), { step: "reading", done: 1, total: 8 });
     assert.deepEqual(progress.at(-1), { step: "comparing", done: 6, total: 6 });
     assert.ok(progress.some(({ step, done, total }) => step === "writing" && done === 1 && total === 1));
@@ -140,8 +147,19 @@ describe("a folder", () => {
     file("creds.json.bak", creds());
     assert.match(
       (await failure(newPool().importFolder(SESSION, folder))).message,
-      /creds\.json\.bak beside it is whole/,
+      /a whole creds\.json\.bak stands beside it/,
     );
+  });
+
+  it("that a program left with a file as its backup alone has that", async () => {
+    makeFolder();
+    file("lid-mapping-77.json.bak", '"88"');
+    file("lid-mapping-5511.json.bak", '"old"');
+    file("lid-mapping-99.json.tmp", '"to');
+    const { fromBackup, ignored } = await newPool().importFolder(SESSION, folder);
+    assert.deepEqual(fromBackup, ["lid-mapping-77.json"]);
+    assert.deepEqual(ignored, ["lid-mapping-5511.json.bak", "lid-mapping-99.json.tmp"]);
+    assert.deepEqual([jsonOf("lid-mapping/77"), jsonOf("lid-mapping/5511")], ['"88"', '"123"']);
   });
 
   it("of another writer is mended, which is said", async () => {
@@ -155,6 +173,7 @@ describe("a folder", () => {
     file("creds.json", JSON.stringify(JSON.stringify(plain, asNumbers)));
     file("pre-key-1.json", '{"public":{"0":216,"1":23},"private":[1,2]}');
     file("sender-key-120@g.us--5511--0.json", '{"buffer":true,"data":"eA=="}');
+    file("sender-key-120@g.us--5512--0.json", '[{"senderKeyId":1}]');
     file("identity-key-5511.0.json", '{"buffer":true,"data":[1,2]}');
     file("app-state-sync-version-regular.json", '{"version":1,"hash":[0],"indexValueMap":{"a":{"valueMac":{"0":1}}}}');
     // What only looks like bytes, and is elsewhere.
@@ -168,7 +187,10 @@ describe("a folder", () => {
       "identity-key-5511.0.json",
       "pre-key-1.json",
       "sender-key-120@g.us--5511--0.json",
+      "sender-key-120@g.us--5512--0.json",
     ]);
+    assert.equal(jsonOf("sender-key/120@g.us::5512::0"), '[{"senderKeyId":1}]');
+    assert.equal(server.session(SESSION).keys.get("sender-key/120@g.us::5512::0")?.value.kind?.$case, "raw");
     const buffer = (data: string): string => `{"type":"Buffer","data":"${data}"}`;
     assert.equal(jsonOf("pre-key/1"), `{"public":${buffer("2Bc=")},"private":${buffer("AQI=")}}`);
     assert.equal(jsonOf("sender-key/120@g.us::5511::0"), "x");
@@ -209,6 +231,11 @@ describe("importFolder", () => {
     const { code, reason, outcome } = await failure(pool.importFolder(SESSION, folder));
     assert.deepEqual([code, reason, outcome], ["ALREADY_EXISTS", "SESSION_EXISTS", "NOT_APPLIED"]);
     assert.equal(jsonOf("lid-mapping/5511"), '"123"');
+    file("lid-mapping-5511.json", '"123"');
+    file("pre-key-1.json", '{"public":{"type":"Buffer","data":"AA=="}}');
+    assert.equal((await pool.importFolder(SESSION, folder)).commits, 0, "the same was written again");
+    rmSync(join(folder, "pre-key-1.json"));
+    file("lid-mapping-5511.json", '"456"');
     await pool.importFolder(SESSION, folder, { replace: true });
     assert.deepEqual([jsonOf("lid-mapping/5511"), jsonOf("pre-key/1")], ['"456"', undefined]);
   });
@@ -220,12 +247,14 @@ describe("importFolder", () => {
     server.judgeUnaryCommit = () =>
       ++commits === 2 ? { code: status.INVALID_ARGUMENT, metadata: NOT_APPLIED } : undefined;
     const { message } = await failure(pool.importFolder(SESSION, folder));
-    assert.match(message, /1 of 2 commits were applied, the session has no creds; import again with replace/);
+    assert.match(message, /1 of 3 commits were applied, the session has no creds; import again to finish it/);
     const session = server.session(SESSION);
-    assert.deepEqual([session.creds, session.keys.size, session.owner], [undefined, 4, ""]);
+    assert.deepEqual([session.creds, session.keys.size, session.owner], [undefined, 5, ""]);
+    assert.equal(jsonOf("import/unfinished"), JSON.stringify(`folder ${folder}`));
     assert.equal((await failure(pool.useAuthState(SESSION))).reason, "ORPHANED_KEYS");
     server.judgeUnaryCommit = () => undefined;
-    assert.equal((await pool.importFolder(SESSION, folder, { replace: true })).commits, 2);
+    await assert.rejects(pool.importFolder(SESSION, `${folder}/.`), /holds something else/);
+    assert.equal((await pool.importFolder(SESSION, folder)).commits, 3);
     assert.ok(session.creds !== undefined && session.keys.size === 5);
     assert.equal(server.log.includes("deleteCreds"), false);
   });
@@ -303,7 +332,7 @@ describe("importFolder", () => {
     untouched();
     const early = await stop(({ step, done }) => step === "writing" && done === 1);
     assert.deepEqual([early.code, early.reason], ["CANCELLED", "IMPORT_UNFINISHED"]);
-    assert.match(early.message, /1 of 2 commits were applied, the session has no creds/);
+    assert.match(early.message, /1 of 3 commits were applied, the session has no creds/);
     assert.equal(server.session(SESSION).owner, "");
     rmSync(folder, { recursive: true });
     mkdirSync(folder);
@@ -322,7 +351,7 @@ describe("importFolder", () => {
     const onProgress = ({ step, done }: FolderProgress): void => {
       if (step === "writing" && done === 1) closed ??= pool.close().then(() => server.session(SESSION).owner);
     };
-    assert.match((await failure(pool.importFolder(SESSION, folder, { onProgress }))).message, /1 of 2 commits/);
+    assert.match((await failure(pool.importFolder(SESSION, folder, { onProgress }))).message, /1 of 3 commits/);
     assert.equal(await closed, "");
     assert.equal((await failure(pool.importFolder(SESSION, folder))).reason, "CLOSED");
   });
@@ -330,7 +359,10 @@ describe("importFolder", () => {
   it("tells when the store holds something else than was imported", async () => {
     makeFolder();
     const cases: [distort: typeof server.distort, why: RegExp][] = [
-      [(page) => ({ ...page, creds: { kind: { $case: "json", value: "{}" } } }), /holds other creds/],
+      [
+        (page) => ({ ...page, creds: { kind: { $case: "json", value: "{}" } } }),
+        /does not hold what was imported: the creds/,
+      ],
       [(page) => ({ ...page, keys: page.keys.slice(1) }), /does not hold what was imported: key app-state-sync-key/],
       [
         (page) => ({ ...page, keys: [...page.keys, { key: { type: "pre-key", id: "7" }, value: page.creds }] }),

@@ -1,6 +1,7 @@
 // Buffers that another store has written as something else. JSON.stringify without BufferJSON.replacer makes
-// {"0":216,"1":23,…} of a Uint8Array and [216,23,…] of an array; some stores write {"buffer":true,"data":…}. Baileys'
-// reviver takes some of these for bytes and others not, by their look; here it is the field that decides.
+// {"0":216,"1":23,…} of a Uint8Array and [216,23,…] of an array; some stores write {"buffer":true,"data":…}, and exports of
+// MongoDB {"$binary":…}. Baileys' reviver takes some of these for bytes and others not, by their look; here it is the field
+// that decides.
 import { bytesOfTag } from "../codec/buffer_tag.js";
 
 // Where a value holds bytes. `*`: every member or element.
@@ -36,17 +37,23 @@ function bytesByPlace(value: object): Buffer | undefined {
   return areBytes ? Buffer.from(bytes as number[]) : undefined;
 }
 
-// The bytes that `value` stands for; undefined of anything else.
-function bytesOf(value: object): Buffer | undefined {
-  const { type, buffer, data } = value as { type?: unknown; buffer?: unknown; data?: unknown };
-  if (data === undefined) return bytesByPlace(value);
-  if (type !== "Buffer" && buffer !== true) return undefined;
-  if (Array.isArray(data)) return bytesByPlace(data);
+function base64Bytes(data: unknown): Buffer | undefined {
   try {
     return bytesOfTag(data);
   } catch {
     return undefined;
   }
+}
+
+// The bytes that `value` stands for; undefined of anything else.
+function bytesOf(value: object): Buffer | undefined {
+  const { type, buffer, data, $binary } = value as Record<string, unknown>;
+  if (typeof $binary === "string") return base64Bytes($binary);
+  if (typeof $binary === "object" && $binary !== null) return base64Bytes(($binary as { base64?: unknown }).base64);
+  if (data === undefined) return bytesByPlace(value);
+  if (type !== "Buffer" && buffer !== true) return undefined;
+  if (Array.isArray(data)) return bytesByPlace(data);
+  return base64Bytes(data);
 }
 
 // `value`, with what stands for bytes at the places of `shape` as Buffers. Tells `onMended` of each; the value is changed.

@@ -5,7 +5,7 @@ import type { Value } from "../gen/authstate/v1/value.js";
 import { holdingLease, type LeaseHoldDeps } from "../session/lease_hold.js";
 import { LOAD_TIMEOUT_MS, type OnPage, readWhole, type StoredKey } from "../session/session_load.js";
 import { saysAbsent } from "../session/session_retry.js";
-import { CommitSize, newCommitId, nameOf, planCommits } from "../writes/commit_plan.js";
+import { newCommitId, nameOf, planCommits } from "../writes/commit_plan.js";
 import type { Folder } from "./folder_reader.js";
 
 /** What a long work on a folder is at: how many files, commits or keys of how many. */
@@ -19,12 +19,14 @@ export interface FolderProgress {
 export interface ImportedFolder {
   /** How many keys the session has now. */
   keys: number;
-  /** In how many commits. One is all or nothing; of several the creds came last. */
+  /** In how many commits. One is all or nothing; of several the creds came last. 0: the session held all of it already. */
   commits: number;
   /** creds.json held JSON text in a JSON string, and is unwrapped. */
   credsUnwrapped: boolean;
   /** Files in which bytes stood as numbers; they are Buffers now. */
   mended: string[];
+  /** Files that were missing, in whose place their `.bak` was read. */
+  fromBackup: string[];
   /** Entries that are no `.json` files, and were not read. */
   ignored: string[];
 }
@@ -35,22 +37,24 @@ export interface FolderImportDeps extends LeaseHoldDeps {
   onProgress: (progress: FolderProgress) => void;
 }
 
-// No key of Baileys.
-const MARK = { key: { type: "import", id: "unfinished" }, value: { kind: { $case: "json", value: "true" } } } as const;
+// Stands in a session while an import of several commits is under way, and says of what. No key of Baileys; the mark of
+// authstatectl is the same (client/cli/import_plan.h), so that each finishes what the other began.
+const markOf = (directory: string): StoredKey => ({
+  key: { type: "import", id: "unfinished" },
+  value: { kind: { $case: "json", value: JSON.stringify(`folder ${directory}`) } },
+});
 
 /**
- * The commits that bring `folder` into the store. One where it fits; else the keys come first and the creds last: an import
- * that ends early leaves keys without creds, for which no client makes a new identity.
+ * The commits that bring `folder` into the store. One where it fits; else the keys come first, with the mark, and the creds
+ * last: an import that ends early leaves keys without creds, for which no client makes a new identity.
  */
-function planImport(sessionId: string, { creds, keys }: Folder, exists: boolean): CommitRequest[] {
+function planImport(sessionId: string, { creds, keys }: Folder, mark: StoredKey, exists: boolean): CommitRequest[] {
   const clear = exists ? [{ kind: "clear" } as const] : [];
-  const commits = planCommits(sessionId, undefined, [...clear, { kind: "keys", writes: keys }]);
-  const last = commits.at(-1);
-  const size = new CommitSize().add(creds);
-  for (const { value } of last?.sets ?? []) size.add(value);
-  if (last !== undefined && size.fits) last.creds = creds;
-  else commits.push(...planCommits(sessionId, creds, []));
-  return commits;
+  const [whole, ...more] = planCommits(sessionId, creds, [...clear, { kind: "keys", writes: keys }]);
+  if (whole !== undefined && more.length === 0) return [whole];
+  const commits = planCommits(sessionId, undefined, [...clear, { kind: "keys", writes: [mark, ...keys] }]);
+  const [last] = planCommits(sessionId, creds, [{ kind: "keys", writes: [{ key: mark.key, value: undefined }] }]);
+  return last === undefined ? commits : [...commits, last];
 }
 
 // Whether the store holds what was imported: the same bytes or, where it keeps JSON in its own way (the old tables do),
@@ -62,24 +66,21 @@ function isSame(imported: Value | undefined, stored: Value | undefined): boolean
   return one.value === other.value || isDeepStrictEqual(JSON.parse(one.value), JSON.parse(other.value));
 }
 
-function checkEqual(
-  sessionId: string,
+// What the store holds otherwise than `imported`, if anything.
+function differenceOf(
   imported: Folder,
-  stored: { creds: Value | undefined; keys: StoredKey[] },
-): void {
-  if (!isSame(imported.creds, stored.creds)) {
-    throw brokenAnswer(`${sessionId}: the store holds other creds than were imported`);
-  }
+  stored: { creds: Value | undefined; keys: readonly StoredKey[] },
+): string | undefined {
+  if (!isSame(imported.creds, stored.creds)) return "the creds";
   const left = new Map(imported.keys.map((entry) => [nameOf(entry.key), entry]));
-  const differs = ({ key }: StoredKey): never => {
-    throw brokenAnswer(`${sessionId}: the store does not hold what was imported: key ${key.type} ${key.id}`);
-  };
-  for (const entry of stored.keys) {
+  const missed = stored.keys.find((entry) => {
     const name = nameOf(entry.key);
-    if (!isSame(left.get(name)?.value, entry.value)) differs(entry);
+    const same = isSame(left.get(name)?.value, entry.value);
     left.delete(name);
-  }
-  for (const entry of left.values()) differs(entry);
+    return !same;
+  });
+  const differs = missed ?? [...left.values()][0];
+  return differs === undefined ? undefined : `key ${differs.key.type} ${differs.key.id}`;
 }
 
 // What is thrown when an import ends after some of it may be in the store.
@@ -89,65 +90,122 @@ function unfinished(sessionId: string, error: unknown, what: string): AuthStateE
   return new AuthStateError(message, { code: "CANCELLED", reason: "IMPORT_UNFINISHED" });
 }
 
-/** Puts `folder` in the place of a session, under a lease that is taken for it, and compares what was stored. */
-export function storeFolder(sessionId: string, folder: Folder, deps: FolderImportDeps): Promise<ImportedFolder> {
-  const { transport, pacing, patienceMs, replace, throwIfUnwanted, onProgress } = deps;
-  const attempt = <T>(rpc: string, work: (timeoutMs: number) => Promise<T>): Promise<T> =>
-    deps.retry(rpc, pacing.now() + patienceMs, (timeoutMs) => {
+/** Puts `folder`, which was read from `directory`, into a session, under a lease that is taken for it, and compares. */
+export function storeFolder(
+  sessionId: string,
+  directory: string,
+  folder: Folder,
+  deps: FolderImportDeps,
+): Promise<ImportedFolder> {
+  return holdingLease(sessionId, deps, (fence) =>
+    new FolderImport(sessionId, folder, markOf(directory), fence, deps).run(),
+  );
+}
+
+class FolderImport {
+  constructor(
+    private readonly sessionId: string,
+    private readonly folder: Folder,
+    private readonly mark: StoredKey,
+    private readonly fence: bigint,
+    private readonly deps: FolderImportDeps,
+  ) {}
+
+  async run(): Promise<ImportedFolder> {
+    const { credsUnwrapped, mended, fromBackup, ignored } = this.folder;
+    const { exists, hasCreds } = await this.#look();
+    const isThere = exists && !this.deps.replace && (await this.#isThere());
+    const commits = isThere ? [] : planImport(this.sessionId, this.folder, this.mark, exists);
+    await this.#write(commits, hasCreds);
+    if (!isThere) await this.#compare();
+    return { keys: this.folder.keys.length, commits: commits.length, credsUnwrapped, mended, fromBackup, ignored };
+  }
+
+  #attempt<T>(rpc: string, work: (timeoutMs: number) => Promise<T>): Promise<T> {
+    const { retry, pacing, patienceMs, throwIfUnwanted } = this.deps;
+    return retry(rpc, pacing.now() + patienceMs, (timeoutMs) => {
       throwIfUnwanted();
       return work(timeoutMs);
     });
+  }
 
-  return holdingLease(sessionId, deps, async (fence) => {
-    const look = async (timeoutMs: number): Promise<{ exists: boolean; hasCreds: boolean }> => {
-      let hasCreds = false;
-      await transport.loadSession(sessionId, fence, timeoutMs, ({ creds }) => {
+  async #look(): Promise<{ exists: boolean; hasCreds: boolean }> {
+    const { sessionId, fence, deps } = this;
+    let hasCreds = false;
+    const look = (timeoutMs: number): Promise<void> =>
+      deps.transport.loadSession(sessionId, fence, timeoutMs, ({ creds }) => {
         hasCreds = creds !== undefined;
         return false;
       });
+    try {
+      await this.#attempt("LoadSession", look);
       return { exists: true, hasCreds };
-    };
-    const { exists, hasCreds } = await attempt("LoadSession", look).catch((error: unknown) => {
-      if (saysAbsent(error, "NO_SESSION")) return { exists: false, hasCreds: false };
-      throw error;
-    });
-    if (exists && !replace) throw sessionExistsError(sessionId);
+    } catch (error) {
+      if (!saysAbsent(error, "NO_SESSION")) throw error;
+      return { exists: false, hasCreds: false };
+    }
+  }
 
+  // Whether a session that is not to be replaced holds all of the folder, and nothing else; not where this import ended
+  // early. Throws where it holds something else.
+  async #isThere(): Promise<boolean> {
+    const stored = await this.#read();
+    const mark = stored.keys.find(({ key }) => nameOf(key) === nameOf(this.mark.key));
+    if (isSame(mark?.value, this.mark.value)) return false;
+    if (differenceOf(this.folder, stored) !== undefined) throw sessionExistsError(this.sessionId);
+    return true;
+  }
+
+  async #write(commits: readonly CommitRequest[], hasCreds: boolean): Promise<void> {
+    const { sessionId, fence, deps } = this;
     const commit = (request: CommitRequest): Promise<void> =>
-      attempt("Commit", (timeoutMs) => transport.commit({ ...request, fence }, timeoutMs));
-    const commits = planImport(sessionId, folder, exists);
+      this.#attempt("Commit", (timeoutMs) => deps.transport.commit({ ...request, fence }, timeoutMs));
     const total = commits.length;
     if (hasCreds && total > 1) {
       // Without any key either, it would look like a new session in between.
-      for (const mark of planCommits(sessionId, undefined, [{ kind: "keys", writes: [MARK] }])) await commit(mark);
+      for (const request of planCommits(sessionId, undefined, [{ kind: "keys", writes: [this.mark] }])) {
+        await commit(request);
+      }
       const commitId = newCommitId();
-      await attempt("DeleteCreds", (timeoutMs) => transport.deleteCreds(sessionId, commitId, fence, timeoutMs));
+      await this.#attempt("DeleteCreds", (timeoutMs) =>
+        deps.transport.deleteCreds(sessionId, commitId, fence, timeoutMs),
+      );
     }
     let done = 0;
-    onProgress({ step: "writing", done, total });
     try {
       for (const request of commits) {
+        deps.onProgress({ step: "writing", done, total });
         await commit(request);
-        onProgress({ step: "writing", done: ++done, total });
+        done++;
       }
     } catch (error) {
-      if (total === 1 || done === total || (done === 0 && !hasCreds)) throw error;
-      const what = `${done} of ${total} commits were applied, the session has no creds; import again with replace`;
+      if (total === 1 || (done === 0 && !hasCreds)) throw error;
+      const what = `${done} of ${total} commits were applied, the session has no creds; import again to finish it`;
       throw unfinished(sessionId, error, what);
     }
-    const keys = folder.keys.length;
-    const load = (onPage: OnPage): Promise<void> => transport.loadSession(sessionId, fence, LOAD_TIMEOUT_MS, onPage);
-    const onKeys = (read: number): void => {
-      throwIfUnwanted();
-      onProgress({ step: "comparing", done: Math.min(read, keys), total: keys });
-    };
+    deps.onProgress({ step: "writing", done, total });
+  }
+
+  async #compare(): Promise<void> {
+    let difference: string | undefined;
     try {
-      checkEqual(sessionId, folder, await attempt("LoadSession", () => readWhole(load, onKeys)));
+      difference = differenceOf(this.folder, await this.#read());
     } catch (error) {
-      if (error instanceof AuthStateError && error.code === "DATA_LOSS") throw error;
-      throw unfinished(sessionId, error, "imported, but not compared");
+      throw unfinished(this.sessionId, error, "imported, but not compared");
     }
-    const { credsUnwrapped, mended, ignored } = folder;
-    return { keys, commits: total, credsUnwrapped, mended, ignored };
-  });
+    if (difference === undefined) return;
+    throw brokenAnswer(`${this.sessionId}: the store does not hold what was imported: ${difference}`);
+  }
+
+  #read(): ReturnType<typeof readWhole> {
+    const { sessionId, fence, deps } = this;
+    const total = this.folder.keys.length;
+    const load = (onPage: OnPage): Promise<void> =>
+      deps.transport.loadSession(sessionId, fence, LOAD_TIMEOUT_MS, onPage);
+    const onKeys = (read: number): void => {
+      deps.throwIfUnwanted();
+      deps.onProgress({ step: "comparing", done: Math.min(read, total), total });
+    };
+    return this.#attempt("LoadSession", () => readWhole(load, onKeys));
+  }
 }

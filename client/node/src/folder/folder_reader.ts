@@ -20,6 +20,8 @@ export interface Folder {
   credsUnwrapped: boolean;
   /** Files whose byte fields were written as something else than Buffers, and are Buffers here. */
   mended: string[];
+  /** Files that were missing, in whose place their `.bak` was read. */
+  fromBackup: string[];
   /** Entries that are not `*.json`, which useMultiFileAuthState never reads. */
   ignored: string[];
 }
@@ -64,9 +66,12 @@ async function readValue(path: string): Promise<Value> {
 // `value` with its byte fields as Buffers; `onMended` is told where that is another one.
 function withBuffers(type: string | undefined, value: Value, onMended: () => void): Value {
   const mended = mendByteFields(type, () => decodeValue(value));
-  if (mended === undefined) return value;
-  onMended();
-  return encodeValue(mended);
+  const result = mended === undefined ? value : encodeValue(mended);
+  const { kind } = result;
+  // A sender key is bytes that hold JSON text. Older stores kept that text itself, on which Baileys 7 throws.
+  const isBare = type === "sender-key" && kind?.$case === "json" && kind.value.startsWith("[{");
+  if (isBare || mended !== undefined) onMended();
+  return isBare ? { kind: { $case: "raw", value: Buffer.from(kind.value) } } : result;
 }
 
 /** The creds in a JSON string that holds their text, as a store leaves it that calls JSON.stringify twice. */
@@ -92,8 +97,14 @@ async function readCreds(path: string): Promise<Pick<Folder, "creds" | "credsUnw
   return { creds, credsUnwrapped: unwrapped !== undefined, mended };
 }
 
-async function readKey(directory: string, file: string, rules: FileNameRules, mended: string[]): Promise<StoredKey> {
-  const key = fromFileName(file, rules);
+// The key that `name` names, out of `file`.
+async function readKey(
+  directory: string,
+  { name, file }: { name: string; file: string },
+  rules: FileNameRules,
+  mended: string[],
+): Promise<StoredKey> {
+  const key = fromFileName(name, rules);
   if (typeof key === "string") throw new Problem(key);
   checkKeyType("its key type", key.type);
   checkKeyId("its key id", key.id);
@@ -124,17 +135,23 @@ export async function readFolder(
   const before = await listFolder(directory);
   const problems = new Map<string, string>();
   const ignored: string[] = [];
+  const fromBackup: string[] = [];
   const keys: StoredKey[] = [];
   const mended: string[] = [];
   let creds: Awaited<ReturnType<typeof readCreds>> | undefined;
   let done = 0;
   for (const [file, { isFile, isLink }] of before) {
     try {
-      if (!file.endsWith(".json")) ignored.push(file);
+      // Programs that put a new file in the place of the old one keep that as `.bak`. Of creds it may be older than the keys.
+      const name = file.endsWith(".json.bak") && !before.has(file.slice(0, -4)) ? file.slice(0, -4) : file;
+      if (!name.endsWith(".json") || (name === CREDS_FILE && name !== file)) ignored.push(file);
       else if (isLink) throw new Problem("is a symbolic link, which is not followed: put the file itself there");
       else if (!isFile) throw new Problem("is not a regular file");
       else if (file === CREDS_FILE) creds = await readCreds(join(directory, file));
-      else keys.push(await readKey(directory, file, rules, mended));
+      else {
+        keys.push(await readKey(directory, { name, file }, rules, mended));
+        if (name !== file) fromBackup.push(name);
+      }
     } catch (error) {
       problems.set(file, problemOf(error));
     }
@@ -144,8 +161,8 @@ export async function readFolder(
     const backup = `${CREDS_FILE}.bak`;
     const isWhole =
       before.has(backup) && (await readCreds(join(directory, backup)).catch(() => undefined)) !== undefined;
-    const advice = isWhole ? `; ${backup} beside it is whole: put it in its place` : "";
-    problems.set(CREDS_FILE, (problems.get(CREDS_FILE) ?? "is missing") + advice);
+    const advice = `; a whole ${backup} stands beside it: if it is not older than the keys, put it in its place`;
+    problems.set(CREDS_FILE, (problems.get(CREDS_FILE) ?? "is missing") + (isWhole ? advice : ""));
   }
   const after = await listFolder(directory);
   for (const file of new Set([...before.keys(), ...after.keys()])) {
@@ -153,7 +170,7 @@ export async function readFolder(
     problems.set(file, "was written while the folder was read: stop the program that uses it");
   }
   if (creds === undefined || problems.size > 0) throw folderProblems(directory, problems);
-  return { ...creds, keys, ignored, mended: [...creds.mended, ...mended] };
+  return { ...creds, keys, ignored, fromBackup, mended: [...creds.mended, ...mended] };
 }
 
 function folderProblems(directory: string, problems: ReadonlyMap<string, string>): AuthStateError {
