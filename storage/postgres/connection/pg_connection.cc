@@ -153,7 +153,7 @@ std::optional<Failure> PgConnection::ReadClock(absl::Time deadline) {
   if (std::optional<Failure> failure = EnsureConnected(); failure.has_value()) return failure;
   if (clock_.known()) return std::nullopt;
   const auto asked = DatabaseClock::Steady::now();
-  Execution execution = Continue(statements::kClock, {}, deadline);
+  Execution execution = Continue(statements::commit_parts::kMicros, {}, deadline);
   if (execution.failure.has_value()) return execution.failure;
   clock_.Read(asked, ToInt(execution.rows[0][0]), DatabaseClock::Steady::now());
   return std::nullopt;

@@ -2,7 +2,7 @@
 #define AUTHSTATE_STORAGE_POSTGRES_LAYOUT_LAYOUT_H_
 
 #include <cstddef>
-#include <pqxx/pqxx>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -54,7 +54,7 @@ struct Layout {
   // them. Null: they are stored as they are.
   absl::Status (*encode)(Commit& commit);
   // The value of that place from its columns, kind and bytes in hex. DataLoss when they are no value, or not its own.
-  absl::StatusOr<Value> (*to_value)(const ValuePlace& place, const pqxx::field& kind, const pqxx::field& hex);
+  absl::StatusOr<Value> (*to_value)(const ValuePlace& place, std::int64_t kind, absl::string_view hex);
   // Whether the SQLSTATE says that the layout cannot hold a value, where `encode` has let it pass. Null: never.
   bool (*refuses)(absl::string_view sqlstate);
 

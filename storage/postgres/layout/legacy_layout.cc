@@ -14,8 +14,8 @@
 namespace authstate::storage {
 namespace {
 
-absl::StatusOr<Value> ToLegacyValue(const ValuePlace& /*place*/, const pqxx::field& /*kind*/, const pqxx::field& hex) {
-  absl::StatusOr<Value> value = FromLegacyJson(ToBytes(hex));
+absl::StatusOr<Value> ToLegacyValue(const ValuePlace& /*place*/, std::int64_t /*kind*/, absl::string_view hex) {
+  absl::StatusOr<Value> value = FromLegacyJson(FromHex(hex));
   if (value.ok()) return value;
   return Error(absl::StatusCode::kDataLoss, kCorruptValue, "a stored value is none of WhatsApp authentication state");
 }
@@ -34,7 +34,7 @@ const Layout& LegacyLayout() {
     return new std::string(absl::StrReplaceAll(sql, {{"auth_sessions", "authstate.legacy_sessions"}}));
   };
   static const auto* const kLeases = over_companion(statements::kLeases);
-  static const auto* const kResolve = over_companion(statements::kResolve);
+  static const auto* const kResolve = over_companion(statements::kResolve.text);
   static const Layout kLayout = {
       /*name=*/"legacy",
       /*commit=*/legacy_statements::kCommit.text,

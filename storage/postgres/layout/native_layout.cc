@@ -54,7 +54,7 @@ Layout MakeLayout(absl::string_view home, std::deque<std::string>* texts) {
       /*commit_writes=*/in_home(statements::kCommitWrites.text),
       /*commit_sets=*/in_home(statements::kCommitSets.text),
       /*most_keys_by_a_kept_plan=*/std::numeric_limits<std::size_t>::max(),
-      /*resolve=*/in_home(statements::kResolve),
+      /*resolve=*/in_home(statements::kResolve.text),
       /*leases=*/in_home(statements::kLeases),
       /*read=*/in_home(statements::kRead),
       /*list=*/in_home(statements::kList),

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 
-#include "absl/strings/string_view.h"
 #include "storage/error.h"
 #include "storage/packed_value.h"
 #include "storage/postgres/layout/value_patch.h"
@@ -10,13 +9,12 @@
 
 namespace authstate::storage {
 
-absl::StatusOr<Value> ToNativeValue(const ValuePlace& place, const pqxx::field& kind, const pqxx::field& hex) {
-  const absl::string_view bytes = ToView(hex);
-  if (!IsPatchedKind(ToInt(kind))) return UnpackValue(place, ToInt(kind), FromHex(bytes));
-  const std::size_t stroke = bytes.find('/');
+absl::StatusOr<Value> ToNativeValue(const ValuePlace& place, std::int64_t kind, absl::string_view hex) {
+  if (!IsPatchedKind(kind)) return UnpackValue(place, kind, FromHex(hex));
+  const std::size_t stroke = hex.find('/');
   // No patch, as where somebody else has set the kind.
   if (stroke == absl::string_view::npos) return DamagedValue();
-  return ApplyPatch(place, ToInt(kind), FromHex(bytes.substr(0, stroke)), FromHex(bytes.substr(stroke + 1)));
+  return ApplyPatch(place, kind, FromHex(hex.substr(0, stroke)), FromHex(hex.substr(stroke + 1)));
 }
 
 }  // namespace authstate::storage

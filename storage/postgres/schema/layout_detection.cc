@@ -19,12 +19,13 @@ absl::Status NotServed(absl::string_view message) {
 absl::StatusOr<const Layout*> FindLayout(PgConnection& connection, PostgresLayout named, absl::Time deadline) {
   const auto execution = connection.Execute(schema_statements::kTablesPresent, {}, deadline);
   if (execution.failure.has_value()) return ToStatus(*execution.failure);
-  const auto row = execution.rows[0];
-  const bool in_own_schema = ToBool(row[0]);
-  const std::string elsewhere = row[1].is_null() ? "" : ToText(row[1]);
+  bool in_own_schema = false;
+  std::string elsewhere;
+  bool remembers = false;
+  bool has_auth = false;
+  bool has_keys = false;
+  ReadRow(execution.rows[0], in_own_schema, elsewhere, remembers, has_auth, has_keys);
   const bool has_native = in_own_schema || !elsewhere.empty();
-  const bool has_auth = ToBool(row[3]);
-  const bool has_keys = ToBool(row[4]);
 
   if (named == PostgresLayout::kDetect && has_native && (has_auth || has_keys)) {
     return NotServed(
@@ -32,7 +33,7 @@ absl::StatusOr<const Layout*> FindLayout(PgConnection& connection, PostgresLayou
         "them to serve, with --layout=native or --layout=legacy");
   }
   if (named == PostgresLayout::kNative || (named == PostgresLayout::kDetect && !has_auth && !has_keys)) {
-    if (in_own_schema && ToBool(row[2])) {
+    if (in_own_schema && remembers) {
       return NotServed(absl::StrCat(
           "the database has tables auth_* of this program in two schemas, ", kOwnSchema, " and ", elsewhere,
           ", as when an older version was started after a newer one; look which has your sessions, stop the "

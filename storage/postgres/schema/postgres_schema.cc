@@ -79,8 +79,8 @@ absl::StatusOr<std::vector<AppliedMigration>> SchemaChange::Applied() {
   const pqxx::result rows = Run(schema_.applied.c_str());
   if (failure_.has_value()) return Failed();
   for (const auto& row : rows) {
-    applied.push_back(
-        {static_cast<std::uint32_t>(ToInt(row[0])), ToText(row[1]), static_cast<std::uint32_t>(ToInt(row[2]))});
+    AppliedMigration& migration = applied.emplace_back();
+    ReadRow(row, migration.version, migration.checksum, migration.serves_from);
   }
   return applied;
 }

@@ -120,8 +120,8 @@ absl::StatusOr<std::vector<AppliedMigration>> PostgresSchemaStore::Applied() {
   const pqxx::result exists = Run(schema_statements::kHasTable, {schema().migrations_table()});
   if (!failure_.has_value() && ToBool(exists[0][0])) {
     for (const auto& row : Run(schema().applied.c_str())) {
-      applied.push_back(
-          {static_cast<std::uint32_t>(ToInt(row[0])), ToText(row[1]), static_cast<std::uint32_t>(ToInt(row[2]))});
+      AppliedMigration& migration = applied.emplace_back();
+      ReadRow(row, migration.version, migration.checksum, migration.serves_from);
     }
   }
   absl::Status ended = Ended();
@@ -199,7 +199,8 @@ std::vector<SchemaStore::Fact> PostgresSchemaStore::Facts(const LayoutSchema& sc
   // So that no line names the schema.
   Run(schema_statements::kEnterSchema, {schema.home});
   for (const auto& row : Run(schema_statements::kStructure, {schema.migrations_table()})) {
-    facts.emplace_back(ToText(row[0]), ToText(row[1]));
+    Fact& fact = facts.emplace_back();
+    ReadRow(row, fact.first, fact.second);
   }
   return facts;
 }

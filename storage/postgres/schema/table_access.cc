@@ -115,8 +115,12 @@ absl::Status CheckExposure(PgConnection& connection, const Layout& layout, const
   std::set<std::string> roles;
   std::set<std::string> tables;
   for (const auto& row : execution.rows) {
-    tables.insert(ToText(row[0]));
-    if (!row[2].is_null()) roles.insert(ToText(row[2]));
+    std::string table;
+    std::string what;
+    std::string role;
+    ReadRow(row, table, what, role);
+    tables.insert(table);
+    if (!role.empty()) roles.insert(role);
   }
   const std::string what =
       absl::StrCat(roles.empty() ? "row level security is off"
@@ -146,8 +150,9 @@ absl::Status CheckRolesToProtectFrom(RunStatement run, const LayoutSchema& schem
   const pqxx::result rows = run(sql::kRolesInDoubt.text, TablesAndRoles(schema, allowed_roles));
   std::vector<std::string> in_doubt;
   for (const auto& row : rows) {
-    if (!ToBool(row[1])) return NotServed(absl::StrCat("--allowed-roles: there is no role ", ToText(row[0])));
-    in_doubt.push_back(ToText(row[0]));
+    bool exists = false;
+    ReadRow(row, in_doubt.emplace_back(), exists);
+    if (!exists) return NotServed(absl::StrCat("--allowed-roles: there is no role ", in_doubt.back()));
   }
   if (in_doubt.empty()) return absl::OkStatus();
   const std::string roles = absl::StrJoin(in_doubt, ",");

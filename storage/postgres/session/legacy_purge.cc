@@ -33,7 +33,12 @@ std::optional<absl::StatusOr<std::map<std::string, std::uint64_t>>> PurgeExpired
   if (execution.failure.has_value() && LockedOut(*execution.failure)) return std::nullopt;
   if (execution.failure.has_value()) return ToCommitStatus(*execution.failure);
   std::map<std::string, std::uint64_t> counts;
-  for (const auto& row : execution.rows) counts[ToText(row[0])] = ToUint(row[1]);
+  for (const auto& row : execution.rows) {
+    std::string type;
+    std::uint64_t keys = 0;
+    ReadRow(row, type, keys);
+    counts[type] = keys;
+  }
   return counts;
 }
 

@@ -31,15 +31,6 @@ std::int16_t Number(LeaseRequest::Action action) {
   return 3;
 }
 
-// A row of Layout::leases, after its first column.
-LeaseResult ToResult(const pqxx::row& row) {
-  LeaseResult result;
-  result.lease = ToLease(row, 1);
-  result.revision = ToUint(row[5]);
-  result.applied_number = ToUint(row[6]);
-  return result;
-}
-
 }  // namespace
 
 LeaseBatch::LeaseBatch(const Layout& layout, std::vector<LeaseRequest> requests, absl::Time deadline,
@@ -110,8 +101,10 @@ void LeaseBatch::Send(PgConnection& connection, const Wave& wave) {
 
 void LeaseBatch::Understand(std::size_t place, const pqxx::row& row) {
   const LeaseRequest& request = waves_[place];
-  LeaseResult result = ToResult(row);
-  if (ToBool(row[0])) {
+  bool done = false;
+  LeaseResult result;
+  ReadRow(row, done, result.lease, result.revision, result.applied_number);
+  if (done) {
     if (request.action != LeaseRequest::Action::kRelease) result.lease.remaining = request.ttl;
     return waves_.Answer(place, std::move(result));
   }

@@ -34,31 +34,37 @@ std::int64_t Clamped(std::size_t bytes) {
   return static_cast<std::int64_t>(std::min(bytes, kMost));
 }
 
-// Takes one row of Layout::read into the result of its request. `first_place` is the place of the request's first
+// Takes one row of Layout::read into the result of its request. `first_places` are the places of each request's first
 // key, less one.
-void Take(const Layout& layout, const pqxx::row& row, const ReadRequest& request, std::int64_t first_place,
-          absl::StatusOr<ReadResult>& result) {
-  const std::int64_t place = ToInt(row[1]);
+void Take(const Layout& layout, const pqxx::row& row, const std::vector<ReadRequest>& requests,
+          const std::vector<std::int64_t>& first_places, std::vector<absl::StatusOr<ReadResult>>& results) {
+  std::size_t number = 0;
+  std::int64_t place = 0;
+  ReadResult head;
+  bool too_large = false;
+  std::int64_t kind = 0;
+  absl::string_view hex;
+  Lease lease;
+  ReadRow(row, number, place, head.revision, head.exists, too_large, kind, hex, lease.fence, lease.owner);
+  const ReadRequest& request = requests[number - 1];
+  absl::StatusOr<ReadResult>& result = results[number - 1];
   if (place < 0) {
-    Lease lease;
-    lease.fence = ToUint(row[7]);
-    lease.owner = ToText(row[8]);
     const absl::Status checked = request.fence == 0 ? absl::OkStatus() : CheckFence(lease, request.fence);
     if (!checked.ok()) {
       result = checked;
-    } else if (ToBool(row[4])) {
+    } else if (too_large) {
       result = ResponseTooLarge(request.max_bytes);
     } else if (result.ok()) {
-      result->revision = ToUint(row[2]);
-      result->exists = ToBool(row[3]);
+      result->revision = head.revision;
+      result->exists = head.exists;
     }
     return;
   }
   if (!result.ok()) return;
-  const std::size_t key = place == 0 ? 0 : static_cast<std::size_t>(place - first_place - 1);
+  const std::size_t key = place == 0 ? 0 : static_cast<std::size_t>(place - first_places[number - 1] - 1);
   const ValuePlace stands = place == 0 ? ValuePlace{request.session_id, "", ""}
                                        : ValuePlace{request.session_id, request.keys[key].type, request.keys[key].id};
-  absl::StatusOr<Value> value = layout.to_value(stands, row[5], row[6]);
+  absl::StatusOr<Value> value = layout.to_value(stands, kind, hex);
   if (!value.ok()) {
     result = value.status();
   } else if (place == 0) {
@@ -164,10 +170,7 @@ std::optional<std::vector<absl::StatusOr<ReadResult>>> ReadSessions(PgConnection
     first_places.push_back(keys);
     keys += static_cast<std::int64_t>(requests[i].keys.size());
   }
-  for (const auto& row : execution.rows) {
-    const auto i = static_cast<std::size_t>(ToInt(row[0]) - 1);
-    Take(layout, row, requests[i], first_places[i], results[i]);
-  }
+  for (const auto& row : execution.rows) Take(layout, row, requests, first_places, results);
   CheckAbsences(connection, layout, requests, deadline, &results);
   return results;
 }
@@ -184,14 +187,9 @@ std::optional<absl::StatusOr<std::vector<SessionSummary>>> ListSessions(PgConnec
   if (execution.failure.has_value()) return ToStatus(*execution.failure);
   std::vector<SessionSummary> summaries;
   for (const auto& row : execution.rows) {
-    SessionSummary summary;
-    summary.session_id = ToText(row[0]);
-    summary.revision = ToUint(row[1]);
-    summary.has_creds = ToBool(row[2]);
-    summary.key_count = ToUint(row[3]);
-    summary.update_time = absl::FromUnixMicros(ToInt(row[4]));
-    summary.lease = ToLease(row, 5);
-    summaries.push_back(std::move(summary));
+    SessionSummary& summary = summaries.emplace_back();
+    ReadRow(row, summary.session_id, summary.revision, summary.has_creds, summary.key_count, summary.update_time,
+            summary.lease);
   }
   return summaries;
 }

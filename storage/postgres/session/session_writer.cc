@@ -167,7 +167,7 @@ void SessionWriter::Understand(const Wave& wave, const std::vector<CommitRow>& r
     const bool numbered = !row.late && lease.ok() && commit.number != 0 && commit.number <= row.applied_number;
     if (row.passed.has_value()) {
       waves_.Answer(wave[i], Applied{*row.passed});
-    } else if (row.recorded || numbered) {
+    } else if (row.recorded.has_value() || numbered) {
       replayed.push_back(wave[i]);
     } else if (row.late) {
       continue;

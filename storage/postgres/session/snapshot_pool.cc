@@ -63,17 +63,17 @@ std::optional<absl::StatusOr<std::shared_ptr<State>>> Begin(PgConnection& connec
   if (head.failure.has_value()) return ToStatus(*head.failure);
 
   if (head.rows.empty()) return Absent(connection, layout, session_id, 0, deadline);
-  const auto row = head.rows[0];
   auto state = std::make_shared<State>();
   state->session_id = std::move(session_id);
   state->generation = connection.generation();
-  state->revision = ToUint(row[0]);
-  if (!ToBool(row[1])) return Absent(connection, layout, state->session_id, state->revision, deadline);
-  state->lease.fence = ToUint(row[4]);
-  state->lease.owner = ToText(row[5]);
-  if (!row[6].is_null()) state->expected_names = ToInt(row[6]);
-  if (!row[2].is_null()) {
-    auto creds = layout.to_value({state->session_id, "", ""}, row[2], row[3]);
+  bool present = false;
+  std::optional<std::int64_t> kind;
+  absl::string_view hex;
+  ReadRow(head.rows[0], state->revision, present, kind, hex, state->lease.fence, state->lease.owner,
+          state->expected_names);
+  if (!present) return Absent(connection, layout, state->session_id, state->revision, deadline);
+  if (kind.has_value()) {
+    auto creds = layout.to_value({state->session_id, "", ""}, *kind, hex);
     if (!creds.ok()) return creds.status();
     state->creds = *std::move(creds);
   }
@@ -102,15 +102,20 @@ absl::StatusOr<Snapshot::Page> ReadPage(PgConnection& connection, const Layout& 
   Snapshot::Page page;
   page.last = true;
   for (const auto& row : execution.rows) {
-    KeyName name{ToText(row[0]), ToText(row[1])};
+    KeyName name;
+    std::int64_t kind = 0;
+    absl::string_view hex;
+    std::size_t keys = 0;
+    std::int64_t number = 0;
+    ReadRow(row, name.type, name.id, kind, hex, keys, number);
     // Where an index is damaged there may be no end of pages.
     if (!(state.last < name)) return DamagedSession();
     state.last = name;
-    state.names += ToInt(row[5]);
-    auto value = layout.to_value({state.session_id, name.type, name.id}, row[2], row[3]);
+    state.names += number;
+    auto value = layout.to_value({state.session_id, name.type, name.id}, kind, hex);
     if (!value.ok()) return value.status();
     page.keys.push_back({std::move(name), *std::move(value)});
-    page.last = ToInt(row[4]) == static_cast<std::int64_t>(execution.rows.size());
+    page.last = keys == page.keys.size();
   }
   if (page.last && state.expected_names.value_or(state.names) != state.names) return DamagedSession();
   return page;

@@ -1,16 +1,34 @@
 #ifndef AUTHSTATE_STORAGE_POSTGRES_SQL_COMMIT_PARTS_H_
 #define AUTHSTATE_STORAGE_POSTGRES_SQL_COMMIT_PARTS_H_
 
+#include <cstddef>
+
+#include "storage/backend.h"
+#include "storage/postgres/sql/sql_text.h"
+
 // The parts that the statements which commit have in common; statements::kCommit tells what they do, and has the
 // parameters.
 namespace authstate::storage::statements::commit_parts {
 
-// The beginning of each: the clock, read after the snapshot was taken, and how long to wait for a lock. Not closed, as
-// the legacy layout asks for more.
-inline constexpr char kClock[] = R"sql(
-WITH clock AS MATERIALIZED (
-  SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::int8 AS micros,
-         set_config('lock_timeout', $7::text, true) AS lock_timeout)sql";
+// The clock of the database in microseconds since the Unix epoch.
+inline constexpr char kMicros[] = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::int8 AS micros";
+
+// The beginning of each: the clock, read after the snapshot was taken, and how long to wait for a lock, which is the
+// parameter that follows. Not closed, as the legacy layout asks for more.
+inline constexpr auto kClock = JoinSql("\nWITH clock AS MATERIALIZED (\n  ", kMicros, R"sql(,
+         set_config('lock_timeout', )sql");
+inline constexpr auto kCommitClock = JoinSql(kClock.text, "$7::text, true) AS lock_timeout");
+
+// The columns recent_ids, recent_revisions and recent_times of a session's row once it was committed to, but where
+// `forgets` is true.
+static_assert(kRecentCommits == 8, "as the statements say");
+template <std::size_t Size>
+constexpr auto RecentUnless(const char (&forgets)[Size]) {
+  return JoinSql("CASE WHEN ", forgets,
+                 " THEN recent_ids ELSE (commit_id || recent_ids)[1:8] END,\n         CASE WHEN ", forgets,
+                 " THEN recent_revisions ELSE ((revision + 1) || recent_revisions)[1:8] END,\n         CASE WHEN ",
+                 forgets, " THEN recent_times ELSE (micros || recent_times)[1:8] END");
+}
 
 // Of the session as the snapshot has it (`s`): what decides whether the member `i` may have been committed before.
 inline constexpr char kOldBarrierAndCommits[] = R"sql(         coalesce(s.barrier, 0) AS barrier,
@@ -20,8 +38,15 @@ inline constexpr char kOldBarrierAndCommits[] = R"sql(         coalesce(s.barrie
          clock.micros, clock.micros > $6::int8 AS late,
 )sql";
 
-// The condition of an upsert of the session's row: the row still is as the snapshot had it. Only its lease may have
-// changed meanwhile, and then the rules of leases hold for what it is now.
+// The end of an upsert of the session's row, what each layout has of its own left out in the middle. The condition: the
+// row still is as the snapshot had it. Only its lease may have changed meanwhile, and then the rules of leases hold for
+// what it is now.
+inline constexpr char kReplaced[] =
+    R"sql(  ON CONFLICT (session_id) DO UPDATE
+    SET revision = excluded.revision, present = excluded.present, updated_at = excluded.updated_at,
+        recent_ids = excluded.recent_ids, recent_revisions = excluded.recent_revisions,
+        recent_times = excluded.recent_times,
+        fence = excluded.fence, lease_owner = excluded.lease_owner, applied_number = excluded.applied_number)sql";
 inline constexpr char kUnlessChanged[] =
     R"sql(    WHERE s.revision = excluded.revision - 1 AND s.barrier = excluded.barrier
       AND CASE WHEN s.lease_owner <> '' AND excluded.lease_owner = ''

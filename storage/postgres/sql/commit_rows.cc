@@ -9,17 +9,8 @@ std::vector<CommitRow> ToCommitRows(const pqxx::result& rows) {
   commits.reserve(static_cast<std::size_t>(rows.size()));
   for (const auto& row : rows) {
     CommitRow& commit = commits.emplace_back();
-    if (!row[0].is_null()) commit.passed = ToUint(row[0]);
-    commit.revision = ToUint(row[1]);
-    commit.present = ToBool(row[2]);
-    commit.has_creds = ToBool(row[3]);
-    commit.recorded = !row[4].is_null();
-    commit.late = ToBool(row[5]);
-    commit.micros = ToInt(row[6]);
-    commit.lease.fence = ToUint(row[7]);
-    commit.lease.owner = ToText(row[8]);
-    commit.lease_is_live = ToBool(row[9]);
-    commit.applied_number = ToUint(row[10]);
+    ReadRow(row, commit.passed, commit.revision, commit.present, commit.has_creds, commit.recorded, commit.late,
+            commit.micros, commit.lease.fence, commit.lease.owner, commit.lease_is_live, commit.applied_number);
   }
   return commits;
 }
@@ -29,12 +20,8 @@ std::vector<ResolvedRow> ToResolvedRows(const pqxx::result& rows) {
   commits.reserve(static_cast<std::size_t>(rows.size()));
   for (const auto& row : rows) {
     ResolvedRow& commit = commits.emplace_back();
-    if (!row[0].is_null()) commit.applied = ToUint(row[0]);
-    if (!row[1].is_null()) commit.oldest_micros = ToInt(row[1]);
-    commit.micros = ToInt(row[2]);
-    commit.revision = ToUint(row[3]);
-    commit.fence = ToUint(row[4]);
-    commit.applied_number = ToUint(row[5]);
+    ReadRow(row, commit.applied, commit.oldest_micros, commit.micros, commit.revision, commit.fence,
+            commit.applied_number);
   }
   return commits;
 }

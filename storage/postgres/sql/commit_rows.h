@@ -20,8 +20,8 @@ struct CommitRow {
   std::uint64_t revision = 0;
   bool present = false;
   bool has_creds = false;
-  // An earlier commit with the same id is among the last ones.
-  bool recorded = false;
+  // The revision that an earlier commit with the same id led to, if it is among the last ones.
+  std::optional<std::uint64_t> recorded;
   // The statement began too late, and did nothing.
   bool late = false;
   // The clock of the database, in microseconds since the Unix epoch.

@@ -23,10 +23,10 @@ namespace authstate::storage::statements {
 // The parts of which both statements below are made.
 namespace commit_writes {
 
-inline constexpr auto kOld = JoinSql(commit_parts::kClock,
+inline constexpr auto kOld = JoinSql(commit_parts::kCommitClock.text,
                                      R"sql(
 ), old AS MATERIALIZED (
-  SELECT i.*, clock.micros, clock.micros > $6::int8 AS late, s.revision, s.present, s.barrier,
+  SELECT i.*, clock.micros, clock.micros > $6::int8 AS late, s.revision AS seen_revision, s.present, s.barrier,
          s.recent_revisions[array_position(s.recent_ids, nullif(i.commit_id, 0))] AS replayed,
          s.fence, s.lease_owner AS owner, s.lease_owner <> '' AND s.lease_expires_at > now() AS live, s.applied_number
   FROM clock CROSS JOIN unnest((SELECT $1::text[]), (SELECT $2::int8[]), (SELECT $3::int8[]), (SELECT $4::int8[]),
@@ -62,26 +62,26 @@ inline constexpr auto kChange = JoinSql(R"sql(, change AS (
   GROUP BY session_id
 ))sql");
 
-inline constexpr char kPassed[] = R"sql(, passed AS (
+inline constexpr auto kPassed = JoinSql(R"sql(, passed AS (
   UPDATE auth_sessions s
   SET revision = s.revision + 1, present = true, updated_at = now(),
-      recent_ids = CASE old.commit_id WHEN 0 THEN s.recent_ids ELSE (old.commit_id || s.recent_ids)[1:8] END,
-      recent_revisions =
-        CASE old.commit_id WHEN 0 THEN s.recent_revisions ELSE ((s.revision + 1) || s.recent_revisions)[1:8] END,
-      recent_times = CASE old.commit_id WHEN 0 THEN s.recent_times ELSE (old.micros || s.recent_times)[1:8] END,
+      (recent_ids, recent_revisions, recent_times) =
+        ()sql",
+                                        commit_parts::RecentUnless("commit_id = 0").text,
+                                        R"sql(),
       fence = CASE WHEN old.named_fence = 0 AND s.lease_owner <> '' THEN s.fence + 1 ELSE s.fence END,
       lease_owner = CASE WHEN old.named_fence = 0 THEN '' ELSE s.lease_owner END,
       applied_number =
         CASE WHEN old.named_fence = 0 THEN 0 WHEN old.number = 0 THEN s.applied_number ELSE old.number END,
       names = s.names + coalesce(change.delta, 0), names_revision = s.revision + 1
   FROM old LEFT JOIN change ON change.session_id = old.session_id
-  WHERE s.session_id = old.session_id AND s.revision = old.revision AND s.barrier = old.barrier
+  WHERE s.session_id = old.session_id AND s.revision = old.seen_revision AND s.barrier = old.barrier
     AND s.names_revision = s.revision
     AND NOT old.late AND old.replayed IS NULL
     AND CASE WHEN old.named_fence = 0 THEN NOT (s.lease_owner <> '' AND s.lease_expires_at > now())
              ELSE s.lease_owner <> '' AND s.fence = old.named_fence END
     AND (old.number = 0 OR old.number = s.applied_number + 1)
-    AND coalesce(old.expected_revision, s.revision) = s.revision)sql";
+    AND coalesce(old.expected_revision, s.revision) = s.revision)sql");
 
 // The last line is a second look at what may not come here, and the one place where those parameters have their types.
 inline constexpr char kAndHasItsBases[] = R"sql(
@@ -114,7 +114,7 @@ inline constexpr char kKeysSet[] = R"sql(, keys_set AS (
 ))sql";
 
 inline constexpr char kAnswer[] = R"sql(
-SELECT p.revision, coalesce(old.revision, 0), coalesce(old.present, false), false, old.replayed,
+SELECT p.revision, coalesce(old.seen_revision, 0), coalesce(old.present, false), false, old.replayed,
        old.late, old.micros, coalesce(old.fence, 0), coalesce(old.owner, ''), coalesce(old.live, false),
        coalesce(old.applied_number, 0)
 FROM old LEFT JOIN passed p ON p.session_id = old.session_id
@@ -125,15 +125,15 @@ ORDER BY old.member)sql";
 // Of creds and keys. In a loop within PostgreSQL 15, by kept plans, it takes two thirds of the processor time of
 // kCommit for one member, three quarters for 16, four fifths for 64.
 inline constexpr auto kCommitWrites =
-    JoinSql(commit_writes::kOld.text, commit_writes::kChange.text, commit_writes::kPassed,
+    JoinSql(commit_writes::kOld.text, commit_writes::kChange.text, commit_writes::kPassed.text,
             commit_writes::kAndHasItsBases, commit_writes::kReturning, commit_writes::kCredsAndDeletes.text,
             commit_parts::kKeysSetOrPatched, commit_writes::kAnswer);
 
 // Of keys that are set whole, and nothing else: what Baileys mostly does. Parameters: the first twelve. In the same
 // loop it takes four fifths of kCommitWrites for one member, nine tenths for 64, and 0.95 for one member of 812 keys.
 inline constexpr auto kCommitSets =
-    JoinSql(commit_writes::kOld.text, commit_writes::kChangeOfSets, commit_writes::kPassed, commit_writes::kReturning,
-            commit_writes::kKeysSet, commit_writes::kAnswer);
+    JoinSql(commit_writes::kOld.text, commit_writes::kChangeOfSets, commit_writes::kPassed.text,
+            commit_writes::kReturning, commit_writes::kKeysSet, commit_writes::kAnswer);
 
 }  // namespace authstate::storage::statements
 

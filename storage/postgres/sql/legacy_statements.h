@@ -49,7 +49,7 @@ namespace authstate::storage::legacy_statements {
 // The names beside `changed`: `touched` are the keys that the members name; `before` and `after` the marks of what they
 // replace or delete, and of what they write; `actual` the marks of all rows, for members with an expected revision.
 inline constexpr auto kCommit =
-    JoinSql(statements::commit_parts::kClock,
+    JoinSql(statements::commit_parts::kCommitClock.text,
             R"sql(,
          txid_current() % 4294967296 AS version
 ), input AS MATERIALIZED (
@@ -163,10 +163,9 @@ inline constexpr auto kCommit =
      fence, lease_owner, applied_number)
   SELECT session_id, revision + 1, CASE WHEN passes THEN action <> 2 ELSE present END, now(),
          CASE WHEN passes THEN fingerprint - removed + added ELSE actual END,
-         CASE WHEN adopts OR commit_id = 0 THEN recent_ids ELSE (commit_id || recent_ids)[1:8] END,
-         CASE WHEN adopts OR commit_id = 0 THEN recent_revisions ELSE ((revision + 1) || recent_revisions)[1:8] END,
-         CASE WHEN adopts OR commit_id = 0 THEN recent_times ELSE (micros || recent_times)[1:8] END,
-         barrier,
+         )sql",
+            statements::commit_parts::RecentUnless("adopts OR commit_id = 0").text,
+            R"sql(, barrier,
          CASE WHEN passes AND named_fence = 0 AND owner <> '' THEN fence + 1 ELSE fence END,
          CASE WHEN passes AND named_fence = 0 THEN '' ELSE owner END,
          CASE WHEN NOT passes THEN applied_number WHEN named_fence = 0 THEN 0
@@ -174,11 +173,10 @@ inline constexpr auto kCommit =
   FROM judged
   WHERE passes OR adopts
   ORDER BY session_id COLLATE "C"
-  ON CONFLICT (session_id) DO UPDATE
-    SET revision = excluded.revision, present = excluded.present, updated_at = excluded.updated_at,
-        fingerprint = excluded.fingerprint, recent_ids = excluded.recent_ids,
-        recent_revisions = excluded.recent_revisions, recent_times = excluded.recent_times,
-        fence = excluded.fence, lease_owner = excluded.lease_owner, applied_number = excluded.applied_number
+)sql",
+            statements::commit_parts::kReplaced,
+            R"sql(,
+        fingerprint = excluded.fingerprint
 )sql",
             statements::commit_parts::kUnlessChanged,
             R"sql(), passed AS MATERIALIZED (

@@ -34,16 +34,22 @@ bool ToBool(const pqxx::field& field) { return ToView(field) == "t"; }
 
 std::string ToText(const pqxx::field& field) { return std::string(ToView(field)); }
 
-std::string ToBytes(const pqxx::field& field) { return FromHex(ToView(field)); }
+void ReadNext(pqxx::row::const_iterator& field, absl::Time& value) {
+  std::int64_t micros = 0;
+  ReadNext(field, micros);
+  value = absl::FromUnixMicros(micros);
+}
 
-Lease ToLease(const pqxx::row& row, int fence_column) {
-  Lease lease;
-  lease.fence = ToUint(row[fence_column]);
-  lease.owner = ToText(row[fence_column + 1]);
-  if (!lease.held()) return lease;
-  lease.expire_time = absl::FromUnixMicros(ToInt(row[fence_column + 2]));
-  lease.remaining = absl::Microseconds(ToInt(row[fence_column + 3]));
-  return lease;
+void ReadNext(pqxx::row::const_iterator& field, Lease& value) {
+  absl::Time expire_time;
+  std::int64_t remaining = 0;
+  ReadNext(field, value.fence);
+  ReadNext(field, value.owner);
+  ReadNext(field, expire_time);
+  ReadNext(field, remaining);
+  if (!value.held()) return;
+  value.expire_time = expire_time;
+  value.remaining = absl::Microseconds(remaining);
 }
 
 }  // namespace authstate::storage

@@ -50,7 +50,7 @@ namespace authstate::storage::statements {
 // Deadlocks: sessions are locked in the order of their id, and creds and keys are touched only under the lock of their
 // session.
 inline constexpr auto kCommit = JoinSql(
-    commit_parts::kClock,
+    commit_parts::kCommitClock.text,
     R"sql(
 ), input AS (
   SELECT * FROM unnest((SELECT $1::text[]), (SELECT $18::int2[]), (SELECT $2::int8[]), (SELECT $19::bool[]),
@@ -85,10 +85,9 @@ inline constexpr auto kCommit = JoinSql(
     (session_id, revision, present, updated_at, recent_ids, recent_revisions, recent_times, barrier, fence, lease_owner,
      applied_number, names, names_revision)
   SELECT session_id, revision + 1, action <> 2, now(),
-         CASE commit_id WHEN 0 THEN recent_ids ELSE (commit_id || recent_ids)[1:8] END,
-         CASE commit_id WHEN 0 THEN recent_revisions ELSE ((revision + 1) || recent_revisions)[1:8] END,
-         CASE commit_id WHEN 0 THEN recent_times ELSE (micros || recent_times)[1:8] END,
-         barrier,
+         )sql",
+    commit_parts::RecentUnless("commit_id = 0").text,
+    R"sql(, barrier,
          CASE WHEN named_fence = 0 AND owner <> '' THEN fence + 1 ELSE fence END,
          CASE WHEN named_fence = 0 THEN '' ELSE owner END,
          CASE WHEN named_fence = 0 THEN 0 WHEN number = 0 THEN applied_number ELSE number END,
@@ -105,11 +104,9 @@ inline constexpr auto kCommit = JoinSql(
     AND (action = 0 OR (action = 1 AND has_creds) OR (action = 2 AND present))
     AND baseless IS NOT TRUE
   ORDER BY session_id COLLATE "C"
-  ON CONFLICT (session_id) DO UPDATE
-    SET revision = excluded.revision, present = excluded.present, updated_at = excluded.updated_at,
-        recent_ids = excluded.recent_ids, recent_revisions = excluded.recent_revisions,
-        recent_times = excluded.recent_times,
-        fence = excluded.fence, lease_owner = excluded.lease_owner, applied_number = excluded.applied_number,
+)sql",
+    commit_parts::kReplaced,
+    R"sql(,
         names = excluded.names, names_revision = excluded.names_revision
 )sql",
     commit_parts::kUnlessChanged,
@@ -143,10 +140,7 @@ ORDER BY old.member)sql");
 // clock of the database, read before any barrier was raised; and the session's revision, fence, and highest number
 // applied under that. The rows are those that the statement itself has written, so they show every commit that the
 // barrier does not shut out.
-inline constexpr char kResolve[] = R"sql(
-WITH clock AS MATERIALIZED (
-  SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::int8 AS micros,
-         set_config('lock_timeout', $3::text, true) AS lock_timeout
+inline constexpr auto kResolve = JoinSql(commit_parts::kClock.text, R"sql($3::text, true) AS lock_timeout
 ), asked AS (
   SELECT * FROM clock CROSS JOIN unnest($1::text[], $2::int8[]) WITH ORDINALITY AS a(session_id, commit_id, member)
 ), raised AS (
@@ -160,10 +154,7 @@ WITH clock AS MATERIALIZED (
 SELECT raised.recent_revisions[array_position(raised.recent_ids, asked.commit_id)], raised.recent_times[8], asked.micros,
        raised.revision, raised.fence, raised.applied_number
 FROM asked JOIN raised ON raised.session_id = asked.session_id
-ORDER BY asked.member)sql";
-
-// The clock of the database in microseconds since the Unix epoch.
-inline constexpr char kClock[] = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::int8";
+ORDER BY asked.member)sql");
 
 // Reads many sessions from one snapshot. $1 to $3: one element a request; $4 to $7: the wanted keys, $4 telling the
 // request (from 1). Rows: request, place, revision, present, too large, kind, value, fence, owner. One row with place
