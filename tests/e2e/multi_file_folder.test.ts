@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import * as baileys from "baileys";
 import * as baileys6 from "baileys-6";
-import { AuthStatePool } from "../../client/node/dist/esm/index.js";
+import { AuthStatePool, type FolderProgress, isAuthStateError } from "../../client/node/dist/esm/index.js";
 import { type Baileys, pairCreds, SignalAccount } from "../vectors/signal_account.ts";
 import { TestFolder } from "./processes.ts";
 import { withServers } from "./servers.ts";
@@ -139,6 +139,38 @@ for (const [name, module] of versions) {
           assert.equal(await again.account.decrypt(ALICE, await alice.account.encrypt(BOB, "go on")), "go on");
           const words = await again.account.encrypt(ALICE, "I am still the one");
           assert.equal(await alice.account.decrypt(BOB, words), "I am still the one");
+        } finally {
+          await pool.close();
+          folder.remove();
+        }
+      });
+    });
+
+    it("that a pool began to import is finished by authstatectl", async () => {
+      await withServers(onSqlite, 1, async (authstated) => {
+        const folder = new TestFolder();
+        const pool = new AuthStatePool({ address: authstated.address });
+        try {
+          const { folder: bob, saveCreds } = await openAccount(module, BOB, join(folder.path, "bob"));
+          await saveCreds();
+          // More than one commit may hold.
+          for (let id = 1; id <= 5; id++) {
+            writeFileSync(join(bob, `session-${id}.0.json`), JSON.stringify("x".repeat(7 << 20)));
+          }
+          const stop = new AbortController();
+          const onProgress = ({ step, done }: FolderProgress): void => {
+            if (step === "writing" && done === 1) stop.abort();
+          };
+          await assert.rejects(
+            pool.importFolder("bob", bob, { signal: stop.signal, onProgress }),
+            /1 of 3 commits were applied, the session has no creds/,
+          );
+          const open = pool.useAuthState("bob");
+          await assert.rejects(open, (error) => isAuthStateError(error) && error.reason === "ORPHANED_KEYS");
+          await authstated.control("session", "import", "bob", bob);
+          await pool.exportFolder("bob", join(folder.path, "exported"));
+          assert.deepEqual(readFolder(join(folder.path, "exported")), readFolder(bob));
+          assert.equal((await pool.importFolder("bob", bob)).commits, 0);
         } finally {
           await pool.close();
           folder.remove();

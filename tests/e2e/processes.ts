@@ -15,8 +15,10 @@ const KEPT_LOG = 4_000;
 
 // Whatever still runs when the test process ends is ended with it, also after a failed test.
 const running = new Set<ChildProcess>();
+const folders = new Set<string>();
 process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
 export function endWithTest<Child extends ChildProcess>(child: Child): Child {
@@ -72,11 +74,12 @@ export class TestFolder {
   constructor() {
     // PostgreSQL, which does not run as root, has to get in.
     chmodSync(this.path, 0o755);
-    process.once("exit", () => this.remove());
+    folders.add(this.path);
   }
 
   remove(): void {
     rmSync(this.path, { recursive: true, force: true });
+    folders.delete(this.path);
   }
 }
 
