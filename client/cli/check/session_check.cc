@@ -6,16 +6,15 @@
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/cli/check/curve25519.h"
 #include "client/cli/folder/byte_fields.h"
 #include "client/cli/folder/creds_value.h"
-#include "client/cli/folder/json_members.h"
 #include "client/cli/terminal/text.h"
 #include "contract/base64.h"
+#include "contract/json_members.h"
 #include "contract/json_scanner.h"
 
 namespace authstate::cli {
@@ -46,33 +45,11 @@ std::optional<std::string> BytesAt(absl::string_view creds, const Path& path) {
   return bytes;
 }
 
-std::optional<std::string> TextAt(absl::string_view creds, const Path& path) {
-  const std::optional<absl::string_view> field = FindMember(creds, path);
-  if (!field.has_value() || field->front() != '"') return std::nullopt;
-  return UnescapeJsonString(*field);
-}
-
 std::optional<std::uint64_t> CountAt(absl::string_view creds, absl::string_view name) {
   const std::optional<absl::string_view> field = FindMember(creds, {name});
   std::uint64_t count = 0;
   if (!field.has_value() || !absl::SimpleAtoi(*field, &count)) return std::nullopt;
   return count;
-}
-
-bool IsNamedObject(absl::string_view creds, absl::string_view name) {
-  const std::optional<absl::string_view> member = FindMember(creds, {name});
-  return member.has_value() && member->front() == '{';
-}
-
-// As in `5511:12@s.whatsapp.net`.
-bool HasDevice(absl::string_view jid) { return absl::StrContains(jid.substr(0, jid.find('@')), ':'); }
-
-SessionState StateOf(absl::string_view creds) {
-  const std::optional<std::string> jid = TextAt(creds, {"me", "id"});
-  if (!jid.has_value()) return SessionState::kUnpaired;
-  if (IsNamedObject(creds, "account") && HasDevice(*jid)) return SessionState::kPaired;
-  if (!HasDevice(*jid) && TextAt(creds, {"pairingCode"}).has_value()) return SessionState::kCodeRequested;
-  return SessionState::kHalfPaired;
 }
 
 // Whether one of the prefixes makes it right.
@@ -91,24 +68,6 @@ bool IsIdentity(absl::string_view creds, absl::string_view account_key) {
 }
 
 }  // namespace
-
-absl::string_view NameOf(SessionState state) {
-  switch (state) {
-    case SessionState::kPaired:
-      return "paired";
-    case SessionState::kCodeRequested:
-      return "code-requested";
-    case SessionState::kHalfPaired:
-      return "half-paired";
-    case SessionState::kUnpaired:
-      return "unpaired";
-    case SessionState::kOrphaned:
-      return "orphaned";
-    case SessionState::kDamaged:
-      return "damaged";
-  }
-  return "";
-}
 
 bool SessionReport::wrong() const {
   return absl::c_any_of(findings, [](const Finding& finding) { return finding.wrong; });
@@ -165,7 +124,7 @@ SessionReport SessionCheck::Finish() && {
                                                   : "creds are no JSON object: Baileys takes them for none");
     return std::move(report_);
   }
-  report_.state = StateOf(creds_->bytes);
+  report_.state = StateOf(creds_);
   if (report_.state == SessionState::kHalfPaired) {
     Find("HALF_PAIRED", "creds have `me` and no account with a device: pairing broke off; pair again");
   } else if (report_.state == SessionState::kCodeRequested) {
@@ -240,7 +199,7 @@ void SessionCheck::CheckCounters() {
          absl::StrCat("there is a pre-key ", *highest_pre_key_, " and nextPreKeyId is ", *next,
                       ": these creds are older than the keys, and ids will be used twice (Bad MAC at contacts)"));
   }
-  const std::optional<std::string> app_state_key = TextAt(creds, {"myAppStateKeyId"});
+  const std::optional<std::string> app_state_key = FindText(creds, {"myAppStateKeyId"});
   if (app_state_key.has_value() && !absl::c_linear_search(app_state_key_ids_, *app_state_key)) {
     Find("APP_STATE_KEY_MISSING",
          "the app-state-sync-key that myAppStateKeyId names is not there: WhatsApp sends it once");

@@ -10,29 +10,12 @@
 
 #include "absl/strings/string_view.h"
 #include "client/cpp/types.h"
+#include "contract/session_state.h"
 #include "contract/value.h"
 
 // Whether Baileys can go on with a session, told from what is stored of it. What is checked, and where Baileys says so,
 // is docs/session-check.md.
 namespace authstate::cli {
-
-enum class SessionState : std::uint8_t {
-  // Has an account, a device and identities: it can log in.
-  kPaired,
-  // A pairing code was asked for and not entered: a restart cannot log in with these creds.
-  kCodeRequested,
-  // Was named to WhatsApp (`me`) and has no account: pairing broke off.
-  kHalfPaired,
-  // Creds that have not been paired yet.
-  kUnpaired,
-  // Keys without creds.
-  kOrphaned,
-  // Creds with which Baileys cannot work, or that cannot be read.
-  kDamaged,
-};
-
-// `paired`, `code-requested`, `half-paired`, `unpaired`, `orphaned`, `damaged`.
-absl::string_view NameOf(SessionState state);
 
 struct Finding {
   // A word that programs can tell findings apart by: `PRE_KEY_REUSE`.

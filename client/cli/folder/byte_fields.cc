@@ -8,9 +8,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
-#include "client/cli/folder/json_members.h"
 #include "contract/base64.h"
 #include "contract/codec.h"
+#include "contract/json_members.h"
 #include "contract/json_scanner.h"
 
 namespace authstate::cli {

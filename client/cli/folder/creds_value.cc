@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cli/folder/byte_fields.h"
-#include "client/cli/folder/json_members.h"
 #include "contract/codec.h"
+#include "contract/json_members.h"
 #include "contract/json_scanner.h"
 
 namespace authstate::cli {

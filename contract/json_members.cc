@@ -1,4 +1,4 @@
-#include "client/cli/folder/json_members.h"
+#include "contract/json_members.h"
 
 #include <utility>
 
@@ -6,7 +6,7 @@
 #include "contract/json_scanner.h"
 #include "contract/json_walk.h"
 
-namespace authstate::cli {
+namespace authstate {
 namespace {
 
 // Keeps the members or elements of the outermost value.
@@ -63,4 +63,10 @@ std::optional<absl::string_view> FindMember(absl::string_view value, absl::Span<
   return value;
 }
 
-}  // namespace authstate::cli
+std::optional<std::string> FindText(absl::string_view value, absl::Span<const absl::string_view> path) {
+  const std::optional<absl::string_view> found = FindMember(value, path);
+  if (!found.has_value() || found->front() != '"') return std::nullopt;
+  return UnescapeJsonString(*found);
+}
+
+}  // namespace authstate

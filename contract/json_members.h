@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_CLIENT_CLI_FOLDER_JSON_MEMBERS_H_
-#define AUTHSTATE_CLIENT_CLI_FOLDER_JSON_MEMBERS_H_
+#ifndef AUTHSTATE_CONTRACT_JSON_MEMBERS_H_
+#define AUTHSTATE_CONTRACT_JSON_MEMBERS_H_
 
 #include <optional>
 #include <string>
@@ -10,7 +10,7 @@
 
 // Looks into canonical JSON text (contract/codec.h) without changing it: a parser that writes the text anew would
 // change numbers and fail on unpaired surrogates. Pure; every view points into the text.
-namespace authstate::cli {
+namespace authstate {
 
 struct JsonMember {
   // As it is written, in its quotes; empty for an element of an array.
@@ -28,6 +28,9 @@ bool IsNamed(const JsonMember& member, absl::string_view name);
 // nullopt when there is none.
 std::optional<absl::string_view> FindMember(absl::string_view value, absl::Span<const absl::string_view> path);
 
-}  // namespace authstate::cli
+// The text at the end of a path; nullopt when there is none, or no string that UTF-8 can hold.
+std::optional<std::string> FindText(absl::string_view value, absl::Span<const absl::string_view> path);
 
-#endif  // AUTHSTATE_CLIENT_CLI_FOLDER_JSON_MEMBERS_H_
+}  // namespace authstate
+
+#endif  // AUTHSTATE_CONTRACT_JSON_MEMBERS_H_
