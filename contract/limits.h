@@ -25,6 +25,10 @@ inline constexpr std::size_t kDefaultLoadPageBytes = std::size_t{1} << 20;
 // Sessions in one page of ListSessions.
 inline constexpr std::size_t kMaxListPageSize = 1'000;
 inline constexpr std::size_t kDefaultListPageSize = 100;
+// Types that LoadSession may be asked for.
+inline constexpr std::size_t kMaxSelectedTypes = 100;
+// How long ago something may be asked to be, in days.
+inline constexpr std::int64_t kMaxAgeDays = 36'500;
 
 // For how long a lease may be had at once, in seconds.
 inline constexpr std::int64_t kMinLeaseSeconds = 1;

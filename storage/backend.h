@@ -1,6 +1,7 @@
 #ifndef AUTHSTATE_STORAGE_BACKEND_H_
 #define AUTHSTATE_STORAGE_BACKEND_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -133,26 +134,64 @@ struct ReadResult {
   std::vector<std::optional<Value>> values;
 };
 
-// A whole session as it was at one moment, whatever is written meanwhile. Holds a reader of the backend for as long as
-// it lives, so the caller bounds its life. Not thread-safe; destroyed before its backend.
+// What of a session a snapshot shows.
+struct SnapshotRequest {
+  std::string session_id;
+  // Only keys of these types; empty: of every type.
+  std::vector<std::string> types;
+  // If set, only keys that were last written at least this long before the snapshot, by the clock of the database. A
+  // key whose time is not known is not among them.
+  std::optional<absl::Duration> unchanged_for;
+  bool want_creds = true;
+  // Else pages have summaries.
+  bool want_values = true;
+
+  // Whether a key is asked for, at the moment `now` of the snapshot.
+  bool Selects(absl::string_view type, std::optional<absl::Time> change_time, absl::Time now) const {
+    if (!types.empty() && std::find(types.begin(), types.end(), type) == types.end()) return false;
+    return !unchanged_for.has_value() || (change_time.has_value() && *change_time <= now - *unchanged_for);
+  }
+};
+
+// A key without its value.
+struct KeySummary {
+  KeyName name;
+  // Of the value, as it is stored.
+  std::uint64_t stored_bytes = 0;
+  // When the key was last written, with another value or the same, by the clock of the database. nullopt: not known.
+  std::optional<absl::Time> change_time;
+};
+
+// A session as it was at one moment, whatever is written meanwhile. Holds a reader of the backend for as long as it
+// lives, so the caller bounds its life. Not thread-safe; destroyed before its backend.
+//
+// Absence: the last page says that nothing else of the session is what was asked for. A backend that knows what a
+// session should have looks at the names of those keys also that were not asked for, and the last page is DataLoss
+// where they are not all there. What it does not look at is the value of a key that was not asked for, nor any where
+// none is wanted; and nothing tells a time of last change that was damaged.
 class Snapshot {
  public:
   struct Page {
     std::vector<KeyWrite> keys;
+    // In place of `keys` where no values are wanted.
+    std::vector<KeySummary> summaries;
     // No key follows.
     bool last = false;
+
+    bool empty() const { return keys.empty() && summaries.empty(); }
   };
   using PageDone = absl::AnyInvocable<void(absl::StatusOr<Page>) &&>;
 
   virtual ~Snapshot() = default;
 
   virtual std::uint64_t revision() const = 0;
+  // nullopt also where they are not wanted.
   virtual const std::optional<Value>& creds() const = 0;
   // For CheckFence.
   virtual const Lease& lease() const = 0;
 
-  // The next keys in order: as many as fit `max_bytes`, each with its ByteSize, at least one unless none is left. One
-  // call at a time; none after a failure or the last page.
+  // The next keys in order: as many as fit `max_bytes`, each with its ByteSize (without values: that of an empty one),
+  // at least one unless none is left. One call at a time; none after a failure or the last page.
   virtual void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) = 0;
 };
 
@@ -165,6 +204,12 @@ struct ListRequest {
   std::size_t limit = 0;
   // Only sessions whose lease is live, and those also where nothing was written yet.
   bool leased = false;
+  // If set, only sessions whose last write is at least this long ago, by the clock of the database.
+  std::optional<absl::Duration> unwritten_for;
+  // If set, only sessions that have creds, or only those that have none.
+  std::optional<bool> has_creds;
+  // Whether to tell `stored_bytes`.
+  bool want_size = false;
 };
 
 struct SessionSummary {
@@ -174,6 +219,8 @@ struct SessionSummary {
   std::uint64_t key_count = 0;
   absl::Time update_time;
   Lease lease;
+  // Of the creds and the values of the keys, as they are stored; 0 where it is not wanted.
+  std::uint64_t stored_bytes = 0;
 };
 
 // Keys whose stamp of expiry has passed. Only what is safe to lose may be named: a client asks WhatsApp for it again. A
@@ -227,7 +274,7 @@ class Backend {
   virtual void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) = 0;
 
   // Opens a snapshot; NotFound when the session does not exist, ResourceExhausted when too many are open.
-  virtual void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) = 0;
+  virtual void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) = 0;
 
   // Existing (or leased) sessions in the order of their id, by bytes. Fewer than `limit` means that none follows.
   virtual void List(ListRequest request, absl::Time deadline, ListDone done) = 0;

@@ -262,8 +262,9 @@ absl::StatusOr<std::uint64_t> Client::Commit(CommitRequest commit) {
 }
 
 absl::Status Client::LoadSession(const std::string& session_id, std::uint32_t page_bytes,
-                                 absl::FunctionRef<absl::Status(SessionPage)> on_page, std::uint64_t fence) {
-  v1::LoadSessionRequest request;
+                                 absl::FunctionRef<absl::Status(SessionPage)> on_page, std::uint64_t fence,
+                                 const SessionSelection& selection) {
+  v1::LoadSessionRequest request = ToMessage(selection);
   request.set_session_id(session_id);
   request.set_page_bytes(page_bytes);
   request.set_fence(fence);
@@ -273,9 +274,7 @@ absl::Status Client::LoadSession(const std::string& session_id, std::uint32_t pa
 absl::StatusOr<SessionListing> Client::ListSessions(const SessionFilter& filter,
                                                     absl::FunctionRef<absl::Status(SessionSummary)> on_session) {
   SessionListing listing;
-  v1::ListSessionsRequest request;
-  request.set_prefix(filter.prefix);
-  request.set_leased(filter.leased);
+  v1::ListSessionsRequest request = ToMessage(filter);
   request.set_page_size(static_cast<std::uint32_t>(kMaxListPageSize));
   // A server whose pages go in a circle would keep its caller for ever.
   absl::flat_hash_set<std::string> tokens;

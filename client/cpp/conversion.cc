@@ -69,6 +69,27 @@ google::protobuf::Duration ToMessage(absl::Duration duration) {
   return message;
 }
 
+v1::LoadSessionRequest ToMessage(const SessionSelection& selection) {
+  v1::LoadSessionRequest message;
+  message.mutable_types()->Assign(selection.types.begin(), selection.types.end());
+  if (selection.unchanged_for.has_value()) *message.mutable_unchanged_for() = ToMessage(*selection.unchanged_for);
+  message.set_without_creds(selection.without_creds);
+  message.set_without_values(selection.without_values);
+  return message;
+}
+
+v1::ListSessionsRequest ToMessage(const SessionFilter& filter) {
+  v1::ListSessionsRequest message;
+  message.set_prefix(filter.prefix);
+  message.set_leased(filter.leased);
+  if (filter.unwritten_for.has_value()) *message.mutable_unwritten_for() = ToMessage(*filter.unwritten_for);
+  if (filter.has_creds.has_value()) message.set_has_creds(*filter.has_creds);
+  for (const SessionState state : filter.states) message.add_states(static_cast<v1::SessionState>(state));
+  message.set_with_size(filter.with_size);
+  message.set_with_state(filter.with_state);
+  return message;
+}
+
 std::vector<v1::KeySelection> ToSelections(const std::vector<KeyName>& names) {
   std::vector<v1::KeySelection> selections;
   for (const KeyName& name : names) {
@@ -122,6 +143,12 @@ absl::StatusOr<SessionPage> FromMessage(v1::LoadSessionResponse message) {
   absl::StatusOr<std::vector<KeyEntry>> keys = FromMessage(std::move(*message.mutable_keys()));
   if (!keys.ok()) return keys.status();
   page.keys = *std::move(keys);
+  for (v1::KeySummary& key : *message.mutable_summaries()) {
+    KeySummary& summary = page.summaries.emplace_back();
+    summary.name = TakeName(key.mutable_key());
+    summary.stored_bytes = key.stored_bytes();
+    if (key.has_change_time()) summary.change_time = ToTime(key.change_time());
+  }
   return page;
 }
 
@@ -133,6 +160,10 @@ SessionSummary FromMessage(v1::Session message) {
   summary.key_count = message.key_count();
   summary.update_time = ToTime(message.update_time());
   summary.lease = FromMessage(std::move(*message.mutable_lease()));
+  summary.stored_bytes = message.stored_bytes();
+  if (message.state() != v1::SESSION_STATE_UNSPECIFIED && v1::SessionState_IsValid(message.state())) {
+    summary.state = static_cast<SessionState>(message.state());
+  }
   return summary;
 }
 

@@ -18,6 +18,8 @@ v1::Key ToMessage(KeyName name);
 v1::KeyEntry ToMessage(KeyEntry entry);
 v1::CommitRequest ToMessage(CommitRequest commit);
 google::protobuf::Duration ToMessage(absl::Duration duration);
+v1::LoadSessionRequest ToMessage(const SessionSelection& selection);
+v1::ListSessionsRequest ToMessage(const SessionFilter& filter);
 // Neighbours of one type share a selection.
 std::vector<v1::KeySelection> ToSelections(const std::vector<KeyName>& names);
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "contract/session_state.h"
 #include "contract/value.h"
 
 // What the client takes and answers, in types of its own: plain values, as thread-safe as a std::string. Shapes and
@@ -77,6 +78,26 @@ struct Lease {
   absl::Time expire_time = absl::InfinitePast();
 };
 
+// A key without its value.
+struct KeySummary {
+  KeyName name;
+  // Of the value, as it is stored.
+  std::uint64_t stored_bytes = 0;
+  // When the key was last written, with another value or the same, by the clock of the database. nullopt: not known.
+  std::optional<absl::Time> change_time;
+};
+
+// What of a session is loaded.
+struct SessionSelection {
+  // Only keys of these types; empty: of every type.
+  std::vector<std::string> types;
+  // If set, only keys that were last written at least this long ago; one whose time is not known is not among them.
+  std::optional<absl::Duration> unchanged_for;
+  bool without_creds = false;
+  // Pages then have summaries in place of keys.
+  bool without_values = false;
+};
+
 // A part of a session, from one consistent snapshot.
 struct SessionPage {
   // The same in every page of a snapshot.
@@ -84,6 +105,7 @@ struct SessionPage {
   // In the first page only, and only if the session has creds.
   std::optional<Value> creds;
   std::vector<KeyEntry> keys;
+  std::vector<KeySummary> summaries;
 };
 
 struct SessionSummary {
@@ -94,6 +116,10 @@ struct SessionSummary {
   // By the clock of the database.
   absl::Time update_time;
   Lease lease;
+  // Of the creds and the values of the keys, as they are stored; 0 where it was not asked for.
+  std::uint64_t stored_bytes = 0;
+  // nullopt where it was not asked for, or is one that this client does not know.
+  std::optional<SessionState> state;
 };
 
 // Which sessions a listing holds.
@@ -102,6 +128,15 @@ struct SessionFilter {
   std::string prefix;
   // Those whose lease is live, and those also where nothing was written yet.
   bool leased = false;
+  // If set, those whose last write is at least this long ago.
+  std::optional<absl::Duration> unwritten_for;
+  // If set, those that have creds, or those that have none.
+  std::optional<bool> has_creds;
+  // Those in one of these states; empty: in any. The server reads the creds of each for it.
+  std::vector<SessionState> states;
+  // What to tell of each beside the rest.
+  bool with_size = false;
+  bool with_state = false;
 };
 
 struct SessionListing {

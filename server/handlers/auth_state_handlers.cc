@@ -1,15 +1,12 @@
 #include "server/handlers/auth_state_handlers.h"
 
-#include <cstddef>
-#include <string>
 #include <utility>
 #include <vector>
 
-#include "contract/limits.h"
-#include "contract/names.h"
 #include "server/handlers/commit_id.h"
-#include "server/handlers/page_token.h"
 #include "server/handlers/request_validation.h"
+#include "server/handlers/selection_validation.h"
+#include "server/handlers/session_listing.h"
 #include "server/handlers/state_messages.h"
 #include "storage/error.h"
 
@@ -28,37 +25,6 @@ v1::GetKeysResponse ToKeysResponse(std::vector<storage::KeyName> names, storage:
   v1::GetKeysResponse response;
   response.set_revision(result.revision);
   MoveToProto(std::move(names), std::move(result.values), response.mutable_found(), response.mutable_absent());
-  return response;
-}
-
-// No more of `id` than an id may have, and no half of a character.
-std::string Cut(std::string id) {
-  if (id.size() <= kMaxSessionIdBytes) return id;
-  id.resize(kMaxSessionIdBytes);
-  while (!IsValidUtf8(id)) id.pop_back();
-  return id;
-}
-
-v1::ListSessionsResponse ToListResponse(std::vector<storage::SessionSummary> sessions, std::size_t page_size) {
-  v1::ListSessionsResponse response;
-  if (sessions.size() > page_size) {
-    sessions.resize(page_size);
-    response.set_next_page_token(MakePageToken(sessions.back().session_id));
-  }
-  for (storage::SessionSummary& summary : sessions) {
-    // Other programs make rows of the legacy tables, under any id.
-    if (!CheckSessionId(summary.session_id).ok()) {
-      response.add_unaddressable_ids(Cut(std::move(summary.session_id)));
-      continue;
-    }
-    v1::Session* const session = response.add_sessions();
-    session->set_session_id(std::move(summary.session_id));
-    session->set_revision(summary.revision);
-    session->set_has_creds(summary.has_creds);
-    session->set_key_count(summary.key_count);
-    SetMicros(absl::ToUnixMicros(summary.update_time), session->mutable_update_time());
-    ToProto(summary.lease, session->mutable_lease());
-  }
   return response;
 }
 
@@ -108,15 +74,9 @@ void AuthStateHandlers::Handle(v1::GetKeysRequest request, absl::Time deadline, 
 
 void AuthStateHandlers::Handle(v1::ListSessionsRequest request, absl::Time deadline,
                                Respond<v1::ListSessionsResponse> respond) {
-  absl::StatusOr<storage::ListRequest> list = Validate(std::move(request));
-  if (!list.ok()) return std::move(respond)(list.status());
-  const std::size_t page_size = list->limit++;
-  backend_->List(
-      *std::move(list), deadline,
-      [respond = std::move(respond), page_size](absl::StatusOr<std::vector<storage::SessionSummary>> sessions) mutable {
-        if (!sessions.ok()) return std::move(respond)(sessions.status());
-        std::move(respond)(ToListResponse(*std::move(sessions), page_size));
-      });
+  absl::StatusOr<Listing> listing = Validate(std::move(request));
+  if (!listing.ok()) return std::move(respond)(listing.status());
+  ListSessions(backend_, *std::move(listing), deadline, std::move(respond));
 }
 
 void AuthStateHandlers::Handle(v1::SetCredsRequest request, absl::Time deadline,

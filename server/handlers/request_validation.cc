@@ -12,7 +12,6 @@
 #include "contract/codec.h"
 #include "contract/limits.h"
 #include "contract/names.h"
-#include "server/handlers/page_token.h"
 #include "server/handlers/request_error.h"
 
 namespace authstate::server {
@@ -304,34 +303,6 @@ absl::StatusOr<storage::Commit> Validate(v1::PipeCommit&& request) {
 
 absl::StatusOr<storage::Commit> Validate(v1::DeleteSessionRequest request) {
   return ValidateBare(std::move(request), storage::Commit::Action::kDeleteSession);
-}
-
-absl::StatusOr<v1::LoadSessionRequest> Validate(v1::LoadSessionRequest request) {
-  absl::Status status = At("session_id", CheckSessionId(request.session_id()));
-  if (!status.ok()) return status;
-  if (request.page_bytes() > kMaxLoadPageBytes) {
-    return InvalidField("page_bytes", absl::StrCat("more than ", kMaxLoadPageBytes));
-  }
-  if (request.page_bytes() == 0) request.set_page_bytes(static_cast<std::uint32_t>(kDefaultLoadPageBytes));
-  return request;
-}
-
-absl::StatusOr<storage::ListRequest> Validate(v1::ListSessionsRequest request) {
-  if (request.page_size() > kMaxListPageSize) {
-    return InvalidField("page_size", absl::StrCat("more than ", kMaxListPageSize));
-  }
-  absl::Status status = At("prefix", CheckSessionIdPrefix(request.prefix()));
-  if (!status.ok()) return status;
-  storage::ListRequest list;
-  if (!request.page_token().empty()) {
-    absl::StatusOr<std::string> after = ParsePageToken(request.page_token());
-    if (!after.ok()) return after.status();
-    list.after = *std::move(after);
-  }
-  list.prefix = std::move(*request.mutable_prefix());
-  list.limit = request.page_size() == 0 ? kDefaultListPageSize : request.page_size();
-  list.leased = request.leased();
-  return list;
 }
 
 }  // namespace authstate::server

@@ -24,11 +24,6 @@ absl::StatusOr<storage::Commit> Validate(v1::DeleteSessionRequest request);
 absl::StatusOr<storage::ReadRequest> Validate(v1::PipeGet&& request);
 absl::StatusOr<storage::Commit> Validate(v1::PipeCommit&& request);
 
-// `page_bytes` is filled in where the caller left it 0.
-absl::StatusOr<v1::LoadSessionRequest> Validate(v1::LoadSessionRequest request);
-// `limit` is the page size; one more is asked of the backend by whoever wants to know whether a page follows.
-absl::StatusOr<storage::ListRequest> Validate(v1::ListSessionsRequest request);
-
 }  // namespace authstate::server
 
 #endif  // AUTHSTATE_SERVER_HANDLERS_REQUEST_VALIDATION_H_

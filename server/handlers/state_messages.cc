@@ -22,6 +22,13 @@ void MoveToProto(storage::KeyWrite key, v1::KeyEntry* proto) {
   MoveToProto(std::move(key.value), proto->mutable_value());
 }
 
+void MoveToProto(storage::KeySummary key, v1::KeySummary* proto) {
+  proto->mutable_key()->set_type(std::move(key.name.type));
+  proto->mutable_key()->set_id(std::move(key.name.id));
+  proto->set_stored_bytes(key.stored_bytes);
+  if (key.change_time.has_value()) SetMicros(absl::ToUnixMicros(*key.change_time), proto->mutable_change_time());
+}
+
 void MoveToProto(std::vector<storage::KeyName> names, std::vector<std::optional<Value>> values,
                  google::protobuf::RepeatedPtrField<v1::KeyEntry>* found,
                  google::protobuf::RepeatedPtrField<v1::Key>* absent) {

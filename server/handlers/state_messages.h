@@ -14,6 +14,7 @@ namespace authstate::server {
 // Take the bytes over.
 void MoveToProto(Value value, v1::Value* proto);
 void MoveToProto(storage::KeyWrite key, v1::KeyEntry* proto);
+void MoveToProto(storage::KeySummary key, v1::KeySummary* proto);
 // Sorts what was read into keys that were found and keys that are absent; `values[i]` is the value of `names[i]`.
 void MoveToProto(std::vector<storage::KeyName> names, std::vector<std::optional<Value>> values,
                  google::protobuf::RepeatedPtrField<v1::KeyEntry>* found,

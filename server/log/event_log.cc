@@ -156,8 +156,8 @@ class EventLog final : public storage::Backend {
   void Read(std::vector<storage::ReadRequest> requests, absl::Time deadline, ReadDone done) override {
     inner_->Read(std::move(requests), deadline, std::move(done));
   }
-  void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
-    inner_->OpenSnapshot(std::move(session_id), deadline, std::move(done));
+  void OpenSnapshot(storage::SnapshotRequest request, absl::Time deadline, SnapshotDone done) override {
+    inner_->OpenSnapshot(std::move(request), deadline, std::move(done));
   }
   void List(storage::ListRequest request, absl::Time deadline, ListDone done) override {
     inner_->List(std::move(request), deadline, std::move(done));

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "authstate/v1/auth_state_service.pb.h"
-#include "server/handlers/request_validation.h"
+#include "server/handlers/selection_validation.h"
 #include "server/handlers/state_messages.h"
 #include "storage/error.h"
 
@@ -28,11 +28,9 @@ class LoadSessionStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer
     v1::LoadSessionRequest request;
     const absl::Status received = call_->Receive(&request);
     if (!received.ok()) return End(received);
-    absl::StatusOr<v1::LoadSessionRequest> valid = Validate(std::move(request));
+    absl::StatusOr<Loading> valid = Validate(std::move(request));
     if (!valid.ok()) return End(valid.status());
-    session_id_ = std::move(*valid->mutable_session_id());
-    page_bytes_ = valid->page_bytes();
-    fence_ = valid->fence();
+    loading_ = *std::move(valid);
     slot_.Await(call_->deadline(), [this](const absl::Status& had) {
       if (!had.ok()) return End(had);
       Open();
@@ -54,7 +52,7 @@ class LoadSessionStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer
 
  private:
   void Open() {
-    backend_->OpenSnapshot(std::move(session_id_), call_->deadline(),
+    backend_->OpenSnapshot(std::move(loading_.snapshot), call_->deadline(),
                            [this](absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot) {
                              if (!snapshot.ok()) return End(snapshot.status());
                              snapshot_ = *std::move(snapshot);
@@ -64,13 +62,14 @@ class LoadSessionStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer
 
   // The fence is checked against the moment that the snapshot shows.
   void Begin() {
-    const absl::Status checked = fence_ == 0 ? absl::OkStatus() : storage::CheckFence(snapshot_->lease(), fence_);
+    const absl::Status checked =
+        loading_.fence == 0 ? absl::OkStatus() : storage::CheckFence(snapshot_->lease(), loading_.fence);
     if (!checked.ok()) return End(checked);
     ReadPage();
   }
 
   void ReadPage() {
-    snapshot_->Next(page_bytes_, call_->deadline(), [this](absl::StatusOr<storage::Snapshot::Page> page) {
+    snapshot_->Next(loading_.page_bytes, call_->deadline(), [this](absl::StatusOr<storage::Snapshot::Page> page) {
       if (!page.ok()) return End(page.status());
       WritePage(*std::move(page));
     });
@@ -83,6 +82,7 @@ class LoadSessionStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer
       MoveToProto(*snapshot_->creds(), response.mutable_creds());
     }
     for (storage::KeyWrite& key : page.keys) MoveToProto(std::move(key), response.add_keys());
+    for (storage::KeySummary& key : page.summaries) MoveToProto(std::move(key), response.add_summaries());
     last_ = page.last;
     page_.Clear();
     absl::Status packed = TakeRoom(response.ByteSizeLong());
@@ -118,10 +118,8 @@ class LoadSessionStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer
   // The connection, as gRPC names it.
   const std::string peer_;
   SnapshotSlots::Claim slot_;
-  std::string session_id_;
+  Loading loading_;
   std::unique_ptr<storage::Snapshot> snapshot_;
-  std::size_t page_bytes_ = 0;
-  std::uint64_t fence_ = 0;
   // How many bytes of `room_` the page takes that is being written.
   std::size_t room_taken_ = 0;
   bool began_ = false;

@@ -103,11 +103,10 @@ void BackendSwitch::Read(std::vector<ReadRequest> requests, absl::Time deadline,
       });
 }
 
-void BackendSwitch::OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) {
-  router_->Route(
-      [session_id = std::move(session_id), deadline, done = std::move(done)](storage::OpenTarget& target) mutable {
-        target.backend->OpenSnapshot(std::move(session_id), deadline, KeepingOpen(target, std::move(done)));
-      });
+void BackendSwitch::OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) {
+  router_->Route([request = std::move(request), deadline, done = std::move(done)](storage::OpenTarget& target) mutable {
+    target.backend->OpenSnapshot(std::move(request), deadline, KeepingOpen(target, std::move(done)));
+  });
 }
 
 void BackendSwitch::Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) {

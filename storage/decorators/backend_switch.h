@@ -55,7 +55,7 @@ class BackendSwitch final : public Backend, public BackendTargets {
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override;
   void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override;
-  void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override;
+  void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) override;
   void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override;
   void List(ListRequest request, absl::Time deadline, ListDone done) override;
   void PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) override;

@@ -55,7 +55,7 @@ absl::StatusOr<std::unique_ptr<Snapshot>> OpenSnapshot(Backend& backend, const s
   const absl::Time give_up = std::min(deadline, absl::Now() + kSnapshotPatience);
   while (true) {
     auto snapshot = AwaitCall<absl::StatusOr<std::unique_ptr<Snapshot>>>(
-        [&](auto done) { backend.OpenSnapshot(session_id, deadline, std::move(done)); });
+        [&](auto done) { backend.OpenSnapshot({session_id}, deadline, std::move(done)); });
     const absl::Time again = absl::Now() + RetryDelayOf(snapshot.status()).value_or(absl::InfiniteDuration());
     if (ReasonOf(snapshot.status()) != kQueueFull || again > give_up) return snapshot;
     absl::SleepFor(again - absl::Now());

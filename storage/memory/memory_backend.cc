@@ -1,5 +1,6 @@
 #include "storage/memory/memory_backend.h"
 
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -13,7 +14,12 @@
 namespace authstate::storage {
 namespace {
 
-using Keys = std::map<KeyName, Value>;
+struct StoredKey {
+  Value value;
+  absl::Time change_time;
+};
+
+using Keys = std::map<KeyName, StoredKey>;
 
 struct Session {
   // `remaining` is that of the last change; At() tells it for a moment.
@@ -42,7 +48,9 @@ bool Passed(absl::Time deadline) { return deadline <= absl::Now(); }
 
 class MemorySnapshot final : public Snapshot {
  public:
-  explicit MemorySnapshot(Session session) : session_(std::move(session)), next_(session_.keys.begin()) {}
+  // `session` has what is asked for alone.
+  MemorySnapshot(Session session, bool want_values)
+      : session_(std::move(session)), want_values_(want_values), next_(session_.keys.begin()) {}
 
   std::uint64_t revision() const override { return session_.revision; }
   const std::optional<Value>& creds() const override { return session_.creds; }
@@ -56,9 +64,15 @@ class MemorySnapshot final : public Snapshot {
     Page page;
     std::size_t bytes = 0;
     for (; next_ != session_.keys.end(); ++next_) {
-      bytes += ByteSize(next_->first, next_->second.bytes.size());
-      if (bytes > max_bytes && !page.keys.empty()) break;
-      page.keys.push_back({next_->first, next_->second});
+      const auto& [name, key] = *next_;
+      const std::size_t value_bytes = key.value.bytes.size();
+      bytes += ByteSize(name, want_values_ ? value_bytes : 0);
+      if (bytes > max_bytes && !page.empty()) break;
+      if (want_values_) {
+        page.keys.push_back({name, key.value});
+      } else {
+        page.summaries.push_back({name, value_bytes, key.change_time});
+      }
     }
     page.last = next_ == session_.keys.end();
     std::move(done)(std::move(page));
@@ -66,6 +80,7 @@ class MemorySnapshot final : public Snapshot {
 
  private:
   const Session session_;
+  const bool want_values_;
   Keys::const_iterator next_;
 };
 
@@ -73,7 +88,7 @@ class MemoryBackend final : public Backend {
  public:
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override;
   void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override;
-  void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override;
+  void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) override;
   void List(ListRequest request, absl::Time deadline, ListDone done) override;
 
   void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override;
@@ -103,11 +118,11 @@ absl::Status CheckPreconditions(const Commit& commit, const Session& session) {
   return absl::OkStatus();
 }
 
-void WriteTo(Commit commit, Session& session) {
+void WriteTo(Commit commit, absl::Time now, Session& session) {
   if (commit.creds.has_value()) session.creds = *std::move(commit.creds);
   if (commit.clear_keys) session.keys.clear();
   for (const KeyName& name : commit.deletes) session.keys.erase(name);
-  for (KeyWrite& write : commit.sets) session.keys[std::move(write.name)] = std::move(write.value);
+  for (KeyWrite& write : commit.sets) session.keys[std::move(write.name)] = {std::move(write.value), now};
   session.exists = true;
 }
 
@@ -129,9 +144,10 @@ absl::StatusOr<Applied> MemoryBackend::ApplyOne(Commit commit) {
   session.recent_commits.Add(commit.id, session.revision + 1);
   SetLease(std::move(lease), session);
   if (commit.number != 0) session.applied_number = commit.number;
+  session.update_time = absl::Now();
   switch (commit.action) {
     case Commit::Action::kWrite:
-      WriteTo(std::move(commit), session);
+      WriteTo(std::move(commit), session.update_time, session);
       break;
     case Commit::Action::kDeleteCreds:
       session.creds.reset();
@@ -142,7 +158,6 @@ absl::StatusOr<Applied> MemoryBackend::ApplyOne(Commit commit) {
       session.exists = false;
       break;
   }
-  session.update_time = absl::Now();
   return Applied{++session.revision};
 }
 
@@ -203,7 +218,7 @@ absl::StatusOr<ReadResult> MemoryBackend::ReadOne(const ReadRequest& request) {
   for (const KeyName& name : request.keys) {
     const auto key = session.keys.find(name);
     std::optional<Value> value;
-    if (key != session.keys.end()) value = key->second;
+    if (key != session.keys.end()) value = key->second.value;
     bytes += value.has_value() ? value->bytes.size() : 0;
     result.values.push_back(std::move(value));
   }
@@ -223,7 +238,22 @@ void MemoryBackend::Read(std::vector<ReadRequest> requests, absl::Time deadline,
   std::move(done)(std::move(results));
 }
 
-void MemoryBackend::OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) {
+// What the request asks for of a session.
+Session Selected(Session session, const SnapshotRequest& request, absl::Time now) {
+  if (!request.want_creds) session.creds.reset();
+  for (auto key = session.keys.begin(); key != session.keys.end();) {
+    key = request.Selects(key->first.type, key->second.change_time, now) ? std::next(key) : session.keys.erase(key);
+  }
+  return session;
+}
+
+std::uint64_t StoredBytes(const Session& session) {
+  std::uint64_t bytes = session.creds.has_value() ? session.creds->bytes.size() : 0;
+  for (const auto& [name, key] : session.keys) bytes += key.value.bytes.size();
+  return bytes;
+}
+
+void MemoryBackend::OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) {
   if (Passed(deadline)) {
     std::move(done)(DeadlinePassedInQueue());
     return;
@@ -231,10 +261,10 @@ void MemoryBackend::OpenSnapshot(std::string session_id, absl::Time deadline, Sn
   absl::StatusOr<std::unique_ptr<Snapshot>> snapshot = NoSession(0);
   {
     const absl::ReaderMutexLock lock(&mutex_);
-    const auto found = sessions_.find(session_id);
+    const auto found = sessions_.find(request.session_id);
     if (found != sessions_.end()) {
       if (found->second.exists) {
-        snapshot = std::make_unique<MemorySnapshot>(found->second);
+        snapshot = std::make_unique<MemorySnapshot>(Selected(found->second, request, absl::Now()), request.want_values);
       } else {
         snapshot = NoSession(found->second.revision);
       }
@@ -256,10 +286,13 @@ void MemoryBackend::List(ListRequest request, absl::Time deadline, ListDone done
          ++at) {
       const auto& [session_id, session] = *at;
       const Lease lease = At(session.lease, now);
+      const bool has_creds = session.creds.has_value();
       const bool listed = request.leased ? lease.live() : session.exists;
       if (!listed || !absl::StartsWith(session_id, request.prefix)) continue;
-      summaries.push_back(
-          {session_id, session.revision, session.creds.has_value(), session.keys.size(), session.update_time, lease});
+      if (request.unwritten_for.has_value() && session.update_time > now - *request.unwritten_for) continue;
+      if (request.has_creds.value_or(has_creds) != has_creds) continue;
+      summaries.push_back({session_id, session.revision, has_creds, session.keys.size(), session.update_time, lease,
+                           request.want_size ? StoredBytes(session) : 0});
     }
   }
   std::move(done)(std::move(summaries));

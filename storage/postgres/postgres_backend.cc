@@ -90,8 +90,8 @@ class PostgresBackend final : public Backend {
         deadline, std::move(done));
   }
 
-  void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
-    snapshots_.Open(std::move(session_id), deadline, std::move(done));
+  void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) override {
+    snapshots_.Open(std::move(request), deadline, std::move(done));
   }
 
   // Not in one line with commits: what locks a key is not in the way of its session's lease.

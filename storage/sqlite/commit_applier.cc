@@ -52,7 +52,7 @@ bool UpsertCreds(SqliteConnection& connection, const std::string& session_id, co
   return RunUpsert(connection, upsert);
 }
 
-bool UpsertKey(SqliteConnection& connection, const std::string& session_id, const KeyWrite& key) {
+bool UpsertKey(SqliteConnection& connection, const std::string& session_id, const KeyWrite& key, absl::Time now) {
   SQLite::Statement& upsert = connection.Prepare(sql::kUpsertKey);
   BindText(upsert, 1, session_id);
   BindText(upsert, 2, key.name.type);
@@ -60,6 +60,7 @@ bool UpsertKey(SqliteConnection& connection, const std::string& session_id, cons
   const PackedValue packed = PackValue({session_id, key.name.type, key.name.id}, key.value);
   upsert.bind(4, packed.kind);
   BindBlob(upsert, 5, packed.bytes);
+  upsert.bind(6, absl::ToUnixMicros(now));
   return RunUpsert(connection, upsert);
 }
 
@@ -78,7 +79,7 @@ void DeleteOfSession(SqliteConnection& connection, const char* sql, const std::s
 }
 
 // `names` follows what is written.
-void Write(SqliteConnection& connection, const Commit& commit, std::int64_t* names) {
+void Write(SqliteConnection& connection, const Commit& commit, absl::Time now, std::int64_t* names) {
   if (commit.creds.has_value() && UpsertCreds(connection, commit.session_id, *commit.creds)) {
     *names += NameNumber("", "");
   }
@@ -90,7 +91,7 @@ void Write(SqliteConnection& connection, const Commit& commit, std::int64_t* nam
     if (DeleteKey(connection, commit.session_id, name)) *names -= NameNumber(name.type, name.id);
   }
   for (const KeyWrite& key : commit.sets) {
-    if (UpsertKey(connection, commit.session_id, key)) *names += NameNumber(key.name.type, key.name.id);
+    if (UpsertKey(connection, commit.session_id, key, now)) *names += NameNumber(key.name.type, key.name.id);
   }
 }
 
@@ -117,7 +118,7 @@ absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& 
   std::int64_t names = row.names.has_value() ? *row.names : SumOfNames(connection, commit.session_id);
   switch (commit.action) {
     case Commit::Action::kWrite:
-      Write(connection, commit, &names);
+      Write(connection, commit, now, &names);
       break;
     case Commit::Action::kDeleteCreds:
       DeleteOfSession(connection, sql::kDeleteCreds, commit.session_id);

@@ -115,30 +115,40 @@ absl::StatusOr<ReadResult> ReadSession(SqliteConnection& connection, const ReadR
   return result;
 }
 
-absl::StatusOr<Snapshot::Page> ReadKeysAfter(SqliteConnection& connection, const std::string& session_id,
-                                             std::size_t max_bytes, KeyName* after) {
+absl::StatusOr<Snapshot::Page> ReadKeysAfter(SqliteConnection& connection, const SnapshotRequest& request,
+                                             absl::Time now, std::size_t max_bytes, KeysRead* read) {
   Snapshot::Page page;
   page.last = true;
   std::size_t bytes = 0;
   SQLite::Statement& select = connection.Prepare(sql::kSelectKeysAfter);
-  BindText(select, 1, session_id);
-  BindText(select, 2, after->type);
-  BindText(select, 3, after->id);
+  BindText(select, 1, request.session_id);
+  const KeyName after = read->last;
+  BindText(select, 2, after.type);
+  BindText(select, 3, after.id);
   while (select.executeStep()) {
     KeyName name{TextColumn(select, 0), TextColumn(select, 1)};
     // Where a name is damaged there may be no end of pages.
-    if (!((page.keys.empty() ? *after : page.keys.back().name) < name)) return DamagedSession();
-    bytes += ByteSize(name, SizeOfValue(select, 2));
-    if (bytes > max_bytes && !page.keys.empty()) {
-      page.last = false;
-      break;
+    if (!(read->last < name)) return DamagedSession();
+    std::optional<absl::Time> change_time;
+    if (!select.isColumnNull(5)) change_time = absl::FromUnixMicros(select.getColumn(5).getInt64());
+    if (request.Selects(name.type, change_time, now)) {
+      bytes += ByteSize(name, request.want_values ? SizeOfValue(select, 2) : 0);
+      if (bytes > max_bytes && !page.empty()) {
+        page.last = false;
+        break;
+      }
+      if (request.want_values) {
+        absl::StatusOr<Value> value = ValueColumns({request.session_id, name.type, name.id}, select, 2);
+        if (!value.ok()) return value.status();
+        page.keys.push_back({name, *std::move(value)});
+      } else {
+        page.summaries.push_back({name, static_cast<std::uint64_t>(select.getColumn(4).getInt64()), change_time});
+      }
     }
-    absl::StatusOr<Value> value = ValueColumns({session_id, name.type, name.id}, select, 2);
-    if (!value.ok()) return value.status();
-    page.keys.push_back({std::move(name), *std::move(value)});
+    read->names += NameNumber(name.type, name.id);
+    read->last = std::move(name);
   }
   select.reset();
-  if (!page.keys.empty()) *after = page.keys.back().name;
   return page;
 }
 
@@ -153,6 +163,9 @@ std::vector<SessionSummary> ListSessions(SqliteConnection& connection, const Lis
   select.bind(4, static_cast<std::int64_t>(request.limit));
   select.bind(5, request.leased ? 1 : 0);
   select.bind(6, absl::ToUnixMicros(now));
+  select.bind(7, absl::ToUnixMicros(now - request.unwritten_for.value_or(-absl::InfiniteDuration())));
+  if (request.has_creds.has_value()) select.bind(8, *request.has_creds ? 1 : 0);
+  select.bind(9, request.want_size ? 1 : 0);
   while (select.executeStep()) {
     SessionSummary summary;
     summary.session_id = TextColumn(select, 0);
@@ -161,6 +174,7 @@ std::vector<SessionSummary> ListSessions(SqliteConnection& connection, const Lis
     summary.key_count = static_cast<std::uint64_t>(select.getColumn(3).getInt64());
     summary.update_time = absl::FromUnixMicros(select.getColumn(4).getInt64());
     summary.lease = LeaseColumns(select, 5, now);
+    summary.stored_bytes = static_cast<std::uint64_t>(select.getColumn(9).getInt64());
     sessions.push_back(std::move(summary));
   }
   select.reset();

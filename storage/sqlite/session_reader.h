@@ -1,7 +1,8 @@
 #ifndef AUTHSTATE_STORAGE_SQLITE_SESSION_READER_H_
 #define AUTHSTATE_STORAGE_SQLITE_SESSION_READER_H_
 
-#include <optional>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,10 +20,17 @@ namespace authstate::storage {
 absl::StatusOr<ReadResult> ReadSession(SqliteConnection& connection, const ReadRequest& request, absl::Time now,
                                        SessionRow* session = nullptr);
 
-// The next page of keys after `after`; the name of the page's last key is left in `after`. An empty `after.type` is
-// before every key.
-absl::StatusOr<Snapshot::Page> ReadKeysAfter(SqliteConnection& connection, const std::string& session_id,
-                                             std::size_t max_bytes, KeyName* after);
+// How far the keys of a session have been read.
+struct KeysRead {
+  // The last key that was looked at; an empty type is before every key.
+  KeyName last;
+  // The sum over the names of the keys that were looked at, asked for or not.
+  std::int64_t names = 0;
+};
+
+// The next page of the keys that `request` asks for, at the time `now` of the store. Moves `read` on.
+absl::StatusOr<Snapshot::Page> ReadKeysAfter(SqliteConnection& connection, const SnapshotRequest& request,
+                                             absl::Time now, std::size_t max_bytes, KeysRead* read);
 
 // `now` is the time of the store.
 std::vector<SessionSummary> ListSessions(SqliteConnection& connection, const ListRequest& request, absl::Time now);

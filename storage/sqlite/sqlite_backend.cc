@@ -114,14 +114,14 @@ class SqliteBackend final : public Backend {
            });
   }
 
-  void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
-    readers_.Run(deadline, [this, session_id = std::move(session_id),
+  void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) override {
+    readers_.Run(deadline, [this, request = std::move(request),
                             done = std::move(done)](const absl::StatusOr<SqliteConnection*>& turn) mutable {
       if (!turn.ok()) return std::move(done)(turn.status());
       std::optional<SnapshotPlace> place = SnapshotPlace::Take(&open_snapshots_, options_.snapshots);
       if (!place.has_value()) return std::move(done)(QueueFull());
       auto snapshot = CatchSqlite([&] {
-        return SqliteSnapshot::Open(options_.path, std::move(session_id), clock_.Now(), &readers_, *std::move(place));
+        return SqliteSnapshot::Open(options_.path, std::move(request), clock_.Now(), &readers_, *std::move(place));
       });
       // It has opened the file by its name: what another file holds, or does not hold, is no answer.
       if (absl::Status in_place = place_.Check(); !in_place.ok()) return std::move(done)(std::move(in_place));

@@ -20,30 +20,32 @@ SnapshotPlace::~SnapshotPlace() {
   if (open_ != nullptr) open_->fetch_sub(1);
 }
 
-SqliteSnapshot::SqliteSnapshot(std::unique_ptr<SqliteConnection> connection, std::string session_id, ReadResult session,
-                               SessionRow row, ReaderPool* readers, SnapshotPlace place)
+SqliteSnapshot::SqliteSnapshot(std::unique_ptr<SqliteConnection> connection, SnapshotRequest request, absl::Time now,
+                               ReadResult session, SessionRow row, ReaderPool* readers, SnapshotPlace place)
     : connection_(std::move(connection)),
-      session_id_(std::move(session_id)),
+      request_(std::move(request)),
+      now_(now),
       session_(std::move(session)),
       row_(std::move(row)),
       readers_(readers),
-      place_(std::move(place)),
-      names_(session_.creds.has_value() ? NameNumber("", "") : 0) {}
+      place_(std::move(place)) {
+  if (HasCreds(*connection_, request_.session_id)) read_.names = NameNumber("", "");
+}
 
-absl::StatusOr<std::unique_ptr<Snapshot>> SqliteSnapshot::Open(const std::string& path, std::string session_id,
+absl::StatusOr<std::unique_ptr<Snapshot>> SqliteSnapshot::Open(const std::string& path, SnapshotRequest request,
                                                                absl::Time now, ReaderPool* readers,
                                                                SnapshotPlace place) {
   auto connection = std::make_unique<SqliteConnection>(path, SqliteConnection::Mode::kReadOnly);
   Run(connection->Prepare(sql::kBegin));
-  ReadRequest request;
-  request.session_id = session_id;
-  request.want_creds = true;
+  ReadRequest head;
+  head.session_id = request.session_id;
+  head.want_creds = request.want_creds;
   SessionRow row;
-  absl::StatusOr<ReadResult> session = ReadSession(*connection, request, now, &row);
+  absl::StatusOr<ReadResult> session = ReadSession(*connection, head, now, &row);
   if (!session.ok()) return session.status();
   if (!session->exists) return NoSession(session->revision);
-  return std::unique_ptr<Snapshot>(new SqliteSnapshot(std::move(connection), std::move(session_id), *std::move(session),
-                                                      std::move(row), readers, std::move(place)));
+  return std::unique_ptr<Snapshot>(new SqliteSnapshot(std::move(connection), std::move(request), now,
+                                                      *std::move(session), std::move(row), readers, std::move(place)));
 }
 
 void SqliteSnapshot::Next(std::size_t max_bytes, absl::Time deadline, PageDone done) {
@@ -55,10 +57,10 @@ void SqliteSnapshot::Next(std::size_t max_bytes, absl::Time deadline, PageDone d
 }
 
 absl::StatusOr<Snapshot::Page> SqliteSnapshot::ReadPage(std::size_t max_bytes) {
-  absl::StatusOr<Page> page = CatchSqlite([&] { return ReadKeysAfter(*connection_, session_id_, max_bytes, &after_); });
+  absl::StatusOr<Page> page =
+      CatchSqlite([&] { return ReadKeysAfter(*connection_, request_, now_, max_bytes, &read_); });
   if (!page.ok()) return page;
-  for (const KeyWrite& key : page->keys) names_ += NameNumber(key.name.type, key.name.id);
-  if (page->last && row_.names.has_value() && names_ != *row_.names) return DamagedSession();
+  if (page->last && row_.names.has_value() && read_.names != *row_.names) return DamagedSession();
   return page;
 }
 

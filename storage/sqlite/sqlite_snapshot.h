@@ -13,6 +13,7 @@
 #include "storage/backend.h"
 #include "storage/sqlite/connection.h"
 #include "storage/sqlite/reader_pool.h"
+#include "storage/sqlite/session_reader.h"
 #include "storage/sqlite/session_row.h"
 
 namespace authstate::storage {
@@ -34,13 +35,13 @@ class SnapshotPlace {
 };
 
 // A read transaction on a connection of its own; its pages are read on the pool's threads. The last page is DataLoss
-// when the pages had not all that the session has.
+// when the names that were looked at are not all that the session should have.
 class SqliteSnapshot final : public Snapshot {
  public:
   // Begins the transaction. NotFound when the session does not exist. `now` is the time of the store. Throws
   // SQLite::Exception.
-  static absl::StatusOr<std::unique_ptr<Snapshot>> Open(const std::string& path, std::string session_id, absl::Time now,
-                                                        ReaderPool* readers, SnapshotPlace place);
+  static absl::StatusOr<std::unique_ptr<Snapshot>> Open(const std::string& path, SnapshotRequest request,
+                                                        absl::Time now, ReaderPool* readers, SnapshotPlace place);
 
   std::uint64_t revision() const override { return session_.revision; }
   const std::optional<Value>& creds() const override { return session_.creds; }
@@ -48,20 +49,20 @@ class SqliteSnapshot final : public Snapshot {
   void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) override;
 
  private:
-  SqliteSnapshot(std::unique_ptr<SqliteConnection> connection, std::string session_id, ReadResult session,
-                 SessionRow row, ReaderPool* readers, SnapshotPlace place);
+  SqliteSnapshot(std::unique_ptr<SqliteConnection> connection, SnapshotRequest request, absl::Time now,
+                 ReadResult session, SessionRow row, ReaderPool* readers, SnapshotPlace place);
 
   absl::StatusOr<Page> ReadPage(std::size_t max_bytes);
 
   const std::unique_ptr<SqliteConnection> connection_;
-  const std::string session_id_;
+  const SnapshotRequest request_;
+  const absl::Time now_;
   const ReadResult session_;
   const SessionRow row_;
   ReaderPool* const readers_;
   const SnapshotPlace place_;
-  KeyName after_;
-  // The sum over the names of the creds and keys that were read.
-  std::int64_t names_;
+  // Its sum has the creds' name too.
+  KeysRead read_;
 };
 
 }  // namespace authstate::storage

@@ -33,26 +33,34 @@ inline constexpr char kDeleteCreds[] = "DELETE FROM auth_creds WHERE session_id 
 inline constexpr char kSelectKey[] =
     "SELECT kind, value FROM auth_keys WHERE session_id = ?1 AND key_type = ?2 AND key_id = ?3";
 inline constexpr char kUpsertKey[] =
-    "INSERT INTO auth_keys (session_id, key_type, key_id, kind, value) VALUES (?1, ?2, ?3, ?4, ?5) "
-    "ON CONFLICT (session_id, key_type, key_id) DO UPDATE SET kind = ?4, value = ?5";
+    "INSERT INTO auth_keys (session_id, key_type, key_id, kind, value, changed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
+    "ON CONFLICT (session_id, key_type, key_id) DO UPDATE SET kind = ?4, value = ?5, changed_at = ?6";
 inline constexpr char kDeleteKey[] = "DELETE FROM auth_keys WHERE session_id = ?1 AND key_type = ?2 AND key_id = ?3";
 inline constexpr char kDeleteAllKeys[] = "DELETE FROM auth_keys WHERE session_id = ?1";
 
 inline constexpr char kSelectNames[] = "SELECT key_type, key_id FROM auth_keys WHERE session_id = ?1";
 
-// key_type, key_id, kind, value of the keys after (?2, ?3)
+// key_type, key_id, kind, value, its length, changed_at of the keys after (?2, ?3)
 inline constexpr char kSelectKeysAfter[] =
-    "SELECT key_type, key_id, kind, value FROM auth_keys WHERE session_id = ?1 AND (key_type, key_id) > (?2, ?3) "
+    "SELECT key_type, key_id, kind, value, length(value), changed_at FROM auth_keys WHERE session_id = ?1 AND "
+    "(key_type, key_id) > (?2, ?3) "
     "ORDER BY key_type, key_id";
 
 // session_id, revision, has creds, number of keys, updated_at, fence, owner, expiry and length of the lease, of the
-// sessions after ?1 and in [?2, ?3); at most ?4. ?5: only those whose lease is live at ?6, written or not.
+// sessions after ?1 and in [?2, ?3); at most ?4. ?5: only those whose lease is live at ?6, written or not. ?7: only
+// those written no later. ?8, unless NULL: only those with creds (1) or without (0). The last column, if ?9, is the
+// bytes stored.
 inline constexpr char kListSessions[] =
     "SELECT session_id, revision, EXISTS (SELECT 1 FROM auth_creds c WHERE c.session_id = s.session_id), "
     "(SELECT count(*) FROM auth_keys k WHERE k.session_id = s.session_id), updated_at, fence, "
-    "lease_owner, lease_expires_at, lease_ttl FROM auth_sessions s "
+    "lease_owner, lease_expires_at, lease_ttl, "
+    "CASE WHEN ?9 THEN (SELECT coalesce(sum(length(value)), 0) FROM auth_creds c WHERE c.session_id = s.session_id) + "
+    "(SELECT coalesce(sum(length(value)), 0) FROM auth_keys k WHERE k.session_id = s.session_id) ELSE 0 END "
+    "FROM auth_sessions s "
     "WHERE session_id > ?1 AND session_id >= ?2 AND session_id < ?3 "
     "AND CASE WHEN ?5 THEN lease_owner <> '' AND lease_expires_at > ?6 ELSE present END "
+    "AND updated_at <= ?7 "
+    "AND (?8 IS NULL OR ?8 = EXISTS (SELECT 1 FROM auth_creds c WHERE c.session_id = s.session_id)) "
     "ORDER BY session_id LIMIT ?4";
 
 inline constexpr char kPing[] = "SELECT version FROM auth_schema_migrations ORDER BY version DESC LIMIT 1";

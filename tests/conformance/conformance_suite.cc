@@ -163,7 +163,7 @@ std::optional<Value> ConformanceTest::Key(std::string session_id, KeyName name) 
 
 absl::StatusOr<std::unique_ptr<Snapshot>> ConformanceTest::Open(std::string session_id) {
   Answer<absl::StatusOr<std::unique_ptr<Snapshot>>> answer;
-  backend().OpenSnapshot(std::move(session_id), Soon(), answer.Done());
+  backend().OpenSnapshot({std::move(session_id)}, Soon(), answer.Done());
   return answer.Await();
 }
 

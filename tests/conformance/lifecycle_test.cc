@@ -64,7 +64,7 @@ TEST_F(LifecycleTest, ReadsPastTheirDeadlineFail) {
   EXPECT_TRUE(FailsWith(list.Await(), kCode, storage::kDeadlinePassed));
 
   Answer<absl::StatusOr<std::unique_ptr<Snapshot>>> snapshot;
-  backend().OpenSnapshot("s", Past(), snapshot.Done());
+  backend().OpenSnapshot({"s"}, Past(), snapshot.Done());
   EXPECT_TRUE(FailsWith(snapshot.Await(), kCode, storage::kDeadlinePassed));
 
   Answer<absl::Status> ping;
@@ -111,7 +111,7 @@ TEST_F(LifecycleTest, EndWaitsForCallsOfEveryKindAndAnswersEachOnce) {
   for (int i = 0; i < kCalls; ++i) MustApply(SetKeys(absl::StrCat("s", i), {{{"t", "1"}, Raw("v")}}));
   for (int i = 0; i < kCalls; ++i) {
     // Every other one is overdue while it is opened, or soon after. Each is gone before its backend is.
-    backend().OpenSnapshot(absl::StrCat("s", i), i % 2 == 0 ? Soon() : absl::Now() + absl::Milliseconds(1),
+    backend().OpenSnapshot({absl::StrCat("s", i)}, i % 2 == 0 ? Soon() : absl::Now() + absl::Milliseconds(1),
                            [done = snapshots[i].Done()](absl::StatusOr<std::unique_ptr<Snapshot>> opened) mutable {
                              done(opened.status());
                            });

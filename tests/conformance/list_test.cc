@@ -159,6 +159,79 @@ TEST_F(ListTest, UpdateTimeMovesWithEveryCommit) {
   EXPECT_GT(update_time(), first);
 }
 
+TEST_F(ListTest, HasThoseWithCredsOrThoseWithout) {
+  Create({"a", "c"});
+  MustApply(SetKeys("b", {{{"t", "1"}, Raw("v")}}));
+  Acquire("new", "owner", absl::Hours(1));
+  storage::ListRequest request{"", "", kAll};
+  request.has_creds = true;
+  EXPECT_EQ(ListIds(request), (Ids{"a", "c"}));
+  request.after = "a";
+  request.limit = 1;
+  EXPECT_EQ(ListIds(request), Ids{"c"});
+  request = {"", "", kAll};
+  request.has_creds = false;
+  EXPECT_EQ(ListIds(request), Ids{"b"});
+  request.leased = true;
+  EXPECT_EQ(ListIds(request), Ids{"new"});
+}
+
+TEST_F(ListTest, TellsTheBytesStoredIfAsked) {
+  std::string noise;
+  for (unsigned number = 1; noise.size() < 3'000; number = number * 1'103'515'245 + 12'345) {
+    noise.push_back(static_cast<char>(number >> 16));
+  }
+  MustApply(SetKeys("keys", {{{"t", "1"}, Raw(noise.substr(0, 1'000))}, {{"t", "2"}, Raw(noise.substr(1'000))}}));
+  storage::Commit both = SetKeys("more", {{{"t", "1"}, Raw(noise)}});
+  both.creds = Json("{}");
+  MustApply(both);
+  storage::ListRequest request{"", "", kAll};
+  const auto unasked = List(request);
+  ASSERT_TRUE(unasked.ok() && unasked->size() == 2) << unasked.status();
+  EXPECT_EQ(unasked->front().stored_bytes, 0U);
+  request.want_size = true;
+  const auto listed = List(request);
+  ASSERT_TRUE(listed.ok() && listed->size() == 2) << listed.status();
+  // A store may keep base64, and add what belongs to a value.
+  for (const auto& session : *listed) {
+    EXPECT_GE(session.stored_bytes, noise.size());
+    EXPECT_LT(session.stored_bytes, 2 * noise.size());
+  }
+  const std::uint64_t with_creds = listed->at(1).stored_bytes;
+  MustApply(DeleteCreds("more"));
+  EXPECT_LT(List(request)->at(1).stored_bytes, with_creds);
+}
+
+// The clock is the store's, so it is read by writing; see selection_test.cc.
+TEST_F(ListTest, UnwrittenForLeavesOutWhatWasWrittenSince) {
+  constexpr absl::Duration kAge = absl::Milliseconds(500);
+  Create({"old"});
+  const auto update_time = [this](const std::string& session_id) {
+    const auto listed = List({session_id, "", 1});
+    EXPECT_TRUE(listed.ok() && listed->size() == 1) << listed.status();
+    return listed.ok() && !listed->empty() ? listed->front().update_time : absl::InfinitePast();
+  };
+  storage::ListRequest request{"", "", kAll};
+  request.unwritten_for = kAge;
+  bool told_apart = false;
+  for (const absl::Time limit = Soon(); !told_apart && absl::Now() < limit;) {
+    Create({"clock", "young"});
+    const absl::Time young = update_time("young");
+    const Ids found = ListIds(request);
+    Create({"clock"});
+    const bool has_young = std::find(found.begin(), found.end(), "young") != found.end();
+    const bool has_old = std::find(found.begin(), found.end(), "old") != found.end();
+    EXPECT_TRUE(has_old || update_time("old") > young - kAge);
+    EXPECT_TRUE(!has_young || young <= update_time("clock") - kAge);
+    told_apart = found == Ids{"old"};
+  }
+  EXPECT_TRUE(told_apart);
+  request.unwritten_for = absl::Hours(1);
+  EXPECT_EQ(ListIds(request), Ids{});
+  request.unwritten_for = absl::ZeroDuration();
+  EXPECT_EQ(ListIds(request), (Ids{"clock", "old", "young"}));
+}
+
 TEST_F(ListTest, LeavesOutDeletedSessions) {
   Create({"a", "b", "c"});
   MustApply(DeleteSession("b"));

@@ -83,7 +83,7 @@ class PatchedValuesTest : public test::PostgresTest {
   }
   static absl::StatusOr<Snapshot::Page> ReadSnapshot(Backend& backend) {
     Answer<absl::StatusOr<std::unique_ptr<Snapshot>>> opened;
-    backend.OpenSnapshot("s", absl::Now() + kPatience, opened.Done());
+    backend.OpenSnapshot({"s"}, absl::Now() + kPatience, opened.Done());
     auto snapshot = opened.Await();
     if (!snapshot.ok()) return snapshot.status();
     Answer<absl::StatusOr<Snapshot::Page>> answer;

@@ -69,7 +69,7 @@ class PoolerTest : public test::PostgresTest {
 
   absl::StatusOr<std::unique_ptr<Snapshot>> Snap(std::string session_id, absl::Duration patience) {
     Answer<absl::StatusOr<std::unique_ptr<Snapshot>>> answer;
-    backend_->OpenSnapshot(std::move(session_id), absl::Now() + patience, answer.Done());
+    backend_->OpenSnapshot({std::move(session_id)}, absl::Now() + patience, answer.Done());
     return answer.Await();
   }
 

@@ -74,6 +74,80 @@ TEST_F(PostgresBackendTest, DatabaseOfAnotherEncodingIsRefused) {
   EXPECT_EQ(TryOpen().code(), absl::StatusCode::kFailedPrecondition);
 }
 
+// What a server of the version before leaves of the time of a key that it makes.
+TEST_F(PostgresBackendTest, AKeyOfUnknownTimeIsNotAmongTheUnchangedUntilItIsWritten) {
+  Open();
+  Commit commit;
+  commit.session_id = "s";
+  for (const char* const id : {"1", "2", "3"}) commit.sets.push_back({{"t", id}, {ValueKind::kRaw, "v"}});
+  ASSERT_TRUE(Apply({commit}).front().ok());
+  Sql("UPDATE authstate.auth_keys SET changed_at = NULL");
+  // By each of the statements that set keys.
+  commit.sets = {{{"t", "2"}, {ValueKind::kRaw, "v"}}};
+  ASSERT_TRUE(Apply({commit}).front().ok());
+  commit.sets = {{{"t", "3"}, {ValueKind::kRaw, "v"}}};
+  commit.creds = Value{ValueKind::kJson, "{}"};
+  ASSERT_TRUE(Apply({commit}).front().ok());
+  SnapshotRequest request{"s"};
+  request.want_values = false;
+  const auto select = [&] {
+    const auto snapshot = Snap(request);
+    EXPECT_TRUE(snapshot.ok()) << snapshot.status();
+    Answer<absl::StatusOr<Snapshot::Page>> page;
+    (*snapshot)->Next(1'000, absl::Now() + kPatience, page.Done());
+    return page.Await()->summaries;
+  };
+  const auto all = select();
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_FALSE(all[0].change_time.has_value());
+  EXPECT_TRUE(all[1].change_time.has_value());
+  EXPECT_TRUE(all[2].change_time.has_value());
+  request.unchanged_for = absl::ZeroDuration();
+  EXPECT_EQ(select().size(), 2U);
+}
+
+// More of them than a statement looks at.
+TEST_F(PostgresBackendTest, ManyKeysThatAreNotAskedForAreNoPage) {
+  constexpr int kMany = 45'000;
+  Open();
+  Commit commit;
+  commit.session_id = "s";
+  commit.sets = {{{"z", "last"}, {ValueKind::kRaw, "v"}}};
+  ASSERT_TRUE(Apply({commit}).front().ok());
+  Sql(absl::StrCat("INSERT INTO authstate.auth_keys SELECT 's', 'm', g::text, 1, 'v' FROM generate_series(1, ", kMany,
+                   ") g; UPDATE authstate.auth_sessions SET names = NULL"));
+  SnapshotRequest request{"s"};
+  request.types = {"z"};
+  request.want_values = false;
+  const auto snapshot = Snap(request);
+  ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+  Answer<absl::StatusOr<Snapshot::Page>> answer;
+  (*snapshot)->Next(1'000, absl::Now() + kPatience, answer.Done());
+  const auto page = answer.Await();
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_TRUE(page->last);
+  EXPECT_EQ(page->summaries.size(), 1U);
+}
+
+// A key that is lost is no absence, also where its type is not asked for.
+TEST_F(PostgresBackendTest, ASelectionNoticesWhatIsMissing) {
+  Open();
+  Commit commit;
+  commit.session_id = "s";
+  commit.sets = {{{"a", "1"}, {ValueKind::kRaw, "v"}}, {{"b", "1"}, {ValueKind::kRaw, "v"}}};
+  ASSERT_TRUE(Apply({commit}).front().ok());
+  Sql("DELETE FROM authstate.auth_keys WHERE key_type = 'b'");
+  for (const char* const type : {"a", "b"}) {
+    SnapshotRequest request{"s"};
+    request.types = {type};
+    const auto snapshot = Snap(request);
+    ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+    Answer<absl::StatusOr<Snapshot::Page>> page;
+    (*snapshot)->Next(1'000, absl::Now() + kPatience, page.Done());
+    EXPECT_TRUE(absl::IsDataLoss(page.Await().status())) << type;
+  }
+}
+
 // Holds the rows of all sessions that there are, for as long as it lives.
 class RowHolder {
  public:

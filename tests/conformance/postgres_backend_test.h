@@ -102,8 +102,11 @@ class PostgresBackendTest : public test::PostgresTest {
     return std::move(Read({Request(std::move(session_id), std::move(keys))}).front());
   }
   absl::StatusOr<std::unique_ptr<Snapshot>> Snap(std::string session_id) {
+    return Snap(SnapshotRequest{std::move(session_id)});
+  }
+  absl::StatusOr<std::unique_ptr<Snapshot>> Snap(SnapshotRequest request) {
     Answer<absl::StatusOr<std::unique_ptr<Snapshot>>> answer;
-    backend_->OpenSnapshot(std::move(session_id), absl::Now() + kPatience, answer.Done());
+    backend_->OpenSnapshot(std::move(request), absl::Now() + kPatience, answer.Done());
     return answer.Await();
   }
   // Asks until the database answers; the backend itself says how long to wait.

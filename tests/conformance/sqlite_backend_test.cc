@@ -79,7 +79,7 @@ class SqliteBackendTest : public testing::Test {
 
   static absl::Status Snap(Backend& backend, const std::string& session_id) {
     Answer<absl::StatusOr<std::unique_ptr<Snapshot>>> answer;
-    backend.OpenSnapshot(session_id, Soon(), answer.Done());
+    backend.OpenSnapshot({session_id}, Soon(), answer.Done());
     return answer.Await().status();
   }
 
@@ -96,6 +96,38 @@ TEST_F(SqliteBackendTest, CommitOnADamagedRowIsKnownNotToBeApplied) {
   EXPECT_TRUE(absl::IsDataLoss(refused)) << refused;
   EXPECT_EQ(OutcomeOf(refused), Outcome::kNotApplied);
   EXPECT_TRUE(absl::IsDataLoss(Read(**backend, "s").status()));
+}
+
+TEST_F(SqliteBackendTest, AKeyOfBeforeTimesWereKeptIsOfUnknownTimeUntilItIsWritten) {
+  auto backend = OpenSqliteBackend(Options());
+  ASSERT_TRUE(backend.ok()) << backend.status();
+  const auto set = [](const std::string& id) {
+    Commit commit;
+    commit.session_id = "s";
+    commit.sets = {{{"t", id}, {ValueKind::kRaw, "v"}}};
+    return commit;
+  };
+  ASSERT_TRUE(Apply(**backend, set("1")).ok() && Apply(**backend, set("2")).ok());
+  SQLite::Database(path_, SQLite::OPEN_READWRITE).exec("UPDATE auth_keys SET changed_at = NULL");
+  ASSERT_TRUE(Apply(**backend, set("2")).ok());
+  const auto select = [&backend](std::optional<absl::Duration> unchanged_for) {
+    SnapshotRequest request{"s"};
+    request.want_values = false;
+    request.unchanged_for = unchanged_for;
+    Answer<absl::StatusOr<std::unique_ptr<Snapshot>>> opened;
+    (*backend)->OpenSnapshot(std::move(request), Soon(), opened.Done());
+    const auto snapshot = opened.Await();
+    Answer<absl::StatusOr<Snapshot::Page>> page;
+    (*snapshot)->Next(1'000, Soon(), page.Done());
+    return page.Await()->summaries;
+  };
+  const auto all = select(std::nullopt);
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_FALSE(all[0].change_time.has_value());
+  EXPECT_TRUE(all[1].change_time.has_value());
+  const auto unchanged = select(absl::ZeroDuration());
+  ASSERT_EQ(unchanged.size(), 1U);
+  EXPECT_EQ(unchanged[0].name.id, "2");
 }
 
 TEST_F(SqliteBackendTest, ANewStoreIsToldByItsAbsolutePathAndAnOldOneNot) {

@@ -86,7 +86,7 @@ class SqlitePlaceTest : public testing::Test {
 
   absl::Status Snap() {
     Answer<absl::StatusOr<std::unique_ptr<Snapshot>>> answer;
-    backend_->OpenSnapshot("s", Soon(), answer.Done());
+    backend_->OpenSnapshot({"s"}, Soon(), answer.Done());
     return answer.Await().status();
   }
 

@@ -150,7 +150,7 @@ TEST_F(StatementBoundsTest, LeaseThatWaitsForARowHoldsUpNoOtherOfItsCall) {
 TEST_F(StatementBoundsTest, SnapshotThatWaitsForATableEndsWithItsCaller) {
   const Transaction other(url(), kHoldKeys);
   Answer<absl::StatusOr<std::unique_ptr<Snapshot>>> opened;
-  backend().OpenSnapshot("s", absl::Now() + kShort, opened.Done());
+  backend().OpenSnapshot({"s"}, absl::Now() + kShort, opened.Done());
   EXPECT_EQ(opened.Await().status().code(), absl::StatusCode::kDeadlineExceeded);
   ExpectNothingGoesOn();
 }

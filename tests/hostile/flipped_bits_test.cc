@@ -110,7 +110,13 @@ class Reader {
         ReadKeys(session, {first, first + kGroup}, false);
       }
     }
-    ReadSnapshot(session);
+    ReadSnapshot(session, {session.id});
+    SnapshotRequest pre_keys{session.id};
+    pre_keys.types = {"pre-key"};
+    Session part = session;
+    const auto others = [](const KeyWrite& key) { return key.name.type != "pre-key"; };
+    part.keys.erase(std::remove_if(part.keys.begin(), part.keys.end(), others), part.keys.end());
+    ReadSnapshot(part, std::move(pre_keys));
   }
 
  private:
@@ -132,9 +138,10 @@ class Reader {
     return true;
   }
 
-  bool ReadSnapshot(const Session& session) {
+  // What the request asks for is all that `session` has.
+  bool ReadSnapshot(const Session& session, SnapshotRequest request) {
     Answer<absl::StatusOr<std::unique_ptr<Snapshot>>> opened;
-    backend_.OpenSnapshot(session.id, Soon(), opened.Done());
+    backend_.OpenSnapshot(std::move(request), Soon(), opened.Done());
     auto snapshot = opened.Await();
     if (!snapshot.ok()) {
       EXPECT_FALSE(absl::IsNotFound(snapshot.status())) << flip_ << ": " << snapshot.status();

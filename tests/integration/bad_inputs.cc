@@ -2,6 +2,8 @@
 
 #include <grpcpp/client_context.h>
 
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -75,6 +77,27 @@ std::vector<BadString> BadIds() {
           {"id too long", std::string(kMaxKeyIdBytes + 1, 'i')},
           {"id with NUL", std::string("a\0b", 3)},
           {"id not UTF-8", "\xc3"}};
+}
+
+// Lengths of time that no past can be ago.
+struct BadAge {
+  const char* what;
+  google::protobuf::Duration age;
+};
+
+std::vector<BadAge> BadAges() {
+  const auto duration = [](std::int64_t seconds, std::int32_t nanos) {
+    google::protobuf::Duration age;
+    age.set_seconds(seconds);
+    age.set_nanos(nanos);
+    return age;
+  };
+  constexpr std::int64_t kSecondsOfADay = 86'400;
+  return {{"negative", duration(0, -1)},
+          {"of two signs", duration(1, -1)},
+          {"too many nanos", duration(0, 1'000'000'000)},
+          {"too long", duration(kMaxAgeDays * kSecondsOfADay, 1)},
+          {"far too long", duration(std::numeric_limits<std::int64_t>::max(), 0)}};
 }
 
 std::vector<BadString> BadJson() {
@@ -242,6 +265,17 @@ void AddSessions(std::vector<BadInput>* table) {
   list.set_page_size(1);
   list.set_page_token("not a token");
   table->push_back(Bad("bad token", &Stub::ListSessions, list, "page_token", false));
+  for (const BadAge& bad : BadAges()) {
+    v1::ListSessionsRequest aged;
+    *aged.mutable_unwritten_for() = bad.age;
+    table->push_back(Bad(bad.what, &Stub::ListSessions, aged, "unwritten_for", false));
+  }
+  for (const int state : {0, 7, -1}) {
+    v1::ListSessionsRequest listed;
+    listed.add_states(v1::SESSION_STATE_PAIRED);
+    listed.add_states(static_cast<v1::SessionState>(state));
+    table->push_back(Bad(absl::StrCat("state ", state), &Stub::ListSessions, listed, "states[1]", false));
+  }
 }
 
 void AddLoadSession(std::vector<BadInput>* table) {
@@ -261,6 +295,20 @@ void AddLoadSession(std::vector<BadInput>* table) {
   request.set_session_id(kSession);
   request.set_page_bytes(kMaxLoadPageBytes + 1);
   add("page too large", request, "page_bytes");
+  request.set_page_bytes(0);
+  for (const BadAge& bad : BadAges()) {
+    *request.mutable_unchanged_for() = bad.age;
+    add(bad.what, request, "unchanged_for");
+  }
+  request.clear_unchanged_for();
+  request.add_types("session");
+  for (const BadString& bad : BadTypes()) {
+    v1::LoadSessionRequest typed = request;
+    typed.add_types(bad.value);
+    add(bad.what, typed, "types[1]");
+  }
+  for (std::size_t i = 0; i < kMaxSelectedTypes; ++i) request.add_types("session");
+  add("too many types", request, "types");
 }
 
 // Length and fence as AcquireLease, RenewLease and ReleaseLease take them.

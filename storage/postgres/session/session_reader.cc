@@ -181,7 +181,9 @@ std::optional<absl::StatusOr<std::vector<SessionSummary>>> ListSessions(PgConnec
   const PgConnection::Execution execution =
       Ask(connection, layout.list,
           {request.after, request.prefix, AbovePrefix(request.prefix), EncodePgInt8(Clamped(request.limit)),
-           EncodePgInt8(request.leased ? 1 : 0)},
+           EncodePgInt8(request.leased ? 1 : 0), EncodePgAge(request.unwritten_for),
+           EncodePgInt8(request.has_creds.has_value() ? (*request.has_creds ? 1 : 0) : -1),
+           EncodePgInt8(request.want_size ? 1 : 0)},
           deadline);
   if (execution.failure.has_value() && LockedOut(*execution.failure)) return std::nullopt;
   if (execution.failure.has_value()) return ToStatus(*execution.failure);
@@ -189,7 +191,7 @@ std::optional<absl::StatusOr<std::vector<SessionSummary>>> ListSessions(PgConnec
   for (const auto& row : execution.rows) {
     SessionSummary& summary = summaries.emplace_back();
     ReadRow(row, summary.session_id, summary.revision, summary.has_creds, summary.key_count, summary.update_time,
-            summary.lease);
+            summary.lease, summary.stored_bytes);
   }
   return summaries;
 }

@@ -27,7 +27,7 @@ constexpr absl::Duration kEndTimeout = absl::Seconds(5);
 
 // Where a snapshot stands, and what it began with.
 struct State {
-  std::string session_id;
+  SnapshotRequest request;
   std::uint64_t revision = 0;
   std::optional<Value> creds;
   // Owner and fence alone: a snapshot's lease is for CheckFence.
@@ -54,26 +54,27 @@ absl::Status Absent(PgConnection& connection, const Layout& layout, const std::s
 
 // Nullopt: a lock was in the way.
 std::optional<absl::StatusOr<std::shared_ptr<State>>> Begin(PgConnection& connection, const std::string& begin,
-                                                            const Layout& layout, std::string session_id,
+                                                            const Layout& layout, const SnapshotRequest& request,
                                                             absl::Time deadline) {
   const auto begun = connection.Execute(begin.c_str(), {}, deadline);
   if (begun.failure.has_value()) return ToStatus(*begun.failure);
-  const auto head = connection.Continue(layout.snapshot_head, {session_id}, deadline);
+  const auto head = connection.Continue(layout.snapshot_head,
+                                        {request.session_id, EncodePgInt8(request.want_creds ? 1 : 0)}, deadline);
   if (head.failure.has_value() && LockedOut(*head.failure)) return std::nullopt;
   if (head.failure.has_value()) return ToStatus(*head.failure);
 
-  if (head.rows.empty()) return Absent(connection, layout, session_id, 0, deadline);
+  if (head.rows.empty()) return Absent(connection, layout, request.session_id, 0, deadline);
   auto state = std::make_shared<State>();
-  state->session_id = std::move(session_id);
+  state->request = request;
   state->generation = connection.generation();
   bool present = false;
   std::optional<std::int64_t> kind;
   absl::string_view hex;
   ReadRow(head.rows[0], state->revision, present, kind, hex, state->lease.fence, state->lease.owner,
           state->expected_names);
-  if (!present) return Absent(connection, layout, state->session_id, state->revision, deadline);
+  if (!present) return Absent(connection, layout, request.session_id, state->revision, deadline);
   if (kind.has_value()) {
-    auto creds = layout.to_value({state->session_id, "", ""}, *kind, hex);
+    auto creds = layout.to_value({request.session_id, "", ""}, *kind, hex);
     if (!creds.ok()) return creds.status();
     state->creds = *std::move(creds);
   }
@@ -85,6 +86,55 @@ void End(PgConnection& connection) {
   if (ended.failure.has_value()) connection.Drop();
 }
 
+PgConnection::Parameters EncodePage(const State& state, std::size_t max_bytes) {
+  const SnapshotRequest& request = state.request;
+  const auto bytes = static_cast<std::int64_t>(
+      std::min(max_bytes, static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max())));
+  PgArray types = PgArray::Text();
+  for (const std::string& type : request.types) types.AddBytes(type);
+  return {request.session_id,
+          state.last.type,
+          state.last.id,
+          EncodePgInt8(bytes),
+          EncodePgInt8(kMaxPageKeys),
+          EncodePgInt8(kKeyOverheadBytes),
+          std::move(types).Encode(),
+          EncodePgAge(request.unchanged_for),
+          EncodePgInt8(request.want_values ? 1 : 0)};
+}
+
+absl::Status ReadKeys(PgConnection& connection, const Layout& layout, State& state, std::size_t max_bytes,
+                      absl::Time deadline, Snapshot::Page* page) {
+  const auto execution = connection.Continue(layout.snapshot_page, EncodePage(state, max_bytes), deadline);
+  if (execution.failure.has_value()) return ToStatus(*execution.failure);
+  page->last = true;
+  for (const auto& row : execution.rows) {
+    KeySummary key;
+    // NULL: it is not asked for.
+    std::optional<std::int64_t> kind;
+    absl::string_view hex;
+    std::int64_t keys = 0;
+    std::int64_t number = 0;
+    std::optional<std::int64_t> changed_at;
+    ReadRow(row, key.name.type, key.name.id, kind, hex, keys, number, key.stored_bytes, changed_at);
+    // Where an index is damaged there may be no end of pages.
+    if (!(state.last < key.name)) return DamagedSession();
+    state.last = key.name;
+    state.names += number;
+    page->last = keys == static_cast<std::int64_t>(execution.rows.size());
+    if (!kind.has_value()) continue;
+    if (state.request.want_values) {
+      auto value = layout.to_value({state.request.session_id, key.name.type, key.name.id}, *kind, hex);
+      if (!value.ok()) return value.status();
+      page->keys.push_back({std::move(key.name), *std::move(value)});
+    } else {
+      if (changed_at.has_value()) key.change_time = absl::FromUnixMicros(*changed_at);
+      page->summaries.push_back(std::move(key));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Snapshot::Page> ReadPage(PgConnection& connection, const Layout& layout, State& state,
                                         std::size_t max_bytes, absl::Time deadline) {
   if (connection.generation() != state.generation) {
@@ -92,30 +142,11 @@ absl::StatusOr<Snapshot::Page> ReadPage(PgConnection& connection, const Layout& 
     failure.fault = Fault::kLost;
     return ToStatus(failure);
   }
-  const auto bytes = static_cast<std::int64_t>(
-      std::min(max_bytes, static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max())));
-  const auto execution = connection.Continue(layout.snapshot_page,
-                                             {state.session_id, state.last.type, state.last.id, EncodePgInt8(bytes),
-                                              EncodePgInt8(kMaxPageKeys), EncodePgInt8(kKeyOverheadBytes)},
-                                             deadline);
-  if (execution.failure.has_value()) return ToStatus(*execution.failure);
   Snapshot::Page page;
-  page.last = true;
-  for (const auto& row : execution.rows) {
-    KeyName name;
-    std::int64_t kind = 0;
-    absl::string_view hex;
-    std::size_t keys = 0;
-    std::int64_t number = 0;
-    ReadRow(row, name.type, name.id, kind, hex, keys, number);
-    // Where an index is damaged there may be no end of pages.
-    if (!(state.last < name)) return DamagedSession();
-    state.last = name;
-    state.names += number;
-    auto value = layout.to_value({state.session_id, name.type, name.id}, kind, hex);
-    if (!value.ok()) return value.status();
-    page.keys.push_back({std::move(name), *std::move(value)});
-    page.last = keys == page.keys.size();
+  // Keys that are not asked for make no page.
+  while (page.empty() && !page.last) {
+    absl::Status read = ReadKeys(connection, layout, state, max_bytes, deadline, &page);
+    if (!read.ok()) return read;
   }
   if (page.last && state.expected_names.value_or(state.names) != state.names) return DamagedSession();
   return page;
@@ -195,7 +226,7 @@ std::unique_ptr<SnapshotPool::Place> SnapshotPool::Take() {
   return std::make_unique<Place>(*this);
 }
 
-void SnapshotPool::Open(std::string session_id, absl::Time deadline, Backend::SnapshotDone done) {
+void SnapshotPool::Open(SnapshotRequest request, absl::Time deadline, Backend::SnapshotDone done) {
   std::unique_ptr<Place> place = Take();
   if (place == nullptr) {
     const std::optional<Failure> lack = queue_.TooFew();
@@ -206,9 +237,9 @@ void SnapshotPool::Open(std::string session_id, absl::Time deadline, Backend::Sn
   // Made once the snapshot is open: its connection is kept for it.
   const auto lane = std::make_shared<std::shared_ptr<Lane>>();
   queue_.Add({deadline, "",
-              [this, place = std::move(place), session_id = std::move(session_id), deadline, answer,
+              [this, place = std::move(place), request = std::move(request), deadline, answer,
                lane](PgConnection& connection) mutable -> std::optional<PutBack> {
-                auto state = Begin(connection, begin_, layout_, session_id, deadline);
+                auto state = Begin(connection, begin_, layout_, request, deadline);
                 if (state.has_value() && state->ok()) {
                   *lane = std::make_shared<Lane>(timer_);
                   answer->Give(

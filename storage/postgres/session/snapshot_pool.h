@@ -29,7 +29,7 @@ class SnapshotPool {
   SnapshotPool& operator=(const SnapshotPool&) = delete;
 
   // Like Backend::OpenSnapshot; Unavailable where the connections that there are leave none for a snapshot.
-  void Open(std::string session_id, absl::Time deadline, Backend::SnapshotDone done);
+  void Open(SnapshotRequest request, absl::Time deadline, Backend::SnapshotDone done);
 
  private:
   friend class PostgresSnapshot;

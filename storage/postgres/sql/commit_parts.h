@@ -78,15 +78,15 @@ inline constexpr char kKeysDeleted[] = R"sql(, keys_deleted AS (
 ))sql";
 
 inline constexpr char kKeysSetOrPatched[] = R"sql(, keys_set AS (
-  INSERT INTO auth_keys AS k (session_id, key_type, key_id, kind, value, patch)
+  INSERT INTO auth_keys AS k (session_id, key_type, key_id, kind, value, patch, changed_at)
   SELECT w.session_id, w.key_type, w.key_id, w.kind, CASE WHEN w.base IS NULL THEN w.value ELSE '' END,
-         CASE WHEN w.base IS NOT NULL THEN w.value END
+         CASE WHEN w.base IS NOT NULL THEN w.value END, now()
   FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[]), (SELECT $11::int2[]),
               (SELECT $12::bytea[]), (SELECT $20::bytea[]))
     AS w(session_id, key_type, key_id, kind, value, base)
   JOIN passed p ON p.session_id = w.session_id
   ON CONFLICT (session_id, key_type, key_id) DO UPDATE
-    SET kind = excluded.kind, patch = excluded.patch,
+    SET kind = excluded.kind, patch = excluded.patch, changed_at = excluded.changed_at,
         value = CASE WHEN excluded.patch IS NULL THEN excluded.value ELSE k.value END
 ))sql";
 

@@ -103,14 +103,14 @@ inline constexpr auto kCredsAndDeletes = JoinSql(R"sql(, creds_set AS (
                                                  commit_parts::kKeysDeleted);
 
 inline constexpr char kKeysSet[] = R"sql(, keys_set AS (
-  INSERT INTO auth_keys (session_id, key_type, key_id, kind, value)
-  SELECT w.session_id, w.key_type, w.key_id, w.kind, w.value
+  INSERT INTO auth_keys (session_id, key_type, key_id, kind, value, changed_at)
+  SELECT w.session_id, w.key_type, w.key_id, w.kind, w.value, now()
   FROM unnest((SELECT $8::text[]), (SELECT $9::text[]), (SELECT $10::text[]), (SELECT $11::int2[]),
               (SELECT $12::bytea[]))
     AS w(session_id, key_type, key_id, kind, value)
   JOIN passed p ON p.session_id = w.session_id
   ON CONFLICT (session_id, key_type, key_id) DO UPDATE
-    SET kind = excluded.kind, value = excluded.value, patch = NULL
+    SET kind = excluded.kind, value = excluded.value, patch = NULL, changed_at = excluded.changed_at
 ))sql";
 
 inline constexpr char kAnswer[] = R"sql(

@@ -277,6 +277,15 @@ WITH existing AS (
   FROM existing
   WHERE session_id > $1::text AND session_id >= $2::text
     AND ($3::text = '' OR session_id < $3::text) AND starts_with(session_id, $2::text)
+    AND ($6::int8 < 0 OR now() - $6::int8 * interval '1 microsecond' >= ALL (
+      SELECT s.updated_at FROM authstate.legacy_sessions s WHERE s.session_id = existing.session_id
+      UNION ALL
+      SELECT a.updated_at FROM whatsapp_auth a WHERE a.company_id = existing.session_id COLLATE "default"
+      UNION ALL
+      SELECT max(k.updated_at) FROM whatsapp_keys k WHERE k.company_id = existing.session_id COLLATE "default"
+      HAVING count(*) > 0))
+    AND ($7::int8 < 0 OR ($7::int8 = 1) = EXISTS (
+      SELECT FROM whatsapp_auth a WHERE a.company_id = existing.session_id COLLATE "default"))
   ORDER BY session_id
   LIMIT $4::int8
 )
@@ -284,7 +293,11 @@ SELECT p.session_id, coalesce(s.revision, 0), a.company_id IS NOT NULL, k.number
        (extract(epoch FROM greatest(s.updated_at, a.updated_at, k.updated_at)) * 1000000)::int8,
        coalesce(s.fence, 0), coalesce(s.lease_owner, ''),
        coalesce((extract(epoch FROM s.lease_expires_at) * 1000000)::int8, 0),
-       coalesce((extract(epoch FROM s.lease_expires_at - clock_timestamp()) * 1000000)::int8, 0)
+       coalesce((extract(epoch FROM s.lease_expires_at - clock_timestamp()) * 1000000)::int8, 0),
+       CASE WHEN $8::int8 = 0 THEN 0 ELSE
+         coalesce(pg_column_size(a.creds), 0)
+         + (SELECT coalesce(sum(pg_column_size(k.value)), 0)
+            FROM whatsapp_keys k WHERE k.company_id = p.session_id COLLATE "default") END
 FROM page p
 LEFT JOIN authstate.legacy_sessions s ON s.session_id = p.session_id
 LEFT JOIN whatsapp_auth a ON a.company_id = p.session_id COLLATE "default"
@@ -299,21 +312,27 @@ SELECT coalesce(s.revision, 0),
        a.company_id IS NOT NULL
          OR EXISTS (SELECT FROM whatsapp_keys k WHERE k.company_id = asked.session_id)
          OR coalesce(s.present AND s.fingerprint = 0, false),
-       CASE WHEN a.company_id IS NOT NULL THEN 2 END, encode(convert_to(a.creds::text, 'UTF8'), 'hex'),
+       CASE WHEN a.company_id IS NOT NULL AND $2::int8 <> 0 THEN 2 END,
+       CASE WHEN $2::int8 <> 0 THEN encode(convert_to(a.creds::text, 'UTF8'), 'hex') END,
        coalesce(s.fence, 0), coalesce(s.lease_owner, ''), NULL
 FROM (SELECT $1::text AS session_id) AS asked
 LEFT JOIN authstate.legacy_sessions s ON s.session_id = asked.session_id
 LEFT JOIN whatsapp_auth a ON a.company_id = asked.session_id)sql";
 
 inline constexpr char kSnapshotPage[] = R"sql(
-SELECT key_type, key_id, 2, encode(convert_to(value::text, 'UTF8'), 'hex'), keys, 0
+SELECT key_type, key_id, CASE WHEN chosen THEN 2 END,
+       CASE WHEN chosen AND $9::int8 <> 0 THEN encode(convert_to(value::text, 'UTF8'), 'hex') END, keys, 0,
+       pg_column_size(value), (extract(epoch FROM updated_at) * 1000000)::int8
 FROM (
-  SELECT key_type, key_id, value, count(*) OVER () AS keys,
+  SELECT key_type, key_id, value, updated_at, chosen, count(*) OVER () AS keys,
          row_number() OVER in_order AS number,
-         sum(authstate.legacy_value_bytes(value) + octet_length(key_type) + octet_length(key_id) + $6::int8)
+         sum(CASE WHEN chosen THEN CASE WHEN $9::int8 = 0 THEN 0 ELSE authstate.legacy_value_bytes(value) END
+                                   + octet_length(key_type) + octet_length(key_id) + $6::int8 ELSE 0 END)
            OVER in_order AS bytes
   FROM (
-    SELECT key_type::text COLLATE "C" AS key_type, key_id::text COLLATE "C" AS key_id, value
+    SELECT key_type::text COLLATE "C" AS key_type, key_id::text COLLATE "C" AS key_id, value, updated_at,
+           (cardinality($7::text[]) = 0 OR key_type::text = ANY ($7::text[]))
+             AND ($8::int8 < 0 OR coalesce(updated_at <= now() - $8::int8 * interval '1 microsecond', false)) AS chosen
     FROM whatsapp_keys
     WHERE company_id = $1::text
       AND (key_type::text COLLATE "C", key_id::text COLLATE "C") > ($2::text, $3::text)

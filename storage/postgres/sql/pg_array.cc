@@ -31,6 +31,10 @@ std::string EncodePgInt8(std::int64_t value) {
   return encoded;
 }
 
+std::string EncodePgAge(std::optional<absl::Duration> age) {
+  return EncodePgInt8(age.has_value() ? absl::ToInt64Microseconds(*age) : -1);
+}
+
 PgArray PgArray::Text() { return PgArray(kTextOid); }
 PgArray PgArray::Bytea() { return PgArray(kByteaOid); }
 PgArray PgArray::Int8() { return PgArray(kInt8Oid); }

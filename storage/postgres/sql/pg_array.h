@@ -2,9 +2,11 @@
 #define AUTHSTATE_STORAGE_POSTGRES_SQL_PG_ARRAY_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 // One-dimensional PostgreSQL arrays in the binary format that a parameter takes (array_recv in PostgreSQL's
 // src/backend/utils/adt/arrayfuncs.c). All integers are big-endian:
@@ -23,6 +25,9 @@ namespace authstate::storage {
 
 // An int8 by itself, as a binary parameter.
 std::string EncodePgInt8(std::int64_t value);
+
+// How long ago something is to be, in microseconds; -1 for nullopt: whenever.
+std::string EncodePgAge(std::optional<absl::Duration> age);
 
 // Builds the parameter element by element. Not thread-safe.
 class PgArray {

@@ -201,18 +201,26 @@ WHERE CASE WHEN s.present AND s.names_revision = s.revision THEN s.names <> {nam
            ELSE {names a} <> 0 END)sql";
 
 // Existing sessions after $1, from $2 on and below $3 (if not empty) that start with $2; at most $4. Where $5 is not 0:
-// those whose lease is live, written or not. The last four columns are those of ToLease (row.h).
+// those whose lease is live, written or not. $6: only those written at least so long ago (EncodePgAge). $7: only those
+// with creds (1), or without (0); -1: either. The last columns are those of ToLease (row.h) and, unless $8 is 0, how
+// many bytes are stored, which reads none of the long values.
 inline constexpr char kList[] = R"sql(
 SELECT s.session_id, s.revision,
        EXISTS (SELECT FROM auth_creds c WHERE c.session_id = s.session_id),
        (SELECT count(*) FROM auth_keys k WHERE k.session_id = s.session_id),
        (extract(epoch FROM s.updated_at) * 1000000)::int8, s.fence, s.lease_owner,
        (extract(epoch FROM s.lease_expires_at) * 1000000)::int8,
-       (extract(epoch FROM s.lease_expires_at - clock_timestamp()) * 1000000)::int8
+       (extract(epoch FROM s.lease_expires_at - clock_timestamp()) * 1000000)::int8,
+       CASE WHEN $8::int8 = 0 THEN 0 ELSE
+         (SELECT coalesce(sum(octet_length(c.value)), 0) FROM auth_creds c WHERE c.session_id = s.session_id)
+         + (SELECT coalesce(sum(octet_length(k.value) + coalesce(octet_length(k.patch), 0)), 0)
+            FROM auth_keys k WHERE k.session_id = s.session_id) END
 FROM auth_sessions s
 WHERE CASE WHEN $5::int8 = 0 THEN s.present ELSE s.lease_owner <> '' AND s.lease_expires_at > now() END
   AND s.session_id > $1::text AND s.session_id >= $2::text
   AND ($3::text = '' OR s.session_id < $3::text) AND starts_with(s.session_id, $2::text)
+  AND ($6::int8 < 0 OR s.updated_at <= now() - $6::int8 * interval '1 microsecond')
+  AND ($7::int8 < 0 OR ($7::int8 = 1) = EXISTS (SELECT FROM auth_creds c WHERE c.session_id = s.session_id))
 ORDER BY s.session_id
 LIMIT $4::int8)sql";
 
@@ -232,33 +240,43 @@ inline constexpr char kBeginSnapshot[] =
     "'10min'";
 inline constexpr char kEndSnapshot[] = "ROLLBACK";
 
-// Revision, present, the creds' kind and value, fence and owner, and the sum over the names without the creds' (NULL:
-// not known), of session $1; no row when it was never written. The
-// last condition has the table of keys locked with the others, against changes of it: no page has to wait for that.
+// Revision, present, the creds' kind and value (unless $2 is 0), fence and owner, and the sum over the names without
+// the creds' (NULL: not known), of session $1; no row when it was never written. The last condition has the table of
+// keys locked with the others, against changes of it: no page has to wait for that.
 inline constexpr char kSnapshotHead[] = R"sql(
-SELECT s.revision, s.present, c.kind, encode(c.value, 'hex'), s.fence, s.lease_owner,
+SELECT s.revision, s.present, CASE WHEN $2::int8 <> 0 THEN c.kind END,
+       CASE WHEN $2::int8 <> 0 THEN encode(c.value, 'hex') END, s.fence, s.lease_owner,
        CASE WHEN s.names_revision = s.revision THEN
          s.names - CASE WHEN c.session_id IS NULL THEN 0 ELSE {creds} END END
 FROM auth_sessions s LEFT JOIN auth_creds c ON c.session_id = s.session_id
 WHERE s.session_id = $1::text AND NOT EXISTS (SELECT FROM auth_keys WHERE false))sql";
 
 // The keys of session $1 after ($2, $3): as many as fit $4 bytes with their names and $6 each, at least one, at most
-// $5. The last columns tell how many keys were looked at, at most one more than $5: as many as there are rows means
-// that none is left; and what the name counts.
+// $5. Asked for are those of the types $7 (empty: all) that were written at least so long ago as $8 says (EncodePgAge);
+// the others come too, without a kind, and count no bytes: the names of all tell whether the session is whole. Unless
+// $9 is 0, with their values. Columns: type, id, kind, value, how many keys were looked at, at most one more than $5
+// (as many as there are rows means that none is left), what the name counts, the bytes stored, and when the key was
+// written.
 inline constexpr char kSnapshotPage[] = R"sql(
-SELECT key_type, key_id, kind,
-       encode(value, 'hex') || CASE WHEN kind > 4 THEN '/' || encode(patch, 'hex') ELSE '' END, keys,
-       {number measured}
+SELECT key_type, key_id, CASE WHEN chosen THEN kind END,
+       CASE WHEN chosen AND $9::int8 <> 0
+            THEN encode(value, 'hex') || CASE WHEN kind > 4 THEN '/' || encode(patch, 'hex') ELSE '' END END,
+       keys, {number measured}, octet_length(value) + coalesce(octet_length(patch), 0),
+       (extract(epoch FROM changed_at) * 1000000)::int8
 FROM (
-  SELECT key_type, key_id, kind, value, patch, count(*) OVER () AS keys,
+  SELECT key_type, key_id, kind, value, patch, changed_at, chosen, count(*) OVER () AS keys,
          row_number() OVER in_order AS number,
-         sum(size + octet_length(key_type) + octet_length(key_id) + $6::int8) OVER in_order AS bytes
+         sum(CASE WHEN chosen THEN
+               CASE WHEN $9::int8 = 0 THEN 0
+                    WHEN kind > 2 THEN
+                      ('x' || encode(substr(CASE WHEN kind > 4 THEN coalesce(patch, '') ELSE value END, 1, 4),
+                                     'hex'))::bit(32)::int
+                    ELSE octet_length(value) END
+               + octet_length(key_type) + octet_length(key_id) + $6::int8 ELSE 0 END) OVER in_order AS bytes
   FROM (
-    SELECT key_type, key_id, kind, value, patch,
-           CASE WHEN kind > 2 THEN
-             ('x' || encode(substr(CASE WHEN kind > 4 THEN coalesce(patch, '') ELSE value END, 1, 4),
-                            'hex'))::bit(32)::int
-           ELSE octet_length(value) END AS size
+    SELECT key_type, key_id, kind, value, patch, changed_at,
+           (cardinality($7::text[]) = 0 OR key_type = ANY ($7::text[]))
+             AND ($8::int8 < 0 OR coalesce(changed_at <= now() - $8::int8 * interval '1 microsecond', false)) AS chosen
     FROM auth_keys
     WHERE session_id = $1::text AND (key_type, key_id) > ($2::text, $3::text)
     ORDER BY key_type, key_id

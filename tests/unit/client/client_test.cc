@@ -196,6 +196,36 @@ TEST_F(ClientTest, ListingFollowsThePages) {
   EXPECT_THAT(listing->unaddressable_ids, ElementsAre("odd 1", "odd 2"));
 }
 
+TEST_F(ClientTest, ListingAsksForWhatItsFilterSays) {
+  store_.list_sessions = [](const v1::ListSessionsRequest& request, v1::ListSessionsResponse* response) {
+    EXPECT_EQ(request.unwritten_for().seconds(), 90);
+    EXPECT_TRUE(request.has_has_creds() && !request.has_creds());
+    EXPECT_THAT(request.states(), ElementsAre(v1::SESSION_STATE_DAMAGED, v1::SESSION_STATE_PAIRED));
+    EXPECT_TRUE(request.with_size() && request.with_state());
+    v1::Session* const session = response->add_sessions();
+    session->set_stored_bytes(7);
+    session->set_state(v1::SESSION_STATE_HALF_PAIRED);
+    response->add_sessions()->set_state(static_cast<v1::SessionState>(100));
+    return grpc::Status::OK;
+  };
+  SessionFilter filter;
+  filter.unwritten_for = absl::Seconds(90);
+  filter.has_creds = false;
+  filter.states = {SessionState::kDamaged, SessionState::kPaired};
+  filter.with_size = true;
+  filter.with_state = true;
+  std::vector<SessionSummary> sessions;
+  const auto listing = client_.ListSessions(filter, [&sessions](SessionSummary session) {
+    sessions.push_back(std::move(session));
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(listing.ok()) << listing.status();
+  ASSERT_EQ(sessions.size(), 2U);
+  EXPECT_EQ(sessions[0].stored_bytes, 7U);
+  EXPECT_EQ(sessions[0].state, SessionState::kHalfPaired);
+  EXPECT_EQ(sessions[1].state, std::nullopt);
+}
+
 TEST_F(ClientTest, AListingWhosePagesGoInACircleIsAnError) {
   constexpr int kEnough = 10;
   std::atomic<int> calls = 0;

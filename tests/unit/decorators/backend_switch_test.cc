@@ -118,7 +118,7 @@ TEST_F(BackendSwitchTest, ASnapshotKeepsItsTargetOpen) {
   Start();
   ASSERT_TRUE(Apply(*switch_, SetKey("s", "1", "one")).ok());
   auto snapshot = AwaitCall<absl::StatusOr<std::unique_ptr<Snapshot>>>(
-      [&](auto done) { switch_->OpenSnapshot("s", absl::InfiniteFuture(), std::move(done)); });
+      [&](auto done) { switch_->OpenSnapshot({"s"}, absl::InfiniteFuture(), std::move(done)); });
   ASSERT_TRUE(snapshot.ok());
   ASSERT_TRUE(SwitchTo("supabase").status.ok());
   EXPECT_EQ(timeweb_.open, 1);

@@ -87,12 +87,12 @@ class Route final : public Backend {
     ++database_.calls;
     database_.data->Read(std::move(requests), deadline, std::move(done));
   }
-  void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
+  void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) override {
     if (database_.refused_snapshots > 0) {
       --database_.refused_snapshots;
       return std::move(done)(QueueFull());
     }
-    database_.data->OpenSnapshot(std::move(session_id), deadline, std::move(done));
+    database_.data->OpenSnapshot(std::move(request), deadline, std::move(done));
   }
   void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
     database_.data->Leases(std::move(requests), deadline, std::move(done));

@@ -112,8 +112,8 @@ class HeldStore final : public Backend {
       inner_->Read(std::move(requests), absl::InfiniteFuture(), std::move(done));
     });
   }
-  void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
-    inner_->OpenSnapshot(std::move(session_id), deadline, std::move(done));
+  void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) override {
+    inner_->OpenSnapshot(std::move(request), deadline, std::move(done));
   }
   void List(ListRequest request, absl::Time deadline, ListDone done) override {
     inner_->List(std::move(request), deadline, std::move(done));

@@ -56,8 +56,8 @@ class ThreadedStore final : public Backend {
       inner_->Leases(std::move(requests), deadline, std::move(done));
     });
   }
-  void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
-    inner_->OpenSnapshot(std::move(session_id), deadline, std::move(done));
+  void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) override {
+    inner_->OpenSnapshot(std::move(request), deadline, std::move(done));
   }
   void List(ListRequest request, absl::Time deadline, ListDone done) override {
     inner_->List(std::move(request), deadline, std::move(done));

@@ -31,7 +31,7 @@ class NotedBackend final : public Backend {
     asked_->insert("Read");
     std::move(done)(std::vector<absl::StatusOr<ReadResult>>(requests.size(), ReadResult{}));
   }
-  void OpenSnapshot(std::string /*session_id*/, absl::Time /*deadline*/, SnapshotDone done) override {
+  void OpenSnapshot(SnapshotRequest /*request*/, absl::Time /*deadline*/, SnapshotDone done) override {
     asked_->insert("OpenSnapshot");
     std::move(done)(absl::NotFoundError("none"));
   }
@@ -82,7 +82,7 @@ TEST_P(FaultDecoratorsTest, EveryCallReachesTheStore) {
   };
   expect_reaches("Apply", [&] { backend->Apply(std::vector<Commit>(1), deadline, [](auto) {}); });
   expect_reaches("Read", [&] { backend->Read(std::vector<ReadRequest>(1), deadline, [](auto) {}); });
-  expect_reaches("OpenSnapshot", [&] { backend->OpenSnapshot("s", deadline, [](auto) {}); });
+  expect_reaches("OpenSnapshot", [&] { backend->OpenSnapshot({"s"}, deadline, [](auto) {}); });
   expect_reaches("List", [&] { backend->List({}, deadline, [](auto) {}); });
   expect_reaches("Leases", [&] { backend->Leases(std::vector<LeaseRequest>(1), deadline, [](auto) {}); });
   expect_reaches("PurgeExpired", [&] { backend->PurgeExpired({}, deadline, [](auto) {}); });

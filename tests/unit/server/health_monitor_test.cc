@@ -63,7 +63,7 @@ class PingedBackend final : public storage::Backend {
   void Read(std::vector<storage::ReadRequest> /*requests*/, absl::Time /*deadline*/, ReadDone /*done*/) override {
     std::abort();
   }
-  void OpenSnapshot(std::string /*session_id*/, absl::Time /*deadline*/, SnapshotDone /*done*/) override {
+  void OpenSnapshot(storage::SnapshotRequest /*request*/, absl::Time /*deadline*/, SnapshotDone /*done*/) override {
     std::abort();
   }
   void Leases(std::vector<storage::LeaseRequest> /*requests*/, absl::Time /*deadline*/, LeasesDone /*done*/) override {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -42,6 +43,8 @@ class HeldBackend final : public storage::Backend {
 
   // Commits of calls that do not wait for locks fail for these sessions; so do leases.
   std::set<std::string> locked;
+  // Reads of these sessions fail.
+  std::map<std::string, absl::Status> failing_reads;
 
   Calls applies;
   Calls reads;
@@ -58,7 +61,15 @@ class HeldBackend final : public storage::Backend {
   void Read(std::vector<storage::ReadRequest> requests, absl::Time deadline, ReadDone done) override {
     reads.sizes.push_back(requests.size());
     Do(reads, [this, requests = std::move(requests), deadline, done = std::move(done)]() mutable {
-      memory_->Read(std::move(requests), deadline, std::move(done));
+      std::vector<absl::Status> failures;
+      for (const storage::ReadRequest& request : requests) failures.push_back(FailureOf(request.session_id));
+      memory_->Read(std::move(requests), deadline,
+                    [failures = std::move(failures), done = std::move(done)](auto results) mutable {
+                      for (std::size_t i = 0; i < failures.size(); ++i) {
+                        if (!failures[i].ok()) results[i] = failures[i];
+                      }
+                      std::move(done)(std::move(results));
+                    });
     });
   }
   void Leases(std::vector<storage::LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
@@ -67,8 +78,8 @@ class HeldBackend final : public storage::Backend {
       memory_->Leases(Unlocked(requests), deadline, WithLocked(requests, std::move(done)));
     });
   }
-  void OpenSnapshot(std::string session_id, absl::Time deadline, SnapshotDone done) override {
-    memory_->OpenSnapshot(std::move(session_id), deadline, std::move(done));
+  void OpenSnapshot(storage::SnapshotRequest request, absl::Time deadline, SnapshotDone done) override {
+    memory_->OpenSnapshot(std::move(request), deadline, std::move(done));
   }
   void List(storage::ListRequest request, absl::Time deadline, ListDone done) override {
     memory_->List(std::move(request), deadline, std::move(done));
@@ -77,6 +88,10 @@ class HeldBackend final : public storage::Backend {
   storage::Description Describe() const override { return memory_->Describe(); }
 
  private:
+  absl::Status FailureOf(const std::string& session_id) const {
+    const auto found = failing_reads.find(session_id);
+    return found == failing_reads.end() ? absl::OkStatus() : found->second;
+  }
   template <typename Request>
   bool IsLocked(const Request& request) const {
     return !request.wait_for_lock && locked.count(request.session_id) > 0;

@@ -130,7 +130,8 @@ export class GrpcTransport implements Transport {
   #load(sessionId: string, fence: bigint, timeoutMs: number) {
     const endpoint = this.#endpoints.current;
     const options = { deadline: Date.now() + timeoutMs };
-    const request = { sessionId, fence, pageBytes: 0 };
+    const everything = { types: [], withoutCreds: false, withoutValues: false, unchangedFor: undefined };
+    const request = { sessionId, fence, pageBytes: 0, ...everything };
     const call: ClientReadableStream<LoadSessionResponse> = endpoint.client.loadSession(request, options);
     return { endpoint, call };
   }

@@ -41,9 +41,13 @@ export async function* listSessions(
   read: (request: ListSessionsRequest) => Promise<ListSessionsResponse>,
   onLeftOut: (count: number) => void,
 ): AsyncGenerator<SessionSummary, void, void> {
+  const asked = {
+    ...{ prefix, pageSize: PAGE_SESSIONS, leased: false, unwrittenFor: undefined, hasCreds: undefined },
+    ...{ states: [], withSize: false, withState: false },
+  };
   let pageToken = "";
   do {
-    const page = await read({ prefix, pageToken, pageSize: PAGE_SESSIONS, leased: false });
+    const page = await read({ ...asked, pageToken });
     if (page.unaddressableIds.length > 0) onLeftOut(page.unaddressableIds.length);
     for (const session of page.sessions) yield summaryOf(session);
     if (page.nextPageToken !== "" && page.nextPageToken === pageToken) {

@@ -17,6 +17,7 @@ import type {
   ReleaseLeaseRequest,
   RenewLeaseRequest,
 } from "../../src/gen/authstate/v1/auth_state_service.ts";
+import { SessionState } from "../../src/gen/authstate/v1/auth_state_service.ts";
 import type { Key } from "../../src/gen/authstate/v1/value.ts";
 import { toDuration } from "../../src/rpc/durations.ts";
 import { type Failure, failureOf, Refusal, toStatus } from "./failure.ts";
@@ -181,6 +182,7 @@ export class LeaseServer extends TestServer {
       ...{ sessionId, revision: session.revision, hasCreds: session.creds !== undefined },
       keyCount: BigInt(session.keys.size),
       updateTime: new Date(1_760_000_000_250),
+      ...{ storedBytes: 0n, state: SessionState.SESSION_STATE_UNSPECIFIED },
       lease: { ...this.#lease(session), remaining: toDuration(session.live ? 9_500 : 0) },
     }));
     return {
@@ -281,7 +283,8 @@ export class LeaseServer extends TestServer {
     for (let from = 0, page = 0; from === 0 || from < all.length; from += pageKeys, page++) {
       const failure = page === 0 ? undefined : this.judgePage(page, load);
       if (failure !== undefined) throw new Refusal(failure);
-      yield this.distort({ revision, creds: page === 0 ? creds : undefined, keys: all.slice(from, from + pageKeys) });
+      const asked = page === 0 ? creds : undefined;
+      yield this.distort({ revision, creds: asked, keys: all.slice(from, from + pageKeys), summaries: [] });
     }
   }
 

@@ -29,6 +29,28 @@ export const protobufPackage = "authstate.v1";
 export const protobufFileName = "authstate/v1/auth_state_service.proto";
 
 /**
+ * How far the pairing of a session has come, told from its creds: `me.id`, `account` and `pairingCode`. Whether Baileys can
+ * work with all that they hold is more than this tells (`authstatectl session check`).
+ */
+export enum SessionState {
+  /** SESSION_STATE_UNSPECIFIED - Not told. */
+  SESSION_STATE_UNSPECIFIED = 0,
+  /** SESSION_STATE_PAIRED - An `account`, and a `me.id` with a device: it can log in. */
+  SESSION_STATE_PAIRED = 1,
+  /** SESSION_STATE_CODE_REQUESTED - A `me.id` without a device, and a `pairingCode`: the code was not entered, and a restart cannot log in. */
+  SESSION_STATE_CODE_REQUESTED = 2,
+  /** SESSION_STATE_HALF_PAIRED - A `me.id`, and no `account` with a device: pairing broke off. */
+  SESSION_STATE_HALF_PAIRED = 3,
+  /** SESSION_STATE_UNPAIRED - No `me.id`. */
+  SESSION_STATE_UNPAIRED = 4,
+  /** SESSION_STATE_ORPHANED - No creds: keys alone, or nothing yet. */
+  SESSION_STATE_ORPHANED = 5,
+  /** SESSION_STATE_DAMAGED - Creds that are no JSON object, or cannot be read. */
+  SESSION_STATE_DAMAGED = 6,
+  UNRECOGNIZED = -1,
+}
+
+/**
  * A session's lease.
  *
  * The fence is a number that grows with every change of owner, to nobody included, and never repeats, also not after
@@ -303,18 +325,47 @@ export interface LoadSessionRequest {
   pageBytes: number;
   /** If set, the current fence of the session's lease, else FAILED_PRECONDITION. 0: none, which reads at any time. */
   fence: bigint;
+  /** Only keys of these types, each as in Key; up to 100. Empty: keys of every type. */
+  types: string[];
+  /** Whether to leave the creds out. */
+  withoutCreds: boolean;
+  /** Whether to answer `summaries` of the keys in place of `keys`. No value is then read, nor checked for damage. */
+  withoutValues: boolean;
+  /**
+   * If set, only keys that were last written at least this long before the snapshot, by the clock of the database (SQLite:
+   * of the server): 0 to 36,500 days. A key whose time is not known (KeySummary) is not among them, however long this is.
+   */
+  unchangedFor: Duration | undefined;
 }
 
 /** One page of LoadSession. */
 export interface LoadSessionResponse {
   /** The revision of the snapshot, the same in every page. */
   revision: bigint;
-  /** The credentials, in the first page only. Unset there when the session has none. */
+  /** The credentials, in the first page only. Unset there when the session has none, or they were not asked for. */
   creds:
     | Value
     | undefined;
   /** The next keys, ordered by type and id. */
   keys: KeyEntry[];
+  /** The next keys, in the same order, of a request `without_values`; `keys` is then empty. */
+  summaries: KeySummary[];
+}
+
+/** A key without its value. */
+export interface KeySummary {
+  /** The key's name. */
+  key:
+    | Key
+    | undefined;
+  /** How many bytes its value takes as it is stored: compressed, and with what belongs to it. Names are not counted. */
+  storedBytes: bigint;
+  /**
+   * When it was last written, with another value or the same, by the clock of the database (SQLite: of the server). Unset
+   * where that is not known: nobody has written the key since the store learned to remember this. A server of the version
+   * before, while it still serves the same database, leaves the time as it was. Of the legacy tables: `updated_at`.
+   */
+  changeTime: Date | undefined;
 }
 
 /** Request of ListSessions. */
@@ -327,6 +378,26 @@ export interface ListSessionsRequest {
   prefix: string;
   /** Only sessions whose lease is live, and those also where nothing was written yet. The same in every page. */
   leased: boolean;
+  /**
+   * If set, only sessions whose last write (`update_time`) is at least this long ago by the clock of the database (SQLite:
+   * of the server): 0 to 36,500 days. The same in every page.
+   */
+  unwrittenFor:
+    | Duration
+    | undefined;
+  /** If set, only sessions that have credentials, or only those that have none. The same in every page. */
+  hasCreds?:
+    | boolean
+    | undefined;
+  /**
+   * Only sessions in one of these states; empty: in any. The server reads the creds of the sessions that the other filters
+   * leave, so a page may be much shorter than asked for, or empty, and not be the last. The same in every page.
+   */
+  states: SessionState[];
+  /** Whether to tell `stored_bytes` of each session. */
+  withSize: boolean;
+  /** Whether to tell `state` of each session, at the cost of reading its creds. */
+  withState: boolean;
 }
 
 /** One session as ListSessions shows it. */
@@ -344,7 +415,16 @@ export interface Session {
     | Date
     | undefined;
   /** Its lease. An owner whose time is up (`remaining` zero) is told as long as nobody has taken or written past the lease. */
-  lease: Lease | undefined;
+  lease:
+    | Lease
+    | undefined;
+  /**
+   * How many bytes its creds and the values of its keys take as they are stored: compressed, without names and what the
+   * database adds. 0 unless asked for `with_size`.
+   */
+  storedBytes: bigint;
+  /** Its state, read a moment after the rest. Unspecified unless asked for `with_state` or by `states`. */
+  state: SessionState;
 }
 
 /** Response of ListSessions. */
@@ -2179,7 +2259,15 @@ export const CommitResponse: MessageFns<CommitResponse> = {
 };
 
 function createBaseLoadSessionRequest(): LoadSessionRequest {
-  return { sessionId: "", pageBytes: 0, fence: 0n };
+  return {
+    sessionId: "",
+    pageBytes: 0,
+    fence: 0n,
+    types: [],
+    withoutCreds: false,
+    withoutValues: false,
+    unchangedFor: undefined,
+  };
 }
 
 export const LoadSessionRequest: MessageFns<LoadSessionRequest> = {
@@ -2195,6 +2283,18 @@ export const LoadSessionRequest: MessageFns<LoadSessionRequest> = {
         throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
       }
       writer.uint32(24).uint64(message.fence);
+    }
+    for (const v of message.types) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.withoutCreds !== false) {
+      writer.uint32(40).bool(message.withoutCreds);
+    }
+    if (message.withoutValues !== false) {
+      writer.uint32(48).bool(message.withoutValues);
+    }
+    if (message.unchangedFor !== undefined) {
+      Duration.encode(message.unchangedFor, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -2236,6 +2336,38 @@ export const LoadSessionRequest: MessageFns<LoadSessionRequest> = {
             message.fence = reader.uint64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.types.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.withoutCreds = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.withoutValues = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.unchangedFor = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2250,7 +2382,7 @@ export const LoadSessionRequest: MessageFns<LoadSessionRequest> = {
 };
 
 function createBaseLoadSessionResponse(): LoadSessionResponse {
-  return { revision: 0n, creds: undefined, keys: [] };
+  return { revision: 0n, creds: undefined, keys: [], summaries: [] };
 }
 
 export const LoadSessionResponse: MessageFns<LoadSessionResponse> = {
@@ -2266,6 +2398,9 @@ export const LoadSessionResponse: MessageFns<LoadSessionResponse> = {
     }
     for (const v of message.keys) {
       KeyEntry.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.summaries) {
+      KeySummary.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -2307,6 +2442,85 @@ export const LoadSessionResponse: MessageFns<LoadSessionResponse> = {
             message.keys.push(KeyEntry.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.summaries.push(KeySummary.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseKeySummary(): KeySummary {
+  return { key: undefined, storedBytes: 0n, changeTime: undefined };
+}
+
+export const KeySummary: MessageFns<KeySummary> = {
+  encode(message: KeySummary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      Key.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    if (message.storedBytes !== 0n) {
+      if (BigInt.asUintN(64, message.storedBytes) !== message.storedBytes) {
+        throw new globalThis.Error("value provided for field message.storedBytes of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.storedBytes);
+    }
+    if (message.changeTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.changeTime), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeySummary {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeySummary();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = Key.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storedBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.changeTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2321,7 +2535,17 @@ export const LoadSessionResponse: MessageFns<LoadSessionResponse> = {
 };
 
 function createBaseListSessionsRequest(): ListSessionsRequest {
-  return { pageSize: 0, pageToken: "", prefix: "", leased: false };
+  return {
+    pageSize: 0,
+    pageToken: "",
+    prefix: "",
+    leased: false,
+    unwrittenFor: undefined,
+    hasCreds: undefined,
+    states: [],
+    withSize: false,
+    withState: false,
+  };
 }
 
 export const ListSessionsRequest: MessageFns<ListSessionsRequest> = {
@@ -2337,6 +2561,25 @@ export const ListSessionsRequest: MessageFns<ListSessionsRequest> = {
     }
     if (message.leased !== false) {
       writer.uint32(32).bool(message.leased);
+    }
+    if (message.unwrittenFor !== undefined) {
+      Duration.encode(message.unwrittenFor, writer.uint32(42).fork()).join();
+    }
+    if (message.hasCreds !== undefined) {
+      writer.uint32(48).bool(message.hasCreds);
+    }
+    if (message.states.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.states) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.withSize !== false) {
+      writer.uint32(64).bool(message.withSize);
+    }
+    if (message.withState !== false) {
+      writer.uint32(72).bool(message.withState);
     }
     return writer;
   },
@@ -2386,6 +2629,56 @@ export const ListSessionsRequest: MessageFns<ListSessionsRequest> = {
             message.leased = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.unwrittenFor = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.hasCreds = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag === 56) {
+              message.states.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.states.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.withSize = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.withState = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2400,7 +2693,16 @@ export const ListSessionsRequest: MessageFns<ListSessionsRequest> = {
 };
 
 function createBaseSession(): Session {
-  return { sessionId: "", revision: 0n, hasCreds: false, keyCount: 0n, updateTime: undefined, lease: undefined };
+  return {
+    sessionId: "",
+    revision: 0n,
+    hasCreds: false,
+    keyCount: 0n,
+    updateTime: undefined,
+    lease: undefined,
+    storedBytes: 0n,
+    state: 0,
+  };
 }
 
 export const Session: MessageFns<Session> = {
@@ -2428,6 +2730,15 @@ export const Session: MessageFns<Session> = {
     }
     if (message.lease !== undefined) {
       Lease.encode(message.lease, writer.uint32(50).fork()).join();
+    }
+    if (message.storedBytes !== 0n) {
+      if (BigInt.asUintN(64, message.storedBytes) !== message.storedBytes) {
+        throw new globalThis.Error("value provided for field message.storedBytes of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.storedBytes);
+    }
+    if (message.state !== 0) {
+      writer.uint32(64).int32(message.state);
     }
     return writer;
   },
@@ -2491,6 +2802,22 @@ export const Session: MessageFns<Session> = {
             }
 
             message.lease = Lease.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.storedBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
             continue;
           }
         }
@@ -3780,8 +4107,10 @@ export const AuthStateServiceService = {
     responseDeserialize: (value: Buffer): CommitResponse => CommitResponse.decode(value),
   },
   /**
-   * Reads a whole session from one consistent snapshot, in pages: the first page has the creds, keys follow ordered by
-   * type and id (by bytes). The end of the stream with status OK says that the session was read whole.
+   * Reads a session from one consistent snapshot, in pages: the first page has the creds, keys follow ordered by type and
+   * id (by bytes). The end of the stream with status OK says that all that was asked for was read. So it is also where
+   * the request leaves keys out: the server looks at the name of every key of the session, and what is missing among
+   * those is DATA_LOSS whether it was asked for or not.
    * NOT_FOUND when there is no such session; CANCELLED when the reader takes its pages too slowly: load it again.
    */
   loadSession: {
@@ -3921,8 +4250,10 @@ export interface AuthStateServiceServer extends UntypedServiceImplementation {
    */
   commit: handleUnaryCall<CommitRequest, CommitResponse>;
   /**
-   * Reads a whole session from one consistent snapshot, in pages: the first page has the creds, keys follow ordered by
-   * type and id (by bytes). The end of the stream with status OK says that the session was read whole.
+   * Reads a session from one consistent snapshot, in pages: the first page has the creds, keys follow ordered by type and
+   * id (by bytes). The end of the stream with status OK says that all that was asked for was read. So it is also where
+   * the request leaves keys out: the server looks at the name of every key of the session, and what is missing among
+   * those is DATA_LOSS whether it was asked for or not.
    * NOT_FOUND when there is no such session; CANCELLED when the reader takes its pages too slowly: load it again.
    */
   loadSession: handleServerStreamingCall<LoadSessionRequest, LoadSessionResponse>;
@@ -4092,8 +4423,10 @@ export interface AuthStateServiceClient extends Client {
     callback: (error: ServiceError | null, response: CommitResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Reads a whole session from one consistent snapshot, in pages: the first page has the creds, keys follow ordered by
-   * type and id (by bytes). The end of the stream with status OK says that the session was read whole.
+   * Reads a session from one consistent snapshot, in pages: the first page has the creds, keys follow ordered by type and
+   * id (by bytes). The end of the stream with status OK says that all that was asked for was read. So it is also where
+   * the request leaves keys out: the server looks at the name of every key of the session, and what is missing among
+   * those is DATA_LOSS whether it was asked for or not.
    * NOT_FOUND when there is no such session; CANCELLED when the reader takes its pages too slowly: load it again.
    */
   loadSession(request: LoadSessionRequest, options?: Partial<CallOptions>): ClientReadableStream<LoadSessionResponse>;
