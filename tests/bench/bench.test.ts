@@ -38,6 +38,11 @@ const EXPECTED: Record<string, string[]> = {
   "commit-one-key/256": ["pgbench"],
   "locked-sessions/8": ["self"],
   ...Object.fromEntries(
+    ["postgres", "sqlite"].flatMap((kind) =>
+      ["list-stale", "commits-beside-listing"].map((name) => [`${name}/100000/${kind}`, ["self"]]),
+    ),
+  ),
+  ...Object.fromEntries(
     ["1ms", "5ms"].flatMap((delay) =>
       [
         ...["incoming-message/10kB/1", "incoming-message/10kB/64", "group-send-steady", "group-send-first/100"],

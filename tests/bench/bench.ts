@@ -1,6 +1,7 @@
 // `./dev bench`: measures every row, with all sides in turns, and writes the reports.
 import { fdatasyncSync, openSync, closeSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { ListingRows } from "./listing_rows.ts";
 import { microBenchmarks, nativeRows } from "./native_rows.ts";
 import { type BenchOptions, isWanted, parseOptions, UsageError } from "./options.ts";
 import { rounded, writeReport } from "./report.ts";
@@ -55,10 +56,13 @@ async function bench({ quick, minutes, output, rows: wanted }: BenchOptions, com
   const deadline = Date.now() + minutes * MINUTE_MS;
   const bed = await Testbed.create();
   const stores = new StoreRows(bed, quick ? QUICK : FULL, peers);
+  const listings = new ListingRows(bed, quick);
   const measured: Measured[] = [];
   const missing: string[] = [];
   try {
-    const rows = [...nativeRows(bed, quick), ...stores.rows()].filter(({ name }) => isWanted(name, wanted));
+    const rows = [...nativeRows(bed, quick), ...stores.rows(), ...listings.rows()].filter(({ name }) =>
+      isWanted(name, wanted),
+    );
     if (rows.length === 0) throw new UsageError(`no row begins with ${wanted.join(" or ")}`);
     const fdatasyncs = fdatasyncRate(bed.folder.path, timing.measureMs);
     const { rows: versions } = await bed.run("SHOW server_version", "postgres");
@@ -94,6 +98,7 @@ async function bench({ quick, minutes, output, rows: wanted }: BenchOptions, com
     say(`report: ${join(output, "report.md")}\n`);
   } finally {
     await stores.stop();
+    await listings.stop();
     await bed.stop();
   }
   if (missing.length > 0) say(`not measured: ${missing.join(", ")}\n`);

@@ -30,14 +30,17 @@ async function output(command: string, args: string[]): Promise<string> {
   return out;
 }
 
-async function reads(address: string, timing: Timing): Promise<number> {
-  const numbers = [READS_IN_FLIGHT, timing.warmUpMs, timing.measureMs].map(String);
-  return Number(await output(join(BINARIES, "unary_load"), [address, ...numbers]));
+// Runs a program of this build that makes load, and resolves with the figure that it prints.
+export async function runLoad(program: string, address: string, ...numbers: number[]): Promise<number> {
+  return Number(await output(join(BINARIES, program), [address, ...numbers.map(String)]));
 }
 
-async function commitsOnPipe(address: string, inFlight: number, timing: Timing, locked = 0): Promise<number> {
-  const numbers = [inFlight, timing.warmUpMs, timing.measureMs, locked].map(String);
-  return Number(await output(join(BINARIES, "pipe_load"), [address, ...numbers]));
+function reads(address: string, timing: Timing): Promise<number> {
+  return runLoad("unary_load", address, READS_IN_FLIGHT, timing.warmUpMs, timing.measureMs);
+}
+
+export function commitsOnPipe(address: string, inFlight: number, timing: Timing, locked = 0): Promise<number> {
+  return runLoad("pipe_load", address, inFlight, timing.warmUpMs, timing.measureMs, locked);
 }
 
 const cachedReads = (bed: Testbed): Contender => ({

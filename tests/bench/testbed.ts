@@ -64,8 +64,12 @@ export class Testbed {
     return this.#authstated?.server.pid ?? 0;
   }
 
+  urlOf(database: string): string {
+    return inDatabase(this.postgresUrl, database);
+  }
+
   run(sql: string, database: string): Promise<pg.QueryResult> {
-    return query(inDatabase(this.postgresUrl, database), sql);
+    return query(this.urlOf(database), sql);
   }
 
   // Runs a statement in a transaction of authstate's database that stays open until the result is called.
