@@ -1,7 +1,14 @@
 // What a pool tells of the sessions in a real store, how it deletes one, and how it lists keys.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { AuthStatePool, isAuthStateError, type SessionSummary } from "../../client/node/dist/esm/index.js";
+import * as baileys from "baileys";
+import {
+  AuthStatePool,
+  isAuthStateError,
+  type ListOptions,
+  type SessionSummary,
+} from "../../client/node/dist/esm/index.js";
+import { pairCreds } from "../vectors/signal_account.ts";
 import { TestFolder } from "./processes.ts";
 import { Authstated } from "./servers.ts";
 import { type StoreServer, STORES } from "./stores.ts";
@@ -76,6 +83,38 @@ for (const [name, createStore] of STORES) {
       await auth.close();
       const [free] = await list(owner, "owned-");
       assert.deepEqual([free?.owner, free?.leaseRemainingMs, free?.hasCreds], [undefined, 0, true]);
+    });
+
+    it("are listed with their state, and by it", async () => {
+      const pool = newPool("asker");
+      await make(pool, "state-unpaired");
+      await authstated.control("keys", "set", "state-orphaned", "lid-mapping", "55", '"1234"');
+      const auth = await pool.useAuthState("state-paired");
+      pairCreds(baileys, auth.state.creds, "5511999990002:7@s.whatsapp.net", "123456789012345:7@lid");
+      await auth.saveCreds();
+      await auth.close();
+      const asked = await pool.useAuthState("state-code");
+      Object.assign(asked.state.creds, {
+        me: { id: "5511999990003@s.whatsapp.net", name: "~" },
+        pairingCode: "ABCD1234",
+      });
+      await asked.saveCreds();
+      await asked.close();
+      const states = async (options: ListOptions): Promise<Record<string, string | undefined>> => {
+        const found: [string, string | undefined][] = [];
+        for await (const { sessionId, state } of pool.listSessions(options)) found.push([sessionId, state]);
+        return Object.fromEntries(found);
+      };
+      assert.deepEqual(await states({ prefix: "state-" }), {
+        "state-code": "code-requested",
+        "state-orphaned": "orphaned",
+        "state-paired": "paired",
+        "state-unpaired": "unpaired",
+      });
+      assert.deepEqual(await states({ prefix: "state-", states: ["paired", "orphaned"] }), {
+        "state-orphaned": "orphaned",
+        "state-paired": "paired",
+      });
     });
 
     it("exist or not by their whole id", async () => {

@@ -38,7 +38,7 @@ export interface AuthStateKeys {
    * from the loop: that it ends says that all came. Baileys' `migrateAuthState` asks for this of what it copies from.
    */
   list<T extends keyof SignalDataTypeMap>(type: T): AsyncIterable<readonly [id: string, value: SignalDataTypeMap[T]]>;
-  /** The ids that `list` would tell, exactly as they are stored. The store sends the values all the same. */
+  /** The ids that `list` would tell, exactly as they are stored. The store reads no values for it. */
   listIds<T extends keyof SignalDataTypeMap>(type: T): AsyncIterable<string>;
 }
 
@@ -106,7 +106,7 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
     if (ended !== undefined) throw endedError(ended);
   };
 
-  const revive = (type: string, id: string, value: Value): unknown => {
+  const revive = (type: string, id: string, value: Value | undefined): unknown => {
     const what = `session ${sessionId}, key ${type} ${id}`;
     const decoded = decode(what, value);
     // Its JSON holds `keyData` as a bare base64 string; only fromObject makes bytes of it.
@@ -119,12 +119,12 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
     }
   };
 
-  async function* listed(type: string): AsyncGenerator<ListedKey, void, void> {
+  async function* listed(type: string, withValues: boolean): AsyncGenerator<ListedKey, void, void> {
     refuseIfEnded();
     checkKeyType("type", type);
     await queue.settled();
     refuseIfEnded();
-    for await (const key of store.listKeys(type, patienceMs)) {
+    for await (const key of store.listKeys({ type, withValues }, patienceMs)) {
       yield key;
       refuseIfEnded();
     }
@@ -166,13 +166,13 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
     },
 
     async *list<T extends keyof SignalDataTypeMap>(type: T) {
-      for await (const { id, value } of listed(type)) {
+      for await (const { id, value } of listed(type, true)) {
         yield [id, revive(type, id, value) as SignalDataTypeMap[T]] as const;
       }
     },
 
     async *listIds(type) {
-      for await (const { id } of listed(type)) yield id;
+      for await (const { id } of listed(type, false)) yield id;
     },
   };
 

@@ -42,11 +42,11 @@ export class AuthStatePool {
   /**
    * The sessions in the store, in the order of their id (by bytes), read in pages of 1,000 as they are asked for:
    *
-   *     for await (const { sessionId, hasCreds, owner } of pool.listSessions({ prefix: "eu:" })) …
+   *     for await (const { sessionId, owner } of pool.listSessions({ prefix: "eu:", states: ["paired"] })) …
    *
    * A session that is there all the time comes once; one that is written for the first time or deleted meanwhile may or
    * may not come. The end says that all were listed: an outage is waited out for `patienceMs` a page, then thrown. Asks
-   * for no lease and reads no creds. Rows of the old tables that no session id can name are left out, and counted to `logger`.
+   * for no lease. Rows of the old tables that no session id can name are left out, and counted to `logger`.
    *
    * @throws AuthStateError from the loop, not from the call
    */

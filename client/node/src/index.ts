@@ -13,5 +13,5 @@ export type {
   ListOptions,
   SessionOptions,
 } from "./options.js";
-export type { SessionSummary } from "./session/session_listing.js";
+export type { PairingState, SessionSummary } from "./session/session_listing.js";
 export { type AuthStateOptions, useAuthState } from "./use_auth_state.js";

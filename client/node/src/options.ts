@@ -6,6 +6,8 @@ import { invalidField } from "./errors.js";
 import type { FolderProgress } from "./folder/folder_import.js";
 import { MAX_LEASE_MS, MIN_LEASE_MS } from "./limits.js";
 import type { AuthStateLogger } from "./logger.js";
+import { checkPrefix } from "./names.js";
+import { PAIRING_STATES, type PairingState } from "./session/session_listing.js";
 
 const DEFAULT_PATIENCE_MS = 60_000;
 const DEFAULT_LEASE_TTL_MS = 15_000;
@@ -86,6 +88,8 @@ export interface SessionOptions {
 export interface ListOptions {
   /** Only those whose id starts with this: up to 128 characters of `[A-Za-z0-9._:@-]`. Default: all. */
   prefix?: string;
+  /** Only those in one of these states; the server looks. Default: in any. */
+  states?: readonly PairingState[];
 }
 
 /** How a session is deleted. */
@@ -144,6 +148,14 @@ export function checkSessionOptions(options: SessionOptions, pool: ReturnType<ty
     leaseWaitMs: amount("leaseWaitMs", leaseWaitMs),
     patienceMs: amount("patienceMs", patienceMs),
   };
+}
+
+/** The options of a listing, checked and complete. Throws AuthStateError. */
+export function checkListOptions({ prefix = "", states = [] }: ListOptions) {
+  checkPrefix(prefix);
+  const areKnown = Array.isArray(states) && states.every((state: PairingState) => PAIRING_STATES.includes(state));
+  if (!areKnown) throw invalidField("states", `must be an array of ${PAIRING_STATES.join(", ")}`);
+  return { prefix, states };
 }
 
 // A string, as environment variables are, would be appended to a time; with NaN, a wait would never end.

@@ -9,9 +9,10 @@ import { type ExportedFolder, exportSession } from "./folder/folder_export.js";
 import { type ImportedFolder, storeFolder } from "./folder/folder_import.js";
 import { readFolder } from "./folder/folder_reader.js";
 import type { AuthStateLogger } from "./logger.js";
-import { checkOwner, checkPrefix, checkSessionId } from "./names.js";
+import { checkOwner, checkSessionId } from "./names.js";
 import {
   type AuthStatePoolOptions,
+  checkListOptions,
   checkPoolOptions,
   checkSessionOptions,
   type DeleteOptions,
@@ -30,7 +31,7 @@ import { LeasedSession } from "./session/leased_session.js";
 import { SessionClaim } from "./session/open_sessions.js";
 import { OpeningPatience } from "./session/opening_patience.js";
 import { deleteStoredSession } from "./session/session_deletion.js";
-import { listSessions, type SessionSummary } from "./session/session_listing.js";
+import { listSessions, type SessionFilter, type SessionSummary } from "./session/session_listing.js";
 import { type SessionRetry, sessionRetry } from "./session/session_retry.js";
 import type { SessionStore } from "./session/session_store.js";
 import { UnleasedSession } from "./session/unleased_session.js";
@@ -89,15 +90,20 @@ export class Pool {
     return patience.bound(opening, (late) => late.close());
   }
 
-  async *listSessions({ prefix = "" }: ListOptions = {}): AsyncGenerator<SessionSummary, void, void> {
-    checkPrefix(prefix);
+  listSessions(options: ListOptions = {}): AsyncGenerator<SessionSummary, void, void> {
+    return this.#list(() => ({ ...checkListOptions(options), withState: true }));
+  }
+
+  // What `filterOf` throws comes from the loop.
+  async *#list(filterOf: () => SessionFilter): AsyncGenerator<SessionSummary, void, void> {
+    const filter = filterOf();
     const { logger, patienceMs } = this.#options;
     const { transport, warnings } = this.#connection;
     const retry = this.#retry(undefined, logger);
     this.#throwIfClosed();
     await this.#connection.checkHosts();
     yield* listSessions(
-      prefix,
+      filter,
       (request) =>
         retry("ListSessions", this.#pacing.now() + patienceMs, (timeoutMs) => {
           this.#throwIfClosed();
@@ -111,7 +117,8 @@ export class Pool {
   async exists(sessionId: string): Promise<boolean> {
     checkSessionId(sessionId);
     // What all of them start with comes before the others.
-    for await (const found of this.listSessions({ prefix: sessionId })) return found.sessionId === sessionId;
+    const named = { prefix: sessionId, states: [], withState: false };
+    for await (const found of this.#list(() => named)) return found.sessionId === sessionId;
     return false;
   }
 

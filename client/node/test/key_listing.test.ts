@@ -62,6 +62,26 @@ for (const lease of [true, false]) {
       assert.deepEqual(await all(auth, "pre-key"), []);
     });
 
+    it("are asked for by their type, and without values for their ids; an older server answers all", async () => {
+      const auth = await open();
+      await auth.state.keys.set({
+        "lid-mapping": mappings(3),
+        "pre-key": { 1: { public: Buffer.alloc(1), private: Buffer.alloc(1) } },
+        session: { a: Buffer.from([1]) },
+      });
+      const sent = async (work: Promise<unknown>): Promise<number> => {
+        const before = server.valuesSent;
+        await work;
+        return server.valuesSent - before;
+      };
+      const asList = async (): Promise<string[]> => (await all(auth, "pre-key")).map(([id]) => id);
+      assert.equal(await sent(ids(auth, "lid-mapping")), 0);
+      assert.equal(await sent(asList()), 1);
+      server.isOld = true;
+      assert.deepEqual(await ids(auth, "lid-mapping"), ["k00", "k01", "k02"]);
+      assert.deepEqual(await asList(), ["1"]);
+    });
+
     it("are none where there is no session", async () => {
       const auth = await open();
       assert.deepEqual(await all(auth, "pre-key"), []);

@@ -37,10 +37,29 @@ describe("listSessions", () => {
     const sessions = [];
     for await (const session of newPool().listSessions()) sessions.push(session);
     assert.deepEqual(sessions, [
-      { ...none, sessionId: "free", hasCreds: true },
-      { ...none, sessionId: "leased", hasCreds: true, owner: "other:1", leaseRemainingMs: 9_500 },
-      { ...none, sessionId: "orphaned", hasCreds: false, keyCount: 1 },
+      { ...none, sessionId: "free", hasCreds: true, state: "unpaired" },
+      { ...none, sessionId: "leased", hasCreds: true, state: "unpaired", owner: "other:1", leaseRemainingMs: 9_500 },
+      { ...none, sessionId: "orphaned", hasCreds: false, state: "orphaned", keyCount: 1 },
     ]);
+  });
+
+  it("lists those in some states alone, which the server looks for", async () => {
+    put("a", "b", "c");
+    server.session("b").creds = encodeValue({ ...initAuthCreds(), account: {} });
+    server.session("d").exists = true;
+    assert.deepEqual(await list(newPool(), { states: ["paired"] }), ["b"]);
+    assert.deepEqual(await list(newPool(), { states: ["paired", "orphaned"] }), ["b", "d"]);
+    assert.deepEqual(await list(newPool(), { states: [] }), ["a", "b", "c", "d"]);
+    for (const states of [["paird"], "paired", [undefined]]) {
+      await assert.rejects(list(newPool(), { states: states as never }), reason("INVALID_FIELD"));
+    }
+  });
+
+  it("tells no state where the server knows of none, and lists nothing by it", async () => {
+    put("a");
+    server.isOld = true;
+    for await (const { state } of newPool().listSessions()) assert.equal(state, undefined);
+    await assert.rejects(list(newPool(), { states: ["unpaired"] }), reason("UNEXPECTED_ANSWER"));
   });
 
   it("reads a page only when it is asked for, and asks for no more once the loop is left", async () => {

@@ -3,10 +3,9 @@ import { type ChannelCredentials, credentials } from "@grpc/grpc-js";
 import type { AuthStateLogger } from "../logger.js";
 import { Pipe } from "../pipe/pipe.js";
 import { Endpoints } from "../rpc/endpoints.js";
-import { GrpcTransport } from "../rpc/grpc_transport.js";
 import type { Pacing } from "../rpc/pacing.js";
 import { ATTEMPT_TIMEOUT_MS } from "../rpc/retry.js";
-import type { Transport } from "../rpc/transport.js";
+import { Transport } from "../rpc/transport.js";
 import { findUnknownHosts } from "./addresses.js";
 import { Slots } from "./slots.js";
 import { WarningLimit } from "./warning_limit.js";
@@ -70,7 +69,7 @@ class SharedConnection {
     private readonly pacing: Pacing,
   ) {
     this.#endpoints = new Endpoints(addresses, credentials);
-    this.transport = new GrpcTransport(this.#endpoints);
+    this.transport = new Transport(this.#endpoints);
     this.warnings = new WarningLimit(pacing);
     const logger: AuthStateLogger = {
       debug: (fields, message) => this.#logger?.debug(fields, message),

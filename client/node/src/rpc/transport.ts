@@ -1,41 +1,178 @@
+import {
+  type CallOptions,
+  type ClientReadableStream,
+  type ClientUnaryCall,
+  Metadata,
+  type ServiceError,
+} from "@grpc/grpc-js";
+import type { AuthStateError } from "../errors.js";
 import type {
   AcquireLeaseRequest,
   AcquireLeaseResponse,
+  AuthStateServiceClient,
   CommitRequest,
   GetKeysResponse,
   KeySelection,
   Lease,
   ListSessionsRequest,
   ListSessionsResponse,
+  LoadSessionRequest,
   LoadSessionResponse,
 } from "../gen/authstate/v1/auth_state_service.js";
 import type { Value } from "../gen/authstate/v1/value.js";
+import { toDuration } from "./durations.js";
+import type { Endpoint, Endpoints } from "./endpoints.js";
+import { fromServiceError } from "./status_details.js";
+
+// All other calls change something, so that their failures have an outcome.
+const READS = new Set(["GetCreds", "GetKeys", "GetLease", "ListSessions", "LoadSession"]);
+
+type Callback<Response> = (error: ServiceError | null, response: Response) => void;
+type Unary<Request, Response> = (
+  request: Request,
+  metadata: Metadata,
+  options: CallOptions,
+  callback: Callback<Response>,
+) => ClientUnaryCall;
+type MethodOf<Request, Response> = (client: AuthStateServiceClient) => Unary<Request, Response>;
+
+/** What of a session is read, beside the whole of it. */
+export type LoadedPart = Partial<Pick<LoadSessionRequest, "types" | "withoutCreds" | "withoutValues">>;
 
 /**
- * The operations on the store. Each is tried once, by a call of its own with a deadline of `timeoutMs` milliseconds, and
- * rejects with AuthStateError. Retries, order and limits belong to the layers above. A `fence` of 0 means no lease.
+ * The operations on the store, as plain calls to the current server. Each is tried once, with a deadline of `timeoutMs`
+ * milliseconds, and rejects with AuthStateError. Retries, order and limits belong to the layers above. A `fence` of 0 means
+ * no lease. Clients of one address share a connection, which grpc-js pools.
  */
-export interface Transport {
-  getCreds(sessionId: string, timeoutMs: number): Promise<Value | undefined>;
-  getKeys(sessionId: string, keys: KeySelection[], fence: bigint, timeoutMs: number): Promise<GetKeysResponse>;
-  commit(request: CommitRequest, timeoutMs: number): Promise<void>;
-  deleteCreds(sessionId: string, commitId: bigint, fence: bigint, timeoutMs: number): Promise<void>;
-  deleteSession(sessionId: string, commitId: bigint, fence: bigint, timeoutMs: number): Promise<void>;
+export class Transport {
+  readonly #endpoints: Endpoints;
+
+  // Does not close `endpoints`.
+  constructor(endpoints: Endpoints) {
+    this.#endpoints = endpoints;
+  }
+
+  async getCreds(sessionId: string, timeoutMs: number): Promise<Value | undefined> {
+    const request = { sessionId, fence: 0n };
+    return (await this.#call("GetCreds", (client) => client.getCreds.bind(client), request, timeoutMs)).creds;
+  }
+
+  getKeys(sessionId: string, keys: KeySelection[], fence: bigint, timeoutMs: number): Promise<GetKeysResponse> {
+    return this.#call("GetKeys", (client) => client.getKeys.bind(client), { sessionId, keys, fence }, timeoutMs);
+  }
+
+  async commit(request: CommitRequest, timeoutMs: number): Promise<void> {
+    await this.#call("Commit", (client) => client.commit.bind(client), request, timeoutMs);
+  }
+
+  async deleteCreds(sessionId: string, commitId: bigint, fence: bigint, timeoutMs: number): Promise<void> {
+    const request = { sessionId, fence, commitId, expectedRevision: undefined };
+    await this.#call("DeleteCreds", (client) => client.deleteCreds.bind(client), request, timeoutMs);
+  }
+
+  async deleteSession(sessionId: string, commitId: bigint, fence: bigint, timeoutMs: number): Promise<void> {
+    const request = { sessionId, fence, commitId, expectedRevision: undefined };
+    await this.#call("DeleteSession", (client) => client.deleteSession.bind(client), request, timeoutMs);
+  }
+
   /** Reads page after page until the end, or until `onPage` answers false. */
   loadSession(
     sessionId: string,
     fence: bigint,
     timeoutMs: number,
     onPage: (page: LoadSessionResponse) => boolean,
-  ): Promise<void>;
+  ): Promise<void> {
+    const { endpoint, call } = this.#load(sessionId, fence, timeoutMs);
+    return new Promise((resolve, reject) => {
+      let enough = false;
+      call.on("data", (page: LoadSessionResponse) => {
+        if (enough) return;
+        try {
+          enough = !onPage(page);
+          if (enough) resolve();
+        } catch (error) {
+          enough = true;
+          reject(error as Error);
+        }
+        if (enough) call.cancel();
+      });
+      call.on("end", resolve);
+      call.on("error", (error: ServiceError) => reject(this.#fail(endpoint, "LoadSession", error)));
+    });
+  }
+
   /**
-   * The pages of a session, read as they are asked for; `timeoutMs` bounds all of them together. Whoever leaves before the
-   * end has to call `return`.
+   * The pages of `part` of a session, read as they are asked for; `timeoutMs` bounds all of them together. Whoever leaves
+   * before the end has to call `return`. A server of an older version answers the whole session.
    */
-  pages(sessionId: string, fence: bigint, timeoutMs: number): AsyncIterator<LoadSessionResponse>;
-  listSessions(request: ListSessionsRequest, timeoutMs: number): Promise<ListSessionsResponse>;
-  acquireLease(request: AcquireLeaseRequest, timeoutMs: number): Promise<AcquireLeaseResponse>;
-  getLease(sessionId: string, timeoutMs: number): Promise<Lease | undefined>;
-  renewLease(sessionId: string, fence: bigint, ttlMs: number, timeoutMs: number): Promise<void>;
-  releaseLease(sessionId: string, fence: bigint, timeoutMs: number): Promise<void>;
+  async *pages(
+    sessionId: string,
+    fence: bigint,
+    timeoutMs: number,
+    part: LoadedPart,
+  ): AsyncGenerator<LoadSessionResponse, void, void> {
+    const { endpoint, call } = this.#load(sessionId, fence, timeoutMs, part);
+    // What comes after the reader has left concerns nobody.
+    call.on("error", () => undefined);
+    try {
+      for await (const page of call) yield page as LoadSessionResponse;
+    } catch (error) {
+      throw this.#fail(endpoint, "LoadSession", error as ServiceError);
+    } finally {
+      call.cancel();
+    }
+  }
+
+  listSessions(request: ListSessionsRequest, timeoutMs: number): Promise<ListSessionsResponse> {
+    return this.#call("ListSessions", (client) => client.listSessions.bind(client), request, timeoutMs);
+  }
+
+  acquireLease(request: AcquireLeaseRequest, timeoutMs: number): Promise<AcquireLeaseResponse> {
+    return this.#call("AcquireLease", (client) => client.acquireLease.bind(client), request, timeoutMs);
+  }
+
+  async getLease(sessionId: string, timeoutMs: number): Promise<Lease | undefined> {
+    return (await this.#call("GetLease", (client) => client.getLease.bind(client), { sessionId }, timeoutMs)).lease;
+  }
+
+  async renewLease(sessionId: string, fence: bigint, ttlMs: number, timeoutMs: number): Promise<void> {
+    const request = { sessionId, fence, ttl: toDuration(ttlMs) };
+    await this.#call("RenewLease", (client) => client.renewLease.bind(client), request, timeoutMs);
+  }
+
+  async releaseLease(sessionId: string, fence: bigint, timeoutMs: number): Promise<void> {
+    await this.#call("ReleaseLease", (client) => client.releaseLease.bind(client), { sessionId, fence }, timeoutMs);
+  }
+
+  #load(sessionId: string, fence: bigint, timeoutMs: number, part: LoadedPart = {}) {
+    const endpoint = this.#endpoints.current;
+    const options = { deadline: Date.now() + timeoutMs };
+    const everything = { types: [], withoutCreds: false, withoutValues: false, unchangedFor: undefined };
+    const request = { sessionId, fence, pageBytes: 0, ...everything, ...part };
+    const call: ClientReadableStream<LoadSessionResponse> = endpoint.client.loadSession(request, options);
+    return { endpoint, call };
+  }
+
+  #call<Request, Response>(
+    rpc: string,
+    method: MethodOf<Request, Response>,
+    request: Request,
+    timeoutMs: number,
+  ): Promise<Response> {
+    const endpoint = this.#endpoints.current;
+    const call = method(endpoint.client);
+    return new Promise((resolve, reject) => {
+      call(request, new Metadata(), { deadline: Date.now() + timeoutMs }, (error, response) => {
+        if (error === null) resolve(response);
+        else reject(this.#fail(endpoint, rpc, error));
+      });
+    });
+  }
+
+  #fail(endpoint: Endpoint, rpc: string, serviceError: ServiceError): AuthStateError {
+    const error = fromServiceError(endpoint.place, serviceError, !READS.has(rpc));
+    // Another server may do better, whether this one is gone, drains or has lost its database.
+    if (error.code === "UNAVAILABLE") this.#endpoints.leave(endpoint);
+    return error.with({ message: `${rpc}: ${error.message}` });
+  }
 }

@@ -1,20 +1,40 @@
-import { AuthStateError } from "../errors.js";
+import { AuthStateError, brokenAnswer } from "../errors.js";
 import type { LoadSessionResponse } from "../gen/authstate/v1/auth_state_service.js";
-import type { Value } from "../gen/authstate/v1/value.js";
+import type { Key, Value } from "../gen/authstate/v1/value.js";
+import type { LoadedPart } from "../rpc/transport.js";
 import { keysOf } from "./session_load.js";
 import { saysAbsent } from "./session_retry.js";
 
 /** A key that is there, by its id within the type that was asked for. */
 export interface ListedKey {
   readonly id: string;
-  readonly value: Value;
+  /** Unset where values were not asked for. */
+  readonly value: Value | undefined;
 }
+
+/** Which keys are listed. */
+export interface ListedKeys {
+  type: string;
+  withValues: boolean;
+}
+
+/** The part of a session that is read for them. */
+export const partFor = ({ type, withValues }: ListedKeys): LoadedPart => ({
+  ...{ types: [type], withoutCreds: true, withoutValues: !withValues },
+});
 
 export interface KeyListing {
   /** Begins to read the session: its pages, from one snapshot. */
   open(): Promise<AsyncIterator<LoadSessionResponse>>;
   /** Tries until it succeeds, fails for good, or patience, which begins with the call, has ended. */
   attempt<T>(work: () => Promise<T>): Promise<T>;
+}
+
+function namesOf({ summaries }: LoadSessionResponse): { key: Key; value: undefined }[] {
+  return summaries.map(({ key }) => {
+    if (key === undefined) throw brokenAnswer("LoadSession: a key without a name");
+    return { key, value: undefined };
+  });
 }
 
 // Whoever takes the pages slowly, while others wait for their turn, loses the stream; the rest is read by another one.
@@ -35,7 +55,8 @@ export async function* listKeys(type: string, { open, attempt }: KeyListing): As
 
   const takeNew = (page: LoadSessionResponse): ListedKey[] => {
     const found: ListedKey[] = [];
-    for (const { key, value } of keysOf(page)) {
+    // A server of an older version answers all keys, with their values.
+    for (const { key, value } of [...keysOf(page), ...namesOf(page)]) {
       ended ||= key.type > type;
       if (key.type !== type) continue;
       if (before === undefined || Buffer.compare(Buffer.from(key.id), before) > 0) found.push({ id: key.id, value });

@@ -9,7 +9,7 @@ import type { Attach } from "../rpc/session_link.js";
 import type { Transport } from "../rpc/transport.js";
 import { newCommitId } from "../writes/commit_plan.js";
 import type { SessionCache } from "./key_cache.js";
-import { type ListedKey, listKeys } from "./key_listing.js";
+import { type ListedKey, type ListedKeys, listKeys, partFor } from "./key_listing.js";
 import { readKeys } from "./key_reader.js";
 import { LeaseKeeper } from "./lease_keeper.js";
 import { LeaseLink } from "./lease_link.js";
@@ -163,14 +163,14 @@ export class LeasedSession implements SessionStore {
     return found;
   }
 
-  listKeys(type: string, patienceMs: number): AsyncIterable<ListedKey> {
+  listKeys(keys: ListedKeys, patienceMs: number): AsyncIterable<ListedKey> {
     const { pacing, retry, transport } = this.#deps;
-    return listKeys(type, {
+    return listKeys(keys.type, {
       open: async () => {
         // A commit in doubt, whose caller was told so, may concern any key.
         await this.#commits.settle();
         await this.#link.attached();
-        return transport.pages(this.#sessionId, this.#link.fence, LOAD_TIMEOUT_MS);
+        return transport.pages(this.#sessionId, this.#link.fence, LOAD_TIMEOUT_MS, partFor(keys));
       },
       attempt: (work) => retry("LoadSession", pacing.now() + patienceMs, () => this.#guard(work)),
     });

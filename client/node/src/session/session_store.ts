@@ -1,6 +1,6 @@
 import type { CommitRequest } from "../gen/authstate/v1/auth_state_service.js";
 import type { Value } from "../gen/authstate/v1/value.js";
-import type { ListedKey } from "./key_listing.js";
+import type { ListedKey, ListedKeys } from "./key_listing.js";
 
 /** What the store has of a session at the moment when it is opened, from one snapshot. */
 export interface FirstRead {
@@ -23,10 +23,10 @@ export interface SessionStore {
   /** The values of the keys that are there, by id. `ids` holds no id twice. */
   getKeys(type: string, ids: readonly string[], until: number): Promise<ReadonlyMap<string, Value>>;
   /**
-   * The keys of `type` that are there, in the order of their ids (by bytes), read as they are asked for. Each page waits
+   * The keys of a type that are there, in the order of their ids (by bytes), read as they are asked for. Each page waits
    * through an outage for `patienceMs`. No key comes twice; one that is written meanwhile may come or not.
    */
-  listKeys(type: string, patienceMs: number): AsyncIterable<ListedKey>;
+  listKeys(keys: ListedKeys, patienceMs: number): AsyncIterable<ListedKey>;
   /** Resolves once the commit is durable. One call at a time. */
   commit(request: CommitRequest, until: number): Promise<void>;
   /** Resolves also when there was no such session. Not to be called while a commit is under way. */

@@ -3,7 +3,7 @@ import type { CommitRequest } from "../gen/authstate/v1/auth_state_service.js";
 import type { Value } from "../gen/authstate/v1/value.js";
 import type { Transport } from "../rpc/transport.js";
 import { newCommitId } from "../writes/commit_plan.js";
-import { type ListedKey, listKeys } from "./key_listing.js";
+import { type ListedKey, type ListedKeys, listKeys, partFor } from "./key_listing.js";
 import { LOAD_TIMEOUT_MS } from "./session_load.js";
 import { readKeys } from "./key_reader.js";
 import { saysAbsent, type SessionRetry } from "./session_retry.js";
@@ -65,9 +65,9 @@ export class UnleasedSession implements SessionStore {
     );
   }
 
-  listKeys(type: string, patienceMs: number): AsyncIterable<ListedKey> {
-    return listKeys(type, {
-      open: async () => this.transport.pages(this.sessionId, NO_FENCE, LOAD_TIMEOUT_MS),
+  listKeys(keys: ListedKeys, patienceMs: number): AsyncIterable<ListedKey> {
+    return listKeys(keys.type, {
+      open: async () => this.transport.pages(this.sessionId, NO_FENCE, LOAD_TIMEOUT_MS, partFor(keys)),
       attempt: (work) => this.retry("LoadSession", this.now() + patienceMs, work),
     });
   }

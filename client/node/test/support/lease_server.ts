@@ -37,6 +37,12 @@ export interface LeasedSession extends StoredSession {
 // By type and id, as their bytes are.
 const orderOf = ({ type, id }: Key): Buffer => Buffer.from(`${type}\0${id}`);
 
+function stateOf({ creds }: LeasedSession): SessionState {
+  if (creds === undefined) return SessionState.SESSION_STATE_ORPHANED;
+  const isPaired = creds.kind?.$case === "json" && creds.kind.value.includes('"account":');
+  return isPaired ? SessionState.SESSION_STATE_PAIRED : SessionState.SESSION_STATE_UNPAIRED;
+}
+
 export type Database = Map<string, LeasedSession>;
 
 type Operation = NonNullable<PipeOperation["operation"]>;
@@ -77,6 +83,9 @@ export class LeaseServer extends TestServer {
   // Asked about every page of LoadSession but the first before it is sent: the how manieth of the how manieth load.
   judgePage: (page: number, load: number) => Failure | undefined = () => undefined;
   loads = 0;
+  valuesSent = 0;
+  // Whether it is of the version that knew of whole sessions alone, and of no states.
+  isOld = false;
   pagesSent = 0;
   // When the load that began last has ended, read whole or left.
   pagesStopped: Promise<unknown> = Promise.resolve();
@@ -175,14 +184,18 @@ export class LeaseServer extends TestServer {
     if (failure !== undefined) throw new Refusal(failure);
     const { prefix, pageToken, pageSize } = request;
     this.log.push("list");
-    const all = [...this.#database].filter(([id, { exists }]) => exists && id.startsWith(prefix) && id > pageToken);
+    const isWanted = (session: LeasedSession): boolean =>
+      session.exists && (request.states.length === 0 || this.isOld || request.states.includes(stateOf(session)));
+    const all = [...this.#database].filter(
+      ([id, session]) => isWanted(session) && id.startsWith(prefix) && id > pageToken,
+    );
     all.sort(([one], [other]) => (one < other ? -1 : 1));
     const page = all.slice(0, Math.min(pageSize, this.pageSessions));
     const sessions = page.map(([sessionId, session]) => ({
       ...{ sessionId, revision: session.revision, hasCreds: session.creds !== undefined },
       keyCount: BigInt(session.keys.size),
       updateTime: new Date(1_760_000_000_250),
-      ...{ storedBytes: 0n, state: SessionState.SESSION_STATE_UNSPECIFIED },
+      ...{ storedBytes: 0n, state: request.withState && !this.isOld ? stateOf(session) : 0 },
       lease: { ...this.#lease(session), remaining: toDuration(session.live ? 9_500 : 0) },
     }));
     return {
@@ -273,18 +286,27 @@ export class LeaseServer extends TestServer {
   *#load(call: LoadCall): Generator<LoadSessionResponse> {
     this.loadsMayTakeMs.push(Number(call.getDeadline()) - Date.now());
     const { exists, creds, keys, revision } = this.#forReading(call.request);
+    const whole = { types: [] as string[], withoutCreds: false, withoutValues: false };
+    const { types, withoutCreds, withoutValues } = this.isOld ? whole : call.request;
     const metadata = { revision: String(revision) };
     if (!exists) throw new Refusal({ code: status.NOT_FOUND, reason: "NO_SESSION", metadata });
     this.log.push("load");
     const { pageKeys } = this;
-    const all = [...keys.values()].sort((one, other) => Buffer.compare(orderOf(one.key), orderOf(other.key)));
+    const all = [...keys.values()]
+      .filter(({ key }) => types.length === 0 || types.includes(key.type))
+      .sort((one, other) => Buffer.compare(orderOf(one.key), orderOf(other.key)));
     const load = ++this.loads;
     this.pagesStopped = new Promise((resolve) => call.once("close", resolve));
     for (let from = 0, page = 0; from === 0 || from < all.length; from += pageKeys, page++) {
       const failure = page === 0 ? undefined : this.judgePage(page, load);
       if (failure !== undefined) throw new Refusal(failure);
-      const asked = page === 0 ? creds : undefined;
-      yield this.distort({ revision, creds: asked, keys: all.slice(from, from + pageKeys), summaries: [] });
+      const keysOfPage = all.slice(from, from + pageKeys);
+      this.valuesSent += withoutValues ? 0 : keysOfPage.length;
+      yield this.distort({
+        ...{ revision, creds: page === 0 && !withoutCreds ? creds : undefined },
+        keys: withoutValues ? [] : keysOfPage,
+        summaries: withoutValues ? keysOfPage.map(({ key }) => ({ key, storedBytes: 1n, changeTime: undefined })) : [],
+      });
     }
   }
 
