@@ -18,6 +18,7 @@ using profiles::Command;
 using profiles::Option;
 
 constexpr absl::string_view kFolders = ":folders";
+constexpr absl::string_view kFiles = ":files";
 
 bool IsOption(absl::string_view word) { return absl::StartsWith(word, "-") && word != "-"; }
 
@@ -91,6 +92,7 @@ Completions CompleteArgument(const std::string& name, const std::string& prefix,
   if (name == "SESSION" || name == "FROM") return {sessions(prefix)};
   if (name == "SHELL") return {{"bash", "zsh"}};
   if (name == "DIR") return {{}, /*folders=*/true};
+  if (name == "PATH") return {{}, /*folders=*/false, /*files=*/true};
   if (name == "TYPE") return {{KnownKeyTypes().begin(), KnownKeyTypes().end()}};
   return {};
 }
@@ -131,6 +133,7 @@ std::optional<std::string> OptionInLine(const std::vector<std::string>& words, a
 
 std::string ToLines(const Completions& completions) {
   if (completions.folders) return absl::StrCat(kFolders, "\n");
+  if (completions.files) return absl::StrCat(kFiles, "\n");
   return completions.words.empty() ? "" : absl::StrCat(absl::StrJoin(completions.words, "\n"), "\n");
 }
 

@@ -18,8 +18,9 @@ inline constexpr absl::string_view kCompleteCommand = "__complete";
 
 struct Completions {
   std::vector<std::string> words;
-  // The shell is to complete names of folders by itself.
+  // The shell is to complete names of folders, or of files too, by itself.
   bool folders = false;
+  bool files = false;
 };
 
 // What may stand in place of the last of `words`; the program's name is not among them. `sessions` answers the ids of
@@ -30,7 +31,7 @@ Completions Complete(const profiles::Command& program, const std::vector<std::st
 // The value that the line gives for the option `name`, as in `--address HOST` or `--address=HOST`.
 std::optional<std::string> OptionInLine(const std::vector<std::string>& words, absl::string_view name);
 
-// What the scripts read: one word a line, or `:folders`.
+// What the scripts read: one word a line, or `:folders`, or `:files`.
 std::string ToLines(const Completions& completions);
 
 // The scripts.

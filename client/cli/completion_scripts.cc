@@ -7,7 +7,7 @@ namespace authstate::cli {
 const absl::string_view kBashCompletion = R"script(# bash completion of authstatectl; put into ~/.bashrc:
 #   source <(authstatectl completion bash)
 _authstatectl() {
-  local line=${COMP_LINE:0:COMP_POINT} current= done= breaks=
+  local line=${COMP_LINE:0:COMP_POINT} current= done= breaks= paths=
   local -a words candidates
   read -ra words <<< "$line"
   if [[ $line == *[[:space:]] ]]; then
@@ -15,8 +15,12 @@ _authstatectl() {
   fi
   current=${words[${#words[@]}-1]}
   mapfile -t candidates < <("${words[0]}" __complete "${words[@]:1}" 2> /dev/null)
-  if [[ ${candidates[0]-} == :folders ]]; then
-    mapfile -t COMPREPLY < <(compgen -d -- "$current")
+  case ${candidates[0]-} in
+    :folders) paths=-d ;;
+    :files) paths=-f ;;
+  esac
+  if [[ $paths ]]; then
+    mapfile -t COMPREPLY < <(compgen "$paths" -- "$current")
     compopt -o filenames 2> /dev/null
     return
   fi
@@ -41,6 +45,8 @@ _authstatectl() {
   candidates=("${(@f)$("${words[1]}" __complete "${(@)words[2,CURRENT]}" 2> /dev/null)}")
   if [[ ${candidates[1]} == :folders ]]; then
     _files -/
+  elif [[ ${candidates[1]} == :files ]]; then
+    _files
   elif [[ -n ${candidates[1]} ]]; then
     compadd -- "${candidates[@]}"
   fi

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "client/cli/folder/folder_reader.h"
+#include "client/cli/folder/folder.h"
 #include "client/cpp/types.h"
 #include "contract/limits.h"
 

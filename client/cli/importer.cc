@@ -159,15 +159,20 @@ absl::StatusOr<ImportResult> GoOnWith(client::Client& client, const ImportTarget
       absl::StrCat("session ", target.session_id, " exists and holds something else; --replace replaces it"));
 }
 
-}  // namespace
+// An import that is about to be written.
+struct Prepared {
+  ImportResult result;
+  ImportPlan plan;
+};
 
-absl::StatusOr<ImportResult> Import(client::Client& client, const ImportTarget& target, const Folder& folder,
-                                    Progress& progress) {
+absl::StatusOr<Prepared> Prepare(client::Client& client, const ImportTarget& target, const Folder& folder,
+                                 Progress& progress) {
   const bool empty = !folder.creds.has_value() && folder.keys.empty();
   if (empty) return absl::FailedPreconditionError("there is nothing to import");
   const absl::StatusOr<Standing> standing = Look(client, target.session_id);
   if (!standing.ok()) return standing.status();
-  ImportResult result;
+  Prepared prepared;
+  ImportResult& result = prepared.result;
   if (standing->exists && !target.replace) {
     const absl::StatusOr<ImportResult> going_on = GoOnWith(client, target, folder, *standing, progress);
     if (!going_on.ok()) return going_on.status();
@@ -176,10 +181,27 @@ absl::StatusOr<ImportResult> Import(client::Client& client, const ImportTarget& 
   result.keys = folder.keys.size();
   result.has_creds = folder.creds.has_value() || standing->has_creds;
   result.revision = standing->revision;
+  if (result.unchanged) return prepared;
+  prepared.plan = PlanImport(target.session_id, folder, target.origin, standing->exists, standing->has_creds);
+  result.commits = prepared.plan.commits.size();
+  return prepared;
+}
+
+}  // namespace
+
+absl::StatusOr<ImportResult> PreviewImport(client::Client& client, const ImportTarget& target, const Folder& folder,
+                                           Progress& progress) {
+  const absl::StatusOr<Prepared> prepared = Prepare(client, target, folder, progress);
+  return prepared.ok() ? absl::StatusOr<ImportResult>(prepared->result) : prepared.status();
+}
+
+absl::StatusOr<ImportResult> Import(client::Client& client, const ImportTarget& target, const Folder& folder,
+                                    Progress& progress) {
+  const absl::StatusOr<Prepared> prepared = Prepare(client, target, folder, progress);
+  if (!prepared.ok()) return prepared.status();
+  ImportResult result = prepared->result;
   if (result.unchanged) return result;
-  const ImportPlan plan = PlanImport(target.session_id, folder, target.origin, standing->exists, standing->has_creds);
-  result.commits = plan.commits.size();
-  const absl::StatusOr<std::uint64_t> revision = Write(client, target, plan, standing->revision, progress);
+  const absl::StatusOr<std::uint64_t> revision = Write(client, target, prepared->plan, result.revision, progress);
   if (!revision.ok()) return revision.status();
   result.revision = *revision;
   const absl::Status equal = Compare(client, target.session_id, folder, result.revision, progress);

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "client/cli/folder/folder_reader.h"
+#include "client/cli/folder/folder.h"
 #include "client/cli/import_plan.h"
 #include "client/cli/terminal/progress.h"
 #include "client/cpp/client.h"
@@ -44,6 +44,11 @@ struct ImportTarget {
 // without creds, and says so; the same import run again finishes it.
 absl::StatusOr<ImportResult> Import(client::Client& client, const ImportTarget& target, const Folder& folder,
                                     Progress& progress);
+
+// What Import would do, or the error with which it would refuse, without writing anything: the commits are those to be
+// written, the revision is that of now.
+absl::StatusOr<ImportResult> PreviewImport(client::Client& client, const ImportTarget& target, const Folder& folder,
+                                           Progress& progress);
 
 }  // namespace authstate::cli
 

@@ -97,7 +97,7 @@ TEST_F(CliCompletionTest, ZshCompletes) {
   // The functions of zsh's own completion system stand in for the terminal.
   const auto in_zsh = [this](const std::string& words) {
     const CliResult result = cli_->Bash(absl::StrCat(
-        "zsh -f -c 'compdef() { : }; compadd() { shift; print -rl -- \"$@\" }; _files() { print FOLDERS }; "
+        "zsh -f -c 'compdef() { : }; compadd() { shift; print -rl -- \"$@\" }; _files() { print -r -- ${1:-FILES} }; "
         "source <(authstatectl completion zsh); words=(",
         words, "); CURRENT=${#words}; _authstatectl'"));
     EXPECT_EQ(result.err, "");
@@ -105,7 +105,8 @@ TEST_F(CliCompletionTest, ZshCompletes) {
   };
   EXPECT_THAT(in_zsh("authstatectl session ex"), ElementsAre("export"));
   EXPECT_THAT(in_zsh("authstatectl session show \"\""), ElementsAre("a:b@c:1", "a:b@c:2", "sales", "support"));
-  EXPECT_THAT(in_zsh("authstatectl session import sales \"\""), ElementsAre("FOLDERS"));
+  EXPECT_THAT(in_zsh("authstatectl session export sales \"\""), ElementsAre("-/"));
+  EXPECT_THAT(in_zsh("authstatectl session import sales \"\""), ElementsAre("FILES"));
   EXPECT_THAT(in_zsh("authstatectl session show none"), IsEmpty());
 }
 

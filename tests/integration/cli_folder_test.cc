@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -30,7 +31,10 @@ class CliFolderTest : public CliTest {
   }
 
   void File(const std::string& name, const std::string& text) {
-    std::ofstream(absl::StrCat(folder_, "/", name), std::ios::binary) << text;
+    const std::string path = absl::StrCat(folder_, "/", name);
+    std::ofstream(path, std::ios::binary) << text;
+    // A folder that was written just now is warned of.
+    fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours(1));
   }
   void MakeFolder() {
     File("creds.json", test::WorkingCreds("5511:1@s.whatsapp.net"));

@@ -116,6 +116,10 @@ std::string Mended(absl::string_view value, const std::vector<absl::Span<const a
 }  // namespace
 
 std::optional<std::string> BytesOf(absl::string_view json) {
+  for (const Path& path : {Path{"$binary", "base64"}, Path{"$binary"}}) {
+    const std::optional<absl::string_view> base64 = FindMember(json, path);
+    if (base64.has_value() && base64->front() == '"') return Base64Bytes(*base64);
+  }
   const std::optional<absl::string_view> data = FindMember(json, {"data"});
   if (!data.has_value()) return BytesByPlace(json);
   const bool tagged = FindMember(json, {"type"}) == "\"Buffer\"" || FindMember(json, {"buffer"}) == "true";

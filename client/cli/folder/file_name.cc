@@ -78,17 +78,20 @@ std::optional<std::string> DecideId(absl::string_view type, absl::string_view id
   return std::nullopt;
 }
 
-// The type that `stem` (`<type>-<id>`) begins with: the longest.
-absl::string_view TypeOf(absl::string_view stem, const FileNameRules& rules) {
+std::string Escaped(absl::string_view text) { return absl::StrReplaceAll(text, {{"/", "__"}, {":", "-"}}); }
+
+// The type that `stem` (`<type>-<id>`, `escape`d or not) begins with: the longest.
+absl::StatusOr<absl::string_view> TypeOf(absl::string_view stem, const FileNameRules& rules, bool escape) {
   absl::string_view longest;
   const auto consider = [&](absl::string_view type) {
-    const std::string escaped = absl::StrReplaceAll(type, {{"/", "__"}, {":", "-"}});
+    const std::string escaped = escape ? Escaped(type) : std::string(type);
     const bool fits = stem.size() > escaped.size() && absl::StartsWith(stem, escaped) && stem[escaped.size()] == '-';
     if (fits && type.size() > longest.size()) longest = type;
   };
   for (const absl::string_view type : KnownKeyTypes()) consider(type);
   for (const std::string& type : rules.more_types) consider(type);
-  return longest;
+  if (!longest.empty()) return longest;
+  return absl::InvalidArgumentError("is of no known key type; name the type with --key-type, or take it away");
 }
 
 }  // namespace
@@ -107,37 +110,48 @@ const std::vector<absl::string_view>& KnownKeyTypes() {
   return *types;
 }
 
-std::string ToFileName(const client::KeyName& name) {
-  return absl::StrReplaceAll(absl::StrCat(name.type, "-", name.id, kSuffix), {{"/", "__"}, {":", "-"}});
+absl::Status CheckKeyName(const client::KeyName& name) {
+  for (const absl::Status& status : {CheckKeyType(name.type), CheckKeyId(name.id)}) {
+    if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat("its key name: ", status.message()));
+  }
+  return absl::OkStatus();
 }
+
+std::string ToFileName(const client::KeyName& name) { return Escaped(absl::StrCat(name.type, "-", name.id, kSuffix)); }
 
 absl::StatusOr<client::KeyName> FromFileName(absl::string_view file, const FileNameRules& rules) {
   absl::string_view stem = file;
   absl::ConsumeSuffix(&stem, kSuffix);
-  const absl::string_view type = TypeOf(stem, rules);
-  if (type.empty()) {
-    return absl::InvalidArgumentError("is of no known key type; name the type with --key-type, or move the file away");
-  }
+  const absl::StatusOr<absl::string_view> type = TypeOf(stem, rules, /*escape=*/true);
+  if (!type.ok()) return type.status();
   // An escaped type is as long as its escape; only `/` grows.
-  const std::size_t type_bytes = absl::StrReplaceAll(type, {{"/", "__"}}).size();
+  const std::size_t type_bytes = absl::StrReplaceAll(*type, {{"/", "__"}}).size();
   const absl::string_view text = stem.substr(type_bytes + 1);
-  std::optional<std::string> id = DecideId(type, text);
+  std::optional<std::string> id = DecideId(*type, text);
   if (LooksLikeACopy(text) && !rules.literal_ids) {
     return absl::InvalidArgumentError(
         "has the name of a copy that a file manager made; move it away, or take it as it stands with --literal-ids");
   }
   if (!id.has_value() && !rules.literal_ids) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the id of this ", type,
+        absl::StrCat("the id of this ", *type,
                      " cannot be told from its file name (__ may have been /, - may have been :); --literal-ids "
                      "takes it as it stands"));
   }
-  client::KeyName name{std::string(type), id.has_value() ? *std::move(id) : std::string(text)};
-  for (const absl::Status& status : {CheckKeyType(name.type), CheckKeyId(name.id)}) {
-    if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat("its key name: ", status.message()));
-  }
+  client::KeyName name{std::string(*type), id.has_value() ? *std::move(id) : std::string(text)};
+  if (const absl::Status status = CheckKeyName(name); !status.ok()) return status;
   if (ToFileName(name) != file) return absl::InvalidArgumentError("useMultiFileAuthState would not name a file so");
   return name;
+}
+
+absl::StatusOr<client::KeyName> FromEntryName(absl::string_view name, const FileNameRules& rules) {
+  // An escaped name has neither of these; and one that needs no escape is the same as its escape.
+  if (name.find_first_of("/:") == absl::string_view::npos) return FromFileName(absl::StrCat(name, kSuffix), rules);
+  const absl::StatusOr<absl::string_view> type = TypeOf(name, rules, /*escape=*/false);
+  if (!type.ok()) return type.status();
+  client::KeyName key{std::string(*type), std::string(name.substr(type->size() + 1))};
+  if (const absl::Status status = CheckKeyName(key); !status.ok()) return status;
+  return key;
 }
 
 }  // namespace authstate::cli

@@ -35,12 +35,19 @@ struct FileNameRules {
 // The types that Baileys writes, longest first.
 const std::vector<absl::string_view>& KnownKeyTypes();
 
+// OK, or InvalidArgument with the rule of the contract that the type or the id breaks.
+absl::Status CheckKeyName(const client::KeyName& name);
+
 // The file of a key, as useMultiFileAuthState names it. Different keys may share a name.
 std::string ToFileName(const client::KeyName& name);
 
 // The key of a file; `file` ends with `.json` and is not kCredsFileName. InvalidArgument with the reason when the type
 // is unknown, the id cannot be decided, or useMultiFileAuthState would not name the key so.
 absl::StatusOr<client::KeyName> FromFileName(absl::string_view file, const FileNameRules& rules);
+
+// The key of an entry that another store has as `<type>-<id>`, escaped as in file names or
+// not. InvalidArgument as above.
+absl::StatusOr<client::KeyName> FromEntryName(absl::string_view name, const FileNameRules& rules);
 
 }  // namespace authstate::cli
 

@@ -11,19 +11,20 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "client/cli/folder/byte_fields.h"
-#include "client/cli/folder/creds_value.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
 #include "client/cli/folder/file_io.h"
-#include "client/cli/terminal/folder_problem.h"
-#include "client/cli/terminal/text.h"
-#include "contract/codec.h"
-#include "contract/limits.h"
 
 namespace authstate::cli {
 namespace {
 
 // Far above the text of a value at its limit, also when its Buffers are in array form.
 constexpr std::size_t kMaxFileBytes = std::size_t{64} << 20;
+
+constexpr absl::string_view kFile = "file";
+constexpr absl::string_view kSuffix = ".json";
+constexpr absl::string_view kBackupSuffix = ".json.bak";
+constexpr absl::string_view kCredsBackupName = "creds.json.bak";
 
 // What changes when a file is written or replaced.
 struct FileVersion {
@@ -64,92 +65,110 @@ absl::StatusOr<Listing> List(const std::string& path) {
   return listing;
 }
 
-// The value in a file's text, within the limits.
-absl::StatusOr<Value> ParseFile(absl::string_view text) {
-  if (text.empty()) return absl::InvalidArgumentError("is empty");
-  absl::StatusOr<Value> value = ParseBufferJson(text);
-  if (!value.ok()) return value;
-  if (value->bytes.size() > kMaxValueBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("its value has more than ", kMaxValueBytes, " bytes"));
-  }
-  // useMultiFileAuthState deletes the file instead.
-  if (value->kind == ValueKind::kJson && value->bytes == "null") return absl::InvalidArgumentError("holds null");
-  return value;
+// Whether an older value of this type would use message keys again that its owner has used, which peers reject.
+bool IsRatchet(absl::string_view type) { return type == "session" || type == "sender-key"; }
+
+bool IsUsable(const std::string& path) {
+  const absl::StatusOr<std::string> text = ReadFile(path, kMaxFileBytes, Links::kRefused);
+  const absl::StatusOr<Value> value = text.ok() ? ParseEntry(*text) : text.status();
+  if (!value.ok()) return false;
+  FolderBuilder builder(/*skip_torn=*/false);
+  builder.AddCreds(kCredsFileName, value);
+  return std::move(builder).Finish(path, kFile).ok();
 }
 
-absl::Status TakeCreds(Value creds, Folder* folder) {
-  if (std::optional<Value> unwrapped = UnwrapCreds(creds)) {
-    creds = *std::move(unwrapped);
-    folder->creds_unwrapped = true;
-  }
-  if (!IsCredsObject(creds)) return absl::InvalidArgumentError("creds must be a JSON object");
-  if (MendByteFields(kCredsType, &creds)) folder->mended.emplace_back(kCredsFileName);
-  if (const absl::Status works = CheckCreds(creds); !works.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(works.message(), ": Baileys cannot work with these creds"));
-  }
-  folder->creds = std::move(creds);
-  return absl::OkStatus();
-}
+// Reads one folder, file by file.
+class Reading {
+ public:
+  Reading(const std::string& path, const FolderRules& rules, const Listing& listing)
+      : path_(path), rules_(rules), listing_(listing), builder_(rules.skip_torn) {}
 
-// Reads one file into `folder`.
-absl::Status ReadEntry(const std::string& path, const std::string& file, const FileNameRules& rules, Folder* folder) {
-  const bool is_creds = file == kCredsFileName;
-  absl::StatusOr<client::KeyName> name = is_creds ? client::KeyName() : FromFileName(file, rules);
-  if (!name.ok()) return name.status();
-  const absl::StatusOr<std::string> text = ReadFile(absl::StrCat(path, "/", file), kMaxFileBytes, Links::kRefused);
-  if (!text.ok()) return text.status();
-  absl::StatusOr<Value> value = ParseFile(*text);
-  if (!value.ok()) return value.status();
-  if (is_creds) return TakeCreds(*std::move(value), folder);
-  if (MendByteFields(name->type, &*value)) folder->mended.push_back(file);
-  folder->keys.push_back({*std::move(name), *std::move(value)});
-  return absl::OkStatus();
-}
+  void Take(const std::string& file, const FileVersion& version) {
+    builder_.folder().written = std::max(builder_.folder().written, absl::FromUnixSeconds(version.modified_seconds));
+    if (absl::EndsWith(file, kSuffix)) {
+      if (file != kCredsFileName) return TakeKey(file, file);
+      if (rules_.with_creds) TakeCreds();
+      return;
+    }
+    const absl::string_view stem = absl::StripSuffix(file, kBackupSuffix);
+    const std::string main = absl::StrCat(stem, kSuffix);
+    const bool stands_in = stem.size() < file.size() && main != kCredsFileName && listing_.count(main) == 0;
+    if (!stands_in) return builder_.folder().ignored.push_back(file);
+    builder_.folder().from_backup.push_back(main);
+    TakeKey(main, file);
+  }
 
-void CompareListings(const Listing& before, const Listing& after, std::vector<FolderProblem>* problems) {
-  const auto changed = [problems](const std::string& file) {
-    problems->push_back({file, "was written while the folder was read: stop the program that uses it"});
-  };
-  for (const auto& [file, version] : before) {
-    const auto found = after.find(file);
-    if (found == after.end() || !(found->second == version)) changed(file);
+  void CompareWith(const Listing& after) {
+    const auto changed = [this](const std::string& file) {
+      builder_.Refuse(file, "was written while the folder was read: stop the program that uses it");
+    };
+    for (const auto& [file, version] : listing_) {
+      const auto found = after.find(file);
+      if (found == after.end() || !(found->second == version)) changed(file);
+    }
+    for (const auto& [file, version] : after) {
+      if (listing_.count(file) == 0) changed(file);
+    }
   }
-  for (const auto& [file, version] : after) {
-    if (before.count(file) == 0) changed(file);
+
+  absl::StatusOr<Folder> Finish() && { return std::move(builder_).Finish(path_, kFile); }
+
+ private:
+  absl::StatusOr<Value> Read(const std::string& file) const {
+    const absl::StatusOr<std::string> text = ReadFile(absl::StrCat(path_, "/", file), kMaxFileBytes, Links::kRefused);
+    return text.ok() ? ParseEntry(*text) : text.status();
   }
-}
+
+  void TakeCreds() {
+    const absl::StatusOr<Value> creds = Read(std::string(kCredsFileName));
+    if (creds.ok()) return builder_.AddCreds(kCredsFileName, creds);
+    builder_.Refuse(kCredsFileName, absl::StrCat(creds.status().message(), CredsBackupHint(path_)));
+  }
+
+  // The key that `name` names, out of `file`.
+  void TakeKey(const std::string& name, const std::string& file) {
+    absl::StatusOr<client::KeyName> key = FromFileName(name, rules_.names);
+    if (!key.ok()) return builder_.Refuse(file, key.status().message());
+    absl::StatusOr<Value> value = Read(file);
+    if (!value.ok() && rules_.skip_torn && file == name && !IsRatchet(key->type)) {
+      absl::StatusOr<Value> backup = Read(absl::StrCat(absl::StripSuffix(name, kSuffix), kBackupSuffix));
+      if (backup.ok()) {
+        value = std::move(backup);
+        builder_.folder().from_backup.push_back(name);
+      }
+    }
+    builder_.AddKey(file, *std::move(key), std::move(value));
+  }
+
+  const std::string& path_;
+  const FolderRules& rules_;
+  const Listing& listing_;
+  FolderBuilder builder_;
+};
 
 }  // namespace
 
-absl::StatusOr<Folder> ReadFolder(const std::string& path, const FileNameRules& rules, bool with_creds,
+std::string CredsBackupHint(const std::string& path) {
+  if (!IsUsable(absl::StrCat(path, "/", kCredsBackupName))) return "";
+  return absl::StrCat("; a whole ", kCredsBackupName,
+                      " stands beside it: if it is not older than the keys, put it in its place");
+}
+
+absl::StatusOr<Folder> ReadFolder(const std::string& path, const FolderRules& rules,
                                   absl::FunctionRef<absl::Status(std::size_t done, std::size_t total)> on_file) {
   const absl::StatusOr<Listing> before = List(path);
   if (!before.ok()) return before.status();
-  Folder folder;
-  std::vector<FolderProblem> problems;
+  Reading reading(path, rules, *before);
   std::size_t done = 0;
   for (const auto& [file, version] : *before) {
-    if (!absl::EndsWith(file, ".json")) {
-      folder.ignored.push_back(file);
-    } else if (file == kCredsFileName && !with_creds) {
-      // The keys alone are wanted, as from a folder whose creds are damaged.
-    } else if (const absl::Status status = ReadEntry(path, file, rules, &folder); !status.ok()) {
-      problems.push_back({file, std::string(status.message())});
-    }
+    reading.Take(file, version);
     const absl::Status go_on = on_file(++done, before->size());
     if (!go_on.ok()) return go_on;
   }
   const absl::StatusOr<Listing> after = List(path);
   if (!after.ok()) return after.status();
-  CompareListings(*before, *after, &problems);
-  if (!problems.empty()) {
-    const absl::string_view verb = problems.size() == 1 ? " stands" : " stand";
-    return FolderProblemsError(
-        absl::StrCat(Count(problems.size(), "file"), " of ", path, verb, " in the way; nothing was changed"), problems);
-  }
-  std::sort(folder.keys.begin(), folder.keys.end(),
-            [](const client::KeyEntry& a, const client::KeyEntry& b) { return a.name < b.name; });
-  return folder;
+  reading.CompareWith(*after);
+  return std::move(reading).Finish();
 }
 
 }  // namespace authstate::cli

@@ -42,6 +42,13 @@ TEST(ByteFieldsTest, EveryElementIsReached) {
             R"({"indexValueMap":{"a":{"valueMac":{"type":"Buffer","data":"AQI="}},"b":{"valueMac":"AQI="}}})");
 }
 
+TEST(ByteFieldsTest, BothFormsOfMongoDbsBinaryAreBytes) {
+  for (const std::string form :
+       {R"({"$binary":{"base64":"AQI=","subType":"00"}})", R"({"$binary":"AQI=","$type":"00"})"}) {
+    EXPECT_EQ(BytesOf(form), "\x01\x02") << form;
+  }
+}
+
 TEST(ByteFieldsTest, TheValueItselfMayBeBytes) {
   EXPECT_EQ(Mended("sender-key", R"({"0":1,"1":2})"), R"({"type":"Buffer","data":"AQI="})");
   EXPECT_EQ(Mended("identity-key", "[1,2]"), R"({"type":"Buffer","data":"AQI="})");

@@ -99,6 +99,21 @@ TEST(FileNameTest, NameThatBaileysWouldNotGiveIsRefused) {
   EXPECT_THAT(std::string(FromFileName("tctoken-1:2@lid.json", {}).status().message()), HasSubstr("would not name"));
 }
 
+TEST(FileNameTest, EntriesOfOtherStoresMayBeEscapedOrNot) {
+  for (const std::string name : {"sender-key-120-1@g.us::5511_1::0", "sender-key-120-1@g.us--5511_1--0"}) {
+    EXPECT_EQ(*FromEntryName(name, {}), (KeyName{"sender-key", "120-1@g.us::5511_1::0"})) << name;
+  }
+  for (const std::string name : {"app-state-sync-key-AA/b+c==", "app-state-sync-key-AA__b+c=="}) {
+    EXPECT_EQ(*FromEntryName(name, {}), (KeyName{"app-state-sync-key", "AA/b+c=="})) << name;
+  }
+  EXPECT_EQ(*FromEntryName("tctoken-__index", {}), (KeyName{"tctoken", "__index"}));
+  EXPECT_EQ(*FromEntryName("tctoken-5511:3@lid", {}), (KeyName{"tctoken", "5511:3@lid"}));
+  EXPECT_FALSE(FromEntryName("poll:1", {}).ok());
+  FileNameRules rules;
+  rules.more_types = {"poll:key"};
+  EXPECT_EQ(*FromEntryName("poll:key-1", rules), (KeyName{"poll:key", "1"}));
+}
+
 TEST(FileNameTest, IdThatTheStoreRefusesIsRefused) {
   for (const std::string file : {"session-\xff.json", "session-.json"}) {
     EXPECT_THAT(std::string(FromFileName(file, {}).status().message()), HasSubstr("its key name")) << file;

@@ -26,6 +26,7 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 
 constexpr mode_t kPermissions = 0777;
@@ -68,7 +69,7 @@ std::string KeyArray(absl::string_view before = R"({"type":"Buffer","data":[)", 
 class FolderReaderTest : public ::testing::Test {
  protected:
   void File(const std::string& name, const std::string& text) { Put(folder_.File(name), text); }
-  absl::StatusOr<Folder> Read() { return ReadFolder(folder_.path(), {}, /*with_creds=*/true, GoOn); }
+  absl::StatusOr<Folder> Read() { return ReadFolder(folder_.path(), {}, GoOn); }
 
   test::TempDir folder_;
 };
@@ -111,10 +112,75 @@ TEST_F(FolderReaderTest, CredsThatCannotWorkAreRefusedWithTheMember) {
   EXPECT_THAT(problems[0].reason, HasSubstr("noiseKey.private has 2 bytes, not 32"));
 }
 
+TEST_F(FolderReaderTest, TornKeysAreLeftOutAndNamedOnRequestAndTornCredsNever) {
+  File("creds.json", test::WorkingCreds());
+  File("pre-key-1.json", "{");
+  File("pre-key-2.json", "{}");
+  FolderRules rules;
+  rules.skip_torn = true;
+  const auto folder = ReadFolder(folder_.path(), rules, GoOn);
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  ASSERT_EQ(folder->left_out.size(), 1U);
+  EXPECT_EQ(folder->left_out[0].file, "pre-key-1.json");
+  EXPECT_THAT(folder->keys, ElementsAre(client::KeyEntry{{"pre-key", "2"}, JsonValue("{}")}));
+  File("creds.json", "{");
+  EXPECT_THAT(FilesAtFault(ReadFolder(folder_.path(), rules, GoOn).status()), ElementsAre("creds.json"));
+}
+
+TEST_F(FolderReaderTest, AWholeBackupOfTheCredsIsNamedAndNotUsed) {
+  File("creds.json", "{");
+  File("creds.json.bak", "{");
+  EXPECT_THAT(FolderProblemsOf(Read().status())[0].reason, Not(HasSubstr(".bak")));
+  File("creds.json.bak", test::WorkingCreds());
+  EXPECT_THAT(FolderProblemsOf(Read().status())[0].reason, HasSubstr("a whole creds.json.bak stands beside it"));
+  fs::remove(folder_.File("creds.json"));
+  EXPECT_FALSE(Read()->creds.has_value());
+  EXPECT_THAT(CredsBackupHint(folder_.path()), HasSubstr("creds.json.bak"));
+}
+
+TEST_F(FolderReaderTest, ABackupStandsInForAMissingFileAndATemporaryOneNever) {
+  File("pre-key-1.json.bak", "{}");
+  File("pre-key-2.json", "{}");
+  File("pre-key-2.json.bak", "[]");
+  File("pre-key-3.json.tmp", "{}");
+  const auto folder = Read();
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  EXPECT_THAT(folder->keys, ElementsAre(client::KeyEntry{{"pre-key", "1"}, JsonValue("{}")},
+                                        client::KeyEntry{{"pre-key", "2"}, JsonValue("{}")}));
+  EXPECT_THAT(folder->from_backup, ElementsAre("pre-key-1.json"));
+  EXPECT_THAT(folder->ignored, ElementsAre("pre-key-2.json.bak", "pre-key-3.json.tmp"));
+}
+
+TEST_F(FolderReaderTest, ABackupStandsInForATornFileUnlessItsOldValueWouldDoHarm) {
+  for (const std::string name : {"app-state-sync-key-AAA=", "session-1.0"}) {
+    File(name + ".json", "{");
+    File(name + ".json.bak", R"({"whole":true})");
+  }
+  EXPECT_THAT(FilesAtFault(Read().status()), ElementsAre("app-state-sync-key-AAA=.json", "session-1.0.json"));
+  FolderRules rules;
+  rules.skip_torn = true;
+  const auto folder = ReadFolder(folder_.path(), rules, GoOn);
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  EXPECT_THAT(folder->keys,
+              ElementsAre(client::KeyEntry{{"app-state-sync-key", "AAA="}, JsonValue(R"({"whole":true})")}));
+  EXPECT_THAT(folder->from_backup, ElementsAre("app-state-sync-key-AAA=.json"));
+  EXPECT_EQ(folder->left_out[0].file, "session-1.0.json");
+}
+
+TEST_F(FolderReaderTest, ASenderKeyThatStandsAsAListBecomesBytes) {
+  File("sender-key-1@g.us--2--0.json", R"([{"senderKeyId":1}])");
+  const auto folder = Read();
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  EXPECT_EQ(folder->keys[0].value, (Value{ValueKind::kRaw, R"([{"senderKeyId":1}])"}));
+  EXPECT_THAT(folder->mended, ElementsAre("sender-key-1@g.us--2--0.json"));
+}
+
 TEST_F(FolderReaderTest, CredsThatNobodyWantsAreNotRead) {
   File("creds.json", "{");
   File("pre-key-1.json", "{}");
-  const auto folder = ReadFolder(folder_.path(), {}, /*with_creds=*/false, GoOn);
+  FolderRules rules;
+  rules.with_creds = false;
+  const auto folder = ReadFolder(folder_.path(), rules, GoOn);
   ASSERT_TRUE(folder.ok()) << folder.status();
   EXPECT_FALSE(folder->creds.has_value());
 }
@@ -141,7 +207,7 @@ TEST_F(FolderReaderTest, TheFolderItselfMayBeALink) {
   File("creds.json", test::WorkingCreds());
   const test::TempDir elsewhere;
   fs::create_directory_symlink(folder_.path(), elsewhere.File("auth"));
-  EXPECT_TRUE(ReadFolder(elsewhere.File("auth"), {}, /*with_creds=*/true, GoOn).ok());
+  EXPECT_TRUE(ReadFolder(elsewhere.File("auth"), {}, GoOn).ok());
 }
 
 TEST_F(FolderReaderTest, EveryBadFileIsNamed) {
@@ -174,7 +240,7 @@ TEST_F(FolderReaderTest, ValueOverTheLimitIsRefused) {
 TEST_F(FolderReaderTest, FileWrittenMeanwhileIsNamed) {
   File("creds.json", test::WorkingCreds());
   File("pre-key-1.json", "{}");
-  const auto folder = ReadFolder(folder_.path(), {}, true, [this](std::size_t done, std::size_t total) {
+  const auto folder = ReadFolder(folder_.path(), {}, [this](std::size_t done, std::size_t total) {
     if (done == total) {
       File("creds.json", R"({"a":1})");
       File("pre-key-2.json", "{}");
@@ -193,14 +259,14 @@ TEST_F(FolderReaderTest, OtherFilesAreListedAsIgnored) {
 
 TEST_F(FolderReaderTest, ErrorOfTheCallbackEndsTheReading) {
   File("creds.json", "{}");
-  const auto folder = ReadFolder(folder_.path(), {}, true, [](std::size_t /*done*/, std::size_t /*total*/) {
+  const auto folder = ReadFolder(folder_.path(), {}, [](std::size_t /*done*/, std::size_t /*total*/) {
     return absl::CancelledError("interrupted");
   });
   EXPECT_TRUE(absl::IsCancelled(folder.status()));
 }
 
 TEST_F(FolderReaderTest, FolderThatIsNotThereIsRefused) {
-  EXPECT_TRUE(absl::IsFailedPrecondition(ReadFolder(folder_.File("absent"), {}, true, GoOn).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(ReadFolder(folder_.File("absent"), {}, GoOn).status()));
 }
 
 class FolderWriterTest : public ::testing::Test {
