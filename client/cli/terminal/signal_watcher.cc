@@ -55,7 +55,7 @@ void SignalWatcher::Watch() {
   }
   if (events[0].revents != 0) return;
   signalfd_siginfo received{};
-  (void)read(signal_fd_, &received, sizeof(received));
+  [[maybe_unused]] const ssize_t taken = read(signal_fd_, &received, sizeof(received));
   {
     const absl::MutexLock lock(&mutex_);
     signalled_ = true;
