@@ -65,7 +65,7 @@ TEST_F(ReadTest, ReturnsEveryByteAsItWasWritten) {
   std::string bytes;
   for (int byte = 0; byte < 256; ++byte) bytes.push_back(static_cast<char>(byte));
   const std::string nul = store().keeps_json_text() ? "\\u0000" : "";
-  const std::string json = "{\"a\":\"" + nul + " \\\\x41 \xc3\xa9 NULL {,}\"}";
+  const std::string json = R"({"a":")" + nul + " \\\\x41 \xc3\xa9 NULL {,}\"}";
   storage::Commit commit = SetKeys("s", {{{"t", "raw"}, Raw(bytes)},
                                          {{"t", "json"}, Json(json)},
                                          {{"t", "hex"}, Raw("\\x00")},
