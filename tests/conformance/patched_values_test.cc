@@ -26,7 +26,6 @@ using conformance::Answer;
 using test::GrowingRecord;
 using test::StatementFault;
 using test::TcpProxy;
-using test::TestPostgres;
 using ::testing::Optional;
 
 constexpr absl::Duration kPatience = absl::Seconds(60);
