@@ -175,8 +175,8 @@ Command SessionCommands(Action* action) {
             Writing(&options->write, {SessionArgument(&options->session_id), Yes(&options->yes, "Do not ask"),
                                       ExpectedRevision(&options->expected_revision)}),
             DeleteSession, action),
-       SessionCheckCommand(action), SessionCopy(action), SessionRename(action), SessionExport(action),
-       SessionImport(action)});
+       SessionCheckCommand(action), SessionCopy(action), SessionRename(action),
+       SessionExport(action), SessionImport(action)});
 }
 
 }  // namespace authstate::cli
