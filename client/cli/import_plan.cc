@@ -40,6 +40,30 @@ client::KeyEntry UnfinishedMark(absl::string_view origin) {
   return {{"import", "unfinished"}, {ValueKind::kJson, ToText(Json(std::string(origin)))}};
 }
 
+std::vector<client::CommitRequest> CommitsOf(const std::string& session_id, const std::vector<client::KeyEntry>& keys,
+                                             const std::optional<Value>& creds, const CommitLimits& limits) {
+  std::vector<client::CommitRequest> commits;
+  Fill fill(limits);
+  const auto begin_commit = [&] {
+    fill = Fill(limits);
+    commits.emplace_back().session_id = session_id;
+  };
+  begin_commit();
+  for (const client::KeyEntry& entry : keys) {
+    if (!fill.Take(entry.value.bytes.size())) {
+      begin_commit();
+      // A commit of its own holds any one value.
+      (void)fill.Take(entry.value.bytes.size());
+    }
+    commits.back().sets.push_back(entry);
+  }
+  if (creds.has_value()) {
+    if (!fill.Take(creds->bytes.size())) begin_commit();
+    commits.back().creds = creds;
+  }
+  return commits;
+}
+
 ImportPlan PlanImport(const std::string& session_id, const Folder& folder, absl::string_view origin, bool replaces,
                       bool has_creds, CommitLimits limits) {
   const client::KeyEntry mark = UnfinishedMark(origin);
@@ -50,26 +74,9 @@ ImportPlan PlanImport(const std::string& session_id, const Folder& folder, absl:
     limits.bytes -= mark.value.bytes.size();
   }
   ImportPlan plan;
-  Fill fill(limits);
-  const auto begin_commit = [&] {
-    fill = Fill(limits);
-    plan.commits.emplace_back().session_id = session_id;
-  };
-  begin_commit();
-  plan.commits.back().clear_keys = replaces;
-  for (const client::KeyEntry& entry : folder.keys) {
-    if (!fill.Take(entry.value.bytes.size())) {
-      begin_commit();
-      // A commit of its own holds any one value.
-      (void)fill.Take(entry.value.bytes.size());
-    }
-    plan.commits.back().sets.push_back(entry);
-  }
-  if (folder.creds.has_value()) {
-    if (!fill.Take(folder.creds->bytes.size())) begin_commit();
-    plan.commits.back().creds = folder.creds;
-    plan.delete_creds_first = has_creds && several;
-  }
+  plan.commits = CommitsOf(session_id, folder.keys, folder.creds, limits);
+  plan.commits.front().clear_keys = replaces;
+  plan.delete_creds_first = has_creds && several && folder.creds.has_value();
   if (several) {
     plan.commits.front().sets.push_back(mark);
     plan.commits.back().deletes.push_back(mark.name);

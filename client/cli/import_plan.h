@@ -2,6 +2,7 @@
 #define AUTHSTATE_CLIENT_CLI_IMPORT_PLAN_H_
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,11 @@ struct CommitLimits {
   std::size_t operations = kMaxCommitOperations;
   std::size_t bytes = kMaxCommitBytes;
 };
+
+// The commits that write these values, in as few as the limits allow: the keys in their order, then the creds. At least
+// one, without `expected_revision`.
+std::vector<client::CommitRequest> CommitsOf(const std::string& session_id, const std::vector<client::KeyEntry>& keys,
+                                             const std::optional<Value>& creds, const CommitLimits& limits = {});
 
 // The commits that bring a folder into the store, in their order and without `expected_revision`.
 //

@@ -117,6 +117,13 @@ const cases: [name: string, befall: (session: Session) => void, state: string, r
   ],
 ];
 
+// What `session mend` does to those that it can mend, by the reason they are wrong for.
+const mends: Record<string, string> = {
+  PRE_KEY_REUSE: "COUNTERS_RAISED",
+  PRE_KEY_COUNTERS: "COUNTERS_RAISED",
+  NO_BUFFERS: "KEY_BYTES",
+};
+
 function flipped(signature: Uint8Array): Uint8Array {
   const bytes = Buffer.from(signature);
   bytes[3] = (bytes[3] ?? 0) ^ 1;
@@ -205,6 +212,35 @@ for (const [version, module] of [
       assert.equal((await authstated.tryControl("session", "check", "--all", "--prefix", "large")).code, 0);
       assert.equal((await authstated.tryControl("session", "check")).code, 4);
       assert.equal((await authstated.tryControl("session", "check", "nobody")).code, 3);
+    });
+
+    it("and mended where that needs no WhatsApp", async () => {
+      for (const [index, [name, , state, reasons]] of cases.entries()) {
+        const id = `case-${index}`;
+        const steps = reasons.flatMap((reason) => mends[reason] ?? []);
+        const before = await authstated.control("creds", "get", id);
+        for (const dryRun of [true, false]) {
+          const run = await authstated.tryControl("--json", "session", "mend", id, ...(dryRun ? ["--dry-run"] : []));
+          const told = JSON.parse(run.stdout) as { steps: { reason: string }[] };
+          assert.deepEqual(
+            told.steps.map(({ reason }) => reason),
+            steps,
+            name,
+          );
+          assert.equal(run.code, steps.length === reasons.length ? 0 : 6, name);
+          if (dryRun || steps.length === 0) assert.equal(await authstated.control("creds", "get", id), before, name);
+          if (dryRun) assert.deepEqual((await check(id)).report.findings.map(({ reason }) => reason), reasons, name);
+        }
+        const { code, report } = await check(id);
+        assert.deepEqual([code, report.state], [steps.length === reasons.length ? 0 : 6, state], name);
+      }
+      const reused = cases.findIndex(([, , , reasons]) => reasons.includes("PRE_KEY_REUSE"));
+      const creds = JSON.parse(await authstated.control("creds", "get", `case-${reused}`)) as Creds;
+      assert.deepEqual(
+        [creds.nextPreKeyId, creds.firstUnuploadedPreKeyId],
+        [KEPT_PRE_KEYS + 1, KEPT_PRE_KEYS + 1],
+        "one more than the highest",
+      );
     });
   });
 }

@@ -25,8 +25,6 @@ constexpr absl::string_view kKeyTypeByte = "\x05";
 // WA_ADV_ACCOUNT_SIG_PREFIX, WA_ADV_DEVICE_SIG_PREFIX and their twins for hosted accounts, of Baileys' Defaults.
 constexpr absl::string_view kAccountPrefixes[] = {absl::string_view("\x06\x00", 2), absl::string_view("\x06\x05", 2)};
 constexpr absl::string_view kDevicePrefixes[] = {absl::string_view("\x06\x01", 2), absl::string_view("\x06\x06", 2)};
-// What a pre-key id has on the wire: three bytes.
-constexpr std::uint64_t kPreKeyIds = std::uint64_t{1} << 24;
 // Receiving chains are never pruned: a thousand turns make some 106 kB of a record.
 constexpr std::uint64_t kOvergrownBytes = 256 << 10;
 constexpr std::size_t kLargest = 3;
@@ -195,9 +193,11 @@ void SessionCheck::CheckCounters() {
   if (!next.has_value() || !unuploaded.has_value() || *unuploaded > *next || *next >= kPreKeyIds) {
     Find("PRE_KEY_COUNTERS", "firstUnuploadedPreKeyId and nextPreKeyId are no ids, or not in this order");
   } else if (highest_pre_key_.has_value() && *highest_pre_key_ >= *next) {
-    Find("PRE_KEY_REUSE",
-         absl::StrCat("there is a pre-key ", *highest_pre_key_, " and nextPreKeyId is ", *next,
-                      ": these creds are older than the keys, and ids will be used twice (Bad MAC at contacts)"));
+    Find(
+        "PRE_KEY_REUSE",
+        absl::StrCat("there is a pre-key ", *highest_pre_key_, " and nextPreKeyId is ", *next,
+                     ": these creds are older than the keys, and ids will be used twice (Bad MAC at contacts); session "
+                     "mend raises the counters"));
   }
   const std::optional<std::string> app_state_key = FindText(creds, {"myAppStateKeyId"});
   if (app_state_key.has_value() && !absl::c_linear_search(app_state_key_ids_, *app_state_key)) {

@@ -17,6 +17,9 @@
 // is docs/session-check.md.
 namespace authstate::cli {
 
+// How many pre-key ids there are: an id has three bytes on the wire.
+inline constexpr std::uint64_t kPreKeyIds = std::uint64_t{1} << 24;
+
 struct Finding {
   // A word that programs can tell findings apart by: `PRE_KEY_REUSE`.
   std::string reason;

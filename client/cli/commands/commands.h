@@ -26,6 +26,7 @@ Command SessionCommands(Action* action);
 Command SessionCheckCommand(Action* action);
 Command SessionCopy(Action* action);
 Command SessionRename(Action* action);
+Command SessionMendCommand(Action* action);
 Command SessionExport(Action* action);
 Command SessionImport(Action* action);
 Command CredsCommands(Action* action);

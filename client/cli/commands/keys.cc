@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -12,6 +14,7 @@
 #include "client/cli/terminal/text.h"
 #include "client/cli/value_argument.h"
 #include "contract/codec.h"
+#include "contract/limits.h"
 
 namespace authstate::cli {
 namespace {
@@ -24,6 +27,8 @@ struct KeysOptions {
   std::string id;
   std::string value;
   bool raw = false;
+  // Every key of the type, in place of `ids`.
+  bool all = false;
   std::optional<std::uint64_t> expected_revision;
   WriteOptions write;
 };
@@ -97,7 +102,7 @@ absl::Status SetKey(CommandContext& context, const KeysOptions& options) {
 }
 
 absl::Status ReportDeleted(Output& output, const KeysOptions& options, std::size_t deleted, std::uint64_t revision) {
-  const std::size_t asked = options.ids.size();
+  const std::size_t asked = options.all ? deleted : options.ids.size();
   if (output.json()) {
     return output.WriteLine(
         ToText({{"session_id", options.session_id}, {"revision", revision}, {"asked", asked}, {"deleted", deleted}}));
@@ -117,7 +122,7 @@ absl::Status DeleteKeysUnder(CommandContext& context, const KeysOptions& options
       for (const std::string& id : options.ids) {
         if (id != "*") continue;
         context.output().Warn(absl::StrCat("* is an id like any other; authstatectl keys list ", options.session_id,
-                                           " ", options.type, " tells the ids to delete"));
+                                           " ", options.type, " tells the ids to delete, and --all deletes all"));
       }
       return ReportDeleted(context.output(), options, 0, keys->revision);
     }
@@ -128,9 +133,45 @@ absl::Status DeleteKeysUnder(CommandContext& context, const KeysOptions& options
   }
 }
 
+// In commits of bounded size, each at the revision that the one before led to: another writer ends it.
+absl::Status DeleteTypeUnder(CommandContext& context, const KeysOptions& options, std::uint64_t fence) {
+  client::Client& client = context.client();
+  std::uint64_t revision = 0;
+  std::vector<client::KeyName> names;
+  const absl::Status loaded = client.LoadSession(
+      options.session_id, 0,
+      [&](const client::SessionPage& page) {
+        revision = page.revision;
+        for (const client::KeyEntry& key : page.keys) {
+          if (key.name.type == options.type) names.push_back(key.name);
+        }
+        return absl::OkStatus();
+      },
+      fence);
+  if (!loaded.ok()) return loaded;
+  revision = options.expected_revision.value_or(revision);
+  std::size_t deleted = 0;
+  while (deleted < names.size()) {
+    const std::size_t batch = std::min(names.size() - deleted, kMaxCommitOperations);
+    const auto begin = names.begin() + static_cast<std::ptrdiff_t>(deleted);
+    const auto written =
+        client.DeleteKeys(options.session_id, {begin, begin + static_cast<std::ptrdiff_t>(batch)}, revision, fence);
+    if (!written.ok()) {
+      return WithMessage(written.status(),
+                         absl::StrCat(written.status().message(), "; ", deleted, " of ", Count(names.size(), "key"),
+                                      " are deleted: run it again for the rest"));
+    }
+    revision = *written;
+    deleted += batch;
+  }
+  return ReportDeleted(context.output(), options, deleted, revision);
+}
+
 absl::Status DeleteKeys(CommandContext& context, const KeysOptions& options) {
+  if (options.all == !options.ids.empty()) return absl::InvalidArgumentError("name IDs, or say --all");
+  const auto run = options.all ? DeleteTypeUnder : DeleteKeysUnder;
   return WriteUnder(context, options.session_id, options.write,
-                    [&](std::uint64_t fence) { return DeleteKeysUnder(context, options, fence); });
+                    [&](std::uint64_t fence) { return run(context, options, fence); });
 }
 
 absl::Status ListKeys(CommandContext& context, const KeysOptions& options) {
@@ -184,8 +225,11 @@ Command KeysCommands(Action* action) {
                Required(Text("VALUE", &options->value, kValueHelp)),
                Flag("--raw", &options->raw, "VALUE is the bytes of a Buffer, not BufferJSON text"), revision}),
       SetKey, action);
-  Command remove = KeysCommand("delete", "Delete keys, and tell how many there were; one that is absent is no error",
-                               options, Writing(&options->write, {type, ids, revision}), DeleteKeys, action);
+  Command remove =
+      KeysCommand("delete", "Delete keys, and tell how many there were; one that is absent is no error", options,
+                  Writing(&options->write, {type, profiles::List("ID", &options->ids, "Key ids of that type"),
+                                            Flag("-a,--all", &options->all, "Every key of that type"), revision}),
+                  DeleteKeys, action);
   Command list = KeysCommand("list", "List the names and sizes of keys, no values", options,
                              {Text("TYPE", &options->type, "Only keys of this type")}, ListKeys, action);
   return Group("keys", "Read, write, delete and list the keys of a session",

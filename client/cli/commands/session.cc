@@ -175,7 +175,7 @@ Command SessionCommands(Action* action) {
             Writing(&options->write, {SessionArgument(&options->session_id), Yes(&options->yes, "Do not ask"),
                                       ExpectedRevision(&options->expected_revision)}),
             DeleteSession, action),
-       SessionCheckCommand(action), SessionCopy(action), SessionRename(action),
+       SessionCheckCommand(action), SessionMendCommand(action), SessionCopy(action), SessionRename(action),
        SessionExport(action), SessionImport(action)});
 }
 
