@@ -31,15 +31,6 @@ class CliCommandTest : public CliTest {
     MustRun({"keys", "set", "demo", "pre-key", "5", R"({"public":"secret-key"})"});
     MustRun({"keys", "set", "demo", "sender-key", "g@g.us::1::0", "raw bytes", "--raw"});
   }
-
-  // In the server's file, behind its back.
-  void Sql(const std::string& sql) {
-    auto shell = test::Subprocess::Start({{"sqlite3", directory_.File("authstate.db"), sql}, {}});
-    ASSERT_TRUE(shell.ok()) << shell.status();
-    const auto exit = (*shell)->Wait(absl::Seconds(30));
-    ASSERT_TRUE(exit.ok()) << exit.status();
-    ASSERT_EQ(exit->code, 0) << (*shell)->output(test::Subprocess::Stream::kStderr);
-  }
 };
 
 TEST_F(CliCommandTest, HelpHasExamplesAndExitCodes) {

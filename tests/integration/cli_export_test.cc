@@ -108,8 +108,9 @@ TEST_F(CliExportTest, RedactedSessionHasItsShapeAndNoSecret) {
       test::WorkingCreds(),
       {{R"("me":"demo")", absl::StrCat(R"("me":{"id":")", jid, R"(","name":"Jane Doe"},"nextPreKeyId":31)")}});
   MustRun({"creds", "set", id, creds});
-  MustRun({"keys", "set", id, "session", absl::StrCat(id, ".0"),
-           R"({"_sessions":{"BQsecretbasekey":{"currentRatchet":{"rootKey":"c2VjcmV0"}}},"version":"v1"})"});
+  MustRun(
+      {"keys", "set", id, "session", absl::StrCat(id, ".0"),
+       R"({"_sessions":{"BQsecretsecretsecretsecretsecretsecretsecret":{"currentRatchet":{"rootKey":"c2VjcmV0"}}}})"});
   MustRun({"keys", "set", id, "sender-key-memory", "g@g.us", absl::StrCat("{\"", jid, "\":true}")});
   MustRun({"keys", "set", id, "pre-key", "7", R"({"public":{"0":115,"1":101}})"});
   const CliResult redacted = Run({"session", "export", id, "--redact"});

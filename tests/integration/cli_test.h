@@ -8,7 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "tests/integration/cli_runner.h"
+#include "tests/support/subprocess.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_server.h"
 
@@ -40,6 +42,15 @@ class CliTest : public testing::Test {
         Run({"lease", "acquire", session_id, "--owner", owner, "--ttl", "1h", "--steal", "--json"});
     EXPECT_EQ(acquired.code, kOk) << acquired.err;
     return acquired.OutJson().value("fence", std::uint64_t{0});
+  }
+
+  // In the server's file, behind its back.
+  void Sql(const std::string& sql) {
+    auto shell = test::Subprocess::Start({{"sqlite3", directory_.File("authstate.db"), sql}, {}});
+    ASSERT_TRUE(shell.ok()) << shell.status();
+    const auto exit = (*shell)->Wait(absl::Seconds(30));
+    ASSERT_TRUE(exit.ok()) << exit.status();
+    ASSERT_EQ(exit->code, 0) << (*shell)->output(test::Subprocess::Stream::kStderr);
   }
 
   test::TempDir directory_;

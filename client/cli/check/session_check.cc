@@ -100,9 +100,9 @@ void SessionCheck::AddKey(const client::KeyEntry& key) {
 
 SessionReport SessionCheck::Finish() && {
   if (no_buffers_ > 0) {
-    Find("NO_BUFFERS", absl::StrCat(Count(no_buffers_, "key"),
-                                    " with bytes that are no Buffers, which Baileys cannot use: export the session and "
-                                    "import it with --replace, which mends them"));
+    Find("NO_BUFFERS",
+         absl::StrCat(Count(no_buffers_, "key"),
+                      " with bytes that are no Buffers, which Baileys cannot use: session mend mends them"));
   }
   if (overgrown_ > 0) {
     Find("OVERGROWN_SESSIONS",

@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/folder/byte_fields.h"
 #include "client/cli/folder/creds_value.h"
-#include "client/cli/folder/json_members.h"
 #include "client/cli/terminal/text.h"
+#include "contract/json_members.h"
 
 namespace authstate::cli {
 namespace {

@@ -11,7 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/folder/byte_fields.h"
-#include "client/cli/folder/json_members.h"
+#include "contract/json_members.h"
 #include "contract/json_scanner.h"
 
 namespace authstate::cli {

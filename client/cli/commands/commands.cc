@@ -1,8 +1,14 @@
 #include "client/cli/commands/commands.h"
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "contract/limits.h"
 
 namespace authstate::cli {
 
@@ -17,6 +23,26 @@ Command Group(std::string name, std::string help, std::vector<Command> commands)
 Option SessionArgument(std::string* session_id) { return Required(Text("SESSION", session_id, "The session's id")); }
 
 Option Prefix(std::string* prefix) { return Text("--prefix", prefix, "Only sessions whose id starts with this"); }
+
+Option Age(std::string names, std::optional<absl::Duration>* age, std::string help) {
+  const auto set = [age](const std::string& text) -> std::string {
+    absl::Duration length;
+    std::int64_t days = 0;
+    if (absl::EndsWith(text, "d") && absl::SimpleAtoi(absl::StripSuffix(text, "d"), &days) && days >= 0 &&
+        days <= kMaxAgeDays) {
+      length = absl::Hours(24) * days;
+    } else if (!absl::ParseDuration(text, &length)) {
+      length = absl::ZeroDuration();
+    }
+    if (length < absl::Milliseconds(1) || length > absl::Hours(24) * kMaxAgeDays) {
+      return "a time from 1ms to 36500d is expected, such as 30d or 12h";
+    }
+    *age = length;
+    return "";
+  };
+  return profiles::Custom(std::move(names), std::move(help), set,
+                          [age] { return age->has_value() ? absl::FormatDuration(**age) : ""; });
+}
 
 Option Yes(bool* yes, std::string help) { return Flag("-y,--yes", yes, std::move(help)); }
 

@@ -26,7 +26,9 @@ Command SessionCommands(Action* action);
 Command SessionCheckCommand(Action* action);
 Command SessionCopy(Action* action);
 Command SessionRename(Action* action);
+Command SessionList(Action* action);
 Command SessionMendCommand(Action* action);
+Command SessionPrune(Action* action);
 Command SessionExport(Action* action);
 Command SessionImport(Action* action);
 Command CredsCommands(Action* action);
@@ -55,6 +57,8 @@ Command Leaf(std::string name, std::string help, const std::shared_ptr<Options>&
 // The options that several commands have. What they point to outlives the parsing.
 Option SessionArgument(std::string* session_id);
 Option Prefix(std::string* prefix);
+// A time ago: `30d`, or as in Go: `12h`, `90m`; 1 ms to 36,500 days.
+Option Age(std::string names, std::optional<absl::Duration>* age, std::string help);
 Option Yes(bool* yes, std::string help);
 // --fence, which then is 1 or more.
 Option Fence(std::uint64_t* fence, std::string help);

@@ -10,69 +10,22 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "client/cli/commands/commands.h"
 #include "client/cli/find_session.h"
 #include "client/cli/terminal/exit_code.h"
-#include "client/cli/terminal/lease_text.h"
 #include "client/cli/terminal/signal_watcher.h"
 #include "client/cli/terminal/text.h"
 
 namespace authstate::cli {
 namespace {
 
-Json ToJson(const client::SessionSummary& session) {
-  return {{"session_id", session.session_id},
-          {"revision", session.revision},
-          {"has_creds", session.has_creds},
-          {"key_count", session.key_count},
-          {"update_time", TimeText(session.update_time)},
-          {"lease", LeaseJson(session.lease)}};
-}
-
-void WarnOfUnaddressable(const Output& output, const std::vector<std::string>& ids) {
-  if (ids.empty()) return;
-  output.Warn(absl::StrCat(
-      Count(ids.size(), "session"),
-      " of the legacy tables not listed, for their ids are not 1 to 128 bytes of "
-      "[A-Za-z0-9._:@-] and no command can name them: ",
-      absl::StrJoin(ids, ", "),
-      "; give them another company_id in whatsapp_auth and whatsapp_keys, with the program that uses them stopped"));
-}
-
 // What the commands take; each its part.
 struct SessionOptions {
   std::string session_id;
-  std::string prefix;
-  bool quiet = false;
   bool yes = false;
   std::optional<std::uint64_t> expected_revision;
   WriteOptions write;
 };
-
-absl::Status ListSessions(CommandContext& context, const SessionOptions& options) {
-  std::vector<std::vector<std::string>> rows{{"SESSION", "REVISION", "CREDS", "KEYS", "UPDATED", "OWNER"}};
-  Json sessions = Json::array();
-  const auto listing =
-      context.client().ListSessions({options.prefix}, [&](const client::SessionSummary& session) -> absl::Status {
-        if (context.output().json()) {
-          sessions.push_back(ToJson(session));
-        } else if (options.quiet) {
-          return context.output().WriteLine(session.session_id);
-        } else {
-          rows.push_back({session.session_id, absl::StrCat(session.revision), session.has_creds ? "yes" : "no",
-                          absl::StrCat(session.key_count), TimeText(session.update_time), OwnerText(session.lease)});
-        }
-        return absl::OkStatus();
-      });
-  if (!listing.ok()) return listing.status();
-  WarnOfUnaddressable(context.output(), listing->unaddressable_ids);
-  if (context.output().json()) {
-    return context.output().WriteLine(
-        ToText({{"sessions", sessions}, {"unaddressable_ids", listing->unaddressable_ids}}));
-  }
-  return options.quiet ? absl::OkStatus() : context.output().Write(Table(rows));
-}
 
 // How much a session keeps, without what.
 struct Inventory {
@@ -165,18 +118,16 @@ absl::Status DeleteSession(CommandContext& context, const SessionOptions& option
 
 Command SessionCommands(Action* action) {
   const auto options = std::make_shared<SessionOptions>();
-  Option quiet = Flag("-q,--quiet", &options->quiet, "Print ids alone, one a line");
-  return Group(
-      "session", "List, show, check, copy, delete, export and import sessions",
-      {Leaf("list", "List sessions", options, {Prefix(&options->prefix), std::move(quiet)}, ListSessions, action),
-       Leaf("show", "Show what a session keeps: counts and sizes, no values", options,
-            {SessionArgument(&options->session_id)}, ShowSession, action),
-       Leaf("delete", "Delete a session: its creds and all its keys", options,
-            Writing(&options->write, {SessionArgument(&options->session_id), Yes(&options->yes, "Do not ask"),
-                                      ExpectedRevision(&options->expected_revision)}),
-            DeleteSession, action),
-       SessionCheckCommand(action), SessionMendCommand(action), SessionCopy(action), SessionRename(action),
-       SessionExport(action), SessionImport(action)});
+  return Group("session", "List, show, check, mend, prune, copy, delete, export and import sessions",
+               {SessionList(action), SessionPrune(action),
+                Leaf("show", "Show what a session keeps: counts and sizes, no values", options,
+                     {SessionArgument(&options->session_id)}, ShowSession, action),
+                Leaf("delete", "Delete a session: its creds and all its keys", options,
+                     Writing(&options->write, {SessionArgument(&options->session_id), Yes(&options->yes, "Do not ask"),
+                                               ExpectedRevision(&options->expected_revision)}),
+                     DeleteSession, action),
+                SessionCheckCommand(action), SessionMendCommand(action), SessionCopy(action), SessionRename(action),
+                SessionExport(action), SessionImport(action)});
 }
 
 }  // namespace authstate::cli

@@ -11,10 +11,10 @@
 #include "client/cli/check/session_check.h"
 #include "client/cli/check/value_shape.h"
 #include "client/cli/find_session.h"
-#include "client/cli/folder/json_members.h"
 #include "client/cli/terminal/output.h"
 #include "client/cli/terminal/signal_watcher.h"
 #include "client/cli/terminal/text.h"
+#include "contract/json_members.h"
 #include "contract/json_scanner.h"
 #include "contract/version.h"
 
@@ -68,7 +68,7 @@ absl::Status WriteRedacted(CommandContext& context, const std::string& session_i
   SessionCheck check;
   Json creds;
   std::map<std::string, ShapeCounts> shapes;
-  const absl::Status loaded = client.LoadSession(session_id, 0, [&](const client::SessionPage& page) {
+  absl::Status loaded = client.LoadSession(session_id, 0, [&](const client::SessionPage& page) {
     if (page.creds.has_value()) {
       check.AddCreds(*page.creds);
       creds = CredsShape(*page.creds);
