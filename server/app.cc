@@ -13,13 +13,14 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "contract/version.h"
 #include "profiles/database_options.h"
 #include "profiles/readable_files.h"
+#include "server/connections/certificate_watch.h"
+#include "server/connections/listening_sockets.h"
 #include "server/exit_code.h"
 #include "server/handlers/lease_handlers.h"
 #include "server/health_monitor.h"
@@ -48,11 +49,13 @@ namespace {
 // For replies on their way when no call is under way any more, and for calls that come all the same, which are refused.
 constexpr absl::Duration kGoodbye = absl::Milliseconds(250);
 
-sigset_t StopSignals() {
+// Those that WaitForStopSignal takes.
+sigset_t Signals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   return signals;
 }
 
@@ -167,18 +170,47 @@ int Fail(const absl::Status& status, int exit_code) {
   return exit_code;
 }
 
-bool IsLoopback(absl::string_view address) {
-  return absl::StartsWith(address, "127.") || absl::StartsWith(address, "localhost:") ||
-         absl::StartsWith(address, "[::1]:") || absl::StartsWith(address, "unix:");
+// Waits for the first stop signal. From then on a second one ends the process at once. Until then it looks at the files
+// of TLS, if there are any: each second, and at once on SIGHUP.
+int WaitForStopSignal(CertificateWatch* certificates) {
+  sigset_t signals = Signals();
+  const timespec patience{certificates == nullptr ? 3'600 : 1, 0};
+  while (true) {
+    const int signal = sigtimedwait(&signals, nullptr, &patience);
+    if (signal > 0 && signal != SIGHUP) {
+      sigdelset(&signals, SIGHUP);
+      pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+      return signal;
+    }
+    if (certificates != nullptr && signal == SIGHUP) certificates->Reload(absl::Now());
+    if (certificates != nullptr && signal != SIGHUP) certificates->Look(absl::Now());
+    if (certificates == nullptr && signal == SIGHUP) Log(LogLevel::kInfo, "SIGHUP: there is nothing to read anew");
+  }
 }
 
-// Waits for the first stop signal. From then on a second one ends the process at once.
-int WaitForStopSignal() {
-  const sigset_t signals = StopSignals();
-  int signal = 0;
-  sigwait(&signals, &signal);
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-  return signal;
+// InvalidArgument when the server would speak plain text that others than this machine can listen to, and that was not
+// allowed.
+absl::Status CheckPlainText(const Options& options) {
+  if (!options.tls.certificate.empty()) return absl::OkStatus();
+  const absl::StatusOr<bool> beyond_loopback = IsBeyondLoopback(options.listen);
+  if (!beyond_loopback.ok() || !*beyond_loopback) return beyond_loopback.status();
+  if (options.allow_insecure) {
+    Log(LogLevel::kWarn, "serving without encryption on an address that others may reach",
+        {{"address", options.listen}});
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--listen ", options.listen,
+                   ": others than this machine can reach that, and without TLS they can read all that is sent: give "
+                   "--tls-certificate and --tls-key, or --allow-insecure where the network is secure itself"));
+}
+
+absl::StatusOr<std::unique_ptr<CertificateWatch>> OpenCertificates(const TlsFiles& files) {
+  if (files.certificate.empty()) return nullptr;
+  auto certificates = CertificateWatch::Create(files, absl::Now());
+  const auto readable = profiles::WarningOfReaders("the private key", files.key);
+  if (certificates.ok() && readable.has_value()) Log(LogLevel::kWarn, *readable);
+  return certificates;
 }
 
 // Which database is in force, and how it is reached: for people, and by field.
@@ -200,19 +232,22 @@ void AnnounceBackend(profiles::BackendChoice choice, const storage::Description&
        {"pooler", description.pooler}});
 }
 
-void AnnounceReady(const std::string& address, const storage::Description& description) {
+void AnnounceReady(const std::string& address, const TlsFiles& tls, const storage::Description& description) {
   std::printf("authstated ready on %s, backend %s %s\n", address.c_str(), description.name.c_str(),
               description.location.c_str());
   std::fflush(stdout);
   Log(LogLevel::kInfo, "ready",
       {{"version", kVersion},
        {"address", address},
+       {"transport", tls.certificate.empty() ? "plain text"
+                     : tls.client_ca.empty() ? "TLS"
+                                             : "mutual TLS"},
        {"backend", description.name},
        {"location", description.location},
        {"schema_version", absl::StrCat(description.schema_version)}});
 }
 
-int Serve(const Options& options, const Timer& timer, storage::BackendSwitch* backend) {
+int Serve(const Options& options, const Timer& timer, CertificateWatch* certificates, storage::BackendSwitch* backend) {
   GuardOptions guard_options;
   guard_options.default_deadline = options.default_deadline;
   guard_options.max_streams = options.max_pipe_streams;
@@ -227,21 +262,18 @@ int Serve(const Options& options, const Timer& timer, storage::BackendSwitch* ba
       logged.get(), &guard, options.deny_steal ? Stealing::kRefused : Stealing::kAllowed, pipe_limits);
   const std::unique_ptr<grpc::Service> admin =
       NewAdminService(logged.get(), backend, &guard, absl::Now(), [&serving] { return serving.load(); });
-  absl::StatusOr<std::unique_ptr<Listener>> created = Listener::Create(options.listen, {auth_state.get(), admin.get()});
+  absl::StatusOr<std::unique_ptr<Listener>> created =
+      Listener::Create({options.listen, certificates, options.max_connection_age}, {auth_state.get(), admin.get()});
   if (!created.ok()) return Fail(created.status(), kExitListen);
   const std::unique_ptr<Listener> listener = *std::move(created);
   auto health = std::make_unique<HealthMonitor>(backend, options.health_interval, [&listener, &serving](bool alive) {
     serving.store(alive);
     listener->SetServing(alive);
   });
-  if (!IsLoopback(listener->address())) {
-    Log(LogLevel::kWarn, "serving without encryption on an address that others may reach",
-        {{"address", listener->address()}});
-  }
   AnnounceBackend(options.databases.backend, backend->Describe());
-  AnnounceReady(listener->address(), backend->Describe());
+  AnnounceReady(listener->address(), options.tls, backend->Describe());
 
-  const int signal = WaitForStopSignal();
+  const int signal = WaitForStopSignal(certificates);
   Log(LogLevel::kInfo, "stopping", {{"signal", absl::StrCat(signal)}});
   health.reset();
   listener->SetServing(false);
@@ -255,7 +287,7 @@ int Serve(const Options& options, const Timer& timer, storage::BackendSwitch* ba
 }  // namespace
 
 void BlockStopSignals() {
-  const sigset_t signals = StopSignals();
+  const sigset_t signals = Signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 }
@@ -266,11 +298,16 @@ int RunApp(const Options& options) {
   const absl::Cleanup stop_logging = [] { StopLogging(); };
   const auto readable = profiles::WarningOfConfigReaders(options.config_path);
   if (readable.has_value()) Log(LogLevel::kWarn, *readable);
+  if (const absl::Status checked = CheckPlainText(options); !checked.ok()) {
+    return Fail(checked, absl::IsInvalidArgument(checked) ? kExitUsage : kExitListen);
+  }
+  const auto certificates = OpenCertificates(options.tls);
+  if (!certificates.ok()) return Fail(certificates.status(), kExitTls);
   const auto timer = std::make_shared<storage::DeadlineTimer>();
   absl::StatusOr<std::unique_ptr<storage::BackendSwitch>> backend =
       storage::BackendSwitch::Create(SwitchOptions(options, timer));
   if (!backend.ok()) return Fail(backend.status(), ExitCodeOfOpening(backend.status()));
-  return Serve(options, timer, backend->get());
+  return Serve(options, timer, certificates->get(), backend->get());
 }
 
 }  // namespace authstate::server

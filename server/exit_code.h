@@ -19,6 +19,8 @@ enum ExitCode : int {
   kExitSchema = 6,
   // The database is there and refuses us, or we it: password, role, database name, TLS.
   kExitRefused = 7,
+  // The TLS certificate, key or client CA cannot be used.
+  kExitTls = 8,
 };
 
 }  // namespace authstate::server

@@ -17,6 +17,7 @@
 #include "server/connections/descriptor_limit.h"
 #include "server/connections/flood_watch.h"
 #include "server/connections/listening_sockets.h"
+#include "server/connections/tls_credentials.h"
 #include "server/log/logging.h"
 
 namespace authstate::server {
@@ -30,12 +31,21 @@ constexpr int kMinPingIntervalMs = 10'000;
 constexpr int kHandshakeTimeoutMs = 10'000;
 // gRPC reads up to 4 MiB ahead if left to itself, all of which it then handles: 100,000 streams, say.
 constexpr int kReadChunkBytes = 256 << 10;
+// As long as a call without a deadline may take, and as long again: a client that heeds the first goodbye loses
+// nothing.
+constexpr int kConnectionGraceMs = 60'000;
+
+std::shared_ptr<grpc::ServerCredentials> Credentials(const CertificateWatch* certificates) {
+  if (certificates == nullptr) return grpc::InsecureServerCredentials();
+  return NewTlsCredentials([certificates] { return certificates->current(); },
+                           !certificates->files().client_ca.empty());
+}
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Listener>> Listener::Create(const std::string& address,
+absl::StatusOr<std::unique_ptr<Listener>> Listener::Create(const ListenerOptions& options,
                                                            const std::vector<grpc::Service*>& services) {
-  absl::StatusOr<ListeningSockets> sockets = ListeningSockets::Open(address);
+  absl::StatusOr<ListeningSockets> sockets = ListeningSockets::Open(options.address);
   if (!sockets.ok()) return sockets.status();
 
   grpc::EnableDefaultHealthCheckService(true);
@@ -57,11 +67,17 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Create(const std::string& ad
     builder.SetCompressionAlgorithmSupportStatus(algorithm, false);
   }
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
+  if (options.max_connection_age > absl::ZeroDuration()) {
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
+                               static_cast<int>(absl::ToInt64Milliseconds(options.max_connection_age)));
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, kConnectionGraceMs);
+  }
+  std::unique_ptr<Listener> listener(new Listener);
+  listener->credentials_ = Credentials(options.certificates);
   std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor> connections =
       builder.experimental().AddExternalConnectionAcceptor(
-          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, grpc::InsecureServerCredentials());
+          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, listener->credentials_);
 
-  std::unique_ptr<Listener> listener(new Listener);
   listener->address_ = sockets->address();
   listener->server_ = builder.BuildAndStart();
   if (listener->server_ == nullptr) return absl::InternalError("gRPC did not start");

@@ -7,9 +7,11 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/connections/certificate_watch.h"
 
 namespace grpc {
 class Server;
+class ServerCredentials;
 class Service;
 }  // namespace grpc
 
@@ -17,12 +19,22 @@ namespace authstate::server {
 
 class Acceptor;
 
+struct ListenerOptions {
+  // As ListeningSockets takes it.
+  std::string address;
+  // What is shown in TLS handshakes; outlives the listener. nullptr: plain text.
+  const CertificateWatch* certificates = nullptr;
+  // After which time clients are asked to make a new connection, as one outlives the certificates it began with. Calls
+  // that are still under way a minute later are ended. Zero: never.
+  absl::Duration max_connection_age;
+};
+
 // A gRPC server that serves, with health service and reflection.
 class Listener {
  public:
-  // Listens on `address` (ListeningSockets) and serves `services`, which are borrowed and outlive the listener.
-  // Unavailable, with the system's reason, when the address cannot be had.
-  static absl::StatusOr<std::unique_ptr<Listener>> Create(const std::string& address,
+  // Listens and serves `services`, which are borrowed and outlive the listener. Unavailable, with the system's reason,
+  // when the address cannot be had.
+  static absl::StatusOr<std::unique_ptr<Listener>> Create(const ListenerOptions& options,
                                                           const std::vector<grpc::Service*>& services);
   ~Listener();
   Listener(const Listener&) = delete;
@@ -42,6 +54,7 @@ class Listener {
   Listener() = default;
 
   std::string address_;
+  std::shared_ptr<grpc::ServerCredentials> credentials_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Acceptor> acceptor_;
 };

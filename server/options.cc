@@ -13,6 +13,7 @@ namespace authstate::server {
 namespace {
 
 using profiles::Choice;
+using profiles::Duration;
 using profiles::Flag;
 using profiles::Milliseconds;
 using profiles::Number;
@@ -22,7 +23,8 @@ using profiles::Text;
 constexpr absl::string_view kExitCodesAndExamples = R"(
 
 Exit codes: 0 stopped cleanly, 2 bad option, 3 address not available, 4 store cannot be opened, 5 database away,
-6 unknown schema, 7 database refused (password, role, database name, TLS), 1 anything else.
+6 unknown schema, 7 database refused (password, role, database name, TLS), 8 TLS certificate, key or client CA cannot be
+used, 1 anything else.
 
 Examples:
   authstated --sqlite-path /var/lib/authstate/authstate.db
@@ -36,11 +38,22 @@ const std::vector<std::pair<std::string, LogFormat>> kLogFormats = {{"json", Log
                                                                     {"text", LogFormat::kText}};
 constexpr std::uint64_t kMaxPipeStreams = 65'536;
 constexpr std::uint64_t kMaxMilliseconds = 3'600'000;
+// What gRPC can count in milliseconds is a little more.
+constexpr absl::Duration kMaxConnectionAge = absl::Hours(24 * 20);
 
 // Each option's one declaration.
 std::vector<Option> Declare(Options* options, bool* no_create, bool* print_config) {
   std::vector<Option> declared = {
-      Text("--listen", &options->listen, "Address and port to serve on; port 0 picks a free one")};
+      Text("--listen", &options->listen, "Address and port to serve on; port 0 picks a free one"),
+      Text("--tls-certificate", &options->tls.certificate,
+           "PEM file with the server's certificate, and those between it and its authority: serves TLS alone"),
+      Text("--tls-key", &options->tls.key, "PEM file with the key of that certificate"),
+      Text("--tls-client-ca", &options->tls.client_ca,
+           "PEM file with authorities; every client has to show a certificate of one of them"),
+      Flag("--allow-insecure", &options->allow_insecure,
+           "Serve without TLS also on an address that others than this machine may reach"),
+      Duration("--max-connection-age", &options->max_connection_age, absl::ZeroDuration(), kMaxConnectionAge,
+               "When clients are asked to make a new connection; 0: never")};
   for (Option& option : profiles::DeclareDatabaseOptions(&options->databases)) declared.push_back(std::move(option));
   const std::vector<Option> rest = {
       Flag("--no-create", no_create,
@@ -102,6 +115,12 @@ std::variant<Options, PrintAndExit> ParseOptions(const std::vector<std::string>&
   if (!text->empty()) return PrintAndExit{*text, kExitOk};
   options.create = !no_create;
   if (print_config) return PrintAndExit{profiles::PrintConfig(program), kExitOk};
+  if (options.tls.certificate.empty() != options.tls.key.empty()) {
+    return UsageError("--tls-certificate and --tls-key are needed together");
+  }
+  if (options.tls.certificate.empty() && !options.tls.client_ca.empty()) {
+    return UsageError("--tls-client-ca needs --tls-certificate and --tls-key");
+  }
   if (options.databases.backend != profiles::BackendChoice::kSqlite) {
     const auto target = profiles::ResolveTarget(options.databases, options.databases.backend);
     if (!target.ok()) return UsageError(target.status().message());

@@ -10,6 +10,7 @@
 
 #include "absl/time/time.h"
 #include "profiles/database_options.h"
+#include "server/connections/tls_material.h"
 #include "server/log/logging.h"
 
 namespace authstate::server {
@@ -18,6 +19,11 @@ namespace authstate::server {
 // and an entry of the TOML file that `--config` names (`sqlite-path = "…"`): profiles/command.h.
 struct Options {
   std::string listen = "127.0.0.1:50051";
+  TlsFiles tls;
+  // Whether to serve plain text also on an address that others than this machine may reach.
+  bool allow_insecure = false;
+  // Zero: no end (ListenerOptions).
+  absl::Duration max_connection_age;
   // The configuration file, which may hold passwords; empty when there is none.
   std::string config_path;
   // May hold passwords.

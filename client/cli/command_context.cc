@@ -14,12 +14,26 @@ namespace {
 // A person waits; a server that restarts is back by then.
 constexpr absl::Duration kPatience = absl::Seconds(5);
 
+constexpr char kSystemAuthorities[] = "system";
+
 }  // namespace
+
+absl::Status ReadTlsOptions(GlobalOptions* options) {
+  client::TlsFiles files = options->tls_files;
+  if (files.authorities.empty()) return absl::OkStatus();
+  if (files.authorities == kSystemAuthorities) files.authorities.clear();
+  absl::StatusOr<client::Tls> tls = client::ReadTls(files);
+  if (!tls.ok()) return tls.status();
+  tls->server_name = options->server_name;
+  options->tls = *std::move(tls);
+  return absl::OkStatus();
+}
 
 client::Client& CommandContext::client() {
   if (client_ == nullptr) {
     client::ClientOptions options;
     options.address = options_.address;
+    options.tls = options_.tls;
     options.deadline = options_.timeout;
     host_exists_ = CheckHostExists(options_.address);
     options.patience = host_exists_.ok() ? std::min(kPatience, options_.timeout) : absl::ZeroDuration();

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/functional/function_ref.h"
@@ -20,9 +21,17 @@ inline constexpr absl::Duration kDefaultTimeout = absl::Seconds(30);
 // The options that every command takes.
 struct GlobalOptions {
   std::string address = client::ClientOptions().address;
+  // PEM files; `system` in place of the first stands for the authorities of the system. Without it there is no TLS.
+  client::TlsFiles tls_files;
+  std::string server_name;
+  // What those say (ReadTlsOptions).
+  std::optional<client::Tls> tls;
   absl::Duration timeout = kDefaultTimeout;
   bool json = false;
 };
+
+// Fills in `options->tls`. An error as of client::ReadTls.
+absl::Status ReadTlsOptions(GlobalOptions* options);
 
 // What a command works with. Not thread-safe.
 class CommandContext {

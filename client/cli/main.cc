@@ -1,4 +1,7 @@
+#include <grpc/support/log.h>
+
 #include <csignal>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -10,5 +13,7 @@ int main(int argc, char** argv) {
   authstate::profiles::HideSecretArguments(argc, argv);
   // A reader that goes away is an error of the write, so that commands end in good order.
   std::signal(SIGPIPE, SIG_IGN);
+  // What gRPC writes about a connection that fails is in the error of the command.
+  if (std::getenv("GRPC_VERBOSITY") == nullptr) gpr_set_log_function([](gpr_log_func_args* /*line*/) {});
   return static_cast<int>(authstate::cli::RunCommandLine(arguments));
 }

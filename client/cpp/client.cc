@@ -8,6 +8,8 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/random/random.h"
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "authstate/v1/admin_service.grpc.pb.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
@@ -25,19 +27,29 @@ namespace {
 
 constexpr int kFirstReconnectPauseMs = 100;
 constexpr int kMaxReconnectPauseMs = 2'000;
+// For finding out what is wrong with TLS, once a call has failed.
+constexpr absl::Duration kDiagnosisTime = absl::Seconds(2);
 
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
+std::shared_ptr<grpc::ChannelCredentials> Credentials(const std::optional<Tls>& tls) {
+  if (!tls.has_value()) return grpc::InsecureChannelCredentials();
+  return grpc::SslCredentials({tls->authorities, tls->key, tls->certificate});
+}
+
+std::shared_ptr<grpc::Channel> OpenChannel(const ClientOptions& options) {
   grpc::ChannelArguments arguments;
+  if (options.tls.has_value() && !options.tls->server_name.empty()) {
+    arguments.SetSslTargetNameOverride(options.tls->server_name);
+  }
   arguments.SetMaxReceiveMessageSize(static_cast<int>(kMaxMessageBytes));
   arguments.SetMaxSendMessageSize(static_cast<int>(kMaxMessageBytes));
   // Retries are ours alone, by the table of idempotency_policy.cc.
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  // An unencrypted call of private keys goes to the server itself, not to a proxy named in the environment.
+  // A call of private keys goes to the server itself, not to a proxy named in the environment.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // GRPC_ARG_MIN_RECONNECT_BACKOFF_MS is left as it is, 20 s: it is the time that the making of a connection has.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectPauseMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectPauseMs);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(options.address, Credentials(options.tls), arguments);
 }
 
 std::uint64_t NewCommitId() {
@@ -74,7 +86,7 @@ class Client::Impl {
   explicit Impl(ClientOptions options)
       : options_(std::move(options)),
         time_(cancellation_),
-        channel_(OpenChannel(options_.address)),
+        channel_(OpenChannel(options_)),
         store_(channel_),
         admin_(channel_) {}
 
@@ -86,12 +98,12 @@ class Client::Impl {
   template <typename Stub, typename Request, typename Response>
   absl::Status Send(Rpc rpc, Stub& stub, Method<Stub, Request, Response> method, const Request& request,
                     Response* response) {
-    return RetryLoop(RepetitionOf(rpc), Schedule(options_.deadline), time_, [&](absl::Time deadline) {
+    return Explained(RetryLoop(RepetitionOf(rpc), Schedule(options_.deadline), time_, [&](absl::Time deadline) {
       grpc::ClientContext context;
       context.set_deadline(absl::ToChronoTime(deadline));
       const Cancellation::CancellableCall call(cancellation_, context);
       return FromGrpcStatus((stub.*method)(&context, request, response));
-    });
+    }));
   }
 
   template <typename Request, typename Response>
@@ -116,7 +128,7 @@ class Client::Impl {
           revision = attempt.ok() ? response.revision() : RevisionOf(attempt).value_or(0);
           return attempt;
         });
-    if (!status.ok()) return status;
+    if (!status.ok()) return Explained(status);
     return revision;
   }
 
@@ -144,7 +156,7 @@ class Client::Impl {
     };
     const Repetition repetition = RepetitionOf(Rpc::kLoadSession);
     absl::Status status = RetryLoop(repetition, Schedule(options_.load_deadline), time_, attempt);
-    return status.ok() ? final_error : status;
+    return status.ok() ? final_error : Explained(status);
   }
 
   absl::Status SwitchBackend(const v1::SwitchBackendRequest& request,
@@ -157,10 +169,21 @@ class Client::Impl {
       if (message.has_progress()) on_progress(FromMessage(message.progress()));
       if (message.has_result()) *result = FromMessage(message.result());
     }
-    return FromGrpcStatus(reader->Finish());
+    return Explained(FromGrpcStatus(reader->Finish()));
   }
 
  private:
+  // An error that came from no server, with what TLS has to say to it.
+  absl::Status Explained(absl::Status status) const {
+    if (!options_.tls.has_value() || !absl::IsUnavailable(status) || ReasonOf(status).has_value()) return status;
+    const std::string why = WhyNoTls(options_.address, *options_.tls, absl::Now() + kDiagnosisTime);
+    if (why.empty()) return status;
+    absl::Status explained(status.code(), absl::StrCat(why, " (", status.message(), ")"));
+    status.ForEachPayload(
+        [&explained](absl::string_view url, const absl::Cord& payload) { explained.SetPayload(url, payload); });
+    return explained;
+  }
+
   RetrySchedule Schedule(absl::Duration deadline) const {
     RetrySchedule schedule;
     schedule.patience = options_.patience;

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/cpp/backend_types.h"
+#include "client/cpp/tls.h"
 #include "client/cpp/types.h"
 
 // A blocking client of authstated.
@@ -26,8 +27,10 @@
 namespace authstate::client {
 
 struct ClientOptions {
-  // host:port, or unix:PATH. The connection is not encrypted.
+  // host:port, or unix:PATH.
   std::string address = "127.0.0.1:50051";
+  // nullopt: the connection is not encrypted.
+  std::optional<Tls> tls;
   // How long one call may take, its retries included; of ListSessions, each page.
   absl::Duration deadline = absl::Seconds(30);
   // For how long after its beginning a call may be tried again; zero: never.

@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <memory>
+#include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -39,6 +41,46 @@ absl::StatusOr<int> ListenOn(int family, const sockaddr* address, socklen_t size
 // Every family's own field is at the same place.
 in_port_t& PortOf(sockaddr* address) { return reinterpret_cast<sockaddr_in*>(address)->sin_port; }
 
+struct FreeAddresses {
+  void operator()(addrinfo* addresses) const { freeaddrinfo(addresses); }
+};
+using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
+
+bool IsWildcard(absl::string_view host) { return host == "0.0.0.0" || host == "::"; }
+
+absl::StatusOr<Addresses> Resolve(const std::string& host, const std::string& port) {
+  addrinfo hints{};
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int failed = getaddrinfo(IsWildcard(host) ? "::" : host.c_str(), port.c_str(), &hints, &found);
+  if (failed != 0) return absl::UnavailableError(gai_strerror(failed));
+  return Addresses(found);
+}
+
+// `host:port` in two, the host without the brackets of an IPv6 address.
+absl::StatusOr<std::pair<std::string, std::string>> HostAndPort(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string::npos) return absl::UnavailableError("is neither host:port nor unix:PATH");
+  const std::string host(absl::StripSuffix(absl::StripPrefix(address.substr(0, colon), "["), "]"));
+  return std::pair(host, address.substr(colon + 1));
+}
+
+absl::Status OfListen(const std::string& address, const absl::Status& status) {
+  return absl::UnavailableError(absl::StrCat("--listen ", address, ": ", status.message()));
+}
+
+bool IsLoopback(const sockaddr& address) {
+  constexpr std::uint32_t kLoopbackNet = 127;
+  constexpr int kNetShift = 24;
+  if (address.sa_family == AF_INET) {
+    return ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr) >> kNetShift == kLoopbackNet;
+  }
+  if (address.sa_family != AF_INET6) return false;
+  const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+  return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == kLoopbackNet);
+}
+
 in_port_t PortOf(int descriptor) {
   sockaddr_storage bound{};
   socklen_t size = sizeof(bound);
@@ -48,22 +90,34 @@ in_port_t PortOf(int descriptor) {
 
 }  // namespace
 
+absl::StatusOr<bool> IsBeyondLoopback(const std::string& address) {
+  if (absl::StartsWith(address, kUnixPrefix)) return false;
+  const auto parts = HostAndPort(address);
+  if (!parts.ok()) return OfListen(address, parts.status());
+  const absl::StatusOr<Addresses> found = Resolve(parts->first, parts->second);
+  if (!found.ok()) return OfListen(address, found.status());
+  for (const addrinfo* at = found->get(); at != nullptr; at = at->ai_next) {
+    if (!IsLoopback(*at->ai_addr)) return true;
+  }
+  return false;
+}
+
 absl::StatusOr<ListeningSockets> ListeningSockets::Open(const std::string& address) {
   ListeningSockets sockets;
   sockets.address_ = address;
   absl::Status opened;
   if (absl::StartsWith(address, kUnixPrefix)) {
     opened = sockets.OpenUnix(address.substr(kUnixPrefix.size()));
-  } else if (const std::size_t colon = address.rfind(':'); colon != std::string::npos) {
-    const std::string host(absl::StripSuffix(absl::StripPrefix(address.substr(0, colon), "["), "]"));
-    opened = sockets.OpenPort(host, address.substr(colon + 1));
+  } else if (const auto parts = HostAndPort(address); parts.ok()) {
+    opened = sockets.OpenPort(parts->first, parts->second);
     if (opened.ok()) {
-      sockets.address_ = absl::StrCat(address.substr(0, colon), ":", ntohs(PortOf(sockets.descriptors_.front())));
+      const int port = ntohs(PortOf(sockets.descriptors_.front()));
+      sockets.address_ = absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
     }
   } else {
-    opened = absl::UnavailableError("is neither host:port nor unix:PATH");
+    opened = parts.status();
   }
-  if (!opened.ok()) return absl::UnavailableError(absl::StrCat("--listen ", address, ": ", opened.message()));
+  if (!opened.ok()) return OfListen(address, opened);
   return sockets;
 }
 
@@ -94,19 +148,13 @@ absl::Status ListeningSockets::OpenUnix(const std::string& path) {
 }
 
 absl::Status ListeningSockets::OpenPort(const std::string& host, const std::string& port) {
-  addrinfo hints{};
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const bool wildcard = host == "0.0.0.0" || host == "::";
-  int resolved = getaddrinfo(wildcard ? "::" : host.c_str(), port.c_str(), &hints, &found);
-  if (resolved != 0) return absl::UnavailableError(gai_strerror(resolved));
-  const absl::Cleanup free_found = [&found] { freeaddrinfo(found); };
+  const absl::StatusOr<Addresses> found = Resolve(host, port);
+  if (!found.ok()) return found.status();
   absl::Status last;
-  for (addrinfo* at = found; at != nullptr; at = at->ai_next) {
+  for (addrinfo* at = found->get(); at != nullptr; at = at->ai_next) {
     if (!descriptors_.empty()) PortOf(at->ai_addr) = PortOf(descriptors_.front());
     absl::StatusOr<int> descriptor = ListenOn(at->ai_family, at->ai_addr, at->ai_addrlen);
-    if (!descriptor.ok() && wildcard) {
+    if (!descriptor.ok() && IsWildcard(host)) {
       // A machine without IPv6.
       sockaddr_in all{};
       all.sin_family = AF_INET;

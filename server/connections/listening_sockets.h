@@ -8,6 +8,11 @@
 
 namespace authstate::server {
 
+// Whether anybody but this machine may connect to `address`, in the form that ListeningSockets takes: true unless it is
+// a unix socket, or every address that its host has is a loopback one. Unavailable, with the system's reason, when that
+// cannot be told.
+absl::StatusOr<bool> IsBeyondLoopback(const std::string& address);
+
 // Sockets that listen and do not block. Closes them; removes the file of a unix socket.
 class ListeningSockets {
  public:

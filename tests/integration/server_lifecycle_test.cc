@@ -152,7 +152,7 @@ TEST_F(ServerLifecycleTest, ServesOnEveryKindOfAddress) {
   const std::string path = absl::StrCat("unix:", directory_.File("authstate.sock"));
   for (const std::string& listen : {std::string("0.0.0.0:0"), std::string("localhost:0"), path}) {
     std::vector<std::string> arguments = OnSqlite();
-    arguments.insert(arguments.end(), {"--listen", listen});
+    arguments.insert(arguments.end(), {"--listen", listen, "--allow-insecure"});
     auto server = MustStart(arguments);
     ASSERT_NE(server, nullptr) << listen;
     EXPECT_TRUE(Serves(server->address())) << listen;
@@ -190,7 +190,7 @@ TEST_F(ServerLifecycleTest, ATakenPortIsOneLineAndItsCode) {
 }
 
 TEST_F(ServerLifecycleTest, AnAddressThatIsNoneIsOneLineAndItsCode) {
-  ExpectFailure({"--sqlite-path", directory_.File("a.db"), "--listen", "192.0.2.1:50051"}, 3,
+  ExpectFailure({"--sqlite-path", directory_.File("a.db"), "--listen", "192.0.2.1:50051", "--allow-insecure"}, 3,
                 "--listen 192.0.2.1:50051");
   ExpectFailure({"--sqlite-path", directory_.File("b.db"), "--listen", "nonsense"}, 3, "--listen nonsense");
 }

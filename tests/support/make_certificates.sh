@@ -1,10 +1,16 @@
 #!/bin/sh
-# Makes what a PostgreSQL with TLS needs, for tests: make_certificates.sh DIR
+# Makes what a server with TLS needs, for tests: make_certificates.sh DIR. Each certificate has its key beside it
+# (server.pem, server.key).
 #
-#   ca.pem, other-ca.pem           two authorities
-#   server.pem, server.key         a server named localhost, by the first of them
-#   elsewhere.pem, elsewhere.key   a server of another name, by the first of them
-#   hba.conf                       takes connections with TLS alone, of every role
+#   ca, other-ca                   two authorities
+#   server, renewed                a server named localhost, twice, by the first of them
+#   elsewhere                      a server of another name
+#   expired, future                a server named localhost whose time is over, or has not come
+#   nameless                       a server without a name
+#   self-signed                    a server named localhost, by itself
+#   client, expired-client         a client, by the first authority
+#   other-client                   a client, by the other one
+#   hba.conf                       takes connections to PostgreSQL with TLS alone, of every role
 set -eu
 # shellcheck source=tests/support/as_postgres.sh
 . "$(dirname "$0")/as_postgres.sh"
@@ -12,20 +18,55 @@ dir=$1
 mkdir -p "$dir"
 cd "$dir"
 
-authority() {
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=authstate test $1" \
-    -keyout "$1.key" -out "$1.pem"
-}
-server() {
-  openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$2" -keyout "$1.key" -out "$1.csr"
-  printf 'subjectAltName=DNS:%s\n' "$2" >"$1.ext"
-  openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile "$1.ext" -out "$1.pem"
+day() { date -u -d "$1 day" +%Y%m%d%H%M%SZ; }
+yesterday=$(day -1)
+tomorrow=$(day 1)
+later=$(day 2)
+
+cat >ca.conf <<'EOC'
+[ca]
+default_ca = test
+[test]
+database = index
+new_certs_dir = .
+default_md = sha256
+rand_serial = yes
+unique_subject = no
+policy = any
+[any]
+commonName = supplied
+EOC
+: >index
+
+# request NAME OPTION...: with a key of its own
+request() {
+  name=$1
+  shift
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=authstate test $name" \
+    -keyout "$name.key" "$@"
 }
 
-authority ca
-authority other-ca
-server server localhost
-server elsewhere elsewhere.test
+# signed NAME AUTHORITY EXTENSIONS BEGIN END
+signed() {
+  request "$1" -out "$1.csr"
+  printf '%s\n' "$3" >"$1.ext"
+  openssl ca -config ca.conf -batch -notext -cert "$2.pem" -keyfile "$2.key" -extfile "$1.ext" \
+    -startdate "$4" -enddate "$5" -in "$1.csr" -out "$1.pem"
+}
+
+localhost=subjectAltName=DNS:localhost
+request ca -x509 -days 2 -out ca.pem
+request other-ca -x509 -days 2 -out other-ca.pem
+request self-signed -x509 -days 2 -addext "$localhost" -out self-signed.pem
+signed server ca "$localhost" "$yesterday" "$later"
+signed renewed ca "$localhost" "$yesterday" "$later"
+signed elsewhere ca subjectAltName=DNS:elsewhere.test "$yesterday" "$later"
+signed expired ca "$localhost" "$(day -3)" "$yesterday"
+signed future ca "$localhost" "$tomorrow" "$later"
+signed nameless ca keyUsage=digitalSignature "$yesterday" "$later"
+signed client ca extendedKeyUsage=clientAuth "$yesterday" "$later"
+signed expired-client ca extendedKeyUsage=clientAuth "$(day -3)" "$yesterday"
+signed other-client other-ca extendedKeyUsage=clientAuth "$yesterday" "$later"
 echo 'hostssl all all 127.0.0.1/32 trust' >hba.conf
 own "$dir"
 chmod 600 ./*.key

@@ -27,6 +27,8 @@ absl::StatusOr<std::unique_ptr<TestCertificates>> TestCertificates::Create() {
   return certificates;
 }
 
+std::string TestCertificates::File(absl::string_view name) const { return directory_.File(absl::StrCat("tls/", name)); }
+
 std::vector<std::string> TestCertificates::SettingsFor(absl::string_view server) const {
   const std::string directory = directory_.File("tls");
   return {"ssl=on", absl::StrCat("ssl_cert_file=", directory, "/", server, ".pem"),

@@ -18,9 +18,11 @@ class TestCertificates {
  public:
   static absl::StatusOr<std::unique_ptr<TestCertificates>> Create();
 
+  // The path of what the script makes: `server.pem`, `server.key`.
+  std::string File(absl::string_view name) const;
   // The authority of the server's certificate, and one that has nothing to do with it.
-  std::string ca_file() const { return directory_.File("tls/ca.pem"); }
-  std::string other_ca_file() const { return directory_.File("tls/other-ca.pem"); }
+  std::string ca_file() const { return File("ca.pem"); }
+  std::string other_ca_file() const { return File("other-ca.pem"); }
 
   // TestPostgres::Options::settings of a server that is named localhost, and of one that is named elsewhere.test. Both
   // take connections with TLS alone.

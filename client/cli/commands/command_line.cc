@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/address.h"
 #include "client/cli/command_context.h"
@@ -54,8 +55,21 @@ Command TheProgram(GlobalOptions* options, Action* action) {
                           {SessionCommands(action), CredsCommands(action), KeysCommands(action), LeaseCommands(action),
                            ServerCommands(action), SchemaCommands(action), StoreCommands(action),
                            LegacyCommands(action), BackendCommands(action), CompletionCommand(action)});
+  const auto tls = [](const char* name, const char* variable, std::string* value, const char* needs, const char* help) {
+    Option option = profiles::Text(name, value, help);
+    option.variable = variable;
+    option.needs = needs;
+    return option;
+  };
   program.options = {
       std::move(address),
+      tls("--ca", "AUTHSTATE_CA", &options->tls_files.authorities, "",
+          "Speak TLS, with a server whose certificate is of an authority in this PEM file, or of the system's: system"),
+      tls("--cert", "AUTHSTATE_CERT", &options->tls_files.certificate, "--ca",
+          "PEM file with the certificate to show, for a server that wants one"),
+      tls("--key", "AUTHSTATE_KEY", &options->tls_files.key, "--cert", "PEM file with the key of that certificate"),
+      tls("--server-name", "AUTHSTATE_SERVER_NAME", &options->server_name, "--ca",
+          "The name in the server's certificate, where it is not the host of the address"),
       profiles::Duration("--timeout", &options->timeout, absl::Milliseconds(1), kMaxTimeout,
                          "How long to wait for an answer, retries included"),
       Flag("--json", &options->json, "Print results as JSON, and errors as a JSON object on standard error")};
@@ -85,8 +99,13 @@ ExitCode RunComplete(const std::vector<std::string>& words) {
   GlobalOptions options;
   Action unused;
   const Command program = TheProgram(&options, &unused);
-  if (const char* const address = std::getenv(kAddressVariable)) options.address = address;
-  options.address = OptionInLine(words, "--address").value_or(options.address);
+  for (const Option& option : program.options) {
+    if (option.variable.empty()) continue;
+    const char* const inherited = std::getenv(option.variable.c_str());
+    const std::string value = OptionInLine(words, option.names).value_or(inherited == nullptr ? "" : inherited);
+    if (!value.empty()) (void)option.set(value);
+  }
+  (void)ReadTlsOptions(&options);
   options.timeout = kCompletionTimeout;
   return Print(
       ToLines(Complete(program, words, [&options](const std::string& prefix) { return SessionIds(options, prefix); })));
@@ -101,8 +120,11 @@ absl::Status WithAddress(const absl::Status& status, const CommandContext& conte
     return WithMessage(status, absl::StrCat(context.host_exists().message(), ": look at --address or ",
                                             kAddressVariable, ", which is ", address));
   }
+  // All that a server with TLS does of what is not.
+  const bool closed = absl::StrContains(status.message(), "Socket closed") && !context.options().tls.has_value();
   return WithMessage(status,
                      absl::StrCat("no answer from ", address, " (", status.message(),
+                                  closed ? ": does it want TLS, that is --ca?" : "",
                                   "): does authstated run and listen there, and is that the right --address or ",
                                   kAddressVariable, "?"));
 }
@@ -137,6 +159,7 @@ ExitCode RunCommandLine(const std::vector<std::string>& words) {
   if (!text.ok()) return WrongUsage(Printable(text.status().message()), options.json);
   if (!text->empty()) return Print(*text);
   if (!action) return WrongUsage("a command is missing", options.json);
+  if (const absl::Status read = ReadTlsOptions(&options); !read.ok()) return WrongUsage(read.message(), options.json);
   CommandContext context(std::move(options));
   return Run(context, action);
 }

@@ -1,0 +1,94 @@
+#include "server/connections/certificate_watch.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/log/logging.h"
+
+namespace authstate::server {
+namespace {
+
+// Of its time, what is left when a certificate should have been replaced: nine days of those that live 90.
+constexpr int kLastPart = 10;
+
+std::string Text(absl::Time time) { return absl::FormatTime(absl::RFC3339_sec, time, absl::UTCTimeZone()); }
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<CertificateWatch>> CertificateWatch::Create(TlsFiles files, absl::Time now) {
+  absl::StatusOr<TlsMaterial> material = ReadTlsMaterial(files);
+  if (!material.ok()) return material.status();
+  const absl::StatusOr<Validity> validity = CheckTlsMaterial(files, *material, now);
+  if (!validity.ok()) return validity.status();
+  return std::unique_ptr<CertificateWatch>(new CertificateWatch(std::move(files), *std::move(material), *validity));
+}
+
+CertificateWatch::CertificateWatch(TlsFiles files, TlsMaterial material, Validity validity) : files_(std::move(files)) {
+  Take(std::move(material), validity);
+  Log(LogLevel::kInfo, "TLS certificate in force",
+      {{"expires", Text(expires_)}, {"client_certificates", files_.client_ca.empty() ? "not asked for" : "required"}});
+}
+
+std::shared_ptr<const TlsMaterial> CertificateWatch::current() const {
+  const absl::MutexLock lock(&mutex_);
+  return current_;
+}
+
+void CertificateWatch::Look(absl::Time now) {
+  Seen seen = ReadTlsMaterial(files_);
+  const bool settled = seen_ == seen;
+  seen_ = seen;
+  if (seen.ok() && *seen == *current()) {
+    bad_.reset();
+  } else if (settled) {
+    const absl::StatusOr<Validity> validity =
+        seen.ok() ? CheckTlsMaterial(files_, *seen, now) : absl::StatusOr<Validity>(seen.status());
+    if (validity.ok()) {
+      Take(*std::move(seen), *validity);
+      ++replaced_;
+      Log(LogLevel::kInfo, "TLS certificate replaced",
+          {{"replaced_so_far", absl::StrCat(replaced_)}, {"expires", Text(expires_)}});
+    } else if (bad_ != seen) {
+      Refuse(seen, validity.status());
+    }
+  }
+  WarnOfExpiry(now);
+}
+
+void CertificateWatch::Reload(absl::Time now) {
+  const auto before = current();
+  const std::uint64_t refused_before = refused_;
+  bad_.reset();
+  seen_ = ReadTlsMaterial(files_);
+  Look(now);
+  if (current() == before && refused_ == refused_before) Log(LogLevel::kInfo, "the TLS certificate is as it was");
+}
+
+void CertificateWatch::Take(TlsMaterial material, Validity validity) {
+  bad_.reset();
+  expires_ = validity.end;
+  warn_at_ = validity.end - (validity.end - validity.begin) / kLastPart;
+  {
+    const absl::MutexLock lock(&mutex_);
+    current_ = std::make_shared<const TlsMaterial>(std::move(material));
+  }
+}
+
+void CertificateWatch::Refuse(const Seen& seen, const absl::Status& why) {
+  bad_ = seen;
+  ++refused_;
+  Log(LogLevel::kError, "new TLS files refused; the former certificate stays in force",
+      {{"error", std::string(why.message())}, {"refused_so_far", absl::StrCat(refused_)}, {"expires", Text(expires_)}});
+}
+
+void CertificateWatch::WarnOfExpiry(absl::Time now) {
+  if (now < warn_at_) return;
+  const bool expired = now >= expires_;
+  warn_at_ = expired ? absl::InfiniteFuture() : expires_;
+  Log(expired ? LogLevel::kError : LogLevel::kWarn,
+      expired ? "the TLS certificate has expired: clients refuse it" : "the TLS certificate expires soon",
+      {{"expires", Text(expires_)}});
+}
+
+}  // namespace authstate::server
