@@ -88,11 +88,13 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Create(const ListenerOptions
   const std::size_t max_connections = MaxConnections(descriptors);
   Log(LogLevel::kInfo, "connections are bounded",
       {{"descriptors", absl::StrCat(descriptors)}, {"max_connections", absl::StrCat(max_connections)}});
-  listener->acceptor_ = std::make_unique<Acceptor>(*std::move(sockets), max_connections, [connections](int descriptor) {
-    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
-    connection.fd = descriptor;
-    connections->HandleNewConnection(&connection);
-  });
+  const Framing framing = options.certificates == nullptr ? Framing::kPlain : Framing::kTls;
+  listener->acceptor_ =
+      std::make_unique<Acceptor>(*std::move(sockets), max_connections, framing, [connections](int descriptor) {
+        grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+        connection.fd = descriptor;
+        connections->HandleNewConnection(&connection);
+      });
   return listener;
 }
 

@@ -37,12 +37,13 @@ constexpr std::size_t kMostEvents = 1'024;
 
 }  // namespace
 
-Acceptor::Acceptor(ListeningSockets sockets, std::size_t max_connections, Serve serve)
+Acceptor::Acceptor(ListeningSockets sockets, std::size_t max_connections, Framing framing, Serve serve)
     : sockets_(std::move(sockets)),
       max_connections_(max_connections),
       serve_(std::move(serve)),
       poller_(epoll_create1(EPOLL_CLOEXEC)),
       waker_(eventfd(0, EFD_CLOEXEC)),
+      watch_(framing),
       refusal_lines_(kLinesPerSecond),
       failure_lines_(kLinesPerSecond),
       accepted_(kMostWaiting) {

@@ -28,7 +28,7 @@ class Acceptor {
   using Serve = std::function<void(int descriptor)>;
 
   // Accepts from now on, at most `max_connections` at once. Those beyond are closed at once and counted in the log.
-  Acceptor(ListeningSockets sockets, std::size_t max_connections, Serve serve);
+  Acceptor(ListeningSockets sockets, std::size_t max_connections, Framing framing, Serve serve);
   // Accepts no more and ends every connection.
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;

@@ -17,6 +17,8 @@ constexpr std::uint64_t kMostUnfinished = 3 * kMaxMessageBytes;
 // A frame of data has 16 KiB. More for a message would let a client hold as much by a call that costs it less.
 constexpr std::uint64_t kMessagePerFrames = 256;
 constexpr std::uint64_t kBesideMessage = 128;
+// A record has up to 16 KiB and costs 22 or 29 bytes; a small message comes in two to four of them.
+constexpr std::uint64_t kTimesWithTls = 2;
 constexpr std::uint64_t kMostSilent = 2 * kMiB;
 constexpr absl::Duration kLongestSilence = absl::Seconds(3);
 
@@ -32,7 +34,8 @@ std::uint64_t Growth(std::uint64_t before, std::uint64_t now) { return std::max(
 
 }  // namespace
 
-FloodRules::FloodRules(absl::Time now) : time_(now), failures_left_(kMostFailures), silent_since_(now) {}
+FloodRules::FloodRules(absl::Time now, Framing framing)
+    : framing_(framing), time_(now), failures_left_(kMostFailures), silent_since_(now) {}
 
 absl::string_view FloodRules::Judge(const ConnectionCounters& counters, const ProcessUsage& usage, absl::Time now) {
   const std::uint64_t bytes = Growth(counters_.tcp.bytes_read, counters.tcp.bytes_read);
@@ -41,7 +44,8 @@ absl::string_view FloodRules::Judge(const ConnectionCounters& counters, const Pr
   const bool silent = !message && counters.tcp.segments_sent == counters_.tcp.segments_sent;
   bytes_without_message_ = message ? 0 : bytes_without_message_ + bytes;
   const std::uint64_t message_bytes = Growth(counters_.message_bytes, counters.message_bytes);
-  const std::uint64_t in_messages = message_bytes + message_bytes / kMessagePerFrames + messages * kBesideMessage;
+  const std::uint64_t beside = message_bytes / kMessagePerFrames + messages * kBesideMessage;
+  const std::uint64_t in_messages = message_bytes + beside * (framing_ == Framing::kTls ? kTimesWithTls : 1);
   unfinished_bytes_ = std::max(unfinished_bytes_ + bytes, in_messages) - in_messages;
   // What ended before it was complete is held no longer, and counted no longer than memory can hold it.
   unfinished_bytes_ = counters.streams.open() == 0 ? 0 : std::min(unfinished_bytes_, usage.memory);

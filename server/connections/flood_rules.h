@@ -13,6 +13,9 @@ namespace authstate::server {
 // How much all connections together may hold in messages that are not complete, in bytes.
 inline constexpr std::uint64_t kMostUnfinishedTogether = std::uint64_t{200} << 20;
 
+// What stands beside messages in what is read: with TLS, records are in it as well.
+enum class Framing : std::uint8_t { kPlain, kTls };
+
 // What the kernel, gRPC and handlers have counted of a connection since it was made.
 struct ConnectionCounters {
   // Read before the others: what handlers have received was read from the connection by then.
@@ -36,7 +39,7 @@ struct ConnectionCounters {
 // Not thread-safe.
 class FloodRules {
  public:
-  explicit FloodRules(absl::Time now);
+  FloodRules(absl::Time now, Framing framing);
 
   // Looks at what was counted until `now`. Why the connection has to end; empty: it need not.
   absl::string_view Judge(const ConnectionCounters& counters, const ProcessUsage& usage, absl::Time now);
@@ -44,12 +47,13 @@ class FloodRules {
   absl::string_view JudgeWhileMemoryGrows(absl::Time now) const;
 
   // What it may hold in messages that are not complete, when it was judged last: what was received and is in no message
-  // that a handler has. Of each message, 128 bytes of frames and headers do not count.
+  // that a handler has. Of each message, 128 bytes of frames and headers do not count, or 256 with TLS.
   std::uint64_t unfinished_bytes() const { return unfinished_bytes_; }
   // The counters that Judge was given last.
   const ConnectionCounters& counters() const { return counters_; }
 
  private:
+  const Framing framing_;
   absl::Time time_;
   ConnectionCounters counters_;
   // How many streams more may fail now without a message.

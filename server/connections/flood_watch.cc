@@ -31,11 +31,11 @@ constexpr int kLinesPerSecond = 5;
 
 }  // namespace
 
-FloodWatch::FloodWatch() : lines_(kLinesPerSecond) {}
+FloodWatch::FloodWatch(Framing framing) : framing_(framing), lines_(kLinesPerSecond) {}
 
 void FloodWatch::Add(int descriptor, absl::Time now) {
   const auto added = connections_.insert_or_assign(
-      descriptor, Connection{PeerOf(descriptor), std::nullopt, false, absl::InfinitePast(), FloodRules(now)});
+      descriptor, Connection{PeerOf(descriptor), std::nullopt, false, absl::InfinitePast(), FloodRules(now, framing_)});
   CountMessagesFrom(added.first->second.peer);
 }
 

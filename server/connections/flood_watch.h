@@ -23,7 +23,7 @@ inline constexpr int kMaxOpenStreams = 1'000;
 // and FloodRules judge them. Not thread-safe.
 class FloodWatch {
  public:
-  FloodWatch();
+  explicit FloodWatch(Framing framing);
 
   // A connection, by a descriptor that stays open until it is forgotten.
   void Add(int descriptor, absl::Time now);
@@ -58,6 +58,7 @@ class FloodWatch {
   // Does nothing without a reason.
   void End(int descriptor, Connection* connection, absl::string_view reason, absl::Time now);
 
+  const Framing framing_;
   StreamCounterReader counters_;
   absl::flat_hash_map<int, Connection> connections_;
   absl::Time last_look_ = absl::InfinitePast();

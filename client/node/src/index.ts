@@ -13,5 +13,6 @@ export type {
   ListOptions,
   SessionOptions,
 } from "./options.js";
+export type { TlsOptions } from "./rpc/tls_credentials.js";
 export type { PairingState, SessionSummary } from "./session/session_listing.js";
 export { type AuthStateOptions, useAuthState } from "./use_auth_state.js";

@@ -7,6 +7,7 @@ import type { FolderProgress } from "./folder/folder_import.js";
 import { MAX_LEASE_MS, MIN_LEASE_MS } from "./limits.js";
 import type { AuthStateLogger } from "./logger.js";
 import { checkPrefix } from "./names.js";
+import { tlsCredentials, type TlsOptions } from "./rpc/tls_credentials.js";
 import { PAIRING_STATES, type PairingState } from "./session/session_listing.js";
 
 const DEFAULT_PATIENCE_MS = 60_000;
@@ -43,7 +44,9 @@ export interface AuthStatePoolOptions {
    * to see goes to the standard error stream.
    */
   logger?: AuthStateLogger;
-  /** Default: no TLS. Pools share a connection only if they have the same object here. */
+  /** TLS, with the files that it takes. Default: no TLS, for a server on the same machine. */
+  tls?: TlsOptions;
+  /** In place of `tls`, for what that cannot say. Pools share a connection only if they have the same object here. */
   credentials?: ChannelCredentials;
 }
 
@@ -121,12 +124,14 @@ export interface ImportOptions extends FolderOptions {
 /** The options of a pool, checked and complete. Throws AuthStateError. */
 export function checkPoolOptions(options: AuthStatePoolOptions | undefined) {
   const { leaseTtlMs = DEFAULT_LEASE_TTL_MS, patienceMs = DEFAULT_PATIENCE_MS } = options ?? {};
-  const { cacheBytes = DEFAULT_CACHE_BYTES, ...rest } = options ?? {};
+  const { cacheBytes = DEFAULT_CACHE_BYTES, tls, ...rest } = options ?? {};
   const addresses = checkAddresses(options ?? {});
   const ttlFits = typeof leaseTtlMs === "number" && leaseTtlMs >= MIN_LEASE_MS && leaseTtlMs <= MAX_LEASE_MS;
   if (!ttlFits) throw invalidField("leaseTtlMs", `must be ${MIN_LEASE_MS} to ${MAX_LEASE_MS}`);
+  if (tls !== undefined && rest.credentials !== undefined) throw invalidField("tls", "cannot be beside `credentials`");
   return {
     ...rest,
+    credentials: tls === undefined ? rest.credentials : tlsCredentials(tls, rest.logger),
     addresses,
     leaseTtlMs,
     patienceMs: amount("patienceMs", patienceMs),

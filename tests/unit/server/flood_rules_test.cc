@@ -31,7 +31,7 @@ class FloodRulesTest : public testing::Test {
   std::string WhileMemoryGrows() const { return std::string(rules_.JudgeWhileMemoryGrows(now_)); }
 
   absl::Time now_ = absl::UnixEpoch();
-  FloodRules rules_{now_};
+  FloodRules rules_{now_, Framing::kPlain};
   ConnectionCounters counters_;
   ProcessUsage usage_{absl::ZeroDuration(), 1'000 * kMiB, 0};
 };
@@ -252,6 +252,25 @@ TEST_F(MemoryGrowthTest, WhatCameInTheSecondBeforeExplainsToo) {
   EXPECT_FALSE(IsUnexplained(0, 0, 0));
   EXPECT_FALSE(IsUnexplained(800 * kMiB, 0, 0));
   EXPECT_TRUE(IsUnexplained(1, 0, 0));
+}
+
+TEST_F(FloodRulesTest, WhatTlsAddsToSmallMessagesIsNotTakenForOnesThatAreNotComplete) {
+  // Each of 100 bytes, and of 200 in headers, frames and records.
+  const auto judge = [this](Framing framing) {
+    FloodRules rules(now_, framing);
+    ConnectionCounters counters;
+    counters.streams.begun = 1;
+    std::string reason;
+    for (int i = 0; i < 1'000 && reason.empty(); ++i) {
+      counters.tcp.bytes_read += 300 * 10'000;
+      counters.message_bytes += 100 * 10'000;
+      counters.streams.messages += 10'000;
+      reason = std::string(rules.Judge(counters, usage_, now_ + i * kLook));
+    }
+    return reason;
+  };
+  EXPECT_EQ(judge(Framing::kTls), "");
+  EXPECT_EQ(judge(Framing::kPlain), "too much in messages that are not complete");
 }
 
 }  // namespace

@@ -12,8 +12,32 @@ const HINTS: readonly [pattern: RegExp, hint: string][] = [
     "the host cannot be reached; check the address, the route and firewalls",
   ],
   [
-    /wrong version number|SSL routines|EPROTO|certificate|CERT_|altnames/i,
-    "no TLS connection came about; check `credentials`, and whether TLS is spoken there",
+    /wrong version number/,
+    "no TLS is spoken there; was authstated started with --tls-certificate, or should `tls` be left out?",
+  ],
+  [
+    /certificate has expired|CERT_HAS_EXPIRED/,
+    "the server's certificate has expired; was a new one refused (its log)?",
+  ],
+  [
+    /self.signed certificate(?! in)|DEPTH_ZERO_SELF_SIGNED/,
+    "the server's certificate is self-signed, and not among the authorities in `tls.ca`",
+  ],
+  [
+    /self.signed certificate in|unable to (get|verify)|UNABLE_TO/,
+    "the server's certificate is of an unknown authority; check `tls.ca`",
+  ],
+  [
+    /altnames|ALTNAME/,
+    "the server's certificate has another name; check the address, or give the name as `tls.serverName`",
+  ],
+  [
+    /alert certificate|alert unknown ca|alert bad certificate|CERTIFICATE_REQUIRED/i,
+    "the server does not accept this client's certificate, or wants one; check `tls.certificate`",
+  ],
+  [
+    /SSL routines|EPROTO|certificate|CERT_/i,
+    "no TLS connection came about; check `tls`, and whether TLS is spoken there",
   ],
   [
     /Protocol error|Received HTTP status code|invalid content-type/i,
@@ -21,7 +45,7 @@ const HINTS: readonly [pattern: RegExp, hint: string][] = [
   ],
   [
     /Failed to connect|ECONNRESET|EPIPE|Connection dropped|Call cancelled|RST_STREAM|GOAWAY|socket hang up/i,
-    "the connection was closed by the other side; was authstated stopped, or does it want TLS (`credentials`)?",
+    "the connection was closed by the other side; was authstated stopped, or does it want TLS or a certificate (`tls`)?",
   ],
 ];
 
