@@ -22,13 +22,13 @@ interface Mode {
 const FULL_MODE: Mode = {
   repetitions: 5,
   timing: { warmUpMs: 300, measureMs: 1_000 },
-  peers: ["pg-adapter", "multi-file", "redis", "mysql-baileys"],
+  peers: ["pg-adapter", "multi-file", "redis", "mysql-baileys", "authstate-tls"],
 };
 // This mode needs nothing beyond PostgreSQL and Node, and says nothing of speed.
 const QUICK_MODE: Mode = {
   repetitions: 1,
   timing: { warmUpMs: 10, measureMs: 50 },
-  peers: ["pg-adapter", "multi-file"],
+  peers: ["pg-adapter", "multi-file", "authstate-tls"],
 };
 
 const say = (text: string): void => void process.stderr.write(text);

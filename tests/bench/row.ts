@@ -2,7 +2,8 @@
 import type { Timing } from "./timing.ts";
 import { median } from "./timing.ts";
 
-export type PeerName = "pg-adapter" | "multi-file" | "redis" | "mysql-baileys" | "grpc-echo" | "pgbench" | "self";
+export type PeerName =
+  "authstate-tls" | "pg-adapter" | "multi-file" | "redis" | "mysql-baileys" | "grpc-echo" | "pgbench" | "self";
 
 export interface Contender<Name extends string = string> {
   name: Name;

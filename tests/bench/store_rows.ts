@@ -9,6 +9,7 @@ export type PeerStore = Exclude<StoreKind, "authstate">;
 
 export const STORE_CONDITIONS: Record<StoreKind, string> = {
   authstate: "",
+  "authstate-tls": "over TLS 1.3, on a database of its own",
   "pg-adapter": "pg.Pool of 10, synchronous_commit=on",
   "multi-file": "no fsync",
   redis: "one connection, appendfsync=always",
@@ -43,6 +44,8 @@ interface StoreRow {
 const EVERYBODY: readonly PeerStore[] = ["pg-adapter", "multi-file", "redis", "mysql-baileys"];
 const OVER_A_NETWORK: readonly PeerStore[] = ["pg-adapter", "redis", "mysql-baileys"];
 const DELAYS_MS = [5, 1];
+// Where it shows what TLS costs.
+const OVER_TLS = new Set(["incoming-message/10kB/64", "set-one"]);
 
 const INCOMING_SIZES = { "1.5kB": 1_500, "10kB": 10_000, "100kB": 100_000 };
 const INCOMING_SESSIONS = [1, 64];
@@ -103,7 +106,10 @@ function storeRows({ poolDivisor, incomingDivisor, restart }: Sizes): StoreRow[]
   const pool = (sessions: number): WorkloadName => ({ name: "pool", sessions: sessions / poolDivisor });
   const [smallest] = POOL_SESSIONS;
   return [
-    ...everyday.map((row) => ({ ...row, peers: EVERYBODY })),
+    ...everyday.map((row): StoreRow => ({
+      ...row,
+      peers: OVER_TLS.has(row.name) ? [...EVERYBODY, "authstate-tls"] : EVERYBODY,
+    })),
     {
       ...{ name: "wal-bytes/100kB", unit: "bytes of WAL", better: "lower", peers: ["pg-adapter"] },
       workload: { name: "wal-bytes", bytes: 100_000 },

@@ -1,4 +1,5 @@
 // Has everything that the stores run on, in one folder; Redis and MariaDB are started when they are first needed.
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,7 +11,9 @@ import { type Server, startDelay, startMariaDb, startProgram, startRedis } from 
 import type { StoreKind, StorePlace } from "./stores/store.ts";
 
 const TABLES = fileURLToPath(new URL("../support/legacy_tables.sql", import.meta.url));
+const CERTIFICATES = fileURLToPath(new URL("../support/make_certificates.sh", import.meta.url));
 const ADAPTER_DATABASE = "pg_adapter";
+const TLS_DATABASE = "over_tls";
 
 // The same database, reached through a proxy.
 function atPort(url: string, port: number): string {
@@ -31,6 +34,7 @@ export class Testbed {
   #redis: Promise<Server> | undefined;
   #mariaDb: Promise<Server> | undefined;
   #cached: Promise<Authstated> | undefined;
+  #tls: Authstated | undefined;
   // Only one runs at a time, so that none runs beside the one that is measured.
   #authstated: { server: Authstated; delayMs: number } | undefined;
 
@@ -92,6 +96,21 @@ export class Testbed {
     return server;
   }
 
+  // The same over TLS; it idles while others are measured.
+  async #overTls(): Promise<string> {
+    const tls = join(this.folder.path, "tls");
+    if (this.#tls === undefined) {
+      execFileSync("sh", [CERTIFICATES, tls], { stdio: "pipe" });
+      await this.run(`CREATE DATABASE ${TLS_DATABASE}`, "postgres");
+      const files = ["--tls-certificate", join(tls, "server.pem"), "--tls-key", join(tls, "server.key")];
+      const database = ["--backend", "postgres", "--postgres-url", this.urlOf(TLS_DATABASE)];
+      this.#tls = new Authstated([...database, ...files, "--log-level", "warn"]);
+      await this.#tls.start();
+      this.#servers.push(this.#tls);
+    }
+    return `${this.#tls.address} ${join(tls, "ca.pem")}`;
+  }
+
   // authstated on a SQLite file: over PostgreSQL, which others may write to, it keeps no cache.
   cachedAuthstated(): Promise<Authstated> {
     this.#cached ??= this.#startCached();
@@ -120,6 +139,8 @@ export class Testbed {
     switch (kind) {
       case "authstate":
         return (await this.authstated(delayMs)).address;
+      case "authstate-tls":
+        return this.#overTls();
       case "pg-adapter":
         return this.#delayedUrl(this.databaseUrl(kind), delayMs);
       case "multi-file":

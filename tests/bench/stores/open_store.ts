@@ -5,6 +5,10 @@ export async function openStore({ kind, place }: StorePlace): Promise<BenchStore
   switch (kind) {
     case "authstate":
       return new (await import("./authstate.ts")).AuthstateStore(place);
+    case "authstate-tls": {
+      const [address = "", ca = ""] = place.split(" ");
+      return new (await import("./authstate.ts")).AuthstateStore(address, { ca, serverName: "localhost" });
+    }
     case "pg-adapter":
       return new (await import("./pg_adapter.ts")).PgAdapterStore(place);
     case "multi-file":

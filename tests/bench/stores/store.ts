@@ -17,9 +17,10 @@ export interface BenchStore {
   close(): Promise<void>;
 }
 
-export type StoreKind = "authstate" | "pg-adapter" | "multi-file" | "redis" | "mysql-baileys";
+export type StoreKind = "authstate" | "authstate-tls" | "pg-adapter" | "multi-file" | "redis" | "mysql-baileys";
 
-// Where a store of this kind keeps its state: host:port of authstated, the URL of a database, or a folder.
+// Where a store of this kind keeps its state: host:port of authstated (with TLS, the file of its authority after a blank),
+// the URL of a database, or a folder.
 export interface StorePlace {
   kind: StoreKind;
   place: string;

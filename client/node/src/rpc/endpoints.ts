@@ -1,6 +1,7 @@
 import type { ChannelCredentials, ChannelOptions } from "@grpc/grpc-js";
 import { AuthStateServiceClient } from "../gen/authstate/v1/auth_state_service.js";
 import { MAX_MESSAGE_BYTES } from "../limits.js";
+import { serverNameOf } from "./tls_credentials.js";
 
 const CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
@@ -47,7 +48,9 @@ export class Endpoints {
     const made = this.#made.get(address);
     if (made !== undefined) return made;
     const others = this.#addresses.length > 1 ? ` (one of ${this.#addresses.join(", ")})` : "";
-    const client = new AuthStateServiceClient(address, this.#credentials, CHANNEL_OPTIONS);
+    const serverName = serverNameOf(this.#credentials);
+    const options = serverName === undefined ? {} : { "grpc.ssl_target_name_override": serverName };
+    const client = new AuthStateServiceClient(address, this.#credentials, { ...CHANNEL_OPTIONS, ...options });
     const endpoint = { address, place: `${address}${others}`, client };
     this.#made.set(address, endpoint);
     return endpoint;

@@ -1,7 +1,7 @@
 // TLS with files that may change while the process runs.
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { checkServerIdentity, createSecureContext, rootCertificates } from "node:tls";
+import { createSecureContext, rootCertificates } from "node:tls";
 import { type ChannelCredentials, experimental } from "@grpc/grpc-js";
 import { invalidField } from "../errors.js";
 import type { AuthStateLogger } from "../logger.js";
@@ -153,6 +153,12 @@ class WatchedFiles implements experimental.CertificateProvider {
 
 // Equal options have one object, so that pools which have them share a connection.
 const made = new Map<string, ChannelCredentials>();
+const serverNames = new WeakMap<ChannelCredentials, string>();
+
+/** The name by which a server is known, which is an option of a channel. Undefined: the host of its address. */
+export function serverNameOf(credentials: ChannelCredentials): string | undefined {
+  return serverNames.get(credentials);
+}
 
 /**
  * Credentials of a channel, for the files in `options`.
@@ -178,10 +184,8 @@ export function tlsCredentials(options: TlsOptions, logger: AuthStateLogger | un
   const credentials = experimental.createCertificateProviderChannelCredentials(
     files,
     certificate === undefined ? null : files,
-    serverName === undefined
-      ? {}
-      : { checkServerIdentity: (_host, presented) => checkServerIdentity(serverName, presented) },
   );
   made.set(id, credentials);
+  if (serverName !== undefined) serverNames.set(credentials, serverName);
   return credentials;
 }
