@@ -14,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "server/log/lease_events.h"
 #include "server/log/line_limit.h"
+#include "storage/forwarding_backend.h"
 
 namespace authstate::server {
 namespace {
@@ -117,15 +118,15 @@ class Lines {
   absl::flat_hash_map<absl::string_view, LineLimit> limits_ ABSL_GUARDED_BY(mutex_);
 };
 
-class EventLog final : public storage::Backend {
+class EventLog final : public storage::ForwardingBackend {
  public:
   EventLog(storage::Backend* inner, WriteLine write)
-      : inner_(inner), lines_(std::make_shared<Lines>(std::move(write))) {}
+      : ForwardingBackend(inner), lines_(std::make_shared<Lines>(std::move(write))) {}
 
   void Apply(std::vector<storage::Commit> commits, absl::Time deadline, ApplyDone done) override {
     std::vector<Removal> removals = RemovalsOf(commits);
-    if (removals.empty()) return inner_->Apply(std::move(commits), deadline, std::move(done));
-    inner_->Apply(std::move(commits), deadline,
+    if (removals.empty()) return inner().Apply(std::move(commits), deadline, std::move(done));
+    inner().Apply(std::move(commits), deadline,
                   [lines = lines_, removals = std::move(removals), done = std::move(done)](auto results) mutable {
                     lines->Add(std::move(removals), results);
                     std::move(done)(std::move(results));
@@ -134,7 +135,7 @@ class EventLog final : public storage::Backend {
 
   void Leases(std::vector<storage::LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
     std::vector<storage::LeaseRequest> asked = requests;
-    inner_->Leases(std::move(requests), deadline,
+    inner().Leases(std::move(requests), deadline,
                    [lines = lines_, asked = std::move(asked), done = std::move(done)](auto results) mutable {
                      lines->Add(asked, results);
                      std::move(done)(std::move(results));
@@ -142,8 +143,8 @@ class EventLog final : public storage::Backend {
   }
 
   void PurgeExpired(storage::PurgeRequest request, absl::Time deadline, PurgeDone done) override {
-    if (request.dry_run) return inner_->PurgeExpired(std::move(request), deadline, std::move(done));
-    inner_->PurgeExpired(std::move(request), deadline, [lines = lines_, done = std::move(done)](auto counts) mutable {
+    if (request.dry_run) return inner().PurgeExpired(std::move(request), deadline, std::move(done));
+    inner().PurgeExpired(std::move(request), deadline, [lines = lines_, done = std::move(done)](auto counts) mutable {
       if (counts.ok()) {
         Event event{"expired keys purged", {}};
         for (const auto& [type, count] : *counts) event.fields.emplace_back(type, absl::StrCat(count));
@@ -153,20 +154,7 @@ class EventLog final : public storage::Backend {
     });
   }
 
-  void Read(std::vector<storage::ReadRequest> requests, absl::Time deadline, ReadDone done) override {
-    inner_->Read(std::move(requests), deadline, std::move(done));
-  }
-  void OpenSnapshot(storage::SnapshotRequest request, absl::Time deadline, SnapshotDone done) override {
-    inner_->OpenSnapshot(std::move(request), deadline, std::move(done));
-  }
-  void List(storage::ListRequest request, absl::Time deadline, ListDone done) override {
-    inner_->List(std::move(request), deadline, std::move(done));
-  }
-  void Ping(absl::Time deadline, PingDone done) override { inner_->Ping(deadline, std::move(done)); }
-  storage::Description Describe() const override { return inner_->Describe(); }
-
  private:
-  storage::Backend* const inner_;
   // The callbacks of calls under way share it.
   const std::shared_ptr<Lines> lines_;
 };

@@ -8,6 +8,7 @@
 #include "storage/batch_room.h"
 #include "storage/decorators/gatherer.h"
 #include "storage/error.h"
+#include "storage/forwarding_backend.h"
 
 namespace authstate::storage {
 namespace {
@@ -15,28 +16,29 @@ namespace {
 std::size_t BytesOfCommit(const Commit& commit) { return ByteSize(commit); }
 std::size_t BytesOfAnswer(const ReadRequest& request) { return request.max_bytes; }
 
-class BatchingBackend final : public Backend {
+class BatchingBackend final : public ForwardingBackend {
  public:
   BatchingBackend(std::unique_ptr<Backend> inner, const BatchingOptions& options)
-      : read_share_(options.read_share),
+      : ForwardingBackend(std::move(inner)),
+        read_share_(options.read_share),
         timer_(options.timer != nullptr ? options.timer : std::make_shared<DeadlineTimer>()),
         commits_(*timer_,
                  {options.limits.calls, options.limits.commits, options.limits.bytes, options.large_call, options.hold},
                  Commits::Order::kBySession, BytesOfCommit,
                  [this](auto commits, absl::Time deadline, ApplyDone done) {
-                   inner_->Apply(std::move(commits), deadline, std::move(done));
+                   this->inner().Apply(std::move(commits), deadline, std::move(done));
                  }),
         reads_(*timer_,
                {options.limits.calls, options.limits.reads, options.read_bytes, options.large_call, options.hold},
-               Reads::Order::kNone, BytesOfAnswer,
-               [this](auto requests, absl::Time deadline, ReadDone done) {
-                 inner_->Read(std::move(requests), deadline, std::move(done));
-               }),
-        inner_(std::move(inner)) {}
+               Reads::Order::kNone, BytesOfAnswer, [this](auto requests, absl::Time deadline, ReadDone done) {
+                 this->inner().Read(std::move(requests), deadline, std::move(done));
+               }) {}
 
   ~BatchingBackend() override {
     commits_.AwaitIdle();
     reads_.AwaitIdle();
+    // Before the gatherers: its threads may still be about to leave one.
+    EndInner();
   }
   BatchingBackend(const BatchingBackend&) = delete;
   BatchingBackend& operator=(const BatchingBackend&) = delete;
@@ -59,22 +61,6 @@ class BatchingBackend final : public Backend {
                });
   }
 
-  void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
-    inner_->Leases(std::move(requests), deadline, std::move(done));
-  }
-
-  void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) override {
-    inner_->OpenSnapshot(std::move(request), deadline, std::move(done));
-  }
-  void List(ListRequest request, absl::Time deadline, ListDone done) override {
-    inner_->List(std::move(request), deadline, std::move(done));
-  }
-  void PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) override {
-    inner_->PurgeExpired(std::move(request), deadline, std::move(done));
-  }
-  void Ping(absl::Time deadline, PingDone done) override { inner_->Ping(deadline, std::move(done)); }
-  Description Describe() const override { return inner_->Describe(); }
-
  private:
   using Commits = Gatherer<Commit, Applied>;
   using Reads = Gatherer<ReadRequest, ReadResult>;
@@ -83,8 +69,6 @@ class BatchingBackend final : public Backend {
   const std::shared_ptr<DeadlineTimer> timer_;
   Commits commits_;
   Reads reads_;
-  // Goes first: its threads may still be about to leave a gatherer.
-  std::unique_ptr<Backend> inner_;
 };
 
 }  // namespace

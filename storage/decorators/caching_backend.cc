@@ -12,6 +12,7 @@
 #include "storage/decorators/session_activity.h"
 #include "storage/decorators/session_cache.h"
 #include "storage/error.h"
+#include "storage/forwarding_backend.h"
 
 namespace authstate::storage {
 namespace {
@@ -19,13 +20,18 @@ namespace {
 // Whether what was asked for may still be done after this answer. Such a change never ends here.
 bool InDoubt(const absl::Status& status) { return !status.ok() && OutcomeOf(status) != Outcome::kNotApplied; }
 
-class CachingBackend final : public Backend {
+class CachingBackend final : public ForwardingBackend {
  public:
-  CachingBackend(std::unique_ptr<Backend> inner, std::size_t bytes) : cache_(bytes), inner_(std::move(inner)) {}
+  CachingBackend(std::unique_ptr<Backend> inner, std::size_t bytes)
+      : ForwardingBackend(std::move(inner)), cache_(bytes) {}
+  // Before the cache: it answers what is under way.
+  ~CachingBackend() override { EndInner(); }
+  CachingBackend(const CachingBackend&) = delete;
+  CachingBackend& operator=(const CachingBackend&) = delete;
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
     std::vector<Change> changes = BeginChanges(commits);
-    inner_->Apply(std::move(commits), deadline,
+    inner().Apply(std::move(commits), deadline,
                   [this, changes = std::move(changes),
                    done = std::move(done)](std::vector<absl::StatusOr<Applied>> results) mutable {
                     EndChanges(std::move(changes), results);
@@ -40,7 +46,7 @@ class CachingBackend final : public Backend {
     Reading reading = BeginReading(std::move(requests));
     if (reading.misses.empty()) return std::move(done)(std::move(reading.results));
     std::vector<ReadRequest> asked = reading.misses;
-    inner_->Read(std::move(asked), deadline,
+    inner().Read(std::move(asked), deadline,
                  [this, reading = std::move(reading),
                   done = std::move(done)](std::vector<absl::StatusOr<ReadResult>> results) mutable {
                    EndReading(&reading, std::move(results));
@@ -50,25 +56,13 @@ class CachingBackend final : public Backend {
 
   void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
     std::vector<LeaseChange> changes = BeginLeaseChanges(requests);
-    inner_->Leases(std::move(requests), deadline,
+    inner().Leases(std::move(requests), deadline,
                    [this, changes = std::move(changes),
                     done = std::move(done)](std::vector<absl::StatusOr<LeaseResult>> results) mutable {
                      EndLeaseChanges(changes, results);
                      std::move(done)(std::move(results));
                    });
   }
-
-  void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) override {
-    inner_->OpenSnapshot(std::move(request), deadline, std::move(done));
-  }
-  void List(ListRequest request, absl::Time deadline, ListDone done) override {
-    inner_->List(std::move(request), deadline, std::move(done));
-  }
-  void PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) override {
-    inner_->PurgeExpired(std::move(request), deadline, std::move(done));
-  }
-  void Ping(absl::Time deadline, PingDone done) override { inner_->Ping(deadline, std::move(done)); }
-  Description Describe() const override { return inner_->Describe(); }
 
  private:
   // A commit under way.
@@ -193,8 +187,6 @@ class CachingBackend final : public Backend {
   absl::Mutex mutex_;
   SessionCache cache_ ABSL_GUARDED_BY(mutex_);
   SessionActivity activity_ ABSL_GUARDED_BY(mutex_);
-  // Goes first: it answers what is under way.
-  const std::unique_ptr<Backend> inner_;
 };
 
 }  // namespace

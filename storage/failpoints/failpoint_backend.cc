@@ -11,6 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "storage/error.h"
+#include "storage/forwarding_backend.h"
 
 namespace authstate::storage {
 namespace {
@@ -63,20 +64,20 @@ std::vector<absl::StatusOr<Result>> Failures(std::size_t count, Outcome outcome)
       count, WithOutcome(Error(absl::StatusCode::kUnavailable, kDatabaseUnavailable, "a failpoint said so"), outcome));
 }
 
-class FailpointBackend final : public Backend {
+class FailpointBackend final : public ForwardingBackend {
  public:
   FailpointBackend(std::unique_ptr<Backend> inner, Failpoints failpoints)
-      : failpoints_(std::move(failpoints)), inner_(std::move(inner)) {}
-  // What was held back may still go to `inner_`, which then answers its own calls.
+      : ForwardingBackend(std::move(inner)), failpoints_(std::move(failpoints)) {}
+  // What was held back may still go to the inner backend, which then answers its own calls.
   ~FailpointBackend() override {
     later_.Stop();
-    inner_.reset();
+    EndInner();
   }
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
     const std::size_t count = commits.size();
     auto work = [this, commits = std::move(commits), deadline](ApplyDone reply) mutable {
-      inner_->Apply(std::move(commits), deadline, std::move(reply));
+      inner().Apply(std::move(commits), deadline, std::move(reply));
     };
     Before<Applied>(Failpoint::kBeforeCommit, count, std::move(work),
                     After<Applied>(Failpoint::kAfterCommit, count, BeforeReply<Applied>(count, std::move(done))));
@@ -84,7 +85,7 @@ class FailpointBackend final : public Backend {
 
   void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override {
     const std::size_t count = requests.size();
-    inner_->Read(std::move(requests), deadline, BeforeReply<ReadResult>(count, std::move(done)));
+    inner().Read(std::move(requests), deadline, BeforeReply<ReadResult>(count, std::move(done)));
   }
 
   void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
@@ -93,25 +94,13 @@ class FailpointBackend final : public Backend {
       return request.action == LeaseRequest::Action::kRenew;
     });
     LeasesDone reply = BeforeReply<LeaseResult>(count, std::move(done));
-    if (!renews) return inner_->Leases(std::move(requests), deadline, std::move(reply));
+    if (!renews) return inner().Leases(std::move(requests), deadline, std::move(reply));
     auto work = [this, requests = std::move(requests), deadline](LeasesDone renewed) mutable {
-      inner_->Leases(std::move(requests), deadline, std::move(renewed));
+      inner().Leases(std::move(requests), deadline, std::move(renewed));
     };
     Before<LeaseResult>(Failpoint::kBeforeRenewal, count, std::move(work),
                         After<LeaseResult>(Failpoint::kAfterRenewal, count, std::move(reply)));
   }
-
-  void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) override {
-    inner_->OpenSnapshot(std::move(request), deadline, std::move(done));
-  }
-  void List(ListRequest request, absl::Time deadline, ListDone done) override {
-    inner_->List(std::move(request), deadline, std::move(done));
-  }
-  void PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) override {
-    inner_->PurgeExpired(std::move(request), deadline, std::move(done));
-  }
-  void Ping(absl::Time deadline, PingDone done) override { inner_->Ping(deadline, std::move(done)); }
-  Description Describe() const override { return inner_->Describe(); }
 
  private:
   template <typename Result, typename Work>
@@ -169,7 +158,6 @@ class FailpointBackend final : public Backend {
 
   const Failpoints failpoints_;
   Later later_;
-  std::unique_ptr<Backend> inner_;
 };
 
 }  // namespace

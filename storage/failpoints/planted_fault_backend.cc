@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "storage/error.h"
+#include "storage/forwarding_backend.h"
 
 namespace authstate::storage {
 namespace {
@@ -13,9 +14,10 @@ namespace {
 // Of the commits that have parts, one in so many is applied in part.
 constexpr unsigned kTornOneIn = 10;
 
-class PlantedFaultBackend final : public Backend {
+class PlantedFaultBackend final : public ForwardingBackend {
  public:
-  PlantedFaultBackend(std::unique_ptr<Backend> inner, PlantedFault fault) : inner_(std::move(inner)), fault_(fault) {}
+  PlantedFaultBackend(std::unique_ptr<Backend> inner, PlantedFault fault)
+      : ForwardingBackend(std::move(inner)), fault_(fault) {}
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
     switch (fault_) {
@@ -23,7 +25,7 @@ class PlantedFaultBackend final : public Backend {
         return ApplyUnderAnyFence(std::move(commits), deadline, std::move(done));
       case PlantedFault::kExactlyOnce:
         for (Commit& commit : commits) commit.number = 0;
-        return inner_->Apply(std::move(commits), deadline, std::move(done));
+        return inner().Apply(std::move(commits), deadline, std::move(done));
       case PlantedFault::kAtomicity:
         return ApplyInPart(std::move(commits), deadline, std::move(done));
     }
@@ -33,36 +35,21 @@ class PlantedFaultBackend final : public Backend {
     if (fault_ == PlantedFault::kFence) {
       for (ReadRequest& request : requests) request.fence = 0;
     }
-    inner_->Read(std::move(requests), deadline, std::move(done));
+    inner().Read(std::move(requests), deadline, std::move(done));
   }
-
-  void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) override {
-    inner_->OpenSnapshot(std::move(request), deadline, std::move(done));
-  }
-  void List(ListRequest request, absl::Time deadline, ListDone done) override {
-    inner_->List(std::move(request), deadline, std::move(done));
-  }
-  void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
-    inner_->Leases(std::move(requests), deadline, std::move(done));
-  }
-  void PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) override {
-    inner_->PurgeExpired(std::move(request), deadline, std::move(done));
-  }
-  void Ping(absl::Time deadline, PingDone done) override { inner_->Ping(deadline, std::move(done)); }
-  Description Describe() const override { return inner_->Describe(); }
 
  private:
   void ApplyUnderAnyFence(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) {
     std::vector<LeaseRequest> lookups(commits.size());
     for (std::size_t i = 0; i < commits.size(); ++i) lookups[i].session_id = commits[i].session_id;
-    inner_->Leases(std::move(lookups), deadline,
+    inner().Leases(std::move(lookups), deadline,
                    [this, commits = std::move(commits), deadline,
                     done = std::move(done)](std::vector<absl::StatusOr<LeaseResult>> leases) mutable {
                      for (std::size_t i = 0; i < commits.size(); ++i) {
                        if (commits[i].fence == 0 || !leases[i].ok()) continue;
                        commits[i].fence = leases[i]->lease.held() ? leases[i]->lease.fence : 0;
                      }
-                     inner_->Apply(std::move(commits), deadline, std::move(done));
+                     inner().Apply(std::move(commits), deadline, std::move(done));
                    });
   }
 
@@ -73,7 +60,7 @@ class PlantedFaultBackend final : public Backend {
       torn[i] = sets.size() > 1 && ++commits_with_parts_ % kTornOneIn == 0;
       if (torn[i]) sets.resize(sets.size() / 2);
     }
-    inner_->Apply(
+    inner().Apply(
         std::move(commits), deadline,
         [torn = std::move(torn), done = std::move(done)](std::vector<absl::StatusOr<Applied>> results) mutable {
           for (std::size_t i = 0; i < results.size(); ++i) {
@@ -85,7 +72,6 @@ class PlantedFaultBackend final : public Backend {
         });
   }
 
-  const std::unique_ptr<Backend> inner_;
   const PlantedFault fault_;
   std::atomic<unsigned> commits_with_parts_ = 0;
 };

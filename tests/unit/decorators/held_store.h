@@ -11,7 +11,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "storage/backend.h"
+#include "storage/forwarding_backend.h"
 #include "storage/memory/memory_backend.h"
 
 namespace authstate::storage {
@@ -94,39 +94,27 @@ class StoreControl {
 };
 
 // A store in memory whose commits and reads can be held up before anything is done.
-class HeldStore final : public Backend {
+class HeldStore final : public ForwardingBackend {
  public:
-  explicit HeldStore(StoreControl* control) : control_(*control), inner_(NewMemoryBackend()) {}
+  explicit HeldStore(StoreControl* control) : ForwardingBackend(NewMemoryBackend()), control_(*control) {}
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
     const std::size_t members = commits.size();
     control_.Take({members, deadline}, [this, commits = std::move(commits), done = std::move(done)]() mutable {
       const absl::Status failure = control_.TakeFailure();
       if (!failure.ok()) return std::move(done)(std::vector<absl::StatusOr<Applied>>(commits.size(), failure));
-      inner_->Apply(std::move(commits), absl::InfiniteFuture(), std::move(done));
+      inner().Apply(std::move(commits), absl::InfiniteFuture(), std::move(done));
     });
   }
   void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override {
     const std::size_t members = requests.size();
     control_.Take({members, deadline}, [this, requests = std::move(requests), done = std::move(done)]() mutable {
-      inner_->Read(std::move(requests), absl::InfiniteFuture(), std::move(done));
+      inner().Read(std::move(requests), absl::InfiniteFuture(), std::move(done));
     });
   }
-  void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) override {
-    inner_->OpenSnapshot(std::move(request), deadline, std::move(done));
-  }
-  void List(ListRequest request, absl::Time deadline, ListDone done) override {
-    inner_->List(std::move(request), deadline, std::move(done));
-  }
-  void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
-    inner_->Leases(std::move(requests), deadline, std::move(done));
-  }
-  void Ping(absl::Time deadline, PingDone done) override { inner_->Ping(deadline, std::move(done)); }
-  Description Describe() const override { return inner_->Describe(); }
 
  private:
   StoreControl& control_;
-  const std::unique_ptr<Backend> inner_;
 };
 
 }  // namespace authstate::storage

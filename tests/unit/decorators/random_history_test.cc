@@ -18,6 +18,7 @@
 #include "storage/decorators/batching_backend.h"
 #include "storage/decorators/caching_backend.h"
 #include "storage/error.h"
+#include "storage/forwarding_backend.h"
 #include "storage/memory/memory_backend.h"
 #include "storage/work_queue.h"
 
@@ -29,9 +30,9 @@ constexpr int kSteps = 1'500;
 constexpr int kKeys = 5;
 
 // A store in memory that works on threads of its own, as databases do.
-class ThreadedStore final : public Backend {
+class ThreadedStore final : public ForwardingBackend {
  public:
-  ThreadedStore() : inner_(NewMemoryBackend()), work_(SIZE_MAX) {
+  ThreadedStore() : ForwardingBackend(NewMemoryBackend()), work_(SIZE_MAX) {
     for (int i = 0; i < 3; ++i) threads_.emplace_back([this] { Run(); });
   }
   ~ThreadedStore() override {
@@ -43,27 +44,19 @@ class ThreadedStore final : public Backend {
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
     Add([this, commits = std::move(commits), deadline, done = std::move(done)]() mutable {
-      inner_->Apply(std::move(commits), deadline, std::move(done));
+      inner().Apply(std::move(commits), deadline, std::move(done));
     });
   }
   void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override {
     Add([this, requests = std::move(requests), deadline, done = std::move(done)]() mutable {
-      inner_->Read(std::move(requests), deadline, std::move(done));
+      inner().Read(std::move(requests), deadline, std::move(done));
     });
   }
   void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
     Add([this, requests = std::move(requests), deadline, done = std::move(done)]() mutable {
-      inner_->Leases(std::move(requests), deadline, std::move(done));
+      inner().Leases(std::move(requests), deadline, std::move(done));
     });
   }
-  void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) override {
-    inner_->OpenSnapshot(std::move(request), deadline, std::move(done));
-  }
-  void List(ListRequest request, absl::Time deadline, ListDone done) override {
-    inner_->List(std::move(request), deadline, std::move(done));
-  }
-  void Ping(absl::Time deadline, PingDone done) override { inner_->Ping(deadline, std::move(done)); }
-  Description Describe() const override { return inner_->Describe(); }
 
  private:
   using Work = absl::AnyInvocable<void() &&>;
@@ -73,7 +66,6 @@ class ThreadedStore final : public Backend {
     for (auto batch = work_.PopBatch(1); !batch.empty(); batch = work_.PopBatch(1)) std::move(batch.front())();
   }
 
-  const std::unique_ptr<Backend> inner_;
   WorkQueue<Work> work_;
   std::vector<std::thread> threads_;
 };

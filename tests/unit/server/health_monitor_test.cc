@@ -3,12 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstdlib>
-#include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/synchronization/notification.h"
+#include "storage/forwarding_backend.h"
 
 namespace authstate::server {
 namespace {
@@ -50,27 +48,15 @@ TEST(HysteresisTest, ReportsAChangeOnce) {
 }
 
 // A backend that answers signs of life alone.
-class PingedBackend final : public storage::Backend {
+class PingedBackend final : public storage::ForwardingBackend {
  public:
+  PingedBackend() : ForwardingBackend(nullptr) {}
+
   std::atomic<bool> alive = true;
 
   void Ping(absl::Time /*deadline*/, PingDone done) override {
     std::move(done)(alive ? absl::OkStatus() : absl::UnavailableError("away"));
   }
-  void Apply(std::vector<storage::Commit> /*commits*/, absl::Time /*deadline*/, ApplyDone /*done*/) override {
-    std::abort();
-  }
-  void Read(std::vector<storage::ReadRequest> /*requests*/, absl::Time /*deadline*/, ReadDone /*done*/) override {
-    std::abort();
-  }
-  void OpenSnapshot(storage::SnapshotRequest /*request*/, absl::Time /*deadline*/, SnapshotDone /*done*/) override {
-    std::abort();
-  }
-  void Leases(std::vector<storage::LeaseRequest> /*requests*/, absl::Time /*deadline*/, LeasesDone /*done*/) override {
-    std::abort();
-  }
-  void List(storage::ListRequest /*request*/, absl::Time /*deadline*/, ListDone /*done*/) override { std::abort(); }
-  storage::Description Describe() const override { return {}; }
 };
 
 TEST(HealthMonitorTest, FollowsTheBackendBothWays) {

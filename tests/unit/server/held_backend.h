@@ -4,23 +4,24 @@
 #include <cstddef>
 #include <deque>
 #include <map>
-#include <memory>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
-#include "storage/backend.h"
 #include "storage/error.h"
+#include "storage/forwarding_backend.h"
 #include "storage/memory/memory_backend.h"
 
 namespace authstate::server {
 
 // A memory backend that notes the size of every call, and holds the calls of a kind back while told to. Not
 // thread-safe.
-class HeldBackend final : public storage::Backend {
+class HeldBackend final : public storage::ForwardingBackend {
  public:
+  HeldBackend() : ForwardingBackend(storage::NewMemoryBackend()) {}
+
   // Calls of one kind.
   struct Calls {
     bool hold = false;
@@ -50,12 +51,12 @@ class HeldBackend final : public storage::Backend {
   Calls reads;
   Calls leases;
 
-  storage::Backend& memory() { return *memory_; }
+  storage::Backend& memory() { return inner(); }
 
   void Apply(std::vector<storage::Commit> commits, absl::Time deadline, ApplyDone done) override {
     applies.sizes.push_back(commits.size());
     Do(applies, [this, commits = std::move(commits), deadline, done = std::move(done)]() mutable {
-      memory_->Apply(Unlocked(commits), deadline, WithLocked(commits, std::move(done)));
+      inner().Apply(Unlocked(commits), deadline, WithLocked(commits, std::move(done)));
     });
   }
   void Read(std::vector<storage::ReadRequest> requests, absl::Time deadline, ReadDone done) override {
@@ -63,29 +64,21 @@ class HeldBackend final : public storage::Backend {
     Do(reads, [this, requests = std::move(requests), deadline, done = std::move(done)]() mutable {
       std::vector<absl::Status> failures;
       for (const storage::ReadRequest& request : requests) failures.push_back(FailureOf(request.session_id));
-      memory_->Read(std::move(requests), deadline,
-                    [failures = std::move(failures), done = std::move(done)](auto results) mutable {
-                      for (std::size_t i = 0; i < failures.size(); ++i) {
-                        if (!failures[i].ok()) results[i] = failures[i];
-                      }
-                      std::move(done)(std::move(results));
-                    });
+      inner().Read(std::move(requests), deadline,
+                   [failures = std::move(failures), done = std::move(done)](auto results) mutable {
+                     for (std::size_t i = 0; i < failures.size(); ++i) {
+                       if (!failures[i].ok()) results[i] = failures[i];
+                     }
+                     std::move(done)(std::move(results));
+                   });
     });
   }
   void Leases(std::vector<storage::LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
     leases.sizes.push_back(requests.size());
     Do(leases, [this, requests = std::move(requests), deadline, done = std::move(done)]() mutable {
-      memory_->Leases(Unlocked(requests), deadline, WithLocked(requests, std::move(done)));
+      inner().Leases(Unlocked(requests), deadline, WithLocked(requests, std::move(done)));
     });
   }
-  void OpenSnapshot(storage::SnapshotRequest request, absl::Time deadline, SnapshotDone done) override {
-    memory_->OpenSnapshot(std::move(request), deadline, std::move(done));
-  }
-  void List(storage::ListRequest request, absl::Time deadline, ListDone done) override {
-    memory_->List(std::move(request), deadline, std::move(done));
-  }
-  void Ping(absl::Time deadline, PingDone done) override { memory_->Ping(deadline, std::move(done)); }
-  storage::Description Describe() const override { return memory_->Describe(); }
 
  private:
   absl::Status FailureOf(const std::string& session_id) const {
@@ -126,8 +119,6 @@ class HeldBackend final : public storage::Backend {
       std::move(call)();
     }
   }
-
-  const std::unique_ptr<storage::Backend> memory_ = storage::NewMemoryBackend();
 };
 
 }  // namespace authstate::server
