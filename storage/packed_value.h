@@ -1,8 +1,11 @@
 #ifndef AUTHSTATE_STORAGE_PACKED_VALUE_H_
 #define AUTHSTATE_STORAGE_PACKED_VALUE_H_
 
+#include <zstd.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -37,11 +40,19 @@ PackedValue PackValue(const ValuePlace& place, const Value& value);
 // Thread-safe.
 absl::StatusOr<Value> UnpackValue(const ValuePlace& place, std::int64_t kind, std::string bytes);
 
-// The bytes of a value of kind 3 or 4, unchecked against any place. DataLoss as above. Thread-safe.
-absl::StatusOr<std::string> UnpackBytes(absl::string_view packed);
+// The bytes of a value of kind 3 or 4, unchecked against any place; or of what was compressed relative to `prefix`, if
+// it is not empty. DataLoss as above. Thread-safe.
+absl::StatusOr<std::string> UnpackBytes(absl::string_view packed, absl::string_view prefix = "");
 
 // How many bytes UnpackValue makes of these, as far as can be told without doing it.
 std::size_t UnpackedSize(std::int64_t kind, absl::string_view bytes);
+
+// For others who make such bytes: the length that they begin with, and a context, which is half a megabyte, and so dear
+// to make for each value.
+inline constexpr std::size_t kLengthBytes = 4;
+void AppendLength(std::size_t length, std::string* to);
+using CompressionContext = std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)>;
+CompressionContext NewCompressionContext(int level);
 
 }  // namespace authstate::storage
 

@@ -1,8 +1,5 @@
 #include "storage/postgres/layout/value_patch.h"
 
-#include <zstd.h>
-
-#include <memory>
 #include <utility>
 
 #include "storage/error.h"
@@ -14,37 +11,18 @@ namespace {
 constexpr int kPatched = 4;  // What a kind has more when the value is patched.
 constexpr int kPackedJson = static_cast<int>(ValueKind::kJson) + 2;
 constexpr int kPackedRaw = static_cast<int>(ValueKind::kRaw) + 2;
-constexpr std::size_t kLengthBytes = 4;
-constexpr unsigned kBitsOfByte = 8;
 constexpr int kLevel = 3;
 // Base and value together are within the window, so all of the base can be referred to.
 constexpr int kWindowLog = 21;
 static_assert(std::size_t{1} << static_cast<unsigned>(kWindowLog) >= 2 * kPatchUpTo);
 
-struct FreeContext {
-  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
-  void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
-};
-
-ZSTD_CCtx* CompressionContext() {
-  thread_local const std::unique_ptr<ZSTD_CCtx, FreeContext> context = [] {
-    std::unique_ptr<ZSTD_CCtx, FreeContext> made(ZSTD_createCCtx());
-    ZSTD_CCtx_setParameter(made.get(), ZSTD_c_compressionLevel, kLevel);
+ZSTD_CCtx* Context() {
+  thread_local const CompressionContext context = [] {
+    CompressionContext made = NewCompressionContext(kLevel);
     ZSTD_CCtx_setParameter(made.get(), ZSTD_c_windowLog, kWindowLog);
     return made;
   }();
   return context.get();
-}
-
-ZSTD_DCtx* DecompressionContext() {
-  thread_local const std::unique_ptr<ZSTD_DCtx, FreeContext> context(ZSTD_createDCtx());
-  return context.get();
-}
-
-std::string Length(std::size_t length) {
-  std::string bytes(kLengthBytes, '\0');
-  for (std::size_t i = kLengthBytes; i-- > 0; length >>= kBitsOfByte) bytes[i] = static_cast<char>(length);
-  return bytes;
 }
 
 }  // namespace
@@ -60,9 +38,10 @@ std::optional<PackedValue> MakePatch(const ValuePlace& place, absl::string_view 
   if (value.bytes.size() > kPatchUpTo) return std::nullopt;
   const absl::StatusOr<std::string> from = UnpackBytes(base);
   if (!from.ok()) return std::nullopt;
-  PackedValue patch{static_cast<std::int16_t>(static_cast<int>(value.kind) + kPatched), Length(value.bytes.size())};
+  PackedValue patch{static_cast<std::int16_t>(static_cast<int>(value.kind) + kPatched), ""};
+  AppendLength(value.bytes.size(), &patch.bytes);
   patch.bytes.resize(base.size() / kLeastBasesPerPatch);
-  ZSTD_CCtx* const context = CompressionContext();
+  ZSTD_CCtx* const context = Context();
   // What has failed before is still under way there, and lets no prefix in.
   ZSTD_CCtx_reset(context, ZSTD_reset_session_only);
   ZSTD_CCtx_refPrefix(context, from->data(), from->size());
@@ -85,15 +64,11 @@ absl::StatusOr<Value> ApplyPatch(const ValuePlace& place, std::int64_t kind, abs
   // Which of the two kinds the base has is of no account: its bytes are wanted.
   const absl::StatusOr<std::string> from = UnpackBytes(base);
   if (!from.ok()) return from.status();
-  const std::size_t length = UnpackedSize(kPackedRaw, patch);
-  if (patch.size() < kLengthBytes || length > kPatchUpTo) return DamagedValue();
-  Value value{static_cast<ValueKind>(kind - kPatched), std::string(length, '\0')};
-  ZSTD_DCtx* const context = DecompressionContext();
-  ZSTD_DCtx_reset(context, ZSTD_reset_session_only);
-  ZSTD_DCtx_refPrefix(context, from->data(), from->size());
-  const std::size_t made = ZSTD_decompressDCtx(context, value.bytes.data(), length, patch.data() + kLengthBytes,
-                                               patch.size() - kLengthBytes);
-  if (ZSTD_isError(made) != 0 || made != length || ContradictsTrailer(place, value, patch)) return DamagedValue();
+  if (UnpackedSize(kPackedRaw, patch) > kPatchUpTo) return DamagedValue();
+  absl::StatusOr<std::string> bytes = UnpackBytes(patch, *from);
+  if (!bytes.ok()) return bytes.status();
+  Value value{static_cast<ValueKind>(kind - kPatched), *std::move(bytes)};
+  if (ContradictsTrailer(place, value, patch)) return DamagedValue();
   return value;
 }
 
