@@ -13,51 +13,15 @@
 #include "absl/strings/str_cat.h"
 #include "storage/error.h"
 #include "tests/conformance/conformance_suite.h"
+#include "tests/conformance/lease_requests.h"
 
 namespace authstate::conformance {
 namespace {
 
 using storage::Commit;
-using storage::LeaseRequest;
 using storage::LeaseResult;
 
-constexpr absl::Duration kLong = absl::Hours(1);
 constexpr absl::Duration kShort = absl::Milliseconds(1);
-
-LeaseRequest Get(std::string session_id) {
-  LeaseRequest request;
-  request.session_id = std::move(session_id);
-  return request;
-}
-
-LeaseRequest Acquire(std::string session_id, std::string owner, absl::Duration ttl = kLong) {
-  LeaseRequest request = Get(std::move(session_id));
-  request.action = LeaseRequest::Action::kAcquire;
-  request.owner = std::move(owner);
-  request.ttl = ttl;
-  return request;
-}
-
-LeaseRequest Steal(std::string session_id, std::string owner) {
-  LeaseRequest request = Acquire(std::move(session_id), std::move(owner));
-  request.steal = true;
-  return request;
-}
-
-LeaseRequest Renew(std::string session_id, std::uint64_t fence, absl::Duration ttl = kLong) {
-  LeaseRequest request = Get(std::move(session_id));
-  request.action = LeaseRequest::Action::kRenew;
-  request.fence = fence;
-  request.ttl = ttl;
-  return request;
-}
-
-LeaseRequest Release(std::string session_id, std::uint64_t fence) {
-  LeaseRequest request = Get(std::move(session_id));
-  request.action = LeaseRequest::Action::kRelease;
-  request.fence = fence;
-  return request;
-}
 
 Commit Under(std::uint64_t fence, Commit commit) {
   commit.fence = fence;

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <map>
-#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -12,11 +11,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
-#include "storage/postgres/postgres_backend.h"
-#include "tests/conformance/await.h"
 #include "tests/conformance/conformance_suite.h"
+#include "tests/conformance/lease_requests.h"
+#include "tests/conformance/postgres_backend_test.h"
 #include "tests/support/legacy_tables.h"
-#include "tests/support/postgres_test.h"
 
 namespace authstate::conformance {
 
@@ -28,17 +26,17 @@ absl::StatusOr<std::unique_ptr<StoreUnderTest>> NewStoreUnderTest() { return abs
 namespace authstate::storage {
 namespace {
 
-using conformance::Answer;
+using conformance::Acquire;
 using conformance::At;
 using conformance::DeleteKeys;
 using conformance::FailsWith;
+using conformance::Get;
 using conformance::IsNotApplied;
 using conformance::Json;
 using conformance::Raw;
 using conformance::SetCreds;
 using conformance::SetKeys;
 using test::LegacyTables;
-using test::TestPostgres;
 using ::testing::HasSubstr;
 
 constexpr auto kAborted = absl::StatusCode::kAborted;
@@ -46,35 +44,14 @@ constexpr auto kFailedPrecondition = absl::StatusCode::kFailedPrecondition;
 
 absl::Time Soon() { return absl::Now() + absl::Minutes(1); }
 
-class LegacyBackendTest : public test::PostgresTest {
+class LegacyBackendTest : public PostgresBackendTest {
  protected:
-  void SetUp() override {
-    PostgresTest::SetUp();
-    options_.url = url();
-  }
-
-  PostgresOptions& options() { return options_; }
-  Backend& backend() { return *backend_; }
-
   void MakeTables(LegacyTables tables = LegacyTables::kPlain) const {
     const absl::Status made = test::CreateLegacyTables(url(), tables);
     ASSERT_TRUE(made.ok()) << made;
   }
-  absl::Status TryOpen() {
-    auto backend = OpenPostgresBackend(options_);
-    if (!backend.ok()) return backend.status();
-    backend_ = *std::move(backend);
-    return absl::OkStatus();
-  }
-  void Open() {
-    const absl::Status opened = TryOpen();
-    ASSERT_TRUE(opened.ok()) << opened;
-  }
-
   absl::StatusOr<std::uint64_t> Apply(Commit commit) {
-    Answer<std::vector<absl::StatusOr<Applied>>> answer;
-    backend().Apply({std::move(commit)}, Soon(), answer.Done());
-    const auto results = answer.Await();
+    const auto results = PostgresBackendTest::Apply({std::move(commit)});
     if (!results.front().ok()) return results.front().status();
     return results.front()->revision;
   }
@@ -82,11 +59,6 @@ class LegacyBackendTest : public test::PostgresTest {
     const auto revision = Apply(std::move(commit));
     EXPECT_TRUE(revision.ok()) << revision.status();
     return revision.value_or(0);
-  }
-  absl::StatusOr<ReadResult> Read(std::string session_id, std::vector<KeyName> keys = {}) {
-    Answer<std::vector<absl::StatusOr<ReadResult>>> answer;
-    backend().Read({{std::move(session_id), true, std::move(keys)}}, Soon(), answer.Done());
-    return std::move(answer.Await().front());
   }
   absl::StatusOr<std::map<std::string, std::uint64_t>> Purge(std::vector<std::string> types, bool dry_run) {
     Answer<absl::StatusOr<std::map<std::string, std::uint64_t>>> answer;
@@ -114,10 +86,6 @@ class LegacyBackendTest : public test::PostgresTest {
     other.join();
     return result;
   }
-
- private:
-  PostgresOptions options_;
-  std::unique_ptr<Backend> backend_;
 };
 
 Commit SetKey(std::string id, std::string bytes) {
@@ -350,12 +318,7 @@ TEST_F(LegacyBackendTest, PurgeTakesExpiredKeysThatCanBeLostAndNoOther) {
 TEST_F(LegacyBackendTest, PurgeIsAWriteWithoutAFence) {
   MakeTables();
   Open();
-  const auto lease = [this](LeaseRequest::Action action) {
-    LeaseRequest request;
-    request.session_id = "s";
-    request.action = action;
-    request.owner = "pool";
-    request.ttl = absl::Hours(1);
+  const auto lease = [this](const LeaseRequest& request) {
     Answer<std::vector<absl::StatusOr<LeaseResult>>> answer;
     backend().Leases({request}, Soon(), answer.Done());
     return answer.Await()[0]->lease;
@@ -363,16 +326,16 @@ TEST_F(LegacyBackendTest, PurgeIsAWriteWithoutAFence) {
   using Counts = std::map<std::string, std::uint64_t>;
   Sql("INSERT INTO whatsapp_keys (company_id, key_type, key_id, value, expires_at) VALUES "
       "('s', 'tctoken', '1', '1', now() - interval '1 hour'), ('r', 'tctoken', '1', '1', now() - interval '1 hour')");
-  const std::uint64_t fence = lease(LeaseRequest::Action::kAcquire).fence;
+  const std::uint64_t fence = lease(Acquire("s", "pool")).fence;
 
   EXPECT_EQ(*Purge({"tctoken"}, true), (Counts{{"tctoken", 1}}));
   EXPECT_EQ(*Purge({"tctoken"}, false), (Counts{{"tctoken", 1}}));
   EXPECT_EQ(Query("SELECT string_agg(company_id, ' ') FROM whatsapp_keys"), "s") << "its owner does not know of it";
-  EXPECT_EQ(lease(LeaseRequest::Action::kGet).fence, fence);
+  EXPECT_EQ(lease(Get("s")).fence, fence);
 
   Sql("UPDATE authstate.legacy_sessions SET lease_expires_at = now() - interval '1 second'");
   EXPECT_EQ(*Purge({"tctoken"}, false), (Counts{{"tctoken", 1}}));
-  const Lease after = lease(LeaseRequest::Action::kGet);
+  const Lease after = lease(Get("s"));
   EXPECT_FALSE(after.held());
   EXPECT_EQ(after.fence, fence + 1) << "its owner, back late, would take what it remembers for what is stored";
 }

@@ -2,35 +2,26 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "storage/postgres/postgres_backend.h"
-#include "tests/conformance/await.h"
+#include "tests/conformance/postgres_backend_test.h"
 #include "tests/support/legacy_tables.h"
-#include "tests/support/postgres_test.h"
 
 namespace authstate::storage {
 namespace {
-
-using conformance::Answer;
-using test::TestPostgres;
 
 constexpr std::int64_t kKeys = 2000;
 // More often than the database plans a prepared statement anew.
 constexpr int kRounds = 8;
 
-absl::Time Soon() { return absl::Now() + absl::Minutes(1); }
-
-class LegacyLargeCommitTest : public test::PostgresTest {
+class LegacyLargeCommitTest : public PostgresBackendTest {
  protected:
   void SetUp() override {
-    PostgresTest::SetUp();
+    PostgresBackendTest::SetUp();
     absl::Status made = test::CreateLegacyTables(url(), test::LegacyTables::kPlain);
     made.Update(TestPostgres::Run(url(), "ALTER TABLE whatsapp_keys SET (autovacuum_enabled = off)"));
     ASSERT_TRUE(made.ok()) << made;
@@ -38,30 +29,18 @@ class LegacyLargeCommitTest : public test::PostgresTest {
       names_.push_back({"pre-key", absl::StrCat(i)});
       sets_.push_back({names_.back(), {ValueKind::kRaw, "v"}});
     }
+    options().connections = 2;
     Open();
-  }
-
-  void Open() {
-    PostgresOptions options;
-    options.url = url();
-    options.connections = 2;
-    auto backend = OpenPostgresBackend(options);
-    ASSERT_TRUE(backend.ok()) << backend.status();
-    backend_ = *std::move(backend);
   }
 
   void MustApply(Commit commit) {
     commit.session_id = "s";
-    Answer<std::vector<absl::StatusOr<Applied>>> answer;
-    backend_->Apply({std::move(commit)}, Soon(), answer.Done());
-    const auto results = answer.Await();
+    const auto results = Apply({std::move(commit)});
     ASSERT_TRUE(results.front().ok()) << results.front().status();
     revision_ = results.front()->revision;
   }
   void MustReadAll() {
-    Answer<std::vector<absl::StatusOr<ReadResult>>> answer;
-    backend_->Read({{"s", false, names_}}, Soon(), answer.Done());
-    const auto results = answer.Await();
+    const auto results = Read(std::vector<ReadRequest>{{"s", false, names_}});
     ASSERT_TRUE(results.front().ok()) << results.front().status();
     for (const auto& value : results.front()->values) ASSERT_TRUE(value.has_value());
   }
@@ -69,7 +48,7 @@ class LegacyLargeCommitTest : public test::PostgresTest {
   // Entries that were read in the indexes of whatsapp_keys since it was made; closes the backend, as a connection tells
   // what it did when it ends at the latest.
   std::int64_t EntriesRead() {
-    backend_.reset();
+    Close();
     const absl::Status told = TestPostgres::AwaitAnswer(
         url(),
         absl::StrCat("SELECT n_tup_ins + n_tup_upd + n_tup_del >= ", written_,
@@ -85,7 +64,6 @@ class LegacyLargeCommitTest : public test::PostgresTest {
     return entries;
   }
 
-  std::unique_ptr<Backend> backend_;
   std::vector<KeyName> names_;
   std::vector<KeyWrite> sets_;
   std::uint64_t revision_ = 0;

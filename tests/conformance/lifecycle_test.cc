@@ -13,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "storage/error.h"
 #include "tests/conformance/conformance_suite.h"
+#include "tests/conformance/lease_requests.h"
 
 namespace authstate::conformance {
 namespace {
@@ -25,15 +26,6 @@ using storage::Snapshot;
 class LifecycleTest : public ConformanceTest {
  protected:
   static absl::Time Past() { return absl::Now() - absl::Seconds(1); }
-
-  static storage::LeaseRequest Acquire(std::string session_id) {
-    storage::LeaseRequest request;
-    request.action = storage::LeaseRequest::Action::kAcquire;
-    request.session_id = std::move(session_id);
-    request.owner = "owner";
-    request.ttl = absl::Seconds(10);
-    return request;
-  }
 };
 
 TEST_F(LifecycleTest, CommitPastItsDeadlineIsNotApplied) {
@@ -115,7 +107,7 @@ TEST_F(LifecycleTest, EndWaitsForCallsOfEveryKindAndAnswersEachOnce) {
                            [done = snapshots[i].Done()](absl::StatusOr<std::unique_ptr<Snapshot>> opened) mutable {
                              done(opened.status());
                            });
-    backend().Leases({Acquire(absl::StrCat("leased", i))}, Soon(), leases[i].Done());
+    backend().Leases({Acquire(absl::StrCat("leased", i), "owner")}, Soon(), leases[i].Done());
     backend().PurgeExpired({{"lid-mapping"}, false}, Soon(), purges[i].Done());
     backend().Ping(Soon(), pings[i].Done());
     backend().Apply({SetCreds(absl::StrCat("s", i), Json("{}"))}, Soon(), writes[i].Done());

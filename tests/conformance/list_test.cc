@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "tests/conformance/conformance_suite.h"
+#include "tests/conformance/lease_requests.h"
 
 namespace authstate::conformance {
 namespace {
@@ -25,15 +26,8 @@ class ListTest : public ConformanceTest {
   }
 
   storage::Lease Acquire(std::string session_id, std::string owner, absl::Duration ttl) {
-    storage::LeaseRequest request;
-    request.session_id = std::move(session_id);
-    request.action = storage::LeaseRequest::Action::kAcquire;
-    request.owner = std::move(owner);
-    request.ttl = ttl;
-    std::vector<storage::LeaseRequest> requests;
-    requests.push_back(std::move(request));
     Answer<std::vector<absl::StatusOr<storage::LeaseResult>>> answer;
-    backend().Leases(std::move(requests), Soon(), answer.Done());
+    backend().Leases({conformance::Acquire(std::move(session_id), std::move(owner), ttl)}, Soon(), answer.Done());
     const auto results = answer.Await();
     EXPECT_TRUE(results[0].ok()) << results[0].status();
     return results[0].ok() ? results[0]->lease : storage::Lease();

@@ -91,6 +91,15 @@ class PatchedValuesTest : public test::PostgresTest {
   }
 
   bool IsPatched() { return Query("SELECT kind > 4 AND patch IS NOT NULL FROM authstate.auth_keys") == "t"; }
+  // What is stored: a base and a patch.
+  GrowingRecord Patched() {
+    GrowingRecord record(kLong);
+    Write(server(), record);
+    record.Turn();
+    Write(server(), record);
+    EXPECT_TRUE(IsPatched());
+    return record;
+  }
   std::string Base() { return Query("SELECT md5(value) FROM authstate.auth_keys"); }
   std::int64_t LogPosition() {
     std::int64_t position = 0;
@@ -164,11 +173,7 @@ TEST_F(PatchedValuesTest, BaseThatAnotherServerReplacedIsNotPatched) {
 }
 
 TEST_F(PatchedValuesTest, PatchOfAnotherServerIsReplaced) {
-  GrowingRecord record(kLong);
-  Write(server(), record);
-  record.Turn();
-  Write(server(), record);
-  ASSERT_TRUE(IsPatched());
+  GrowingRecord record = Patched();
   record.Turn();
   Write(other_server(), record);
   EXPECT_FALSE(IsPatched());
@@ -212,11 +217,7 @@ TEST_F(PatchedValuesTest, MemberWithoutItsBaseDoesNotHoldUpTheOthers) {
 }
 
 TEST_F(PatchedValuesTest, SnapshotsHaveThem) {
-  GrowingRecord record(kLong);
-  Write(server(), record);
-  record.Turn();
-  Write(server(), record);
-  ASSERT_TRUE(IsPatched());
+  GrowingRecord record = Patched();
   const auto page = ReadSnapshot(other_server());
   ASSERT_TRUE(page.ok()) << page.status();
   ASSERT_EQ(page->keys.size(), 1U);
@@ -225,22 +226,14 @@ TEST_F(PatchedValuesTest, SnapshotsHaveThem) {
 }
 
 TEST_F(PatchedValuesTest, BoundOfAnAnswerIsThatOfTheValue) {
-  GrowingRecord record(kLong);
-  Write(server(), record);
-  record.Turn();
-  Write(server(), record);
-  ASSERT_TRUE(IsPatched());
+  GrowingRecord record = Patched();
   const std::size_t bytes = record.value().bytes.size();
   EXPECT_TRUE(Read(other_server(), bytes).ok());
   EXPECT_THAT(ReasonOf(Read(other_server(), bytes - 1).status()), Optional(std::string(kResponseTooLarge)));
 }
 
 TEST_F(PatchedValuesTest, DamageIsDataLossAndNeverAbsence) {
-  GrowingRecord record(kLong);
-  Write(server(), record);
-  record.Turn();
-  Write(server(), record);
-  ASSERT_TRUE(IsPatched());
+  GrowingRecord record = Patched();
   Sql("CREATE TABLE whole AS TABLE authstate.auth_keys");
   for (const std::string damage : {"value = overlay(value PLACING '\\x0102' FROM 1000)", "value = ''",
                                    "value = substr(value, 1, 5000)", "patch = overlay(patch PLACING '\\x0102' FROM 30)",

@@ -49,6 +49,7 @@ class PostgresBackendTest : public test::PostgresTest {
     const absl::Status opened = TryOpen();
     ASSERT_TRUE(opened.ok()) << opened;
   }
+  void Close() { backend_.reset(); }
   absl::Status TryOpenAnother() { return OpenPostgresBackend(options_).status(); }
   // Everything in the database is a new role's from now on, and so are the connections of the backend.
   void OwnByRole(const std::string& attributes) {

@@ -17,6 +17,7 @@
 #include "storage/sqlite/sqlite_backend.h"
 #include "storage/sqlite/sqlite_schema_store.h"
 #include "tests/conformance/await.h"
+#include "tests/conformance/lease_requests.h"
 #include "tests/support/temp_dir.h"
 
 namespace authstate::storage {
@@ -68,13 +69,8 @@ class SqlitePlaceTest : public testing::Test {
   }
 
   absl::Status Lease() {
-    LeaseRequest request;
-    request.session_id = "s";
-    request.action = LeaseRequest::Action::kAcquire;
-    request.owner = "o";
-    request.ttl = absl::Minutes(1);
     Answer<std::vector<absl::StatusOr<LeaseResult>>> answer;
-    backend_->Leases({request}, Soon(), answer.Done());
+    backend_->Leases({conformance::Acquire("s", "o")}, Soon(), answer.Done());
     return answer.Await().front().status();
   }
 

@@ -14,6 +14,7 @@
 #include "storage/error.h"
 #include "storage/postgres/postgres_backend.h"
 #include "tests/conformance/await.h"
+#include "tests/conformance/lease_requests.h"
 #include "tests/support/postgres_test.h"
 #include "tests/support/test_pgbouncer.h"
 
@@ -112,13 +113,8 @@ TEST_F(StatementBoundsTest, CommitThatWaitsForARowEndsWithItsCaller) {
 
 TEST_F(StatementBoundsTest, LeaseThatWaitsForARowEndsWithItsCaller) {
   const Transaction other(url(), kHoldSession);
-  LeaseRequest request;
-  request.session_id = "s";
-  request.action = LeaseRequest::Action::kAcquire;
-  request.owner = "o";
-  request.ttl = absl::Minutes(1);
   Answer<std::vector<absl::StatusOr<LeaseResult>>> answer;
-  backend().Leases({request}, absl::Now() + kShort, answer.Done());
+  backend().Leases({conformance::Acquire("s", "o")}, absl::Now() + kShort, answer.Done());
   const auto result = answer.Await().front();
   EXPECT_EQ(OutcomeOf(result.status()), Outcome::kNotApplied) << result.status();
   ExpectNothingGoesOn();
@@ -126,13 +122,7 @@ TEST_F(StatementBoundsTest, LeaseThatWaitsForARowEndsWithItsCaller) {
 
 TEST_F(StatementBoundsTest, LeaseThatWaitsForARowHoldsUpNoOtherOfItsCall) {
   std::vector<LeaseRequest> requests;
-  for (const char* const session : {"p", "q", "s", "t", "u"}) {
-    LeaseRequest& request = requests.emplace_back();
-    request.session_id = session;
-    request.action = LeaseRequest::Action::kAcquire;
-    request.owner = "o";
-    request.ttl = absl::Minutes(1);
-  }
+  for (const char* const session : {"p", "q", "s", "t", "u"}) requests.push_back(conformance::Acquire(session, "o"));
   const Transaction other(url(), kHoldOneSession);
   Answer<std::vector<absl::StatusOr<LeaseResult>>> answer;
   backend().Leases(requests, absl::Now() + kPatience, answer.Done());

@@ -17,6 +17,7 @@
 #include "storage/postgres/session/session_reader.h"
 #include "storage/postgres/session/session_writer.h"
 #include "storage/postgres/sql/row.h"
+#include "tests/conformance/lease_requests.h"
 #include "tests/support/postgres_test.h"
 
 namespace authstate::storage {
@@ -133,12 +134,7 @@ TEST_F(StatementPlansTest, OfReads) {
 TEST_F(StatementPlansTest, OfLeases) {
   ASSERT_NO_FATAL_FAILURE(FillTables());
   for (int i = 0; i < kExecutions; ++i) {
-    LeaseRequest request;
-    request.session_id = "s0";
-    request.action = LeaseRequest::Action::kAcquire;
-    request.owner = "owner";
-    request.ttl = absl::Minutes(1);
-    LeaseBatch batch(NativeLayout(kOwnSchema), {request}, absl::Now() + kPatience);
+    LeaseBatch batch(NativeLayout(kOwnSchema), {conformance::Acquire("s0", "owner")}, absl::Now() + kPatience);
     ASSERT_FALSE(batch.Work(connection()).has_value());
     const auto leases = batch.Finish();
     ASSERT_TRUE(leases[0].ok()) << leases[0].status();

@@ -3,13 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/integration/cli_runner.h"
 #include "tests/support/growing_record.h"
 #include "tests/support/postgres_test.h"
 #include "tests/support/subprocess.h"
@@ -28,17 +28,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr absl::Duration kPatience = absl::Seconds(60);
-constexpr int kNotFound = 3;
-constexpr int kRefused = 4;
-constexpr int kUnavailable = 5;
 constexpr int kDiffers = 6;
 constexpr int kServerSchema = 6;
-
-struct Result {
-  int code = -1;
-  std::string out;
-  std::string err;
-};
 
 std::unique_ptr<Subprocess> Start(const std::string& program, std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), test::ProgramPath(program));
@@ -47,8 +38,8 @@ std::unique_ptr<Subprocess> Start(const std::string& program, std::vector<std::s
   return process.ok() ? *std::move(process) : nullptr;
 }
 
-Result Finish(Subprocess* process) {
-  Result result;
+CliResult Finish(Subprocess* process) {
+  CliResult result;
   if (process == nullptr) return result;
   const auto exit = process->Wait(kPatience);
   EXPECT_TRUE(exit.ok()) << exit.status();
@@ -69,12 +60,12 @@ class Schema {
     all.insert(all.end(), database_.begin(), database_.end());
     return Start("authstatectl", std::move(all));
   }
-  Result Run(std::vector<std::string> arguments) const { return Finish(Begin(std::move(arguments)).get()); }
+  CliResult Run(std::vector<std::string> arguments) const { return Finish(Begin(std::move(arguments)).get()); }
 
   nlohmann::json Status() const {
-    const Result result = Run({"status", "--json"});
+    const CliResult result = Run({"status", "--json"});
     EXPECT_EQ(result.code, 0) << result.err;
-    return nlohmann::json::parse(result.out, nullptr, /*allow_exceptions=*/false);
+    return result.OutJson();
   }
 
  private:
@@ -89,17 +80,17 @@ void ExpectWholeLife(const Schema& schema) {
   EXPECT_EQ(status["pending"].size(), known);
   EXPECT_EQ(schema.Run({"verify"}).code, kNotFound);
 
-  const Result dry = schema.Run({"up", "--dry-run"});
+  const CliResult dry = schema.Run({"up", "--dry-run"});
   EXPECT_EQ(dry.code, 0) << dry.err;
   EXPECT_THAT(dry.out, HasSubstr("would apply 1 native"));
   EXPECT_EQ(schema.Status()["version"], 0);
 
-  const Result up = schema.Run({"up"});
+  const CliResult up = schema.Run({"up"});
   EXPECT_EQ(up.code, 0) << up.err;
   EXPECT_THAT(up.err, HasSubstr("applied 1 native"));
   EXPECT_EQ(schema.Status()["version"], known);
   EXPECT_THAT(schema.Run({"up"}).out, HasSubstr("nothing to do"));
-  const Result verified = schema.Run({"verify"});
+  const CliResult verified = schema.Run({"verify"});
   EXPECT_EQ(verified.code, 0) << verified.out << verified.err;
 
   const std::string before = absl::StrCat(known - 1);
@@ -107,7 +98,7 @@ void ExpectWholeLife(const Schema& schema) {
   EXPECT_THAT(schema.Run({"down", "--to", before, "--dry-run"}).out,
               HasSubstr(absl::StrCat("would take back ", known)));
   EXPECT_EQ(schema.Status()["version"], known);
-  const Result down = schema.Run({"down", "--to", before, "--yes"});
+  const CliResult down = schema.Run({"down", "--to", before, "--yes"});
   EXPECT_EQ(down.code, 0) << down.err;
   EXPECT_EQ(schema.Status()["version"], known - 1);
   EXPECT_EQ(schema.Run({"verify"}).code, 0);
@@ -123,7 +114,7 @@ class SchemaCommandTest : public test::PostgresTest {
   Schema OnPostgres() const { return OnPostgres(url()); }
   static Schema OnPostgres(const std::string& url) { return Schema({"--backend=postgres", "--postgres-url=" + url}); }
   // How authstated ends that finds this database.
-  Result Serve() const {
+  CliResult Serve() const {
     return Finish(Start("authstated", {"--backend=postgres", "--postgres-url=" + url(), "--listen=127.0.0.1:0"}).get());
   }
 
@@ -191,16 +182,16 @@ TEST_F(SchemaCommandTest, TheCompanionOfTheLegacyLayoutIsMadeVerifiedAndTakenAwa
       "PRIMARY KEY (company_id, key_type, key_id))");
   EXPECT_EQ(OnPostgres().Status()["layout"], "legacy");
   ASSERT_EQ(OnPostgres().Run({"up"}).code, 0);
-  const Result verified = OnPostgres().Run({"verify"});
+  const CliResult verified = OnPostgres().Run({"verify"});
   EXPECT_EQ(verified.code, 0) << verified.out << verified.err;
   Sql("ALTER TABLE authstate.legacy_sessions DROP COLUMN barrier; DROP FUNCTION authstate.legacy_lost_race()");
-  const Result differs = OnPostgres().Run({"verify"});
+  const CliResult differs = OnPostgres().Run({"verify"});
   EXPECT_EQ(differs.code, kDiffers);
   EXPECT_THAT(differs.out, AllOf(HasSubstr("legacy_sessions: missing: column barrier bigint"),
                                  HasSubstr("legacy_lost_race: missing: function")));
   Sql("ALTER TABLE authstate.legacy_sessions ADD COLUMN barrier bigint; "
       "CREATE FUNCTION authstate.legacy_lost_race() RETURNS boolean LANGUAGE sql AS 'SELECT true'");
-  const Result down = OnPostgres().Run({"down", "--to", "0", "--yes"});
+  const CliResult down = OnPostgres().Run({"down", "--to", "0", "--yes"});
   EXPECT_EQ(down.code, 0) << down.err;
   const auto left = TestPostgres::Query(url(), "SELECT to_regclass('authstate.legacy_sessions') IS NULL");
   EXPECT_EQ(left.value_or(""), "t");
@@ -215,7 +206,7 @@ TEST_F(SchemaCommandTest, WholeLifeOnSqlite) {
   // Looking does not disturb the server; changing would.
   EXPECT_EQ(schema.Status()["version"], schema.Status()["known"]);
   EXPECT_EQ(schema.Run({"verify"}).code, 0);
-  const Result refused = schema.Run({"down", "--to", "0", "--yes"});
+  const CliResult refused = schema.Run({"down", "--to", "0", "--yes"});
   EXPECT_EQ(refused.code, kRefused);
   EXPECT_THAT(refused.err, HasSubstr("another process serves this file"));
   ASSERT_TRUE((*server)->Terminate().ok());
@@ -231,12 +222,12 @@ TEST_F(SchemaCommandTest, CompressedValuesAreNotTakenBackToAVersionThatCannotRea
   for (const std::vector<std::string>& database : databases) {
     auto server = test::TestServer::Create({database, {}});
     ASSERT_TRUE(server.ok()) << server.status();
-    const Result set = Finish(
+    const CliResult set = Finish(
         Start("authstatectl", {"--address", (*server)->address(), "keys", "set", "s", "session", "1", value}).get());
     ASSERT_EQ(set.code, 0) << set.err;
     ASSERT_TRUE((*server)->Terminate().ok());
     const Schema schema(database);
-    const Result refused = schema.Run({"down", "--to", "3", "--yes"});
+    const CliResult refused = schema.Run({"down", "--to", "3", "--yes"});
     EXPECT_NE(refused.code, 0);
     EXPECT_THAT(refused.err,
                 HasSubstr("Fails where a value is compressed, which SQL cannot undo: export the sessions"));
@@ -252,15 +243,15 @@ TEST_F(SchemaCommandTest, PatchedValuesAreNotTakenBackToAVersionThatCannotReadTh
   test::GrowingRecord record(300);
   for (int i = 0; i < 2; ++i) {
     record.Turn();
-    const Result set = Finish(Start("authstatectl", {"--address", (*server)->address(), "keys", "set", "s", "session",
-                                                     "1", record.value().bytes})
-                                  .get());
+    const CliResult set = Finish(Start("authstatectl", {"--address", (*server)->address(), "keys", "set", "s",
+                                                        "session", "1", record.value().bytes})
+                                     .get());
     ASSERT_EQ(set.code, 0) << set.err;
   }
   ASSERT_TRUE((*server)->Terminate().ok());
   EXPECT_EQ(TestPostgres::Query(url(), "SELECT kind FROM authstate.auth_keys").value_or(""), "6");
   const Schema schema(database);
-  const Result refused = schema.Run({"down", "--to", "4", "--yes"});
+  const CliResult refused = schema.Run({"down", "--to", "4", "--yes"});
   EXPECT_NE(refused.code, 0);
   EXPECT_THAT(refused.err, HasSubstr("Fails where a value has a patch, which SQL cannot apply: export the sessions"));
   EXPECT_EQ(schema.Status()["version"], 5);
@@ -274,13 +265,13 @@ TEST_F(SchemaCommandTest, TheOptionsOfTheServerCountInEnvironmentAndFileToo) {
   auto process = Subprocess::Start({{test::ProgramPath("authstatectl"), "schema", "status"},
                                     {"AUTHSTATE_POSTGRES_URL=" + url(), "AUTHSTATE_BACKEND=postgres"}});
   ASSERT_TRUE(process.ok()) << process.status();
-  const Result result = Finish(process->get());
+  const CliResult result = Finish(process->get());
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, AllOf(HasSubstr("postgres 127.0.0.1:"), HasSubstr("to apply")));
 }
 
 TEST_F(SchemaCommandTest, AWrongConnectionIsSaidWithoutItsPassword) {
-  const Result result = OnPostgres("postgresql://u:s3cret@127.0.0.1:1/d").Run({"status"});
+  const CliResult result = OnPostgres("postgresql://u:s3cret@127.0.0.1:1/d").Run({"status"});
   EXPECT_EQ(result.code, kUnavailable);
   EXPECT_THAT(result.err, AllOf(HasSubstr("127.0.0.1:1/d: connection refused"), Not(HasSubstr("s3cret"))));
 }
@@ -291,7 +282,7 @@ TEST_F(SchemaCommandTest, AChangedFileIsRefusedEverywhere) {
   const std::vector<std::vector<std::string>> commands = {
       {"status"}, {"plan"}, {"up"}, {"verify"}, {"down", "--to", "0", "--yes"}};
   for (const std::vector<std::string>& command : commands) {
-    const Result result = OnPostgres().Run(command);
+    const CliResult result = OnPostgres().Run(command);
     EXPECT_EQ(result.code, kRefused) << command.front();
     EXPECT_THAT(result.err, HasSubstr("migration 1 (native) is not the one"));
   }
@@ -303,7 +294,7 @@ TEST_F(SchemaCommandTest, AnUnknownNewerVersionIsRefusedEverywhere) {
   Sql("INSERT INTO authstate.auth_schema_migrations (version, name, checksum, serves_from) "
       "SELECT max(version) + 1, 'later', 'x', max(version) + 1 FROM authstate.auth_schema_migrations");
   for (const char* command : {"status", "up", "verify"}) {
-    const Result result = OnPostgres().Run({command});
+    const CliResult result = OnPostgres().Run({command});
     EXPECT_EQ(result.code, kRefused) << command;
     EXPECT_THAT(result.err, HasSubstr("run a newer version"));
   }
@@ -321,7 +312,7 @@ TEST_F(SchemaCommandTest, ANewerVersionThatOnlyExpandsIsServedButNotTakenBack) {
 TEST_F(SchemaCommandTest, AnOlderSchemaIsServedOnlyOnceItIsBroughtUpToDate) {
   ASSERT_EQ(OnPostgres().Run({"up"}).code, 0);
   ASSERT_EQ(OnPostgres().Run({"down", "--to", "1", "--yes"}).code, 0);
-  const Result refused = Serve();
+  const CliResult refused = Serve();
   EXPECT_EQ(refused.code, kServerSchema);
   EXPECT_THAT(refused.err, HasSubstr("authstatectl schema up"));
   ASSERT_EQ(OnPostgres().Run({"up"}).code, 0);
@@ -335,7 +326,7 @@ TEST_F(SchemaCommandTest, VerifyShowsEachDifference) {
       "ALTER TABLE authstate.auth_keys DROP CONSTRAINT auth_keys_pkey; CREATE INDEX added ON authstate.auth_sessions "
       "(revision); "
       "CREATE TABLE somebody_elses (id int)");
-  const Result result = OnPostgres().Run({"verify"});
+  const CliResult result = OnPostgres().Run({"verify"});
   EXPECT_EQ(result.code, kDiffers);
   EXPECT_THAT(result.out, AllOf(HasSubstr("auth_keys: not of the migrations: column extra integer"),
                                 HasSubstr("auth_creds: missing: column value bytea not null"),
@@ -357,7 +348,7 @@ TEST_F(SchemaCommandTest, OfTwoUpsAtOnceOneWaitsAndFindsNothingToDo) {
   const auto second = OnPostgres().Begin({"up"});
   holder.AwaitLocks("NOT granted", 2);
   holder.Release();
-  const Result results[] = {Finish(first.get()), Finish(second.get())};
+  const CliResult results[] = {Finish(first.get()), Finish(second.get())};
   EXPECT_EQ(results[0].code, 0) << results[0].err;
   EXPECT_EQ(results[1].code, 0) << results[1].err;
   EXPECT_NE(results[0].err.empty(), results[1].err.empty()) << "both, or neither, applied it";
@@ -370,7 +361,7 @@ TEST_F(SchemaCommandTest, UpsAtOnceOnAnEmptyDatabaseAllEndWell) {
   for (int i = 0; i < 4; ++i) ups.push_back(OnPostgres().Begin({"up"}));
   int applied = 0;
   for (const auto& up : ups) {
-    const Result result = Finish(up.get());
+    const CliResult result = Finish(up.get());
     EXPECT_EQ(result.code, 0) << result.err;
     if (!result.err.empty()) ++applied;
   }
@@ -380,7 +371,7 @@ TEST_F(SchemaCommandTest, UpsAtOnceOnAnEmptyDatabaseAllEndWell) {
 TEST_F(SchemaCommandTest, TheLockIsWaitedForNoLongerThanAskedFor) {
   ASSERT_EQ(OnPostgres().Run({"up"}).code, 0);
   const Holder holder(url());
-  const Result result = OnPostgres().Run({"up", "--lock-timeout", "200ms"});
+  const CliResult result = OnPostgres().Run({"up", "--lock-timeout", "200ms"});
   EXPECT_EQ(result.code, kUnavailable);
   EXPECT_THAT(result.err, HasSubstr("--lock-timeout"));
 }
@@ -389,14 +380,14 @@ TEST_F(SchemaCommandTest, AMissingRightIsSaid) {
   Sql("CREATE ROLE lowly LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC");
   std::string url_of_lowly = url();
   url_of_lowly.replace(url_of_lowly.find("postgres@"), 9, "lowly@");
-  const Result result = OnPostgres(url_of_lowly).Run({"up"});
+  const CliResult result = OnPostgres(url_of_lowly).Run({"up"});
   EXPECT_EQ(result.code, kRefused);
   EXPECT_THAT(result.err, HasSubstr("SQLSTATE 42501"));
 }
 
 TEST_F(SchemaCommandTest, AMigrationThatFailsLeavesNothingBehind) {
   Sql("CREATE SCHEMA authstate; CREATE TABLE authstate.auth_creds (mine int)");
-  const Result result = OnPostgres().Run({"up"});
+  const CliResult result = OnPostgres().Run({"up"});
   EXPECT_NE(result.code, 0);
   EXPECT_THAT(result.err, HasSubstr("migration 1 (native)"));
   const auto left = TestPostgres::Query(url(), "SELECT to_regclass('authstate.auth_sessions') IS NULL");
