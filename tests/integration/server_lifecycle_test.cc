@@ -64,45 +64,55 @@ void ExpectFailure(std::vector<std::string> arguments, int code, const std::stri
 
 class ServerLifecycleTest : public testing::Test {
  protected:
-  static std::unique_ptr<test::TestServer> MustStart(std::vector<std::string> arguments) {
+  // In place of the one before, which ends first.
+  void Start(std::vector<std::string> arguments) {
+    server_.reset();
     auto server = test::TestServer::Create({std::move(arguments), {}});
-    EXPECT_TRUE(server.ok()) << server.status();
-    return server.ok() ? *std::move(server) : nullptr;
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
   }
 
-  std::vector<std::string> OnSqlite() { return {"--sqlite-path", directory_.File("authstate.db")}; }
+  std::vector<std::string> OnSqlite(const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments = {"--sqlite-path", directory_.File("authstate.db")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+  // Another program at work on a file of the folder.
+  void Sqlite(const std::string& file, const std::string& sql) {
+    auto other = Subprocess::Start({{"sqlite3", directory_.File(file), sql}, {}});
+    ASSERT_TRUE(other.ok()) << other.status();
+    const auto exit = (*other)->Wait(kPatience);
+    ASSERT_TRUE(exit.ok() && exit->code == 0) << (*other)->output(Subprocess::Stream::kStderr);
+  }
 
   test::TempDir directory_;
+  std::unique_ptr<test::TestServer> server_;
 };
 
 TEST_F(ServerLifecycleTest, SaysInOneLineThatItIsReady) {
-  auto server = MustStart(OnSqlite());
-  ASSERT_NE(server, nullptr);
-  EXPECT_THAT(server->ready_line(), MatchesRegex("authstated ready on 127\\.0\\.0\\.1:[0-9]+, backend sqlite .*db"));
+  ASSERT_NO_FATAL_FAILURE(Start(OnSqlite()));
+  EXPECT_THAT(server_->ready_line(), MatchesRegex("authstated ready on 127\\.0\\.0\\.1:[0-9]+, backend sqlite .*db"));
 }
 
 TEST_F(ServerLifecycleTest, SigtermAndSigintEndItCleanly) {
   for (const int signal : {SIGTERM, SIGINT}) {
-    auto server = MustStart(OnSqlite());
-    ASSERT_NE(server, nullptr);
-    server->process().Signal(signal);
-    const auto exit = server->process().Wait(kPatience);
+    ASSERT_NO_FATAL_FAILURE(Start(OnSqlite()));
+    server_->process().Signal(signal);
+    const auto exit = server_->process().Wait(kPatience);
     ASSERT_TRUE(exit.ok()) << exit.status();
     EXPECT_EQ(exit->code, 0);
   }
 }
 
 TEST_F(ServerLifecycleTest, AStopFoldsTheLogIntoTheFile) {
-  auto server = MustStart(OnSqlite());
-  ASSERT_NE(server, nullptr);
-  ASSERT_TRUE(server->Terminate().ok());
+  ASSERT_NO_FATAL_FAILURE(Start(OnSqlite()));
+  ASSERT_TRUE(server_->Terminate().ok());
   EXPECT_NE(access(directory_.File("authstate.db").c_str(), F_OK), -1);
   EXPECT_EQ(access(directory_.File("authstate.db-wal").c_str(), F_OK), -1);
 }
 
 TEST_F(ServerLifecycleTest, TheFileIsForItsOwnerAlone) {
-  auto server = MustStart(OnSqlite());
-  ASSERT_NE(server, nullptr);
+  ASSERT_NO_FATAL_FAILURE(Start(OnSqlite()));
   for (const char* name : {"authstate.db", "authstate.db-wal", "authstate.db-shm"}) {
     struct stat status {};
     ASSERT_EQ(stat(directory_.File(name).c_str(), &status), 0) << name;
@@ -111,28 +121,24 @@ TEST_F(ServerLifecycleTest, TheFileIsForItsOwnerAlone) {
 }
 
 TEST_F(ServerLifecycleTest, AFileThatOthersCanReadIsSaidWithItsMode) {
-  auto server = MustStart(OnSqlite());
-  ASSERT_NE(server, nullptr);
-  EXPECT_THAT(server->process().output(Subprocess::Stream::kStderr), Not(HasSubstr("chmod")));
-  ASSERT_TRUE(server->Terminate().ok());
+  ASSERT_NO_FATAL_FAILURE(Start(OnSqlite()));
+  EXPECT_THAT(server_->process().output(Subprocess::Stream::kStderr), Not(HasSubstr("chmod")));
+  ASSERT_TRUE(server_->Terminate().ok());
   const std::string database = directory_.File("authstate.db");
   ASSERT_EQ(chmod(database.c_str(), 0640), 0);
   const std::string config = directory_.File("authstated.toml");
   std::ofstream(config) << "postgres-password = \"s3cret\"\n";
   ASSERT_EQ(chmod(config.c_str(), 0644), 0);
-  std::vector<std::string> arguments = OnSqlite();
-  arguments.insert(arguments.end(), {"--config", config});
-  server = MustStart(std::move(arguments));
-  ASSERT_NE(server, nullptr);
+  ASSERT_NO_FATAL_FAILURE(Start(OnSqlite({"--config", config})));
   // SQLite gives the files beside it the mode of the database.
   for (const char* suffix : {"", "-wal", "-shm"}) {
-    EXPECT_THAT(server->process().output(Subprocess::Stream::kStderr),
+    EXPECT_THAT(server_->process().output(Subprocess::Stream::kStderr),
                 HasSubstr(absl::StrCat(database, suffix,
                                        " has mode 0640, so that other accounts of this "
                                        "machine can read it: chmod 600 ",
                                        database, suffix)));
   }
-  EXPECT_THAT(server->process().output(Subprocess::Stream::kStderr),
+  EXPECT_THAT(server_->process().output(Subprocess::Stream::kStderr),
               AllOf(HasSubstr(absl::StrCat(config, " has mode 0644")), Not(HasSubstr("s3cret"))));
 }
 
@@ -151,12 +157,9 @@ bool HasIpv6() { return std::ifstream("/proc/net/if_inet6").peek() != std::ifstr
 TEST_F(ServerLifecycleTest, ServesOnEveryKindOfAddress) {
   const std::string path = absl::StrCat("unix:", directory_.File("authstate.sock"));
   for (const std::string& listen : {std::string("0.0.0.0:0"), std::string("localhost:0"), path}) {
-    std::vector<std::string> arguments = OnSqlite();
-    arguments.insert(arguments.end(), {"--listen", listen, "--allow-insecure"});
-    auto server = MustStart(arguments);
-    ASSERT_NE(server, nullptr) << listen;
-    EXPECT_TRUE(Serves(server->address())) << listen;
-    const std::string port = server->address().substr(server->address().rfind(':'));
+    ASSERT_NO_FATAL_FAILURE(Start(OnSqlite({"--listen", listen, "--allow-insecure"})));
+    EXPECT_TRUE(Serves(server_->address())) << listen;
+    const std::string port = server_->address().substr(server_->address().rfind(':'));
     if (listen != path) {
       EXPECT_TRUE(Serves(absl::StrCat("127.0.0.1", port))) << listen;
     }
@@ -168,25 +171,21 @@ TEST_F(ServerLifecycleTest, ServesOnEveryKindOfAddress) {
 
 TEST_F(ServerLifecycleTest, AUnixSocketThatWasLeftBehindIsReplacedAndOneInUseIsNot) {
   const std::string path = directory_.File("authstate.sock");
-  std::vector<std::string> arguments = OnSqlite();
-  arguments.insert(arguments.end(), {"--listen", absl::StrCat("unix:", path)});
-  auto server = MustStart(arguments);
-  ASSERT_NE(server, nullptr);
+  ASSERT_NO_FATAL_FAILURE(Start(OnSqlite({"--listen", absl::StrCat("unix:", path)})));
   ExpectFailure({"--sqlite-path", directory_.File("other.db"), "--listen", absl::StrCat("unix:", path)}, 3,
                 absl::StrCat("--listen unix:", path, ": Address already in use"));
-  ASSERT_TRUE(server->Kill().ok());
+  ASSERT_TRUE(server_->Kill().ok());
   EXPECT_EQ(access(path.c_str(), F_OK), 0);
-  ASSERT_TRUE(server->Restart().ok());
-  EXPECT_TRUE(Serves(server->address()));
-  ASSERT_TRUE(server->Terminate().ok());
+  ASSERT_TRUE(server_->Restart().ok());
+  EXPECT_TRUE(Serves(server_->address()));
+  ASSERT_TRUE(server_->Terminate().ok());
   EXPECT_EQ(access(path.c_str(), F_OK), -1);
 }
 
 TEST_F(ServerLifecycleTest, ATakenPortIsOneLineAndItsCode) {
-  auto first = MustStart(OnSqlite());
-  ASSERT_NE(first, nullptr);
-  ExpectFailure({"--sqlite-path", directory_.File("second.db"), "--listen", first->address()}, 3,
-                absl::StrCat("--listen ", first->address(), ": Address already in use"));
+  ASSERT_NO_FATAL_FAILURE(Start(OnSqlite()));
+  ExpectFailure({"--sqlite-path", directory_.File("second.db"), "--listen", server_->address()}, 3,
+                absl::StrCat("--listen ", server_->address(), ": Address already in use"));
 }
 
 TEST_F(ServerLifecycleTest, AnAddressThatIsNoneIsOneLineAndItsCode) {
@@ -204,34 +203,23 @@ TEST_F(ServerLifecycleTest, AFileThatCannotBeWrittenIsOneLineAndItsCode) {
 }
 
 TEST_F(ServerLifecycleTest, ASecondServerOnTheSameFileIsRefused) {
-  auto first = MustStart(OnSqlite());
-  ASSERT_NE(first, nullptr);
-  ExpectFailure({"--sqlite-path", directory_.File("authstate.db"), "--listen", "127.0.0.1:0"}, 4,
-                "another process serves this file");
+  ASSERT_NO_FATAL_FAILURE(Start(OnSqlite()));
+  ExpectFailure(OnSqlite({"--listen", "127.0.0.1:0"}), 4, "another process serves this file");
 }
 
 TEST_F(ServerLifecycleTest, ASchemaThatIsNotKnownIsOneLineAndItsCode) {
-  auto server = MustStart(OnSqlite());
-  ASSERT_NE(server, nullptr);
-  ASSERT_TRUE(server->Terminate().ok());
-  auto newer = Subprocess::Start({{"sqlite3", directory_.File("authstate.db"),
-                                   "INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) "
-                                   "SELECT max(version) + 1, 'x', 'y', max(version) + 1 FROM auth_schema_migrations"},
-                                  {}});
-  ASSERT_TRUE(newer.ok()) << newer.status();
-  const auto exit = (*newer)->Wait(kPatience);
-  ASSERT_TRUE(exit.ok() && exit->code == 0) << (*newer)->output(Subprocess::Stream::kStderr);
-  ExpectFailure({"--sqlite-path", directory_.File("authstate.db"), "--listen", "127.0.0.1:0"}, 6,
-                "run a newer version of authstated");
+  ASSERT_NO_FATAL_FAILURE(Start(OnSqlite()));
+  ASSERT_TRUE(server_->Terminate().ok());
+  ASSERT_NO_FATAL_FAILURE(Sqlite("authstate.db",
+                                 "INSERT INTO auth_schema_migrations (version, name, checksum, serves_from) "
+                                 "SELECT max(version) + 1, 'x', 'y', max(version) + 1 FROM auth_schema_migrations"));
+  ExpectFailure(OnSqlite({"--listen", "127.0.0.1:0"}), 6, "run a newer version of authstated");
   // The operator's word does not change that.
-  ExpectFailure({"--sqlite-path", directory_.File("authstate.db"), "--listen", "127.0.0.1:0", "--migrate"}, 6,
-                "run a newer version of authstated");
+  ExpectFailure(OnSqlite({"--listen", "127.0.0.1:0", "--migrate"}), 6, "run a newer version of authstated");
 }
 
 TEST_F(ServerLifecycleTest, AFileOfAnotherProgramIsRefused) {
-  auto other = Subprocess::Start({{"sqlite3", directory_.File("other.db"), "CREATE TABLE theirs (x)"}, {}});
-  ASSERT_TRUE(other.ok()) << other.status();
-  ASSERT_TRUE((*other)->Wait(kPatience).ok());
+  ASSERT_NO_FATAL_FAILURE(Sqlite("other.db", "CREATE TABLE theirs (x)"));
   ExpectFailure({"--sqlite-path", directory_.File("other.db"), "--listen", "127.0.0.1:0"}, 6, "something else");
 }
 
@@ -252,21 +240,20 @@ TEST_F(ServerLifecycleTest, ThePasswordIsNotInTheProcessList) {
   auto postgres = test::TestPostgres::Create();
   ASSERT_TRUE(postgres.ok()) << postgres.status();
   const std::string url = absl::StrCat("postgresql://postgres:s3cret@127.0.0.1:", (*postgres)->port(), "/postgres");
-  auto server = MustStart({"--backend", "postgres", "--postgres-url", url});
-  ASSERT_NE(server, nullptr);
-  std::ifstream file(absl::StrCat("/proc/", server->process().pid(), "/cmdline"));
+  ASSERT_NO_FATAL_FAILURE(Start({"--backend", "postgres", "--postgres-url", url}));
+  std::ifstream file(absl::StrCat("/proc/", server_->process().pid(), "/cmdline"));
   std::stringstream command_line;
   command_line << file.rdbuf();
   EXPECT_THAT(command_line.str(), HasSubstr("--postgres-url"));
   EXPECT_THAT(command_line.str(), Not(HasSubstr("s3cret")));
-  EXPECT_THAT(server->ready_line(), Not(HasSubstr("s3cret")));
-  EXPECT_THAT(server->process().output(Subprocess::Stream::kStderr), Not(HasSubstr("s3cret")));
+  EXPECT_THAT(server_->ready_line(), Not(HasSubstr("s3cret")));
+  EXPECT_THAT(server_->process().output(Subprocess::Stream::kStderr), Not(HasSubstr("s3cret")));
 }
 
 TEST_F(ServerLifecycleTest, TheLogIsOneJsonObjectALine) {
-  auto server = MustStart({"--sqlite-path", directory_.File("authstate.db"), "--log-level", "debug"});
-  ASSERT_NE(server, nullptr);
-  auto stub = v1::AuthStateService::NewStub(grpc::CreateChannel(server->address(), grpc::InsecureChannelCredentials()));
+  ASSERT_NO_FATAL_FAILURE(Start(OnSqlite({"--log-level", "debug"})));
+  auto stub =
+      v1::AuthStateService::NewStub(grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials()));
   grpc::ClientContext context;
   context.AddMetadata("x-request-id", "my-request.1");
   v1::SetCredsRequest request;
@@ -275,10 +262,10 @@ TEST_F(ServerLifecycleTest, TheLogIsOneJsonObjectALine) {
   v1::SetCredsResponse response;
   ASSERT_TRUE(stub->SetCreds(&context, request, &response).ok());
   EXPECT_EQ(context.GetServerInitialMetadata().count("x-request-id"), 1U);
-  ASSERT_TRUE(server->Terminate().ok());
+  ASSERT_TRUE(server_->Terminate().ok());
 
   bool found = false;
-  const std::string log = server->process().output(Subprocess::Stream::kStderr);
+  const std::string log = server_->process().output(Subprocess::Stream::kStderr);
   EXPECT_THAT(log, Not(HasSubstr("tops3cret")));
   for (const absl::string_view line : absl::StrSplit(log, '\n', absl::SkipEmpty())) {
     const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
@@ -326,21 +313,19 @@ class HealthWatch {
 };
 
 TEST_F(ServerLifecycleTest, HealthSaysNotServingBeforeTheStop) {
-  auto server = MustStart(OnSqlite());
-  ASSERT_NE(server, nullptr);
-  HealthWatch watch(server->address());
+  ASSERT_NO_FATAL_FAILURE(Start(OnSqlite()));
+  HealthWatch watch(server_->address());
   EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::SERVING);
-  server->process().Signal(SIGTERM);
+  server_->process().Signal(SIGTERM);
   EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
 }
 
 TEST_F(ServerLifecycleTest, HealthFollowsTheDatabaseBothWays) {
   auto postgres = test::TestPostgres::Create();
   ASSERT_TRUE(postgres.ok()) << postgres.status();
-  auto server =
-      MustStart({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--health-interval-ms", "50"});
-  ASSERT_NE(server, nullptr);
-  HealthWatch watch(server->address());
+  ASSERT_NO_FATAL_FAILURE(
+      Start({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--health-interval-ms", "50"}));
+  HealthWatch watch(server_->address());
   EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::SERVING);
   ASSERT_TRUE((*postgres)->Stop().ok());
   EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
@@ -349,9 +334,8 @@ TEST_F(ServerLifecycleTest, HealthFollowsTheDatabaseBothWays) {
 }
 
 TEST_F(ServerLifecycleTest, AStopFinishesTheCallUnderWayAndRefusesNewOnes) {
-  auto server = MustStart(OnSqlite());
-  ASSERT_NE(server, nullptr);
-  const auto channel = grpc::CreateChannel(server->address(), grpc::InsecureChannelCredentials());
+  ASSERT_NO_FATAL_FAILURE(Start(OnSqlite()));
+  const auto channel = grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials());
   auto stub = v1::AuthStateService::NewStub(channel);
   v1::CommitRequest commit;
   commit.set_session_id("large");
@@ -374,9 +358,9 @@ TEST_F(ServerLifecycleTest, AStopFinishesTheCallUnderWayAndRefusesNewOnes) {
   auto stream = stub->LoadSession(&load_context, load);
   v1::LoadSessionResponse page;
   ASSERT_TRUE(stream->Read(&page));
-  HealthWatch watch(server->address());
+  HealthWatch watch(server_->address());
   EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::SERVING);
-  server->process().Signal(SIGTERM);
+  server_->process().Signal(SIGTERM);
   EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
   // Health tells first; a call that comes in between is still served.
   grpc::Status late;
@@ -390,17 +374,16 @@ TEST_F(ServerLifecycleTest, AStopFinishesTheCallUnderWayAndRefusesNewOnes) {
   while (stream->Read(&page)) keys += page.keys_size();
   EXPECT_TRUE(stream->Finish().ok());
   EXPECT_EQ(keys, kKeys);
-  const auto exit = server->process().Wait(kPatience);
+  const auto exit = server_->process().Wait(kPatience);
   ASSERT_TRUE(exit.ok()) << exit.status();
   EXPECT_EQ(exit->code, 0);
 }
 
 TEST_F(ServerLifecycleTest, AStreamAtTheTimeOfTheStopDoesNotHoldItBeyondTheDrainTimeout) {
-  auto server = MustStart({"--sqlite-path", directory_.File("authstate.db"), "--drain-timeout-ms", "100"});
-  ASSERT_NE(server, nullptr);
-  HealthWatch watch(server->address());  // a call that never ends by itself
+  ASSERT_NO_FATAL_FAILURE(Start(OnSqlite({"--drain-timeout-ms", "100"})));
+  HealthWatch watch(server_->address());  // a call that never ends by itself
   EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::SERVING);
-  const auto exit = server->Terminate();
+  const auto exit = server_->Terminate();
   ASSERT_TRUE(exit.ok()) << exit.status();
   EXPECT_EQ(exit->code, 0);
   EXPECT_EQ(watch.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
