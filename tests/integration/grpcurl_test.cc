@@ -149,6 +149,36 @@ TEST_F(GrpcurlTest, WritesAndReadsCredsAndKeys) {
   EXPECT_EQ(keys["revision"], "2");
 }
 
+// A field of two words, which versions of grpcurl spell in one way or the other; empty when it is not there.
+std::string Field(const nlohmann::json& message, const char* spelled, const char* in_json) {
+  return message.value(spelled, message.value(in_json, ""));
+}
+
+TEST_F(GrpcurlTest, ListsByStateAndLoadsKeysWithoutTheirValues) {
+  Call("Commit",
+       R"({"session_id":"a","creds":{"json":"{\"me\":{\"id\":\"55:1@s.whatsapp.net\"},\"account\":{}}"},"sets":[
+      {"key":{"type":"pre-key","id":"1"},"value":{"json":"{}"}},
+      {"key":{"type":"session","id":"u.0"},"value":{"json":"{}"}}]})");
+  Call("SetKeys", R"({"session_id":"b","keys":[{"key":{"type":"pre-key","id":"1"},"value":{"json":"{}"}}]})");
+
+  nlohmann::json paired = Call("ListSessions", R"({"states":["SESSION_STATE_PAIRED"],"with_size":true})");
+  ASSERT_EQ(paired["sessions"].size(), 1U) << paired;
+  EXPECT_EQ(Field(paired["sessions"][0], "session_id", "sessionId"), "a");
+  EXPECT_EQ(paired["sessions"][0]["state"], "SESSION_STATE_PAIRED");
+  EXPECT_NE(Field(paired["sessions"][0], "stored_bytes", "storedBytes"), "");
+  EXPECT_EQ(Field(Call("ListSessions", R"({"has_creds":false})")["sessions"][0], "session_id", "sessionId"), "b");
+  EXPECT_FALSE(Call("ListSessions", R"({"unwritten_for":"3600s"})").contains("sessions"));
+
+  nlohmann::json page =
+      Call("LoadSession", R"({"session_id":"a","types":["session"],"without_creds":true,"without_values":true})");
+  EXPECT_FALSE(page.contains("creds") || page.contains("keys")) << page;
+  ASSERT_EQ(page["summaries"].size(), 1U) << page;
+  EXPECT_EQ(page["summaries"][0]["key"]["id"], "u.0");
+  EXPECT_NE(Field(page["summaries"][0], "stored_bytes", "storedBytes"), "");
+  EXPECT_NE(Field(page["summaries"][0], "change_time", "changeTime"), "");
+  EXPECT_FALSE(Call("LoadSession", R"({"session_id":"a","unchanged_for":"3600s"})").contains("keys"));
+}
+
 TEST_F(GrpcurlTest, ShowsErrorsWithTheirDetails) {
   const Output output = Grpcurl({"-d", R"({"session_id":"nobody"})"}, {"authstate.v1.AuthStateService/GetCreds"});
   EXPECT_NE(output.exit_code, 0);
