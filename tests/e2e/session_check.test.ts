@@ -229,7 +229,12 @@ for (const [version, module] of [
           );
           assert.equal(run.code, steps.length === reasons.length ? 0 : 6, name);
           if (dryRun || steps.length === 0) assert.equal(await authstated.control("creds", "get", id), before, name);
-          if (dryRun) assert.deepEqual((await check(id)).report.findings.map(({ reason }) => reason), reasons, name);
+          if (dryRun)
+            assert.deepEqual(
+              (await check(id)).report.findings.map(({ reason }) => reason),
+              reasons,
+              name,
+            );
         }
         const { code, report } = await check(id);
         assert.deepEqual([code, report.state], [steps.length === reasons.length ? 0 : 6, state], name);

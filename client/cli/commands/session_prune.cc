@@ -150,7 +150,7 @@ std::string TextOf(const PruneOptions& options, const std::string& session_id, c
   std::string text = absl::StrCat(options.dry_run ? "would prune" : "pruned", " of ", session_id, ":");
   if (sizes.empty()) absl::StrAppend(&text, " nothing");
   for (const auto& [type, size] : sizes) {
-    absl::StrAppend(&text, text.back() == ':' ? " " : ", ", Count(size.count, type), " (", size.bytes, " bytes)");
+    absl::StrAppend(&text, text.back() == ':' ? " " : ", ", type, " ", size.count, " (", size.bytes, " bytes)");
   }
   return text;
 }
