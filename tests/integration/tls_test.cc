@@ -119,7 +119,7 @@ class TlsTest : public testing::Test {
   static absl::Status Ask(const client::ClientOptions& options) {
     return client::Client(options).GetServerInfo().status();
   }
-  std::string Refusal(const client::ClientOptions& options) const {
+  static std::string Refusal(const client::ClientOptions& options) {
     const absl::Status status = Ask(options);
     EXPECT_TRUE(absl::IsUnavailable(status)) << status;
     return std::string(status.message());
