@@ -75,14 +75,15 @@ absl::Status ForEverySession(CommandContext& context, SignalWatcher& signals, co
       absl::StrCat(done, " ", Count(tally.done, "session"),
                    tally.already > 0 ? absl::StrCat("; ", tally.already, " needed nothing") : "",
                    tally.failed > 0 ? absl::StrCat("; ", tally.failed, " failed") : "");
-  const absl::Status said = output.json() ? output.WriteJson({{"sessions", tally.sessions},
-                                                              {"done", tally.done},
-                                                              {"already", tally.already},
-                                                              {"failed", tally.failed}})
-                                          : output.WriteLine(summary);
+  absl::Status said = output.json() ? output.WriteJson({{"sessions", tally.sessions},
+                                                        {"done", tally.done},
+                                                        {"already", tally.already},
+                                                        {"failed", tally.failed}})
+                                    : output.WriteLine(summary);
   if (!said.ok()) return said;
-  if (!ended.ok())
+  if (!ended.ok()) {
     return WithMessage(ended, absl::StrCat(ended.message(), "; ", summary, "; run it again to finish it"));
+  }
   if (tally.failed == 0) return absl::OkStatus();
   const std::string failures =
       absl::StrCat(Count(tally.failed, "session"), " of ", tally.done + tally.already + tally.failed, " could not be ",

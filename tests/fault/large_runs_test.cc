@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -33,7 +34,7 @@ using ::testing::HasSubstr;
 
 constexpr absl::Duration kPatience = absl::Minutes(10);
 // More than one commit holds.
-constexpr int kManyKeys = 10'050;
+constexpr std::uint64_t kManyKeys = 10'050;
 constexpr char kLarge[] = "large";
 
 class LargeRunsTest : public CliTest {
@@ -48,11 +49,11 @@ class LargeRunsTest : public CliTest {
   static int Count() { return test::FaultRounds().has_value() ? 1'000 : 30; }
 
   // A folder of a session with creds and so many pre-keys, a device list and a sender key memory each.
-  void MakeFolder(const std::string& name, int keys) {
+  void MakeFolder(const std::string& name, std::uint64_t keys) {
     const std::string folder = absl::StrCat(all_, "/", name);
     fs::create_directories(folder);
     std::ofstream(folder + "/creds.json") << test::WorkingCreds(name);
-    for (int i = 1; i <= keys; ++i) {
+    for (std::uint64_t i = 1; i <= keys; ++i) {
       for (const std::string type : {"pre-key", "device-list", "sender-key-memory"}) {
         std::ofstream(absl::StrCat(folder, "/", type, "-", i, ".json")) << "{\"n\":" << i << "}";
       }
@@ -114,12 +115,12 @@ class LargeRunsTest : public CliTest {
     std::cout << "fault report: " << test.test_suite_name() << "." << test.name() << ": " << line << std::endl;
   }
   // How many commands were ended before their end; none would show nothing.
-  void ExpectInterruptions() {
+  void ExpectInterruptions() const {
     EXPECT_GT(interrupted_, 0);
     Report(absl::StrCat(interrupted_, " commands ended in the middle"));
   }
 
-  static constexpr int kKeys = 3;
+  static constexpr std::uint64_t kKeys = 3;
   static constexpr std::uint64_t kWhole = 3 * kKeys;
   static constexpr std::uint64_t kPruned = kKeys;
   const std::string all_ = directory_.File("all");
@@ -230,10 +231,9 @@ TEST_F(LargeRunsTest, OneSessionOfManyKeysIsWholeOrTakenForUnfinished) {
   const std::string out = directory_.File("out");
   const std::vector<std::string> exported = {"session", "export", kLarge, out};
   const auto staging = [&] {
-    for (const auto& entry : fs::directory_iterator(directory_.path())) {
-      if (entry.path().filename().string().rfind(".out.", 0) == 0) return true;
-    }
-    return false;
+    return std::any_of(
+        fs::directory_iterator(directory_.path()), fs::directory_iterator(),
+        [](const fs::directory_entry& entry) { return entry.path().filename().string().rfind(".out.", 0) == 0; });
   };
   (void)RunUntil(exported, SIGKILL, staging);
   if (!fs::exists(out)) (void)Finish(exported);

@@ -138,7 +138,7 @@ absl::Status DeleteTypeUnder(CommandContext& context, const KeysOptions& options
   client::Client& client = context.client();
   std::uint64_t revision = 0;
   std::vector<client::KeyName> names;
-  const absl::Status loaded = client.LoadSession(
+  absl::Status loaded = client.LoadSession(
       options.session_id, 0,
       [&](const client::SessionPage& page) {
         revision = page.revision;
