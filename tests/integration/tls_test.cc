@@ -1,146 +1,22 @@
-// TLS on the port of authstated: what it starts with, whom it lets in, what it shows when its files change, and what
-// its clients refuse.
-#include "client/cpp/tls.h"
+// TLS on the port of authstated: what it starts with, and what it shows when its files change.
+#include "tests/integration/tls_test.h"
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include <atomic>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
-#include <memory>
-#include <sstream>
-#include <string>
 #include <thread>
-#include <utility>
-#include <vector>
 
-#include "absl/status/status.h"
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
-#include "client/cpp/client.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/machine.h"
-#include "tests/support/subprocess.h"
-#include "tests/support/temp_dir.h"
-#include "tests/support/test_certificates.h"
-#include "tests/support/test_server.h"
 
 namespace authstate {
 namespace {
 
-using test::Subprocess;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-constexpr absl::Duration kPatience = absl::Seconds(60);
-
-struct Result {
-  int code = -1;
-  std::string out;
-  std::string err;
-};
-
-Result RunToEnd(std::vector<std::string> argv, std::vector<std::string> environment = {}) {
-  auto process = Subprocess::Start({std::move(argv), std::move(environment)});
-  EXPECT_TRUE(process.ok()) << process.status();
-  if (!process.ok()) return {};
-  const auto exit = (*process)->Wait(kPatience);
-  EXPECT_TRUE(exit.ok()) << exit.status();
-  return {exit.ok() ? exit->code.value_or(-1) : -1, (*process)->output(Subprocess::Stream::kStdout),
-          (*process)->output(Subprocess::Stream::kStderr)};
-}
-
-class TlsTest : public testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    auto made = test::TestCertificates::Create();
-    ASSERT_TRUE(made.ok()) << made.status();
-    certificates_ = std::move(*made).release();
-  }
-  static void TearDownTestSuite() {
-    delete certificates_;
-    certificates_ = nullptr;
-  }
-
-  static std::string Made(absl::string_view file) { return certificates_->File(file); }
-
-  // Puts a file in the place that the server reads, in one step.
-  void Put(absl::string_view made, absl::string_view place) {
-    std::ostringstream text;
-    text << std::ifstream(Made(made)).rdbuf();
-    test::ReplaceFile(Live(place), text.str());
-  }
-  std::string Live(absl::string_view place) const { return directory_.File(place); }
-
-  std::vector<std::string> Tls(absl::string_view certificate = "server") {
-    Put(absl::StrCat(certificate, ".pem"), "tls.pem");
-    Put(absl::StrCat(certificate, ".key"), "tls.key");
-    return {"--sqlite-path", Live("a.db"), "--tls-certificate", Live("tls.pem"), "--tls-key", Live("tls.key")};
-  }
-  std::vector<std::string> MutualTls() {
-    std::vector<std::string> arguments = Tls();
-    arguments.insert(arguments.end(), {"--tls-client-ca", Made("ca.pem")});
-    return arguments;
-  }
-
-  void Start(std::vector<std::string> arguments, std::vector<std::string> environment = {}) {
-    auto server = test::TestServer::Create({std::move(arguments), std::move(environment)});
-    ASSERT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
-  }
-  void AwaitLog(absl::string_view text) {
-    const auto line = server_->process().WaitForLine(text, kPatience, Subprocess::Stream::kStderr);
-    ASSERT_TRUE(line.ok()) << line.status();
-  }
-  int LinesOfLog(absl::string_view text) {
-    const std::string log = server_->process().output(Subprocess::Stream::kStderr);
-    int lines = 0;
-    for (const absl::string_view line : absl::StrSplit(log, '\n')) lines += absl::StrContains(line, text) ? 1 : 0;
-    return lines;
-  }
-
-  client::ClientOptions Options(absl::string_view client = "") const {
-    const auto tls = client::ReadTls({Made("ca.pem"), client.empty() ? "" : Made(absl::StrCat(client, ".pem")),
-                                      client.empty() ? "" : Made(absl::StrCat(client, ".key"))});
-    EXPECT_TRUE(tls.ok()) << tls.status();
-    client::ClientOptions options;
-    options.address = server_->address();
-    options.tls = *tls;
-    options.tls->server_name = "localhost";
-    options.patience = absl::ZeroDuration();
-    options.deadline = kPatience;
-    return options;
-  }
-  static absl::Status Ask(const client::ClientOptions& options) {
-    return client::Client(options).GetServerInfo().status();
-  }
-  static std::string Refusal(const client::ClientOptions& options) {
-    const absl::Status status = Ask(options);
-    EXPECT_TRUE(absl::IsUnavailable(status)) << status;
-    return std::string(status.message());
-  }
-
-  // What `openssl s_client` says of a handshake.
-  Result Handshake(const std::vector<std::string>& options) const {
-    std::vector<std::string> argv = {"openssl", "s_client", "-connect", server_->address(), "-servername", "localhost"};
-    argv.insert(argv.end(), options.begin(), options.end());
-    return RunToEnd(std::move(argv));
-  }
-  bool Shows(absl::string_view certificate) const {
-    return absl::StrContains(Handshake({"-alpn", "h2"}).out, absl::StrCat("CN = authstate test ", certificate, "\n"));
-  }
-
-  static test::TestCertificates* certificates_;
-  test::TempDir directory_;
-  std::unique_ptr<test::TestServer> server_;
-};
-
-test::TestCertificates* TlsTest::certificates_ = nullptr;
+using ::testing::MatchesRegex;
 
 TEST_F(TlsTest, AStartWithFilesThatCannotServeIsOneLineAndItsCode) {
   const auto expect = [this](const std::string& certificate, const std::string& key, const std::string& ca,
@@ -195,75 +71,6 @@ TEST_F(TlsTest, PlainTextStaysOnTheMachineUnlessThatIsAllowed) {
   EXPECT_EQ(LinesOfLog("serving without encryption"), 0);
 }
 
-TEST_F(TlsTest, EveryClientSpeaksIt) {
-  Start(Tls());
-  EXPECT_EQ(Ask(Options()), absl::OkStatus());
-  const Result cli = RunToEnd({test::ProgramPath("authstatectl"), "server", "info"},
-                              {absl::StrCat("AUTHSTATE_ADDRESS=", server_->address()),
-                               absl::StrCat("AUTHSTATE_CA=", Made("ca.pem")), "AUTHSTATE_SERVER_NAME=localhost"});
-  EXPECT_EQ(cli.code, 0) << cli.err;
-  if (!test::MachineCan("command -v grpcurl")) return;
-  const Result grpcurl = RunToEnd({"grpcurl", "-cacert", Made("ca.pem"), "-authority", "localhost", server_->address(),
-                                   "grpc.health.v1.Health/Check"});
-  EXPECT_THAT(grpcurl.out, HasSubstr("SERVING")) << grpcurl.err;
-}
-
-TEST_F(TlsTest, MutualTlsLetsInWhoShowsACertificateOfTheAuthority) {
-  Start(MutualTls());
-  EXPECT_EQ(Ask(Options("client")), absl::OkStatus());
-  EXPECT_THAT(Refusal(Options()), HasSubstr("the server wants a certificate of its client, and there is none"));
-  EXPECT_THAT(Refusal(Options("other-client")), HasSubstr("the server does not accept the client's certificate"));
-  EXPECT_THAT(Refusal(Options("expired-client")), HasSubstr("the server does not accept the client's certificate"));
-  const std::vector<std::string> plain = {test::ProgramPath("authstatectl"), "--address", server_->address(),
-                                          "--timeout", "1s"};
-  std::vector<std::string> argv = plain;
-  argv.insert(argv.end(), {"--ca", Made("ca.pem"), "--cert", Made("client.pem"), "--key", Made("client.key"),
-                           "--server-name", "localhost", "server", "info"});
-  const Result cli = RunToEnd(argv);
-  EXPECT_EQ(cli.code, 0) << cli.err;
-  argv = plain;
-  argv.insert(argv.end(), {"server", "info"});
-  const Result refused = RunToEnd(argv);
-  EXPECT_EQ(refused.code, 5);
-  EXPECT_THAT(refused.err, HasSubstr("does it want TLS, that is --ca?"));
-}
-
-TEST_F(TlsTest, ClientsSayWhatIsWrongWithTheServersCertificate) {
-  Start(Tls());
-  client::ClientOptions options = Options();
-  options.tls->server_name = "elsewhere.test";
-  EXPECT_THAT(Refusal(options), HasSubstr("the server's certificate has another name than elsewhere.test"));
-  options = Options();
-  options.tls->authorities = client::ReadTls({Made("other-ca.pem"), "", ""})->authorities;
-  EXPECT_THAT(Refusal(options), HasSubstr("the server's certificate is of an unknown authority"));
-  server_.reset();
-  Start(Tls("self-signed"));
-  EXPECT_THAT(Refusal(Options()), HasSubstr("the server's certificate is self-signed"));
-  server_.reset();
-  Start({"--sqlite-path", Live("a.db")});
-  EXPECT_THAT(Refusal(Options()), HasSubstr("no TLS is spoken there"));
-}
-
-TEST_F(TlsTest, ClientsSayThatTheServersCertificateHasExpired) {
-  const auto clock = test::FakeClock::Create();
-  if (!clock.ok()) GTEST_SKIP() << clock.status();
-  // By when it was valid.
-  (*clock)->Set("-36h");
-  Start(Tls("expired"), (*clock)->environment());
-  EXPECT_THAT(Refusal(Options()), HasSubstr("the server's certificate, or that of its authority, has expired"));
-}
-
-TEST_F(TlsTest, FilesOfAClientThatDoNotFitAreNamed) {
-  const auto wrong = [](const client::TlsFiles& files) {
-    return std::string(client::ReadTls(files).status().message());
-  };
-  EXPECT_THAT(wrong({Live("missing"), "", ""}), HasSubstr(Live("missing") + " cannot be read"));
-  EXPECT_THAT(wrong({Made("ca.key"), "", ""}), HasSubstr(Made("ca.key") + " holds no authority in PEM"));
-  EXPECT_THAT(wrong({Made("ca.pem"), Made("client.pem"), ""}), HasSubstr("needed together"));
-  EXPECT_THAT(wrong({Made("ca.pem"), Made("client.pem"), Made("server.key")}),
-              HasSubstr(Made("server.key") + " does not fit " + Made("client.pem")));
-}
-
 // Callers that make a connection for each call, and one that keeps its own, until it is destroyed.
 class Load {
  public:
@@ -285,6 +92,7 @@ class Load {
     stop_ = true;
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
+    const absl::MutexLock lock(&mutex_);
     return errors_;
   }
 
@@ -297,7 +105,7 @@ class Load {
 
   std::atomic<bool> stop_ = false;
   absl::Mutex mutex_;
-  std::vector<std::string> errors_;
+  std::vector<std::string> errors_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::thread> threads_;
 };
 
@@ -368,45 +176,24 @@ TEST_F(TlsTest, ASignalWithoutTlsChangesNothing) {
   EXPECT_EQ(server_->Terminate()->code, 0);
 }
 
-TEST_F(TlsTest, OldVersionsAndWeakSuitesAreRefused) {
-  Start(Tls());
-  for (const char* const version : {"-tls1", "-tls1_1"}) {
-    EXPECT_NE(Handshake({version, "-alpn", "h2", "-cipher", "ALL:@SECLEVEL=0"}).code, 0) << version;
-  }
-  for (const char* const suite : {"AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES128-SHA256", "NULL",
-                                  "aNULL", "ECDHE-ECDSA-AES128-CCM8"}) {
-    const Result result = Handshake({"-tls1_2", "-alpn", "h2", "-cipher", absl::StrCat(suite, ":@SECLEVEL=0")});
-    EXPECT_NE(result.code, 0) << suite << result.out;
-  }
-  EXPECT_EQ(Handshake({"-tls1_2", "-alpn", "h2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"}).code, 0);
-  EXPECT_EQ(Handshake({"-tls1_3", "-alpn", "h2"}).code, 0);
+// The types of the frames that a server sends until it ends the connection.
+std::string FramesTo(const std::string& address, const std::string& protocol) {
+  return RunToEnd({"python3", AUTHSTATE_TLS_PEER, address, protocol}).out;
 }
 
-TEST_F(TlsTest, NothingIsAnsweredToAClientThatNamesNoProtocol) {
+TEST_F(TlsTest, NothingIsAnsweredToAClientThatDoesNotNameHttp2) {
   Start(Tls());
-  // HTTP/2's preface and empty settings, which every server answers with its own.
-  const auto answer = [this](const std::string& alpn) {
-    return RunToEnd(
-        {"bash", "-c",
-         absl::StrCat(R"(exec 3< <(printf 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0'; sleep 60);)",
-                      "openssl s_client -quiet ", alpn, " -connect ", server_->address(),
-                      " <&3 2>/dev/null | head -c 9 | wc -c")});
-  };
-  EXPECT_THAT(answer("-alpn h2").out, HasSubstr("9"));
-  EXPECT_EQ(answer("").out, "0\n");
-  EXPECT_EQ(answer("-alpn http/1.1").out, "0\n");
+  EXPECT_EQ(FramesTo(server_->address(), ""), "\n");
+  EXPECT_EQ(FramesTo(server_->address(), "http/1.1"), "\n");
 }
 
-TEST_F(TlsTest, AConnectionEndsAtItsAgeAndItsCallsGoOnOverTheNext) {
+TEST_F(TlsTest, AConnectionEndsAtItsAgeAndCallsGoOnOverTheNext) {
   std::vector<std::string> arguments = Tls();
   arguments.insert(arguments.end(), {"--max-connection-age", "100ms"});
   Start(arguments);
   Load load(Options());
-  // A connection without a call ends by itself.
-  const Result idle = RunToEnd({"bash", "-c",
-                                absl::StrCat("sleep 60 | openssl s_client -quiet -alpn h2 -connect ",
-                                             server_->address(), " >/dev/null 2>&1; kill $(jobs -p); true")});
-  EXPECT_EQ(idle.code, 0);
+  // Settings first; the goodbye is the type 7.
+  EXPECT_THAT(FramesTo(server_->address(), "h2"), MatchesRegex("4 .*7.*\n"));
   EXPECT_THAT(load.Stop(), IsEmpty());
 }
 
