@@ -187,6 +187,13 @@ TEST_F(TlsTest, NothingIsAnsweredToAClientThatDoesNotNameHttp2) {
   EXPECT_EQ(FramesTo(server_->address(), "http/1.1"), "\n");
 }
 
+TEST_F(TlsTest, AFloodIsEndedAsWithoutTls) {
+  Start(Tls());
+  EXPECT_EQ(RunToEnd({"python3", AUTHSTATE_TLS_PEER, server_->address(), "h2", "--flood"}).code, 0);
+  AwaitLog("too many streams were reset or refused");
+  EXPECT_EQ(Ask(Options()), absl::OkStatus());
+}
+
 TEST_F(TlsTest, AConnectionEndsAtItsAgeAndCallsGoOnOverTheNext) {
   std::vector<std::string> arguments = Tls();
   arguments.insert(arguments.end(), {"--max-connection-age", "100ms"});
