@@ -56,21 +56,17 @@ absl::Status ForEverySession(CommandContext& context, SignalWatcher& signals, co
   Tally tally;
   client::SessionFilter filter;
   filter.prefix = prefix;
-  absl::Status ended = context.client()
-                           .ListSessions(filter,
-                                         [&](const client::SessionSummary& session) {
-                                           progress.Show("sessions:", tally.done + tally.already + tally.failed, 0);
-                                           absl::Status status = signals.Check();
-                                           if (!status.ok()) return status;
-                                           const absl::StatusOr<SessionDone> outcome = work(session);
-                                           if (absl::IsNotFound(outcome.status())) return absl::OkStatus();
-                                           if (!outcome.ok() && !IsOfOneSession(outcome.status())) {
-                                             return outcome.status();
-                                           }
-                                           return Say(output, session.session_id, outcome, &tally);
-                                         })
-                           .status();
-  if (const absl::Status signalled = signals.Check(); !signalled.ok()) ended = signalled;
+  const auto visit = [&](const client::SessionSummary& session) {
+    progress.Show("sessions:", tally.done + tally.already + tally.failed, 0);
+    absl::Status status = signals.Check();
+    if (!status.ok()) return status;
+    const absl::StatusOr<SessionDone> outcome = work(session);
+    if (absl::IsNotFound(outcome.status())) return absl::OkStatus();
+    if (outcome.ok() || IsOfOneSession(outcome.status())) return Say(output, session.session_id, outcome, &tally);
+    return WithMessage(outcome.status(),
+                       absl::StrCat("session ", session.session_id, ": ", outcome.status().message()));
+  };
+  const absl::Status ended = context.client().ListSessions(filter, visit).status();
   const std::string summary =
       absl::StrCat(done, " ", Count(tally.done, "session"),
                    tally.already > 0 ? absl::StrCat("; ", tally.already, " needed nothing") : "",
