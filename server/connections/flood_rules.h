@@ -53,7 +53,7 @@ class FloodRules {
   const ConnectionCounters& counters() const { return counters_; }
 
  private:
-  const Framing framing_;
+  Framing framing_;
   absl::Time time_;
   ConnectionCounters counters_;
   // How many streams more may fail now without a message.
