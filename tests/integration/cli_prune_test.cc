@@ -42,7 +42,8 @@ class CliPruneTest : public CliTest {
   // Types and how many keys of each are there.
   nlohmann::json Types(const std::string& session_id) {
     nlohmann::json types = nlohmann::json::object();
-    for (const auto& type : Run({"session", "show", session_id, "--json"}).OutJson()["keys"]) {
+    const nlohmann::json shown = Run({"session", "show", session_id, "--json"}).OutJson();
+    for (const auto& type : shown["keys"]) {
       types[type["type"].get<std::string>()] = type["count"];
     }
     return types;
