@@ -137,7 +137,9 @@ TEST_F(LargeRunsTest, ManySessionsAreWholeOrNotThereAtAnyEnd) {
     part += count / 4;
     const CliResult ended = RunUntil(import, signal, [&] { return Listing().size() >= part; });
     EXPECT_EQ(SessionsWith(kWhole), Listing().size());
-    if (ended.code == kInterrupted) EXPECT_THAT(ended.err, HasSubstr("run it again"));
+    if (ended.code == kInterrupted) {
+      EXPECT_THAT(ended.err, HasSubstr("run it again"));
+    }
   }
   (void)Finish(import);
   EXPECT_EQ(SessionsWith(kWhole), count);
@@ -169,7 +171,9 @@ TEST_F(LargeRunsTest, ManySessionsAreWholeOrNotThereAtAnyEnd) {
   for (const int signal : {SIGKILL, SIGINT}) {
     part += count / 4;
     const CliResult ended = RunUntil(exported, signal, [&] { return folders() >= part; });
-    if (ended.code == kInterrupted) EXPECT_THAT(ended.out, HasSubstr("exported "));
+    if (ended.code == kInterrupted) {
+      EXPECT_THAT(ended.out, HasSubstr("exported "));
+    }
   }
   (void)Finish(exported);
   EXPECT_EQ(folders(), count);
@@ -190,7 +194,9 @@ TEST_F(LargeRunsTest, OneSessionOfManyKeysIsWholeOrTakenForUnfinished) {
   const std::string folder = absl::StrCat(all_, "/", kLarge);
   const auto whole_or_without_creds = [&](const std::string& session_id) {
     const auto session = Look(session_id);
-    if (session.has_value() && session->first) EXPECT_EQ(session->second, whole) << session_id;
+    if (session.has_value() && session->first) {
+      EXPECT_EQ(session->second, whole) << session_id;
+    }
   };
   const auto there = [this](const std::string& session_id) { return [=] { return Look(session_id).has_value(); }; };
 
