@@ -61,6 +61,8 @@ void Declare(CLI::App& app, const Command& command) {
     if (!option.excludes.empty()) declared->excludes(app.get_option(option.excludes));
   }
   for (const Command& below : command.commands) Declare(*app.add_subcommand(below.name, below.help), below);
+  // Once one was chosen, a word is no other: a session may be called `list`.
+  if (!command.commands.empty()) app.require_subcommand(0, 1);
   app.callback([&app, &command] {
     for (const CLI::Option* option : app.get_options()) {
       if (command.given == nullptr || option->count() == 0 || option->get_lnames().empty()) continue;

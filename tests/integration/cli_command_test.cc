@@ -146,6 +146,14 @@ TEST_F(CliCommandTest, CredsComeBackAsTheyWereGiven) {
   EXPECT_EQ(Run({"creds", "get", "demo"}).out, creds + "\n");
 }
 
+TEST_F(CliCommandTest, SessionsMayBeCalledAsCommandsAre) {
+  for (const std::string name : {"list", "get", "creds", "session"}) {
+    EXPECT_EQ(Run({"creds", "set", name, "{}"}).code, kOk);
+    EXPECT_EQ(Run({"creds", "get", name}).out, "{}\n");
+    EXPECT_EQ(Run({"session", "show", name}).code, kOk);
+  }
+}
+
 TEST_F(CliCommandTest, CredsAsJsonCarryTheRevision) {
   EXPECT_EQ(Run({"--json", "creds", "set", "demo", "{}"}).OutJson()["revision"], 1);
   const CliResult result = Run({"creds", "get", "demo", "--json"});

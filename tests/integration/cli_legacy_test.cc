@@ -102,7 +102,7 @@ TEST_F(CliLegacyTest, KeysThatHoldNullAreLeftOutOfTheExportAndSaid) {
   Key("demo", "2", "{}");
   const CliResult exported = Run({"session", "export", "demo", exported_});
   ASSERT_EQ(exported.code, kOk) << exported.err;
-  EXPECT_THAT(exported.err, HasSubstr("warning: 1 key left out"));
+  EXPECT_THAT(exported.err, HasSubstr("warning: 1 key of session demo left out"));
   EXPECT_FALSE(fs::exists(exported_ + "/pre-key-1.json"));
   const CliResult imported = Run({"session", "import", "copy", exported_});
   EXPECT_EQ(imported.code, kOk) << imported.err;
