@@ -28,7 +28,7 @@ inline constexpr absl::string_view kExitCodeHelp =
   1  anything not named here
   2  wrong usage: an unknown command, option or option value
   3  not found: the session, its creds, or a key that was asked for
-  4  refused: bad input, a revision that differs, a missing --yes or --replace; nothing was changed
+  4  refused: bad input, a revision that differs, a missing --yes or --replace; nothing was changed; of --all: some failed
   5  the server or its database is away, busy or too slow; try again
   6  stored data cannot be read back, differs from what was imported, or is not what Baileys needs
   130  interrupted (SIGINT, SIGTERM or SIGHUP)
