@@ -52,8 +52,10 @@ export class SendingSocket {
       participants: (groups[jid] ?? []).map((id) => ({ id })),
     });
     const socket = module.makeWASocket({
-      ...{ auth, logger: silentLogger, waWebSocketUrl: this.#whatsApp.url, connectTimeoutMs: 600_000 },
-      ...{ defaultQueryTimeoutMs: 600_000, cachedGroupMetadata: async (jid) => metadata(jid) },
+      ...{ auth, logger: silentLogger, waWebSocketUrl: this.#whatsApp.url },
+      // No timers: those of what is never answered would keep the process.
+      ...{ connectTimeoutMs: 0, defaultQueryTimeoutMs: undefined },
+      cachedGroupMetadata: async (jid) => metadata(jid),
     });
     this.#socket = socket;
     const ws = socket.ws as unknown as {
