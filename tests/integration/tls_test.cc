@@ -190,7 +190,8 @@ TEST_F(TlsTest, NothingIsAnsweredToAClientThatDoesNotNameHttp2) {
 TEST_F(TlsTest, AFloodIsEndedAsWithoutTls) {
   Start(Tls());
   EXPECT_EQ(RunToEnd({"python3", AUTHSTATE_TLS_PEER, server_->address(), "h2", "--flood"}).code, 0);
-  AwaitLog("too many streams were reset or refused");
+  // Resets are counted, or streams that wait to be reset, by how far the server has come.
+  AwaitLog("it floods the server");
   EXPECT_EQ(Ask(Options()), absl::OkStatus());
 }
 
