@@ -50,7 +50,7 @@ std::string Bytes(const DumpRow& row, absl::string_view column) {
   if (cell == nullptr) return "";
   if (const std::optional<std::string> bytes = BytesOf(*cell)) return *bytes;
   absl::string_view hex = *cell;
-  // As it is escaped in JSON.
+  // The backslash of bytea is escaped, as this is JSON.
   if (!absl::ConsumePrefix(&hex, R"("\\x)") || !absl::ConsumeSuffix(&hex, "\"") || hex.size() % 2 != 0) return "";
   if (!absl::c_all_of(hex, [](unsigned char c) { return absl::ascii_isxdigit(c); })) return "";
   return absl::HexStringToBytes(hex);
@@ -107,6 +107,13 @@ class Device {
                                 client::KeyName{std::string(type), std::move(id)}, ToText(value), /*exact=*/true});
   }
 
+  // Whether some of the bytes of an entry are missing or cannot be read: it is named and left out then.
+  bool LeavesOut(absl::string_view table, absl::string_view id, const std::vector<std::string>& bytes) {
+    if (!absl::c_linear_search(bytes, "")) return false;
+    session_.left_out.push_back({absl::StrCat(kPrefix, table, " ", id), "its bytes are missing or cannot be read"});
+    return true;
+  }
+
   void ReadPreKeys() {
     for (const DumpRow* const row : RowsOf(dump_, "pre_keys", jid_)) {
       const std::int64_t id = Integer(*row, "key_id");
@@ -122,8 +129,10 @@ class Device {
 
   void ReadIdentities() {
     for (const DumpRow* const row : RowsOf(dump_, "identity_keys", jid_)) {
-      Add("identity_keys", "identity-key", Address(row->Text("their_id")),
-          Buffer(absl::StrCat(kKeyTypeByte, Bytes(*row, "identity"))));
+      const std::string identity = Bytes(*row, "identity");
+      const std::string id = Address(row->Text("their_id"));
+      if (LeavesOut("identity_keys", id, {identity})) continue;
+      Add("identity_keys", "identity-key", id, Buffer(absl::StrCat(kKeyTypeByte, identity)));
     }
   }
 
@@ -131,9 +140,11 @@ class Device {
     std::int64_t newest = 0;
     for (const DumpRow* const row : RowsOf(dump_, "app_state_sync_keys", jid_)) {
       const std::string id = absl::Base64Escape(Bytes(*row, "key_id"));
+      const std::string data = Bytes(*row, "key_data");
+      if (LeavesOut("app_state_sync_keys", id, {id, data})) continue;
       const std::int64_t timestamp = Integer(*row, "timestamp");
       Add("app_state_sync_keys", "app-state-sync-key", id,
-          {{"keyData", absl::Base64Escape(Bytes(*row, "key_data"))}, {"timestamp", absl::StrCat(timestamp)}});
+          {{"keyData", absl::Base64Escape(data)}, {"timestamp", absl::StrCat(timestamp)}});
       if (app_state_key_.empty() || timestamp > newest) {
         newest = timestamp;
         app_state_key_ = id;
@@ -141,16 +152,21 @@ class Device {
     }
     std::map<std::string, Json> index;
     for (const DumpRow* const row : RowsOf(dump_, "app_state_mutation_macs", jid_)) {
+      const std::string mac = Bytes(*row, "index_mac");
+      const std::string value = Bytes(*row, "value_mac");
+      if (LeavesOut("app_state_mutation_macs", row->Text("name"), {mac, value})) continue;
       // Later versions come later by their number, and count.
-      Json& entry = index[row->Text("name")][absl::Base64Escape(Bytes(*row, "index_mac"))];
+      Json& entry = index[row->Text("name")][absl::Base64Escape(mac)];
       if (!entry.is_null() && entry["version"] > Integer(*row, "version")) continue;
-      entry = {{"version", Integer(*row, "version")}, {"valueMac", Buffer(Bytes(*row, "value_mac"))}};
+      entry = {{"version", Integer(*row, "version")}, {"valueMac", Buffer(value)}};
     }
     for (const DumpRow* const row : RowsOf(dump_, "app_state_version", jid_)) {
+      const std::string hash = Bytes(*row, "hash");
+      if (LeavesOut("app_state_version", row->Text("name"), {hash})) continue;
       Json macs = Json::object();
       for (const auto& [mac, entry] : index[row->Text("name")].items()) macs[mac] = {{"valueMac", entry["valueMac"]}};
       Add("app_state_version", "app-state-sync-version", row->Text("name"),
-          {{"version", Integer(*row, "version")}, {"hash", Buffer(Bytes(*row, "hash"))}, {"indexValueMap", macs}});
+          {{"version", Integer(*row, "version")}, {"hash", Buffer(hash)}, {"indexValueMap", macs}});
     }
   }
 
@@ -175,8 +191,10 @@ class Device {
       if (newest == nullptr || Integer(*row, "timestamp") > Integer(*newest, "timestamp")) newest = row;
     }
     for (const auto& [contact, row] : tokens) {
+      const std::string token = Bytes(*row, "token");
+      if (LeavesOut("privacy_tokens", contact, {token})) continue;
       Add("privacy_tokens", "tctoken", contact,
-          {{"token", Buffer(Bytes(*row, "token"))}, {"timestamp", absl::StrCat(Integer(*row, "timestamp"))}});
+          {{"token", Buffer(token)}, {"timestamp", absl::StrCat(Integer(*row, "timestamp"))}});
     }
   }
 
@@ -234,7 +252,7 @@ class Device {
   SessionEntries session_;
   std::int64_t next_pre_key_ = 1;
   std::string app_state_key_;
-  // By the jid of the number.
+  // The LID of each phone number; both are jids.
   std::map<std::string, std::string> lids_;
 };
 

@@ -287,10 +287,13 @@ TEST_F(StoresTest, WhatsmeowIsConvertedWhereBaileysCanReadIt) {
          {"adv_device_sig", Hex("v")},
          {"push_name", "Ann"}}}},
       {"whatsmeow_pre_keys", {{{"jid", jid}, {"key_id", 5}, {"key", Hex(key)}, {"uploaded", true}}}},
-      {"whatsmeow_identity_keys", {{{"our_jid", jid}, {"their_id", "99_1:3"}, {"identity", Hex(key)}}}},
+      {"whatsmeow_identity_keys",
+       {{{"our_jid", jid}, {"their_id", "99_1:3"}, {"identity", Hex(key)}},
+        {{"our_jid", jid}, {"their_id", "98_1:3"}, {"identity", "no bytes"}}}},
       {"whatsmeow_app_state_sync_keys",
        {{{"jid", jid}, {"key_id", Hex("old")}, {"key_data", Hex("x")}, {"timestamp", 5}},
-        {{"jid", jid}, {"key_id", Hex("new")}, {"key_data", Hex("y")}, {"timestamp", 6}}}},
+        {{"jid", jid}, {"key_id", Hex("new")}, {"key_data", Hex("y")}, {"timestamp", 6}},
+        {{"jid", jid}, {"key_id", Hex("torn")}, {"key_data", nullptr}, {"timestamp", 7}}}},
       {"whatsmeow_app_state_version", {{{"jid", jid}, {"name", "regular"}, {"version", 4}, {"hash", Hex("h")}}}},
       {"whatsmeow_app_state_mutation_macs",
        {{{"jid", jid}, {"name", "regular"}, {"version", 4}, {"index_mac", Hex("i")}, {"value_mac", Hex("v4")}},
@@ -322,7 +325,8 @@ TEST_F(StoresTest, WhatsmeowIsConvertedWhereBaileysCanReadIt) {
       {"lid-mapping-99_reverse", "5522"},
       {"tctoken-99@lid", {{"token", Buffer("new")}, {"timestamp", "2"}}}};
   EXPECT_EQ(Held(*folder), expected);
-  EXPECT_THAT(LeftOut(*folder), ElementsAre("whatsmeow_sessions"));
+  EXPECT_THAT(LeftOut(*folder), ElementsAre("whatsmeow_identity_keys 98_1.3",
+                                            "whatsmeow_app_state_sync_keys dG9ybg==", "whatsmeow_sessions"));
 }
 
 TEST_F(StoresTest, WhatIsOfNoKnownTypeIsNamedAndLeftOut) {
