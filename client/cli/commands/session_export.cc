@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 struct ExportOptions {
   std::string session_id;
   std::string folder;
-  // In place of both: where every session gets a folder.
+  // Where every session gets a folder, if it is given; there is no session_id and no folder then.
   std::string all;
   std::string prefix;
   bool redact = false;

@@ -21,7 +21,7 @@
 namespace authstate::cli {
 namespace {
 
-// Of more, only the number is told.
+// How many different shapes of the values of a type are shown; the others are only counted.
 constexpr std::size_t kMostShapes = 5;
 // Numbers of creds that tell of faults, and of nobody.
 constexpr absl::string_view kCounters[] = {"nextPreKeyId", "firstUnuploadedPreKeyId", "accountSyncCounter"};

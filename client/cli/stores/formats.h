@@ -29,7 +29,7 @@ struct RowShape {
 };
 
 struct Format {
-  // As in --from.
+  // What --from calls it.
   absl::string_view name;
   // What a dump of it is made of, for people.
   absl::string_view what;
@@ -39,7 +39,7 @@ struct Format {
   DumpSessions (*read)(const Dump& dump) = nullptr;
 };
 
-// In the order in which they are tried on a dump.
+// All that are known. A dump is of the first that fits it.
 const std::vector<Format>& Formats();
 
 // What --from takes: "folder", and the names of Formats.
