@@ -60,7 +60,7 @@ TEST_F(TlsTest, ClientsSayWhatIsWrongWithTheServersCertificate) {
 
 TEST_F(TlsTest, ClientsSayThatTheServersCertificateHasExpired) {
   const auto clock = test::FakeClock::Create();
-  if (!clock.ok()) GTEST_SKIP() << clock.status();
+  ASSERT_TRUE(clock.ok()) << clock.status();
   // By when it was valid.
   (*clock)->Set("-36h");
   Start(Tls("expired"), (*clock)->environment());
