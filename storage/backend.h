@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "contract/value.h"
 #include "storage/error.h"
+#include "storage/grant.h"
 #include "storage/lease.h"
 
 // What every store of authentication state does, and every decorator over one.
@@ -260,6 +261,7 @@ class Backend {
   // The number of keys of each type; a type without any is left out.
   using PurgeDone = absl::AnyInvocable<void(absl::StatusOr<std::map<std::string, std::uint64_t>>) &&>;
   using LeasesDone = absl::AnyInvocable<void(std::vector<absl::StatusOr<LeaseResult>>) &&>;
+  using GrantsDone = absl::AnyInvocable<void(absl::StatusOr<GrantResult>) &&>;
   using PingDone = absl::AnyInvocable<void(absl::Status) &&>;
 
   virtual ~Backend() = default;
@@ -289,6 +291,12 @@ class Backend {
   // NOLINTNEXTLINE(performance-unnecessary-value-param): those that override it move it on.
   virtual void PurgeExpired(PurgeRequest /*request*/, absl::Time /*deadline*/, PurgeDone done) {
     std::move(done)(NothingExpires());
+  }
+
+  // Lists or changes who may do what. Safe to repeat but for kCreate, which then finds its id taken.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): those that override it move it on.
+  virtual void Grants(GrantRequest /*request*/, absl::Time /*deadline*/, GrantsDone done) {
+    std::move(done)(absl::UnimplementedError("grants are not kept here"));
   }
 
   // Asks the database for a sign of life, past every cache and queue that could hide an outage.

@@ -34,6 +34,9 @@ class ForwardingBackend : public Backend {
   void PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) override {
     inner_->PurgeExpired(std::move(request), deadline, std::move(done));
   }
+  void Grants(GrantRequest request, absl::Time deadline, GrantsDone done) override {
+    inner_->Grants(std::move(request), deadline, std::move(done));
+  }
   void Ping(absl::Time deadline, PingDone done) override { inner_->Ping(deadline, std::move(done)); }
   Description Describe() const override { return inner_->Describe(); }
 

@@ -1,0 +1,101 @@
+#ifndef AUTHSTATE_STORAGE_GRANT_H_
+#define AUTHSTATE_STORAGE_GRANT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+// Who may do what with which sessions. Plain data, which a store keeps beside the sessions: whoever serves from that
+// store goes by it.
+namespace authstate::storage {
+
+// What somebody may do with the sessions of a grant. None of them includes another.
+enum class Right : std::uint8_t {
+  // See the session, in lists too, and read its creds and keys.
+  kRead = 1,
+  // Change or delete the session; acquire, renew and release its lease.
+  kWrite = 2,
+  // Take the lease from an owner that is alive.
+  kSteal = 4,
+  // What AdminService does; of no session, so the sessions of the grant do not matter.
+  kAdmin = 8,
+};
+
+// A set of rights, as a sum of the above.
+using Rights = std::uint8_t;
+inline constexpr Rights kAllRights = 15;
+inline bool Has(Rights rights, Right right) { return (rights & static_cast<Rights>(right)) != 0; }
+
+// The session of that id, or all whose id starts with it; an empty prefix is every session.
+struct SessionScope {
+  std::string id;
+  bool prefix = false;
+
+  bool Covers(absl::string_view session_id) const {
+    return prefix ? absl::StartsWith(session_id, id) : session_id == id;
+  }
+};
+
+// Rights of one who shows a secret, or a client certificate.
+struct Grant {
+  // By which people name it: 16 characters of `a-z2-7`, random. Tells nothing of the secret.
+  std::string id;
+  // For people; up to 200 bytes.
+  std::string label;
+  // The subject alternative name of the certificate that has these rights, as `DNS:pool.example` or
+  // `URI:spiffe://example/pool`; empty for a token.
+  std::string certificate_name;
+  // Of a token: 32 random bytes, and the keyed BLAKE2b of its secret under them, 32 bytes; empty for a certificate.
+  std::string hash_key;
+  std::string hash;
+  Rights rights = 0;
+  std::vector<SessionScope> scopes;
+  // By the clock of the database, all of them. The last use is known to the minute or so.
+  absl::Time create_time;
+  std::optional<absl::Time> expire_time;
+  std::optional<absl::Time> revoke_time;
+  std::optional<absl::Time> last_use_time;
+};
+
+struct GrantRequest {
+  enum class Action : std::uint8_t {
+    // All grants, those that have ended among them; or none where `known_version` is still the version.
+    kList,
+    // Keeps `grant`, whose id nobody has; AlreadyExists else. Its times but for `time_to_live` are the database's.
+    kCreate,
+    // Gives the token of `grant.id` the hash of `grant`; what it was before is refused from then on. NotFound when no
+    // grant has the id, FailedPrecondition when it is of a certificate or has ended.
+    kRotate,
+    // Ends the grant of `grant.id`; nothing happens when it has been revoked before. NotFound as above. A grant is never
+    // deleted: where there was one, callers have to show one.
+    kRevoke,
+    // Notes `uses`, each the id of a grant and how long ago it was used; one that is not there is passed over.
+    kNoteUses,
+  };
+
+  Action action = Action::kList;
+  std::uint64_t known_version = 0;
+  Grant grant;
+  // Of a new grant, or of a token that is rotated (which else keeps its end): from now on.
+  std::optional<absl::Duration> time_to_live;
+  std::vector<std::pair<std::string, absl::Duration>> uses;
+};
+
+struct GrantResult {
+  // Grows with every change but uses; at least 1 once there was a grant, 0 before.
+  std::uint64_t version = 0;
+  // The clock of the database.
+  absl::Time now;
+  // For kList: by id; nullopt where the version is known. For kCreate, kRotate and kRevoke: that grant as it is now.
+  std::optional<std::vector<Grant>> grants;
+};
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_GRANT_H_
