@@ -63,9 +63,9 @@ check_node_layers() {
 check_layers() {
   local driver other drivers=(memory postgres sqlite)
   forbid 'The contract stands on itself: no other layer, no RPC.' \
-    '(server|client|storage|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' contract
+    '(server|client|storage|tokens|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' contract
   forbid 'Storage knows neither the server, nor clients, nor what chooses and changes a store, nor RPCs.' \
-    '(server|client|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' storage
+    '(server|client|tokens|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' storage
   forbid 'What all stores share stands on none of them.' 'storage/(memory|postgres|sqlite|decorators|failpoints)/' \
     ':(glob)storage/*'
   for driver in "${drivers[@]}"; do
@@ -78,6 +78,9 @@ check_layers() {
     ':(glob)storage/postgres/*/*'
   forbid 'A decorator stands on storage/backend.h, not on a driver.' 'storage/(memory|postgres|sqlite)/' storage/decorators \
     storage/failpoints
+  forbid 'Tokens stand on what all stores share, and know no RPC.' \
+    '(server|client|profiles|migrations|tests|authstate|google|grpc|grpcpp)/|storage/(memory|postgres|sqlite|decorators|failpoints)/' \
+    tokens
   forbid 'Profiles turn options into those of a driver, and know no more.' \
     '(server|client|migrations|tests|authstate|google|grpc|grpcpp)/|storage/(memory|sqlite|decorators|failpoints)/' profiles
   forbid 'Migrations stand on drivers and know no RPC.' \
