@@ -1,6 +1,8 @@
 #include "profiles/secrets.h"
 
 #include <regex.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -61,6 +63,14 @@ void HideSecretArguments(int argc, char** argv) {
     if (secret == nullptr && i + 1 < argc) secret = argv[++i];
     if (secret != nullptr) std::memset(secret, '*', std::strlen(secret));
   }
+}
+
+void KeepMemoryPrivate() {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0);
+#endif
 }
 
 }  // namespace authstate::profiles

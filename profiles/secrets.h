@@ -5,17 +5,21 @@
 
 #include "absl/strings/string_view.h"
 
-// Keeps passwords out of what others see. Pure, but for HideSecretArguments.
+// Keeps secrets out of what others see.
 namespace authstate::profiles {
 
-// A PostgreSQL URL or conninfo string with its passwords replaced by `***`.
+// Pure: a PostgreSQL URL or conninfo string with its passwords replaced by `***`.
 std::string MaskPassword(absl::string_view url);
-// `***`.
+// Pure: `***`.
 std::string MaskAll(absl::string_view secret);
 
 // Overwrites passwords in the process's own arguments, which every user of the machine sees in the process list. Until
 // then they were visible: a file or the environment is the better place for them. To be called first in main.
 void HideSecretArguments(int argc, char** argv);
+
+// From now on the kernel writes no core file of this process, also not through a program (core(5)), and lets no other
+// process of the same user look into its memory. Not where a sanitizer has to look itself.
+void KeepMemoryPrivate();
 
 }  // namespace authstate::profiles
 

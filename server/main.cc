@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
   // Distributions build abseil with its search for lock cycles, which costs a tenth of a request answered from memory.
   // Tests that run parts of the server in their own process keep it.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  authstate::profiles::KeepMemoryPrivate();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   authstate::profiles::HideSecretArguments(argc, argv);
   std::vector<std::string> environment;

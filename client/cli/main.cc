@@ -9,6 +9,7 @@
 #include "profiles/secrets.h"
 
 int main(int argc, char** argv) {
+  authstate::profiles::KeepMemoryPrivate();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   authstate::profiles::HideSecretArguments(argc, argv);
   // A reader that goes away is an error of the write, so that commands end in good order.

@@ -1,12 +1,17 @@
-// What cmake/Hardening.cmake asks of compiler and linker, looked for in the programs that were built.
+// What cmake/Hardening.cmake asks of compiler and linker, looked for in the programs that were built, and what the
+// server gives up when it starts.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "tests/support/subprocess.h"
+#include "tests/support/temp_dir.h"
 #include "tests/support/test_server.h"
 
 namespace authstate {
@@ -49,6 +54,17 @@ TEST_P(HardenedProgramsTest, ChecksItsStackAndItsBuffers) {
 TEST_P(HardenedProgramsTest, ChecksWhereCallsLead) {
   EXPECT_THAT(Told({"objdump", "--disassemble=main", "--no-show-raw-insn"}),
               AnyOf(HasSubstr("endbr64"), HasSubstr("paciasp"), HasSubstr("bti")));
+}
+
+TEST(HardenedServerTest, WritesNoCoreFileWhereTheMachineWould) {
+  const test::TempDir directory;
+  const auto server = test::TestServer::Create(
+      {{"--sqlite-path", directory.File("authstate.db")}, {}, "authstated", {"prlimit", "--core=unlimited"}});
+  ASSERT_TRUE(server.ok()) << server.status();
+  std::ifstream file(absl::StrCat("/proc/", (*server)->process().pid(), "/limits"));
+  std::stringstream limits;
+  limits << file.rdbuf();
+  EXPECT_THAT(limits.str(), ContainsRegex("Max core file size +0 +0 "));
 }
 
 INSTANTIATE_TEST_SUITE_P(Programs, HardenedProgramsTest, testing::Values("authstated", "authstatectl"),

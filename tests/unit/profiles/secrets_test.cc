@@ -1,7 +1,9 @@
 #include "profiles/secrets.h"
 
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -39,6 +41,18 @@ TEST(HideSecretArgumentsTest, PasswordsAndUrlsOfEveryProfileAreOverwritten) {
 TEST(HideSecretArgumentsTest, AnOptionWithoutItsValueIsLeftToTheParser) {
   EXPECT_EQ(Hidden({"authstated", "--timeweb-password"}).back(), "--timeweb-password");
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(KeepMemoryPrivateDeathTest, NoOtherProcessOfTheUserLooksIn) {
+  ASSERT_EQ(prctl(PR_GET_DUMPABLE), 1);
+  EXPECT_EXIT(
+      {
+        KeepMemoryPrivate();
+        std::_Exit(prctl(PR_GET_DUMPABLE));
+      },
+      testing::ExitedWithCode(0), "");
+}
+#endif
 
 }  // namespace
 }  // namespace authstate::profiles
