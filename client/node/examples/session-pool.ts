@@ -27,6 +27,8 @@ when the first one ends.
   --wa-url URL          another WhatsApp server, for tests
   --help                this text
 
+Where callers have to show a token, it is taken from the file that AUTHSTATE_TOKEN_FILE names, or from AUTHSTATE_TOKEN.
+
 SIGINT or SIGTERM ends the sockets, flushes what is to be stored, and exits with 0.
 Exit code 1: the store could not be used; 2: bad usage.`;
 
@@ -98,11 +100,14 @@ class Session {
     auth.events.on("away", () => this.#say("the store is away"));
     auth.events.on("back", () => this.#say("the store is back"));
     const lost = new AbortController();
-    auth.events.once("lost", () => lost.abort());
+    auth.events.once("lost", (error) => lost.abort(error));
     try {
       // A store that cannot be written should show now, not when the phone has been paired.
       if (!auth.state.creds.registered) await auth.saveCreds();
-      return await this.#stayConnected(auth, lost.signal);
+      const ending = await this.#stayConnected(auth, lost.signal);
+      // A process that the server no longer serves has nothing to stand by for.
+      if (ending === "lost") lost.signal.throwIfAborted();
+      return ending;
     } catch (error) {
       if (error instanceof LeaseLostError) return "lost";
       throw error;

@@ -5,7 +5,7 @@ import type { AuthenticationCreds, SignalDataSet, SignalDataTypeMap } from "bail
 import { watchForCacheLayer } from "./baileys/cache_layer.js";
 import { type FirstCredsDeps, takeCreds } from "./baileys/first_creds.js";
 import { decode, encode, toWrites } from "./baileys/stored_values.js";
-import { brokenAnswer, endedError, type LeaseLostError } from "./errors.js";
+import { brokenAnswer, endedError, type LostError } from "./errors.js";
 import type { Value } from "./gen/authstate/v1/value.js";
 import { checkKeyId, checkKeyType } from "./names.js";
 import type { Pacing } from "./rpc/pacing.js";
@@ -45,10 +45,11 @@ export interface AuthStateKeys {
 /** What happens to the lease of a session. */
 export interface AuthStateEvents {
   /**
-   * The session is no longer this process's: close its socket, for another one is about to connect. Emitted at most once;
-   * nothing is written from then on, and every call fails with the same error. `owner` says who has it, where known.
+   * The session is no longer this process's: close its socket, for another one is about to connect, or the server lets this
+   * process do nothing more (`TokenRefusedError`, `AccessDeniedError`). Emitted at most once; nothing is written from then
+   * on, and every call fails with the same error. `owner` says who has it, where known.
    */
-  lost: [error: LeaseLostError];
+  lost: [error: LostError];
   /** The lease could not be renewed for its whole time. Calls wait until the server answers, and then `back` or `lost` follows. */
   away: [];
   /** The lease was renewed after all, and nobody else had it in between. */

@@ -69,9 +69,14 @@ export class AuthStateError extends Error {
     const { code, reason, field, requestId, owner, revision, retryDelayMs } = this;
     const retryable = changes.retryable ?? this.retryable;
     const outcome = "outcome" in changes ? changes.outcome : this.outcome;
-    return new AuthStateError(changes.message ?? this.message, {
+    return this.made(changes.message ?? this.message, {
       ...{ code, reason, field, outcome, requestId, owner, revision, retryable, retryDelayMs },
     });
+  }
+
+  /** A copy with other fields, which is of the same class where that can be. */
+  protected made(message: string, fields: AuthStateErrorFields): AuthStateError {
+    return new AuthStateError(message, fields);
   }
 }
 
@@ -114,6 +119,39 @@ export class LeaseLostError extends AuthStateError {
   override with(changes: { outcome?: AuthStateErrorFields["outcome"] }): LeaseLostError {
     return new LeaseLostError(this.#sessionId, this.owner, "outcome" in changes ? changes.outcome : this.outcome);
   }
+}
+
+/**
+ * The server does not know the caller: no token was shown (`NO_TOKEN`), it is none of this store (`BAD_TOKEN`), it has ended
+ * (`TOKEN_EXPIRED`, `TOKEN_REVOKED`), or the client's certificate has no rights (`CERTIFICATE_UNKNOWN`). Nothing was done.
+ * Where the pool has another token by then, that is tried, and this error not thrown.
+ */
+export class TokenRefusedError extends AuthStateError {
+  override readonly name = "TokenRefusedError";
+
+  protected override made(message: string, fields: AuthStateErrorFields): TokenRefusedError {
+    return new TokenRefusedError(message, fields);
+  }
+}
+
+/**
+ * The server knows the caller, who may not do this: the session is not among its own, be it there or not
+ * (`SESSION_OUT_OF_SCOPE`), or it has another right on it (`RIGHT_MISSING`). Nothing was done.
+ */
+export class AccessDeniedError extends AuthStateError {
+  override readonly name = "AccessDeniedError";
+
+  protected override made(message: string, fields: AuthStateErrorFields): AccessDeniedError {
+    return new AccessDeniedError(message, fields);
+  }
+}
+
+/** Why a session that was open is no longer this process's. */
+export type LostError = LeaseLostError | TokenRefusedError | AccessDeniedError;
+
+/** The server will not have this caller, whatever is tried with the token of now. */
+export function isShutOut(error: unknown): error is TokenRefusedError | AccessDeniedError {
+  return (error instanceof TokenRefusedError && !error.retryable) || error instanceof AccessDeniedError;
 }
 
 // The client itself refuses an argument, before anything is sent.

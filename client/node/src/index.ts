@@ -1,7 +1,16 @@
 export type { AuthState, AuthStateEvents, AuthStateKeys } from "./auth_state.js";
 export type { OrphanedKeys } from "./baileys/first_creds.js";
 export { AuthStatePool } from "./auth_state_pool.js";
-export { AuthStateError, type AuthStateErrorCode, isAuthStateError, LeaseHeldError, LeaseLostError } from "./errors.js";
+export {
+  AccessDeniedError,
+  AuthStateError,
+  type AuthStateErrorCode,
+  isAuthStateError,
+  LeaseHeldError,
+  LeaseLostError,
+  type LostError,
+  TokenRefusedError,
+} from "./errors.js";
 export type { AuthStateLogger } from "./logger.js";
 export type { ExportedFolder } from "./folder/folder_export.js";
 export type { FolderProgress, ImportedFolder } from "./folder/folder_import.js";

@@ -1,13 +1,14 @@
 // How a pool and its sessions are told what to do, and what is refused of it.
 import type { ChannelCredentials } from "@grpc/grpc-js";
 import type { OrphanedKeys } from "./baileys/first_creds.js";
-import { checkAddresses } from "./connection/addresses.js";
+import { checkAddresses, isLoopback } from "./connection/addresses.js";
 import { invalidField } from "./errors.js";
 import type { FolderProgress } from "./folder/folder_import.js";
 import { MAX_LEASE_MS, MIN_LEASE_MS } from "./limits.js";
 import type { AuthStateLogger } from "./logger.js";
 import { checkPrefix } from "./names.js";
 import { tlsCredentials, type TlsOptions } from "./rpc/tls_credentials.js";
+import { type TokenSource, tokenSource } from "./rpc/token_source.js";
 import { PAIRING_STATES, type PairingState } from "./session/session_listing.js";
 
 const DEFAULT_PATIENCE_MS = 60_000;
@@ -48,6 +49,15 @@ export interface AuthStatePoolOptions {
   tls?: TlsOptions;
   /** In place of `tls`, for what that cannot say. Pools share a connection only if they have the same object here. */
   credentials?: ChannelCredentials;
+  /**
+   * The token by which the server knows this process; or a function that returns it, asked once for each stream and for
+   * each call outside of it, and again when a token is refused. Sent over TLS, or to this machine, alone. Default: that of
+   * `tokenFile`; else of the environment, in `AUTHSTATE_TOKEN` or the file that `AUTHSTATE_TOKEN_FILE` names, but not
+   * beside `credentials`, which may bring their own; else none.
+   */
+  token?: string | (() => string | Promise<string>);
+  /** In place of `token`: the file that holds it, which is read again, so that a new token may be put into its place. */
+  tokenFile?: string;
 }
 
 /** How one session is opened. */
@@ -124,19 +134,28 @@ export interface ImportOptions extends FolderOptions {
 /** The options of a pool, checked and complete. Throws AuthStateError. */
 export function checkPoolOptions(options: AuthStatePoolOptions | undefined) {
   const { leaseTtlMs = DEFAULT_LEASE_TTL_MS, patienceMs = DEFAULT_PATIENCE_MS } = options ?? {};
-  const { cacheBytes = DEFAULT_CACHE_BYTES, tls, ...rest } = options ?? {};
+  const { cacheBytes = DEFAULT_CACHE_BYTES, tls, token, tokenFile, ...rest } = options ?? {};
   const addresses = checkAddresses(options ?? {});
   const ttlFits = typeof leaseTtlMs === "number" && leaseTtlMs >= MIN_LEASE_MS && leaseTtlMs <= MAX_LEASE_MS;
   if (!ttlFits) throw invalidField("leaseTtlMs", `must be ${MIN_LEASE_MS} to ${MAX_LEASE_MS}`);
   if (tls !== undefined && rest.credentials !== undefined) throw invalidField("tls", "cannot be beside `credentials`");
+  const credentials = tls === undefined ? rest.credentials : tlsCredentials(tls, rest.logger);
+  const environment = rest.credentials === undefined ? process.env : {};
+  const tokens = tokenSource({ token, tokenFile }, environment, rest.logger);
+  if (tokens !== undefined && credentials?._isSecure() !== true) refuseToCross(tokens, addresses);
   return {
-    ...rest,
-    credentials: tls === undefined ? rest.credentials : tlsCredentials(tls, rest.logger),
-    addresses,
+    ...{ ...rest, credentials, tokens, addresses },
     leaseTtlMs,
     patienceMs: amount("patienceMs", patienceMs),
     cacheBytes: amount("cacheBytes", cacheBytes),
   };
+}
+
+// Whoever reads a token on its way may do what its owner may.
+function refuseToCross({ name }: TokenSource, addresses: readonly string[]): void {
+  const beyond = addresses.find((address) => !isLoopback(address));
+  if (beyond === undefined) return;
+  throw invalidField(name, `would go to ${beyond} in plain text, where others can read it; give the pool \`tls\``);
 }
 
 /** The options of a session in a pool of `pool`, checked and complete. Throws AuthStateError. */

@@ -67,11 +67,11 @@ export class Pool {
   constructor(options: AuthStatePoolOptions, pacing: Pacing) {
     this.#options = checkPoolOptions(options);
     this.#pacing = pacing;
-    const { addresses, cacheBytes, credentials, logger, owner } = this.#options;
+    const { addresses, cacheBytes, credentials, tokens, logger, owner } = this.#options;
     this.#owner = `${owner ?? `${hostname().slice(0, 64)}:${process.pid}`}:${randomBytes(6).toString("hex")}`;
     checkOwner(this.#ownerOf(0));
     this.#cache = new KeyCache(cacheBytes);
-    this.#connection = openConnection({ addresses, credentials, pacing, logger });
+    this.#connection = openConnection({ addresses, credentials, tokens, pacing, logger });
   }
 
   async useAuthState(sessionId: string, options: SessionOptions = {}): Promise<AuthState> {

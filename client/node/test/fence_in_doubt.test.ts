@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { status } from "@grpc/grpc-js";
-import { type AuthStateError, LeaseLostError } from "../src/errors.ts";
+import { type AuthStateError, LeaseLostError, type LostError } from "../src/errors.ts";
 import type { Verdict } from "./support/lease_server.ts";
 import { newPool, NOT_APPLIED, read, server, SESSION, stored, watch, write } from "./support/pool_fixture.ts";
 import { until } from "./support/until.ts";
@@ -95,7 +95,7 @@ describe("a write that failed for good, and may have been applied", () => {
   }
 
   // Lets a write fail with its outcome unknown, and calls `intrude` after the lease was given back, before it is taken again.
-  const interrupted = async (intrude: () => void): Promise<{ events: string[]; lost: LeaseLostError[] }> => {
+  const interrupted = async (intrude: () => void): Promise<{ events: string[]; lost: LostError[] }> => {
     const auth = await newPool().useAuthState(SESSION);
     const seen = watch(auth);
     const pass = (): Verdict => undefined;

@@ -69,6 +69,6 @@ describe("a wait for a lease", () => {
     const auth = await newPool({ logger }).useAuthState(SESSION);
     server.takeOver(SESSION, OTHER);
     await write(auth, "1").catch(() => undefined);
-    await until(() => lines.some(([level, message]) => level === "warn" && message === "the lease is lost"));
+    await until(() => lines.some(([level, message]) => level === "warn" && message === "the session is lost"));
   });
 });

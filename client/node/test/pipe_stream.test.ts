@@ -5,6 +5,7 @@ import { type ClientDuplexStream, status } from "@grpc/grpc-js";
 import { AuthStateError } from "../src/errors.ts";
 import type { PipeRequest, PipeResponse, PipeResult } from "../src/gen/authstate/v1/auth_state_service.ts";
 import { PipeStream } from "../src/pipe/pipe_stream.ts";
+import { Bearer } from "../src/rpc/bearer.ts";
 import { FakePacing } from "./support/fake_pacing.ts";
 
 const LIMITS = { unansweredBytes: 100, messageBytes: 40, answerTimeoutMs: 1_000 };
@@ -63,6 +64,8 @@ beforeEach(() => {
     pacing,
     limits: LIMITS,
     place: "127.0.0.1:50051",
+    token: new Bearer(undefined, pacing).show(),
+    onRefused: () => void told.push("refused"),
     onDraining: () => void told.push("draining"),
     onEnd: ({ code }) => void told.push(code),
   });

@@ -1,6 +1,6 @@
 // Checks where servers listen before anything is sent, so that nobody waits for a mistyped address.
 import dns from "node:dns";
-import { isIP } from "node:net";
+import { BlockList, isIP } from "node:net";
 import { invalidField } from "../errors.js";
 
 const HOST_AND_PORT = /^(?:\[(?<bracketed>[^\]]+)\]|(?<host>[^:/?#\s[\]]+)):(?<port>\d{1,5})$/;
@@ -8,6 +8,10 @@ const LABEL = /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/;
 const EXAMPLE = "write host:port, such as 127.0.0.1:50051";
 // Where one of these is set, the proxy resolves the names.
 const PROXY_VARIABLES = ["grpc_proxy", "https_proxy", "http_proxy"];
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet("127.0.0.0", 8);
+LOOPBACK.addAddress("::1", "ipv6");
 
 function isHostName(text: string): boolean {
   const labels = text.replace(/\.$/, "").split(".");
@@ -47,6 +51,13 @@ export function checkAddresses(options: { address?: string; addresses?: readonly
   if (!Array.isArray(addresses)) throw invalidField("addresses", `must be a list; ${EXAMPLE}`);
   addresses.forEach((each, index) => hostOf(`addresses[${index}]`, each));
   return [...addresses];
+}
+
+/** Whether what is sent to `address`, which was checked before, stays on this machine. */
+export function isLoopback(address: string): boolean {
+  const host = hostOf("addresses", address);
+  if (isIP(host) === 0) return /^localhost\.?$/i.test(host);
+  return LOOPBACK.check(host, isIP(host) === 4 ? "ipv4" : "ipv6");
 }
 
 async function isUnknown(host: string): Promise<boolean> {

@@ -1,10 +1,12 @@
-// The connections of this process. Pools that name the same servers with the same credentials share one.
+// The connections of this process. Pools that name the same servers with the same credentials and token share one.
 import { type ChannelCredentials, credentials } from "@grpc/grpc-js";
 import type { AuthStateLogger } from "../logger.js";
 import { Pipe } from "../pipe/pipe.js";
+import { Bearer } from "../rpc/bearer.js";
 import { Endpoints } from "../rpc/endpoints.js";
 import type { Pacing } from "../rpc/pacing.js";
 import { ATTEMPT_TIMEOUT_MS } from "../rpc/retry.js";
+import type { TokenSource } from "../rpc/token_source.js";
 import { Transport } from "../rpc/transport.js";
 import { findUnknownHosts } from "./addresses.js";
 import { Slots } from "./slots.js";
@@ -24,6 +26,8 @@ export interface ConnectionOptions {
   addresses: readonly string[];
   /** Unset for a connection without TLS. */
   credentials: ChannelCredentials | undefined;
+  /** Unset for a process without a token. */
+  tokens: TokenSource | undefined;
   pacing: Pacing;
   logger: AuthStateLogger | undefined;
 }
@@ -52,6 +56,12 @@ function sameCredentials(one: ChannelCredentials, other: ChannelCredentials): bo
   return one === other || (!one._isSecure() && !other._isSecure());
 }
 
+function sameTokens(one: TokenSource | undefined, other: TokenSource | undefined): boolean {
+  return one === undefined || other === undefined ? one === other : one.equals(other);
+}
+
+type Shareable = Required<Omit<ConnectionOptions, "logger" | "credentials">> & { credentials: ChannelCredentials };
+
 class SharedConnection {
   readonly transport: Transport;
   readonly pipe: Pipe;
@@ -60,15 +70,14 @@ class SharedConnection {
   // Each share has an entry here. What concerns the whole connection goes to the first logger.
   readonly loggers: { logger: AuthStateLogger | undefined }[] = [];
   readonly #endpoints: Endpoints;
+  readonly #options: Shareable;
   #hosts: Promise<void> | undefined;
   #sessions = 0;
 
-  constructor(
-    private readonly addresses: readonly string[],
-    private readonly credentials: ChannelCredentials,
-    private readonly pacing: Pacing,
-  ) {
-    this.#endpoints = new Endpoints(addresses, credentials);
+  constructor(options: Shareable) {
+    const { addresses, credentials, tokens, pacing } = options;
+    this.#options = options;
+    this.#endpoints = new Endpoints({ addresses, credentials, bearer: new Bearer(tokens, pacing) });
     this.transport = new Transport(this.#endpoints);
     this.warnings = new WarningLimit(pacing);
     const logger: AuthStateLogger = {
@@ -82,12 +91,14 @@ class SharedConnection {
     return this.loggers.find(({ logger }) => logger !== undefined)?.logger;
   }
 
-  serves(addresses: readonly string[], wanted: ChannelCredentials, pacing: Pacing): boolean {
+  serves(wanted: Shareable): boolean {
+    const { addresses, credentials, tokens, pacing } = this.#options;
     return (
-      this.pacing === pacing &&
-      this.addresses.length === addresses.length &&
-      this.addresses.every((address, index) => address === addresses[index]) &&
-      sameCredentials(this.credentials, wanted)
+      pacing === wanted.pacing &&
+      addresses.length === wanted.addresses.length &&
+      addresses.every((address, index) => address === wanted.addresses[index]) &&
+      sameCredentials(credentials, wanted.credentials) &&
+      sameTokens(tokens, wanted.tokens)
     );
   }
 
@@ -113,7 +124,7 @@ class SharedConnection {
 
   async #findUnknownHosts(): Promise<void> {
     try {
-      const unknown = await findUnknownHosts(this.addresses);
+      const unknown = await findUnknownHosts(this.#options.addresses);
       if (unknown.length > 0)
         this.#logger?.warn({ addresses: unknown }, "no such host name; the other servers are used");
     } catch (error) {
@@ -127,13 +138,13 @@ class SharedConnection {
 const shared = new Set<SharedConnection>();
 
 /**
- * A share of the connection to these servers with these credentials: of the one that this process has, or of a new one.
- * Connects when it is first used.
+ * A share of the connection to these servers with these credentials and this token: of the one that this process has, or of
+ * a new one. Connects when it is first used.
  */
-export function openConnection(options: ConnectionOptions): Connection {
-  const { addresses, credentials: wanted = credentials.createInsecure(), pacing, logger } = options;
-  const found = [...shared].find((each) => each.serves(addresses, wanted, pacing));
-  const connection = found ?? new SharedConnection(addresses, wanted, pacing);
+export function openConnection({ logger, ...options }: ConnectionOptions): Connection {
+  const wanted = { ...options, credentials: options.credentials ?? credentials.createInsecure() };
+  const found = [...shared].find((each) => each.serves(wanted));
+  const connection = found ?? new SharedConnection(wanted);
   shared.add(connection);
   const share = { logger };
   connection.loggers.push(share);

@@ -1,4 +1,4 @@
-import { AuthStateError, connectionError } from "../errors.js";
+import { AuthStateError, connectionError, TokenRefusedError } from "../errors.js";
 import type { AuthStateLogger } from "../logger.js";
 import type { Endpoint, Endpoints } from "../rpc/endpoints.js";
 import type { Pacing } from "../rpc/pacing.js";
@@ -17,7 +17,7 @@ export interface PipeOptions {
 /**
  * The stream that all sessions of a process share. One that broke is replaced when the next operation wants to be sent:
  * not before a jittered delay has passed that grows while attempts fail, and on another server if there is one. A
- * server that drains is left at once.
+ * server that drains is left at once, and so is a stream whose token is no longer taken.
  */
 export class Pipe {
   readonly #options: PipeOptions;
@@ -27,7 +27,7 @@ export class Pipe {
   #failures = 0;
   #notBefore = 0;
   // What the last stream ended with, which is the error of those who come too early.
-  #lastFailure = "";
+  #lastFailure: Pick<AuthStateError, "code" | "reason" | "message"> | undefined;
   #supported = true;
   #closed = false;
 
@@ -45,8 +45,9 @@ export class Pipe {
     if (this.#stream?.usable === true) return this.#stream;
     if (this.#closed) throw new AuthStateError("the connection was closed", { code: "CANCELLED", reason: "CLOSED" });
     const waitMs = this.#notBefore - this.#options.pacing.now();
-    if (waitMs > 0) {
-      throw connectionError(this.#lastFailure, { outcome: "NOT_APPLIED", retryDelayMs: waitMs });
+    if (this.#lastFailure !== undefined && waitMs > 0) {
+      const { code, reason, message } = this.#lastFailure;
+      throw connectionError(message, { code, reason, outcome: "NOT_APPLIED", retryDelayMs: waitMs });
     }
     this.#stream = this.#open(this.#options.endpoints.current);
     return this.#stream;
@@ -75,10 +76,13 @@ export class Pipe {
 
   #open(endpoint: Endpoint): PipeStream {
     const { endpoints, pacing, limits, logger } = this.#options;
-    const stream: PipeStream = new PipeStream(endpoint.client.pipe(), {
+    const token = endpoint.show();
+    const stream: PipeStream = new PipeStream(endpoint.client.pipe(token.options), {
       pacing,
       limits,
+      token,
       place: endpoint.place,
+      onRefused: () => this.#leaving.add(stream),
       onDraining: () => {
         logger?.debug({ address: endpoint.address }, "authstate is about to stop; moving on");
         endpoints.leave(endpoint);
@@ -86,7 +90,9 @@ export class Pipe {
       },
       onEnd: (error) => {
         if (this.#leaving.delete(stream) || this.#closed) return;
-        endpoints.leave(endpoint);
+        // The next stream shows the token of then, on the same server.
+        if (error instanceof TokenRefusedError) return;
+        if (token.failure === undefined) endpoints.leave(endpoint);
         this.#noteEnd(endpoint, error);
       },
     });
@@ -102,7 +108,7 @@ export class Pipe {
       return;
     }
     this.#failures++;
-    this.#lastFailure = message;
+    this.#lastFailure = { code, reason, message };
     this.#notBefore = pacing.now() + backoffMs(this.#failures, BACKOFF, pacing);
     logger?.warn({ address, code, reason, why: message }, "the pipe to authstate broke; it will be opened again");
   }

@@ -1,7 +1,8 @@
 import type { ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
-import { AuthStateError, brokenAnswer, connectionError } from "../errors.js";
+import { AuthStateError, brokenAnswer, connectionError, isShutOut, TokenRefusedError } from "../errors.js";
 import type { PipeOperation, PipeRequest, PipeResponse, PipeResult } from "../gen/authstate/v1/auth_state_service.js";
 import { MAX_COMMIT_OPERATIONS } from "../limits.js";
+import type { CallToken } from "../rpc/bearer.js";
 import { noAnswer, streamEnded } from "../rpc/connection_failure.js";
 import type { Pacing } from "../rpc/pacing.js";
 import { fromServiceError, fromStatus } from "../rpc/status_details.js";
@@ -40,8 +41,12 @@ export interface PipeStreamHost {
   limits: PipeStreamLimits;
   /** Where the server is, for messages. */
   place: string;
+  /** What the call shows. */
+  token: CallToken;
   /** Called at most once, when the server will stop soon: nothing new may begin on this stream. */
   onDraining(): void;
+  /** The same, when the token of this stream is no longer taken. */
+  onRefused(): void;
   /** Called once, when the stream has ended, before the operations under way fail; with CANCELLED after `end`. */
   onEnd(error: AuthStateError): void;
 }
@@ -97,7 +102,9 @@ export class PipeStream {
       this.#writable = true;
       this.#flush();
     });
-    call.on("error", (error: ServiceError) => this.#end(fromServiceError(host.place, error, false)));
+    call.on("error", (error: ServiceError) =>
+      this.#end(host.token.failure ?? fromServiceError(host.place, error, false)),
+    );
     call.on("end", () => this.#end(connectionError(streamEnded(host.place))));
   }
 
@@ -122,7 +129,7 @@ export class PipeStream {
   ): Promise<Answers[Name]> {
     const name: keyof Answers = operation.$case;
     const ended = this.#ended ?? (this.#finished ? connectionError(streamEnded(this.#host.place)) : undefined);
-    if (ended !== undefined) return Promise.reject(this.#failureOf(name, false, ended));
+    if (ended !== undefined) return this.#refusal(this.#failureOf(name, false, ended));
     return new Promise((resolve, reject) => {
       const tag = ++this.#lastTag;
       const pending: Pending = {
@@ -193,12 +200,16 @@ export class PipeStream {
       this.#answered.push({ pending, result: result.result });
     }
     if (!this.#tellScheduled) this.#tell();
-    if (draining && !this.#retired) {
-      this.#host.onDraining();
-      this.retire();
-    }
+    if (draining) this.#leave(() => this.#host.onDraining());
     this.#finishIfDone();
     this.#flush();
+  }
+
+  // Lets nothing new begin on the stream; what is under way is still answered.
+  #leave(tell: () => void): void {
+    if (!this.usable) return;
+    tell();
+    this.retire();
   }
 
   #tell(): void {
@@ -215,8 +226,9 @@ export class PipeStream {
 
   #answer(pending: Pending, result: PipeResult["result"]): void {
     if (result?.$case === "error") {
-      pending.reject(fromStatus(pending.name, result.value, mutates(pending.name)));
+      this.#reject(pending, fromStatus(pending.name, result.value, mutates(pending.name)));
     } else if (result?.$case === ANSWER_OF[pending.name]) {
+      this.#host.token.noteLetIn();
       pending.resolve(result.value);
     } else {
       pending.reject(brokenAnswer(`${pending.name}: answered with ${result?.$case ?? "nothing"}`));
@@ -274,13 +286,28 @@ export class PipeStream {
     this.#open.clear();
     this.#waiting = [];
     this.#host.onEnd(error);
-    for (const { name, sent, reject } of open) reject(this.#failureOf(name, sent, error));
+    for (const pending of open) this.#reject(pending, this.#failureOf(pending.name, pending.sent, error));
   }
 
-  #failureOf(name: keyof Answers, sent: boolean, { code, reason, message, retryable, field }: AuthStateError) {
+  #reject(pending: Pending, error: AuthStateError): void {
+    if (!(error instanceof TokenRefusedError)) {
+      pending.reject(error);
+      return;
+    }
+    this.#leave(() => this.#host.onRefused());
+    this.#refusal(error).catch(pending.reject);
+  }
+
+  // What the caller is told takes another token into account, which may have to be asked for.
+  async #refusal(error: AuthStateError): Promise<never> {
+    throw await this.#host.token.judge(error);
+  }
+
+  #failureOf(name: keyof Answers, sent: boolean, error: AuthStateError): AuthStateError {
+    const { code } = error;
     const outcome = !mutates(name) ? undefined : sent && code !== "UNIMPLEMENTED" ? "UNKNOWN" : "NOT_APPLIED";
     // Where the server does not know the pipe, the caller will try another way.
-    const again = retryable || code === "UNIMPLEMENTED" || !sent;
-    return new AuthStateError(`${name}: ${message}`, { code, reason, field, outcome, retryable: again });
+    const again = error.retryable || code === "UNIMPLEMENTED" || (!sent && !isShutOut(error));
+    return error.with({ message: `${name}: ${error.message}`, outcome, retryable: again });
   }
 }

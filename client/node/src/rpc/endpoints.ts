@@ -1,6 +1,7 @@
 import type { ChannelCredentials, ChannelOptions } from "@grpc/grpc-js";
 import { AuthStateServiceClient } from "../gen/authstate/v1/auth_state_service.js";
 import { MAX_MESSAGE_BYTES } from "../limits.js";
+import type { Bearer, CallToken } from "./bearer.js";
 import { serverNameOf } from "./tls_credentials.js";
 
 const CHANNEL_OPTIONS: ChannelOptions = {
@@ -24,6 +25,15 @@ export interface Endpoint {
   /** The address, and which others there are, in words for messages. */
   readonly place: string;
   readonly client: AuthStateServiceClient;
+  /** What the next call shows. */
+  show(): CallToken;
+}
+
+export interface EndpointsOptions {
+  /** At least one. */
+  addresses: readonly string[];
+  credentials: ChannelCredentials;
+  bearer: Bearer;
 }
 
 /**
@@ -31,38 +41,42 @@ export interface Endpoint {
  * when its server is first used.
  */
 export class Endpoints {
-  readonly #addresses: readonly string[];
-  readonly #credentials: ChannelCredentials;
+  readonly #options: EndpointsOptions;
   readonly #made = new Map<string, Endpoint>();
   #current = 0;
 
-  /** `addresses` has at least one. */
-  constructor(addresses: readonly string[], credentials: ChannelCredentials) {
-    this.#addresses = addresses;
-    this.#credentials = credentials;
+  constructor(options: EndpointsOptions) {
+    this.#options = options;
   }
 
   get current(): Endpoint {
-    const address = this.#addresses[this.#current % this.#addresses.length];
+    const { addresses, credentials, bearer } = this.#options;
+    const address = addresses[this.#current % addresses.length];
     if (address === undefined) throw new RangeError("no address");
     const made = this.#made.get(address);
     if (made !== undefined) return made;
-    const others = this.#addresses.length > 1 ? ` (one of ${this.#addresses.join(", ")})` : "";
-    const serverName = serverNameOf(this.#credentials);
-    const options = serverName === undefined ? {} : { "grpc.ssl_target_name_override": serverName };
-    const client = new AuthStateServiceClient(address, this.#credentials, { ...CHANNEL_OPTIONS, ...options });
-    const endpoint = { address, place: `${address}${others}`, client };
+    const others = addresses.length > 1 ? ` (one of ${addresses.join(", ")})` : "";
+    const client = new AuthStateServiceClient(address, credentials, { ...CHANNEL_OPTIONS, ...this.#ownOptions() });
+    const endpoint = { address, place: `${address}${others}`, client, show: () => bearer.show() };
     this.#made.set(address, endpoint);
     return endpoint;
   }
 
   /** Goes on with the next server, unless somebody has already moved on from `endpoint`. */
   leave(endpoint: Endpoint): void {
-    if (endpoint === this.current) this.#current = (this.#current + 1) % this.#addresses.length;
+    if (endpoint === this.current) this.#current = (this.#current + 1) % this.#options.addresses.length;
   }
 
   /** No call may be made from then on. */
   close(): void {
     for (const { client } of this.#made.values()) client.close();
+  }
+
+  #ownOptions(): ChannelOptions {
+    const { credentials, bearer } = this.#options;
+    const serverName = serverNameOf(credentials);
+    if (serverName !== undefined) return { "grpc.ssl_target_name_override": serverName };
+    // In plain text a token stays on this machine, and goes through no proxy that the environment names.
+    return bearer.hasToken && !credentials._isSecure() ? { "grpc.enable_http_proxy": 0 } : {};
   }
 }

@@ -1,6 +1,12 @@
 // Turns errors of gRPC into AuthStateErrors. Nothing else knows how the server packs the details of its errors.
 import { type ServiceError, status } from "@grpc/grpc-js";
-import { AuthStateError, type AuthStateErrorCode } from "../errors.js";
+import {
+  AccessDeniedError,
+  AuthStateError,
+  type AuthStateErrorCode,
+  type AuthStateErrorFields,
+  TokenRefusedError,
+} from "../errors.js";
 import { ErrorInfo, RetryInfo } from "../gen/google/rpc/error_details.js";
 import { Status } from "../gen/google/rpc/status.js";
 import { connectionFailure } from "./connection_failure.js";
@@ -65,14 +71,25 @@ function isRetryable(code: AuthStateErrorCode, { info, retryDelayMs }: Details):
   return code === "UNAVAILABLE" || code === "DEADLINE_EXCEEDED";
 }
 
+// What to do about each reason for which the server does not know the caller: it knows of no pool, and its words end there.
+const TOKEN_ADVICE: Readonly<Record<string, string>> = {
+  NO_TOKEN: "give the pool a `token` or a `tokenFile` (authstatectl token create)",
+  BAD_TOKEN: "is `token` or `tokenFile` whole, the newest one, and made for this store?",
+  TOKEN_EXPIRED: "give the pool a new one (authstatectl token create)",
+  TOKEN_REVOKED: "if this process is still to be served, give the pool a new one (authstatectl token create)",
+  CERTIFICATE_UNKNOWN: "give the pool a `token` or a `tokenFile`, or have its certificate's name granted rights",
+};
+const DENIED = new Set(["SESSION_OUT_OF_SCOPE", "RIGHT_MISSING"]);
+
 // `mutates` tells whether the call would have changed something: then the error says whether it did.
 function toError(message: string, codeNumber: number, details: Details, mutates: boolean) {
   const code = (status[codeNumber] ?? "UNKNOWN") as AuthStateErrorCode;
   const metadata = details.info?.metadata ?? {};
   const toldOutcome = metadata["outcome"] === "NOT_APPLIED" ? "NOT_APPLIED" : "UNKNOWN";
-  return new AuthStateError(message, {
+  const reason = details.info?.reason ?? "CONNECTION";
+  const fields: AuthStateErrorFields = {
     code,
-    reason: details.info?.reason ?? "CONNECTION",
+    reason,
     field: metadata["field"],
     outcome: mutates ? toldOutcome : undefined,
     requestId: metadata["request_id"],
@@ -80,7 +97,10 @@ function toError(message: string, codeNumber: number, details: Details, mutates:
     revision: /^\d+$/.test(metadata["revision"] ?? "") ? BigInt(metadata["revision"]!) : undefined,
     retryable: isRetryable(code, details),
     retryDelayMs: details.retryDelayMs,
-  });
+  };
+  if (Object.hasOwn(TOKEN_ADVICE, reason)) return new TokenRefusedError(`${message}; ${TOKEN_ADVICE[reason]}`, fields);
+  if (DENIED.has(reason)) return new AccessDeniedError(`${message}; authstatectl token show lists its rights`, fields);
+  return new AuthStateError(message, fields);
 }
 
 // Why a call to the server at `place` failed, in the server's words if it was the server that refused.

@@ -5,7 +5,6 @@ import {
   Metadata,
   type ServiceError,
 } from "@grpc/grpc-js";
-import type { AuthStateError } from "../errors.js";
 import type {
   AcquireLeaseRequest,
   AcquireLeaseResponse,
@@ -20,6 +19,7 @@ import type {
   LoadSessionResponse,
 } from "../gen/authstate/v1/auth_state_service.js";
 import type { Value } from "../gen/authstate/v1/value.js";
+import type { CallToken } from "./bearer.js";
 import { toDuration } from "./durations.js";
 import type { Endpoint, Endpoints } from "./endpoints.js";
 import { fromServiceError } from "./status_details.js";
@@ -82,7 +82,7 @@ export class Transport {
     timeoutMs: number,
     onPage: (page: LoadSessionResponse) => boolean,
   ): Promise<void> {
-    const { endpoint, call } = this.#load(sessionId, fence, timeoutMs);
+    const { call, fail } = this.#load(sessionId, fence, timeoutMs);
     return new Promise((resolve, reject) => {
       let enough = false;
       call.on("data", (page: LoadSessionResponse) => {
@@ -97,7 +97,9 @@ export class Transport {
         if (enough) call.cancel();
       });
       call.on("end", resolve);
-      call.on("error", (error: ServiceError) => reject(this.#fail(endpoint, "LoadSession", error)));
+      call.on("error", (error: ServiceError) => {
+        if (!enough) resolve(fail(error));
+      });
     });
   }
 
@@ -111,13 +113,13 @@ export class Transport {
     timeoutMs: number,
     part: LoadedPart,
   ): AsyncGenerator<LoadSessionResponse, void, void> {
-    const { endpoint, call } = this.#load(sessionId, fence, timeoutMs, part);
+    const { call, fail } = this.#load(sessionId, fence, timeoutMs, part);
     // What comes after the reader has left concerns nobody.
     call.on("error", () => undefined);
     try {
       for await (const page of call) yield page as LoadSessionResponse;
     } catch (error) {
-      throw this.#fail(endpoint, "LoadSession", error as ServiceError);
+      await fail(error as ServiceError);
     } finally {
       call.cancel();
     }
@@ -146,11 +148,13 @@ export class Transport {
 
   #load(sessionId: string, fence: bigint, timeoutMs: number, part: LoadedPart = {}) {
     const endpoint = this.#endpoints.current;
-    const options = { deadline: Date.now() + timeoutMs };
+    const token = endpoint.show();
+    const options = { deadline: Date.now() + timeoutMs, ...token.options };
     const everything = { types: [], withoutCreds: false, withoutValues: false, unchangedFor: undefined };
     const request = { sessionId, fence, pageBytes: 0, ...everything, ...part };
     const call: ClientReadableStream<LoadSessionResponse> = endpoint.client.loadSession(request, options);
-    return { endpoint, call };
+    const fail = (error: ServiceError): Promise<never> => this.#fail(endpoint, token, "LoadSession", error);
+    return { call, fail };
   }
 
   #call<Request, Response>(
@@ -160,19 +164,24 @@ export class Transport {
     timeoutMs: number,
   ): Promise<Response> {
     const endpoint = this.#endpoints.current;
+    const token = endpoint.show();
     const call = method(endpoint.client);
-    return new Promise((resolve, reject) => {
-      call(request, new Metadata(), { deadline: Date.now() + timeoutMs }, (error, response) => {
-        if (error === null) resolve(response);
-        else reject(this.#fail(endpoint, rpc, error));
+    return new Promise((resolve) => {
+      call(request, new Metadata(), { deadline: Date.now() + timeoutMs, ...token.options }, (error, response) => {
+        if (error === null) {
+          token.noteLetIn();
+          resolve(response);
+        } else resolve(this.#fail(endpoint, token, rpc, error));
       });
     });
   }
 
-  #fail(endpoint: Endpoint, rpc: string, serviceError: ServiceError): AuthStateError {
-    const error = fromServiceError(endpoint.place, serviceError, !READS.has(rpc));
+  async #fail(endpoint: Endpoint, token: CallToken, rpc: string, serviceError: ServiceError): Promise<never> {
+    const mutates = !READS.has(rpc);
+    const nothingSent = token.failure?.with({ outcome: mutates ? "NOT_APPLIED" : undefined });
+    const error = nothingSent ?? (await token.judge(fromServiceError(endpoint.place, serviceError, mutates)));
     // Another server may do better, whether this one is gone, drains or has lost its database.
-    if (error.code === "UNAVAILABLE") this.#endpoints.leave(endpoint);
-    return error.with({ message: `${rpc}: ${error.message}` });
+    if (nothingSent === undefined && error.code === "UNAVAILABLE") this.#endpoints.leave(endpoint);
+    throw error.with({ message: `${rpc}: ${error.message}` });
   }
 }

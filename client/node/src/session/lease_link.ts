@@ -1,4 +1,4 @@
-import { hasReason, type LeaseLostError } from "../errors.js";
+import { hasReason, type LostError } from "../errors.js";
 import type { Pacing } from "../rpc/pacing.js";
 import type { Attach, SessionLink } from "../rpc/session_link.js";
 import type { LeaseKeeper } from "./lease_keeper.js";
@@ -15,7 +15,7 @@ export interface LeaseLinkHost {
   /** Told of every attach, because that renews the lease. */
   keeper: LeaseKeeper;
   /** Called when the server says that somebody else has the session, or had it. Returns the error for those who wait. */
-  lose(owner: string | undefined): LeaseLostError;
+  lose(owner: string | undefined): LostError;
 }
 
 /**

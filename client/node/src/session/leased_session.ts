@@ -1,5 +1,5 @@
 import type { Slots } from "../connection/slots.js";
-import { AuthStateError, hasReason, LeaseLostError } from "../errors.js";
+import { AuthStateError, hasReason, isShutOut, LeaseLostError, type LostError } from "../errors.js";
 import type { CommitRequest } from "../gen/authstate/v1/auth_state_service.js";
 import type { Value } from "../gen/authstate/v1/value.js";
 import type { AuthStateLogger } from "../logger.js";
@@ -40,7 +40,7 @@ export interface LeasedSessionDeps {
   owner: string;
   ttlMs: number;
   /** Called at most once. */
-  onLost(error: LeaseLostError): void;
+  onLost(error: LostError): void;
   onAway(): void;
   onBack(): void;
 }
@@ -57,7 +57,8 @@ export interface AcquireOptions {
 
 /**
  * A session that this process owns. Reads are answered from memory: nobody else can change what was read under the
- * fence. Once the server says that the fence is no longer the current one, every call fails with LeaseLostError.
+ * fence. Once the server says that the fence is no longer the current one, every call fails with LeaseLostError; and once
+ * it has shut this process out, with that error.
  */
 export class LeasedSession implements SessionStore {
   readonly #sessionId: string;
@@ -68,7 +69,8 @@ export class LeasedSession implements SessionStore {
   // Kept only until `takeFirst`, for it grows stale with the first write.
   #first: FirstRead | undefined;
   #away = false;
-  #lost: LeaseLostError | undefined;
+  #lost: LostError | undefined;
+  #open = false;
   #closed = false;
 
   constructor(sessionId: string, deps: LeasedSessionDeps) {
@@ -91,7 +93,7 @@ export class LeasedSession implements SessionStore {
       },
     });
     const { attach, owner, ttlMs, pacing } = deps;
-    const lose = (by: string | undefined): LeaseLostError => this.#lose(by);
+    const lose = (by: string | undefined): LostError => this.#lose(new LeaseLostError(sessionId, by));
     this.#link = new LeaseLink({ attach, sessionId, owner, ttlMs, pacing, keeper: this.#keeper, lose });
     this.#commits = new NumberedCommits(
       () => this.#link.attached(),
@@ -130,6 +132,7 @@ export class LeasedSession implements SessionStore {
         return retry("LoadSession", until, () => this.#guard(() => this.#load(timeoutMs())));
       };
       await this.#deps.loads.run(load, () => patience.restart());
+      this.#open = true;
     } catch (error) {
       patience.noteFailure(error);
       await this.close();
@@ -295,7 +298,12 @@ export class LeasedSession implements SessionStore {
     if (error.reason === "STALE_FENCE") {
       // It may have been this side that went on to another fence; to attach again tells.
       if (this.#link.inDoubt || fence !== this.#link.fence) return error.with({ retryable: true });
-      this.#lose(error.owner);
+      this.#lose(new LeaseLostError(this.#sessionId, error.owner));
+    } else if (isShutOut(error)) {
+      // This error has an outcome of its own. While the session is being opened it says enough, and the lease may still be
+      // given back where it is reading that is denied.
+      if (this.#open) this.#lose(error.with({ outcome: "NOT_APPLIED" }) as LostError);
+      return error;
     } else if (error.reason === "NOT_ATTACHED") {
       // The link was dropped, for another operation's sake, when this one was about to be sent.
       this.#link.drop();
@@ -311,15 +319,16 @@ export class LeasedSession implements SessionStore {
     return this.#lost ?? error;
   }
 
-  #lose(owner: string | undefined): LeaseLostError {
+  #lose(error: LostError): LostError {
     if (this.#lost !== undefined) return this.#lost;
-    this.#lost = new LeaseLostError(this.#sessionId, owner);
+    this.#lost = error;
     this.#keeper.stop();
     this.#deps.cache.reset(false);
     this.#link.drop();
-    this.#deps.logger?.warn({ sessionId: this.#sessionId, owner }, "the lease is lost");
-    if (!this.#closed) this.#deps.onLost(this.#lost);
-    return this.#lost;
+    const { owner, reason, message } = error;
+    this.#deps.logger?.warn({ sessionId: this.#sessionId, owner, reason, why: message }, "the session is lost");
+    if (!this.#closed) this.#deps.onLost(error);
+    return error;
   }
 
   #refuseIfLost(): void {

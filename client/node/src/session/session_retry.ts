@@ -1,5 +1,5 @@
 import type { WarningLimit } from "../connection/warning_limit.js";
-import { type AuthStateError, hasReason } from "../errors.js";
+import { type AuthStateError, hasReason, TokenRefusedError } from "../errors.js";
 import type { AuthStateLogger } from "../logger.js";
 import type { Pacing } from "../rpc/pacing.js";
 import { retry } from "../rpc/retry.js";
@@ -21,12 +21,16 @@ export function sessionRetry(
     retry(attempt, {
       pacing,
       until,
-      onWait: ({ code, reason, message }, count, delayMs) =>
+      onWait: (error, count, delayMs) => {
+        const { code, reason, message: why } = error;
+        const fields = { sessionId, rpc, code, reason, attempt: count, delayMs: Math.round(delayMs), why };
+        const isRefused = error instanceof TokenRefusedError;
         warnings.warn(
           logger,
-          { sessionId, rpc, code, reason, attempt: count, delayMs: Math.round(delayMs), why: message },
-          "authstate does not answer; waiting",
-        ),
+          fields,
+          isRefused ? "token refused; trying the new one" : "authstate does not answer; waiting",
+        );
+      },
     });
 }
 

@@ -20,7 +20,7 @@ import type {
 import { SessionState } from "../../src/gen/authstate/v1/auth_state_service.ts";
 import type { Key } from "../../src/gen/authstate/v1/value.ts";
 import { toDuration } from "../../src/rpc/durations.ts";
-import { type Failure, failureOf, Refusal, toStatus } from "./failure.ts";
+import { type Failure, failureOf, Refusal, toServiceError, toStatus } from "./failure.ts";
 import { applyWrites, readKeys, type StoredSession } from "./stored_session.ts";
 import { type LoadCall, TestServer } from "./test_server.ts";
 
@@ -45,6 +45,8 @@ function stateOf({ creds }: LeasedSession): SessionState {
 
 export type Database = Map<string, LeasedSession>;
 
+// What a stream has attached, by channel.
+type Channels = Map<number, { sessionId: string; fence: bigint }>;
 type Operation = NonNullable<PipeOperation["operation"]>;
 type Answer = PipeResult["result"];
 
@@ -141,9 +143,9 @@ export class LeaseServer extends TestServer {
     }
   }
 
-  // Breaks the streams there are, and nothing else.
-  breakStreams(): void {
-    for (const stream of this.#streams) stream.emit("error", { code: status.UNAVAILABLE, details: "broken" });
+  // Ends the streams there are, and nothing else.
+  breakStreams(failure: Failure = { code: status.UNAVAILABLE }): void {
+    for (const stream of this.#streams) stream.emit("error", toServiceError(failure));
   }
 
   drain(): void {
@@ -315,8 +317,15 @@ export class LeaseServer extends TestServer {
       call.emit("error", { code: status.UNIMPLEMENTED, details: "no pipe" });
       return;
     }
+    let check: () => void;
+    try {
+      check = this.admitCall(call.metadata);
+    } catch (error) {
+      call.emit("error", toServiceError(failureOf(error)));
+      return;
+    }
     this.#streams.add(call);
-    const channels = new Map<number, { sessionId: string; fence: bigint }>();
+    const channels: Channels = new Map();
     const forget = (): void => void this.#streams.delete(call);
     call.on("error", forget);
     call.on("cancelled", forget);
@@ -326,19 +335,20 @@ export class LeaseServer extends TestServer {
     });
     call.on("data", (request: PipeRequest) => {
       this.messages.push(request);
-      const results = request.operations.map((operation) => this.#operate(channels, operation));
+      const results = request.operations.map((operation) => this.#operate(channels, operation, check));
       void this.gate.then(() => {
         if (this.#streams.has(call)) call.write({ results, draining: false });
       });
     });
   }
 
-  #operate(channels: Map<number, { sessionId: string; fence: bigint }>, operation: PipeOperation): PipeResult {
+  #operate(channels: Channels, operation: PipeOperation, check: () => void): PipeResult {
     const { tag, channel } = operation;
     const work = operation.operation!;
     this.log.push(work.$case === "commit" ? `commit ${work.value.number}` : work.$case);
     const verdict = this.judge(work);
     try {
+      check();
       const before = new Map(channels);
       if (verdict !== undefined) this.#fail(verdict, () => this.#carryOut(before, channel, work));
       return { tag, result: this.#carryOut(channels, channel, work) };
@@ -347,7 +357,7 @@ export class LeaseServer extends TestServer {
     }
   }
 
-  #carryOut(channels: Map<number, { sessionId: string; fence: bigint }>, channel: number, work: Operation): Answer {
+  #carryOut(channels: Channels, channel: number, work: Operation): Answer {
     if (work.$case === "attach") {
       const { sessionId, fence } = work.value;
       const session = fence === 0n ? undefined : this.#underFence({ sessionId, fence });

@@ -2,7 +2,7 @@
 // afterwards. Made anew for every test of a file that imports this.
 import { afterEach, beforeEach } from "node:test";
 import type { AuthState } from "../../src/auth_state.ts";
-import type { LeaseLostError } from "../../src/errors.ts";
+import type { LostError } from "../../src/errors.ts";
 import type { AuthStatePoolOptions } from "../../src/options.ts";
 import { Pool } from "../../src/pool.ts";
 import { FakePacing } from "./fake_pacing.ts";
@@ -26,8 +26,8 @@ export function newPool(options: AuthStatePoolOptions = {}): Pool {
   return pool;
 }
 
-export function watch(auth: AuthState): { events: string[]; lost: LeaseLostError[] } {
-  const seen: { events: string[]; lost: LeaseLostError[] } = { events: [], lost: [] };
+export function watch(auth: AuthState): { events: string[]; lost: LostError[] } {
+  const seen: { events: string[]; lost: LostError[] } = { events: [], lost: [] };
   auth.events.on("away", () => seen.events.push("away"));
   auth.events.on("back", () => seen.events.push("back"));
   auth.events.on("lost", (error) => {

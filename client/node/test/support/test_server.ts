@@ -1,5 +1,6 @@
 // A server of the contract in this process, over real gRPC. Calls that it does not handle are UNIMPLEMENTED.
 import {
+  type Metadata,
   type sendUnaryData,
   Server,
   ServerCredentials,
@@ -11,11 +12,15 @@ import {
   type LoadSessionRequest,
   type LoadSessionResponse,
 } from "../../src/gen/authstate/v1/auth_state_service.ts";
-import { failureOf, toServiceError } from "./failure.ts";
+import { type Failure, failureOf, Refusal, toServiceError } from "./failure.ts";
 
 export type LoadCall = ServerWritableStream<LoadSessionRequest, LoadSessionResponse>;
 
 export abstract class TestServer {
+  // What the calls showed as `authorization`, in order.
+  readonly shown: string[] = [];
+  // Asked with what is shown, about every call and every operation of a pipe, before it takes place.
+  admit: (authorization: string) => Failure | undefined = () => undefined;
   // What is answered waits for it; see `hold`.
   protected gate: Promise<void> = Promise.resolve();
   #server = new Server();
@@ -51,10 +56,23 @@ export abstract class TestServer {
     return release;
   }
 
+  // Takes what a call shows. Throws a Refusal where that is not admitted; the returned function does so again later.
+  protected admitCall(metadata: Metadata): () => void {
+    const authorization = metadata.get("authorization").join();
+    this.shown.push(authorization);
+    const check = (): void => {
+      const failure = this.admit(authorization);
+      if (failure !== undefined) throw new Refusal(failure);
+    };
+    check();
+    return check;
+  }
+
   // A handler that answers with what `work` returns, or with the Refusal that it throws.
   protected unary<Request, Response extends object>(work: (request: Request) => Response) {
     return async (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): Promise<void> => {
       try {
+        this.admitCall(call.metadata);
         const answer = work(call.request);
         await this.gate;
         callback(null, answer);
@@ -71,6 +89,7 @@ export abstract class TestServer {
   protected pages(work: (call: LoadCall) => Iterable<LoadSessionResponse>, onSent: () => void) {
     return async (call: LoadCall): Promise<void> => {
       try {
+        this.admitCall(call.metadata);
         for (const page of work(call)) {
           onSent();
           if (!call.write(page)) await new Promise((resolve) => call.once("drain", resolve).once("close", resolve));
@@ -87,6 +106,7 @@ export abstract class TestServer {
   protected onePage(work: (call: LoadCall) => LoadSessionResponse) {
     return (call: LoadCall): void => {
       try {
+        this.admitCall(call.metadata);
         call.write(work(call));
         call.end();
       } catch (error) {
