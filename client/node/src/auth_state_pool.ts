@@ -85,7 +85,8 @@ export class AuthStatePool {
    *
    * A folder within the limits of one commit (10,000 values, 32 MiB) is imported in one. A larger one goes keys first and
    * creds last: an import that ends early leaves keys without creds, which no client opens, and the same import again
-   * finishes it. Where the session holds all of the folder already, nothing is written.
+   * finishes it. Where the session holds all of the folder already, nothing is written. A folder that was written within the
+   * last minute is a warning, to `logger` or the standard error stream.
    *
    * @param sessionId 1 to 128 characters of `[A-Za-z0-9._:@-]`
    * @throws LeaseHeldError at once when another process has the session; not with `steal`

@@ -14,6 +14,7 @@ export {
 export type { AuthStateLogger } from "./logger.js";
 export type { ExportedFolder } from "./folder/folder_export.js";
 export type { FolderProgress, ImportedFolder } from "./folder/folder_import.js";
+export type { LeftOutFile } from "./folder/folder_reader.js";
 export type {
   AuthStatePoolOptions,
   DeleteOptions,

@@ -129,6 +129,16 @@ export interface ImportOptions extends FolderOptions {
   keyTypes?: readonly string[];
   /** Where a file name does not tell whether `-` was `:` and `__` was `/`, take it as it stands. Default false. */
   literalIds?: boolean;
+  /**
+   * Leave out keys whose files are torn, empty or malformed, and name them in `leftOut`; where a whole `.json.bak` stands
+   * beside one, that is taken, but for sessions and sender keys, whose old states peers reject. Creds are never left out.
+   * Default false: such a folder is refused.
+   */
+  skipTorn?: boolean;
+  /** Leave the creds of the folder out; those of the session, if there are any, stay. Default false. */
+  keysOnly?: boolean;
+  /** Read and check all of it, and tell what would be done, without a lease and without a write. Default false. */
+  dryRun?: boolean;
 }
 
 /** The options of a pool, checked and complete. Throws AuthStateError. */

@@ -6,7 +6,7 @@ import { loadBaileys } from "./baileys/baileys_module.js";
 import { type Connection, openConnection } from "./connection/connection.js";
 import { endedError } from "./errors.js";
 import { type ExportedFolder, exportSession } from "./folder/folder_export.js";
-import { type ImportedFolder, storeFolder } from "./folder/folder_import.js";
+import { type ImportedFolder, previewImport, storeFolder, warnOfUse } from "./folder/folder_import.js";
 import { readFolder } from "./folder/folder_reader.js";
 import type { AuthStateLogger } from "./logger.js";
 import { checkOwner, checkSessionId } from "./names.js";
@@ -129,16 +129,22 @@ export class Pool {
 
   async importFolder(sessionId: string, directory: string, options: ImportOptions = {}): Promise<ImportedFolder> {
     checkSessionId(sessionId);
-    const { signal, steal = false, replace = false, keyTypes = [], literalIds = false } = options;
+    const { signal, steal = false, replace = false, dryRun = false } = options;
+    const { keyTypes = [], literalIds = false, skipTorn = false, keysOnly = false } = options;
     const onProgress = options.onProgress ?? ((): void => undefined);
     const throwIfUnwanted = this.#unless(signal);
     throwIfUnwanted();
-    const folder = await readFolder(directory, { keyTypes, literalIds }, (done, total) => {
+    const folder = await readFolder(directory, { keyTypes, literalIds, skipTorn, keysOnly }, (done, total) => {
       throwIfUnwanted();
       onProgress({ step: "reading", done, total });
     });
+    warnOfUse(this.#options.logger, directory, folder);
+    const how = { replace, onProgress };
+    if (dryRun) {
+      return previewImport(sessionId, directory, folder, { ...(await this.#tool(sessionId, throwIfUnwanted)), ...how });
+    }
     return this.#claimed(sessionId, { steal, signal }, (deps) =>
-      storeFolder(sessionId, directory, folder, { ...deps, replace, onProgress }),
+      storeFolder(sessionId, directory, folder, { ...deps, ...how }),
     );
   }
 
@@ -147,12 +153,7 @@ export class Pool {
     const { signal, onProgress = () => undefined } = options;
     const throwIfUnwanted = this.#unless(signal);
     throwIfUnwanted();
-    await this.#connection.checkHosts();
-    const { logger, patienceMs } = this.#options;
-    return exportSession(sessionId, directory, {
-      ...{ transport: this.#connection.transport, retry: this.#retry(sessionId, logger), pacing: this.#pacing },
-      ...{ patienceMs, throwIfUnwanted, onProgress },
-    });
+    return exportSession(sessionId, directory, { ...(await this.#tool(sessionId, throwIfUnwanted)), onProgress });
   }
 
   close(): Promise<void> {
@@ -246,6 +247,14 @@ export class Pool {
     });
     await session.open({ steal, leaseWaitMs, throwIfUnwanted, patience });
     return session;
+  }
+
+  // What works on a session without a lease have in common.
+  async #tool(sessionId: string, throwIfUnwanted: () => void) {
+    await this.#connection.checkHosts();
+    const { logger, patienceMs } = this.#options;
+    const { transport } = this.#connection;
+    return { transport, retry: this.#retry(sessionId, logger), pacing: this.#pacing, patienceMs, throwIfUnwanted };
   }
 
   // Does `work` on a session that no handle of this process has. The pool's close waits for it.

@@ -67,6 +67,43 @@ describe("importFolder", () => {
     assert.ok(session.creds !== undefined);
   });
 
+  it("only tells what it would do where that is asked for, also while somebody has the session", async () => {
+    makeFolder();
+    const pool = newPool();
+    const dryRun = true;
+    const { keys, commits } = await pool.importFolder(SESSION, folder, { dryRun });
+    assert.deepEqual([keys, commits], [6, 1]);
+    untouched();
+    await pool.importFolder(SESSION, folder);
+    const auth = await pool.useAuthState(SESSION, { create: false });
+    assert.equal((await pool.importFolder(SESSION, folder, { dryRun })).commits, 0);
+    file("lid-mapping-5511.json", '"456"');
+    assert.equal((await failure(pool.importFolder(SESSION, folder, { dryRun }))).reason, "SESSION_EXISTS");
+    assert.equal((await pool.importFolder(SESSION, folder, { dryRun, replace: true })).commits, 1);
+    assert.equal(jsonOf("lid-mapping/5511"), '"123"');
+    await auth.close();
+  });
+
+  it("leaves the creds of the session alone where keys alone come in several commits", async () => {
+    makeFolder();
+    const pool = newPool();
+    await pool.importFolder(SESSION, folder);
+    makeLargeFolder();
+    const session = server.session(SESSION);
+    const before = session.creds;
+    let commits = 0;
+    server.judgeUnaryCommit = () => {
+      assert.equal(session.creds, before);
+      return ++commits === 2 ? { code: status.INVALID_ARGUMENT, metadata: NOT_APPLIED } : undefined;
+    };
+    const options = { keysOnly: true, replace: true };
+    const { message } = await failure(pool.importFolder(SESSION, folder, options));
+    assert.match(message, /: 1 of 3 commits were applied; import again to finish it/);
+    assert.equal((await pool.importFolder(SESSION, folder, options)).commits, 3);
+    assert.equal(session.keys.has("import/unfinished"), false);
+    assert.equal(server.log.includes("deleteCreds"), false);
+  });
+
   it("is refused while somebody has the session, and told when it is taken away in the middle", async () => {
     makeFolder();
     const pool = newPool();

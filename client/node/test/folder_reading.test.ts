@@ -1,6 +1,6 @@
 // What importFolder makes of a folder before anything is stored, and what it refuses of it.
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { BufferJSON, type initAuthCreds } from "baileys";
@@ -16,7 +16,7 @@ import {
   path,
   untouched,
 } from "./support/folder_fixture.ts";
-import { newPool, server, SESSION } from "./support/pool_fixture.ts";
+import { newPool, server, SESSION, warnings } from "./support/pool_fixture.ts";
 
 describe("a folder", () => {
   it("comes back from the session as it went in", async () => {
@@ -32,6 +32,7 @@ describe("a folder", () => {
       mended: [],
       fromBackup: [],
       ignored: ["notes.txt"],
+      leftOut: [],
     });
     assert.deepEqual(progress.at(0), { step: "reading", done: 1, total: 8 });
     assert.deepEqual(progress.at(-1), { step: "comparing", done: 6, total: 6 });
@@ -121,6 +122,65 @@ describe("a folder", () => {
     assert.deepEqual(fromBackup, ["lid-mapping-77.json"]);
     assert.deepEqual(ignored, ["lid-mapping-5511.json.bak", "lid-mapping-99.json.tmp"]);
     assert.deepEqual([jsonOf("lid-mapping/77"), jsonOf("lid-mapping/5511")], ['"88"', '"123"']);
+  });
+
+  it("with torn keys is imported without them where that is asked for, and they are named", async () => {
+    makeFolder();
+    file("session-5511_1.0.json", '{"_sess');
+    file("session-5511_1.0.json.bak", '{"old":1}');
+    file("sender-key-120@g.us--5511_1--0.json", "");
+    file("lid-mapping-5511.json", '"12');
+    file("lid-mapping-5511.json.bak", '"old"');
+    file("pre-key-1.json", "null");
+    const options = { skipTorn: true };
+    const { leftOut, fromBackup, keys } = await newPool().importFolder(SESSION, folder, options);
+    const [nothing, empty, torn] = leftOut;
+    assert.deepEqual(nothing, { file: "pre-key-1.json", reason: "holds null" });
+    assert.deepEqual(empty, { file: "sender-key-120@g.us--5511_1--0.json", reason: "is empty" });
+    assert.equal(torn?.file, "session-5511_1.0.json");
+    assert.match(torn.reason, /^malformed JSON/);
+    assert.equal(leftOut.length, 3);
+    // Only what peers do not mind to be older.
+    assert.deepEqual(fromBackup, ["lid-mapping-5511.json"]);
+    assert.equal(jsonOf("lid-mapping/5511"), '"old"');
+    assert.deepEqual([keys, server.session(SESSION).keys.size], [3, 3]);
+
+    file("package.json", "{}");
+    file("creds.json", "{");
+    const { message } = await failure(newPool().importFolder("other", folder, options));
+    assert.match(message, /2 files stand in the way.*\ncreds\.json: malformed JSON.*\npackage\.json: is of no known/s);
+  });
+
+  it("is taken without its creds where that is asked for, and those of the session stay", async () => {
+    makeFolder();
+    const pool = newPool();
+    await pool.importFolder(SESSION, folder);
+    const { creds: before } = server.session(SESSION);
+    file("creds.json", "{");
+    file("lid-mapping-5511.json", '"456"');
+    await pool.importFolder(SESSION, folder, { keysOnly: true, replace: true });
+    assert.equal(jsonOf("lid-mapping/5511"), '"456"');
+    assert.equal(server.session(SESSION).creds, before);
+    assert.equal((await pool.importFolder(SESSION, folder, { keysOnly: true })).commits, 0, "it was written again");
+
+    await pool.importFolder("other", folder, { keysOnly: true });
+    assert.deepEqual([server.session("other").creds, server.session("other").keys.size], [undefined, 6]);
+    for (const name of readdirSync(folder)) if (name !== "creds.json") rmSync(join(folder, name));
+    const { reason, message } = await failure(pool.importFolder(SESSION, folder, { keysOnly: true }));
+    assert.equal(reason, "FOLDER_PROBLEMS");
+    assert.match(message, /there is nothing to import$/);
+  });
+
+  it("that was written within the last minute is warned of", async () => {
+    makeFolder();
+    const pool = newPool();
+    await pool.importFolder(SESSION, folder);
+    assert.match(warnings.join(), /auth was written \d+ s ago: if a program still uses it, stop that and import again/);
+    warnings.length = 0;
+    const longAgo = Date.now() / 1_000 - 61;
+    for (const name of readdirSync(folder)) utimesSync(join(folder, name), longAgo, longAgo);
+    await pool.importFolder(SESSION, folder);
+    assert.deepEqual(warnings, []);
   });
 
   it("of another writer is mended, which is said", async () => {

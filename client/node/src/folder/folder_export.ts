@@ -4,7 +4,7 @@ import type { Transport } from "../rpc/transport.js";
 import { LOAD_TIMEOUT_MS, type OnPage, readWhole } from "../session/session_load.js";
 import type { SessionRetry } from "../session/session_retry.js";
 import type { FolderProgress } from "./folder_import.js";
-import { isNull, unwrapCreds } from "./folder_reader.js";
+import { isNull, unwrapCreds } from "./file_values.js";
 import { checkTarget, writeFolder } from "./folder_writer.js";
 
 const NO_FENCE = 0n;

@@ -1,12 +1,16 @@
-import { isDeepStrictEqual } from "node:util";
 import { AuthStateError, brokenAnswer, sessionExistsError } from "../errors.js";
 import type { CommitRequest } from "../gen/authstate/v1/auth_state_service.js";
-import type { Value } from "../gen/authstate/v1/value.js";
+import { type AuthStateLogger, notify } from "../logger.js";
 import { holdingLease, type LeaseHoldDeps } from "../session/lease_hold.js";
 import { LOAD_TIMEOUT_MS, type OnPage, readWhole, type StoredKey } from "../session/session_load.js";
 import { saysAbsent } from "../session/session_retry.js";
 import { newCommitId, nameOf, planCommits } from "../writes/commit_plan.js";
-import type { Folder } from "./folder_reader.js";
+import type { Folder, LeftOutFile } from "./folder_reader.js";
+import { differenceOf, isSame, markOf, planImport } from "./import_plan.js";
+
+const NO_FENCE = 0n;
+// A folder that was written so lately may be in use.
+const YOUNG_MS = 60_000;
 
 /** What a long work on a folder is at: how many files, commits or keys of how many. */
 export interface FolderProgress {
@@ -15,7 +19,7 @@ export interface FolderProgress {
   total: number;
 }
 
-/** What an import did. */
+/** What an import did or, with `dryRun`, would do. */
 export interface ImportedFolder {
   /** How many keys the session has now. */
   keys: number;
@@ -25,62 +29,21 @@ export interface ImportedFolder {
   credsUnwrapped: boolean;
   /** Files in which bytes stood as numbers; they are Buffers now. */
   mended: string[];
-  /** Files that were missing, in whose place their `.bak` was read. */
+  /** Files that were missing (or, with `skipTorn`, torn), in whose place their `.bak` was read. */
   fromBackup: string[];
   /** Entries that are no `.json` files, and were not read. */
   ignored: string[];
+  /** Files of keys that could not be read, with `skipTorn`, and why. */
+  leftOut: LeftOutFile[];
 }
 
-export interface FolderImportDeps extends LeaseHoldDeps {
+export interface FolderImportDeps extends Pick<
+  LeaseHoldDeps,
+  "transport" | "retry" | "pacing" | "patienceMs" | "throwIfUnwanted"
+> {
   /** Whether a session that exists gives way. */
   replace: boolean;
   onProgress: (progress: FolderProgress) => void;
-}
-
-// Stands in a session while an import of several commits is under way, and says of what. No key of Baileys; the mark of
-// authstatectl is the same (client/cli/import_plan.h), so that each finishes what the other began.
-const markOf = (directory: string): StoredKey => ({
-  key: { type: "import", id: "unfinished" },
-  value: { kind: { $case: "json", value: JSON.stringify(`folder ${directory}`) } },
-});
-
-/**
- * The commits that bring `folder` into the store. One where it fits; else the keys come first, with the mark, and the creds
- * last: an import that ends early leaves keys without creds, for which no client makes a new identity.
- */
-function planImport(sessionId: string, { creds, keys }: Folder, mark: StoredKey, exists: boolean): CommitRequest[] {
-  const clear = exists ? [{ kind: "clear" } as const] : [];
-  const [whole, ...more] = planCommits(sessionId, creds, [...clear, { kind: "keys", writes: keys }]);
-  if (whole !== undefined && more.length === 0) return [whole];
-  const commits = planCommits(sessionId, undefined, [...clear, { kind: "keys", writes: [mark, ...keys] }]);
-  const [last] = planCommits(sessionId, creds, [{ kind: "keys", writes: [{ key: mark.key, value: undefined }] }]);
-  return last === undefined ? commits : [...commits, last];
-}
-
-// Whether the store holds what was imported: the same bytes or, where it keeps JSON in its own way (the old tables do),
-// the same meaning.
-function isSame(imported: Value | undefined, stored: Value | undefined): boolean {
-  const [one, other] = [imported?.kind, stored?.kind];
-  if (one?.$case === "raw" && other?.$case === "raw") return Buffer.compare(one.value, other.value) === 0;
-  if (one?.$case !== "json" || other?.$case !== "json") return false;
-  return one.value === other.value || isDeepStrictEqual(JSON.parse(one.value), JSON.parse(other.value));
-}
-
-// What the store holds otherwise than `imported`, if anything.
-function differenceOf(
-  imported: Folder,
-  stored: { creds: Value | undefined; keys: readonly StoredKey[] },
-): string | undefined {
-  if (!isSame(imported.creds, stored.creds)) return "the creds";
-  const left = new Map(imported.keys.map((entry) => [nameOf(entry.key), entry]));
-  const missed = stored.keys.find((entry) => {
-    const name = nameOf(entry.key);
-    const same = isSame(left.get(name)?.value, entry.value);
-    left.delete(name);
-    return !same;
-  });
-  const differs = missed ?? [...left.values()][0];
-  return differs === undefined ? undefined : `key ${differs.key.type} ${differs.key.id}`;
 }
 
 // What is thrown when an import ends after some of it may be in the store.
@@ -95,11 +58,30 @@ export function storeFolder(
   sessionId: string,
   directory: string,
   folder: Folder,
-  deps: FolderImportDeps,
+  deps: FolderImportDeps & LeaseHoldDeps,
 ): Promise<ImportedFolder> {
   return holdingLease(sessionId, deps, (fence) =>
     new FolderImport(sessionId, folder, markOf(directory), fence, deps).run(),
   );
+}
+
+/** What `storeFolder` would do, or the error with which it would refuse. Writes nothing, and asks for no lease. */
+export function previewImport(
+  sessionId: string,
+  directory: string,
+  folder: Folder,
+  deps: FolderImportDeps,
+): Promise<ImportedFolder> {
+  return new FolderImport(sessionId, folder, markOf(directory), NO_FENCE, deps).preview();
+}
+
+/** Warns of a folder that a program may still use: what that writes from now on would be missing. */
+export function warnOfUse(logger: AuthStateLogger | undefined, directory: string, { writtenAt }: Folder): void {
+  const ageMs = Date.now() - writtenAt;
+  if (ageMs > YOUNG_MS) return;
+  const when = `${directory} was written ${Math.max(0, Math.trunc(ageMs / 1_000))} s ago`;
+  const advice = "if a program still uses it, stop that and import again, as what it writes from now on is missing";
+  notify(logger, { directory, ageMs }, `${when}: ${advice}`);
 }
 
 class FolderImport {
@@ -112,13 +94,29 @@ class FolderImport {
   ) {}
 
   async run(): Promise<ImportedFolder> {
-    const { credsUnwrapped, mended, fromBackup, ignored } = this.folder;
+    const { commits, hasCreds } = await this.#prepare();
+    if (commits !== undefined) {
+      await this.#write(commits, hasCreds);
+      await this.#compare();
+    }
+    return this.#outcome(commits);
+  }
+
+  async preview(): Promise<ImportedFolder> {
+    return this.#outcome((await this.#prepare()).commits);
+  }
+
+  // The commits to write; undefined where the session holds all of it already.
+  async #prepare(): Promise<{ commits: CommitRequest[] | undefined; hasCreds: boolean }> {
     const { exists, hasCreds } = await this.#look();
     const isThere = exists && !this.deps.replace && (await this.#isThere());
-    const commits = isThere ? [] : planImport(this.sessionId, this.folder, this.mark, exists);
-    await this.#write(commits, hasCreds);
-    if (!isThere) await this.#compare();
-    return { keys: this.folder.keys.length, commits: commits.length, credsUnwrapped, mended, fromBackup, ignored };
+    return { commits: isThere ? undefined : planImport(this.sessionId, this.folder, this.mark, exists), hasCreds };
+  }
+
+  #outcome(commits: readonly CommitRequest[] | undefined): ImportedFolder {
+    const { keys, credsUnwrapped, mended, fromBackup, ignored, leftOut } = this.folder;
+    const counts = { keys: keys.length, commits: commits?.length ?? 0 };
+    return { ...counts, credsUnwrapped, mended, fromBackup, ignored, leftOut };
   }
 
   #attempt<T>(rpc: string, work: (timeoutMs: number) => Promise<T>): Promise<T> {
@@ -161,7 +159,9 @@ class FolderImport {
     const commit = (request: CommitRequest): Promise<void> =>
       this.#attempt("Commit", (timeoutMs) => deps.transport.commit({ ...request, fence }, timeoutMs));
     const total = commits.length;
-    if (hasCreds && total > 1) {
+    const bringsCreds = this.folder.creds !== undefined;
+    const takesCreds = hasCreds && bringsCreds && total > 1;
+    if (takesCreds) {
       // Without any key either, it would look like a new session in between.
       for (const request of planCommits(sessionId, undefined, [{ kind: "keys", writes: [this.mark] }])) {
         await commit(request);
@@ -179,8 +179,9 @@ class FolderImport {
         done++;
       }
     } catch (error) {
-      if (total === 1 || (done === 0 && !hasCreds)) throw error;
-      const what = `${done} of ${total} commits were applied, the session has no creds; import again to finish it`;
+      if (total === 1 || (done === 0 && !takesCreds)) throw error;
+      const missing = bringsCreds ? ", the session has no creds" : "";
+      const what = `${done} of ${total} commits were applied${missing}; import again to finish it`;
       throw unfinished(sessionId, error, what);
     }
     deps.onProgress({ step: "writing", done, total });
