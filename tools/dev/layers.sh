@@ -95,7 +95,7 @@ check_layers() {
   forbid 'The server knows no clients and changes no schema by itself.' '(client|migrations)/' server
   forbid 'Only server/app.cc names drivers and decorators.' 'storage/(memory|postgres|sqlite|decorators|failpoints)/' \
     server ':!server/app.cc'
-  in_order server log connections handlers rpc pipe services
+  in_order server log connections access handlers rpc pipe services
   forbid 'Handlers know no RPCs.' '(grpc|grpcpp)/' server/handlers
   forbid 'What starts the server is known by nothing below it.' 'server/[a-z_]+\.h' ':(glob)server/*/*'
   forbid 'Only tests include tests.' 'tests/' server client
