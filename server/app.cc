@@ -19,6 +19,8 @@
 #include "contract/version.h"
 #include "profiles/database_options.h"
 #include "profiles/readable_files.h"
+#include "server/access/access_watch.h"
+#include "server/access/grant_changes.h"
 #include "server/connections/certificate_watch.h"
 #include "server/connections/listening_sockets.h"
 #include "server/exit_code.h"
@@ -232,7 +234,33 @@ void AnnounceBackend(profiles::BackendChoice choice, const storage::Description&
        {"pooler", description.pooler}});
 }
 
-void AnnounceReady(const std::string& address, const TlsFiles& tls, const storage::Description& description) {
+// Whether others than this machine may connect. Has been told before (CheckPlainText).
+bool BeyondLoopback(const Options& options) { return IsBeyondLoopback(options.listen).value_or(true); }
+
+absl::StatusOr<std::unique_ptr<AccessWatch>> OpenAccess(const Options& options, storage::Backend* backend,
+                                                        const Timer& timer) {
+  AccessWatch::Options access;
+  access.may_be_open = options.allow_insecure || !BeyondLoopback(options);
+  return AccessWatch::Create(backend, *timer, access);
+}
+
+// FailedPrecondition where nobody has been given rights, so that all who reach the server would have all of them or
+// none, and others than this machine can reach it.
+absl::Status CheckAccess(const Options& options, const AccessWatch::Current& access) {
+  if (access.list->version() > 0 || !BeyondLoopback(options)) return absl::OkStatus();
+  if (options.allow_insecure) {
+    Log(LogLevel::kWarn, "nobody has been given rights: whoever reaches the address may do everything",
+        {{"address", options.listen}});
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "--listen ", options.listen,
+      ": others than this machine can reach that, and nobody has been given rights, so they could read all "
+      "accounts: make a token (authstatectl token create --config FILE), or give --allow-insecure"));
+}
+
+void AnnounceReady(const std::string& address, const TlsFiles& tls, bool open,
+                   const storage::Description& description) {
   std::printf("authstated ready on %s, backend %s %s\n", address.c_str(), description.name.c_str(),
               description.location.c_str());
   std::fflush(stdout);
@@ -242,22 +270,26 @@ void AnnounceReady(const std::string& address, const TlsFiles& tls, const storag
        {"transport", tls.certificate.empty() ? "plain text"
                      : tls.client_ca.empty() ? "TLS"
                                              : "mutual TLS"},
+       {"access", open ? "open: nobody has been given rights, so whoever reaches the address may do everything"
+                       : "tokens and client certificates"},
        {"backend", description.name},
        {"location", description.location},
        {"schema_version", absl::StrCat(description.schema_version)}});
 }
 
-int Serve(const Options& options, const Timer& timer, CertificateWatch* certificates, storage::BackendSwitch* backend) {
+int Serve(const Options& options, const Timer& timer, CertificateWatch* certificates, storage::BackendSwitch* backend,
+          AccessWatch* access) {
   GuardOptions guard_options;
   guard_options.default_deadline = options.default_deadline;
   guard_options.max_streams = options.max_pipe_streams;
   guard_options.snapshots = [&options, backend] { return Snapshots(options, backend->Describe()); };
-  Guard guard(*timer, guard_options);
+  Guard guard(*timer, *access, guard_options);
 
   std::atomic<bool> serving = true;
   pipe::Limits pipe_limits;
   pipe_limits.batches = Batches(options);
-  const std::unique_ptr<storage::Backend> logged = NewEventLog(backend);
+  const std::unique_ptr<storage::Backend> watched = NewGrantChanges(backend, access);
+  const std::unique_ptr<storage::Backend> logged = NewEventLog(watched.get());
   const std::unique_ptr<grpc::Service> auth_state = NewAuthStateService(
       logged.get(), &guard, options.deny_steal ? Stealing::kRefused : Stealing::kAllowed, pipe_limits);
   const std::unique_ptr<grpc::Service> admin =
@@ -270,8 +302,9 @@ int Serve(const Options& options, const Timer& timer, CertificateWatch* certific
     serving.store(alive);
     listener->SetServing(alive);
   });
+  access->Start([&guard] { guard.streams().LookAtCallers(); });
   AnnounceBackend(options.databases.backend, backend->Describe());
-  AnnounceReady(listener->address(), options.tls, backend->Describe());
+  AnnounceReady(listener->address(), options.tls, access->current().open, backend->Describe());
 
   const int signal = WaitForStopSignal(certificates);
   Log(LogLevel::kInfo, "stopping", {{"signal", absl::StrCat(signal)}});
@@ -280,6 +313,7 @@ int Serve(const Options& options, const Timer& timer, CertificateWatch* certific
   backend->StopSwitching();
   guard.Drain(absl::Now() + options.drain_timeout);
   listener->Shutdown(absl::Now() + kGoodbye);
+  access->Stop();
   Log(LogLevel::kInfo, "stopped");
   return kExitOk;
 }
@@ -307,7 +341,12 @@ int RunApp(const Options& options) {
   absl::StatusOr<std::unique_ptr<storage::BackendSwitch>> backend =
       storage::BackendSwitch::Create(SwitchOptions(options, timer));
   if (!backend.ok()) return Fail(backend.status(), ExitCodeOfOpening(backend.status()));
-  return Serve(options, timer, certificates->get(), backend->get());
+  const auto access = OpenAccess(options, backend->get(), timer);
+  if (!access.ok()) return Fail(access.status(), ExitCodeOfOpening(access.status()));
+  if (const absl::Status checked = CheckAccess(options, (*access)->current()); !checked.ok()) {
+    return Fail(checked, kExitOpen);
+  }
+  return Serve(options, timer, certificates->get(), backend->get(), access->get());
 }
 
 }  // namespace authstate::server

@@ -21,6 +21,8 @@ enum ExitCode : int {
   kExitRefused = 7,
   // The TLS certificate, key or client CA cannot be used.
   kExitTls = 8,
+  // Others than this machine could reach the server, and nobody has been given rights: everybody could do everything.
+  kExitOpen = 9,
 };
 
 }  // namespace authstate::server

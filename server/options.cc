@@ -24,7 +24,7 @@ constexpr absl::string_view kExitCodesAndExamples = R"(
 
 Exit codes: 0 stopped cleanly, 2 bad option, 3 address not available, 4 store cannot be opened, 5 database away,
 6 unknown schema, 7 database refused (password, role, database name, TLS), 8 TLS certificate, key or client CA cannot be
-used, 1 anything else.
+used, 9 open to other machines while nobody has been given rights, 1 anything else.
 
 Examples:
   authstated --sqlite-path /var/lib/authstate/authstate.db
@@ -51,7 +51,7 @@ std::vector<Option> Declare(Options* options, bool* no_create, bool* print_confi
       Text("--tls-client-ca", &options->tls.client_ca,
            "PEM file with authorities; every client has to show a certificate of one of them"),
       Flag("--allow-insecure", &options->allow_insecure,
-           "Serve without TLS also on an address that others than this machine may reach"),
+           "Serve without TLS, and without tokens, also on an address that others than this machine may reach"),
       Duration("--max-connection-age", &options->max_connection_age, absl::ZeroDuration(), kMaxConnectionAge,
                "When clients are asked to make a new connection; 0: never")};
   for (Option& option : profiles::DeclareDatabaseOptions(&options->databases)) declared.push_back(std::move(option));

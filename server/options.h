@@ -20,7 +20,8 @@ namespace authstate::server {
 struct Options {
   std::string listen = "127.0.0.1:50051";
   TlsFiles tls;
-  // Whether to serve plain text also on an address that others than this machine may reach.
+  // Whether to serve plain text, and a store that never had a token, also on an address that others than this machine
+  // may reach.
   bool allow_insecure = false;
   // Zero: no end (ListenerOptions).
   absl::Duration max_connection_age;

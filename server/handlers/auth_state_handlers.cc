@@ -72,11 +72,13 @@ void AuthStateHandlers::Handle(v1::GetKeysRequest request, absl::Time deadline, 
                  });
 }
 
-void AuthStateHandlers::Handle(v1::ListSessionsRequest request, absl::Time deadline,
+void AuthStateHandlers::Handle(v1::ListSessionsRequest request,
+                               absl::StatusOr<std::vector<storage::SessionScope>> visible, absl::Time deadline,
                                Respond<v1::ListSessionsResponse> respond) {
+  if (!visible.ok()) return std::move(respond)(visible.status());
   absl::StatusOr<Listing> listing = Validate(std::move(request));
   if (!listing.ok()) return std::move(respond)(listing.status());
-  ListSessions(backend_, *std::move(listing), deadline, std::move(respond));
+  ListSessions(backend_, *std::move(listing), *std::move(visible), deadline, std::move(respond));
 }
 
 void AuthStateHandlers::Handle(v1::SetCredsRequest request, absl::Time deadline,

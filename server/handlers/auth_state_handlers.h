@@ -1,6 +1,8 @@
 #ifndef AUTHSTATE_SERVER_HANDLERS_AUTH_STATE_HANDLERS_H_
 #define AUTHSTATE_SERVER_HANDLERS_AUTH_STATE_HANDLERS_H_
 
+#include <vector>
+
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -26,7 +28,9 @@ class AuthStateHandlers {
   void Handle(v1::SetKeysRequest request, absl::Time deadline, Respond<v1::SetKeysResponse> respond);
   void Handle(v1::DeleteKeysRequest request, absl::Time deadline, Respond<v1::DeleteKeysResponse> respond);
   void Handle(v1::CommitRequest request, absl::Time deadline, Respond<v1::CommitResponse> respond);
-  void Handle(v1::ListSessionsRequest request, absl::Time deadline, Respond<v1::ListSessionsResponse> respond);
+  // `visible`: the sessions that the caller may see, or why it may see none.
+  void Handle(v1::ListSessionsRequest request, absl::StatusOr<std::vector<storage::SessionScope>> visible,
+              absl::Time deadline, Respond<v1::ListSessionsResponse> respond);
   void Handle(v1::DeleteSessionRequest request, absl::Time deadline, Respond<v1::DeleteSessionResponse> respond);
 
  private:

@@ -12,6 +12,7 @@
 #include "contract/names.h"
 #include "server/handlers/page_token.h"
 #include "server/handlers/state_messages.h"
+#include "server/handlers/visible_sessions.h"
 #include "storage/error.h"
 
 namespace authstate::server {
@@ -113,21 +114,21 @@ void TellStates(storage::Backend* backend, Page page, Listing listing, absl::Tim
 
 }  // namespace
 
-void ListSessions(storage::Backend* backend, Listing listing, absl::Time deadline,
-                  Respond<v1::ListSessionsResponse> respond) {
+void ListSessions(storage::Backend* backend, Listing listing, std::vector<storage::SessionScope> visible,
+                  absl::Time deadline, Respond<v1::ListSessionsResponse> respond) {
   storage::ListRequest list = listing.list;
   if (listing.want_state) list.limit = std::min(list.limit, kMostStates);
   const std::size_t page_size = list.limit++;
-  backend->List(std::move(list), deadline,
-                [backend, listing = std::move(listing), deadline, page_size,
-                 respond = std::move(respond)](absl::StatusOr<std::vector<storage::SessionSummary>> sessions) mutable {
-                  if (!sessions.ok()) return std::move(respond)(sessions.status());
-                  Page page;
-                  page.sessions = *std::move(sessions);
-                  page.CutTo(page_size);
-                  if (!listing.want_state) return std::move(respond)(ToResponse(std::move(page), listing));
-                  TellStates(backend, std::move(page), std::move(listing), deadline, std::move(respond));
-                });
+  ListVisible(backend, std::move(list), std::move(visible), deadline,
+              [backend, listing = std::move(listing), deadline, page_size,
+               respond = std::move(respond)](absl::StatusOr<std::vector<storage::SessionSummary>> sessions) mutable {
+                if (!sessions.ok()) return std::move(respond)(sessions.status());
+                Page page;
+                page.sessions = *std::move(sessions);
+                page.CutTo(page_size);
+                if (!listing.want_state) return std::move(respond)(ToResponse(std::move(page), listing));
+                TellStates(backend, std::move(page), std::move(listing), deadline, std::move(respond));
+              });
 }
 
 }  // namespace authstate::server

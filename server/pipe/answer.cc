@@ -58,7 +58,7 @@ v1::PipeResult Renewed(const Operation& operation, const storage::LeaseResult& r
 
 v1::PipeResult Failed(const Operation& operation, const absl::Status& status, absl::string_view request_id) {
   v1::PipeResult answer = AnswerTo(operation);
-  *answer.mutable_error() = ToRpcStatus(status, request_id, IsMutation(operation));
+  *answer.mutable_error() = ToRpcStatus(status, request_id, MethodOf(operation).mutation);
   return answer;
 }
 

@@ -42,10 +42,13 @@ Channel* Channels::Enqueue(Operations* from) {
 
 std::optional<absl::Status> Channels::Begin(Channel* channel, const Operation& operation, absl::Time now) {
   const bool expired = operation.deadline <= now;
-  if (const auto* const attach = std::get_if<Attach>(&operation.work)) {
+  const auto* const attach = std::get_if<Attach>(&operation.work);
+  absl::Status permitted = permit_(operation, attach == nullptr ? channel->session_id : attach->request.session_id);
+  if (!permitted.ok()) return permitted;
+  if (attach != nullptr) {
     if (channel->attached()) return InvalidField("channel", "has a session already");
-    absl::Status permitted = CheckStealing(attach->request.steal, stealing_);
-    if (!permitted.ok()) return permitted;
+    absl::Status may_steal = CheckStealing(attach->request.steal, stealing_);
+    if (!may_steal.ok()) return may_steal;
     if (attached_ >= limit_) return InvalidField("channel", absl::StrCat("is one more than ", limit_, " in use"));
     if (expired) return storage::DeadlinePassedInQueue();
     ++attached_;

@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
@@ -31,10 +33,15 @@ struct Channel {
 // Fills in the session and fence under which the channel's operation takes place.
 void Address(const Channel& channel, Operation* operation);
 
+// Whether the caller may have `operation` take place on this session; empty: the channel has none, and the caller has
+// but to be known.
+using Permit = std::function<absl::Status(const Operation& operation, const std::string& session_id)>;
+
 // The channels of a stream, and what can be said of an operation from the state of its channel alone. Not thread-safe.
 class Channels {
  public:
-  Channels(std::size_t limit, Stealing stealing) : limit_(limit), stealing_(stealing) {}
+  Channels(std::size_t limit, Stealing stealing, Permit permit)
+      : limit_(limit), stealing_(stealing), permit_(std::move(permit)) {}
 
   // Puts the first of `from` at the end of its channel's queue.
   Channel* Enqueue(Operations* from);
@@ -56,6 +63,7 @@ class Channels {
  private:
   const std::size_t limit_;
   const Stealing stealing_;
+  const Permit permit_;
   absl::flat_hash_map<std::uint32_t, std::unique_ptr<Channel>> channels_;
   // Channels with a session, or about to have one.
   std::size_t attached_ = 0;

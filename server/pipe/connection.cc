@@ -27,7 +27,7 @@ Connection::Connection(storage::Backend* backend, std::shared_ptr<Budget> budget
       budget_(std::move(budget)),
       options_(std::move(options)),
       on_change_(std::move(on_change)),
-      channels_(options_.limits.channels, options_.stealing),
+      channels_(options_.limits.channels, options_.stealing, options_.permit),
       failure_log_(options_.request_id) {}
 
 Connection::~Connection() { budget_->Remove(budgeted_bytes_); }
@@ -104,6 +104,24 @@ void Connection::Close() {
     bytes_ -= channels_.DropWaiting() + answers_.bytes();
     answers_.Clear();
     for (Lane& lane : lanes_) lane.ready.clear();
+  }
+  Drive();
+}
+
+void Connection::AskForPermission() {
+  {
+    const absl::MutexLock lock(&mutex_);
+    std::vector<Channel*> ready;
+    for (Lane& lane : lanes_) {
+      ready.insert(ready.end(), lane.ready.begin(), lane.ready.end());
+      lane.ready.clear();
+    }
+    for (Channel* const channel : ready) {
+      // The place that Begin has given it, and gives it again if it may.
+      if (std::holds_alternative<Attach>(channel->waiting.front().work)) channels_.SetDetached(channel);
+      channel->busy = false;
+      Advance(channel);
+    }
   }
   Drive();
 }
@@ -306,7 +324,7 @@ void Connection::Answer(const Operation& operation, v1::PipeResult result) {
 
 void Connection::AnswerFailure(const Operation& operation, const std::string& session_id, const absl::Status& status) {
   ++counts_.failures;
-  unlogged_.push_back({NameOf(operation), session_id, status});
+  unlogged_.push_back({MethodOf(operation).name, session_id, status});
   Answer(operation, Failed(operation, status, options_.request_id));
 }
 

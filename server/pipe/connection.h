@@ -43,6 +43,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     // From reading an operation to asking the backend, and again as long for its answer.
     absl::Duration deadline = absl::Seconds(30);
     Stealing stealing = Stealing::kAllowed;
+    // Asked for each operation when its turn comes.
+    Permit permit;
     // The stream's, for the log.
     std::string request_id;
   };
@@ -71,6 +73,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Whether everything that was taken is answered, and the answers written.
   bool Idle() const;
+
+  // Asks once more for what has its leave and waits to be sent to the backend: the caller has lost rights.
+  void AskForPermission();
 
   // The caller is gone. What is at the backend goes on there, and nobody hears of it; what is not is dropped.
   void Close();

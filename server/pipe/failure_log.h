@@ -12,7 +12,7 @@
 namespace authstate::server::pipe {
 
 struct FailedOperation {
-  // `commit`; see NameOf.
+  // `commit`; see MethodOf.
   absl::string_view operation;
   // The session of the channel; empty when it has none.
   std::string session_id;

@@ -1,5 +1,6 @@
 #include "server/pipe/operation.h"
 
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -74,11 +75,14 @@ absl::StatusOr<Operations> TakeOperations(v1::PipeRequest&& request, absl::Time 
   return operations;
 }
 
-absl::string_view NameOf(const Operation& operation) {
-  constexpr absl::string_view kNames[] = {"attach", "detach", "get", "commit", "renew"};
-  return kNames[operation.work.index()];
+const Method& MethodOf(const Operation& operation) {
+  static_assert(std::size(kOperations) == std::variant_size_v<decltype(Operation::work)>, "one row for each");
+  return kOperations[operation.work.index()];
 }
 
-bool IsMutation(const Operation& operation) { return !std::holds_alternative<Get>(operation.work); }
+bool Steals(const Operation& operation) {
+  const auto* const attach = std::get_if<Attach>(&operation.work);
+  return attach != nullptr && attach->request.steal;
+}
 
 }  // namespace authstate::server::pipe

@@ -7,9 +7,9 @@
 #include <variant>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "authstate/v1/auth_state_service.pb.h"
+#include "server/rpc/methods.h"
 #include "storage/backend.h"
 
 // The operations of a pipe as the server holds them, from a message that keeps the contract. Session and fence are
@@ -52,11 +52,11 @@ using Operations = std::list<Operation>;
 // fits the state of its channel is not looked at.
 absl::StatusOr<Operations> TakeOperations(v1::PipeRequest&& request, absl::Time deadline);
 
-// For the log: `attach`, `commit`.
-absl::string_view NameOf(const Operation& operation);
+// Its row in the table of what callers may ask for.
+const Method& MethodOf(const Operation& operation);
 
-// Whether a failure has to say if the work was applied.
-bool IsMutation(const Operation& operation);
+// Whether it is to take a lease from an owner that is alive.
+bool Steals(const Operation& operation);
 
 }  // namespace authstate::server::pipe
 

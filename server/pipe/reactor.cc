@@ -16,11 +16,13 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "authstate/v1/auth_state_service.pb.h"
+#include "server/access/caller.h"
 #include "server/connections/message_bytes.h"
 #include "server/log/logging.h"
 #include "server/pipe/connection.h"
 #include "server/rpc/admission.h"
 #include "server/rpc/failure_level.h"
+#include "server/rpc/methods.h"
 #include "server/rpc/request_parser.h"
 #include "server/rpc/status_translation.h"
 #include "server/rpc/stream_registry.h"
@@ -50,9 +52,17 @@ absl::Status TooSlow() {
                         "the reader took its answers too slowly");
 }
 
-// The stream comes to its end in one of two ways. `ending_`: it is read no further (the caller is done, a message broke
-// the contract, the server drains), everything that was read is answered, then it is finished. `broken_`: nobody takes
-// answers any more, so it is finished at once.
+// Whether a caller may have an operation take place, on the session of its channel if that has one.
+absl::Status PermitOperation(Caller& caller, const Operation& operation, const std::string& session_id) {
+  if (session_id.empty()) return caller.Authenticate();
+  absl::Status permitted = caller.Permit(MethodOf(operation).need.right, session_id);
+  if (!permitted.ok() || !Steals(operation)) return permitted;
+  return caller.Permit(storage::Right::kSteal, session_id);
+}
+
+// The stream comes to its end in one of two ways. `ending_`: it is read no further (the caller is done, or is no longer
+// known; a message broke the contract; the server drains), everything that was read is answered, then it is finished.
+// `broken_`: nobody takes answers any more, so it is finished at once.
 //
 // Reactions and changes come on any thread, several at once, and a change also from within a call to the connection: a
 // backend may answer in place. Advance lets one thread at a time do what follows from them. A read, a write or the end
@@ -64,22 +74,30 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
   Reactor(const Service& service, grpc::CallbackServerContext* context)
       : service_(service),
         context_(context),
-        call_(service.guard->Begin({"Pipe"}, context, grpc::ByteBuffer())),
+        call_(service.guard->Begin(rpc::kPipe, context, grpc::ByteBuffer())),
+        caller_(call_->caller()),
         request_id_(call_->request_id()),
         peer_(context->peer()) {}
 
   void Start() {
     self_ = shared_from_this();
-    connection_ =
-        Connection::Create(service_.backend, service_.budget,
-                           {service_.limits, service_.guard->default_deadline(), service_.stealing, request_id_},
-                           [weak = weak_from_this()] {
-                             if (const auto self = weak.lock()) self->Advance();
-                           });
+    Connection::Options options;
+    options.limits = service_.limits;
+    options.deadline = service_.guard->default_deadline();
+    options.stealing = service_.stealing;
+    options.permit = [caller = caller_](const Operation& operation, const std::string& session_id) {
+      return PermitOperation(*caller, operation, session_id);
+    };
+    options.request_id = request_id_;
+    connection_ = Connection::Create(service_.backend, service_.budget, std::move(options), [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->Advance();
+    });
     absl::Status admitted = call_->admitted();
     if (admitted.ok()) admitted = service_.guard->streams().Add(self_);
     if (admitted.ok()) {
-      Log(LogLevel::kInfo, "pipe opened", {{"request_id", request_id_}, {"peer", peer_}});
+      LogFields fields = {{"request_id", request_id_}, {"peer", peer_}};
+      if (!caller_->name().empty()) fields.emplace_back("caller", caller_->name());
+      Log(LogLevel::kInfo, "pipe opened", fields);
     } else {
       const absl::MutexLock lock(&mutex_);
       ending_ = admitted;
@@ -145,6 +163,17 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
       }
       self->Advance();
     });
+    Advance();
+  }
+
+  void LookAtCaller() override {
+    const absl::Status known = caller_->Authenticate();
+    if (known.ok()) return;
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (!ending_.has_value()) ending_ = known;
+    }
+    connection_->AskForPermission();
     Advance();
   }
 
@@ -286,6 +315,7 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
         {"operations", absl::StrCat(counts.operations)},
         {"failed_operations", absl::StrCat(counts.failures)},
     };
+    if (!caller_->name().empty()) fields.emplace_back("caller", caller_->name());
     if (const auto reason = storage::ReasonOf(status)) fields.emplace_back("reason", *reason);
     if (!status.ok()) fields.emplace_back("error", std::string(status.message()));
     if (*unlogged > 0) fields.emplace_back("more_unlogged", absl::StrCat(*unlogged));
@@ -295,6 +325,7 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
   const Service& service_;
   grpc::CallbackServerContext* const context_;
   std::unique_ptr<GuardedCall> call_;
+  const std::shared_ptr<Caller> caller_;
   const std::string request_id_;
   const std::string peer_;
   const absl::Time start_ = absl::Now();

@@ -1,5 +1,6 @@
 #include "server/rpc/failure_level.h"
 
+#include "server/access/refusals.h"
 #include "server/rpc/status_translation.h"
 #include "storage/error.h"
 
@@ -10,6 +11,7 @@ LogLevel LevelOf(absl::string_view operation, const absl::Status& status) {
   const bool acquires = operation == "AcquireLease" || operation == "attach";
   if (acquires && storage::ReasonOf(status) == storage::kLeaseHeld) return LogLevel::kDebug;
   if (IsUnmapped(status)) return LogLevel::kError;
+  if (IsRefusal(status)) return LogLevel::kWarn;
   switch (status.code()) {
     case absl::StatusCode::kOk:
     case absl::StatusCode::kNotFound:

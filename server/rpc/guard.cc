@@ -11,6 +11,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "contract/names.h"
+#include "server/access/credentials.h"
 #include "server/connections/message_bytes.h"
 #include "server/connections/process_usage.h"
 #include "server/log/logging.h"
@@ -34,6 +36,11 @@ absl::Time DeadlineOf(const grpc::CallbackServerContext& context, absl::Duration
   const std::chrono::system_clock::time_point deadline = context.deadline();
   if (deadline == std::chrono::system_clock::time_point::max()) return absl::Now() + default_deadline;
   return absl::FromChrono(deadline);
+}
+
+bool Steals(const google::protobuf::Message& message) {
+  const auto* field = message.GetDescriptor()->FindFieldByName("steal");
+  return field != nullptr && message.GetReflection()->GetBool(message, field);
 }
 
 std::string SessionIdOf(const google::protobuf::Message& message) {
@@ -74,21 +81,49 @@ GuardedCall::GuardedCall(Guard* guard, const Method& method, grpc::CallbackServe
       request_id_(RequestIdOf(*context)),
       request_(request),
       request_bytes_(request.Length()),
-      admitted_(guard->admission_.Enter(request_bytes_)) {
+      caller_(std::make_shared<Caller>(guard->access_, CredentialsOf(*context))),
+      admitted_(Admit()) {
   CountMessage(context->peer(), request_bytes_);
   context->AddInitialMetadata(kRequestIdKey, request_id_);
 }
 
 GuardedCall::~GuardedCall() {
-  if (admitted_.ok()) guard_->admission_.Leave(request_bytes_);
+  if (entered_) guard_->admission_.Leave(request_bytes_);
+}
+
+absl::Status GuardedCall::Admit() {
+  absl::Status entered = guard_->admission_.Enter(request_bytes_);
+  entered_ = entered.ok();
+  return entered_ ? caller_->Authenticate() : entered;
 }
 
 absl::Status GuardedCall::Receive(google::protobuf::Message* message) {
   if (!admitted_.ok()) return admitted_;
   absl::Status parsed = ParseRequest(request_, message);
   request_.Clear();
-  if (parsed.ok()) session_id_ = SessionIdOf(*message);
-  return parsed;
+  if (!parsed.ok()) return parsed;
+  session_id_ = SessionIdOf(*message);
+  return Permit(*message);
+}
+
+absl::Status GuardedCall::Permit(const google::protobuf::Message& message) {
+  absl::Status permitted = StillPermitted();
+  if (!permitted.ok() || !method_.need.may_steal || !Steals(message)) return permitted;
+  return caller_->Permit(storage::Right::kSteal, session_id_);
+}
+
+absl::Status GuardedCall::StillPermitted() {
+  switch (method_.need.reach) {
+    case Reach::kSession:
+      return caller_->Permit(method_.need.right, session_id_);
+    case Reach::kSessions:
+      return caller_->Scopes(method_.need.right).status();
+    case Reach::kServer:
+      return caller_->PermitAdmin();
+    case Reach::kOperations:
+      break;
+  }
+  return caller_->Authenticate();
 }
 
 grpc::Status GuardedCall::Finish(const absl::Status& status) {
@@ -108,8 +143,9 @@ void GuardedCall::LogOutcome(const absl::Status& status) const {
       {"request_id", request_id_},
       {"request_bytes", absl::StrCat(request_bytes_)},
   };
-  // What was sent as an id is logged only once it is known to be one.
-  if (!session_id_.empty() && !absl::IsInvalidArgument(status)) fields.emplace_back("session_id", session_id_);
+  // What was sent as an id is logged only where it is one.
+  if (CheckSessionId(session_id_).ok()) fields.emplace_back("session_id", session_id_);
+  if (!caller_->name().empty()) fields.emplace_back("caller", caller_->name());
   if (const auto reason = storage::ReasonOf(status)) fields.emplace_back("reason", *reason);
   if (!status.ok()) fields.emplace_back("error", std::string(status.message()));
   if (auto cause = storage::CauseOf(status)) fields.emplace_back("cause", *std::move(cause));

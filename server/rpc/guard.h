@@ -19,8 +19,11 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/access/access_watch.h"
+#include "server/access/caller.h"
 #include "server/log/line_limit.h"
 #include "server/rpc/admission.h"
+#include "server/rpc/methods.h"
 #include "server/rpc/response_room.h"
 #include "server/rpc/snapshot_slots.h"
 #include "server/rpc/stream_registry.h"
@@ -46,23 +49,16 @@ struct GuardOptions {
   std::function<std::size_t()> snapshots = [] { return std::numeric_limits<std::size_t>::max(); };
 };
 
-// What a handler's RPC is, known at compile time.
-struct Method {
-  // The RPC's name without its service: `Commit`.
-  absl::string_view name;
-  // Whether a failure has to say if the work was applied.
-  bool mutation = false;
-};
-
 class GuardedCall;
 
-// The one guard around every handler: admission, request id, parsing, deadline, logging, and the translation of errors.
-// Thread-safe; outlives its calls.
+// The one guard around every handler: admission, who calls, request id, parsing, rights, deadline, logging, and the
+// translation of errors. Thread-safe; outlives its calls.
 class Guard {
  public:
-  // `timer` outlives it.
-  Guard(storage::DeadlineTimer& timer, GuardOptions options)
+  // `timer` and `access` outlive it.
+  Guard(storage::DeadlineTimer& timer, const AccessWatch& access, GuardOptions options)
       : options_(std::move(options)),
+        access_(access),
         admission_(options_.limits),
         streams_(options_.max_streams),
         snapshot_slots_(timer, {options_.snapshots}) {}
@@ -89,6 +85,7 @@ class Guard {
   friend class GuardedCall;
 
   const GuardOptions options_;
+  const AccessWatch& access_;
   Admission admission_;
   StreamRegistry streams_;
   Unanswered unanswered_;
@@ -108,18 +105,26 @@ class GuardedCall {
   GuardedCall(const GuardedCall&) = delete;
   GuardedCall& operator=(const GuardedCall&) = delete;
 
-  // Parses the request into `message`, if the call was admitted.
+  // Parses the request into `message`, if the call was admitted, and looks whether the caller has the right it takes.
   absl::Status Receive(google::protobuf::Message* message);
+
+  // Whether the caller still has it: for a call that goes on for long.
+  absl::Status StillPermitted();
 
   // Why the call may not go on, if so: for one that receives no request, or many.
   const absl::Status& admitted() const { return admitted_; }
   const std::string& request_id() const { return request_id_; }
+  // Outlives the call if need be.
+  const std::shared_ptr<Caller>& caller() const { return caller_; }
   absl::Time deadline() const { return deadline_; }
 
   // Ends the call: logs it and tells what the caller is answered. Once.
   grpc::Status Finish(const absl::Status& status);
 
  private:
+  // Whether the call is let in, and who makes it: asked before a byte of the request is parsed.
+  absl::Status Admit();
+  absl::Status Permit(const google::protobuf::Message& message);
   void LogOutcome(const absl::Status& status) const;
 
   Guard* const guard_;
@@ -130,6 +135,9 @@ class GuardedCall {
   std::string session_id_;
   grpc::ByteBuffer request_;
   const std::size_t request_bytes_;
+  const std::shared_ptr<Caller> caller_;
+  // Whether the call counts among those under way.
+  bool entered_ = false;
   const absl::Status admitted_;
 };
 

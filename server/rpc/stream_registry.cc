@@ -1,7 +1,5 @@
 #include "server/rpc/stream_registry.h"
 
-#include <vector>
-
 #include "absl/strings/str_cat.h"
 #include "storage/error.h"
 
@@ -42,11 +40,26 @@ void StreamRegistry::Drain(absl::Time read_until) {
   {
     const absl::MutexLock lock(&mutex_);
     read_until_ = read_until;
-    for (const auto& entry : streams_) {
-      if (auto stream = entry.second.lock()) streams.push_back(std::move(stream));
-    }
+    streams = Open();
   }
   for (const auto& stream : streams) stream->Drain(read_until);
+}
+
+void StreamRegistry::LookAtCallers() {
+  std::vector<std::shared_ptr<LongLivedStream>> streams;
+  {
+    const absl::MutexLock lock(&mutex_);
+    streams = Open();
+  }
+  for (const auto& stream : streams) stream->LookAtCaller();
+}
+
+std::vector<std::shared_ptr<LongLivedStream>> StreamRegistry::Open() const {
+  std::vector<std::shared_ptr<LongLivedStream>> streams;
+  for (const auto& entry : streams_) {
+    if (auto stream = entry.second.lock()) streams.push_back(std::move(stream));
+  }
+  return streams;
 }
 
 }  // namespace authstate::server

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -19,6 +20,9 @@ class LongLivedStream {
 
   // Tells the caller, reads until `read_until`, answers what was read, and ends. Called at most once, from any thread.
   virtual void Drain(absl::Time read_until) = 0;
+
+  // Looks whether its caller may still have it, and else ends it. From any thread.
+  virtual void LookAtCaller() = 0;
 };
 
 // The long-lived streams of a server. Thread-safe.
@@ -34,8 +38,12 @@ class StreamRegistry {
 
   // Tells every stream.
   void Drain(absl::Time read_until);
+  // Has every stream look at its caller.
+  void LookAtCallers();
 
  private:
+  std::vector<std::shared_ptr<LongLivedStream>> Open() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const std::size_t limit_;
   absl::Mutex mutex_;
   absl::flat_hash_map<const LongLivedStream*, std::weak_ptr<LongLivedStream>> streams_ ABSL_GUARDED_BY(mutex_);

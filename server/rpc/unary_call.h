@@ -44,12 +44,12 @@ class UnaryCall final : public Answerable {
   std::atomic<bool> answered_ = false;
 };
 
-// Runs one unary RPC behind the guard. `handle` is called as handle(Request, deadline, respond) and answers by calling
-// respond(absl::StatusOr<Response>) once, from any thread.
+// Runs one unary RPC behind the guard. `handle` is called as handle(Request, call, respond) and answers by calling
+// respond(absl::StatusOr<Response>) once, from any thread; the GuardedCall is gone from then on.
 template <typename Request, typename Response, typename Handle>
-grpc::ServerUnaryReactor* RunUnary(Guard* guard, const Method& method, grpc::CallbackServerContext* context,
-                                   const grpc::ByteBuffer* request_bytes, grpc::ByteBuffer* response_bytes,
-                                   Handle handle) {
+grpc::ServerUnaryReactor* RunUnaryCall(Guard* guard, const Method& method, grpc::CallbackServerContext* context,
+                                       const grpc::ByteBuffer* request_bytes, grpc::ByteBuffer* response_bytes,
+                                       Handle handle) {
   auto* const reactor = new UnaryReactor(guard, guard->Begin(method, context, *request_bytes), context, response_bytes);
   Request request;
   const absl::Status received = reactor->call().Receive(&request);
@@ -57,11 +57,22 @@ grpc::ServerUnaryReactor* RunUnary(Guard* guard, const Method& method, grpc::Cal
     reactor->Answer(received);
     return reactor;
   }
-  const absl::Time deadline = reactor->call().deadline();
   const auto unary = std::make_shared<UnaryCall>(guard, reactor);
   guard->unanswered().Add(unary);
-  handle(std::move(request), deadline, [unary](const absl::StatusOr<Response>& response) { unary->Respond(response); });
+  handle(std::move(request), reactor->call(),
+         [unary](const absl::StatusOr<Response>& response) { unary->Respond(response); });
   return reactor;
+}
+
+// The same for what needs to know no more of its call than the deadline: handle(Request, deadline, respond).
+template <typename Request, typename Response, typename Handle>
+grpc::ServerUnaryReactor* RunUnary(Guard* guard, const Method& method, grpc::CallbackServerContext* context,
+                                   const grpc::ByteBuffer* request_bytes, grpc::ByteBuffer* response_bytes,
+                                   Handle handle) {
+  return RunUnaryCall<Request, Response>(guard, method, context, request_bytes, response_bytes,
+                                         [&handle](Request request, const GuardedCall& call, auto respond) {
+                                           handle(std::move(request), call.deadline(), std::move(respond));
+                                         });
 }
 
 }  // namespace authstate::server

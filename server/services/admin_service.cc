@@ -12,6 +12,7 @@
 #include "contract/version.h"
 #include "server/handlers/backend_messages.h"
 #include "server/rpc/guard.h"
+#include "server/rpc/methods.h"
 #include "server/rpc/unary_call.h"
 #include "server/services/switch_backend.h"
 #include "storage/backend.h"
@@ -45,13 +46,13 @@ class AdminService final : public RawService {
 
   grpc::ServerUnaryReactor* GetServerInfo(Context* context, const Bytes* request, Bytes* response) override {
     return RunUnary<v1::GetServerInfoRequest, v1::GetServerInfoResponse>(
-        guard_, {"GetServerInfo"}, context, request, response,
+        guard_, rpc::kGetServerInfo, context, request, response,
         [this](const v1::GetServerInfoRequest&, absl::Time, auto respond) { respond(Info()); });
   }
 
   grpc::ServerUnaryReactor* PurgeExpiredKeys(Context* context, const Bytes* request, Bytes* response) override {
     return RunUnary<v1::PurgeExpiredKeysRequest, v1::PurgeExpiredKeysResponse>(
-        guard_, {"PurgeExpiredKeys", /*mutation=*/true}, context, request, response,
+        guard_, rpc::kPurgeExpiredKeys, context, request, response,
         [this](v1::PurgeExpiredKeysRequest purge, absl::Time deadline, auto respond) {
           Purge(std::move(purge), deadline, std::move(respond));
         });
@@ -59,7 +60,7 @@ class AdminService final : public RawService {
 
   grpc::ServerUnaryReactor* ListBackends(Context* context, const Bytes* request, Bytes* response) override {
     return RunUnary<v1::ListBackendsRequest, v1::ListBackendsResponse>(
-        guard_, {"ListBackends"}, context, request, response,
+        guard_, rpc::kListBackends, context, request, response,
         [this](const v1::ListBackendsRequest& message, absl::Time, auto respond) {
           if (!message.probe()) return respond(Backends({}));
           targets_->Probe(
@@ -70,7 +71,7 @@ class AdminService final : public RawService {
   }
 
   grpc::ServerWriteReactor<Bytes>* SwitchBackend(Context* context, const Bytes* request) override {
-    return StartSwitchBackend(targets_, guard_->Begin({"SwitchBackend"}, context, *request), context);
+    return StartSwitchBackend(targets_, guard_->Begin(rpc::kSwitchBackend, context, *request), context);
   }
 
  private:

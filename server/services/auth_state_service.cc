@@ -12,6 +12,7 @@
 #include "server/pipe/budget.h"
 #include "server/pipe/reactor.h"
 #include "server/rpc/guard.h"
+#include "server/rpc/methods.h"
 #include "server/rpc/unary_call.h"
 #include "server/services/load_session.h"
 
@@ -46,49 +47,51 @@ class AuthStateService final : public RawService {
         pipe_{backend, guard, stealing, pipe_limits, std::make_shared<pipe::Budget>(pipe_limits.total_bytes)} {}
 
   grpc::ServerUnaryReactor* GetCreds(Context* context, const Bytes* request, Bytes* response) override {
-    return Run<v1::GetCredsRequest, v1::GetCredsResponse>({"GetCreds"}, context, request, response);
+    return Run<v1::GetCredsRequest, v1::GetCredsResponse>(rpc::kGetCreds, context, request, response);
   }
   grpc::ServerUnaryReactor* SetCreds(Context* context, const Bytes* request, Bytes* response) override {
-    return Run<v1::SetCredsRequest, v1::SetCredsResponse>({"SetCreds", true}, context, request, response);
+    return Run<v1::SetCredsRequest, v1::SetCredsResponse>(rpc::kSetCreds, context, request, response);
   }
   grpc::ServerUnaryReactor* DeleteCreds(Context* context, const Bytes* request, Bytes* response) override {
-    return Run<v1::DeleteCredsRequest, v1::DeleteCredsResponse>({"DeleteCreds", true}, context, request, response);
+    return Run<v1::DeleteCredsRequest, v1::DeleteCredsResponse>(rpc::kDeleteCreds, context, request, response);
   }
   grpc::ServerUnaryReactor* GetKeys(Context* context, const Bytes* request, Bytes* response) override {
-    return Run<v1::GetKeysRequest, v1::GetKeysResponse>({"GetKeys"}, context, request, response);
+    return Run<v1::GetKeysRequest, v1::GetKeysResponse>(rpc::kGetKeys, context, request, response);
   }
   grpc::ServerUnaryReactor* SetKeys(Context* context, const Bytes* request, Bytes* response) override {
-    return Run<v1::SetKeysRequest, v1::SetKeysResponse>({"SetKeys", true}, context, request, response);
+    return Run<v1::SetKeysRequest, v1::SetKeysResponse>(rpc::kSetKeys, context, request, response);
   }
   grpc::ServerUnaryReactor* DeleteKeys(Context* context, const Bytes* request, Bytes* response) override {
-    return Run<v1::DeleteKeysRequest, v1::DeleteKeysResponse>({"DeleteKeys", true}, context, request, response);
+    return Run<v1::DeleteKeysRequest, v1::DeleteKeysResponse>(rpc::kDeleteKeys, context, request, response);
   }
   grpc::ServerUnaryReactor* Commit(Context* context, const Bytes* request, Bytes* response) override {
-    return Run<v1::CommitRequest, v1::CommitResponse>({"Commit", true}, context, request, response);
+    return Run<v1::CommitRequest, v1::CommitResponse>(rpc::kCommit, context, request, response);
   }
   grpc::ServerUnaryReactor* ListSessions(Context* context, const Bytes* request, Bytes* response) override {
-    return Run<v1::ListSessionsRequest, v1::ListSessionsResponse>({"ListSessions"}, context, request, response);
+    return RunUnaryCall<v1::ListSessionsRequest, v1::ListSessionsResponse>(
+        guard_, rpc::kListSessions, context, request, response,
+        [this](v1::ListSessionsRequest message, const GuardedCall& call, auto respond) {
+          handlers_.Handle(std::move(message), call.caller()->Scopes(rpc::kListSessions.need.right), call.deadline(),
+                           std::move(respond));
+        });
   }
   grpc::ServerUnaryReactor* DeleteSession(Context* context, const Bytes* request, Bytes* response) override {
-    return Run<v1::DeleteSessionRequest, v1::DeleteSessionResponse>({"DeleteSession", true}, context, request,
-                                                                    response);
+    return Run<v1::DeleteSessionRequest, v1::DeleteSessionResponse>(rpc::kDeleteSession, context, request, response);
   }
   grpc::ServerUnaryReactor* AcquireLease(Context* context, const Bytes* request, Bytes* response) override {
-    return RunLease<v1::AcquireLeaseRequest, v1::AcquireLeaseResponse>({"AcquireLease", true}, context, request,
-                                                                       response);
+    return RunLease<v1::AcquireLeaseRequest, v1::AcquireLeaseResponse>(rpc::kAcquireLease, context, request, response);
   }
   grpc::ServerUnaryReactor* RenewLease(Context* context, const Bytes* request, Bytes* response) override {
-    return RunLease<v1::RenewLeaseRequest, v1::RenewLeaseResponse>({"RenewLease", true}, context, request, response);
+    return RunLease<v1::RenewLeaseRequest, v1::RenewLeaseResponse>(rpc::kRenewLease, context, request, response);
   }
   grpc::ServerUnaryReactor* ReleaseLease(Context* context, const Bytes* request, Bytes* response) override {
-    return RunLease<v1::ReleaseLeaseRequest, v1::ReleaseLeaseResponse>({"ReleaseLease", true}, context, request,
-                                                                       response);
+    return RunLease<v1::ReleaseLeaseRequest, v1::ReleaseLeaseResponse>(rpc::kReleaseLease, context, request, response);
   }
   grpc::ServerUnaryReactor* GetLease(Context* context, const Bytes* request, Bytes* response) override {
-    return RunLease<v1::GetLeaseRequest, v1::GetLeaseResponse>({"GetLease"}, context, request, response);
+    return RunLease<v1::GetLeaseRequest, v1::GetLeaseResponse>(rpc::kGetLease, context, request, response);
   }
   grpc::ServerWriteReactor<Bytes>* LoadSession(Context* context, const Bytes* request) override {
-    return server::StartLoadSession(backend_, guard_, guard_->Begin({"LoadSession"}, context, *request), context);
+    return server::StartLoadSession(backend_, guard_, guard_->Begin(rpc::kLoadSession, context, *request), context);
   }
   grpc::ServerBidiReactor<Bytes, Bytes>* Pipe(Context* context) override { return pipe::StartPipe(pipe_, context); }
 

@@ -76,6 +76,8 @@ class LoadSessionStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer
   }
 
   void WritePage(storage::Snapshot::Page page) {
+    const absl::Status permitted = call_->StillPermitted();
+    if (!permitted.ok()) return End(permitted);
     v1::LoadSessionResponse response;
     response.set_revision(snapshot_->revision());
     if (!std::exchange(began_, true) && snapshot_->creds().has_value()) {

@@ -65,7 +65,7 @@ TEST_F(TlsTest, PlainTextStaysOnTheMachineUnlessThatIsAllowed) {
   Start({"--sqlite-path", Live("a.db"), "--listen", "0.0.0.0:0", "--allow-insecure"});
   AwaitLog("serving without encryption");
   std::vector<std::string> arguments = Tls();
-  arguments.insert(arguments.end(), {"--listen", "0.0.0.0:0"});
+  arguments.insert(arguments.end(), {"--listen", "0.0.0.0:0", "--allow-insecure"});
   server_.reset();
   Start(arguments);
   EXPECT_EQ(LinesOfLog("serving without encryption"), 0);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/access/refusals.h"
 #include "server/handlers/request_error.h"
 
 namespace authstate::server::pipe {
@@ -239,6 +240,55 @@ TEST_F(PipeConnectionTest, AMessageThatBreaksTheContractChangesNothing) {
   EXPECT_EQ(FieldOf(taken), "operations[1].commit.sets[0].key.id");
   EXPECT_FALSE(connection->HasAnswers());
   EXPECT_THAT(backend_.applies.sizes, IsEmpty());
+}
+
+TEST_F(PipeConnectionTest, EachOperationNeedsItsRightOnTheSessionOfItsChannel) {
+  std::vector<std::string> asked;
+  options_.permit = [&asked](const Operation& operation, const std::string& session_id) {
+    asked.push_back(absl::StrCat(MethodOf(operation).name, " ", session_id));
+    return absl::OkStatus();
+  };
+  const auto pipe = Open();
+  EXPECT_THAT(Outcomes(*pipe, {send::Get(1, 0)}), ElementsAre("FAILED_PRECONDITION/NOT_ATTACHED"));
+  EXPECT_THAT(Outcomes(*pipe, {send::Attach(1, 0, "s0")}), ElementsAre("ok"));
+  EXPECT_THAT(Outcomes(*pipe, {send::Get(1, 0)}), ElementsAre("ok"));
+  EXPECT_THAT(asked, ElementsAre("get ", "attach s0", "get s0"));
+}
+
+TEST_F(PipeConnectionTest, WhatIsNotPermittedIsNotAskedOfTheBackend) {
+  absl::Status permitted;
+  options_.permit = [&permitted](const Operation& /*operation*/, const std::string& /*session_id*/) {
+    return permitted;
+  };
+  const auto pipe = Attached(1);
+  permitted = TokenRevoked();
+  backend_.reads.sizes.clear();
+  backend_.applies.sizes.clear();
+  const std::vector<std::string> refused(3, "UNAUTHENTICATED/TOKEN_REVOKED");
+  EXPECT_EQ(Outcomes(*pipe, {send::Get(0, 1), send::Commit(0, 2, 1, "v"), send::Attach(1, 3, "s1")}), refused);
+  EXPECT_THAT(backend_.reads.sizes, ElementsAre());
+  EXPECT_THAT(backend_.applies.sizes, ElementsAre());
+}
+
+TEST_F(PipeConnectionTest, WhatWaitsForTheBackendIsAskedForOnceMore) {
+  absl::Status permitted;
+  options_.limits.batches.calls = 1;
+  options_.permit = [&permitted](const Operation& /*operation*/, const std::string& /*session_id*/) {
+    return permitted;
+  };
+  const auto pipe = Attached(2);
+  backend_.reads.hold = true;
+  Send(*pipe, {send::Get(0, 1)});
+  Send(*pipe, {send::Get(1, 2)});
+  permitted = TokenRevoked();
+  pipe->AskForPermission();
+  const std::vector<v1::PipeResult> refused = TakeAll(*pipe);
+  ASSERT_THAT(refused, SizeIs(1));
+  EXPECT_EQ(refused[0].tag(), 2U);
+  EXPECT_EQ(OutcomeOf(refused[0]), "UNAUTHENTICATED/TOKEN_REVOKED");
+  backend_.reads.Release();
+  EXPECT_THAT(Tags(TakeAll(*pipe)), ElementsAre(1));
+  EXPECT_THAT(backend_.reads.sizes, ElementsAre(1));
 }
 
 }  // namespace

@@ -40,6 +40,12 @@ inline std::string InfoOf(const v1::PipeResult& result, const std::string& key) 
 // A pipe on a memory backend, without the RPC framework.
 class PipeConnectionTest : public testing::Test {
  protected:
+  static Connection::Options EverythingPermitted() {
+    Connection::Options options;
+    options.permit = [](const Operation& /*operation*/, const std::string& /*session_id*/) { return absl::OkStatus(); };
+    return options;
+  }
+
   std::shared_ptr<Connection> Open() {
     return Connection::Create(&backend_, budget_, options_, [this] { ++changes_; });
   }
@@ -100,7 +106,7 @@ class PipeConnectionTest : public testing::Test {
 
   HeldBackend backend_;
   std::shared_ptr<Budget> budget_ = std::make_shared<Budget>(Limits().total_bytes);
-  Connection::Options options_;
+  Connection::Options options_ = EverythingPermitted();
   int changes_ = 0;
 };
 

@@ -39,7 +39,7 @@ class SessionListingTest : public testing::Test {
 
   v1::ListSessionsResponse Page(const v1::ListSessionsRequest& request) {
     v1::ListSessionsResponse response;
-    AuthStateHandlers(&backend_).Handle(request, absl::InfiniteFuture(),
+    AuthStateHandlers(&backend_).Handle(request, visible_, absl::InfiniteFuture(),
                                         [&response](absl::StatusOr<v1::ListSessionsResponse> answer) {
                                           ASSERT_TRUE(answer.ok()) << answer.status();
                                           response = *std::move(answer);
@@ -67,6 +67,7 @@ class SessionListingTest : public testing::Test {
   }
 
   HeldBackend backend_;
+  std::vector<storage::SessionScope> visible_ = {{"", /*prefix=*/true}};
   int pages_ = 0;
 };
 
@@ -125,7 +126,7 @@ TEST_F(SessionListingTest, ASessionThatIsDeletedMeanwhileIsLeftOut) {
   backend_.reads.hold = true;
   absl::StatusOr<v1::ListSessionsResponse> page = absl::UnknownError("no answer");
   AuthStateHandlers(&backend_).Handle(
-      WithState(), absl::InfiniteFuture(),
+      WithState(), visible_, absl::InfiniteFuture(),
       [&page](absl::StatusOr<v1::ListSessionsResponse> answer) { page = std::move(answer); });
   storage::Commit deletion;
   deletion.session_id = "a";
@@ -145,9 +146,21 @@ TEST_F(SessionListingTest, CredsThatCannotBeReadAreDamagedAndAnyOtherFailureIsNo
   backend_.failing_reads["b"] = absl::UnavailableError("away");
   absl::Status status;
   AuthStateHandlers(&backend_).Handle(
-      WithState(), absl::InfiniteFuture(),
+      WithState(), visible_, absl::InfiniteFuture(),
       [&status](const absl::StatusOr<v1::ListSessionsResponse>& answer) { status = answer.status(); });
   EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+}
+
+TEST_F(SessionListingTest, PagesOfACallerWithScopesAddUpToThese) {
+  for (int i = 0; i < 25; ++i) Write(absl::StrFormat("s%02d", i), kPaired);
+  visible_ = {{"s03", false}, {"s1", true}, {"s24", false}};
+  v1::ListSessionsRequest request = WithState();
+  request.set_page_size(4);
+  const auto sessions = All(request);
+  EXPECT_EQ(sessions.size(), 12U);
+  EXPECT_EQ(sessions.front().first, "s03");
+  EXPECT_EQ(sessions.back().first, "s24");
+  EXPECT_EQ(pages_, 3);
 }
 
 }  // namespace

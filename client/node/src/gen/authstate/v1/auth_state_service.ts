@@ -4019,10 +4019,14 @@ export const PipeRenewed: MessageFns<PipeRenewed> = {
  *   INTERNAL            a fault of the server; the log has the request id
  *   FAILED_PRECONDITION reason STALE_FENCE: the request names a fence that is not the session's current one; reason
  *                       LEASE_HELD: the session has a live lease, and the request names no fence or wants the lease
+ *   UNAUTHENTICATED     the caller shows no token or certificate that is in force: reason NO_TOKEN, BAD_TOKEN,
+ *                       TOKEN_EXPIRED, TOKEN_REVOKED, CERTIFICATE_UNKNOWN; also the end of a pipe whose token has ended
+ *   PERMISSION_DENIED   reason SESSION_OUT_OF_SCOPE: the caller has no right on the session, in the same words whether it
+ *                       exists or not; reason RIGHT_MISSING: it has others than this takes. Nothing was changed
  * Absence is never an error answered as success, and an error is never answered as absence.
  *
- * Metadata: a caller may send `x-request-id` (1 to 64 bytes of [A-Za-z0-9._-]); the server answers with it, or with one of
- * its own, in the initial metadata.
+ * Metadata: a caller shows its token as `authorization: Bearer as_<id>_<secret>` with every call. It may send `x-request-id`
+ * (1 to 64 bytes of [A-Za-z0-9._-]); the server answers with it, or with one of its own, in the initial metadata.
  */
 export type AuthStateServiceService = typeof AuthStateServiceService;
 export const AuthStateServiceService = {
