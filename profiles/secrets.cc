@@ -16,10 +16,11 @@
 namespace authstate::profiles {
 namespace {
 
-// Whether the option (`--timeweb-password`, with its dashes) may hold a password.
+// Whether the option (`--timeweb-password`, with its dashes) may hold a password or a token.
 bool IsSecret(const std::vector<Option>& options, absl::string_view name) {
-  return std::any_of(options.begin(), options.end(),
-                     [name](const Option& option) { return option.mask != nullptr && option.names == name; });
+  return name == kTokenOption || std::any_of(options.begin(), options.end(), [name](const Option& option) {
+           return option.mask != nullptr && option.names == name;
+         });
 }
 
 }  // namespace

@@ -13,8 +13,12 @@ std::string MaskPassword(absl::string_view url);
 // Pure: `***`.
 std::string MaskAll(absl::string_view secret);
 
-// Overwrites passwords in the process's own arguments, which every user of the machine sees in the process list. Until
-// then they were visible: a file or the environment is the better place for them. To be called first in main.
+// The option of authstatectl that holds a token.
+inline constexpr char kTokenOption[] = "--token";
+
+// Overwrites passwords and tokens in the process's own arguments, which every user of the machine sees in the process
+// list. Until then they were visible: a file or the environment is the better place for them. To be called first in
+// main.
 void HideSecretArguments(int argc, char** argv);
 
 // From now on the kernel writes no core file of this process, also not through a program (core(5)), and lets no other

@@ -7,6 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/address.h"
+#include "client/cli/completion.h"
+#include "profiles/secrets.h"
 
 namespace authstate::cli {
 namespace {
@@ -29,11 +31,21 @@ absl::Status ReadTlsOptions(GlobalOptions* options) {
   return absl::OkStatus();
 }
 
+void ChooseToken(const std::vector<std::string>& words, GlobalOptions* options) {
+  const bool file_in_line = OptionInLine(words, kTokenFileOption).has_value();
+  const bool token_in_line = OptionInLine(words, profiles::kTokenOption).has_value();
+  if (file_in_line && !token_in_line) options->token.clear();
+  if (!options->token.empty()) options->token_file.clear();
+}
+
 client::Client& CommandContext::client() {
   if (client_ == nullptr) {
     client::ClientOptions options;
     options.address = options_.address;
     options.tls = options_.tls;
+    if (!options_.token.empty()) options.token = client::NewFixedToken(options_.token);
+    if (!options_.token_file.empty()) options.token = client::NewTokenFile(options_.token_file);
+    options.insecure_token = options_.insecure_token;
     options.deadline = options_.timeout;
     host_exists_ = CheckHostExists(options_.address);
     options.patience = host_exists_.ok() ? std::min(kPatience, options_.timeout) : absl::ZeroDuration();

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -17,6 +18,7 @@
 namespace authstate::cli {
 
 inline constexpr absl::Duration kDefaultTimeout = absl::Seconds(30);
+inline constexpr char kTokenFileOption[] = "--token-file";
 
 // The options that every command takes.
 struct GlobalOptions {
@@ -26,12 +28,20 @@ struct GlobalOptions {
   std::string server_name;
   // What those say (ReadTlsOptions).
   std::optional<client::Tls> tls;
+  // The token to show, or the file that it is in; at most one of them (ChooseToken).
+  std::string token;
+  std::string token_file;
+  bool insecure_token = false;
   absl::Duration timeout = kDefaultTimeout;
   bool json = false;
 };
 
 // Fills in `options->tls`. An error as of client::ReadTls.
 absl::Status ReadTlsOptions(GlobalOptions* options);
+
+// Settles which of the two counts where the line and the environment give one each: the line's, and the token of the
+// same. `words` are those of the line.
+void ChooseToken(const std::vector<std::string>& words, GlobalOptions* options);
 
 // What a command works with. Not thread-safe.
 class CommandContext {

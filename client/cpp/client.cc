@@ -15,6 +15,7 @@
 #include "authstate/v1/auth_state_service.grpc.pb.h"
 #include "client/cpp/backend_conversion.h"
 #include "client/cpp/cancellation.h"
+#include "client/cpp/channel.h"
 #include "client/cpp/conversion.h"
 #include "client/cpp/error.h"
 #include "client/cpp/idempotency_policy.h"
@@ -25,32 +26,8 @@
 namespace authstate::client {
 namespace {
 
-constexpr int kFirstReconnectPauseMs = 100;
-constexpr int kMaxReconnectPauseMs = 2'000;
 // For finding out what is wrong with TLS, once a call has failed.
 constexpr absl::Duration kDiagnosisTime = absl::Seconds(2);
-
-std::shared_ptr<grpc::ChannelCredentials> Credentials(const std::optional<Tls>& tls) {
-  if (!tls.has_value()) return grpc::InsecureChannelCredentials();
-  return grpc::SslCredentials({tls->authorities, tls->key, tls->certificate});
-}
-
-std::shared_ptr<grpc::Channel> OpenChannel(const ClientOptions& options) {
-  grpc::ChannelArguments arguments;
-  if (options.tls.has_value() && !options.tls->server_name.empty()) {
-    arguments.SetSslTargetNameOverride(options.tls->server_name);
-  }
-  arguments.SetMaxReceiveMessageSize(static_cast<int>(kMaxMessageBytes));
-  arguments.SetMaxSendMessageSize(static_cast<int>(kMaxMessageBytes));
-  // Retries are ours alone, by the table of idempotency_policy.cc.
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  // A call of private keys goes to the server itself, not to a proxy named in the environment.
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  // GRPC_ARG_MIN_RECONNECT_BACKOFF_MS is left as it is, 20 s: it is the time that the making of a connection has.
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectPauseMs);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectPauseMs);
-  return grpc::CreateCustomChannel(options.address, Credentials(options.tls), arguments);
-}
 
 std::uint64_t NewCommitId() {
   thread_local absl::BitGen random;
@@ -101,6 +78,8 @@ class Client::Impl {
     return Explained(RetryLoop(RepetitionOf(rpc), Schedule(options_.deadline), time_, [&](absl::Time deadline) {
       grpc::ClientContext context;
       context.set_deadline(absl::ToChronoTime(deadline));
+      absl::Status shown = ShowToken(options_, context);
+      if (!shown.ok()) return shown;
       const Cancellation::CancellableCall call(cancellation_, context);
       return FromGrpcStatus((stub.*method)(&context, request, response));
     }));
@@ -123,6 +102,8 @@ class Client::Impl {
         RetryLoop(RepetitionOf(rpc), Schedule(options_.deadline), time_, [&](absl::Time deadline) {
           grpc::ClientContext context;
           context.set_deadline(absl::ToChronoTime(deadline));
+          absl::Status shown = ShowToken(options_, context);
+          if (!shown.ok()) return shown;
           const Cancellation::CancellableCall call(cancellation_, context);
           absl::Status attempt = FromGrpcStatus((store_.*method)(&context, request, &response));
           revision = attempt.ok() ? response.revision() : RevisionOf(attempt).value_or(0);
@@ -147,6 +128,8 @@ class Client::Impl {
     const auto attempt = [&](absl::Time deadline) {
       grpc::ClientContext context;
       context.set_deadline(absl::ToChronoTime(deadline));
+      absl::Status shown = ShowToken(options_, context);
+      if (!shown.ok()) return shown;
       const Cancellation::CancellableCall call(cancellation_, context);
       bool handed_out = false;
       absl::Status status = ReadPages(context, request, on_page, &handed_out);
@@ -162,6 +145,8 @@ class Client::Impl {
   absl::Status SwitchBackend(const v1::SwitchBackendRequest& request,
                              absl::FunctionRef<void(const SwitchProgress&)> on_progress, SwitchResult* result) {
     grpc::ClientContext context;
+    absl::Status shown = ShowToken(options_, context);
+    if (!shown.ok()) return shown;
     const Cancellation::CancellableCall call(cancellation_, context);
     const auto reader = admin_.SwitchBackend(&context, request);
     v1::SwitchBackendResponse message;

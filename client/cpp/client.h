@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "client/cpp/backend_types.h"
 #include "client/cpp/tls.h"
+#include "client/cpp/token.h"
 #include "client/cpp/types.h"
 
 // A blocking client of authstated.
@@ -31,6 +32,11 @@ struct ClientOptions {
   std::string address = "127.0.0.1:50051";
   // nullopt: the connection is not encrypted.
   std::optional<Tls> tls;
+  // Shown with every call; null: none is.
+  std::shared_ptr<TokenSource> token;
+  // Whether the token is sent to another machine also without TLS, where whoever listens on the way can use it. Calls
+  // fail otherwise.
+  bool insecure_token = false;
   // How long one call may take, its retries included; of ListSessions, each page.
   absl::Duration deadline = absl::Seconds(30);
   // For how long after its beginning a call may be tried again; zero: never.

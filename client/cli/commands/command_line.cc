@@ -15,6 +15,7 @@
 #include "client/cli/terminal/text.h"
 #include "client/cpp/error.h"
 #include "contract/version.h"
+#include "profiles/secrets.h"
 
 namespace authstate::cli {
 namespace {
@@ -55,7 +56,8 @@ Command TheProgram(GlobalOptions* options, Action* action) {
                           {SessionCommands(action), CredsCommands(action), KeysCommands(action), LeaseCommands(action),
                            ServerCommands(action), SchemaCommands(action), StoreCommands(action),
                            LegacyCommands(action), BackendCommands(action), CompletionCommand(action)});
-  const auto tls = [](const char* name, const char* variable, std::string* value, const char* needs, const char* help) {
+  const auto inherited = [](const char* name, const char* variable, std::string* value, const char* needs,
+                            const char* help) {
     Option option = profiles::Text(name, value, help);
     option.variable = variable;
     option.needs = needs;
@@ -63,13 +65,22 @@ Command TheProgram(GlobalOptions* options, Action* action) {
   };
   program.options = {
       std::move(address),
-      tls("--ca", "AUTHSTATE_CA", &options->tls_files.authorities, "",
+      inherited(
+          "--ca", "AUTHSTATE_CA", &options->tls_files.authorities, "",
           "Speak TLS, with a server whose certificate is of an authority in this PEM file, or of the system's: system"),
-      tls("--cert", "AUTHSTATE_CERT", &options->tls_files.certificate, "--ca",
-          "PEM file with the certificate to show, for a server that wants one"),
-      tls("--key", "AUTHSTATE_KEY", &options->tls_files.key, "--cert", "PEM file with the key of that certificate"),
-      tls("--server-name", "AUTHSTATE_SERVER_NAME", &options->server_name, "--ca",
-          "The name in the server's certificate, where it is not the host of the address"),
+      inherited("--cert", "AUTHSTATE_CERT", &options->tls_files.certificate, "--ca",
+                "PEM file with the certificate to show, for a server that wants one"),
+      inherited("--key", "AUTHSTATE_KEY", &options->tls_files.key, "--cert",
+                "PEM file with the key of that certificate"),
+      inherited("--server-name", "AUTHSTATE_SERVER_NAME", &options->server_name, "--ca",
+                "The name in the server's certificate, where it is not the host of the address"),
+      Masked(inherited(profiles::kTokenOption, "AUTHSTATE_TOKEN", &options->token, "",
+                       "The token to show; a file is the better place for it, as other programs see the command line"),
+             profiles::MaskAll),
+      inherited(kTokenFileOption, "AUTHSTATE_TOKEN_FILE", &options->token_file, "",
+                "File whose first line is the token to show"),
+      Flag("--insecure", &options->insecure_token,
+           "Show the token also without TLS to another machine, where the network is secure itself"),
       profiles::Duration("--timeout", &options->timeout, absl::Milliseconds(1), kMaxTimeout,
                          "How long to wait for an answer, retries included"),
       Flag("--json", &options->json, "Print results as JSON, and errors as a JSON object on standard error")};
@@ -106,6 +117,7 @@ ExitCode RunComplete(const std::vector<std::string>& words) {
     if (!value.empty()) (void)option.set(value);
   }
   (void)ReadTlsOptions(&options);
+  ChooseToken(words, &options);
   options.timeout = kCompletionTimeout;
   return Print(
       ToLines(Complete(program, words, [&options](const std::string& prefix) { return SessionIds(options, prefix); })));
@@ -129,6 +141,12 @@ absl::Status WithAddress(const absl::Status& status, const CommandContext& conte
                                   kAddressVariable, "?"));
 }
 
+// Says how a token is given, where that is what the server asks for.
+absl::Status WithToken(const absl::Status& status) {
+  if (client::ReasonOf(status) != "NO_TOKEN") return status;
+  return WithMessage(status, absl::StrCat(status.message(), ": give --token-file, or AUTHSTATE_TOKEN_FILE"));
+}
+
 ExitCode Run(CommandContext& context, const Action& action) {
   absl::Status status = action(context);
   // What was found is printed also when something else was not.
@@ -136,7 +154,7 @@ ExitCode Run(CommandContext& context, const Action& action) {
   if (status.ok()) status = flushed;
   if (context.output().reader_gone()) return ExitCode::kReaderGone;
   // A command that asked no server has no address to name.
-  if (!status.ok() && context.asked_server()) status = WithAddress(status, context);
+  if (!status.ok() && context.asked_server()) status = WithToken(WithAddress(status, context));
   if (!status.ok()) PrintError(status, context.output().json());
   return ToExitCode(status);
 }
@@ -160,6 +178,7 @@ ExitCode RunCommandLine(const std::vector<std::string>& words) {
   if (!text->empty()) return Print(*text);
   if (!action) return WrongUsage("a command is missing", options.json);
   if (const absl::Status read = ReadTlsOptions(&options); !read.ok()) return WrongUsage(read.message(), options.json);
+  ChooseToken(words, &options);
   CommandContext context(std::move(options));
   return Run(context, action);
 }

@@ -38,6 +38,11 @@ TEST(HideSecretArgumentsTest, PasswordsAndUrlsOfEveryProfileAreOverwritten) {
                                               "--postgres-url", "*", "--timeweb-host", "h"}));
 }
 
+TEST(HideSecretArgumentsTest, ATokenIsOverwrittenAndTheNameOfItsFileIsNot) {
+  EXPECT_EQ(Hidden({"authstatectl", "--token", "as_a_b", "--token=as_c_d", "--token-file", "f"}),
+            (std::vector<std::string>{"authstatectl", "--token", "******", "--token=******", "--token-file", "f"}));
+}
+
 TEST(HideSecretArgumentsTest, AnOptionWithoutItsValueIsLeftToTheParser) {
   EXPECT_EQ(Hidden({"authstated", "--timeweb-password"}).back(), "--timeweb-password");
 }
