@@ -163,6 +163,7 @@ describe("a token that would be sent in plain text", () => {
     "db-1.internal:50051",
     "10.0.0.1:50051",
     "[2001:db8::1]:50051",
+    "[::ffff:10.0.0.1]:50051",
     "localhost.evil.example:50051",
   ]) {
     it(`is refused for ${address}`, () => {
@@ -187,7 +188,14 @@ describe("a token that would be sent in plain text", () => {
     });
   }
 
-  for (const address of ["127.8.9.10:1", "localhost:1", "LocalHost.:1", "[::1]:1", "[::ffff:127.0.0.1]:1"]) {
+  for (const address of [
+    "127.8.9.10:1",
+    "localhost:1",
+    "LocalHost.:1",
+    "[::1]:1",
+    "[0:0::0:1]:1",
+    "[::ffff:127.0.0.1]:1",
+  ]) {
     it(`is taken for ${address}, which is this machine`, () => made(address));
   }
 });

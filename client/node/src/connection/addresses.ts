@@ -1,6 +1,6 @@
 // Checks where servers listen before anything is sent, so that nobody waits for a mistyped address.
 import dns from "node:dns";
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
 import { invalidField } from "../errors.js";
 
 const HOST_AND_PORT = /^(?:\[(?<bracketed>[^\]]+)\]|(?<host>[^:/?#\s[\]]+)):(?<port>\d{1,5})$/;
@@ -8,10 +8,6 @@ const LABEL = /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/;
 const EXAMPLE = "write host:port, such as 127.0.0.1:50051";
 // Where one of these is set, the proxy resolves the names.
 const PROXY_VARIABLES = ["grpc_proxy", "https_proxy", "http_proxy"];
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet("127.0.0.0", 8);
-LOOPBACK.addAddress("::1", "ipv6");
 
 function isHostName(text: string): boolean {
   const labels = text.replace(/\.$/, "").split(".");
@@ -57,7 +53,9 @@ export function checkAddresses(options: { address?: string; addresses?: readonly
 export function isLoopback(address: string): boolean {
   const host = hostOf("addresses", address);
   if (isIP(host) === 0) return /^localhost\.?$/i.test(host);
-  return LOOPBACK.check(host, isIP(host) === 4 ? "ipv4" : "ipv6");
+  if (isIP(host) === 4) return host.startsWith("127.");
+  // A URL has the one canonical form of an IPv6 address, and that of 127.0.0.0/8 within ::ffff:0:0/96.
+  return /^\[::(1|ffff:7f[0-9a-f]{2}:[0-9a-f]+)\]$/.test(new URL(`http://[${host}]`).hostname);
 }
 
 async function isUnknown(host: string): Promise<boolean> {
