@@ -98,7 +98,8 @@ function toError(message: string, codeNumber: number, details: Details, mutates:
     retryable: isRetryable(code, details),
     retryDelayMs: details.retryDelayMs,
   };
-  if (Object.hasOwn(TOKEN_ADVICE, reason)) return new TokenRefusedError(`${message}; ${TOKEN_ADVICE[reason]}`, fields);
+  const knowsNobody = code === "UNAUTHENTICATED" && Object.hasOwn(TOKEN_ADVICE, reason);
+  if (knowsNobody) return new TokenRefusedError(`${message}; ${TOKEN_ADVICE[reason]}`, fields);
   if (DENIED.has(reason)) return new AccessDeniedError(`${message}; authstatectl token show lists its rights`, fields);
   return new AuthStateError(message, fields);
 }

@@ -28,7 +28,7 @@ export function sessionRetry(
         warnings.warn(
           logger,
           fields,
-          isRefused ? "token refused; trying the new one" : "authstate does not answer; waiting",
+          isRefused ? "the token was refused; looking for another one" : "authstate does not answer; waiting",
         );
       },
     });
