@@ -55,8 +55,8 @@ export class AuthStatePool {
   }
 
   /**
-   * Whether the store has this session: creds, keys, or both. Asks for no lease. An outage is waited out, then thrown; it
-   * never reads as absence.
+   * Whether the store has this session: creds, keys, or both; of those that the pool's token may read. Asks for no lease. An
+   * outage is waited out, then thrown; it never reads as absence.
    *
    * @param sessionId 1 to 128 characters of `[A-Za-z0-9._:@-]`
    * @throws AuthStateError
