@@ -31,6 +31,7 @@ export class AuthStatePool {
    *
    * @param sessionId 1 to 128 characters of `[A-Za-z0-9._:@-]`
    * @throws LeaseHeldError when another process has the session for as long as `leaseWaitMs`
+   * @throws TokenRefusedError, AccessDeniedError when the server does not serve this process, as every call may
    * @throws AuthStateError when the session is not open within `patienceMs`, or the server refuses; at once with
    *   `ALREADY_OPEN` when this process has the session open already, with `ORPHANED_KEYS` when it has keys and no creds,
    *   with `NO_CREDS` when it has neither and `create` is false, with `UNUSABLE_CREDS` when Baileys could not use the creds that are stored
