@@ -1,9 +1,11 @@
-// That PostgreSQL keeps the plans of the statements which serve every request, and does not plan them with each one.
+// That PostgreSQL keeps the plans of the statements which serve every request, and does not plan them with each one;
+// and that a listing is planned for its page.
 #include <gmock/gmock.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -140,6 +142,38 @@ TEST_F(StatementPlansTest, OfLeases) {
     ASSERT_TRUE(leases[0].ok()) << leases[0].status();
   }
   EXPECT_THAT(Plans(), kMostlyKept(kExecutions));
+}
+
+// Each is looked up on its own: the creds of all sessions, which are most of a store, are not read for a page of a few.
+TEST_F(StatementPlansTest, OfListingsReadNoMoreCredsThanTheirPage) {
+  std::vector<Commit> commits = NewCommits(1000);
+  for (Commit& commit : commits) commit.creds = Value{ValueKind::kJson, "{}"};
+  ASSERT_NO_FATAL_FAILURE(Apply(std::move(commits)));
+  ASSERT_FALSE(connection().Execute("ANALYZE", {}, absl::Now() + kPatience).failure.has_value());
+  connection().Drop();
+  for (const std::optional<bool> has_creds : {std::optional<bool>(), std::optional(true)}) {
+    for (const bool want_size : {false, true}) {
+      ListRequest request;
+      request.limit = 10;
+      request.has_creds = has_creds;
+      request.want_size = want_size;
+      for (int i = 0; i < kExecutions; ++i) {
+        ASSERT_FALSE(connection().Execute("BEGIN", {}, absl::Now() + kPatience).failure.has_value());
+        const auto answer = ListSessions(connection(), NativeLayout(kOwnSchema), request, absl::Now() + kPatience);
+        ASSERT_TRUE(answer.has_value());
+        const auto& sessions = *answer;
+        ASSERT_TRUE(sessions.ok()) << sessions.status();
+        ASSERT_EQ(sessions->size(), request.limit);
+        EXPECT_TRUE(sessions->front().has_creds);
+        const auto read =
+            connection().Continue("SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'auth_creds'", {},
+                                  absl::Now() + kPatience);
+        ASSERT_FALSE(read.failure.has_value());
+        EXPECT_EQ(ToInt(read.rows[0][0]), 0) << "with sizes: " << want_size << ", time " << i;
+        ASSERT_FALSE(connection().Continue("ROLLBACK", {}, absl::Now() + kPatience).failure.has_value());
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -294,15 +294,13 @@ SELECT p.session_id, coalesce(s.revision, 0), a.company_id IS NOT NULL, k.number
        coalesce(s.fence, 0), coalesce(s.lease_owner, ''),
        coalesce((extract(epoch FROM s.lease_expires_at) * 1000000)::int8, 0),
        coalesce((extract(epoch FROM s.lease_expires_at - clock_timestamp()) * 1000000)::int8, 0),
-       CASE WHEN $8::int8 = 0 THEN 0 ELSE
-         coalesce(pg_column_size(a.creds), 0)
-         + (SELECT coalesce(sum(pg_column_size(k.value)), 0)
-            FROM whatsapp_keys k WHERE k.company_id = p.session_id COLLATE "default") END
+       CASE WHEN $8::int8 = 0 THEN 0 ELSE coalesce(pg_column_size(a.creds), 0) + k.bytes END
 FROM page p
 LEFT JOIN authstate.legacy_sessions s ON s.session_id = p.session_id
 LEFT JOIN whatsapp_auth a ON a.company_id = p.session_id COLLATE "default"
 CROSS JOIN LATERAL (
-  SELECT count(*) AS number, max(k.updated_at) AS updated_at
+  SELECT count(*) AS number, max(k.updated_at) AS updated_at,
+         coalesce(sum(CASE WHEN $8::int8 <> 0 THEN pg_column_size(k.value) END), 0) AS bytes
   FROM whatsapp_keys k
   WHERE k.company_id = p.session_id COLLATE "default") AS k
 ORDER BY p.session_id)sql";

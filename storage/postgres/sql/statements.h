@@ -204,25 +204,38 @@ WHERE CASE WHEN s.present AND s.names_revision = s.revision THEN s.names <> {nam
 // those whose lease is live, written or not. $6: only those written at least so long ago (EncodePgAge). $7: only those
 // with creds (1), or without (0); -1: either. The last columns are those of ToLease (row.h) and, unless $8 is 0, how
 // many bytes are stored, which reads none of the long values.
+//
+// First the page, then what its sessions have: each key is looked at once, and in the index alone unless sizes are
+// wanted. Creds are counted, where EXISTS would say the same, as PostgreSQL answers that for all sessions at once: it
+// would read the creds of every session for every page.
 inline constexpr char kList[] = R"sql(
-SELECT s.session_id, s.revision,
-       EXISTS (SELECT FROM auth_creds c WHERE c.session_id = s.session_id),
-       (SELECT count(*) FROM auth_keys k WHERE k.session_id = s.session_id),
+SELECT s.session_id, s.revision, has.creds > 0, has.keys,
        (extract(epoch FROM s.updated_at) * 1000000)::int8, s.fence, s.lease_owner,
        (extract(epoch FROM s.lease_expires_at) * 1000000)::int8,
-       (extract(epoch FROM s.lease_expires_at - clock_timestamp()) * 1000000)::int8,
-       CASE WHEN $8::int8 = 0 THEN 0 ELSE
-         (SELECT coalesce(sum(octet_length(c.value)), 0) FROM auth_creds c WHERE c.session_id = s.session_id)
-         + (SELECT coalesce(sum(octet_length(k.value) + coalesce(octet_length(k.patch), 0)), 0)
-            FROM auth_keys k WHERE k.session_id = s.session_id) END
-FROM auth_sessions s
-WHERE CASE WHEN $5::int8 = 0 THEN s.present ELSE s.lease_owner <> '' AND s.lease_expires_at > now() END
-  AND s.session_id > $1::text AND s.session_id >= $2::text
-  AND ($3::text = '' OR s.session_id < $3::text) AND starts_with(s.session_id, $2::text)
-  AND ($6::int8 < 0 OR s.updated_at <= now() - $6::int8 * interval '1 microsecond')
-  AND ($7::int8 < 0 OR ($7::int8 = 1) = EXISTS (SELECT FROM auth_creds c WHERE c.session_id = s.session_id))
-ORDER BY s.session_id
-LIMIT $4::int8)sql";
+       (extract(epoch FROM s.lease_expires_at - clock_timestamp()) * 1000000)::int8, has.bytes
+FROM (
+  SELECT s.session_id, s.revision, s.updated_at, s.fence, s.lease_owner, s.lease_expires_at
+  FROM auth_sessions s
+  WHERE CASE WHEN $5::int8 = 0 THEN s.present ELSE s.lease_owner <> '' AND s.lease_expires_at > now() END
+    AND s.session_id > $1::text AND s.session_id >= $2::text
+    AND ($3::text = '' OR s.session_id < $3::text) AND starts_with(s.session_id, $2::text)
+    AND ($6::int8 < 0 OR s.updated_at <= now() - $6::int8 * interval '1 microsecond')
+    AND ($7::int8 < 0 OR $7::int8 = (SELECT count(*) FROM auth_creds c WHERE c.session_id = s.session_id))
+  ORDER BY s.session_id
+  LIMIT $4::int8) AS s
+CROSS JOIN LATERAL (
+  SELECT (SELECT count(*) FROM auth_creds c WHERE c.session_id = s.session_id) AS creds,
+         (SELECT count(*) FROM auth_keys k WHERE k.session_id = s.session_id) AS keys, 0::int8 AS bytes
+  WHERE $8::int8 = 0
+  UNION ALL
+  SELECT c.number, k.number, c.bytes + k.bytes
+  FROM (SELECT count(*) AS number, coalesce(sum(octet_length(c.value)), 0) AS bytes
+        FROM auth_creds c WHERE c.session_id = s.session_id) AS c
+  CROSS JOIN (SELECT count(*) AS number,
+                     coalesce(sum(octet_length(k.value) + coalesce(octet_length(k.patch), 0)), 0) AS bytes
+              FROM auth_keys k WHERE k.session_id = s.session_id) AS k
+  WHERE $8::int8 <> 0) AS has
+ORDER BY s.session_id)sql";
 
 // Which server process runs the statement; and a transaction to hold it in.
 inline constexpr char kBackendProcess[] = "SELECT pg_backend_pid()";
