@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/terminal/progress.h"
 #include "client/cli/terminal/text.h"
+#include "client/cpp/error.h"
 
 namespace authstate::cli {
 namespace {
@@ -20,6 +21,7 @@ struct Tally {
 };
 
 bool IsOfOneSession(const absl::Status& status) {
+  if (client::ReasonOf(status) == client::kServerTooOld) return false;
   return absl::IsDataLoss(status) || absl::IsFailedPrecondition(status) || absl::IsInvalidArgument(status) ||
          absl::IsAborted(status) || absl::IsAlreadyExists(status);
 }

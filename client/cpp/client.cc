@@ -10,7 +10,6 @@
 #include "absl/random/random.h"
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "authstate/v1/admin_service.grpc.pb.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
 #include "client/cpp/backend_conversion.h"
@@ -19,8 +18,10 @@
 #include "client/cpp/conversion.h"
 #include "client/cpp/error.h"
 #include "client/cpp/idempotency_policy.h"
+#include "client/cpp/known_fields.h"
 #include "client/cpp/retry_loop.h"
 #include "client/cpp/status_translation.h"
+#include "client/cpp/system_timekeeper.h"
 #include "contract/limits.h"
 
 namespace authstate::client {
@@ -33,23 +34,6 @@ std::uint64_t NewCommitId() {
   thread_local absl::BitGen random;
   return absl::Uniform<std::uint64_t>(absl::IntervalClosed, random, 1, std::numeric_limits<std::uint64_t>::max());
 }
-
-class SystemTimekeeper : public Timekeeper {
- public:
-  explicit SystemTimekeeper(Cancellation& cancellation) : cancellation_(cancellation) {}
-
-  absl::Time Now() override { return absl::Now(); }
-  bool Sleep(absl::Duration duration) override { return cancellation_.Sleep(duration); }
-  double Jitter() override {
-    const absl::MutexLock lock(&mutex_);
-    return absl::Uniform(random_, 0.0, 1.0);
-  }
-
- private:
-  Cancellation& cancellation_;
-  absl::Mutex mutex_;
-  absl::BitGen random_ ABSL_GUARDED_BY(mutex_);
-};
 
 }  // namespace
 
@@ -111,6 +95,17 @@ class Client::Impl {
         });
     if (!status.ok()) return Explained(status);
     return revision;
+  }
+
+  // FailedPrecondition where the server has ignored what `request` asks for.
+  template <typename Request>
+  absl::Status CheckKnown(const Request& request, std::uint32_t knows_fields_up_to) {
+    const std::vector<std::string> ignored = IgnoredFields(request, knows_fields_up_to);
+    if (ignored.empty()) return absl::OkStatus();
+    v1::GetServerInfoResponse info;
+    // The version makes the error clearer; what is wrong is known without it.
+    (void)Send(Rpc::kGetServerInfo, admin_, &Admin::GetServerInfo, v1::GetServerInfoRequest(), &info);
+    return ServerTooOld(info.version(), ignored);
   }
 
   // Sends a call that answers with a lease.
@@ -183,7 +178,8 @@ class Client::Impl {
     while (refused.ok()) {
       v1::LoadSessionResponse message;
       if (!reader->Read(&message)) break;
-      *handed_out = true;
+      if (!std::exchange(*handed_out, true)) refused = CheckKnown(request, message.knows_fields_up_to());
+      if (!refused.ok()) break;
       absl::StatusOr<SessionPage> page = FromMessage(std::move(message));
       refused = page.ok() ? on_page(*std::move(page)) : page.status();
     }
@@ -289,6 +285,8 @@ absl::StatusOr<SessionListing> Client::ListSessions(const SessionFilter& filter,
   do {
     v1::ListSessionsResponse response;
     absl::Status status = impl_->Read(Rpc::kListSessions, &Impl::Store::ListSessions, request, &response);
+    // Of every page, as the next one may be another server's.
+    if (status.ok()) status = impl_->CheckKnown(request, response.knows_fields_up_to());
     if (!status.ok()) return status;
     for (v1::Session& session : *response.mutable_sessions()) {
       status = on_session(FromMessage(std::move(session)));

@@ -82,13 +82,15 @@ class Client {
   // Reads what `selection` says of a session, by default all, from one snapshot, page by page, ordered by type and id.
   // OK says that all of it was read. An error of `on_page` ends the reading and is returned. Retried only as long as no
   // page has arrived. `page_bytes`: about how many bytes of names and values a page holds; 0: the server's default, 1
-  // MiB. With a `fence`, FailedPrecondition unless it is the session's current one.
+  // MiB. With a `fence`, FailedPrecondition unless it is the session's current one. Of a server of an older version,
+  // which would answer all in place of `selection`, FailedPrecondition (SERVER_TOO_OLD) before the first page.
   absl::Status LoadSession(const std::string& session_id, std::uint32_t page_bytes,
                            absl::FunctionRef<absl::Status(SessionPage)> on_page, std::uint64_t fence = 0,
                            const SessionSelection& selection = {});
 
   // Hands out every session of `filter`, ordered by id, and returns what else was found. An error of `on_session` ends
-  // the listing and is returned. Internal when the server leads to the same page twice.
+  // the listing and is returned. Internal when the server leads to the same page twice. FailedPrecondition
+  // (SERVER_TOO_OLD) when it is of an older version that does not know all of `filter`.
   absl::StatusOr<SessionListing> ListSessions(const SessionFilter& filter,
                                               absl::FunctionRef<absl::Status(SessionSummary)> on_session);
 

@@ -20,6 +20,9 @@ enum class Outcome : std::uint8_t {
   kUnknown,
 };
 
+// The reason that the client itself gives where a server of an older version ignores a part of what it is asked for.
+inline constexpr absl::string_view kServerTooOld = "SERVER_TOO_OLD";
+
 // The reason, such as "NO_CREDS" or "REVISION_MISMATCH".
 std::optional<std::string> ReasonOf(const absl::Status& status);
 // The request field at fault, as in `sets[3].key.id`.

@@ -46,6 +46,7 @@ std::string Cut(std::string id) {
 
 v1::ListSessionsResponse ToResponse(Page page, const Listing& listing) {
   v1::ListSessionsResponse response;
+  response.set_knows_fields_up_to(KnownFieldsOf<v1::ListSessionsRequest>());
   if (page.more) response.set_next_page_token(MakePageToken(page.sessions.back().session_id));
   for (std::size_t i = 0; i < page.sessions.size(); ++i) {
     storage::SessionSummary& summary = page.sessions[i];

@@ -1,6 +1,7 @@
 #ifndef AUTHSTATE_SERVER_HANDLERS_STATE_MESSAGES_H_
 #define AUTHSTATE_SERVER_HANDLERS_STATE_MESSAGES_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -21,6 +22,15 @@ void MoveToProto(std::vector<storage::KeyName> names, std::vector<std::optional<
                  google::protobuf::RepeatedPtrField<v1::Key>* absent);
 
 void ToProto(const storage::Lease& lease, v1::Lease* proto);
+
+// What an answer says in `knows_fields_up_to`: the highest number of a field of `Request` in this server's contract.
+template <typename Request>
+std::uint32_t KnownFieldsOf() {
+  const google::protobuf::Descriptor& request = *Request::descriptor();
+  int highest = 0;
+  for (int i = 0; i < request.field_count(); ++i) highest = std::max(highest, request.field(i)->number());
+  return static_cast<std::uint32_t>(highest);
+}
 
 // Sets the seconds and nanos of a Duration or Timestamp that is not negative.
 template <typename Message>

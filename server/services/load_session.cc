@@ -80,8 +80,9 @@ class LoadSessionStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer
     if (!permitted.ok()) return End(permitted);
     v1::LoadSessionResponse response;
     response.set_revision(snapshot_->revision());
-    if (!std::exchange(began_, true) && snapshot_->creds().has_value()) {
-      MoveToProto(*snapshot_->creds(), response.mutable_creds());
+    if (!std::exchange(began_, true)) {
+      response.set_knows_fields_up_to(KnownFieldsOf<v1::LoadSessionRequest>());
+      if (snapshot_->creds().has_value()) MoveToProto(*snapshot_->creds(), response.mutable_creds());
     }
     for (storage::KeyWrite& key : page.keys) MoveToProto(std::move(key), response.add_keys());
     for (storage::KeySummary& key : page.summaries) MoveToProto(std::move(key), response.add_summaries());

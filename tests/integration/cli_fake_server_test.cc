@@ -53,7 +53,8 @@ grpc::Status Error(grpc::StatusCode code, const std::string& reason, const std::
 
 grpc::Status NoSession() { return Error(grpc::StatusCode::NOT_FOUND, "NO_SESSION", "revision", "0"); }
 
-// A server without sessions, whose answers a test may change before it is called.
+// A server without sessions, whose answers a test may change before it is called. As one of the first version it does
+// not say which fields of a request it knows.
 class FakeServer : public v1::AuthStateService::Service {
  public:
   FakeServer() {
@@ -72,6 +73,7 @@ class FakeServer : public v1::AuthStateService::Service {
   std::function<grpc::Status()> get_creds = NoSession;
   std::function<grpc::Status(grpc::ServerContext*, const v1::CommitRequest&, v1::CommitResponse*)> commit;
   std::function<grpc::Status(grpc::ServerContext*, grpc::ServerWriter<v1::LoadSessionResponse>*)> load;
+  std::vector<std::string> sessions;
   absl::Notification renewed;
   absl::Notification released;
 
@@ -99,7 +101,8 @@ class FakeServer : public v1::AuthStateService::Service {
     return get_creds();
   }
   grpc::Status ListSessions(grpc::ServerContext* /*context*/, const v1::ListSessionsRequest* /*request*/,
-                            v1::ListSessionsResponse* /*response*/) override {
+                            v1::ListSessionsResponse* response) override {
+    for (const std::string& id : sessions) response->add_sessions()->set_session_id(id);
     return grpc::Status::OK;
   }
   grpc::Status Commit(grpc::ServerContext* context, const v1::CommitRequest* request,
@@ -174,6 +177,32 @@ TEST_F(CliFakeServerTest, CorruptDataIsExitCode6) {
   const CliResult result = cli_.Run({"creds", "get", "demo"});
   EXPECT_EQ(result.code, kDataLoss);
   EXPECT_THAT(result.err, HasSubstr("request r-1"));
+}
+
+// It would list every session for those that are stale, and nothing that a prune knows as a key.
+TEST_F(CliFakeServerTest, WhatAnOlderServerWouldIgnoreIsRefused) {
+  server_.sessions = {"a", "b"};
+  const CliResult all = cli_.Run({"session", "list", "--quiet"});
+  EXPECT_EQ(all.code, kOk) << all.err;
+  EXPECT_EQ(all.out, "a\nb\n");
+  const std::vector<std::vector<std::string>> filtered = {
+      {"--stale", "30d"}, {"--no-creds"}, {"--state", "paired"}, {"--long"}, {"--sort", "size"}};
+  for (const std::vector<std::string>& filter : filtered) {
+    std::vector<std::string> arguments = {"session", "list", "--quiet"};
+    arguments.insert(arguments.end(), filter.begin(), filter.end());
+    const CliResult listed = cli_.Run(arguments);
+    EXPECT_EQ(listed.code, kRefused) << filter[0];
+    EXPECT_EQ(listed.out, "");
+    EXPECT_THAT(listed.err, AllOf(HasSubstr("of an older version"), HasSubstr("upgrade it"))) << filter[0];
+  }
+  const CliResult pruned = cli_.Run({"session", "prune", "a"});
+  EXPECT_EQ(pruned.code, kRefused);
+  EXPECT_THAT(pruned.err, HasSubstr("upgrade it"));
+  // Said once, and not of each session.
+  const CliResult every = cli_.Run({"session", "prune", "--all", "--dry-run"});
+  EXPECT_EQ(every.code, kRefused);
+  EXPECT_THAT(every.err, AllOf(HasSubstr("session a"), HasSubstr("upgrade it")));
+  EXPECT_THAT(every.out, AllOf(Not(HasSubstr("session b")), Not(HasSubstr("pruned"))));
 }
 
 TEST_F(CliFakeServerTest, ImportAsksForTheRevisionItSaw) {

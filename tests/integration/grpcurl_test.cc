@@ -174,6 +174,7 @@ TEST_F(GrpcurlTest, ListsByStateAndLoadsKeysWithoutTheirValues) {
   EXPECT_FALSE(page.contains("creds") || page.contains("keys")) << page;
   ASSERT_EQ(page["summaries"].size(), 1U) << page;
   EXPECT_EQ(page["summaries"][0]["key"]["id"], "u.0");
+  EXPECT_TRUE(page.contains("knows_fields_up_to") || page.contains("knowsFieldsUpTo")) << page;
   EXPECT_NE(Field(page["summaries"][0], "stored_bytes", "storedBytes"), "");
   EXPECT_NE(Field(page["summaries"][0], "change_time", "changeTime"), "");
   EXPECT_FALSE(Call("LoadSession", R"({"session_id":"a","unchanged_for":"3600s"})").contains("keys"));

@@ -174,6 +174,15 @@ export function brokenAnswer(why: string): AuthStateError {
   return new AuthStateError(why, { code: "DATA_LOSS", reason: "UNEXPECTED_ANSWER" });
 }
 
+// The server ignores what it does not know of a request, and answers as if that had not been asked for.
+export function serverTooOldError(place: string, version: string | undefined, what: string): AuthStateError {
+  const which = version === undefined ? "" : ` (version ${version})`;
+  const why = `is of an older version, which does not know of ${what}; upgrade it, or do not ask for them`;
+  return new AuthStateError(`${place}: the server${which} ${why}`, {
+    ...{ code: "FAILED_PRECONDITION", reason: "SERVER_TOO_OLD" },
+  });
+}
+
 // Something is refused for what the session is, or this process has; nothing was changed.
 export function refusal(reason: string, message: string): AuthStateError {
   return new AuthStateError(message, { code: "FAILED_PRECONDITION", reason, outcome: "NOT_APPLIED" });

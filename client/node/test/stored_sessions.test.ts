@@ -55,11 +55,22 @@ describe("listSessions", () => {
     }
   });
 
-  it("tells no state where the server knows of none, and lists nothing by it", async () => {
+  it("tells no state where the server is of a version that knows of none, and lists nothing by it", async () => {
     put("a");
     server.isOld = true;
     for await (const { state } of newPool().listSessions()) assert.equal(state, undefined);
-    await assert.rejects(list(newPool(), { states: ["unpaired"] }), reason("UNEXPECTED_ANSWER"));
+    for (const version of ["0.0.9", undefined]) {
+      server.version = version;
+      await assert.rejects(list(newPool(), { states: ["unpaired"] }), (error) => {
+        reason("SERVER_TOO_OLD")(error);
+        const { code, message } = error as AuthStateError;
+        assert.equal(code, "FAILED_PRECONDITION");
+        const which = version === undefined ? "" : " (version 0.0.9)";
+        const wanted = `${server.address}: the server${which} is of an older version, which does not know of states`;
+        assert.ok(message.startsWith(wanted), message);
+        return true;
+      });
+    }
   });
 
   it("reads a page only when it is asked for, and asks for no more once the loop is left", async () => {

@@ -202,6 +202,7 @@ TEST_F(ClientTest, ListingAsksForWhatItsFilterSays) {
     EXPECT_TRUE(request.has_has_creds() && !request.has_creds());
     EXPECT_THAT(request.states(), ElementsAre(v1::SESSION_STATE_DAMAGED, v1::SESSION_STATE_PAIRED));
     EXPECT_TRUE(request.with_size() && request.with_state());
+    response->set_knows_fields_up_to(v1::ListSessionsRequest::kWithStateFieldNumber);
     v1::Session* const session = response->add_sessions();
     session->set_stored_bytes(7);
     session->set_state(v1::SESSION_STATE_HALF_PAIRED);

@@ -12,7 +12,8 @@
 
 namespace authstate::client {
 
-// A server in this process whose answers a test gives. Set the answers before the first call.
+// A server in this process whose answers a test gives. Set the answers before the first call. As one of the first
+// version it does not say which fields of a request it knows, unless the test has it say so.
 class FakeStore : public v1::AuthStateService::Service {
  public:
   FakeStore();
@@ -26,8 +27,24 @@ class FakeStore : public v1::AuthStateService::Service {
   std::function<grpc::Status(const v1::DeleteSessionRequest&, v1::DeleteSessionResponse*)> delete_session;
   std::function<grpc::Status(const v1::ListSessionsRequest&, v1::ListSessionsResponse*)> list_sessions;
   std::function<grpc::Status(grpc::ServerContext*, grpc::ServerWriter<v1::LoadSessionResponse>*)> load_session;
+  // What GetServerInfo tells; empty: it fails.
+  std::string version;
 
  private:
+  class Admin : public v1::AdminService::Service {
+   public:
+    explicit Admin(const FakeStore& store) : store_(store) {}
+
+   private:
+    grpc::Status GetServerInfo(grpc::ServerContext* /*context*/, const v1::GetServerInfoRequest* /*request*/,
+                               v1::GetServerInfoResponse* response) override {
+      response->set_version(store_.version);
+      return store_.version.empty() ? grpc::Status(grpc::StatusCode::PERMISSION_DENIED, "no") : grpc::Status::OK;
+    }
+
+    const FakeStore& store_;
+  };
+
   grpc::Status GetCreds(grpc::ServerContext* /*context*/, const v1::GetCredsRequest* request,
                         v1::GetCredsResponse* response) override {
     return get_creds(*request, response);
@@ -53,6 +70,7 @@ class FakeStore : public v1::AuthStateService::Service {
     return load_session(context, writer);
   }
 
+  Admin admin_{*this};
   std::string address_;
   std::unique_ptr<grpc::Server> server_;
 };

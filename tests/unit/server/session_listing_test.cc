@@ -71,6 +71,11 @@ class SessionListingTest : public testing::Test {
   int pages_ = 0;
 };
 
+TEST_F(SessionListingTest, EveryPageTellsWhichFieldsAreKnown) {
+  EXPECT_EQ(Page({}).knows_fields_up_to(), v1::ListSessionsRequest::kWithStateFieldNumber);
+  EXPECT_EQ(Page(WithState()).knows_fields_up_to(), v1::ListSessionsRequest::kWithStateFieldNumber);
+}
+
 TEST_F(SessionListingTest, StatesAreToldByOneReadIfAsked) {
   Write("a", kPaired);
   Write("b", kUnpaired);

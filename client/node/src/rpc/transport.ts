@@ -5,6 +5,7 @@ import {
   Metadata,
   type ServiceError,
 } from "@grpc/grpc-js";
+import { serverTooOldError } from "../errors.js";
 import type {
   AcquireLeaseRequest,
   AcquireLeaseResponse,
@@ -22,10 +23,14 @@ import type { Value } from "../gen/authstate/v1/value.js";
 import type { CallToken } from "./bearer.js";
 import { toDuration } from "./durations.js";
 import type { Endpoint, Endpoints } from "./endpoints.js";
+import { serverVersion } from "./server_version.js";
 import { fromServiceError } from "./status_details.js";
 
 // All other calls change something, so that their failures have an outcome.
 const READS = new Set(["GetCreds", "GetKeys", "GetLease", "ListSessions", "LoadSession"]);
+
+// The number of `states` in ListSessionsRequest.
+const STATES_FIELD = 7;
 
 type Callback<Response> = (error: ServiceError | null, response: Response) => void;
 type Unary<Request, Response> = (
@@ -125,8 +130,13 @@ export class Transport {
     }
   }
 
-  listSessions(request: ListSessionsRequest, timeoutMs: number): Promise<ListSessionsResponse> {
-    return this.#call("ListSessions", (client) => client.listSessions.bind(client), request, timeoutMs);
+  /** Rejects where a server of an older version does not know of states, and would list all sessions for those in some. */
+  async listSessions(request: ListSessionsRequest, timeoutMs: number): Promise<ListSessionsResponse> {
+    const endpoint = this.#endpoints.current;
+    const page = await this.#call("ListSessions", (stub) => stub.listSessions.bind(stub), request, timeoutMs);
+    if (request.states.length === 0 || page.knowsFieldsUpTo >= STATES_FIELD) return page;
+    const options = { deadline: Date.now() + timeoutMs, ...endpoint.show().options };
+    throw serverTooOldError(endpoint.place, await serverVersion(endpoint.client, options), "states of sessions");
   }
 
   acquireLease(request: AcquireLeaseRequest, timeoutMs: number): Promise<AcquireLeaseResponse> {

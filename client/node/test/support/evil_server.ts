@@ -13,7 +13,7 @@ import { type LoadCall, TestServer } from "./test_server.ts";
 /** How LoadSession, GetCreds or the pipe misbehaves. Where GetCreds answers, there are no creds. */
 export type Evil = "stalls" | "trickles" | "floods" | "creds stall" | "pipe is silent";
 
-const EMPTY_PAGE: LoadSessionResponse = { revision: 1n, creds: undefined, keys: [], summaries: [] };
+const EMPTY_PAGE: LoadSessionResponse = { revision: 1n, creds: undefined, keys: [], summaries: [], knowsFieldsUpTo: 0 };
 const LEASE = { owner: "evil", fence: 1n, remaining: undefined, expireTime: undefined };
 const NO_CREDS = { code: status.NOT_FOUND, reason: "NO_CREDS" };
 const TRICKLE_MS = 20;

@@ -204,6 +204,7 @@ export class LeaseServer extends TestServer {
       sessions,
       nextPageToken: page.length < all.length ? page.at(-1)![0] : "",
       unaddressableIds: pageToken === "" ? this.unaddressableIds : [],
+      knowsFieldsUpTo: this.isOld ? 0 : 9,
     };
   }
 
@@ -308,6 +309,7 @@ export class LeaseServer extends TestServer {
         ...{ revision, creds: page === 0 && !withoutCreds ? creds : undefined },
         keys: withoutValues ? [] : keysOfPage,
         summaries: withoutValues ? keysOfPage.map(({ key }) => ({ key, storedBytes: 1n, changeTime: undefined })) : [],
+        knowsFieldsUpTo: page === 0 && !this.isOld ? 7 : 0,
       });
     }
   }

@@ -42,7 +42,8 @@ export class ScriptedServer extends TestServer {
       loadSession: this.onePage(({ request }) => {
         const session = this.sessions.get(request.sessionId);
         if (session === undefined) throw new Refusal({ code: status.NOT_FOUND, reason: "NO_SESSION" });
-        return { revision: 1n, creds: session.creds, keys: [...session.keys.values()], summaries: [] };
+        const keys = [...session.keys.values()];
+        return { revision: 1n, creds: session.creds, keys, summaries: [], knowsFieldsUpTo: 0 };
       }),
     };
   }

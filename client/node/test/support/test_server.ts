@@ -1,11 +1,14 @@
 // A server of the contract in this process, over real gRPC. Calls that it does not handle are UNIMPLEMENTED.
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type Metadata,
   type sendUnaryData,
   Server,
   ServerCredentials,
+  type ServiceDefinition,
   type ServerUnaryCall,
   type ServerWritableStream,
+  status,
 } from "@grpc/grpc-js";
 import {
   AuthStateServiceService,
@@ -16,11 +19,23 @@ import { type Failure, failureOf, Refusal, toServiceError } from "./failure.ts";
 
 export type LoadCall = ServerWritableStream<LoadSessionRequest, LoadSessionResponse>;
 
+// GetServerInfo, of which this package has no stubs: it answers with a version.
+const ADMIN_SERVICE: ServiceDefinition = {
+  getServerInfo: {
+    ...{ path: "/authstate.v1.AdminService/GetServerInfo", requestStream: false, responseStream: false },
+    ...{ requestSerialize: () => Buffer.alloc(0), requestDeserialize: () => ({}), responseDeserialize: () => ({}) },
+    responseSerialize: (version: string) =>
+      Buffer.from(new BinaryWriter().uint32(26).string("/data").uint32(10).string(version).finish()),
+  },
+};
+
 export abstract class TestServer {
   // What the calls showed as `authorization`, in order.
   readonly shown: string[] = [];
   // Asked with what is shown, about every call and every operation of a pipe, before it takes place.
   admit: (authorization: string) => Failure | undefined = () => undefined;
+  // What GetServerInfo tells; unset, the server does not know the call.
+  version: string | undefined;
   // What is answered waits for it; see `hold`.
   protected gate: Promise<void> = Promise.resolve();
   #server = new Server();
@@ -37,6 +52,10 @@ export abstract class TestServer {
   async start(): Promise<void> {
     this.#server = new Server({ "grpc.max_receive_message_length": 64 * 1024 * 1024 });
     this.#server.addService(AuthStateServiceService, this.handlers() as never);
+    this.#server.addService(ADMIN_SERVICE, {
+      getServerInfo: (_: unknown, callback: sendUnaryData<string>) =>
+        this.version === undefined ? callback({ code: status.UNIMPLEMENTED }) : callback(null, this.version),
+    });
     this.#port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync(this.address, ServerCredentials.createInsecure(), (error, port) =>
         error === null ? resolve(port) : reject(error),

@@ -350,6 +350,12 @@ export interface LoadSessionResponse {
   keys: KeyEntry[];
   /** The next keys, in the same order, of a request `without_values`; `keys` is then empty. */
   summaries: KeySummary[];
+  /**
+   * The highest number of a field of LoadSessionRequest that the server knows; in the first page only. What is asked for
+   * by a field with a higher number was ignored: such an answer is not the one that was wanted. 0: a server of before this
+   * field, which knows those up to `fence`.
+   */
+  knowsFieldsUpTo: number;
 }
 
 /** A key without its value. */
@@ -439,6 +445,12 @@ export interface ListSessionsResponse {
    * them still reads them. Each is cut after 128 bytes.
    */
   unaddressableIds: string[];
+  /**
+   * The highest number of a field of ListSessionsRequest that the server knows. What is asked for by a field with a higher
+   * number was ignored: such an answer is not the one that was wanted, and may list every session for those of a filter.
+   * 0: a server of before this field, which knows those up to `leased`.
+   */
+  knowsFieldsUpTo: number;
 }
 
 /** Request of DeleteSession. */
@@ -2382,7 +2394,7 @@ export const LoadSessionRequest: MessageFns<LoadSessionRequest> = {
 };
 
 function createBaseLoadSessionResponse(): LoadSessionResponse {
-  return { revision: 0n, creds: undefined, keys: [], summaries: [] };
+  return { revision: 0n, creds: undefined, keys: [], summaries: [], knowsFieldsUpTo: 0 };
 }
 
 export const LoadSessionResponse: MessageFns<LoadSessionResponse> = {
@@ -2401,6 +2413,9 @@ export const LoadSessionResponse: MessageFns<LoadSessionResponse> = {
     }
     for (const v of message.summaries) {
       KeySummary.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.knowsFieldsUpTo !== 0) {
+      writer.uint32(40).uint32(message.knowsFieldsUpTo);
     }
     return writer;
   },
@@ -2448,6 +2463,14 @@ export const LoadSessionResponse: MessageFns<LoadSessionResponse> = {
             }
 
             message.summaries.push(KeySummary.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.knowsFieldsUpTo = reader.uint32();
             continue;
           }
         }
@@ -2834,7 +2857,7 @@ export const Session: MessageFns<Session> = {
 };
 
 function createBaseListSessionsResponse(): ListSessionsResponse {
-  return { sessions: [], nextPageToken: "", unaddressableIds: [] };
+  return { sessions: [], nextPageToken: "", unaddressableIds: [], knowsFieldsUpTo: 0 };
 }
 
 export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
@@ -2847,6 +2870,9 @@ export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
     }
     for (const v of message.unaddressableIds) {
       writer.uint32(26).string(v!);
+    }
+    if (message.knowsFieldsUpTo !== 0) {
+      writer.uint32(32).uint32(message.knowsFieldsUpTo);
     }
     return writer;
   },
@@ -2886,6 +2912,14 @@ export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
             }
 
             message.unaddressableIds.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.knowsFieldsUpTo = reader.uint32();
             continue;
           }
         }
