@@ -86,6 +86,27 @@ describe("the client over TLS", () => {
     await pool.close();
   });
 
+  it("takes its files from the environment, as authstatectl does, where no option says otherwise", async () => {
+    const environment = {
+      AUTHSTATE_CA: server.ca,
+      AUTHSTATE_SERVER_NAME: server.serverName,
+      AUTHSTATE_CERT: client.certificate,
+      AUTHSTATE_KEY: client.key,
+    };
+    Object.assign(process.env, environment);
+    try {
+      const pool = new AuthStatePool({ address: authstated.address });
+      await write(pool, "environment");
+      await pool.close();
+      assert.match(await refusal({ ...client, ca: server.ca }), /has another name/);
+      process.env["AUTHSTATE_CA"] = "system";
+      assert.match(await refusal(undefined), /is of an unknown authority/);
+    } finally {
+      for (const name of Object.keys(environment)) delete process.env[name];
+    }
+    assert.match(await refusal(undefined), /does it want TLS/);
+  });
+
   it("is refused without one, and with one of another authority or that has expired", async () => {
     const refused = /closed by the other side.*certificate \(`tls`\)|does not accept this client's certificate/;
     assert.match(await refusal(server), refused);

@@ -7,7 +7,7 @@ import type { FolderProgress } from "./folder/folder_import.js";
 import { MAX_LEASE_MS, MIN_LEASE_MS } from "./limits.js";
 import type { AuthStateLogger } from "./logger.js";
 import { checkPrefix } from "./names.js";
-import { tlsCredentials, type TlsOptions } from "./rpc/tls_credentials.js";
+import { tlsCredentials, tlsOfEnvironment, type TlsOptions } from "./rpc/tls_credentials.js";
 import { type TokenSource, tokenSource } from "./rpc/token_source.js";
 import { PAIRING_STATES, type PairingState } from "./session/session_listing.js";
 
@@ -45,7 +45,10 @@ export interface AuthStatePoolOptions {
    * to see goes to the standard error stream.
    */
   logger?: AuthStateLogger;
-  /** TLS, with the files that it takes. Default: no TLS, for a server on the same machine. */
+  /**
+   * TLS, with the files that it takes. Default: what the environment says as to authstatectl, if it has `AUTHSTATE_CA`, but
+   * not beside `credentials`; else no TLS, for a server on the same machine.
+   */
   tls?: TlsOptions;
   /** In place of `tls`, for what that cannot say. Pools share a connection only if they have the same object here. */
   credentials?: ChannelCredentials;
@@ -144,13 +147,16 @@ export interface ImportOptions extends FolderOptions {
 /** The options of a pool, checked and complete. Throws AuthStateError. */
 export function checkPoolOptions(options: AuthStatePoolOptions | undefined) {
   const { leaseTtlMs = DEFAULT_LEASE_TTL_MS, patienceMs = DEFAULT_PATIENCE_MS } = options ?? {};
-  const { cacheBytes = DEFAULT_CACHE_BYTES, tls, token, tokenFile, ...rest } = options ?? {};
+  const { cacheBytes = DEFAULT_CACHE_BYTES, tls: givenTls, token, tokenFile, ...rest } = options ?? {};
   const addresses = checkAddresses(options ?? {});
   const ttlFits = typeof leaseTtlMs === "number" && leaseTtlMs >= MIN_LEASE_MS && leaseTtlMs <= MAX_LEASE_MS;
   if (!ttlFits) throw invalidField("leaseTtlMs", `must be ${MIN_LEASE_MS} to ${MAX_LEASE_MS}`);
-  if (tls !== undefined && rest.credentials !== undefined) throw invalidField("tls", "cannot be beside `credentials`");
-  const credentials = tls === undefined ? rest.credentials : tlsCredentials(tls, rest.logger);
+  if (givenTls !== undefined && rest.credentials !== undefined) {
+    throw invalidField("tls", "cannot be beside `credentials`");
+  }
   const environment = rest.credentials === undefined ? process.env : {};
+  const tls = givenTls ?? tlsOfEnvironment(environment);
+  const credentials = tls === undefined ? rest.credentials : tlsCredentials(tls, rest.logger);
   const tokens = tokenSource({ token, tokenFile }, environment, rest.logger);
   if (tokens !== undefined && credentials?._isSecure() !== true) refuseToCross(tokens, addresses);
   return {

@@ -160,6 +160,19 @@ export function serverNameOf(credentials: ChannelCredentials): string | undefine
   return serverNames.get(credentials);
 }
 
+/** The options that the environment gives, in the variables of authstatectl; undefined where it does not ask for TLS. */
+export function tlsOfEnvironment(environment: NodeJS.ProcessEnv): TlsOptions | undefined {
+  const { AUTHSTATE_CA: ca, AUTHSTATE_CERT: certificate, AUTHSTATE_KEY: key } = environment;
+  const { AUTHSTATE_SERVER_NAME: serverName } = environment;
+  if (!ca) return undefined;
+  return {
+    ...(ca === "system" ? {} : { ca }),
+    ...(certificate ? { certificate } : {}),
+    ...(key ? { key } : {}),
+    ...(serverName ? { serverName } : {}),
+  };
+}
+
 /**
  * Credentials of a channel, for the files in `options`.
  *
