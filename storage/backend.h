@@ -293,11 +293,8 @@ class Backend {
     std::move(done)(NothingExpires());
   }
 
-  // Lists or changes who may do what. Safe to repeat but for kCreate, which then finds its id taken.
-  // NOLINTNEXTLINE(performance-unnecessary-value-param): those that override it move it on.
-  virtual void Grants(GrantRequest /*request*/, absl::Time /*deadline*/, GrantsDone done) {
-    std::move(done)(absl::UnimplementedError("grants are not kept here"));
-  }
+  // Lists or changes who may do what. Safe to repeat. A failed change carries an outcome.
+  virtual void Grants(GrantRequest request, absl::Time deadline, GrantsDone done) = 0;
 
   // Asks the database for a sign of life, past every cache and queue that could hide an outage.
   virtual void Ping(absl::Time deadline, PingDone done) = 0;

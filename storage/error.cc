@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
@@ -177,6 +178,39 @@ absl::Status NothingExpires() {
       Error(absl::StatusCode::kFailedPrecondition, kNothingExpires,
             "keys do not expire in this store; only the tables whatsapp_auth and whatsapp_keys have expired ones"),
       Outcome::kNotApplied);
+}
+
+absl::Status NoToken() {
+  return WithOutcome(Error(absl::StatusCode::kNotFound, kNoToken, "there is no such token"), Outcome::kNotApplied);
+}
+
+absl::Status TokenExists() {
+  return WithOutcome(Error(absl::StatusCode::kAlreadyExists, kTokenExists, "there is another token of this id"),
+                     Outcome::kNotApplied);
+}
+
+absl::Status TokenEnded() {
+  return WithOutcome(Error(absl::StatusCode::kFailedPrecondition, kTokenEnded,
+                           "the token has been revoked or has expired; create another"),
+                     Outcome::kNotApplied);
+}
+
+absl::Status NoSecret() {
+  return WithOutcome(Error(absl::StatusCode::kFailedPrecondition, kNoSecret,
+                           "these are the rights of a certificate, which has no secret to rotate; replace the "
+                           "certificate instead"),
+                     Outcome::kNotApplied);
+}
+
+absl::Status DamagedGrant(absl::string_view id) {
+  return Error(absl::StatusCode::kDataLoss, kCorruptValue,
+               absl::StrCat("what is stored of the token ", absl::CHexEscape(id),
+                            " is damaged: it is not what was written there"));
+}
+
+absl::Status DamagedGrants() {
+  return Error(absl::StatusCode::kDataLoss, kCorruptValue,
+               "what is stored of the tokens is damaged: their version is gone");
 }
 
 }  // namespace authstate::storage

@@ -45,6 +45,12 @@ inline constexpr absl::string_view kResponseTooLarge = "RESPONSE_TOO_LARGE";
 inline constexpr absl::string_view kCorruptValue = "CORRUPT_VALUE";
 inline constexpr absl::string_view kNotPurgeable = "NOT_PURGEABLE";
 inline constexpr absl::string_view kNothingExpires = "NOTHING_EXPIRES";
+inline constexpr absl::string_view kNoToken = "NO_TOKEN";
+inline constexpr absl::string_view kTokenExists = "TOKEN_EXISTS";
+// Revoked or expired.
+inline constexpr absl::string_view kTokenEnded = "TOKEN_ENDED";
+// Of a certificate.
+inline constexpr absl::string_view kNoSecret = "NO_SECRET";
 // What the tables in force cannot hold, although the contract allows it.
 inline constexpr absl::string_view kNotInLayout = "NOT_IN_LAYOUT";
 inline constexpr absl::string_view kSchemaUnknown = "SCHEMA_UNKNOWN";
@@ -94,6 +100,13 @@ absl::Status DamagedValue();
 // What is stored of a session contradicts itself: its row, or what else there is of it.
 absl::Status DamagedSession();
 absl::Status NothingExpires();
+absl::Status NoToken();
+absl::Status TokenExists();
+absl::Status TokenEnded();
+absl::Status NoSecret();
+// What is stored of the grant of that id is not what was written; of the grants on the whole.
+absl::Status DamagedGrant(absl::string_view id);
+absl::Status DamagedGrants();
 
 }  // namespace authstate::storage
 

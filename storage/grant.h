@@ -63,23 +63,31 @@ struct Grant {
   std::optional<absl::Time> last_use_time;
 };
 
+// Whether it gives its rights at `now`, by the clock of the database: it was not revoked, and has not expired.
+inline bool InForce(const Grant& grant, absl::Time now) {
+  return !grant.revoke_time.has_value() && (!grant.expire_time.has_value() || *grant.expire_time > now);
+}
+
 struct GrantRequest {
   enum class Action : std::uint8_t {
-    // All grants, those that have ended among them; or none where `known_version` is still the version.
+    // All grants, those that have ended among them; or none where `known_version` is still the version. DataLoss when
+    // one of them is damaged: what is left might be taken for all.
     kList,
-    // Keeps `grant`, whose id nobody has; AlreadyExists else. Its times but for `time_to_live` are the database's.
+    // Keeps `grant`. AlreadyExists when another has its id; the same one, as after an answer that was lost, is left as
+    // it is. Its times but for `time_to_live` are the database's.
     kCreate,
     // Gives the token of `grant.id` the hash of `grant`; what it was before is refused from then on. NotFound when no
     // grant has the id, FailedPrecondition when it is of a certificate or has ended.
     kRotate,
-    // Ends the grant of `grant.id`; nothing happens when it has been revoked before. NotFound as above. A grant is never
-    // deleted: where there was one, callers have to show one.
+    // Ends the grant of `grant.id`; nothing happens when it has been revoked before. NotFound as above. A grant is
+    // never deleted: where there was one, callers have to show one.
     kRevoke,
     // Notes `uses`, each the id of a grant and how long ago it was used; one that is not there is passed over.
     kNoteUses,
   };
 
   Action action = Action::kList;
+  // 0: none is known.
   std::uint64_t known_version = 0;
   Grant grant;
   // Of a new grant, or of a token that is rotated (which else keeps its end): from now on.
@@ -88,7 +96,8 @@ struct GrantRequest {
 };
 
 struct GrantResult {
-  // Grows with every change but uses; at least 1 once there was a grant, 0 before.
+  // Grows with every change but uses, by no fixed step: two stores, or one and its backup that was put back, do not
+  // come to the same version with other grants. At least 1 once there was a grant, 0 before.
   std::uint64_t version = 0;
   // The clock of the database.
   absl::Time now;

@@ -128,6 +128,12 @@ void BackendSwitch::PurgeExpired(PurgeRequest request, absl::Time deadline, Purg
   });
 }
 
+void BackendSwitch::Grants(GrantRequest request, absl::Time deadline, GrantsDone done) {
+  router_->Route([request = std::move(request), deadline, done = std::move(done)](storage::OpenTarget& target) mutable {
+    target.backend->Grants(std::move(request), deadline, LeavingFirst(target, std::move(done)));
+  });
+}
+
 void BackendSwitch::Ping(absl::Time deadline, PingDone done) {
   router_->Route([deadline, done = std::move(done)](storage::OpenTarget& target) mutable {
     target.backend->Ping(deadline, LeavingFirst(target, std::move(done)));

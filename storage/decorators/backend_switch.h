@@ -59,6 +59,7 @@ class BackendSwitch final : public Backend, public BackendTargets {
   void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override;
   void List(ListRequest request, absl::Time deadline, ListDone done) override;
   void PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) override;
+  void Grants(GrantRequest request, absl::Time deadline, GrantsDone done) override;
   void Ping(absl::Time deadline, PingDone done) override;
   Description Describe() const override;
 

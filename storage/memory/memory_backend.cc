@@ -9,6 +9,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
+#include "storage/memory/memory_grants.h"
 #include "storage/recent_commits.h"
 
 namespace authstate::storage {
@@ -93,6 +94,10 @@ class MemoryBackend final : public Backend {
 
   void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override;
 
+  void Grants(GrantRequest request, absl::Time deadline, GrantsDone done) override {
+    std::move(done)(Passed(deadline) ? DeadlinePassedInQueue() : grants_.Do(request, absl::Now()));
+  }
+
   void Ping(absl::Time deadline, PingDone done) override {
     std::move(done)(Passed(deadline) ? DeadlinePassedInQueue() : absl::OkStatus());
   }
@@ -107,6 +112,7 @@ class MemoryBackend final : public Backend {
   absl::Mutex mutex_;
   // A deleted session stays, for its revision.
   std::map<std::string, Session> sessions_ ABSL_GUARDED_BY(mutex_);
+  MemoryGrants grants_;
 };
 
 absl::Status CheckPreconditions(const Commit& commit, const Session& session) {

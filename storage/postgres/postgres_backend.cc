@@ -27,6 +27,7 @@
 #include "storage/postgres/schema/layout_detection.h"
 #include "storage/postgres/schema/postgres_schema.h"
 #include "storage/postgres/schema/table_access.h"
+#include "storage/postgres/session/grants.h"
 #include "storage/postgres/session/legacy_purge.h"
 #include "storage/postgres/session/patch_bases.h"
 #include "storage/postgres/session/session_leases.h"
@@ -117,6 +118,14 @@ class PostgresBackend final : public Backend {
     Try<absl::StatusOr<std::map<std::string, std::uint64_t>>>(
         [&layout = layout_, request = std::move(request), deadline](PgConnection& connection, bool repeated) {
           return PurgeExpiredKeys(connection, layout, request, repeated, deadline);
+        },
+        [](const absl::Status& status) { return status; }, deadline, std::move(done));
+  }
+
+  void Grants(GrantRequest request, absl::Time deadline, GrantsDone done) override {
+    Try<absl::StatusOr<GrantResult>>(
+        [&layout = layout_, request = std::move(request), deadline](PgConnection& connection, bool repeated) {
+          return DoGrants(connection, layout, request, repeated, deadline);
         },
         [](const absl::Status& status) { return status; }, deadline, std::move(done));
   }

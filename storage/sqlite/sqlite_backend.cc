@@ -18,6 +18,7 @@
 #include "storage/sqlite/commit_applier.h"
 #include "storage/sqlite/connection.h"
 #include "storage/sqlite/file_lock.h"
+#include "storage/sqlite/grants.h"
 #include "storage/sqlite/group_writer.h"
 #include "storage/sqlite/lease_applier.h"
 #include "storage/sqlite/reader_pool.h"
@@ -144,6 +145,25 @@ class SqliteBackend final : public Backend {
       if (absl::IsDataLoss(sessions.status())) (*connection)->ForgetPages();
       std::move(done)(std::move(sessions));
     });
+  }
+
+  void Grants(GrantRequest request, absl::Time deadline, GrantsDone done) override {
+    if (request.action == GrantRequest::Action::kList) {
+      return readers_.Run(deadline, [this, known = request.known_version,
+                                     done = std::move(done)](absl::StatusOr<SqliteConnection*> connection) mutable {
+        if (!connection.ok()) return std::move(done)(connection.status());
+        auto listed = CatchSqlite([&] { return ListGrants(**connection, known, clock_.Now()); });
+        if (absl::IsDataLoss(listed.status())) (*connection)->ForgetPages();
+        std::move(done)(std::move(listed));
+      });
+    }
+    std::vector<GrantRequest> requests;
+    requests.push_back(std::move(request));
+    writer_.Take(std::make_unique<BatchJob<GrantRequest, GrantResult>>(
+        std::move(requests), deadline, ApplyGrantRequest,
+        [done = std::move(done)](std::vector<absl::StatusOr<GrantResult>> results) mutable {
+          std::move(done)(std::move(results.front()));
+        }));
   }
 
   void Ping(absl::Time deadline, PingDone done) override {

@@ -63,6 +63,21 @@ inline constexpr char kListSessions[] =
     "AND (?8 IS NULL OR ?8 = EXISTS (SELECT 1 FROM auth_creds c WHERE c.session_id = s.session_id)) "
     "ORDER BY session_id LIMIT ?4";
 
+// The version of the grants, and unless that is ?1 the grants; then one row at least.
+inline constexpr char kListGrants[] =
+    "SELECT v.version, grant_id, label, certificate_name, rights, scopes, terms_checksum, verifier, created_at, "
+    "expires_at, revoked_at, last_used_at FROM auth_grants_version v LEFT JOIN auth_grants ON v.version <> ?1 "
+    "ORDER BY grant_id";
+// The same of the grant ?1, if there is one.
+inline constexpr char kSelectGrant[] =
+    "SELECT v.version, grant_id, label, certificate_name, rights, scopes, terms_checksum, verifier, created_at, "
+    "expires_at, revoked_at, last_used_at FROM auth_grants_version v LEFT JOIN auth_grants ON grant_id = ?1";
+inline constexpr char kUpsertGrant[] =
+    "INSERT INTO auth_grants (grant_id, label, certificate_name, rights, scopes, terms_checksum, verifier, created_at, "
+    "expires_at, revoked_at, last_used_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
+    "ON CONFLICT (grant_id) DO UPDATE SET verifier = ?7, expires_at = ?9, revoked_at = ?10, last_used_at = ?11";
+inline constexpr char kSetGrantsVersion[] = "UPDATE auth_grants_version SET version = ?1";
+
 inline constexpr char kPing[] = "SELECT version FROM auth_schema_migrations ORDER BY version DESC LIMIT 1";
 
 // Writes a page whatever it held before, and changes nothing: no version of ours uses this number.

@@ -36,6 +36,9 @@ class StoreUnderTest {
   virtual bool keeps_json_text() const { return true; }
   // Whether sessions of this id can be written. Ids of the contract may be refused by a store that others share.
   virtual bool TakesSessionId(const std::string& /*id*/) const { return true; }
+  // Whether grants are rows of a table; then ChangeGrants does `UPDATE` with `set` on all of them, past the backend.
+  virtual bool keeps_grants_in_rows() const { return true; }
+  virtual absl::Status ChangeGrants(const std::string& set) = 0;
 };
 
 // Defined once per binary. Every test gets a store of its own.

@@ -5,10 +5,12 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "storage/postgres/postgres_backend.h"
 #include "tests/conformance/conformance_suite.h"
 #include "tests/conformance/postgres_route.h"
 #include "tests/support/legacy_tables.h"
+#include "tests/support/test_postgres.h"
 
 namespace authstate::conformance {
 namespace {
@@ -17,7 +19,7 @@ PostgresRoute* const route = PostgresRoute::Register();
 
 class LegacyStore final : public StoreUnderTest {
  public:
-  explicit LegacyStore(std::string url) : url_(std::move(url)) {}
+  LegacyStore(std::string url, std::string direct_url) : url_(std::move(url)), direct_url_(std::move(direct_url)) {}
 
   absl::StatusOr<std::unique_ptr<storage::Backend>> Open() override {
     storage::PostgresOptions options;
@@ -26,6 +28,9 @@ class LegacyStore final : public StoreUnderTest {
     return storage::OpenPostgresBackend(options);
   }
   bool durable() const override { return true; }
+  absl::Status ChangeGrants(const std::string& set) override {
+    return test::TestPostgres::Run(direct_url_, absl::StrCat("UPDATE authstate.legacy_grants SET ", set));
+  }
   bool keeps_json_text() const override { return false; }
   bool TakesSessionId(const std::string& id) const override {
     return id.size() <= 50 && std::all_of(id.begin(), id.end(), [](char c) {
@@ -35,6 +40,7 @@ class LegacyStore final : public StoreUnderTest {
 
  private:
   const std::string url_;
+  const std::string direct_url_;
 };
 
 }  // namespace
@@ -48,7 +54,7 @@ absl::StatusOr<std::unique_ptr<StoreUnderTest>> NewStoreUnderTest() {
   const absl::Status made = test::CreateLegacyTables(
       database->direct_url, dressed ? test::LegacyTables::kDressed : test::LegacyTables::kPlain);
   if (!made.ok()) return made;
-  return std::make_unique<LegacyStore>(dressed ? test::AsApp(database->url) : database->url);
+  return std::make_unique<LegacyStore>(dressed ? test::AsApp(database->url) : database->url, database->direct_url);
 }
 
 }  // namespace authstate::conformance

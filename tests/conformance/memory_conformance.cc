@@ -1,4 +1,5 @@
 #include <memory>
+#include <string>
 
 #include "storage/memory/memory_backend.h"
 #include "tests/conformance/conformance_suite.h"
@@ -11,6 +12,8 @@ class MemoryStore final : public StoreUnderTest {
  public:
   absl::StatusOr<std::unique_ptr<storage::Backend>> Open() override { return Decorated(storage::NewMemoryBackend()); }
   bool durable() const override { return false; }
+  bool keeps_grants_in_rows() const override { return false; }
+  absl::Status ChangeGrants(const std::string& /*set*/) override { return absl::UnimplementedError("no rows"); }
 };
 
 }  // namespace

@@ -2,10 +2,12 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "storage/decorators/batching_backend.h"
 #include "storage/postgres/postgres_backend.h"
 #include "tests/conformance/conformance_suite.h"
 #include "tests/conformance/postgres_route.h"
+#include "tests/support/test_postgres.h"
 
 namespace authstate::conformance {
 namespace {
@@ -14,20 +16,23 @@ PostgresRoute* const route = PostgresRoute::Register();
 
 class PostgresStore final : public StoreUnderTest {
  public:
-  explicit PostgresStore(std::string url) : url_(std::move(url)) {}
+  explicit PostgresStore(PostgresRoute::Database database) : database_(std::move(database)) {}
 
   absl::StatusOr<std::unique_ptr<storage::Backend>> Open() override {
     storage::PostgresOptions options;
-    options.url = url_;
+    options.url = database_.url;
     auto backend = storage::OpenPostgresBackend(options);
     // As authstated stacks it.
     if (backend.ok()) return storage::NewBatchingBackend(*std::move(backend));
     return backend;
   }
   bool durable() const override { return true; }
+  absl::Status ChangeGrants(const std::string& set) override {
+    return test::TestPostgres::Run(database_.direct_url, absl::StrCat("UPDATE authstate.auth_grants SET ", set));
+  }
 
  private:
-  const std::string url_;
+  const PostgresRoute::Database database_;
 };
 
 }  // namespace
@@ -35,7 +40,7 @@ class PostgresStore final : public StoreUnderTest {
 absl::StatusOr<std::unique_ptr<StoreUnderTest>> NewStoreUnderTest() {
   auto database = route->NewDatabase();
   if (!database.ok()) return database.status();
-  return std::make_unique<PostgresStore>(std::move(database->url));
+  return std::make_unique<PostgresStore>(*std::move(database));
 }
 
 }  // namespace authstate::conformance

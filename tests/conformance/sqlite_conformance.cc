@@ -1,4 +1,7 @@
+#include <SQLiteCpp/Database.h>
+
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "storage/sqlite/sqlite_backend.h"
@@ -13,15 +16,20 @@ class SqliteStore final : public StoreUnderTest {
  public:
   absl::StatusOr<std::unique_ptr<storage::Backend>> Open() override {
     storage::SqliteOptions options;
-    options.path = directory_.File("authstate.db");
+    options.path = path_;
     auto backend = storage::OpenSqliteBackend(options);
     if (backend.ok()) return Decorated(*std::move(backend));
     return backend;
   }
   bool durable() const override { return true; }
+  absl::Status ChangeGrants(const std::string& set) override {
+    SQLite::Database(path_, SQLite::OPEN_READWRITE).exec("UPDATE auth_grants SET " + set);
+    return absl::OkStatus();
+  }
 
  private:
   test::TempDir directory_;
+  const std::string path_ = directory_.File("authstate.db");
 };
 
 }  // namespace

@@ -67,7 +67,7 @@ check_layers() {
   forbid 'Storage knows neither the server, nor clients, nor what chooses and changes a store, nor RPCs.' \
     '(server|client|tokens|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' storage
   forbid 'What all stores share stands on none of them.' 'storage/(memory|postgres|sqlite|decorators|failpoints)/' \
-    ':(glob)storage/*'
+    ':(glob)storage/*' storage/grants
   for driver in "${drivers[@]}"; do
     for other in "${drivers[@]}" decorators failpoints; do
       [[ $driver == "$other" ]] || forbid "The $driver driver knows no other." "storage/$other/" "storage/$driver"
@@ -85,8 +85,8 @@ check_layers() {
     '(server|client|migrations|tests|authstate|google|grpc|grpcpp)/|storage/(memory|sqlite|decorators|failpoints)/' profiles
   forbid 'Migrations stand on drivers and know no RPC.' \
     '(server|client|tests|authstate|google|grpc|grpcpp)/|storage/(decorators|failpoints)/' migrations
-  forbid 'Clients reach storage through the contract, profiles and migrations.' '(storage|server)/' client
-  forbid 'The client of C++ programs stands on the contract alone.' '(profiles|migrations|client/cli)/' client/cpp
+  forbid 'Clients reach storage through the contract, tokens, profiles and migrations.' '(storage|server)/' client
+  forbid 'The client of C++ programs stands on the contract alone.' '(tokens|profiles|migrations|client/cli)/' client/cpp
   in_order client/cli terminal folder check stores commands
   forbid 'What commands share does not know them.' 'client/cli/(check|stores|commands)/' ':(glob)client/cli/*' \
     ':!client/cli/main.cc'

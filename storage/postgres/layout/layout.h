@@ -17,6 +17,15 @@
 
 namespace authstate::storage {
 
+// The statements of grant_statements.h.
+struct GrantStatements {
+  const char* list;
+  const char* create;
+  const char* rotate;
+  const char* revoke;
+  const char* note_uses;
+};
+
 // The tables that keep the state: the statements over them, and the form that a value has there. Everything else of the
 // driver is the same for all layouts, so each statement has the parameters and the result columns that are described
 // with the native one (statements.h). Constant; lives as long as the program.
@@ -34,6 +43,7 @@ struct Layout {
   const char* resolve;
   // As in lease_statements.h.
   const char* leases;
+  GrantStatements grants;
   const char* read;
   const char* list;
   // Null: what is absent is not looked for.

@@ -6,6 +6,7 @@
 #include "storage/error.h"
 #include "storage/postgres/layout/layout.h"
 #include "storage/postgres/layout/legacy_value.h"
+#include "storage/postgres/sql/grant_statements.h"
 #include "storage/postgres/sql/lease_statements.h"
 #include "storage/postgres/sql/legacy_statements.h"
 #include "storage/postgres/sql/row.h"
@@ -31,10 +32,16 @@ bool RefusesLegacyValue(absl::string_view sqlstate) {
 const Layout& LegacyLayout() {
   // The native statements, over the companion.
   const auto over_companion = [](const char* sql) {
-    return new std::string(absl::StrReplaceAll(sql, {{"auth_sessions", "authstate.legacy_sessions"}}));
+    return new std::string(absl::StrReplaceAll(
+        sql, {{"auth_sessions", "authstate.legacy_sessions"}, {"auth_grants", "authstate.legacy_grants"}}));
   };
   static const auto* const kLeases = over_companion(statements::kLeases);
   static const auto* const kResolve = over_companion(statements::kResolve.text);
+  static const auto* const kListGrants = over_companion(statements::kListGrants.text);
+  static const auto* const kCreateGrant = over_companion(statements::kCreateGrant.text);
+  static const auto* const kRotateGrant = over_companion(statements::kRotateGrant.text);
+  static const auto* const kRevokeGrant = over_companion(statements::kRevokeGrant.text);
+  static const auto* const kNoteGrantUses = over_companion(statements::kNoteGrantUses);
   static const Layout kLayout = {
       /*name=*/"legacy",
       /*commit=*/legacy_statements::kCommit.text,
@@ -43,13 +50,17 @@ const Layout& LegacyLayout() {
       /*most_keys_by_a_kept_plan=*/256,
       /*resolve=*/kResolve->c_str(),
       /*leases=*/kLeases->c_str(),
+      /*grants=*/
+      {kListGrants->c_str(), kCreateGrant->c_str(), kRotateGrant->c_str(), kRevokeGrant->c_str(),
+       kNoteGrantUses->c_str()},
       /*read=*/legacy_statements::kRead,
       /*list=*/legacy_statements::kList,
       /*damaged=*/nullptr,
       /*snapshot_head=*/legacy_statements::kSnapshotHead,
       /*snapshot_page=*/legacy_statements::kSnapshotPage,
       /*schema=*/
-      MakeLayoutSchema(LegacyMigrations, kOwnSchema, {"legacy_schema_migrations", "legacy_sessions"}),
+      MakeLayoutSchema(LegacyMigrations, kOwnSchema,
+                       {"legacy_schema_migrations", "legacy_sessions", "legacy_grants", "legacy_grants_version"}),
       /*tables_of_others=*/{"whatsapp_auth", "whatsapp_keys"},
       /*purge=*/legacy_statements::kPurge,
       /*packs_values=*/false,

@@ -11,6 +11,7 @@
 #include "storage/postgres/layout/layout.h"
 #include "storage/postgres/layout/native_value.h"
 #include "storage/postgres/sql/commit_writes_statement.h"
+#include "storage/postgres/sql/grant_statements.h"
 #include "storage/postgres/sql/lease_statements.h"
 #include "storage/postgres/sql/row.h"
 #include "storage/postgres/sql/statements.h"
@@ -56,14 +57,19 @@ Layout MakeLayout(absl::string_view home, std::deque<std::string>* texts) {
       /*most_keys_by_a_kept_plan=*/std::numeric_limits<std::size_t>::max(),
       /*resolve=*/in_home(statements::kResolve.text),
       /*leases=*/in_home(statements::kLeases),
+      /*grants=*/
+      {in_home(statements::kListGrants.text), in_home(statements::kCreateGrant.text),
+       in_home(statements::kRotateGrant.text), in_home(statements::kRevokeGrant.text),
+       in_home(statements::kNoteGrantUses)},
       /*read=*/in_home(statements::kRead),
       /*list=*/in_home(statements::kList),
       /*damaged=*/in_home(statements::kDamaged),
       /*snapshot_head=*/in_home(statements::kSnapshotHead),
       /*snapshot_page=*/in_home(statements::kSnapshotPage),
       /*schema=*/
-      MakeLayoutSchema(PostgresMigrations, home,
-                       {"auth_schema_migrations", "auth_sessions", "auth_creds", "auth_keys"}),
+      MakeLayoutSchema(
+          PostgresMigrations, home,
+          {"auth_schema_migrations", "auth_sessions", "auth_creds", "auth_keys", "auth_grants", "auth_grants_version"}),
       /*tables_of_others=*/{},
       /*purge=*/nullptr,
       /*packs_values=*/true,

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "storage/error.h"
 #include "storage/postgres/session/commit_parameters.h"
+#include "storage/postgres/session/grants.h"
 #include "storage/postgres/session/session_reader.h"
 #include "storage/postgres/sql/pg_array.h"
 #include "storage/postgres/sql/row.h"
@@ -59,7 +60,7 @@ absl::Status CheckStatements(PgConnection& connection, const Layout& layout, abs
   // Without members they do nothing, but are understood or not: tables, columns, types, rights, the unique keys.
   for (const auto& [statement, parameters] :
        {std::pair(layout.commit, CommitParameters(layout.packs_values).Encode(CommitForm::kAny, 0, absl::Seconds(1))),
-        std::pair(layout.read, EncodeReads({}))}) {
+        std::pair(layout.read, EncodeReads({})), std::pair(layout.grants.note_uses, EncodeNoteGrantUses({}))}) {
     const auto execution = connection.Execute(statement, parameters, deadline);
     if (!execution.failure.has_value()) continue;
     if (execution.failure->fault != Fault::kNever) return ToStatus(*execution.failure);

@@ -46,6 +46,8 @@ void ReadNext(pqxx::row::const_iterator& field, Value& value) {
   }
   ++field;
 }
+// Microseconds since the Unix epoch.
+void ReadNext(pqxx::row::const_iterator& field, absl::Time& value);
 template <typename Value>
 void ReadNext(pqxx::row::const_iterator& field, std::optional<Value>& value) {
   if (field.is_null()) {
@@ -54,8 +56,6 @@ void ReadNext(pqxx::row::const_iterator& field, std::optional<Value>& value) {
     ReadNext(field, value.emplace());
   }
 }
-// Microseconds since the Unix epoch.
-void ReadNext(pqxx::row::const_iterator& field, absl::Time& value);
 // Of four columns: fence, owner, expiry and time left, both in microseconds.
 void ReadNext(pqxx::row::const_iterator& field, Lease& value);
 

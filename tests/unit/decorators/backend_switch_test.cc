@@ -35,6 +35,25 @@ TEST_F(BackendSwitchTest, CallsGoToTheTargetThatServes) {
   EXPECT_EQ(timeweb_.calls, 1);
 }
 
+TEST_F(BackendSwitchTest, TokensAreThoseOfTheTargetThatServes) {
+  Start();
+  const auto ask = [this](GrantRequest request) {
+    GrantResult answer;
+    switch_->Grants(std::move(request), absl::InfiniteFuture(), [&answer](absl::StatusOr<GrantResult> result) {
+      ASSERT_TRUE(result.ok()) << result.status();
+      answer = *std::move(result);
+    });
+    return answer;
+  };
+  GrantRequest create;
+  create.action = GrantRequest::Action::kCreate;
+  create.grant.id = "a";
+  EXPECT_GT(ask(create).version, 0U);
+  EXPECT_EQ(ask({}).grants->size(), 1U);
+  ASSERT_TRUE(SwitchTo("supabase").status.ok());
+  EXPECT_EQ(ask({}).grants->size(), 0U);
+}
+
 TEST_F(BackendSwitchTest, TheOldTargetIsClosedAndTheOtherNeverOpenedBefore) {
   ShareData();
   Start();

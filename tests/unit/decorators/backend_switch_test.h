@@ -101,6 +101,9 @@ class Route final : public Backend {
     if (database_.away) return std::move(done)(absl::UnavailableError("away"));
     database_.data->List(std::move(request), deadline, std::move(done));
   }
+  void Grants(GrantRequest request, absl::Time deadline, GrantsDone done) override {
+    database_.data->Grants(std::move(request), deadline, std::move(done));
+  }
   void Ping(absl::Time deadline, PingDone done) override {
     ++database_.calls;
     database_.data->Ping(deadline, std::move(done));

@@ -47,6 +47,10 @@ class NotedBackend final : public Backend {
     asked_->insert("PurgeExpired");
     std::move(done)(std::map<std::string, std::uint64_t>());
   }
+  void Grants(GrantRequest /*request*/, absl::Time /*deadline*/, GrantsDone done) override {
+    asked_->insert("Grants");
+    std::move(done)(GrantResult{});
+  }
   void Ping(absl::Time /*deadline*/, PingDone done) override {
     asked_->insert("Ping");
     std::move(done)(absl::OkStatus());
@@ -86,6 +90,7 @@ TEST_P(FaultDecoratorsTest, EveryCallReachesTheStore) {
   expect_reaches("List", [&] { backend->List({}, deadline, [](auto) {}); });
   expect_reaches("Leases", [&] { backend->Leases(std::vector<LeaseRequest>(1), deadline, [](auto) {}); });
   expect_reaches("PurgeExpired", [&] { backend->PurgeExpired({}, deadline, [](auto) {}); });
+  expect_reaches("Grants", [&] { backend->Grants({}, deadline, [](auto) {}); });
   expect_reaches("Ping", [&] { backend->Ping(deadline, [](auto) {}); });
   expect_reaches("Describe", [&] { (void)backend->Describe(); });
 }

@@ -1,0 +1,3 @@
+-- Takes every token with it. A server of the version before asks nobody for one.
+DROP TABLE auth_grants;
+DROP TABLE auth_grants_version;

@@ -1,0 +1,131 @@
+#include "storage/sqlite/grants.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "storage/error.h"
+#include "storage/grants/grant_change.h"
+#include "storage/grants/grant_row.h"
+#include "storage/sqlite/statements.h"
+
+namespace authstate::storage {
+namespace {
+
+std::optional<absl::Time> TimeColumn(SQLite::Statement& select, int column) {
+  if (select.isColumnNull(column)) return std::nullopt;
+  return absl::FromUnixMicros(select.getColumn(column).getInt64());
+}
+
+void BindTime(SQLite::Statement& statement, int index, const std::optional<absl::Time>& time) {
+  if (time.has_value()) {
+    statement.bind(index, absl::ToUnixMicros(*time));
+  } else {
+    statement.bind(index);
+  }
+}
+
+// The grant in the columns after the version; nullopt when the row has none.
+absl::StatusOr<std::optional<Grant>> GrantColumns(SQLite::Statement& select) {
+  if (select.isColumnNull(1)) return std::nullopt;
+  absl::StatusOr<Grant> grant = FromRow({TextColumn(select, 1), TextColumn(select, 2), TextColumn(select, 3),
+                                         select.getColumn(4).getInt64(), TextColumn(select, 5), TextColumn(select, 6),
+                                         TextColumn(select, 7), absl::FromUnixMicros(select.getColumn(8).getInt64()),
+                                         TimeColumn(select, 9), TimeColumn(select, 10), TimeColumn(select, 11)});
+  if (!grant.ok()) return grant.status();
+  return *std::move(grant);
+}
+
+struct Found {
+  std::uint64_t version = 0;
+  std::vector<Grant> grants;
+};
+
+absl::StatusOr<Found> Select(SQLite::Statement& select) {
+  Found found;
+  bool has_version = false;
+  absl::Status sound;
+  while (sound.ok() && select.executeStep()) {
+    has_version = true;
+    found.version = static_cast<std::uint64_t>(select.getColumn(0).getInt64());
+    absl::StatusOr<std::optional<Grant>> grant = GrantColumns(select);
+    sound.Update(grant.status());
+    if (grant.ok() && grant->has_value()) found.grants.push_back(**std::move(grant));
+  }
+  select.reset();
+  if (!sound.ok()) return sound;
+  if (!has_version) return DamagedGrants();
+  return found;
+}
+
+// `id` may be anything: nothing has an empty one.
+absl::StatusOr<Found> SelectOne(SqliteConnection& connection, const std::string& id) {
+  SQLite::Statement& select = connection.Prepare(sql::kSelectGrant);
+  BindText(select, 1, id);
+  absl::StatusOr<Found> found = Select(select);
+  if (!found.ok()) return WithOutcome(found.status(), Outcome::kNotApplied);
+  return found;
+}
+
+void Upsert(SqliteConnection& connection, const Grant& grant) {
+  const GrantRow row = ToRow(grant);
+  SQLite::Statement& upsert = connection.Prepare(sql::kUpsertGrant);
+  BindText(upsert, 1, row.id);
+  BindText(upsert, 2, row.label);
+  BindText(upsert, 3, row.certificate_name);
+  upsert.bind(4, row.rights);
+  BindText(upsert, 5, row.scopes);
+  BindBlob(upsert, 6, row.terms_checksum);
+  BindBlob(upsert, 7, row.verifier);
+  upsert.bind(8, absl::ToUnixMicros(row.create_time));
+  BindTime(upsert, 9, row.expire_time);
+  BindTime(upsert, 10, row.revoke_time);
+  BindTime(upsert, 11, row.last_use_time);
+  Run(upsert);
+}
+
+absl::StatusOr<GrantResult> NoteUses(SqliteConnection& connection, const GrantRequest& request, absl::Time now) {
+  // Of none, for the version.
+  const absl::StatusOr<Found> none = SelectOne(connection, {});
+  if (!none.ok()) return none.status();
+  for (const auto& [id, age] : request.uses) {
+    absl::StatusOr<Found> found = SelectOne(connection, id);
+    if (!found.ok()) return found.status();
+    if (!found->grants.empty() && NoteUse(now - age, &found->grants.front())) {
+      Upsert(connection, found->grants.front());
+    }
+  }
+  return GrantResult{none->version, now, std::nullopt};
+}
+
+}  // namespace
+
+absl::StatusOr<GrantResult> ListGrants(SqliteConnection& connection, std::uint64_t known_version, absl::Time now) {
+  SQLite::Statement& select = connection.Prepare(sql::kListGrants);
+  select.bind(1, static_cast<std::int64_t>(known_version));
+  absl::StatusOr<Found> found = Select(select);
+  if (!found.ok()) return found.status();
+  GrantResult result{found->version, now, std::nullopt};
+  if (known_version == 0 || known_version != found->version) result.grants = std::move(found->grants);
+  return result;
+}
+
+absl::StatusOr<GrantResult> ApplyGrantRequest(SqliteConnection& connection, const GrantRequest& request,
+                                              absl::Time now) {
+  if (request.action == GrantRequest::Action::kNoteUses) return NoteUses(connection, request, now);
+  absl::StatusOr<Found> found = SelectOne(connection, request.grant.id);
+  if (!found.ok()) return found.status();
+  absl::StatusOr<GrantChange> change = Change(request, found->grants.empty() ? nullptr : &found->grants.front(), now);
+  if (!change.ok()) return change.status();
+  if (change->changed) {
+    found->version += VersionStep();
+    Upsert(connection, change->grant);
+    SQLite::Statement& set_version = connection.Prepare(sql::kSetGrantsVersion);
+    set_version.bind(1, static_cast<std::int64_t>(found->version));
+    Run(set_version);
+  }
+  return GrantResult{found->version, now, std::vector<Grant>{std::move(change->grant)}};
+}
+
+}  // namespace authstate::storage
