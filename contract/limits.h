@@ -34,6 +34,13 @@ inline constexpr std::int64_t kMaxAgeDays = 36'500;
 inline constexpr std::int64_t kMinLeaseSeconds = 1;
 inline constexpr std::int64_t kMaxLeaseSeconds = 3'600;
 
+// Of a token, and of what it may do.
+inline constexpr std::size_t kMaxTokenLabelBytes = 200;
+inline constexpr std::size_t kMaxCertificateNameBytes = 300;
+inline constexpr std::size_t kMaxTokenScopes = 100;
+inline constexpr std::int64_t kMinTokenSeconds = 1;
+inline constexpr std::int64_t kMaxTokenDays = 36'500;
+
 // Levels of arrays and objects in one JSON value.
 inline constexpr int kMaxJsonDepth = 128;
 

@@ -11,6 +11,7 @@
 #include "contract/limits.h"
 #include "contract/version.h"
 #include "server/handlers/backend_messages.h"
+#include "server/handlers/token_handlers.h"
 #include "server/rpc/guard.h"
 #include "server/rpc/methods.h"
 #include "server/rpc/unary_call.h"
@@ -34,15 +35,24 @@ void FillLimits(v1::Limits* limits) {
   limits->set_message_bytes(kMaxMessageBytes);
 }
 
+using RawTokens =
+    v1::AdminService::WithRawCallbackMethod_CreateToken<v1::AdminService::WithRawCallbackMethod_ListTokens<
+        v1::AdminService::WithRawCallbackMethod_GetToken<v1::AdminService::WithRawCallbackMethod_RotateToken<
+            v1::AdminService::WithRawCallbackMethod_RevokeToken<v1::AdminService::Service>>>>>;
 using RawService = v1::AdminService::WithRawCallbackMethod_GetServerInfo<
     v1::AdminService::WithRawCallbackMethod_PurgeExpiredKeys<v1::AdminService::WithRawCallbackMethod_ListBackends<
-        v1::AdminService::WithRawCallbackMethod_SwitchBackend<v1::AdminService::Service>>>>;
+        v1::AdminService::WithRawCallbackMethod_SwitchBackend<RawTokens>>>>;
 
 class AdminService final : public RawService {
  public:
   AdminService(storage::Backend* backend, storage::BackendTargets* targets, Guard* guard, absl::Time started,
                std::function<bool()> serving)
-      : backend_(backend), targets_(targets), guard_(guard), started_(started), serving_(std::move(serving)) {}
+      : backend_(backend),
+        tokens_(backend),
+        targets_(targets),
+        guard_(guard),
+        started_(started),
+        serving_(std::move(serving)) {}
 
   grpc::ServerUnaryReactor* GetServerInfo(Context* context, const Bytes* request, Bytes* response) override {
     return RunUnary<v1::GetServerInfoRequest, v1::GetServerInfoResponse>(
@@ -74,7 +84,34 @@ class AdminService final : public RawService {
     return StartSwitchBackend(targets_, guard_->Begin(rpc::kSwitchBackend, context, *request), context);
   }
 
+  grpc::ServerUnaryReactor* CreateToken(Context* context, const Bytes* request, Bytes* response) override {
+    return RunToken<v1::CreateTokenRequest, v1::CreateTokenResponse>({"CreateToken", /*mutation=*/true}, context,
+                                                                     request, response);
+  }
+  grpc::ServerUnaryReactor* ListTokens(Context* context, const Bytes* request, Bytes* response) override {
+    return RunToken<v1::ListTokensRequest, v1::ListTokensResponse>({"ListTokens"}, context, request, response);
+  }
+  grpc::ServerUnaryReactor* GetToken(Context* context, const Bytes* request, Bytes* response) override {
+    return RunToken<v1::GetTokenRequest, v1::GetTokenResponse>({"GetToken"}, context, request, response);
+  }
+  grpc::ServerUnaryReactor* RotateToken(Context* context, const Bytes* request, Bytes* response) override {
+    return RunToken<v1::RotateTokenRequest, v1::RotateTokenResponse>({"RotateToken", /*mutation=*/true}, context,
+                                                                     request, response);
+  }
+  grpc::ServerUnaryReactor* RevokeToken(Context* context, const Bytes* request, Bytes* response) override {
+    return RunToken<v1::RevokeTokenRequest, v1::RevokeTokenResponse>({"RevokeToken", /*mutation=*/true}, context,
+                                                                     request, response);
+  }
+
  private:
+  template <typename Request, typename Response>
+  grpc::ServerUnaryReactor* RunToken(const Method& method, Context* context, const Bytes* request, Bytes* response) {
+    return RunUnary<Request, Response>(guard_, method, context, request, response,
+                                       [this](const Request& message, absl::Time deadline, auto respond) {
+                                         tokens_.Handle(message, deadline, std::move(respond));
+                                       });
+  }
+
   v1::ListBackendsResponse Backends(const std::map<std::string, absl::Status>& probes) const {
     v1::ListBackendsResponse response;
     for (const storage::TargetState& target : targets_->ListTargets()) {
@@ -123,6 +160,7 @@ class AdminService final : public RawService {
   }
 
   storage::Backend* const backend_;
+  TokenHandlers tokens_;
   storage::BackendTargets* const targets_;
   Guard* const guard_;
   const absl::Time started_;
