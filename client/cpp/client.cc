@@ -22,6 +22,7 @@
 #include "client/cpp/retry_loop.h"
 #include "client/cpp/status_translation.h"
 #include "client/cpp/system_timekeeper.h"
+#include "client/cpp/token_conversion.h"
 #include "contract/limits.h"
 
 namespace authstate::client {
@@ -53,7 +54,6 @@ class Client::Impl {
 
   void Cancel() { cancellation_.Cancel(); }
   Store& store() { return store_; }
-  Admin& admin() { return admin_; }
 
   // Sends a unary call, with its retries.
   template <typename Stub, typename Request, typename Response>
@@ -72,6 +72,14 @@ class Client::Impl {
   template <typename Request, typename Response>
   absl::Status Read(Rpc rpc, Method<Store, Request, Response> method, const Request& request, Response* response) {
     return Send(rpc, store_, method, request, response);
+  }
+
+  template <typename Response, typename Request>
+  absl::StatusOr<Response> AskAdmin(Rpc rpc, Method<Admin, Request, Response> method, const Request& request) {
+    Response response;
+    absl::Status status = Send(rpc, admin_, method, request, &response);
+    if (!status.ok()) return status;
+    return response;
   }
 
   // Sends a mutation and returns the revision it led to. Where NOT_FOUND counts as done, that is the revision the error
@@ -344,11 +352,9 @@ absl::StatusOr<Lease> Client::GetLease(const std::string& session_id) {
 }
 
 absl::StatusOr<ServerInfo> Client::GetServerInfo() {
-  v1::GetServerInfoResponse response;
-  const absl::Status status = impl_->Send(Rpc::kGetServerInfo, impl_->admin(), &Impl::Admin::GetServerInfo,
-                                          v1::GetServerInfoRequest(), &response);
-  if (!status.ok()) return status;
-  return FromMessage(std::move(response));
+  auto response = impl_->AskAdmin(Rpc::kGetServerInfo, &Impl::Admin::GetServerInfo, v1::GetServerInfoRequest());
+  if (!response.ok()) return response.status();
+  return FromMessage(*std::move(response));
 }
 
 absl::StatusOr<std::map<std::string, std::uint64_t>> Client::PurgeExpiredKeys(const std::vector<std::string>& types,
@@ -356,28 +362,65 @@ absl::StatusOr<std::map<std::string, std::uint64_t>> Client::PurgeExpiredKeys(co
   v1::PurgeExpiredKeysRequest request;
   request.mutable_types()->Assign(types.begin(), types.end());
   request.set_dry_run(dry_run);
-  v1::PurgeExpiredKeysResponse response;
-  const absl::Status status =
-      impl_->Send(Rpc::kPurgeExpiredKeys, impl_->admin(), &Impl::Admin::PurgeExpiredKeys, request, &response);
-  if (!status.ok()) return status;
-  return std::map<std::string, std::uint64_t>(response.keys().begin(), response.keys().end());
+  const auto response = impl_->AskAdmin(Rpc::kPurgeExpiredKeys, &Impl::Admin::PurgeExpiredKeys, request);
+  if (!response.ok()) return response.status();
+  return std::map<std::string, std::uint64_t>(response->keys().begin(), response->keys().end());
 }
 
 absl::StatusOr<std::vector<BackendInfo>> Client::ListBackends(bool probe) {
   v1::ListBackendsRequest request;
   request.set_probe(probe);
-  v1::ListBackendsResponse response;
-  const absl::Status status =
-      impl_->Send(Rpc::kListBackends, impl_->admin(), &Impl::Admin::ListBackends, request, &response);
-  if (!status.ok()) return status;
+  const auto response = impl_->AskAdmin(Rpc::kListBackends, &Impl::Admin::ListBackends, request);
+  if (!response.ok()) return response.status();
   std::vector<BackendInfo> backends;
-  for (const v1::Backend& backend : response.backends()) backends.push_back(FromMessage(backend));
+  for (const v1::Backend& backend : response->backends()) backends.push_back(FromMessage(backend));
   return backends;
 }
 
 absl::Status Client::SwitchBackend(const SwitchOptions& options,
                                    absl::FunctionRef<void(const SwitchProgress&)> on_progress, SwitchResult* result) {
   return impl_->SwitchBackend(ToMessage(options), on_progress, result);
+}
+
+absl::StatusOr<IssuedToken> Client::CreateToken(const TokenTerms& terms) {
+  const auto response = impl_->AskAdmin(Rpc::kCreateToken, &Impl::Admin::CreateToken, ToMessage(terms));
+  if (!response.ok()) return response.status();
+  return IssuedToken{FromMessage(response->token()), response->bearer_token()};
+}
+
+absl::StatusOr<std::vector<TokenInfo>> Client::ListTokens(bool ended) {
+  v1::ListTokensRequest request;
+  request.set_ended(ended);
+  const auto response = impl_->AskAdmin(Rpc::kListTokens, &Impl::Admin::ListTokens, request);
+  if (!response.ok()) return response.status();
+  std::vector<TokenInfo> tokens;
+  for (const v1::Token& token : response->tokens()) tokens.push_back(FromMessage(token));
+  return tokens;
+}
+
+absl::StatusOr<TokenInfo> Client::GetToken(const std::string& id) {
+  v1::GetTokenRequest request;
+  request.set_id(id);
+  const auto response = impl_->AskAdmin(Rpc::kGetToken, &Impl::Admin::GetToken, request);
+  if (!response.ok()) return response.status();
+  return FromMessage(response->token());
+}
+
+absl::StatusOr<IssuedToken> Client::RotateToken(const std::string& id, std::optional<absl::Duration> time_to_live) {
+  v1::RotateTokenRequest request;
+  request.set_id(id);
+  if (time_to_live.has_value()) *request.mutable_time_to_live() = ToMessage(*time_to_live);
+  const auto response = impl_->AskAdmin(Rpc::kRotateToken, &Impl::Admin::RotateToken, request);
+  if (!response.ok()) return response.status();
+  return IssuedToken{FromMessage(response->token()), response->bearer_token()};
+}
+
+absl::StatusOr<TokenInfo> Client::RevokeToken(const std::string& id) {
+  v1::RevokeTokenRequest request;
+  request.set_id(id);
+  const auto response = impl_->AskAdmin(Rpc::kRevokeToken, &Impl::Admin::RevokeToken, request);
+  if (!response.ok()) return response.status();
+  return FromMessage(response->token());
 }
 
 void Client::Cancel() { impl_->Cancel(); }

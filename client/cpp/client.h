@@ -16,6 +16,7 @@
 #include "client/cpp/backend_types.h"
 #include "client/cpp/tls.h"
 #include "client/cpp/token.h"
+#include "client/cpp/token_types.h"
 #include "client/cpp/types.h"
 
 // A blocking client of authstated.
@@ -122,6 +123,16 @@ class Client {
   // gives the switch up. `result` is filled in also when the switch was refused, unless no answer came.
   absl::Status SwitchBackend(const SwitchOptions& options, absl::FunctionRef<void(const SwitchProgress&)> on_progress,
                              SwitchResult* result);
+
+  // Makes a token, or gives rights to a certificate. Not tried again once the token may have been made.
+  absl::StatusOr<IssuedToken> CreateToken(const TokenTerms& terms);
+  // By id; those that have expired or were revoked only with `ended`.
+  absl::StatusOr<std::vector<TokenInfo>> ListTokens(bool ended);
+  // NotFound when there is no such token; so do the next two.
+  absl::StatusOr<TokenInfo> GetToken(const std::string& id);
+  // FailedPrecondition for a certificate, and a token that has ended. nullopt: it keeps the end that it has.
+  absl::StatusOr<IssuedToken> RotateToken(const std::string& id, std::optional<absl::Duration> time_to_live);
+  absl::StatusOr<TokenInfo> RevokeToken(const std::string& id);
 
   // Ends the calls under way, and all that follow, with Cancelled. From any thread, but not from a signal handler.
   void Cancel();

@@ -12,6 +12,8 @@ Repetition RepetitionOf(Rpc rpc) {
     case Rpc::kGetLease:
     case Rpc::kGetServerInfo:
     case Rpc::kListBackends:
+    case Rpc::kListTokens:
+    case Rpc::kGetToken:
       return Repetition::kRead;
     case Rpc::kDeleteCreds:
     case Rpc::kDeleteSession:
@@ -19,6 +21,7 @@ Repetition RepetitionOf(Rpc rpc) {
     case Rpc::kReleaseLease:
       return Repetition::kStaleFenceIsDone;
     case Rpc::kPurgeExpiredKeys:
+    case Rpc::kCreateToken:
       return Repetition::kNotInDoubt;
     case Rpc::kSetCreds:
     case Rpc::kSetKeys:
@@ -26,6 +29,8 @@ Repetition RepetitionOf(Rpc rpc) {
     case Rpc::kCommit:
     case Rpc::kAcquireLease:
     case Rpc::kRenewLease:
+    case Rpc::kRotateToken:
+    case Rpc::kRevokeToken:
       break;
   }
   return Repetition::kOnce;

@@ -25,13 +25,18 @@ enum class Rpc : std::uint8_t {
   kGetServerInfo,
   kListBackends,
   kPurgeExpiredKeys,
+  kCreateToken,
+  kListTokens,
+  kGetToken,
+  kRotateToken,
+  kRevokeToken,
 };
 
 // What a repetition of a call means.
 enum class Repetition : std::uint8_t {
   // Changes nothing: always safe.
   kRead,
-  // Takes effect once, by its commit id or its fence, also with an `expected_revision`: safe.
+  // Takes effect once, by its commit id or its fence, also with an `expected_revision`, or is as good done twice: safe.
   kOnce,
   // Likewise; and should so many commits have followed that the server knows the id no more, NOT_FOUND still tells that
   // the lost call was applied, or that another caller was as good: it counts as done.
@@ -39,8 +44,9 @@ enum class Repetition : std::uint8_t {
   // Takes effect once, and its own success makes its fence stale: STALE_FENCE tells that the lost call was applied, or
   // that the session is somebody else's by now, and counts as done.
   kStaleFenceIsDone,
-  // Does what is still to be done, and tells how much that was: a repetition would hide what the lost call did. Safe
-  // only while no attempt is in doubt.
+  // Does what is still to be done, and tells how much that was, or makes something new: a repetition would hide what
+  // the
+  // lost call did. Safe only while no attempt is in doubt.
   kNotInDoubt,
 };
 

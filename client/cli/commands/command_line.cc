@@ -31,6 +31,7 @@ constexpr absl::string_view kExamples = R"(Examples:
   authstatectl backend status --probe
   authstatectl backend switch timeweb
   authstatectl --address db-1:50051 server info
+  authstatectl token create --label "pool 1" --read --write --prefix team: --expires-in 90d
   authstatectl schema status --config /etc/authstate/authstated.toml
   source <(authstatectl completion bash)
 
@@ -54,7 +55,7 @@ Command TheProgram(GlobalOptions* options, Action* action) {
   address.variable = kAddressVariable;
   Command program = Group("authstatectl", "Looks into an authstated, and moves sessions in and out",
                           {SessionCommands(action), CredsCommands(action), KeysCommands(action), LeaseCommands(action),
-                           ServerCommands(action), SchemaCommands(action), StoreCommands(action),
+                           ServerCommands(action), TokenCommands(action), SchemaCommands(action), StoreCommands(action),
                            LegacyCommands(action), BackendCommands(action), CompletionCommand(action)});
   const auto inherited = [](const char* name, const char* variable, std::string* value, const char* needs,
                             const char* help) {

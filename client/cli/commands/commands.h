@@ -36,6 +36,7 @@ Command KeysCommands(Action* action);
 Command LeaseCommands(Action* action);
 Command SchemaCommands(Action* action);
 Command StoreCommands(Action* action);
+Command TokenCommands(Action* action);
 Command LegacyCommands(Action* action);
 Command BackendCommands(Action* action);
 Command ServerCommands(Action* action);

@@ -1,63 +1,35 @@
-#include <unistd.h>
-
 #include <cstdint>
 #include <cstdio>
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands/commands.h"
+#include "client/cli/database_choice.h"
 #include "client/cli/terminal/text.h"
 #include "migrations/open_schema.h"
 #include "migrations/schema_change.h"
-#include "profiles/database_options.h"
-#include "profiles/readable_files.h"
 
 namespace authstate::cli {
 namespace {
 
 struct SchemaOptions {
-  // For --help and completion alone: what counts is read from `given`, the environment and the file.
-  profiles::DatabaseOptions declared;
-  std::string config;
-  // What the line gives of these.
-  std::vector<std::string> given;
+  DatabaseChoice database;
   absl::Duration lock_timeout = absl::Seconds(30);
   std::uint32_t to = 0;
   bool dry_run = false;
   bool yes = false;
 };
 
-void Warn(const std::optional<std::string>& warning) {
-  if (warning.has_value()) std::fprintf(stderr, "authstatectl: %s\n", warning->c_str());
-}
-
-// The options of the command line, those of the environment, and those of the file: as authstated reads them.
-absl::StatusOr<profiles::DatabaseOptions> ReadOptions(const std::vector<std::string>& given) {
-  profiles::DatabaseOptions options;
-  Command program;
-  program.options = profiles::DeclareDatabaseOptions(&options);
-  program.last_value_wins = true;
-  std::string config_path;
-  // The file is that of authstated and says more than is asked for here.
-  profiles::Layers layers{{}, /*foreign_entries=*/true, &config_path};
-  for (char** entry = environ; *entry != nullptr; ++entry) layers.environment.emplace_back(*entry);
-  const absl::StatusOr<std::string> parsed = profiles::Parse(program, given, /*version=*/"", &layers);
-  if (!parsed.ok()) return parsed.status();
-  if (!config_path.empty()) Warn(profiles::WarningOfConfigReaders(config_path));
-  return options;
-}
-
 absl::StatusOr<migrations::OpenedSchema> Open(const SchemaOptions& schema) {
-  const absl::StatusOr<profiles::DatabaseOptions> options = ReadOptions(schema.given);
+  const absl::StatusOr<profiles::DatabaseOptions> options = ReadDatabaseOptions(schema.database);
   if (!options.ok()) return options.status();
   absl::StatusOr<migrations::OpenedSchema> opened = migrations::OpenSchema(*options);
   if (!opened.ok()) return opened;
-  for (const std::string& warning : opened->warnings) Warn(warning);
+  for (const std::string& warning : opened->warnings) WarnOfDatabase(warning);
   return opened;
 }
 
@@ -214,12 +186,7 @@ Command SchemaCommands(Action* action) {
        leaf("verify",
             "Compare the tables with what the migrations make, and show each difference, and who else can reach them",
             {}, Verify)});
-  schema.options = profiles::DeclareDatabaseOptions(&options->declared);
-  schema.options.push_back(
-      Text("--config", &options->config, "TOML file of authstated, whose database options count here too"));
-  schema.footer = std::string(profiles::kPrecedenceHelp);
-  schema.last_value_wins = true;
-  schema.given = &options->given;
+  DeclareDatabase(&options->database, &schema);
   return schema;
 }
 
