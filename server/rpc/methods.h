@@ -73,6 +73,11 @@ inline constexpr Method kGetServerInfo = {"GetServerInfo", Effect::kReads, kAdmi
 inline constexpr Method kPurgeExpiredKeys = {"PurgeExpiredKeys", Effect::kMutates, kAdministrate};
 inline constexpr Method kListBackends = {"ListBackends", Effect::kReads, kAdministrate};
 inline constexpr Method kSwitchBackend = {"SwitchBackend", Effect::kReads, kAdministrate};
+inline constexpr Method kCreateToken = {"CreateToken", Effect::kMutates, kAdministrate};
+inline constexpr Method kListTokens = {"ListTokens", Effect::kReads, kAdministrate};
+inline constexpr Method kGetToken = {"GetToken", Effect::kReads, kAdministrate};
+inline constexpr Method kRotateToken = {"RotateToken", Effect::kMutates, kAdministrate};
+inline constexpr Method kRevokeToken = {"RevokeToken", Effect::kMutates, kAdministrate};
 
 }  // namespace rpc
 

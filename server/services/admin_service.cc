@@ -85,22 +85,19 @@ class AdminService final : public RawService {
   }
 
   grpc::ServerUnaryReactor* CreateToken(Context* context, const Bytes* request, Bytes* response) override {
-    return RunToken<v1::CreateTokenRequest, v1::CreateTokenResponse>({"CreateToken", /*mutation=*/true}, context,
-                                                                     request, response);
+    return RunToken<v1::CreateTokenRequest, v1::CreateTokenResponse>(rpc::kCreateToken, context, request, response);
   }
   grpc::ServerUnaryReactor* ListTokens(Context* context, const Bytes* request, Bytes* response) override {
-    return RunToken<v1::ListTokensRequest, v1::ListTokensResponse>({"ListTokens"}, context, request, response);
+    return RunToken<v1::ListTokensRequest, v1::ListTokensResponse>(rpc::kListTokens, context, request, response);
   }
   grpc::ServerUnaryReactor* GetToken(Context* context, const Bytes* request, Bytes* response) override {
-    return RunToken<v1::GetTokenRequest, v1::GetTokenResponse>({"GetToken"}, context, request, response);
+    return RunToken<v1::GetTokenRequest, v1::GetTokenResponse>(rpc::kGetToken, context, request, response);
   }
   grpc::ServerUnaryReactor* RotateToken(Context* context, const Bytes* request, Bytes* response) override {
-    return RunToken<v1::RotateTokenRequest, v1::RotateTokenResponse>({"RotateToken", /*mutation=*/true}, context,
-                                                                     request, response);
+    return RunToken<v1::RotateTokenRequest, v1::RotateTokenResponse>(rpc::kRotateToken, context, request, response);
   }
   grpc::ServerUnaryReactor* RevokeToken(Context* context, const Bytes* request, Bytes* response) override {
-    return RunToken<v1::RevokeTokenRequest, v1::RevokeTokenResponse>({"RevokeToken", /*mutation=*/true}, context,
-                                                                     request, response);
+    return RunToken<v1::RevokeTokenRequest, v1::RevokeTokenResponse>(rpc::kRevokeToken, context, request, response);
   }
 
  private:
