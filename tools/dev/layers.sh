@@ -63,7 +63,9 @@ check_node_layers() {
 check_layers() {
   local driver other drivers=(memory postgres sqlite)
   forbid 'The contract stands on itself: no other layer, no RPC.' \
-    '(server|client|storage|tokens|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' contract
+    '(server|client|storage|tokens|keyring|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' contract
+  forbid 'The keyring stands on itself.' \
+    '(server|client|storage|contract|tokens|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' keyring
   forbid 'Storage knows neither the server, nor clients, nor what chooses and changes a store, nor RPCs.' \
     '(server|client|tokens|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' storage
   forbid 'What all stores share stands on none of them.' 'storage/(memory|postgres|sqlite|decorators|failpoints)/' \
