@@ -173,6 +173,12 @@ absl::Status DamagedSession() {
                "what is stored of the session is damaged: something of it is missing, or is not what was written");
 }
 
+absl::Status KeyMissing(absl::string_view key_id) {
+  return Error(absl::StatusCode::kDataLoss, kKeyMissing,
+               absl::StrCat("the session is encrypted under the key \"", key_id,
+                            "\", which the keyring of this server lacks; start it with a keyring that has the key"));
+}
+
 absl::Status NothingExpires() {
   return WithOutcome(
       Error(absl::StatusCode::kFailedPrecondition, kNothingExpires,

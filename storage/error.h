@@ -43,6 +43,9 @@ inline constexpr absl::string_view kDiskFull = "DISK_FULL";
 inline constexpr absl::string_view kDeadlinePassed = "DEADLINE_PASSED";
 inline constexpr absl::string_view kResponseTooLarge = "RESPONSE_TOO_LARGE";
 inline constexpr absl::string_view kCorruptValue = "CORRUPT_VALUE";
+// The keyring has not, or not as it was, the key that a session, or the store as a whole, is encrypted under.
+inline constexpr absl::string_view kKeyMissing = "KEY_MISSING";
+inline constexpr absl::string_view kKeyringMismatch = "KEYRING_MISMATCH";
 inline constexpr absl::string_view kNotPurgeable = "NOT_PURGEABLE";
 inline constexpr absl::string_view kNothingExpires = "NOTHING_EXPIRES";
 inline constexpr absl::string_view kNoToken = "NO_TOKEN";
@@ -99,6 +102,8 @@ absl::Status UnknownValueKind(int kind);
 absl::Status DamagedValue();
 // What is stored of a session contradicts itself: its row, or what else there is of it.
 absl::Status DamagedSession();
+// `key_id` is one that IsKeyringId (keyring/keyring.h).
+absl::Status KeyMissing(absl::string_view key_id);
 absl::Status NothingExpires();
 absl::Status NoToken();
 absl::Status TokenExists();

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "contract/limits.h"
 #include "storage/error.h"
+#include "storage/sealing/sealed_value.h"
 
 namespace authstate::storage {
 namespace {
@@ -62,7 +63,7 @@ void AppendCompressedFrame(absl::string_view bytes, std::string* to) {
 
 }  // namespace
 
-PackedValue PackValue(const ValuePlace& place, const Value& value) {
+PackedValue PackValue(const ValuePlace& place, const Value& value, const DataKey* key) {
   PackedValue packed{static_cast<std::int16_t>(static_cast<int>(value.kind) + kPacked), ""};
   AppendLength(value.bytes.size(), &packed.bytes);
   if (value.bytes.size() < kPackFrom) {
@@ -70,11 +71,25 @@ PackedValue PackValue(const ValuePlace& place, const Value& value) {
   } else {
     AppendCompressedFrame(value.bytes, &packed.bytes);
   }
-  AppendTrailer(place, value, &packed.bytes);
+  Finish(place, value, "", key, &packed);
   return packed;
 }
 
-absl::StatusOr<Value> UnpackValue(const ValuePlace& place, std::int64_t kind, std::string bytes) {
+void Finish(const ValuePlace& place, const Value& value, absl::string_view base_mark, const DataKey* key,
+            PackedValue* packed) {
+  if (key == nullptr) return AppendTrailer(place, value, &packed->bytes);
+  packed->kind = static_cast<std::int16_t>(packed->kind + kSealed);
+  packed->bytes = SealValue(*key, place, packed->kind, base_mark, packed->bytes);
+}
+
+absl::StatusOr<Value> UnpackValue(const ValuePlace& place, std::int64_t kind, std::string bytes, const DataKey* key) {
+  if (IsSealedKind(kind) != (key != nullptr)) return DamagedValue();
+  if (key != nullptr) {
+    absl::StatusOr<std::string> opened = OpenValue(*key, place, static_cast<int>(kind), "", bytes);
+    if (!opened.ok()) return opened.status();
+    bytes = *std::move(opened);
+    kind -= kSealed;
+  }
   if (IsKind(kind)) {
     if (HasTrailerNearEnd(bytes)) return DamagedValue();
     return Value{static_cast<ValueKind>(kind), std::move(bytes)};

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "contract/value.h"
 #include "storage/checksum.h"
+#include "storage/sealing/data_key.h"
 
 // The form that values have in the tables of our own (migrations/postgres, migrations/sqlite): long ones are
 // compressed, and each has a checksum that holds for its place alone. A Signal session grows by 105 bytes a turn and is
@@ -21,6 +22,9 @@
 // which SQL reads to keep the bounds of an answer, then one frame of Zstandard (RFC 8878), then the checksum
 // (storage/checksum.h), over which servers of earlier versions pass. What those have written may lack the
 // checksum, and may be stored as it is, with the kinds of contract/value.h.
+//
+// In a session that has a data key the frame is sealed, which takes the place of the checksum
+// (storage/sealing/sealed_value.h).
 namespace authstate::storage {
 
 // Values below this are framed and not compressed. Measured on what Baileys stores: a session of 100 turns shrinks from
@@ -33,12 +37,13 @@ struct PackedValue {
   std::string bytes;
 };
 
-// Thread-safe.
-PackedValue PackValue(const ValuePlace& place, const Value& value);
+// `key` is that of the session; null: it has none. Thread-safe.
+PackedValue PackValue(const ValuePlace& place, const Value& value, const DataKey* key = nullptr);
 
-// DataLoss with reason kCorruptValue when `kind` is none, or the bytes are not what PackValue makes for that place.
-// Thread-safe.
-absl::StatusOr<Value> UnpackValue(const ValuePlace& place, std::int64_t kind, std::string bytes);
+// DataLoss with reason kCorruptValue when `kind` is none, or the bytes are not what PackValue makes for that place with
+// that key. Thread-safe.
+absl::StatusOr<Value> UnpackValue(const ValuePlace& place, std::int64_t kind, std::string bytes,
+                                  const DataKey* key = nullptr);
 
 // The bytes of a value of kind 3 or 4, unchecked against any place; or of what was compressed relative to `prefix`, if
 // it is not empty. DataLoss as above. Thread-safe.
@@ -51,6 +56,10 @@ std::size_t UnpackedSize(std::int64_t kind, absl::string_view bytes);
 // to make for each value.
 inline constexpr std::size_t kLengthBytes = 4;
 void AppendLength(std::size_t length, std::string* to);
+// What stands at the end of both: the checksum of the value or, with a key, the seal, and the kind that goes with that.
+// `base_mark` is what a patch stands on.
+void Finish(const ValuePlace& place, const Value& value, absl::string_view base_mark, const DataKey* key,
+            PackedValue* packed);
 using CompressionContext = std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)>;
 CompressionContext NewCompressionContext(int level);
 

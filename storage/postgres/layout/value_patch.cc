@@ -4,6 +4,7 @@
 
 #include "storage/error.h"
 #include "storage/packed_value.h"
+#include "storage/sealing/sealed_value.h"
 
 namespace authstate::storage {
 namespace {
@@ -25,18 +26,30 @@ ZSTD_CCtx* Context() {
   return context.get();
 }
 
+// What a base holds. Which of the two kinds it has is not stored, as the row has that of the patch, and is of no
+// account: its bytes are wanted.
+absl::StatusOr<std::string> BytesOfBase(const ValuePlace& place, absl::string_view base, const DataKey* key) {
+  if (key == nullptr) return UnpackBytes(base);
+  absl::StatusOr<std::string> packed = OpenValue(*key, place, kPackedJson + kSealed, "", base);
+  if (!packed.ok()) packed = OpenValue(*key, place, kPackedRaw + kSealed, "", base);
+  if (!packed.ok()) return packed;
+  return UnpackBytes(*packed);
+}
+
 }  // namespace
 
 bool MayBeBase(std::int64_t kind, absl::string_view packed) {
+  if (IsSealedKind(kind)) kind -= kSealed;
   return (kind == kPackedRaw || kind == kPackedJson) && packed.size() >= kPatchFrom &&
          UnpackedSize(kind, packed) <= kPatchUpTo;
 }
 
 absl::string_view BaseMark(absl::string_view base) { return base.substr(base.size() - kBaseMarkBytes); }
 
-std::optional<PackedValue> MakePatch(const ValuePlace& place, absl::string_view base, const Value& value) {
+std::optional<PackedValue> MakePatch(const ValuePlace& place, absl::string_view base, const Value& value,
+                                     const DataKey* key) {
   if (value.bytes.size() > kPatchUpTo) return std::nullopt;
-  const absl::StatusOr<std::string> from = UnpackBytes(base);
+  const absl::StatusOr<std::string> from = BytesOfBase(place, base, key);
   if (!from.ok()) return std::nullopt;
   PackedValue patch{static_cast<std::int16_t>(static_cast<int>(value.kind) + kPatched), ""};
   AppendLength(value.bytes.size(), &patch.bytes);
@@ -50,19 +63,29 @@ std::optional<PackedValue> MakePatch(const ValuePlace& place, absl::string_view 
                                            patch.bytes.size() - kLengthBytes, value.bytes.data(), value.bytes.size());
   if (ZSTD_isError(frame) != 0) return std::nullopt;
   patch.bytes.resize(kLengthBytes + frame);
-  AppendTrailer(place, value, &patch.bytes);
+  Finish(place, value, BaseMark(base), key, &patch);
   return patch;
 }
 
 bool IsPatchedKind(std::int64_t kind) {
+  if (IsSealedKind(kind)) kind -= kSealed;
   return kind == static_cast<int>(ValueKind::kRaw) + kPatched || kind == static_cast<int>(ValueKind::kJson) + kPatched;
 }
 
 absl::StatusOr<Value> ApplyPatch(const ValuePlace& place, std::int64_t kind, absl::string_view base,
-                                 absl::string_view patch) {
+                                 absl::string_view patch, const DataKey* key) {
   if (!IsPatchedKind(kind)) return UnknownValueKind(static_cast<int>(kind));
-  // Which of the two kinds the base has is of no account: its bytes are wanted.
-  const absl::StatusOr<std::string> from = UnpackBytes(base);
+  if (IsSealedKind(kind) != (key != nullptr)) return DamagedValue();
+  std::string opened;
+  if (key != nullptr) {
+    if (base.size() < kBaseMarkBytes) return DamagedValue();
+    absl::StatusOr<std::string> packed = OpenValue(*key, place, static_cast<int>(kind), BaseMark(base), patch);
+    if (!packed.ok()) return packed.status();
+    opened = *std::move(packed);
+    patch = opened;
+    kind -= kSealed;
+  }
+  const absl::StatusOr<std::string> from = BytesOfBase(place, base, key);
   if (!from.ok()) return from.status();
   if (UnpackedSize(kPackedRaw, patch) > kPatchUpTo) return DamagedValue();
   absl::StatusOr<std::string> bytes = UnpackBytes(patch, *from);

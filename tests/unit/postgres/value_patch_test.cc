@@ -7,7 +7,9 @@
 
 #include "storage/error.h"
 #include "storage/packed_value.h"
+#include "storage/sealing/sealed_value.h"
 #include "tests/support/growing_record.h"
+#include "tests/unit/keyring/test_keyring.h"
 
 namespace authstate::storage {
 namespace {
@@ -121,6 +123,68 @@ TEST(ValuePatchTest, DamageNeverMakesAnotherValue) {
     flipped[at] = static_cast<char>(flipped[at] ^ 1);
     check(flipped, patch->bytes);
     EXPECT_EQ(check(base.substr(0, at), patch->bytes), 1) << "cut after " << at;
+  }
+}
+
+DataKey NewKey() {
+  const auto keyring = test::MakeKeyring({{"k", 'a'}});
+  return *UnwrapKey(keyring.get(), "s", NewWrappedKey(*keyring, "s"));
+}
+
+TEST(SealedPatchTest, ComesBackAndIsSmall) {
+  const DataKey key = NewKey();
+  for (const ValueKind kind_of_base : {ValueKind::kJson, ValueKind::kRaw}) {
+    GrowingRecord record(kChains);
+    const PackedValue packed = PackValue(kPlace, {kind_of_base, record.value().bytes}, &key);
+    ASSERT_TRUE(MayBeBase(packed.kind, packed.bytes));
+    record.Turn();
+    const auto patch = MakePatch(kPlace, packed.bytes, record.value(), &key);
+    ASSERT_TRUE(patch.has_value());
+    EXPECT_TRUE(IsSealedKind(patch->kind));
+    EXPECT_TRUE(IsPatchedKind(patch->kind));
+    EXPECT_LT(patch->bytes.size(), packed.bytes.size() / 50);
+    EXPECT_EQ(UnpackedSize(patch->kind, patch->bytes), record.value().bytes.size());
+    EXPECT_EQ(ApplyPatch(kPlace, patch->kind, packed.bytes, patch->bytes, &key).value(), record.value());
+  }
+}
+
+TEST(SealedPatchTest, BaseOfAnotherKeyIsNone) {
+  const DataKey key = NewKey();
+  const DataKey other = NewKey();
+  GrowingRecord record(kChains);
+  EXPECT_FALSE(MakePatch(kPlace, PackValue(kPlace, record.value(), &other).bytes, record.value(), &key).has_value());
+  EXPECT_FALSE(MakePatch(kPlace, PackValue(kPlace, record.value(), &other).bytes, record.value()).has_value());
+}
+
+TEST(SealedPatchTest, EveryOtherBytePlaceKindKeyOrBaseIsDataLoss) {
+  const DataKey key = NewKey();
+  const DataKey other_key = NewKey();
+  GrowingRecord record(200);
+  const std::string base = PackValue(kPlace, record.value(), &key).bytes;
+  // The same value, sealed anew: what the patch makes of it would be right, and is none all the same.
+  const std::string new_base = PackValue(kPlace, record.value(), &key).bytes;
+  record.Turn();
+  const PackedValue patch = *MakePatch(kPlace, base, record.value(), &key);
+  const auto is_damage = [&](const std::string& damaged_base, const std::string& damaged_patch, int kind,
+                             const ValuePlace& place, const DataKey* with) {
+    return absl::IsDataLoss(ApplyPatch(place, kind, damaged_base, damaged_patch, with).status());
+  };
+  EXPECT_TRUE(is_damage(new_base, patch.bytes, patch.kind, kPlace, &key));
+  EXPECT_TRUE(is_damage(base, patch.bytes, patch.kind - 1, kPlace, &key));
+  EXPECT_TRUE(is_damage(base, patch.bytes, patch.kind, {"s", "session", "2"}, &key));
+  EXPECT_TRUE(is_damage(base, patch.bytes, patch.kind, kPlace, &other_key));
+  EXPECT_TRUE(is_damage(base, patch.bytes, patch.kind, kPlace, nullptr));
+  EXPECT_TRUE(is_damage("", patch.bytes, patch.kind, kPlace, &key));
+  for (std::size_t at = 0; at < patch.bytes.size(); ++at) {
+    std::string flipped = patch.bytes;
+    flipped[at] = static_cast<char>(flipped[at] ^ 1);
+    EXPECT_TRUE(is_damage(base, flipped, patch.kind, kPlace, &key)) << at;
+    EXPECT_TRUE(is_damage(base, patch.bytes.substr(0, at), patch.kind, kPlace, &key)) << at;
+  }
+  for (std::size_t at = 0; at < base.size(); at += 53) {
+    std::string flipped = base;
+    flipped[at] = static_cast<char>(flipped[at] ^ 1);
+    EXPECT_TRUE(is_damage(flipped, patch.bytes, patch.kind, kPlace, &key)) << at;
   }
 }
 
