@@ -24,6 +24,7 @@
 #include "storage/postgres/connection/pooler_probe.h"
 #include "storage/postgres/connection/put_back.h"
 #include "storage/postgres/layout/layout.h"
+#include "storage/postgres/schema/keyring_table.h"
 #include "storage/postgres/schema/layout_detection.h"
 #include "storage/postgres/schema/postgres_schema.h"
 #include "storage/postgres/schema/table_access.h"
@@ -57,8 +58,9 @@ class PostgresBackend final : public Backend {
         timer_(std::move(timer)),
         names_(pooler != PoolerMode::kTransaction),
         patch_bases_(options.patch_base_bytes),
+        keys_(options.keyring),
         queue_(*timer_, options.queue_limit, options.queue_wait),
-        snapshots_(layout, queue_, *timer_, options.call_timeout) {
+        snapshots_(layout, keys_, queue_, *timer_, options.call_timeout) {
     // The other one is for signs of life.
     for (int i = 1; i < options.connections; ++i) {
       threads_.push_back(std::make_unique<ConnectionThread>(NewConnection(options, conninfo), queue_));
@@ -74,7 +76,7 @@ class PostgresBackend final : public Backend {
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
     const std::size_t count = commits.size();
     std::string line = LineOf("commit", commits);
-    Visit<SessionWriter>(std::make_shared<SessionWriter>(layout_, std::move(commits), deadline, &patch_bases_,
+    Visit<SessionWriter>(std::make_shared<SessionWriter>(layout_, keys_, std::move(commits), deadline, &patch_bases_,
                                                          [this](const std::string& session_id) {
                                                            return queue_.HasLine(LineOf("commit", session_id));
                                                          }),
@@ -84,8 +86,9 @@ class PostgresBackend final : public Backend {
   void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override {
     const std::size_t count = requests.size();
     Try<std::vector<absl::StatusOr<ReadResult>>>(
-        [&layout = layout_, requests = std::move(requests), deadline](PgConnection& connection, bool /*repeated*/) {
-          return ReadSessions(connection, layout, requests, deadline);
+        [&layout = layout_, &keys = keys_, requests = std::move(requests), deadline](PgConnection& connection,
+                                                                                     bool /*repeated*/) {
+          return ReadSessions(connection, layout, keys, requests, deadline);
         },
         [count](const absl::Status& status) { return std::vector<absl::StatusOr<ReadResult>>(count, status); },
         deadline, std::move(done));
@@ -221,6 +224,7 @@ class PostgresBackend final : public Backend {
   const std::shared_ptr<DeadlineTimer> timer_;
   StatementNames names_;
   PatchBases patch_bases_;
+  SessionKeys keys_;
   ConnectionQueue queue_;
   SnapshotPool snapshots_;
   // Signs of life have a connection of their own, past all calls that wait.
@@ -265,6 +269,7 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptio
   if (!schema.ok()) return schema.status();
   if (absl::Status tables = CheckTables(connection, **layout, deadline); !tables.ok()) return tables;
   if (absl::Status closed = CheckExposure(connection, **layout, options, deadline); !closed.ok()) return closed;
+  if (absl::Status fits = FitKeyring(connection, **layout, options.keyring.get(), deadline); !fits.ok()) return fits;
   // In the legacy layout what is made stands beside a store that is not new.
   if (schema->made && (*layout)->name == "native") {
     options.warn(absl::StrCat("new, empty store at ", conninfo->location));

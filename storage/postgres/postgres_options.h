@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "keyring/keyring.h"
 #include "storage/statement_stats.h"
 
 namespace authstate::storage {
@@ -56,6 +57,10 @@ struct PostgresOptions {
   // Memory for the bases of long values, so that a rewrite writes what has changed
   // (storage/postgres/layout/value_patch.h); 0: all are written whole. Only the native layout has patches.
   std::size_t patch_base_bytes = std::size_t{32} << 20;
+  // What new sessions are sealed under (storage/sealing/session_keys.h); null: they are not, and a database that was
+  // opened with a keyring before is refused with FailedPrecondition, reason kKeyringMismatch. So is the legacy layout
+  // with one.
+  std::shared_ptr<const Keyring> keyring;
   // Whether an older schema may be brought up to date. An empty database gets its schema in any case.
   bool migrate = false;
   // Roles that may use the tables besides their owner and the one of `url`: those of other servers, of backups. They

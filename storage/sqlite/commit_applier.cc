@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -43,21 +44,23 @@ bool RunUpsert(SqliteConnection& connection, SQLite::Statement& upsert) {
   return sqlite3_last_insert_rowid(handle) != 0;
 }
 
-bool UpsertCreds(SqliteConnection& connection, const std::string& session_id, const Value& creds) {
+bool UpsertCreds(SqliteConnection& connection, const std::string& session_id, const Value& creds,
+                 const DataKey* data_key) {
   SQLite::Statement& upsert = connection.Prepare(sql::kUpsertCreds);
   BindText(upsert, 1, session_id);
-  const PackedValue packed = PackValue({session_id, "", ""}, creds);
+  const PackedValue packed = PackValue({session_id, "", ""}, creds, data_key);
   upsert.bind(2, packed.kind);
   BindBlob(upsert, 3, packed.bytes);
   return RunUpsert(connection, upsert);
 }
 
-bool UpsertKey(SqliteConnection& connection, const std::string& session_id, const KeyWrite& key, absl::Time now) {
+bool UpsertKey(SqliteConnection& connection, const std::string& session_id, const KeyWrite& key, absl::Time now,
+               const DataKey* data_key) {
   SQLite::Statement& upsert = connection.Prepare(sql::kUpsertKey);
   BindText(upsert, 1, session_id);
   BindText(upsert, 2, key.name.type);
   BindText(upsert, 3, key.name.id);
-  const PackedValue packed = PackValue({session_id, key.name.type, key.name.id}, key.value);
+  const PackedValue packed = PackValue({session_id, key.name.type, key.name.id}, key.value, data_key);
   upsert.bind(4, packed.kind);
   BindBlob(upsert, 5, packed.bytes);
   upsert.bind(6, absl::ToUnixMicros(now));
@@ -79,8 +82,9 @@ void DeleteOfSession(SqliteConnection& connection, const char* sql, const std::s
 }
 
 // `names` follows what is written.
-void Write(SqliteConnection& connection, const Commit& commit, absl::Time now, std::int64_t* names) {
-  if (commit.creds.has_value() && UpsertCreds(connection, commit.session_id, *commit.creds)) {
+void Write(SqliteConnection& connection, const Commit& commit, absl::Time now, const DataKey* data_key,
+           std::int64_t* names) {
+  if (commit.creds.has_value() && UpsertCreds(connection, commit.session_id, *commit.creds, data_key)) {
     *names += NameNumber("", "");
   }
   if (commit.clear_keys) {
@@ -91,7 +95,7 @@ void Write(SqliteConnection& connection, const Commit& commit, absl::Time now, s
     if (DeleteKey(connection, commit.session_id, name)) *names -= NameNumber(name.type, name.id);
   }
   for (const KeyWrite& key : commit.sets) {
-    if (UpsertKey(connection, commit.session_id, key, now)) *names += NameNumber(key.name.type, key.name.id);
+    if (UpsertKey(connection, commit.session_id, key, now, data_key)) *names += NameNumber(key.name.type, key.name.id);
   }
 }
 
@@ -102,7 +106,8 @@ void DeleteSession(SqliteConnection& connection, const std::string& session_id) 
 
 }  // namespace
 
-absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& commit, absl::Time now) {
+absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& commit, absl::Time now,
+                                    const SessionKeys& keys) {
   absl::StatusOr<SessionRow> found = SelectSessionRow(connection, commit.session_id, now);
   if (!found.ok()) return WithOutcome(found.status(), Outcome::kNotApplied);
   SessionRow& row = *found;
@@ -115,10 +120,16 @@ absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& 
   }
   if (absl::Status checked = CheckPreconditions(connection, commit, row); !checked.ok()) return checked;
 
+  if (commit.action == Commit::Action::kWrite && !row.present && keys.seals())
+    row.data_key = keys.Make(commit.session_id);
+  if (commit.action == Commit::Action::kDeleteSession) row.data_key.clear();
+  const absl::StatusOr<std::optional<DataKey>> data_key = keys.Open(commit.session_id, row.data_key);
+  if (!data_key.ok()) return WithOutcome(data_key.status(), Outcome::kNotApplied);
+
   std::int64_t names = row.names.has_value() ? *row.names : SumOfNames(connection, commit.session_id);
   switch (commit.action) {
     case Commit::Action::kWrite:
-      Write(connection, commit, now, &names);
+      Write(connection, commit, now, data_key->has_value() ? &**data_key : nullptr, &names);
       break;
     case Commit::Action::kDeleteCreds:
       DeleteOfSession(connection, sql::kDeleteCreds, commit.session_id);

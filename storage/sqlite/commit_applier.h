@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "storage/backend.h"
+#include "storage/sealing/session_keys.h"
 #include "storage/sqlite/connection.h"
 
 namespace authstate::storage {
@@ -13,7 +14,8 @@ namespace authstate::storage {
 // Applies one commit inside a transaction that the caller has begun and will end. An error (NotFound, Aborted,
 // FailedPrecondition) means that nothing was changed. `now` is the time of the store. Throws SQLite::Exception, after
 // which the caller has to undo what was done.
-absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& commit, absl::Time now);
+absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& commit, absl::Time now,
+                                    const SessionKeys& keys);
 
 }  // namespace authstate::storage
 

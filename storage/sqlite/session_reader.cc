@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -16,8 +17,10 @@ namespace authstate::storage {
 namespace {
 
 // The value of that place in the columns `kind_column` and the next.
-absl::StatusOr<Value> ValueColumns(const ValuePlace& place, SQLite::Statement& statement, int kind_column) {
-  return UnpackValue(place, statement.getColumn(kind_column).getInt64(), TextColumn(statement, kind_column + 1));
+absl::StatusOr<Value> ValueColumns(const ValuePlace& place, SQLite::Statement& statement, int kind_column,
+                                   const DataKey* data_key) {
+  return UnpackValue(place, statement.getColumn(kind_column).getInt64(), TextColumn(statement, kind_column + 1),
+                     data_key);
 }
 
 // How large it will be, without making it.
@@ -30,14 +33,14 @@ std::size_t SizeOfValue(SQLite::Statement& statement, int kind_column) {
 // The value that `select`, bound, finds for that place; nullopt when it finds none. Adds its size to `bytes`, and fails
 // where that is more than `max_bytes` then.
 absl::StatusOr<std::optional<Value>> SelectValue(const ValuePlace& place, SQLite::Statement& select,
-                                                 std::size_t max_bytes, std::size_t* bytes) {
+                                                 const DataKey* data_key, std::size_t max_bytes, std::size_t* bytes) {
   std::optional<Value> found;
   if (select.executeStep()) {
     const std::size_t size = SizeOfValue(select, 0);
     *bytes += size;
     // A length that no value has is damage.
     if (*bytes > max_bytes && size <= kMaxValueBytes) return ResponseTooLarge(max_bytes);
-    absl::StatusOr<Value> value = ValueColumns(place, select, 0);
+    absl::StatusOr<Value> value = ValueColumns(place, select, 0, data_key);
     if (!value.ok()) return value.status();
     found = *std::move(value);
   }
@@ -46,19 +49,20 @@ absl::StatusOr<std::optional<Value>> SelectValue(const ValuePlace& place, SQLite
 }
 
 absl::StatusOr<std::optional<Value>> SelectCreds(SqliteConnection& connection, const std::string& session_id,
-                                                 std::size_t max_bytes, std::size_t* bytes) {
+                                                 const DataKey* data_key, std::size_t max_bytes, std::size_t* bytes) {
   SQLite::Statement& select = connection.Prepare(sql::kSelectCreds);
   BindText(select, 1, session_id);
-  return SelectValue({session_id, "", ""}, select, max_bytes, bytes);
+  return SelectValue({session_id, "", ""}, select, data_key, max_bytes, bytes);
 }
 
 absl::StatusOr<std::optional<Value>> SelectKey(SqliteConnection& connection, const std::string& session_id,
-                                               const KeyName& name, std::size_t max_bytes, std::size_t* bytes) {
+                                               const KeyName& name, const DataKey* data_key, std::size_t max_bytes,
+                                               std::size_t* bytes) {
   SQLite::Statement& select = connection.Prepare(sql::kSelectKey);
   BindText(select, 1, session_id);
   BindText(select, 2, name.type);
   BindText(select, 3, name.id);
-  return SelectValue({session_id, name.type, name.id}, select, max_bytes, bytes);
+  return SelectValue({session_id, name.type, name.id}, select, data_key, max_bytes, bytes);
 }
 
 // An index that is damaged may lead past what is there.
@@ -84,7 +88,7 @@ absl::Status CheckAbsence(SqliteConnection& connection, const ReadRequest& reque
 }  // namespace
 
 absl::StatusOr<ReadResult> ReadSession(SqliteConnection& connection, const ReadRequest& request, absl::Time now,
-                                       SessionRow* session) {
+                                       const SessionKeys& keys, SessionRow* session) {
   const absl::StatusOr<SessionRow> found = SelectSessionRow(connection, request.session_id, now);
   if (!found.ok()) return found.status();
   const SessionRow& row = *found;
@@ -92,20 +96,24 @@ absl::StatusOr<ReadResult> ReadSession(SqliteConnection& connection, const ReadR
   if (request.fence != 0) {
     if (absl::Status checked = CheckFence(row.lease, request.fence); !checked.ok()) return checked;
   }
+  const absl::StatusOr<std::optional<DataKey>> opened = keys.Open(request.session_id, row.data_key);
+  if (!opened.ok()) return opened.status();
+  const DataKey* const data_key = opened->has_value() ? &**opened : nullptr;
   ReadResult result;
   result.revision = row.revision;
   result.exists = row.present;
 
   std::size_t bytes = 0;
   if (request.want_creds) {
-    absl::StatusOr<std::optional<Value>> creds = SelectCreds(connection, request.session_id, request.max_bytes, &bytes);
+    absl::StatusOr<std::optional<Value>> creds =
+        SelectCreds(connection, request.session_id, data_key, request.max_bytes, &bytes);
     if (!creds.ok()) return creds.status();
     result.creds = *std::move(creds);
   }
   result.values.reserve(request.keys.size());
   for (const KeyName& name : request.keys) {
     absl::StatusOr<std::optional<Value>> value =
-        SelectKey(connection, request.session_id, name, request.max_bytes, &bytes);
+        SelectKey(connection, request.session_id, name, data_key, request.max_bytes, &bytes);
     if (!value.ok()) return value.status();
     result.values.push_back(*std::move(value));
   }
@@ -116,7 +124,8 @@ absl::StatusOr<ReadResult> ReadSession(SqliteConnection& connection, const ReadR
 }
 
 absl::StatusOr<Snapshot::Page> ReadKeysAfter(SqliteConnection& connection, const SnapshotRequest& request,
-                                             absl::Time now, std::size_t max_bytes, KeysRead* read) {
+                                             absl::Time now, const DataKey* data_key, std::size_t max_bytes,
+                                             KeysRead* read) {
   Snapshot::Page page;
   page.last = true;
   std::size_t bytes = 0;
@@ -138,7 +147,7 @@ absl::StatusOr<Snapshot::Page> ReadKeysAfter(SqliteConnection& connection, const
         break;
       }
       if (request.want_values) {
-        absl::StatusOr<Value> value = ValueColumns({request.session_id, name.type, name.id}, select, 2);
+        absl::StatusOr<Value> value = ValueColumns({request.session_id, name.type, name.id}, select, 2, data_key);
         if (!value.ok()) return value.status();
         page.keys.push_back({name, *std::move(value)});
       } else {

@@ -34,7 +34,7 @@ bool Exists(SqliteConnection& connection, const char* sql, const std::string& se
   return exists;
 }
 
-// The columns as they are stored, but the last.
+// The columns as they are stored, but that of the recent commits.
 struct Columns {
   std::int64_t revision;
   std::int64_t present;
@@ -44,14 +44,15 @@ struct Columns {
   std::int64_t lease_expires_at;
   std::int64_t lease_ttl;
   std::int64_t applied_number;
+  std::string data_key;
 };
 
-// Over the row whose last column has `last` before the checksum.
+// Over the row whose recent commits have `last` before the checksum.
 std::string Checksum(const std::string& session_id, const Columns& columns, absl::string_view last) {
   return RecordChecksum(absl::StrCat(session_id.size(), ":", session_id, columns.revision, ",", columns.present, ",",
                                      columns.updated_at, ",", columns.fence, ",", columns.lease_owner.size(), ":",
                                      columns.lease_owner, columns.lease_expires_at, ",", columns.lease_ttl, ",",
-                                     columns.applied_number, ",", last));
+                                     columns.applied_number, ",", last, columns.data_key));
 }
 
 void AppendNames(std::int64_t names, std::string* to) {
@@ -103,8 +104,9 @@ absl::StatusOr<SessionRow> SelectSessionRow(SqliteConnection& connection, const 
     if (Exists(connection, sql::kHasAnything, session_id)) return DamagedSession();
     return row;
   }
-  const Columns columns = {Signed(select, 0),     Signed(select, 1), Signed(select, 2), Signed(select, 3),
-                           TextColumn(select, 4), Signed(select, 5), Signed(select, 6), Signed(select, 7)};
+  const Columns columns = {Signed(select, 0), Signed(select, 1),     Signed(select, 2),
+                           Signed(select, 3), TextColumn(select, 4), Signed(select, 5),
+                           Signed(select, 6), Signed(select, 7),     TextColumn(select, 9)};
   const bool sound = ReadLastColumn(session_id, columns, TextColumn(select, 8), &row);
   row.revision = static_cast<std::uint64_t>(columns.revision);
   row.present = columns.present != 0;
@@ -112,6 +114,7 @@ absl::StatusOr<SessionRow> SelectSessionRow(SqliteConnection& connection, const 
   row.lease = LeaseColumns(select, 3, now);
   if (row.lease.held()) row.lease_ttl = absl::Microseconds(columns.lease_ttl);
   row.applied_number = static_cast<std::uint64_t>(columns.applied_number);
+  row.data_key = columns.data_key;
   select.reset();
   if (!sound) return DamagedSession();
   return row;
@@ -138,7 +141,8 @@ void UpsertSessionRow(SqliteConnection& connection, const std::string& session_i
                            row.lease.owner,
                            row.lease.held() ? absl::ToUnixMicros(row.lease.expire_time) : 0,
                            absl::ToInt64Microseconds(row.lease_ttl),
-                           static_cast<std::int64_t>(row.applied_number)};
+                           static_cast<std::int64_t>(row.applied_number),
+                           row.data_key};
   std::string last = row.recent_commits.Encode();
   AppendNames(row.names.has_value() ? *row.names : SumOfNames(connection, session_id), &last);
   last += Checksum(session_id, columns, last);
@@ -153,6 +157,7 @@ void UpsertSessionRow(SqliteConnection& connection, const std::string& session_i
   upsert.bind(8, columns.lease_ttl);
   upsert.bind(9, columns.applied_number);
   BindBlob(upsert, 10, last);
+  if (!columns.data_key.empty()) BindBlob(upsert, 11, columns.data_key);
   Run(upsert);
 }
 

@@ -31,6 +31,9 @@ struct SessionRow {
   RecentCommits recent_commits;
   // Of the creds and all keys (NameNumber); nullopt: a server of the version before has written the row.
   std::optional<std::int64_t> names = 0;
+  // Wrapped (storage/sealing/data_key.h); empty: the session has none, and its values are plain. The checksum is over
+  // it too, so that nobody takes a session for plain whose key is gone.
+  std::string data_key;
 };
 
 // Reads the row as it is for a store whose time is `now`. A lease never has longer to live than it was given: the clock

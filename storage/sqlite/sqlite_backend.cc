@@ -20,6 +20,7 @@
 #include "storage/sqlite/file_lock.h"
 #include "storage/sqlite/grants.h"
 #include "storage/sqlite/group_writer.h"
+#include "storage/sqlite/keyring_table.h"
 #include "storage/sqlite/lease_applier.h"
 #include "storage/sqlite/reader_pool.h"
 #include "storage/sqlite/session_reader.h"
@@ -37,12 +38,12 @@ namespace {
 
 // All answers of one moment: a read transaction around them.
 std::vector<absl::StatusOr<ReadResult>> ReadAll(SqliteConnection& connection, const std::vector<ReadRequest>& requests,
-                                                absl::Time now) {
+                                                absl::Time now, const SessionKeys& keys) {
   std::vector<absl::StatusOr<ReadResult>> results;
   results.reserve(requests.size());
   try {
     Run(connection.Prepare(sql::kBegin));
-    for (const ReadRequest& request : requests) results.push_back(ReadSession(connection, request, now));
+    for (const ReadRequest& request : requests) results.push_back(ReadSession(connection, request, now, keys));
   } catch (const SQLite::Exception& exception) {
     results.resize(requests.size(), FromSqlite(exception));
   }
@@ -82,6 +83,7 @@ class SqliteBackend final : public Backend {
         lock_(std::move(lock)),
         place_(std::move(place)),
         schema_version_(schema_version),
+        keys_(options_.keyring),
         writer_(std::move(writer), clock_, &place_, options_.queue_limit, options_.stats),
         large_reader_(TakeLast(&readers), options_.queue_limit, options_.stats),
         readers_(std::move(readers), options_.queue_limit, options_.stats) {
@@ -95,8 +97,12 @@ class SqliteBackend final : public Backend {
   SqliteBackend& operator=(const SqliteBackend&) = delete;
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
-    writer_.Take(
-        std::make_unique<BatchJob<Commit, Applied>>(std::move(commits), deadline, ApplyCommit, std::move(done)));
+    writer_.Take(std::make_unique<BatchJob<Commit, Applied>>(
+        std::move(commits), deadline,
+        [this](SqliteConnection& connection, const Commit& commit, absl::Time now) {
+          return ApplyCommit(connection, commit, now, keys_);
+        },
+        std::move(done)));
   }
 
   void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override {
@@ -122,7 +128,8 @@ class SqliteBackend final : public Backend {
       std::optional<SnapshotPlace> place = SnapshotPlace::Take(&open_snapshots_, options_.snapshots);
       if (!place.has_value()) return std::move(done)(QueueFull());
       auto snapshot = CatchSqlite([&] {
-        return SqliteSnapshot::Open(options_.path, std::move(request), clock_.Now(), &readers_, *std::move(place));
+        return SqliteSnapshot::Open(options_.path, std::move(request), clock_.Now(), keys_, &readers_,
+                                    *std::move(place));
       });
       // It has opened the file by its name: what another file holds, or does not hold, is no answer.
       if (absl::Status in_place = place_.Check(); !in_place.ok()) return std::move(done)(std::move(in_place));
@@ -194,7 +201,7 @@ class SqliteBackend final : public Backend {
   void ReadBy(ReaderPool* readers, std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) {
     readers->Run(deadline, [this, requests = std::move(requests),
                             done = std::move(done)](absl::StatusOr<SqliteConnection*> connection) mutable {
-      if (connection.ok()) return std::move(done)(ReadAll(**connection, requests, clock_.Now()));
+      if (connection.ok()) return std::move(done)(ReadAll(**connection, requests, clock_.Now(), keys_));
       std::move(done)(std::vector<absl::StatusOr<ReadResult>>(requests.size(), connection.status()));
     });
   }
@@ -207,6 +214,7 @@ class SqliteBackend final : public Backend {
   const StorePlace place_;
   const StoreClock clock_;
   const std::uint32_t schema_version_;
+  const SessionKeys keys_;
   std::atomic<int> open_snapshots_ = 0;
   // The writer goes last: its connection is the one that can fold the log into the file when it closes.
   GroupWriter writer_;
@@ -241,6 +249,7 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenFile(SqliteOptions options) {
     auto writer = std::make_unique<SqliteConnection>(options.path, SqliteConnection::Mode::kReadWrite);
     const absl::StatusOr<PreparedSchema> schema = PrepareSqliteSchema(*writer, options.migrate, options.create);
     if (!schema.ok()) return schema.status();
+    if (absl::Status fits = FitKeyring(*writer, options.keyring.get()); !fits.ok()) return fits;
     // Only now is it known to be ours: this changes the file.
     Configure(*writer);
     // The log is made with the store, so that its permissions are the store's.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "keyring/keyring.h"
 #include "storage/backend.h"
 #include "storage/statement_stats.h"
 
@@ -29,6 +30,9 @@ struct SqliteOptions {
   std::size_t queue_limit = 4096;
   // Whether an older schema may be brought up to date.
   bool migrate = false;
+  // What new sessions are sealed under (storage/sealing/session_keys.h); null: they are not, and a store that was
+  // opened with a keyring before is refused with FailedPrecondition, reason kKeyringMismatch.
+  std::shared_ptr<const Keyring> keyring;
   // Where each group of commits, and each read, is counted as one statement; null: nowhere.
   std::shared_ptr<StatementStats> stats;
 };

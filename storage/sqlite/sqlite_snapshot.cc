@@ -21,31 +21,36 @@ SnapshotPlace::~SnapshotPlace() {
 }
 
 SqliteSnapshot::SqliteSnapshot(std::unique_ptr<SqliteConnection> connection, SnapshotRequest request, absl::Time now,
-                               ReadResult session, SessionRow row, ReaderPool* readers, SnapshotPlace place)
+                               ReadResult session, SessionRow row, std::optional<DataKey> data_key, ReaderPool* readers,
+                               SnapshotPlace place)
     : connection_(std::move(connection)),
       request_(std::move(request)),
       now_(now),
       session_(std::move(session)),
       row_(std::move(row)),
+      data_key_(std::move(data_key)),
       readers_(readers),
       place_(std::move(place)) {
   if (HasCreds(*connection_, request_.session_id)) read_.names = NameNumber("", "");
 }
 
 absl::StatusOr<std::unique_ptr<Snapshot>> SqliteSnapshot::Open(const std::string& path, SnapshotRequest request,
-                                                               absl::Time now, ReaderPool* readers,
-                                                               SnapshotPlace place) {
+                                                               absl::Time now, const SessionKeys& keys,
+                                                               ReaderPool* readers, SnapshotPlace place) {
   auto connection = std::make_unique<SqliteConnection>(path, SqliteConnection::Mode::kReadOnly);
   Run(connection->Prepare(sql::kBegin));
   ReadRequest head;
   head.session_id = request.session_id;
   head.want_creds = request.want_creds;
   SessionRow row;
-  absl::StatusOr<ReadResult> session = ReadSession(*connection, head, now, &row);
+  absl::StatusOr<ReadResult> session = ReadSession(*connection, head, now, keys, &row);
   if (!session.ok()) return session.status();
   if (!session->exists) return NoSession(session->revision);
+  absl::StatusOr<std::optional<DataKey>> data_key = keys.Open(request.session_id, row.data_key);
+  if (!data_key.ok()) return data_key.status();
   return std::unique_ptr<Snapshot>(new SqliteSnapshot(std::move(connection), std::move(request), now,
-                                                      *std::move(session), std::move(row), readers, std::move(place)));
+                                                      *std::move(session), std::move(row), *std::move(data_key),
+                                                      readers, std::move(place)));
 }
 
 void SqliteSnapshot::Next(std::size_t max_bytes, absl::Time deadline, PageDone done) {
@@ -57,8 +62,10 @@ void SqliteSnapshot::Next(std::size_t max_bytes, absl::Time deadline, PageDone d
 }
 
 absl::StatusOr<Snapshot::Page> SqliteSnapshot::ReadPage(std::size_t max_bytes) {
-  absl::StatusOr<Page> page =
-      CatchSqlite([&] { return ReadKeysAfter(*connection_, request_, now_, max_bytes, &read_); });
+  absl::StatusOr<Page> page = CatchSqlite([&] {
+    return ReadKeysAfter(*connection_, request_, now_, data_key_.has_value() ? &*data_key_ : nullptr, max_bytes,
+                         &read_);
+  });
   if (!page.ok()) return page;
   if (page->last && row_.names.has_value() && read_.names != *row_.names) return DamagedSession();
   return page;

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "storage/backend.h"
+#include "storage/sealing/session_keys.h"
 #include "storage/sqlite/connection.h"
 #include "storage/sqlite/reader_pool.h"
 #include "storage/sqlite/session_reader.h"
@@ -41,7 +42,8 @@ class SqliteSnapshot final : public Snapshot {
   // Begins the transaction. NotFound when the session does not exist. `now` is the time of the store. Throws
   // SQLite::Exception.
   static absl::StatusOr<std::unique_ptr<Snapshot>> Open(const std::string& path, SnapshotRequest request,
-                                                        absl::Time now, ReaderPool* readers, SnapshotPlace place);
+                                                        absl::Time now, const SessionKeys& keys, ReaderPool* readers,
+                                                        SnapshotPlace place);
 
   std::uint64_t revision() const override { return session_.revision; }
   const std::optional<Value>& creds() const override { return session_.creds; }
@@ -50,7 +52,8 @@ class SqliteSnapshot final : public Snapshot {
 
  private:
   SqliteSnapshot(std::unique_ptr<SqliteConnection> connection, SnapshotRequest request, absl::Time now,
-                 ReadResult session, SessionRow row, ReaderPool* readers, SnapshotPlace place);
+                 ReadResult session, SessionRow row, std::optional<DataKey> data_key, ReaderPool* readers,
+                 SnapshotPlace place);
 
   absl::StatusOr<Page> ReadPage(std::size_t max_bytes);
 
@@ -59,6 +62,7 @@ class SqliteSnapshot final : public Snapshot {
   const absl::Time now_;
   const ReadResult session_;
   const SessionRow row_;
+  const std::optional<DataKey> data_key_;
   ReaderPool* const readers_;
   const SnapshotPlace place_;
   // Its sum has the creds' name too.

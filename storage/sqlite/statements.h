@@ -13,12 +13,13 @@ inline constexpr char kRollBackToSavepoint[] = "ROLLBACK TO member";
 
 inline constexpr char kSelectSession[] =
     "SELECT revision, present, updated_at, fence, lease_owner, lease_expires_at, lease_ttl, applied_number, "
-    "recent_commits FROM auth_sessions WHERE session_id = ?1";
+    "recent_commits, data_key FROM auth_sessions WHERE session_id = ?1";
 inline constexpr char kUpsertSession[] =
     "INSERT INTO auth_sessions (session_id, revision, present, updated_at, fence, lease_owner, lease_expires_at, "
-    "lease_ttl, applied_number, recent_commits) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) "
+    "lease_ttl, applied_number, recent_commits, data_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
     "ON CONFLICT (session_id) DO UPDATE SET revision = ?2, present = ?3, updated_at = ?4, fence = ?5, "
-    "lease_owner = ?6, lease_expires_at = ?7, lease_ttl = ?8, applied_number = ?9, recent_commits = ?10";
+    "lease_owner = ?6, lease_expires_at = ?7, lease_ttl = ?8, applied_number = ?9, recent_commits = ?10, "
+    "data_key = ?11";
 inline constexpr char kHasAnything[] =
     "SELECT EXISTS (SELECT 1 FROM auth_creds WHERE session_id = ?1) OR "
     "EXISTS (SELECT 1 FROM auth_keys WHERE session_id = ?1)";
@@ -77,6 +78,13 @@ inline constexpr char kUpsertGrant[] =
     "expires_at, revoked_at, last_used_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
     "ON CONFLICT (grant_id) DO UPDATE SET verifier = ?7, expires_at = ?9, revoked_at = ?10, last_used_at = ?11";
 inline constexpr char kSetGrantsVersion[] = "UPDATE auth_grants_version SET version = ?1";
+
+// The keys that sessions are, or may be, encrypted under.
+inline constexpr char kSelectKeyring[] = "SELECT key_id, key_check FROM auth_keyring";
+inline constexpr char kInsertKeyring[] = "INSERT INTO auth_keyring (key_id, key_check) VALUES (?1, ?2)";
+// Keeps away the versions that know no encrypted sessions.
+inline constexpr char kServeFromSealing[] =
+    "UPDATE auth_schema_migrations SET serves_from = version WHERE name = 'sealed_values'";
 
 inline constexpr char kPing[] = "SELECT version FROM auth_schema_migrations ORDER BY version DESC LIMIT 1";
 

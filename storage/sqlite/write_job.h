@@ -2,6 +2,7 @@
 #define AUTHSTATE_STORAGE_SQLITE_WRITE_JOB_H_
 
 #include <cstddef>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -42,11 +43,11 @@ class WriteJob {
 template <typename Member, typename Result>
 class BatchJob final : public WriteJob {
  public:
-  using Do = absl::StatusOr<Result> (*)(SqliteConnection&, const Member&, absl::Time now);
+  using Do = std::function<absl::StatusOr<Result>(SqliteConnection&, const Member&, absl::Time now)>;
   using Done = absl::AnyInvocable<void(std::vector<absl::StatusOr<Result>>) &&>;
 
   BatchJob(std::vector<Member> members, absl::Time deadline, Do do_member, Done done)
-      : WriteJob(deadline), members_(std::move(members)), do_(do_member), done_(std::move(done)) {
+      : WriteJob(deadline), members_(std::move(members)), do_(std::move(do_member)), done_(std::move(done)) {
     results_.reserve(members_.size());
   }
 

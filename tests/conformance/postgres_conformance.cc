@@ -6,6 +6,7 @@
 #include "storage/decorators/batching_backend.h"
 #include "storage/postgres/postgres_backend.h"
 #include "tests/conformance/conformance_suite.h"
+#include "tests/conformance/keyring_of_environment.h"
 #include "tests/conformance/postgres_route.h"
 #include "tests/support/test_postgres.h"
 
@@ -21,6 +22,7 @@ class PostgresStore final : public StoreUnderTest {
   absl::StatusOr<std::unique_ptr<storage::Backend>> Open() override {
     storage::PostgresOptions options;
     options.url = database_.url;
+    options.keyring = KeyringOfEnvironment();
     auto backend = storage::OpenPostgresBackend(options);
     // As authstated stacks it.
     if (backend.ok()) return storage::NewBatchingBackend(*std::move(backend));

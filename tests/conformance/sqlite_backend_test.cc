@@ -299,9 +299,15 @@ TEST_F(SqliteBackendTest, AFullDiskIsToldAsSuchAndTheWriterGoesOn) {
   connection->database().exec("PRAGMA cache_size = 8");
   const StoreClock clock;
   GroupWriter writer(std::move(connection), clock, nullptr, 16, nullptr);
-  const auto apply = [&writer](std::vector<Commit> commits) {
+  const SessionKeys keys(nullptr);
+  const auto apply = [&writer, &keys](std::vector<Commit> commits) {
     Answer<std::vector<absl::StatusOr<Applied>>> answer;
-    writer.Take(std::make_unique<BatchJob<Commit, Applied>>(std::move(commits), Soon(), ApplyCommit, answer.Done()));
+    writer.Take(std::make_unique<BatchJob<Commit, Applied>>(
+        std::move(commits), Soon(),
+        [&keys](SqliteConnection& connection, const Commit& commit, absl::Time now) {
+          return ApplyCommit(connection, commit, now, keys);
+        },
+        answer.Done()));
     return answer.Await();
   };
   ASSERT_TRUE(apply({SetCreds("s", "small")})[0].ok());

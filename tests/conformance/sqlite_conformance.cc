@@ -7,6 +7,7 @@
 #include "storage/sqlite/sqlite_backend.h"
 #include "tests/conformance/conformance_suite.h"
 #include "tests/conformance/decorated.h"
+#include "tests/conformance/keyring_of_environment.h"
 #include "tests/support/temp_dir.h"
 
 namespace authstate::conformance {
@@ -17,6 +18,7 @@ class SqliteStore final : public StoreUnderTest {
   absl::StatusOr<std::unique_ptr<storage::Backend>> Open() override {
     storage::SqliteOptions options;
     options.path = path_;
+    options.keyring = KeyringOfEnvironment();
     auto backend = storage::OpenSqliteBackend(options);
     if (backend.ok()) return Decorated(*std::move(backend));
     return backend;

@@ -55,7 +55,7 @@ class StatementPlansTest : public test::PostgresTest {
   }
 
   void Apply(std::vector<Commit> commits) {
-    SessionWriter writer(NativeLayout(kOwnSchema), std::move(commits), absl::Now() + kPatience);
+    SessionWriter writer(NativeLayout(kOwnSchema), keys(), std::move(commits), absl::Now() + kPatience);
     ASSERT_FALSE(writer.Work(connection()).has_value());
     const auto results = writer.Finish();
     for (const auto& applied : results) ASSERT_TRUE(applied.ok()) << applied.status();
@@ -79,6 +79,10 @@ class StatementPlansTest : public test::PostgresTest {
   }
 
   PgConnection& connection() { return *connection_; }
+  static SessionKeys& keys() {
+    static SessionKeys keys(nullptr);
+    return keys;
+  }
 
  private:
   DeadlineTimer timer_;
@@ -124,7 +128,8 @@ TEST_F(StatementPlansTest, OfReads) {
   request.session_id = "s0";
   request.keys = {{"session", "0"}};
   for (int i = 0; i < kExecutions; ++i) {
-    const auto answer = ReadSessions(connection(), NativeLayout(kOwnSchema), {request}, absl::Now() + kPatience);
+    const auto answer =
+        ReadSessions(connection(), NativeLayout(kOwnSchema), keys(), {request}, absl::Now() + kPatience);
     ASSERT_TRUE(answer.has_value());
     const auto& read = *answer;
     ASSERT_TRUE(read[0].ok()) << read[0].status();

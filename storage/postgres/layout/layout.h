@@ -14,6 +14,7 @@
 #include "storage/checksum.h"
 #include "storage/postgres/connection/pg_connection.h"
 #include "storage/postgres/layout/layout_schema.h"
+#include "storage/sealing/data_key.h"
 
 namespace authstate::storage {
 
@@ -50,6 +51,9 @@ struct Layout {
   const char* damaged;
   const char* snapshot_head;
   const char* snapshot_page;
+  // Null: nothing can be encrypted.
+  const char* keyring;
+  const char* remember_key;
 
   LayoutSchema schema;
   // Tables that other programs made and that we do not alter, as SQL finds them. Empty: all are of `schema`.
@@ -63,8 +67,10 @@ struct Layout {
   // Brings the values of a commit into the form that `commit` takes; InvalidArgument when the layout cannot hold one of
   // them. Null: they are stored as they are.
   absl::Status (*encode)(Commit& commit);
-  // The value of that place from its columns, kind and bytes in hex. DataLoss when they are no value, or not its own.
-  absl::StatusOr<Value> (*to_value)(const ValuePlace& place, std::int64_t kind, absl::string_view hex);
+  // The value of that place from its columns, kind and bytes in hex; `key` is that of the session, null where it has
+  // none. DataLoss when they are no value, or not its own.
+  absl::StatusOr<Value> (*to_value)(const ValuePlace& place, std::int64_t kind, absl::string_view hex,
+                                    const DataKey* key);
   // Whether the SQLSTATE says that the layout cannot hold a value, where `encode` has let it pass. Null: never.
   bool (*refuses)(absl::string_view sqlstate);
 

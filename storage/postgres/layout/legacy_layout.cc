@@ -15,7 +15,8 @@
 namespace authstate::storage {
 namespace {
 
-absl::StatusOr<Value> ToLegacyValue(const ValuePlace& /*place*/, std::int64_t /*kind*/, absl::string_view hex) {
+absl::StatusOr<Value> ToLegacyValue(const ValuePlace& /*place*/, std::int64_t /*kind*/, absl::string_view hex,
+                                    const DataKey* /*key*/) {
   absl::StatusOr<Value> value = FromLegacyJson(FromHex(hex));
   if (value.ok()) return value;
   return Error(absl::StatusCode::kDataLoss, kCorruptValue, "a stored value is none of WhatsApp authentication state");
@@ -58,6 +59,8 @@ const Layout& LegacyLayout() {
       /*damaged=*/nullptr,
       /*snapshot_head=*/legacy_statements::kSnapshotHead,
       /*snapshot_page=*/legacy_statements::kSnapshotPage,
+      /*keyring=*/nullptr,
+      /*remember_key=*/nullptr,
       /*schema=*/
       MakeLayoutSchema(LegacyMigrations, kOwnSchema,
                        {"legacy_schema_migrations", "legacy_sessions", "legacy_grants", "legacy_grants_version"}),

@@ -66,10 +66,12 @@ Layout MakeLayout(absl::string_view home, std::deque<std::string>* texts) {
       /*damaged=*/in_home(statements::kDamaged),
       /*snapshot_head=*/in_home(statements::kSnapshotHead),
       /*snapshot_page=*/in_home(statements::kSnapshotPage),
+      /*keyring=*/in_home(statements::kKeyring),
+      /*remember_key=*/in_home(statements::kRememberKey),
       /*schema=*/
-      MakeLayoutSchema(
-          PostgresMigrations, home,
-          {"auth_schema_migrations", "auth_sessions", "auth_creds", "auth_keys", "auth_grants", "auth_grants_version"}),
+      MakeLayoutSchema(PostgresMigrations, home,
+                       {"auth_schema_migrations", "auth_sessions", "auth_creds", "auth_keys", "auth_grants",
+                        "auth_grants_version", "auth_keyring"}),
       /*tables_of_others=*/{},
       /*purge=*/nullptr,
       /*packs_values=*/true,

@@ -9,12 +9,13 @@
 
 namespace authstate::storage {
 
-absl::StatusOr<Value> ToNativeValue(const ValuePlace& place, std::int64_t kind, absl::string_view hex) {
-  if (!IsPatchedKind(kind)) return UnpackValue(place, kind, FromHex(hex));
+absl::StatusOr<Value> ToNativeValue(const ValuePlace& place, std::int64_t kind, absl::string_view hex,
+                                    const DataKey* key) {
+  if (!IsPatchedKind(kind)) return UnpackValue(place, kind, FromHex(hex), key);
   const std::size_t stroke = hex.find('/');
   // No patch, as where somebody else has set the kind.
   if (stroke == absl::string_view::npos) return DamagedValue();
-  return ApplyPatch(place, kind, FromHex(hex.substr(0, stroke)), FromHex(hex.substr(stroke + 1)));
+  return ApplyPatch(place, kind, FromHex(hex.substr(0, stroke)), FromHex(hex.substr(stroke + 1)), key);
 }
 
 }  // namespace authstate::storage

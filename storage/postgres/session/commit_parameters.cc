@@ -40,11 +40,11 @@ std::vector<const KeyWrite*> LastWrites(const std::vector<KeyWrite>& sets) {
 
 }  // namespace
 
-PackedValue CommitParameters::Stored(const ValuePlace& place, const Value& value) const {
-  return pack_values_ ? PackValue(place, value) : PackedValue{static_cast<std::int16_t>(value.kind), value.bytes};
+PackedValue CommitParameters::Stored(const ValuePlace& place, const Value& value, const DataKey* key) const {
+  return pack_values_ ? PackValue(place, value, key) : PackedValue{static_cast<std::int16_t>(value.kind), value.bytes};
 }
 
-void CommitParameters::Add(const Commit& commit, bool whole) {
+void CommitParameters::Add(const Commit& commit, bool whole, const SessionSealing& sealing) {
   ++members_;
   const bool writes = commit.action == Commit::Action::kWrite;
   session_id_.AddBytes(commit.session_id);
@@ -59,7 +59,7 @@ void CommitParameters::Add(const Commit& commit, bool whole) {
   if (!writes || commit.clear_keys) Need(CommitForm::kAny);
   if (writes && commit.creds.has_value()) {
     Need(CommitForm::kWrites);
-    const PackedValue stored = Stored({commit.session_id, "", ""}, *commit.creds);
+    const PackedValue stored = Stored({commit.session_id, "", ""}, *commit.creds, sealing.data_key());
     creds_kind_.AddInt2(stored.kind);
     creds_value_.AddBytes(stored.bytes);
   } else {
@@ -68,26 +68,42 @@ void CommitParameters::Add(const Commit& commit, bool whole) {
   }
   fence_.AddInt8(static_cast<std::int64_t>(commit.fence));
   number_.AddInt8(static_cast<std::int64_t>(commit.number));
+  AddSealing(sealing);
   if (!writes) return;
-  AddSets(commit, whole);
+  AddSets(commit, whole, sealing.data_key());
   if (!commit.clear_keys) AddDeletes(commit);
 }
 
-void CommitParameters::AddSets(const Commit& commit, bool whole) {
+void CommitParameters::AddSealing(const SessionSealing& sealing) {
+  if (sealing.made) {
+    // Only a session without values takes a new key, and an UPDATE is for those that have some.
+    Need(CommitForm::kAny);
+    new_key_.AddBytes(sealing.wrapped);
+  } else {
+    new_key_.AddNull();
+  }
+  if (sealing.made || sealing.wrapped.empty()) {
+    key_mark_.AddNull();
+  } else {
+    key_mark_.AddBytes(DataKeyMark(sealing.wrapped));
+  }
+}
+
+void CommitParameters::AddSets(const Commit& commit, bool whole, const DataKey* key) {
   for (const KeyWrite* write : LastWrites(commit.sets)) {
     set_session_id_.AddBytes(commit.session_id);
     set_type_.AddBytes(write->name.type);
     set_id_.AddBytes(write->name.id);
-    if (whole || !AddPatch(commit, *write)) AddWhole(commit, *write);
+    if (whole || !AddPatch(commit, *write, key)) AddWhole(commit, *write, key);
   }
 }
 
-bool CommitParameters::AddPatch(const Commit& commit, const KeyWrite& write) {
+bool CommitParameters::AddPatch(const Commit& commit, const KeyWrite& write, const DataKey* key) {
   if (bases_ == nullptr || write.value.bytes.size() < kPatchFrom) return false;
   const auto base = bases_->Find(commit.session_id, write.name);
   if (base == nullptr) return false;
   const std::optional<PackedValue> patch =
-      MakePatch({commit.session_id, write.name.type, write.name.id}, *base, write.value);
+      MakePatch({commit.session_id, write.name.type, write.name.id}, *base, write.value, key);
   if (!patch.has_value()) return false;
   Need(CommitForm::kWrites);
   set_kind_.AddInt2(patch->kind);
@@ -96,8 +112,8 @@ bool CommitParameters::AddPatch(const Commit& commit, const KeyWrite& write) {
   return true;
 }
 
-void CommitParameters::AddWhole(const Commit& commit, const KeyWrite& write) {
-  PackedValue stored = Stored({commit.session_id, write.name.type, write.name.id}, write.value);
+void CommitParameters::AddWhole(const Commit& commit, const KeyWrite& write, const DataKey* key) {
+  PackedValue stored = Stored({commit.session_id, write.name.type, write.name.id}, write.value, key);
   set_kind_.AddInt2(stored.kind);
   set_value_.AddBytes(stored.bytes);
   set_base_.AddNull();
@@ -135,9 +151,13 @@ std::vector<std::string> CommitParameters::Encode(CommitForm form, std::int64_t 
   parameters.push_back(EncodePgInt8(not_after));
   parameters.push_back(EncodeLockTimeout(lock_timeout));
   add({&set_session_id_, &set_type_, &set_id_, &set_kind_, &set_value_});
-  if (form == CommitForm::kSets) return parameters;
+  if (form == CommitForm::kSets) {
+    add({&key_mark_});
+    return parameters;
+  }
   add({&delete_session_id_, &delete_type_, &delete_id_, &creds_kind_, &creds_value_, &action_, &clear_keys_});
-  if (pack_values_) add({&set_base_});
+  if (pack_values_) add({&set_base_, &key_mark_});
+  if (pack_values_ && form == CommitForm::kAny) add({&new_key_});
   return parameters;
 }
 

@@ -14,6 +14,7 @@
 #include "storage/packed_value.h"
 #include "storage/postgres/session/patch_bases.h"
 #include "storage/postgres/sql/pg_array.h"
+#include "storage/sealing/session_keys.h"
 
 namespace authstate::storage {
 
@@ -47,7 +48,7 @@ class CommitParameters {
 
   // The next member. Its session is none of the members before it. `whole`: none of its values is patched. The commit
   // stays where it is for as long as its names in NewBases are looked at.
-  void Add(const Commit& commit, bool whole = false);
+  void Add(const Commit& commit, bool whole = false, const SessionSealing& sealing = {});
 
   // The bases that all that was added brings along.
   std::vector<NewBase> TakeNewBases() { return std::move(new_bases_); }
@@ -60,11 +61,12 @@ class CommitParameters {
 
  private:
   void Need(CommitForm form) { form_ = std::max(form_, form); }
-  PackedValue Stored(const ValuePlace& place, const Value& value) const;
-  void AddSets(const Commit& commit, bool whole);
+  PackedValue Stored(const ValuePlace& place, const Value& value, const DataKey* key) const;
+  void AddSealing(const SessionSealing& sealing);
+  void AddSets(const Commit& commit, bool whole, const DataKey* key);
   // False when it is to be written whole.
-  bool AddPatch(const Commit& commit, const KeyWrite& write);
-  void AddWhole(const Commit& commit, const KeyWrite& write);
+  bool AddPatch(const Commit& commit, const KeyWrite& write, const DataKey* key);
+  void AddWhole(const Commit& commit, const KeyWrite& write, const DataKey* key);
   void AddDeletes(const Commit& commit);
 
   const bool pack_values_;
@@ -95,6 +97,8 @@ class CommitParameters {
 
   PgArray fence_ = PgArray::Int8();
   PgArray number_ = PgArray::Int8();
+  PgArray key_mark_ = PgArray::Bytea();
+  PgArray new_key_ = PgArray::Bytea();
 };
 
 }  // namespace authstate::storage

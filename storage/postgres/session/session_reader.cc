@@ -34,10 +34,31 @@ std::int64_t Clamped(std::size_t bytes) {
   return static_cast<std::int64_t>(std::min(bytes, kMost));
 }
 
-// Takes one row of Layout::read into the result of its request. `first_places` are the places of each request's first
-// key, less one.
-void Take(const Layout& layout, const pqxx::row& row, const std::vector<ReadRequest>& requests,
-          const std::vector<std::int64_t>& first_places, std::vector<absl::StatusOr<ReadResult>>& results) {
+// What a read came to so far, a member a request each.
+struct Reading {
+  std::vector<absl::StatusOr<ReadResult>> results;
+  // The places of each request's first key, less one.
+  std::vector<std::int64_t> first_places;
+  // Those of the sessions that have one.
+  std::vector<std::optional<DataKey>> data_keys;
+};
+
+// Opens the session's data key, from the first row of its request.
+void TakeKey(SessionKeys& keys, const ReadRequest& request, bool exists, absl::string_view hex,
+             absl::StatusOr<ReadResult>& result, std::optional<DataKey>& data_key) {
+  std::string wrapped = FromHex(hex);
+  absl::StatusOr<std::optional<DataKey>> opened = keys.Open(request.session_id, wrapped);
+  if (!opened.ok()) {
+    result = opened.status();
+  } else {
+    data_key = *std::move(opened);
+  }
+  keys.Saw(request.session_id, exists, std::move(wrapped));
+}
+
+// Takes one row of Layout::read into the result of its request: the first rows of all of them, or the others.
+void Take(const Layout& layout, SessionKeys& keys, const pqxx::row& row, bool first,
+          const std::vector<ReadRequest>& requests, Reading& reading) {
   std::size_t number = 0;
   std::int64_t place = 0;
   ReadResult head;
@@ -45,10 +66,14 @@ void Take(const Layout& layout, const pqxx::row& row, const std::vector<ReadRequ
   std::int64_t kind = 0;
   absl::string_view hex;
   Lease lease;
-  ReadRow(row, number, place, head.revision, head.exists, too_large, kind, hex, lease.fence, lease.owner);
+  absl::string_view wrapped;
+  ReadRow(row, number, place, head.revision, head.exists, too_large, kind, hex, lease.fence, lease.owner, wrapped);
+  if (first != (place < 0)) return;
   const ReadRequest& request = requests[number - 1];
-  absl::StatusOr<ReadResult>& result = results[number - 1];
-  if (place < 0) {
+  absl::StatusOr<ReadResult>& result = reading.results[number - 1];
+  std::optional<DataKey>& data_key = reading.data_keys[number - 1];
+  if (first) {
+    TakeKey(keys, request, head.exists, wrapped, result, data_key);
     const absl::Status checked = request.fence == 0 ? absl::OkStatus() : CheckFence(lease, request.fence);
     if (!checked.ok()) {
       result = checked;
@@ -61,10 +86,10 @@ void Take(const Layout& layout, const pqxx::row& row, const std::vector<ReadRequ
     return;
   }
   if (!result.ok()) return;
-  const std::size_t key = place == 0 ? 0 : static_cast<std::size_t>(place - first_places[number - 1] - 1);
+  const std::size_t key = place == 0 ? 0 : static_cast<std::size_t>(place - reading.first_places[number - 1] - 1);
   const ValuePlace stands = place == 0 ? ValuePlace{request.session_id, "", ""}
                                        : ValuePlace{request.session_id, request.keys[key].type, request.keys[key].id};
-  absl::StatusOr<Value> value = layout.to_value(stands, kind, hex);
+  absl::StatusOr<Value> value = layout.to_value(stands, kind, hex, data_key.has_value() ? &*data_key : nullptr);
   if (!value.ok()) {
     result = value.status();
   } else if (place == 0) {
@@ -141,6 +166,7 @@ PgConnection::Parameters EncodeReads(const std::vector<ReadRequest>& requests) {
 }
 
 std::optional<std::vector<absl::StatusOr<ReadResult>>> ReadSessions(PgConnection& connection, const Layout& layout,
+                                                                    SessionKeys& keys,
                                                                     const std::vector<ReadRequest>& requests,
                                                                     absl::Time deadline) {
   using Results = std::vector<absl::StatusOr<ReadResult>>;
@@ -149,30 +175,33 @@ std::optional<std::vector<absl::StatusOr<ReadResult>>> ReadSessions(PgConnection
   for (const ReadRequest& request : requests) asked += request.keys.size();
   const PgConnection::Execution execution =
       Ask(connection, layout.read, EncodeReads(requests), deadline, layout.PlanningFor(asked));
-  Results results(requests.size(), ReadResult());
   if (execution.failure.has_value() && LockedOut(*execution.failure)) return std::nullopt;
   if (execution.failure.has_value()) {
+    Results results(requests.size(), ToStatus(*execution.failure));
     if (requests.size() > 1 && MayBeOneMembersFault(execution.failure->sqlstate)) {
       for (std::size_t i = 0; i < requests.size(); ++i) {
-        auto alone = ReadSessions(connection, layout, {requests[i]}, deadline);
+        auto alone = ReadSessions(connection, layout, keys, {requests[i]}, deadline);
         if (!alone.has_value()) return std::nullopt;
         results[i] = std::move(alone->front());
       }
-    } else {
-      results.assign(requests.size(), ToStatus(*execution.failure));
     }
     return results;
   }
-  std::vector<std::int64_t> first_places;
-  std::int64_t keys = 0;
+  Reading reading;
+  reading.results.assign(requests.size(), ReadResult());
+  reading.data_keys.resize(requests.size());
+  std::int64_t place = 0;
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    results[i]->values.resize(requests[i].keys.size());
-    first_places.push_back(keys);
-    keys += static_cast<std::int64_t>(requests[i].keys.size());
+    reading.results[i]->values.resize(requests[i].keys.size());
+    reading.first_places.push_back(place);
+    place += static_cast<std::int64_t>(requests[i].keys.size());
   }
-  for (const auto& row : execution.rows) Take(layout, row, requests, first_places, results);
-  CheckAbsences(connection, layout, requests, deadline, &results);
-  return results;
+  // Values are opened by what the first row of their request has.
+  for (const bool first : {true, false}) {
+    for (const auto& row : execution.rows) Take(layout, keys, row, first, requests, reading);
+  }
+  CheckAbsences(connection, layout, requests, deadline, &reading.results);
+  return std::move(reading.results);
 }
 
 std::optional<absl::StatusOr<std::vector<SessionSummary>>> ListSessions(PgConnection& connection, const Layout& layout,

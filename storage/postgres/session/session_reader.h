@@ -9,6 +9,7 @@
 #include "storage/backend.h"
 #include "storage/postgres/connection/pg_connection.h"
 #include "storage/postgres/layout/layout.h"
+#include "storage/sealing/session_keys.h"
 
 namespace authstate::storage {
 
@@ -19,6 +20,7 @@ PgConnection::Parameters EncodeReads(const std::vector<ReadRequest>& requests);
 // once more on a new one, as it changes nothing. Nullopt: a lock was in the way, as a change of a table takes it; one
 // of a row is in the way of no read.
 std::optional<std::vector<absl::StatusOr<ReadResult>>> ReadSessions(PgConnection& connection, const Layout& layout,
+                                                                    SessionKeys& keys,
                                                                     const std::vector<ReadRequest>& requests,
                                                                     absl::Time deadline);
 

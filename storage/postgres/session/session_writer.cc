@@ -16,6 +16,7 @@
 #include "storage/postgres/connection/pg_failure.h"
 #include "storage/postgres/session/commit_parameters.h"
 #include "storage/postgres/session/commit_resolution.h"
+#include "storage/postgres/sql/row.h"
 
 namespace authstate::storage {
 namespace {
@@ -60,9 +61,10 @@ const char* SqlOf(const Layout& layout, CommitForm form) {
 
 }  // namespace
 
-SessionWriter::SessionWriter(const Layout& layout, std::vector<Commit> commits, absl::Time deadline, PatchBases* bases,
-                             IsLocked is_locked)
+SessionWriter::SessionWriter(const Layout& layout, SessionKeys& keys, std::vector<Commit> commits, absl::Time deadline,
+                             PatchBases* bases, IsLocked is_locked)
     : layout_(layout),
+      keys_(keys),
       bases_(layout.packs_values ? bases : nullptr),
       deadline_(deadline),
       waves_(std::move(commits), deadline, std::move(is_locked)),
@@ -103,17 +105,38 @@ CommitForm SessionWriter::StatementFor(CommitForm form) const {
   return needs_any_ || SqlOf(layout_, form) == nullptr ? CommitForm::kAny : form;
 }
 
-void SessionWriter::Send(const Wave& wave) {
+std::vector<SessionSealing> SessionWriter::Seal(Wave* wave) {
+  std::vector<SessionSealing> sealings;
+  Wave sealed;
+  for (const std::size_t member : *wave) {
+    const bool writes = waves_[member].action == Commit::Action::kWrite;
+    absl::StatusOr<SessionSealing> sealing = SessionSealing();
+    if (writes && layout_.packs_values) sealing = keys_.SealingFor(waves_[member].session_id);
+    if (!sealing.ok()) {
+      waves_.Answer(member, WithOutcome(sealing.status(), Outcome::kNotApplied));
+      continue;
+    }
+    sealings.push_back(*std::move(sealing));
+    sealed.push_back(member);
+  }
+  *wave = std::move(sealed);
+  return sealings;
+}
+
+void SessionWriter::Send(Wave wave) {
   if (std::optional<Failure> failure = connection_->ReadClock(deadline_); failure.has_value()) {
     failure->sent = false;
     return Fail(wave, *failure);
   }
+  std::vector<SessionSealing> sealings = Seal(&wave);
+  if (wave.empty()) return;
   CommitParameters parameters(layout_.packs_values, bases_);
   std::size_t bytes = 0;
   std::size_t keys = 0;
-  for (const std::size_t member : wave) {
+  for (std::size_t i = 0; i < wave.size(); ++i) {
+    const std::size_t member = wave[i];
     const Commit& commit = waves_[member];
-    parameters.Add(commit, tried_[member]);
+    parameters.Add(commit, tried_[member], sealings[i]);
     tried_[member] = true;
     bytes += ByteSize(commit);
     keys += commit.sets.size() + commit.deletes.size();
@@ -141,6 +164,7 @@ void SessionWriter::Send(const Wave& wave) {
     if (late) connection_->clock().Forget();
     connection_->clock().Read(asked, rows.front().micros, DatabaseClock::Steady::now());
     Understand(wave, rows);
+    LearnKeys(wave, rows, std::move(sealings));
     needs_any_ = needs_any_ || (form != CommitForm::kAny && !late && waves_.Pending(wave));
     Keep(wave, rows, std::move(new_bases));
   } else if (InDoubt(*execution.failure)) {
@@ -185,6 +209,20 @@ void SessionWriter::Understand(const Wave& wave, const std::vector<CommitRow>& r
     // Else it lost a race, and stays without a result, like one that was too late.
   }
   if (!replayed.empty()) ConfirmReplays(replayed);
+}
+
+void SessionWriter::LearnKeys(const Wave& wave, const std::vector<CommitRow>& rows,
+                              std::vector<SessionSealing> sealings) {
+  for (std::size_t i = 0; i < wave.size(); ++i) {
+    const Commit& commit = waves_[wave[i]];
+    if (!rows[i].passed.has_value()) {
+      keys_.Saw(commit.session_id, rows[i].present, FromHex(rows[i].data_key));
+    } else if (commit.action == Commit::Action::kDeleteSession) {
+      keys_.Forget(commit.session_id);
+    } else if (sealings[i].made) {
+      keys_.Learn(commit.session_id, std::move(sealings[i].wrapped));
+    }
+  }
 }
 
 // A commit that this statement only read may not be on the standby yet which the primary waits for. When it is looked

@@ -16,6 +16,7 @@
 #include "storage/postgres/session/patch_bases.h"
 #include "storage/postgres/session/waves.h"
 #include "storage/postgres/sql/commit_rows.h"
+#include "storage/sealing/session_keys.h"
 
 namespace authstate::storage {
 
@@ -30,9 +31,10 @@ class SessionWriter {
  public:
   using Results = Waves<Commit, Applied>::Results;
 
-  // Long values are patched where `bases` has theirs; it outlives the writer. Null: all are written whole.
-  SessionWriter(const Layout& layout, std::vector<Commit> commits, absl::Time deadline, PatchBases* bases = nullptr,
-                IsLocked is_locked = nullptr);
+  // `keys` outlives the writer. Long values are patched where `bases` has theirs; it outlives the writer. Null: all are
+  // written whole.
+  SessionWriter(const Layout& layout, SessionKeys& keys, std::vector<Commit> commits, absl::Time deadline,
+                PatchBases* bases = nullptr, IsLocked is_locked = nullptr);
 
   // Blocks until every commit has its result, or it has to wait; not called again after the first.
   std::optional<PutBack> Work(PgConnection& connection);
@@ -51,10 +53,14 @@ class SessionWriter {
   // Brings every commit into the form that the layout stores; one that it cannot hold has its result then.
   void Encode();
   Wave NextWave();
-  void Send(const Wave& wave);
+  // Takes those out of the wave whose session cannot be sealed for, and answers them; how the others are sealed.
+  std::vector<SessionSealing> Seal(Wave* wave);
+  void Send(Wave wave);
   // The form of the statement for commits of this form.
   CommitForm StatementFor(CommitForm form) const;
   void Understand(const Wave& wave, const std::vector<CommitRow>& rows);
+  // What the rows tell of the data keys of their sessions.
+  void LearnKeys(const Wave& wave, const std::vector<CommitRow>& rows, std::vector<SessionSealing> sealings);
   // Keeps the bases that are there now, of those that a wave has written.
   void Keep(const Wave& wave, const std::vector<CommitRow>& rows, std::vector<CommitParameters::NewBase> bases);
   void Fail(const Wave& wave, const Failure& failure);
@@ -68,6 +74,7 @@ class SessionWriter {
   void Settle(const Doubt& doubt, const std::vector<Verdict>& verdicts);
 
   const Layout& layout_;
+  SessionKeys& keys_;
   PatchBases* const bases_;
   const absl::Time deadline_;
   Waves<Commit, Applied> waves_;

@@ -39,7 +39,10 @@ struct State {
   // The sum over the names of the keys that were read, and of those that there should be, where that is known.
   std::int64_t names = 0;
   std::optional<std::int64_t> expected_names;
+  std::optional<DataKey> data_key;
 };
+
+const DataKey* KeyOf(const State& state) { return state.data_key.has_value() ? &*state.data_key : nullptr; }
 
 // NotFound; DataLoss when there is something of the session.
 absl::Status Absent(PgConnection& connection, const Layout& layout, const std::string& session_id,
@@ -54,8 +57,8 @@ absl::Status Absent(PgConnection& connection, const Layout& layout, const std::s
 
 // Nullopt: a lock was in the way.
 std::optional<absl::StatusOr<std::shared_ptr<State>>> Begin(PgConnection& connection, const std::string& begin,
-                                                            const Layout& layout, const SnapshotRequest& request,
-                                                            absl::Time deadline) {
+                                                            const Layout& layout, SessionKeys& keys,
+                                                            const SnapshotRequest& request, absl::Time deadline) {
   const auto begun = connection.Execute(begin.c_str(), {}, deadline);
   if (begun.failure.has_value()) return ToStatus(*begun.failure);
   const auto head = connection.Continue(layout.snapshot_head,
@@ -70,11 +73,16 @@ std::optional<absl::StatusOr<std::shared_ptr<State>>> Begin(PgConnection& connec
   bool present = false;
   std::optional<std::int64_t> kind;
   absl::string_view hex;
+  absl::string_view wrapped;
   ReadRow(head.rows[0], state->revision, present, kind, hex, state->lease.fence, state->lease.owner,
-          state->expected_names);
+          state->expected_names, wrapped);
   if (!present) return Absent(connection, layout, request.session_id, state->revision, deadline);
+  auto data_key = keys.Open(request.session_id, FromHex(wrapped));
+  if (!data_key.ok()) return data_key.status();
+  state->data_key = *std::move(data_key);
+  keys.Saw(request.session_id, present, FromHex(wrapped));
   if (kind.has_value()) {
-    auto creds = layout.to_value({request.session_id, "", ""}, *kind, hex);
+    auto creds = layout.to_value({request.session_id, "", ""}, *kind, hex, KeyOf(*state));
     if (!creds.ok()) return creds.status();
     state->creds = *std::move(creds);
   }
@@ -124,7 +132,7 @@ absl::Status ReadKeys(PgConnection& connection, const Layout& layout, State& sta
     page->last = keys == static_cast<std::int64_t>(execution.rows.size());
     if (!kind.has_value()) continue;
     if (state.request.want_values) {
-      auto value = layout.to_value({state.request.session_id, key.name.type, key.name.id}, *kind, hex);
+      auto value = layout.to_value({state.request.session_id, key.name.type, key.name.id}, *kind, hex, KeyOf(state));
       if (!value.ok()) return value.status();
       page->keys.push_back({std::move(key.name), *std::move(value)});
     } else {
@@ -209,9 +217,10 @@ class PostgresSnapshot final : public Snapshot {
   const std::shared_ptr<State> state_;
 };
 
-SnapshotPool::SnapshotPool(const Layout& layout, ConnectionQueue& queue, DeadlineTimer& timer,
+SnapshotPool::SnapshotPool(const Layout& layout, SessionKeys& keys, ConnectionQueue& queue, DeadlineTimer& timer,
                            absl::Duration statement_timeout)
     : layout_(layout),
+      keys_(keys),
       queue_(queue),
       timer_(timer),
       begin_(absl::StrReplaceAll(statements::kBeginSnapshot,
@@ -239,7 +248,7 @@ void SnapshotPool::Open(SnapshotRequest request, absl::Time deadline, Backend::S
   queue_.Add({deadline, "",
               [this, place = std::move(place), request = std::move(request), deadline, answer,
                lane](PgConnection& connection) mutable -> std::optional<PutBack> {
-                auto state = Begin(connection, begin_, layout_, request, deadline);
+                auto state = Begin(connection, begin_, layout_, keys_, request, deadline);
                 if (state.has_value() && state->ok()) {
                   *lane = std::make_shared<Lane>(timer_);
                   answer->Give(

@@ -12,6 +12,7 @@
 #include "storage/deadline_timer.h"
 #include "storage/postgres/connection/connection_queue.h"
 #include "storage/postgres/layout/layout.h"
+#include "storage/sealing/session_keys.h"
 
 namespace authstate::storage {
 
@@ -22,9 +23,10 @@ namespace authstate::storage {
 // Thread-safe. Outlives its snapshots.
 class SnapshotPool {
  public:
-  // `layout`, `queue` and `timer` outlive it. The database itself ends a statement that takes longer than
+  // `layout`, `keys`, `queue` and `timer` outlive it. The database itself ends a statement that takes longer than
   // `statement_timeout`, at least a millisecond, and a snapshot of which nothing is read for ten minutes.
-  SnapshotPool(const Layout& layout, ConnectionQueue& queue, DeadlineTimer& timer, absl::Duration statement_timeout);
+  SnapshotPool(const Layout& layout, SessionKeys& keys, ConnectionQueue& queue, DeadlineTimer& timer,
+               absl::Duration statement_timeout);
   SnapshotPool(const SnapshotPool&) = delete;
   SnapshotPool& operator=(const SnapshotPool&) = delete;
 
@@ -43,6 +45,7 @@ class SnapshotPool {
   std::unique_ptr<Place> Take();
 
   const Layout& layout_;
+  SessionKeys& keys_;
   ConnectionQueue& queue_;
   DeadlineTimer& timer_;
   // Begins a snapshot's transaction.

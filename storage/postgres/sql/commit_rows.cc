@@ -10,7 +10,8 @@ std::vector<CommitRow> ToCommitRows(const pqxx::result& rows) {
   for (const auto& row : rows) {
     CommitRow& commit = commits.emplace_back();
     ReadRow(row, commit.passed, commit.revision, commit.present, commit.has_creds, commit.recorded, commit.late,
-            commit.micros, commit.lease.fence, commit.lease.owner, commit.lease_is_live, commit.applied_number);
+            commit.micros, commit.lease.fence, commit.lease.owner, commit.lease_is_live, commit.applied_number,
+            commit.data_key);
   }
   return commits;
 }

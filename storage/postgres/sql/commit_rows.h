@@ -6,6 +6,7 @@
 #include <pqxx/pqxx>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "storage/lease.h"
 
 // What the statements answer that commit, and that tell what became of a commit: a row a member, by the names of its
@@ -30,6 +31,8 @@ struct CommitRow {
   Lease lease;
   bool lease_is_live = false;
   std::uint64_t applied_number = 0;
+  // The session's wrapped data key, in hex; empty where there is none, or the commit passed. Ends with the result.
+  absl::string_view data_key;
 };
 std::vector<CommitRow> ToCommitRows(const pqxx::result& rows);
 

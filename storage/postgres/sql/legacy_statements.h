@@ -227,7 +227,7 @@ inline constexpr auto kCommit =
 )
 SELECT p.new_revision, CASE WHEN old.adopts AND c.revision IS NOT NULL THEN c.revision ELSE old.revision END,
        old.present, old.has_creds, old.replayed, old.late, old.micros,
-       old.fence, old.owner, old.live, old.applied_number
+       old.fence, old.owner, old.live, old.applied_number, NULL
 FROM judged old
 LEFT JOIN passed p ON p.session_id = old.session_id
 LEFT JOIN changed c ON c.session_id = old.session_id
@@ -254,12 +254,13 @@ SELECT r.number, -1, coalesce(s.revision, 0),
        EXISTS (SELECT FROM whatsapp_auth a WHERE a.company_id = r.session_id)
          OR EXISTS (SELECT FROM whatsapp_keys k WHERE k.company_id = r.session_id)
          OR coalesce(s.present AND s.fingerprint = 0, false),
-       coalesce(z.bytes > r.max_bytes, false), NULL, NULL, coalesce(s.fence, 0), coalesce(s.lease_owner, '')
+       coalesce(z.bytes > r.max_bytes, false), NULL, NULL, coalesce(s.fence, 0), coalesce(s.lease_owner, ''),
+       NULL
 FROM request r
 LEFT JOIN authstate.legacy_sessions s ON s.session_id = r.session_id
 LEFT JOIN size z ON z.number = r.number
 UNION ALL
-SELECT r.number, f.place, NULL, NULL, NULL, 2, encode(convert_to(f.value::text, 'UTF8'), 'hex'), NULL, NULL
+SELECT r.number, f.place, NULL, NULL, NULL, 2, encode(convert_to(f.value::text, 'UTF8'), 'hex'), NULL, NULL, NULL
 FROM found f JOIN request r ON r.number = f.number JOIN size z ON z.number = f.number
 WHERE z.bytes <= r.max_bytes)sql";
 
@@ -312,7 +313,7 @@ SELECT coalesce(s.revision, 0),
          OR coalesce(s.present AND s.fingerprint = 0, false),
        CASE WHEN a.company_id IS NOT NULL AND $2::int8 <> 0 THEN 2 END,
        CASE WHEN $2::int8 <> 0 THEN encode(convert_to(a.creds::text, 'UTF8'), 'hex') END,
-       coalesce(s.fence, 0), coalesce(s.lease_owner, ''), NULL
+       coalesce(s.fence, 0), coalesce(s.lease_owner, ''), NULL, NULL
 FROM (SELECT $1::text AS session_id) AS asked
 LEFT JOIN authstate.legacy_sessions s ON s.session_id = asked.session_id
 LEFT JOIN whatsapp_auth a ON a.company_id = asked.session_id)sql";

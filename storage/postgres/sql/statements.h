@@ -17,8 +17,8 @@
 // What is joined is found by primary key or by hash, whatever the number.
 namespace authstate::storage::statements {
 
-// Commits many sessions, each at most once, in one statement that commits by itself. $1 to $5 and $16 to $19: one
-// element a member; $8 to $12 and $20: keys to set; $13 to $15: keys to delete; no key is named twice, nor set and
+// Commits many sessions, each at most once, in one statement that commits by itself. $1 to $5, $16 to $19, $21 and $22:
+// one element a member; $8 to $12 and $20: keys to set; $13 to $15: keys to delete; no key is named twice, nor set and
 // deleted. $3: the id of the commit, $4 and $5: fence and number, 0 for none. $6: the instant by the clock of the
 // database after which the statement must not begin. $7: how long it may wait for a lock, in ms. Actions ($18): 0
 // write, 1 delete the creds, 2 delete the session. What the statements for less need (commit_writes_statement.h) comes
@@ -26,8 +26,9 @@ namespace authstate::storage::statements {
 //
 // One row a member: the new revision if it passed; of the snapshot the revision, whether the session is present and
 // whether it has creds; the revision of the earlier commit with the same id, if there is one; whether it was too late;
-// the clock of the database; and of the snapshot fence, owner, whether the lease is live, and the applied number. A
-// member that lost a race yields none of the reasons not to pass; the caller runs it again.
+// the clock of the database; of the snapshot fence, owner, whether the lease is live, and the applied number; and
+// unless it passed, the session's wrapped data key. A member that lost a race yields none of the reasons not to pass;
+// the caller runs it again.
 //
 // All parts of the statement see the snapshot of its beginning, also after `passed` has waited for a concurrent commit
 // of a session: a deletion would not see the keys that this commit wrote. So a member passes only when the session
@@ -44,6 +45,11 @@ namespace authstate::storage::statements {
 // The column that holds a base keeps its value, which PostgreSQL then does not write again. The caller sees a member
 // that does not pass for its bases as one that lost a race, and runs it again with whole values.
 //
+// Data keys (storage/sealing/session_keys.h): values were sealed with the data key whose mark $21 has, or not at all
+// where it is NULL, and a write passes only if that is what the session has in the snapshot. Who changes that, and not
+// the revision, raises the barrier, so it is what the row has that is locked. $22, unless it is NULL, becomes the data
+// key of a session that is not present. A wrapping is not looked at: the row keeps the one that it has by then.
+//
 // Names: a session knows the sum over the names of all that it has ({number …} in native_layout.cc), as long as
 // names_revision is its revision; a server of the version before moves only that. Then what is there is counted anew.
 //
@@ -55,8 +61,9 @@ inline constexpr auto kCommit = JoinSql(
 ), input AS (
   SELECT * FROM unnest((SELECT $1::text[]), (SELECT $18::int2[]), (SELECT $2::int8[]), (SELECT $19::bool[]),
                        (SELECT $16::int2[]), (SELECT $17::bytea[]), (SELECT $3::int8[]), (SELECT $4::int8[]),
-                       (SELECT $5::int8[])) WITH ORDINALITY
-    AS i(session_id, action, expected_revision, clear_keys, creds_kind, creds_value, commit_id, fence, number, member)
+                       (SELECT $5::int8[]), (SELECT $21::bytea[]), (SELECT $22::bytea[])) WITH ORDINALITY
+    AS i(session_id, action, expected_revision, clear_keys, creds_kind, creds_value, commit_id, fence, number, key_mark,
+         new_key, member)
 ), old AS (
   SELECT i.member, i.session_id, i.action, i.expected_revision, i.commit_id, i.clear_keys, i.creds_kind,
          coalesce(s.revision, 0) AS revision, coalesce(s.present, false) AS present,
@@ -65,7 +72,7 @@ inline constexpr auto kCommit = JoinSql(
     commit_parts::kOldBarrierAndCommits,
     R"sql(         i.fence AS named_fence, i.number, coalesce(s.fence, 0) AS fence, coalesce(s.lease_owner, '') AS owner,
          coalesce(s.lease_owner <> '' AND s.lease_expires_at > now(), false) AS live,
-         coalesce(s.applied_number, 0) AS applied_number,
+         coalesce(s.applied_number, 0) AS applied_number, i.key_mark, i.new_key, s.data_key,
          CASE WHEN s.names_revision = s.revision THEN s.names ELSE {names i} END AS names
   FROM clock CROSS JOIN input i LEFT JOIN auth_sessions s ON s.session_id = i.session_id
 ), change AS (
@@ -83,7 +90,7 @@ inline constexpr auto kCommit = JoinSql(
 ), passed AS (
   INSERT INTO auth_sessions AS s
     (session_id, revision, present, updated_at, recent_ids, recent_revisions, recent_times, barrier, fence, lease_owner,
-     applied_number, names, names_revision)
+     applied_number, names, names_revision, data_key)
   SELECT session_id, revision + 1, action <> 2, now(),
          )sql",
     commit_parts::RecentUnless("commit_id = 0").text,
@@ -95,7 +102,7 @@ inline constexpr auto kCommit = JoinSql(
            ELSE CASE WHEN clear_keys THEN CASE WHEN has_creds THEN {creds} ELSE 0 END + coalesce(set_names, 0)
                      ELSE names + coalesce(delta, 0) END
                 + CASE WHEN creds_kind IS NOT NULL AND NOT has_creds THEN {creds} ELSE 0 END END,
-         revision + 1
+         revision + 1, new_key
   FROM old LEFT JOIN change USING (session_id)
   WHERE NOT late AND replayed IS NULL
     AND CASE WHEN named_fence = 0 THEN NOT live ELSE owner <> '' AND fence = named_fence END
@@ -103,11 +110,13 @@ inline constexpr auto kCommit = JoinSql(
     AND (expected_revision IS NULL OR expected_revision = revision)
     AND (action = 0 OR (action = 1 AND has_creds) OR (action = 2 AND present))
     AND baseless IS NOT TRUE
+    AND (action <> 0 OR substr(data_key, 1, 17) IS NOT DISTINCT FROM key_mark) AND (new_key IS NULL OR NOT present)
   ORDER BY session_id COLLATE "C"
 )sql",
     commit_parts::kReplaced,
     R"sql(,
-        names = excluded.names, names_revision = excluded.names_revision
+        names = excluded.names, names_revision = excluded.names_revision,
+        data_key = CASE WHEN excluded.present THEN coalesce(excluded.data_key, s.data_key) END
 )sql",
     commit_parts::kUnlessChanged,
     R"sql(), creds_deleted AS (
@@ -130,7 +139,8 @@ inline constexpr auto kCommit = JoinSql(
     commit_parts::kKeysDeleted, commit_parts::kKeysSetOrPatched,
     R"sql(
 SELECT p.revision, old.revision, old.present, old.has_creds, old.replayed, old.late, old.micros,
-       old.fence, old.owner, old.live, old.applied_number
+       old.fence, old.owner, old.live, old.applied_number,
+       CASE WHEN p.revision IS NULL THEN encode(old.data_key, 'hex') END
 FROM old LEFT JOIN passed p ON p.session_id = old.session_id
 ORDER BY old.member)sql");
 
@@ -157,11 +167,11 @@ FROM asked JOIN raised ON raised.session_id = asked.session_id
 ORDER BY asked.member)sql");
 
 // Reads many sessions from one snapshot. $1 to $3: one element a request; $4 to $7: the wanted keys, $4 telling the
-// request (from 1). Rows: request, place, revision, present, too large, kind, value, fence, owner. One row with place
-// -1 a request; then, unless it is too large, a row of place 0 for its creds, and of place n for the n-th of all wanted
-// keys. A compressed value begins with its length (storage/packed_value.h), and so does a patch. Neither that nor
-// octet_length reads the whole of a long value, so what is too large is not even loaded. A patched value is base and
-// patch, divided by a stroke (row.h).
+// request (from 1). Rows: request, place, revision, present, too large, kind, value, fence, owner, the session's
+// wrapped data key. One row with place -1 a request; then, unless it is too large, a row of place 0 for its creds, and
+// of place n for the n-th of all wanted keys. A compressed value begins with its length (storage/packed_value.h), and
+// so does a patch. Neither that nor octet_length reads the whole of a long value, so what is too large is not even
+// loaded. A patched value is base and patch, divided by a stroke (row.h).
 inline constexpr char kRead[] = R"sql(
 WITH request AS (
   SELECT * FROM unnest((SELECT $1::text[]), (SELECT $2::bool[]), (SELECT $3::int8[])) WITH ORDINALITY
@@ -178,17 +188,18 @@ WITH request AS (
 ), size AS (
   SELECT number,
          sum(CASE WHEN kind > 2 THEN
-               ('x' || encode(substr(CASE WHEN kind > 4 THEN coalesce(patch, '') ELSE value END, 1, 4),
-                              'hex'))::bit(32)::int
+               ('x' || encode(substr(CASE WHEN kind IN (5, 6, 9, 10) THEN coalesce(patch, '') ELSE value END,
+                                   1, 4), 'hex'))::bit(32)::int
              ELSE octet_length(value) END) AS bytes
   FROM found GROUP BY number
 )
 SELECT r.number, -1, coalesce(s.revision, 0), coalesce(s.present, false), coalesce(z.bytes > r.max_bytes, false),
-       NULL, NULL, coalesce(s.fence, 0), coalesce(s.lease_owner, '')
+       NULL, NULL, coalesce(s.fence, 0), coalesce(s.lease_owner, ''), encode(s.data_key, 'hex')
 FROM request r LEFT JOIN auth_sessions s ON s.session_id = r.session_id LEFT JOIN size z ON z.number = r.number
 UNION ALL
 SELECT r.number, f.place, NULL, NULL, NULL, f.kind,
-       encode(f.value, 'hex') || CASE WHEN f.kind > 4 THEN '/' || encode(f.patch, 'hex') ELSE '' END, NULL, NULL
+       encode(f.value, 'hex') || CASE WHEN f.kind IN (5, 6, 9, 10) THEN '/' || encode(f.patch, 'hex') ELSE '' END,
+       NULL, NULL, NULL
 FROM found f JOIN request r ON r.number = f.number JOIN size z ON z.number = f.number
 WHERE z.bytes <= r.max_bytes)sql";
 
@@ -237,6 +248,15 @@ CROSS JOIN LATERAL (
   WHERE $8::int8 <> 0) AS has
 ORDER BY s.session_id)sql";
 
+// The keys that sessions are, or may be, encrypted under: id and check. kRememberKey adds $1 with the check $2 unless
+// it is there, and keeps away the versions that know no encrypted sessions.
+inline constexpr char kKeyring[] = "SELECT key_id, encode(key_check, 'hex') FROM auth_keyring";
+inline constexpr char kRememberKey[] = R"sql(
+WITH served AS (
+  UPDATE auth_schema_migrations SET serves_from = version WHERE name = 'sealed_values' AND serves_from < version
+)
+INSERT INTO auth_keyring (key_id, key_check) VALUES ($1::text, $2::bytea) ON CONFLICT (key_id) DO NOTHING)sql";
+
 // Which server process runs the statement; and a transaction to hold it in.
 inline constexpr char kBackendProcess[] = "SELECT pg_backend_pid()";
 inline constexpr char kBeginProbe[] = "BEGIN READ ONLY";
@@ -253,14 +273,15 @@ inline constexpr char kBeginSnapshot[] =
     "'10min'";
 inline constexpr char kEndSnapshot[] = "ROLLBACK";
 
-// Revision, present, the creds' kind and value (unless $2 is 0), fence and owner, and the sum over the names without
-// the creds' (NULL: not known), of session $1; no row when it was never written. The last condition has the table of
-// keys locked with the others, against changes of it: no page has to wait for that.
+// Revision, present, the creds' kind and value (unless $2 is 0), fence and owner, the sum over the names without
+// the creds' (NULL: not known), and the wrapped data key, of session $1; no row when it was never written. The last
+// condition has the table of keys locked with the others, against changes of it: no page has to wait for that.
 inline constexpr char kSnapshotHead[] = R"sql(
 SELECT s.revision, s.present, CASE WHEN $2::int8 <> 0 THEN c.kind END,
        CASE WHEN $2::int8 <> 0 THEN encode(c.value, 'hex') END, s.fence, s.lease_owner,
        CASE WHEN s.names_revision = s.revision THEN
-         s.names - CASE WHEN c.session_id IS NULL THEN 0 ELSE {creds} END END
+         s.names - CASE WHEN c.session_id IS NULL THEN 0 ELSE {creds} END END,
+       encode(s.data_key, 'hex')
 FROM auth_sessions s LEFT JOIN auth_creds c ON c.session_id = s.session_id
 WHERE s.session_id = $1::text AND NOT EXISTS (SELECT FROM auth_keys WHERE false))sql";
 
@@ -273,7 +294,8 @@ WHERE s.session_id = $1::text AND NOT EXISTS (SELECT FROM auth_keys WHERE false)
 inline constexpr char kSnapshotPage[] = R"sql(
 SELECT key_type, key_id, CASE WHEN chosen THEN kind END,
        CASE WHEN chosen AND $9::int8 <> 0
-            THEN encode(value, 'hex') || CASE WHEN kind > 4 THEN '/' || encode(patch, 'hex') ELSE '' END END,
+            THEN encode(value, 'hex') || CASE WHEN kind IN (5, 6, 9, 10) THEN '/' || encode(patch, 'hex') ELSE '' END
+       END,
        keys, {number measured}, octet_length(value) + coalesce(octet_length(patch), 0),
        (extract(epoch FROM changed_at) * 1000000)::int8
 FROM (
@@ -282,8 +304,8 @@ FROM (
          sum(CASE WHEN chosen THEN
                CASE WHEN $9::int8 = 0 THEN 0
                     WHEN kind > 2 THEN
-                      ('x' || encode(substr(CASE WHEN kind > 4 THEN coalesce(patch, '') ELSE value END, 1, 4),
-                                     'hex'))::bit(32)::int
+                      ('x' || encode(substr(CASE WHEN kind IN (5, 6, 9, 10) THEN coalesce(patch, '') ELSE value END,
+                                          1, 4), 'hex'))::bit(32)::int
                     ELSE octet_length(value) END
                + octet_length(key_type) + octet_length(key_id) + $6::int8 ELSE 0 END) OVER in_order AS bytes
   FROM (

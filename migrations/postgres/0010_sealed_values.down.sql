@@ -1,0 +1,10 @@
+-- Fails where a session is encrypted, which SQL cannot undo: export the sessions (authstatectl session export), delete them, and
+-- import them once the older server runs.
+CREATE TABLE auth_unsealed (kind smallint CHECK (kind < 7));
+INSERT INTO auth_unsealed SELECT DISTINCT kind FROM auth_creds UNION SELECT DISTINCT kind FROM auth_keys;
+DROP TABLE auth_unsealed;
+DROP TABLE auth_keyring;
+ALTER TABLE auth_sessions DROP COLUMN data_key;
+COMMENT ON COLUMN auth_creds.kind IS '1 raw bytes, 2 JSON text; 3 raw bytes, 4 JSON text, compressed';
+COMMENT ON COLUMN auth_keys.kind IS
+  '1 raw bytes, 2 JSON text; 3 raw bytes, 4 JSON text, compressed; 5 raw bytes, 6 JSON text, compressed, with a patch';

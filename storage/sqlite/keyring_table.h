@@ -1,0 +1,17 @@
+#ifndef AUTHSTATE_STORAGE_SQLITE_KEYRING_TABLE_H_
+#define AUTHSTATE_STORAGE_SQLITE_KEYRING_TABLE_H_
+
+#include "absl/status/status.h"
+#include "keyring/keyring.h"
+#include "storage/sqlite/connection.h"
+
+namespace authstate::storage {
+
+// Checks the keyring of a server that opens the store against the keys that the store knows (CheckKeyring), and has it
+// remember the active one: from then on no server serves it without that, nor one of a version that knows no encrypted
+// sessions. Null: there is none. Throws SQLite::Exception.
+absl::Status FitKeyring(SqliteConnection& connection, const Keyring* keyring);
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_SQLITE_KEYRING_TABLE_H_
