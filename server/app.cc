@@ -17,6 +17,8 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "contract/version.h"
+#include "keyring/keyring.h"
+#include "keyring/keyring_source.h"
 #include "profiles/database_options.h"
 #include "profiles/readable_files.h"
 #include "server/access/access_watch.h"
@@ -61,11 +63,16 @@ sigset_t Signals() {
   return signals;
 }
 
-// One for all whose calls have to end on time.
-using Timer = std::shared_ptr<storage::DeadlineTimer>;
+// What all databases have in common.
+struct Shared {
+  // Ends calls on time.
+  std::shared_ptr<storage::DeadlineTimer> timer = std::make_shared<storage::DeadlineTimer>();
+  // Null: there is none.
+  std::shared_ptr<const Keyring> keyring;
+};
 
 absl::StatusOr<std::unique_ptr<storage::Backend>> OpenPostgres(const Options& options, profiles::BackendChoice choice,
-                                                               const Timer& timer,
+                                                               const Shared& shared,
                                                                std::shared_ptr<storage::StatementStats> stats) {
   absl::StatusOr<profiles::PostgresTarget> target = profiles::ResolveTarget(options.databases, choice);
   if (!target.ok()) return target.status();
@@ -73,20 +80,22 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> OpenPostgres(const Options& op
   target->options.allow_exposed_tables = options.allow_exposed_tables;
   target->options.warn = [](const std::string& warning) { Log(LogLevel::kWarn, warning); };
   target->options.stats = std::move(stats);
-  target->options.timer = timer;
+  target->options.timer = shared.timer;
+  target->options.keyring = shared.keyring;
   auto backend = storage::OpenPostgresBackend(target->options);
   if (!backend.ok()) return backend;
   for (const std::string& warning : target->warnings) Log(LogLevel::kWarn, warning);
   return backend;
 }
 
-absl::StatusOr<std::unique_ptr<storage::Backend>> OpenSqlite(const Options& options,
+absl::StatusOr<std::unique_ptr<storage::Backend>> OpenSqlite(const Options& options, const Shared& shared,
                                                              std::shared_ptr<storage::StatementStats> stats) {
   storage::SqliteOptions sqlite;
   sqlite.path = options.databases.sqlite_path;
   sqlite.create = options.create;
   sqlite.on_created = [](const std::string& path) { Log(LogLevel::kWarn, absl::StrCat("new, empty store at ", path)); };
   sqlite.migrate = options.migrate;
+  sqlite.keyring = shared.keyring;
   sqlite.stats = std::move(stats);
   auto backend = storage::OpenSqliteBackend(std::move(sqlite));
   if (!backend.ok()) return backend;
@@ -113,7 +122,7 @@ std::size_t Snapshots(const Options& options, const storage::Description& databa
 
 // Stacks the decorators that stand on each database.
 absl::StatusOr<std::unique_ptr<storage::Backend>> Decorated(const Options& options, profiles::BackendChoice choice,
-                                                            const Timer& timer,
+                                                            const Shared& shared,
                                                             absl::StatusOr<std::unique_ptr<storage::Backend>> driver) {
   if (!driver.ok()) return driver;
   std::unique_ptr<storage::Backend> backend = *std::move(driver);
@@ -128,34 +137,34 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> Decorated(const Options& optio
   if (options.batches == 0) return backend;
   storage::BatchingOptions batching;
   batching.limits = Batches(options);
-  batching.timer = timer;
+  batching.timer = shared.timer;
   return storage::NewBatchingBackend(std::move(backend), batching);
 }
 
 // A database that may serve. `options` outlives it.
 storage::BackendSwitch::TargetOptions Target(const Options& options, profiles::BackendChoice choice,
-                                             const Timer& timer) {
+                                             const Shared& shared) {
   storage::BackendSwitch::TargetOptions target;
   target.name = profiles::NameOf(choice);
-  target.open = [&options, choice, timer, stats = target.stats] {
-    return Decorated(options, choice, timer,
-                     choice == profiles::BackendChoice::kSqlite ? OpenSqlite(options, stats)
-                                                                : OpenPostgres(options, choice, timer, stats));
+  target.open = [&options, choice, shared, stats = target.stats] {
+    return Decorated(options, choice, shared,
+                     choice == profiles::BackendChoice::kSqlite ? OpenSqlite(options, shared, stats)
+                                                                : OpenPostgres(options, choice, shared, stats));
   };
   return target;
 }
 
 // The database that was chosen, and those that could be switched to: each of which anything is configured.
-storage::BackendSwitch::Options SwitchOptions(const Options& options, const Timer& timer) {
+storage::BackendSwitch::Options SwitchOptions(const Options& options, const Shared& shared) {
   const profiles::BackendChoice chosen = options.databases.backend;
   storage::BackendSwitch::Options result;
-  result.targets.push_back(Target(options, chosen, timer));
+  result.targets.push_back(Target(options, chosen, shared));
   for (const profiles::BackendChoice choice : profiles::ConfiguredProfiles(options.databases)) {
-    if (choice != chosen) result.targets.push_back(Target(options, choice, timer));
+    if (choice != chosen) result.targets.push_back(Target(options, choice, shared));
   }
   const bool has_sqlite_path = options.databases.sqlite_path != profiles::DatabaseOptions().sqlite_path;
   if (chosen != profiles::BackendChoice::kSqlite && has_sqlite_path) {
-    result.targets.push_back(Target(options, profiles::BackendChoice::kSqlite, timer));
+    result.targets.push_back(Target(options, profiles::BackendChoice::kSqlite, shared));
   }
   return result;
 }
@@ -164,6 +173,7 @@ int ExitCodeOfOpening(const absl::Status& status) {
   const auto reason = storage::ReasonOf(status);
   if (reason == storage::kSchemaUnknown) return kExitSchema;
   if (reason == storage::kDatabaseRefused) return kExitRefused;
+  if (reason == storage::kKeyringMismatch) return kExitKeyring;
   return absl::IsUnavailable(status) ? kExitDatabaseAway : kExitStore;
 }
 
@@ -215,6 +225,16 @@ absl::StatusOr<std::unique_ptr<CertificateWatch>> OpenCertificates(const TlsFile
   return certificates;
 }
 
+absl::StatusOr<std::shared_ptr<const Keyring>> OpenKeyring(const KeyringSource& source) {
+  auto keyring = LoadKeyring(source);
+  if (keyring.ok() && !source.text.empty()) {
+    Log(LogLevel::kWarn,
+        "the keyring is in AUTHSTATE_KEYRING, which child processes inherit and process inspection shows: use "
+        "--keyring-file, --keyring-command or a credential of systemd");
+  }
+  return keyring;
+}
+
 // Which database is in force, and how it is reached: for people, and by field.
 void AnnounceBackend(profiles::BackendChoice choice, const storage::Description& description) {
   std::string message = absl::StrCat("Using ", profiles::TitleOf(choice), " auth state");
@@ -238,10 +258,10 @@ void AnnounceBackend(profiles::BackendChoice choice, const storage::Description&
 bool BeyondLoopback(const Options& options) { return IsBeyondLoopback(options.listen).value_or(true); }
 
 absl::StatusOr<std::unique_ptr<AccessWatch>> OpenAccess(const Options& options, storage::Backend* backend,
-                                                        const Timer& timer) {
+                                                        const Shared& shared) {
   AccessWatch::Options access;
   access.may_be_open = options.allow_insecure || !BeyondLoopback(options);
-  return AccessWatch::Create(backend, *timer, access);
+  return AccessWatch::Create(backend, *shared.timer, access);
 }
 
 // FailedPrecondition where nobody has been given rights, so that all who reach the server would have all of them or
@@ -259,7 +279,7 @@ absl::Status CheckAccess(const Options& options, const AccessWatch::Current& acc
       "accounts: make a token (authstatectl token create --config FILE), or give --allow-insecure"));
 }
 
-void AnnounceReady(const std::string& address, const TlsFiles& tls, bool open,
+void AnnounceReady(const std::string& address, const TlsFiles& tls, bool open, const Keyring* keyring,
                    const storage::Description& description) {
   std::printf("authstated ready on %s, backend %s %s\n", address.c_str(), description.name.c_str(),
               description.location.c_str());
@@ -272,18 +292,19 @@ void AnnounceReady(const std::string& address, const TlsFiles& tls, bool open,
                                              : "mutual TLS"},
        {"access", open ? "open: nobody has been given rights, so whoever reaches the address may do everything"
                        : "tokens and client certificates"},
+       {"encryption", keyring == nullptr ? "off" : absl::StrCat("on, under the key ", keyring->active())},
        {"backend", description.name},
        {"location", description.location},
        {"schema_version", absl::StrCat(description.schema_version)}});
 }
 
-int Serve(const Options& options, const Timer& timer, CertificateWatch* certificates, storage::BackendSwitch* backend,
+int Serve(const Options& options, const Shared& shared, CertificateWatch* certificates, storage::BackendSwitch* backend,
           AccessWatch* access) {
   GuardOptions guard_options;
   guard_options.default_deadline = options.default_deadline;
   guard_options.max_streams = options.max_pipe_streams;
   guard_options.snapshots = [&options, backend] { return Snapshots(options, backend->Describe()); };
-  Guard guard(*timer, *access, guard_options);
+  Guard guard(*shared.timer, *access, guard_options);
 
   std::atomic<bool> serving = true;
   pipe::Limits pipe_limits;
@@ -304,7 +325,7 @@ int Serve(const Options& options, const Timer& timer, CertificateWatch* certific
   });
   access->Start([&guard] { guard.streams().LookAtCallers(); });
   AnnounceBackend(options.databases.backend, backend->Describe());
-  AnnounceReady(listener->address(), options.tls, access->current().open, backend->Describe());
+  AnnounceReady(listener->address(), options.tls, access->current().open, shared.keyring.get(), backend->Describe());
 
   const int signal = WaitForStopSignal(certificates);
   Log(LogLevel::kInfo, "stopping", {{"signal", absl::StrCat(signal)}});
@@ -337,16 +358,19 @@ int RunApp(const Options& options) {
   }
   const auto certificates = OpenCertificates(options.tls);
   if (!certificates.ok()) return Fail(certificates.status(), kExitTls);
-  const auto timer = std::make_shared<storage::DeadlineTimer>();
+  Shared shared;
+  auto keyring = OpenKeyring(options.keyring);
+  if (!keyring.ok()) return Fail(keyring.status(), kExitKeyring);
+  shared.keyring = *std::move(keyring);
   absl::StatusOr<std::unique_ptr<storage::BackendSwitch>> backend =
-      storage::BackendSwitch::Create(SwitchOptions(options, timer));
+      storage::BackendSwitch::Create(SwitchOptions(options, shared));
   if (!backend.ok()) return Fail(backend.status(), ExitCodeOfOpening(backend.status()));
-  const auto access = OpenAccess(options, backend->get(), timer);
+  const auto access = OpenAccess(options, backend->get(), shared);
   if (!access.ok()) return Fail(access.status(), ExitCodeOfOpening(access.status()));
   if (const absl::Status checked = CheckAccess(options, (*access)->current()); !checked.ok()) {
     return Fail(checked, kExitOpen);
   }
-  return Serve(options, timer, certificates->get(), backend->get(), access->get());
+  return Serve(options, shared, certificates->get(), backend->get(), access->get());
 }
 
 }  // namespace authstate::server

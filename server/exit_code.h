@@ -23,6 +23,8 @@ enum ExitCode : int {
   kExitTls = 8,
   // Others than this machine could reach the server, and nobody has been given rights: everybody could do everything.
   kExitOpen = 9,
+  // The keyring cannot be read, or is not that of the store.
+  kExitKeyring = 10,
 };
 
 }  // namespace authstate::server

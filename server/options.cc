@@ -1,12 +1,16 @@
 #include "server/options.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "contract/version.h"
 #include "profiles/command.h"
+#include "profiles/secrets.h"
 #include "server/exit_code.h"
 
 namespace authstate::server {
@@ -24,7 +28,8 @@ constexpr absl::string_view kExitCodesAndExamples = R"(
 
 Exit codes: 0 stopped cleanly, 2 bad option, 3 address not available, 4 store cannot be opened, 5 database away,
 6 unknown schema, 7 database refused (password, role, database name, TLS), 8 TLS certificate, key or client CA cannot be
-used, 9 open to other machines while nobody has been given rights, 1 anything else.
+used, 9 open to other machines while nobody has been given rights, 10 the keyring cannot be read or is not the store's,
+1 anything else.
 
 Examples:
   authstated --sqlite-path /var/lib/authstate/authstate.db
@@ -55,6 +60,13 @@ std::vector<Option> Declare(Options* options, bool* no_create, bool* print_confi
       Duration("--max-connection-age", &options->max_connection_age, absl::ZeroDuration(), kMaxConnectionAge,
                "When clients are asked to make a new connection; 0: never")};
   for (Option& option : profiles::DeclareDatabaseOptions(&options->databases)) declared.push_back(std::move(option));
+  Option keyring = Text("--keyring-file", &options->keyring.file,
+                        "File with the keys under which new sessions are encrypted; made by authstatectl keyring init");
+  keyring.excludes = "--keyring-command";
+  declared.push_back(std::move(keyring));
+  declared.push_back(profiles::Masked(
+      Text("--keyring-command", &options->keyring.command, "Command of the shell that prints such a file"),
+      profiles::MaskAll));
   const std::vector<Option> rest = {
       Flag("--no-create", no_create,
            "Refuse an SQLite file that is not there or holds nothing yet, in place of making a new, empty store"),
@@ -87,6 +99,18 @@ std::vector<Option> Declare(Options* options, bool* no_create, bool* print_confi
   return declared;
 }
 
+// Where no option names a keyring: what systemd hands over, or else what the environment has.
+void FindKeyring(const std::vector<std::string>& environment, KeyringSource* source) {
+  if (source->given()) return;
+  for (const std::string& entry : environment) {
+    absl::string_view value = entry;
+    if (absl::ConsumePrefix(&value, "AUTHSTATE_KEYRING=")) source->text = std::string(value);
+    if (!absl::ConsumePrefix(&value, "CREDENTIALS_DIRECTORY=")) continue;
+    std::string credential = absl::StrCat(value, "/authstate.keyring");
+    if (access(credential.c_str(), F_OK) == 0) source->file = std::move(credential);
+  }
+}
+
 PrintAndExit UsageError(absl::string_view what) {
   std::string line = absl::StrReplaceAll(absl::StripAsciiWhitespace(what), {{"\n", " "}});
   return {absl::StrCat("authstated: ", line, "\n"), kExitUsage};
@@ -114,6 +138,7 @@ std::variant<Options, PrintAndExit> ParseOptions(const std::vector<std::string>&
   if (!text.ok()) return UsageError(text.status().message());
   if (!text->empty()) return PrintAndExit{*text, kExitOk};
   options.create = !no_create;
+  FindKeyring(environment, &options.keyring);
   if (print_config) return PrintAndExit{profiles::PrintConfig(program), kExitOk};
   if (options.tls.certificate.empty() != options.tls.key.empty()) {
     return UsageError("--tls-certificate and --tls-key are needed together");

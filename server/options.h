@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "keyring/keyring_source.h"
 #include "profiles/database_options.h"
 #include "server/connections/tls_material.h"
 #include "server/log/logging.h"
@@ -29,6 +30,8 @@ struct Options {
   std::string config_path;
   // May hold passwords.
   profiles::DatabaseOptions databases;
+  // Of the keys under which sessions are encrypted (docs/encryption.md). May be one.
+  KeyringSource keyring;
   // Whether a store that is not there yet is made (SqliteOptions::create).
   bool create = true;
   bool migrate = false;

@@ -34,6 +34,7 @@ Command SessionImport(Action* action);
 Command CredsCommands(Action* action);
 Command KeysCommands(Action* action);
 Command LeaseCommands(Action* action);
+Command KeyringCommands(Action* action);
 Command SchemaCommands(Action* action);
 Command StoreCommands(Action* action);
 Command TokenCommands(Action* action);

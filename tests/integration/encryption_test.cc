@@ -1,0 +1,167 @@
+// authstated with a keyring, as a process: where the keyring may come from, what is refused, and that nothing of what
+// it keeps stands in its files or its output.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "tests/integration/cli_runner.h"
+#include "tests/support/subprocess.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/test_server.h"
+
+namespace authstate {
+namespace {
+
+using test::Subprocess;
+using test::TestServer;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr absl::Duration kPatience = absl::Seconds(60);
+constexpr int kKeyringExit = 10;
+const std::string kText = absl::StrCat("active k; key k ", std::string(64, 'c'));
+constexpr char kCanary[] = "canaryInTheCreds";
+
+std::string TextOf(const std::filesystem::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+class EncryptionTest : public testing::Test {
+ protected:
+  std::vector<std::string> Arguments(std::vector<std::string> more) const {
+    more.insert(more.end(), {"--sqlite-path", directory_.File("authstate.db")});
+    return more;
+  }
+
+  // Writes creds by a server, which then has ended; its output.
+  std::string Serve(std::vector<std::string> arguments, std::vector<std::string> environment = {}) {
+    auto server = TestServer::Create({Arguments(std::move(arguments)), std::move(environment)});
+    if (!server.ok()) {
+      ADD_FAILURE() << server.status();
+      return "";
+    }
+    const CliRunner cli((*server)->address());
+    const std::string creds = absl::StrCat(R"({"me":")", kCanary, R"("})");
+    EXPECT_EQ(cli.Run({"creds", "set", "s", creds}).code, kOk);
+    EXPECT_THAT(cli.Run({"creds", "get", "s"}).out, HasSubstr(kCanary));
+    EXPECT_TRUE((*server)->Terminate().ok());
+    const Subprocess& process = (*server)->process();
+    return process.output(Subprocess::Stream::kStderr) + process.output(Subprocess::Stream::kStdout);
+  }
+
+  // The one line of a server that does not start.
+  std::string WhyNot(std::vector<std::string> arguments) {
+    arguments = Arguments(std::move(arguments));
+    arguments.insert(arguments.begin(), {test::ProgramPath("authstated"), "--listen", "127.0.0.1:0"});
+    auto process = Subprocess::Start({arguments, {}});
+    EXPECT_TRUE(process.ok()) << process.status();
+    const auto exit = (*process)->Wait(kPatience);
+    EXPECT_TRUE(exit.ok()) << exit.status();
+    EXPECT_EQ(exit.ok() ? exit->code : -1, kKeyringExit);
+    EXPECT_EQ((*process)->output(Subprocess::Stream::kStdout), "") << "it was never ready";
+    return (*process)->output(Subprocess::Stream::kStderr);
+  }
+
+  // Made by authstatectl.
+  std::string NewKeyring(const std::string& name, const std::string& id = "k") {
+    std::string path = directory_.File(name);
+    const CliResult made = CliRunner("").Run({"keyring", "init", path, id});
+    EXPECT_EQ(made.code, kOk) << made.err;
+    return path;
+  }
+
+  bool FilesHold(const std::string& text) const {
+    for (const char* const suffix : {"", "-wal", "-shm"}) {
+      if (absl::StrContains(TextOf(directory_.File(absl::StrCat("authstate.db", suffix))), text)) return true;
+    }
+    return false;
+  }
+
+  test::TempDir directory_;
+};
+
+TEST_F(EncryptionTest, WithoutAKeyringTheFileShowsWhatItKeeps) {
+  EXPECT_THAT(Serve({}), HasSubstr(R"("encryption":"off")"));
+  EXPECT_TRUE(FilesHold(kCanary)) << "or the tests below show nothing";
+}
+
+TEST_F(EncryptionTest, WithOneNeitherFilesNorOutputDo) {
+  const std::string path = NewKeyring("keyring");
+  const std::string output = Serve({"--keyring-file", path, "--log-level", "debug"});
+  EXPECT_THAT(output, HasSubstr(R"("encryption":"on, under the key k")"));
+  EXPECT_FALSE(FilesHold(kCanary));
+  EXPECT_THAT(output, Not(HasSubstr(kCanary)));
+  const std::string text = TextOf(path);
+  const std::string digits = text.substr(text.rfind(' ') + 1, 64);
+  EXPECT_THAT(output, Not(HasSubstr(digits)));
+  EXPECT_FALSE(FilesHold(digits));
+}
+
+TEST_F(EncryptionTest, KeyringMayComeFromACommandACredentialOrTheEnvironment) {
+  std::ofstream(directory_.File("authstate.keyring")) << kText;
+  ASSERT_EQ(chmod(directory_.File("authstate.keyring").c_str(), 0400), 0);
+  for (const auto& [arguments, environment] : {
+           std::pair<std::vector<std::string>, std::vector<std::string>>(
+               {"--keyring-command", absl::StrCat("echo '", kText, "'")}, {}),
+           {{}, {absl::StrCat("CREDENTIALS_DIRECTORY=", directory_.path())}},
+           {{}, {absl::StrCat("AUTHSTATE_KEYRING=", kText)}},
+       }) {
+    const std::string output = Serve(arguments, environment);
+    EXPECT_THAT(output, HasSubstr(R"("encryption":"on, under the key k")"));
+    EXPECT_THAT(output, Not(HasSubstr("cccc")));
+    const bool warned = absl::StrContains(output, "the keyring is in AUTHSTATE_KEYRING");
+    EXPECT_EQ(warned, !environment.empty() && absl::StartsWith(environment[0], "AUTHSTATE_KEYRING"));
+  }
+  EXPECT_FALSE(FilesHold(kCanary));
+}
+
+TEST_F(EncryptionTest, WrongOrMissingKeyringIsToldInOneLineAndTheStoreIsLeftAlone) {
+  const std::string path = NewKeyring("keyring");
+  Serve({"--keyring-file", path});
+  EXPECT_THAT(WhyNot({}), HasSubstr("the store is encrypted, under the key \"k\""));
+  EXPECT_THAT(WhyNot({"--keyring-file", NewKeyring("another")}), HasSubstr("is not the one of that id"));
+  EXPECT_THAT(WhyNot({"--keyring-file", NewKeyring("other", "j")}), HasSubstr("which the keyring lacks"));
+  EXPECT_THAT(WhyNot({"--keyring-file", directory_.File("none")}), HasSubstr("none: cannot be read"));
+  EXPECT_THAT(WhyNot({"--keyring-command", "exit 1"}), HasSubstr("exited with code 1"));
+  ASSERT_EQ(chmod(path.c_str(), 0644), 0);
+  EXPECT_THAT(WhyNot({"--keyring-file", path}), HasSubstr("has mode 0644"));
+  ASSERT_EQ(chmod(path.c_str(), 0600), 0);
+  Serve({"--keyring-file", path});
+}
+
+TEST_F(EncryptionTest, KeyIsAddedAndThenMadeActive) {
+  const std::string path = NewKeyring("keyring", "old");
+  Serve({"--keyring-file", path});
+  const CliRunner cli("");
+  EXPECT_EQ(cli.Run({"keyring", "add", path, "new"}).code, kOk);
+  EXPECT_THAT(Serve({"--keyring-file", path}), HasSubstr("under the key old"));
+  EXPECT_EQ(cli.Run({"keyring", "activate", path, "new"}).code, kOk);
+  EXPECT_THAT(Serve({"--keyring-file", path}), HasSubstr("under the key new"));
+  EXPECT_EQ(cli.Run({"keyring", "activate", path, "gone"}).code, kNotFound);
+  EXPECT_EQ(cli.Run({"keyring", "init", path, "new"}).code, kRefused) << "a keyring is never replaced";
+}
+
+TEST_F(EncryptionTest, CommandIsNotShownAmongTheOptions) {
+  auto process = Subprocess::Start(
+      {{test::ProgramPath("authstated"), "--keyring-command", "echo --password=secret", "--print-config"}, {}});
+  ASSERT_TRUE(process.ok()) << process.status();
+  ASSERT_TRUE((*process)->Wait(kPatience).ok());
+  const std::string shown = (*process)->output(Subprocess::Stream::kStdout);
+  EXPECT_THAT(shown, HasSubstr("keyring-command=\"***\""));
+  EXPECT_THAT(shown, Not(HasSubstr("secret")));
+}
+
+}  // namespace
+}  // namespace authstate
