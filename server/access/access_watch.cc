@@ -117,7 +117,6 @@ void AccessWatch::OnAnswer(const std::string& store, absl::StatusOr<storage::Gra
 }
 
 absl::Status AccessWatch::Take(const std::string& store, absl::StatusOr<storage::GrantResult> answer) {
-  // Old tables, which other programs made, have no place for grants, so there are none.
   if (!answer.ok()) return answer.status();
   database_ahead_ns_.store(absl::ToInt64Nanoseconds(answer->now - options_.clock()));
   Current before;

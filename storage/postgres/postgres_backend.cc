@@ -269,7 +269,9 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptio
   if (!schema.ok()) return schema.status();
   if (absl::Status tables = CheckTables(connection, **layout, deadline); !tables.ok()) return tables;
   if (absl::Status closed = CheckExposure(connection, **layout, options, deadline); !closed.ok()) return closed;
-  if (absl::Status fits = FitKeyring(connection, **layout, options.keyring.get(), deadline); !fits.ok()) return fits;
+  if (!options.without_keyring) {
+    if (absl::Status fits = FitKeyring(connection, **layout, options.keyring.get(), deadline); !fits.ok()) return fits;
+  }
   // In the legacy layout what is made stands beside a store that is not new.
   if (schema->made && (*layout)->name == "native") {
     options.warn(absl::StrCat("new, empty store at ", conninfo->location));

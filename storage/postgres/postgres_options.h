@@ -61,6 +61,8 @@ struct PostgresOptions {
   // opened with a keyring before is refused with FailedPrecondition, reason kKeyringMismatch. So is the legacy layout
   // with one.
   std::shared_ptr<const Keyring> keyring;
+  // Whether to open a database that is encrypted also without its keyring, for who reads and writes no session.
+  bool without_keyring = false;
   // Whether an older schema may be brought up to date. An empty database gets its schema in any case.
   bool migrate = false;
   // Roles that may use the tables besides their owner and the one of `url`: those of other servers, of backups. They

@@ -10,7 +10,7 @@ absl::StatusOr<std::optional<DataKey>> SessionKeys::Open(absl::string_view sessi
   return *std::move(key);
 }
 
-absl::StatusOr<SessionSealing> SessionKeys::SealingFor(absl::string_view session_id) const {
+absl::StatusOr<SessionSealing> SessionKeys::SealingFor(absl::string_view session_id) {
   SessionSealing sealing;
   if (std::optional<std::string> known = Known(session_id); known.has_value()) {
     sealing.wrapped = *std::move(known);
@@ -19,7 +19,11 @@ absl::StatusOr<SessionSealing> SessionKeys::SealingFor(absl::string_view session
     sealing.made = true;
   }
   absl::StatusOr<std::optional<DataKey>> key = Open(session_id, sealing.wrapped);
-  if (!key.ok()) return key.status();
+  if (!key.ok()) {
+    // It may have another key by the next time.
+    Forget(session_id);
+    return key.status();
+  }
   sealing.key = *std::move(key);
   return sealing;
 }

@@ -50,8 +50,8 @@ class SessionKeys {
   absl::StatusOr<std::optional<DataKey>> Open(absl::string_view session_id, absl::string_view wrapped) const;
 
   // For a commit that writes values, by what is known of its session: where that is nothing, and new sessions are
-  // sealed, it is taken for a new one. Fails as UnwrapKey.
-  absl::StatusOr<SessionSealing> SealingFor(absl::string_view session_id) const;
+  // sealed, it is taken for a new one. Fails as UnwrapKey, and then knows nothing of the session any more.
+  absl::StatusOr<SessionSealing> SealingFor(absl::string_view session_id);
 
   // What the row was last known to have: a wrapped key, or empty where a session has values and none. nullopt: it is
   // not known, or the session has no values.

@@ -20,9 +20,9 @@
 #include "storage/sqlite/file_lock.h"
 #include "storage/sqlite/grants.h"
 #include "storage/sqlite/group_writer.h"
-#include "storage/sqlite/keyring_table.h"
 #include "storage/sqlite/lease_applier.h"
 #include "storage/sqlite/reader_pool.h"
+#include "storage/sqlite/sealing/keyring_table.h"
 #include "storage/sqlite/session_reader.h"
 #include "storage/sqlite/sqlite_error.h"
 #include "storage/sqlite/sqlite_schema.h"
@@ -249,7 +249,9 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenFile(SqliteOptions options) {
     auto writer = std::make_unique<SqliteConnection>(options.path, SqliteConnection::Mode::kReadWrite);
     const absl::StatusOr<PreparedSchema> schema = PrepareSqliteSchema(*writer, options.migrate, options.create);
     if (!schema.ok()) return schema.status();
-    if (absl::Status fits = FitKeyring(*writer, options.keyring.get()); !fits.ok()) return fits;
+    if (!options.without_keyring) {
+      if (absl::Status fits = FitKeyring(*writer, options.keyring.get()); !fits.ok()) return fits;
+    }
     // Only now is it known to be ours: this changes the file.
     Configure(*writer);
     // The log is made with the store, so that its permissions are the store's.

@@ -82,6 +82,17 @@ inline constexpr char kSetGrantsVersion[] = "UPDATE auth_grants_version SET vers
 // The keys that sessions are, or may be, encrypted under.
 inline constexpr char kSelectKeyring[] = "SELECT key_id, key_check FROM auth_keyring";
 inline constexpr char kInsertKeyring[] = "INSERT INTO auth_keyring (key_id, key_check) VALUES (?1, ?2)";
+// Removes those that no session is under, but for ?1; their ids. In a wrapped key the id begins with the 90th byte
+// (storage/sealing/data_key.h).
+inline constexpr char kForgetKeys[] =
+    "DELETE FROM auth_keyring WHERE key_id <> ?1 AND NOT EXISTS (SELECT 1 FROM auth_sessions "
+    "WHERE substr(data_key, 90) = CAST(key_id AS BLOB)) RETURNING key_id";
+// Existing sessions after ?1, at most ?2, with their wrapped data keys.
+inline constexpr char kListDataKeys[] =
+    "SELECT session_id, data_key FROM auth_sessions WHERE present AND session_id > ?1 ORDER BY session_id LIMIT ?2";
+// When the key was last written stays what it was.
+inline constexpr char kResealKey[] =
+    "UPDATE auth_keys SET kind = ?4, value = ?5 WHERE session_id = ?1 AND key_type = ?2 AND key_id = ?3";
 // Keeps away the versions that know no encrypted sessions.
 inline constexpr char kServeFromSealing[] =
     "UPDATE auth_schema_migrations SET serves_from = version WHERE name = 'sealed_values'";

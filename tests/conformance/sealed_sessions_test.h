@@ -15,8 +15,11 @@
 #include "absl/time/clock.h"
 #include "storage/error.h"
 #include "storage/postgres/postgres_backend.h"
+#include "storage/postgres/schema/postgres_sealer.h"
 #include "storage/postgres/sql/row.h"
+#include "storage/sealing/session_sealer.h"
 #include "storage/sqlite/connection.h"
+#include "storage/sqlite/sealing/sqlite_sealer.h"
 #include "storage/sqlite/sqlite_backend.h"
 #include "tests/conformance/await.h"
 #include "tests/support/temp_dir.h"
@@ -41,6 +44,7 @@ class Store {
  public:
   virtual ~Store() = default;
   virtual absl::StatusOr<std::unique_ptr<Backend>> Open(const SharedKeyring& keyring) = 0;
+  virtual absl::StatusOr<std::unique_ptr<SessionSealer>> OpenSealer() = 0;
   virtual void Sql(const std::string& sql) = 0;
   virtual std::string Query(const std::string& sql) = 0;
   virtual std::string Hex(const std::string& column) const = 0;
@@ -55,6 +59,7 @@ class SqliteStore final : public Store {
     options.keyring = keyring;
     return OpenSqliteBackend(options);
   }
+  absl::StatusOr<std::unique_ptr<SessionSealer>> OpenSealer() override { return OpenSqliteSealer(path_); }
   void Sql(const std::string& sql) override {
     SqliteConnection(path_, SqliteConnection::Mode::kReadWrite).database().exec(sql);
   }
@@ -93,6 +98,11 @@ class PostgresStore final : public Store {
     options.url = url_;
     options.keyring = keyring;
     return OpenPostgresBackend(options);
+  }
+  absl::StatusOr<std::unique_ptr<SessionSealer>> OpenSealer() override {
+    PostgresOptions options;
+    options.url = url_;
+    return OpenPostgresSealer(options);
   }
   void Sql(const std::string& sql) override {
     const absl::Status run = test::TestPostgres::Run(url_, absl::StrCat("SET search_path = authstate; ", sql));

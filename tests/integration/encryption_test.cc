@@ -153,6 +153,40 @@ TEST_F(EncryptionTest, KeyIsAddedAndThenMadeActive) {
   EXPECT_EQ(cli.Run({"keyring", "init", path, "new"}).code, kRefused) << "a keyring is never replaced";
 }
 
+TEST_F(EncryptionTest, SessionsFromBeforeAreEncryptedByTheCommandLine) {
+  Serve({});
+  ASSERT_TRUE(FilesHold(kCanary));
+  const std::string path = NewKeyring("keyring", "old");
+  Serve({"--keyring-file", path});
+  const CliRunner cli("");
+  const std::vector<std::string> database = {"--sqlite-path", directory_.File("authstate.db")};
+  const auto run = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), database.begin(), database.end());
+    return cli.Run(std::move(arguments));
+  };
+  EXPECT_EQ(run({"keyring", "status", "--json"}).OutJson()["plain"], 1);
+  const CliResult sealed = run({"keyring", "rewrap", "--keyring-file", path, "--json"});
+  EXPECT_EQ(sealed.code, kOk) << sealed.err;
+  EXPECT_EQ(sealed.OutJson()["encrypted"], 1);
+  const nlohmann::json status = run({"keyring", "status", "--json"}).OutJson();
+  EXPECT_EQ(status["plain"], 0);
+  EXPECT_EQ(status["keys"]["old"], 1);
+  EXPECT_THAT(run({"keyring", "status"}).out, HasSubstr("VACUUM"));
+  auto vacuum = Subprocess::Start({{"sqlite3", directory_.File("authstate.db"), "VACUUM"}, {}});
+  ASSERT_TRUE(vacuum.ok()) << vacuum.status();
+  ASSERT_TRUE((*vacuum)->Wait(kPatience).ok());
+  EXPECT_FALSE(FilesHold(kCanary));
+
+  EXPECT_EQ(cli.Run({"keyring", "add", path, "new"}).code, kOk);
+  EXPECT_EQ(cli.Run({"keyring", "activate", path, "new"}).code, kOk);
+  EXPECT_EQ(run({"keyring", "rewrap", "--keyring-file", path}).code, kRefused) << "no server has that key active yet";
+  Serve({"--keyring-file", path});
+  EXPECT_THAT(run({"keyring", "rewrap", "--keyring-file", path}).out, HasSubstr("no session is under the key old"));
+  EXPECT_EQ(run({"keyring", "rewrap", "--keyring-file", path, "--plain"}).code, kRefused) << "that wants a --yes";
+  EXPECT_EQ(run({"keyring", "rewrap", "--keyring-file", path, "--plain", "--yes"}).code, kOk);
+  EXPECT_THAT(Serve({}), HasSubstr(R"("encryption":"off")"));
+}
+
 TEST_F(EncryptionTest, CommandIsNotShownAmongTheOptions) {
   auto process = Subprocess::Start(
       {{test::ProgramPath("authstated"), "--keyring-command", "echo --password=secret", "--print-config"}, {}});

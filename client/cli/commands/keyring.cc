@@ -1,19 +1,33 @@
+#include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "client/cli/commands/commands.h"
+#include "client/cli/database_choice.h"
+#include "client/cli/terminal/progress.h"
+#include "client/cli/terminal/text.h"
 #include "keyring/keyring_file.h"
+#include "keyring/keyring_source.h"
+#include "migrations/seal_sessions.h"
 
 namespace authstate::cli {
 namespace {
 
 struct KeyringOptions {
+  // Of the commands that change a file.
   std::string path;
   std::string id;
+  // Of those that look into a database.
+  DatabaseChoice database;
+  KeyringSource keyring;
+  bool plain = false;
+  bool yes = false;
 };
 
 absl::Status Report(CommandContext& context, const KeyringOptions& options, absl::string_view text) {
@@ -30,35 +44,132 @@ absl::Status Init(CommandContext& context, const KeyringOptions& options) {
 
 absl::Status Add(CommandContext& context, const KeyringOptions& options) {
   if (absl::Status added = AddKeyringKey(options.path, options.id); !added.ok()) return added;
-  return Report(
-      context, options,
-      absl::StrCat("added the key ", options.id,
-                   "; start every server with this file before you make the key active, and keep a copy of it"));
+  return Report(context, options,
+                absl::StrCat("added the key ", options.id,
+                             "; start every server with this file before you make the key active, and keep a copy of "
+                             "it"));
 }
 
 absl::Status Activate(CommandContext& context, const KeyringOptions& options) {
   if (absl::Status active = ActivateKeyringKey(options.path, options.id); !active.ok()) return active;
-  return Report(
-      context, options,
-      absl::StrCat("the key ", options.id, " is active: a server that is started from now on encrypts under it"));
+  return Report(context, options,
+                absl::StrCat("the key ", options.id,
+                             " is active: a server that is started from now on encrypts new sessions under it; "
+                             "authstatectl keyring rewrap then brings those that are there"));
 }
 
-Command OfFile(const std::string& name, const std::string& help,
-               absl::Status (*run)(CommandContext&, const KeyringOptions&), Action* action) {
-  const auto options = std::make_shared<KeyringOptions>();
-  return Leaf(name, help, options,
-              {Required(Text("FILE", &options->path, "The keyring file")),
-               Required(Text("ID", &options->id, "What the key is called: 1 to 32 of A-Z a-z 0-9 . _ -"))},
-              run, action);
+absl::StatusOr<std::unique_ptr<storage::SessionSealer>> Open(const KeyringOptions& options) {
+  const auto database = ReadDatabaseOptions(options.database);
+  if (!database.ok()) return database.status();
+  return migrations::OpenSealer(*database);
+}
+
+constexpr absl::string_view kWhatRemains =
+    "what was plain may still be read in old pages, in the log and in backups, until VACUUM (on PostgreSQL VACUUM "
+    "FULL) "
+    "and the end of those";
+
+absl::Status ShowStatus(CommandContext& context, const KeyringOptions& options) {
+  const auto sealer = Open(options);
+  if (!sealer.ok()) return sealer.status();
+  const auto state = migrations::ReadSealingState(**sealer);
+  if (!state.ok()) return state.status();
+  if (context.output().json()) {
+    return context.output().WriteJson(
+        {{"database", (*sealer)->location()}, {"plain", state->plain}, {"keys", state->under}});
+  }
+  std::vector<std::vector<std::string>> rows{{"database", (*sealer)->location()},
+                                             {"plain", Count(state->plain, "session")}};
+  for (const auto& [key, sessions] : state->under) {
+    rows.push_back({absl::StrCat("under ", key), Count(sessions, "session")});
+  }
+  absl::Status written = context.output().Write(Table(rows));
+  if (!written.ok() || state->under.empty()) return written;
+  return context.output().WriteLine(kWhatRemains);
+}
+
+absl::Status WriteReport(CommandContext& context, const migrations::SealingReport& report, bool plain) {
+  if (context.output().json()) {
+    Json failed = Json::array();
+    for (const auto& [session_id, why] : report.failed) {
+      failed.push_back({{"session", session_id}, {"error", std::string(why.message())}});
+    }
+    return context.output().WriteJson({{plain ? "opened" : "encrypted", report.resealed},
+                                       {"rewrapped", report.rewrapped},
+                                       {"failed", std::move(failed)},
+                                       {"unused_keys", report.unused}});
+  }
+  std::vector<std::string> lines{absl::StrCat(plain ? "opened " : "encrypted ", Count(report.resealed, "session"),
+                                              ", rewrapped the data keys of ", report.rewrapped)};
+  for (const auto& [session_id, why] : report.failed) {
+    lines.push_back(absl::StrCat(session_id, " stays as it is: ", why.message()));
+  }
+  for (const std::string& key : report.unused) {
+    lines.push_back(absl::StrCat("no session is under the key ", key, " any more: it can go"));
+  }
+  if (report.resealed > 0 && !plain) lines.emplace_back(kWhatRemains);
+  return context.output().WriteLines(lines);
+}
+
+absl::Status Rewrap(CommandContext& context, const KeyringOptions& options) {
+  if (options.plain && !options.yes) {
+    return absl::FailedPreconditionError("--plain writes every session readable for who has the database: say --yes");
+  }
+  KeyringSource source = options.keyring;
+  const char* const text = std::getenv("AUTHSTATE_KEYRING");
+  if (!source.given() && text != nullptr) source.text = text;
+  const auto keyring = LoadKeyring(source);
+  if (!keyring.ok()) return keyring.status();
+  if (*keyring == nullptr) return absl::InvalidArgumentError("--keyring-file or --keyring-command is needed");
+  const auto sealer = Open(options);
+  if (!sealer.ok()) return sealer.status();
+  Progress progress(context.output().json());
+  const auto report = migrations::SealSessions(
+      **sealer, **keyring, options.plain ? migrations::SealingGoal::kPlain : migrations::SealingGoal::kActiveKey,
+      [&progress](std::uint64_t sessions) { progress.Show("sessions", sessions, 0); });
+  if (!report.ok()) return report.status();
+  absl::Status written = WriteReport(context, *report, options.plain);
+  if (!written.ok() || report->failed.empty()) return written;
+  return absl::DataLossError(absl::StrCat(Count(report->failed.size(), "session"), " could not be brought there"));
+}
+
+Option OfVariable(Option option, const char* variable) {
+  option.variable = variable;
+  return option;
 }
 
 }  // namespace
 
 Command KeyringCommands(Action* action) {
-  return Group("keyring", "Make and change the file with the keys that sessions are encrypted under",
-               {OfFile("init", "Make a keyring with one new key, which is active", Init, action),
-                OfFile("add", "Add a new key, which is not active yet", Add, action),
-                OfFile("activate", "Make a key the one that sessions are encrypted under", Activate, action)});
+  const auto options = std::make_shared<KeyringOptions>();
+  const auto leaf = [&](const char* name, const char* help, std::vector<Option> declared,
+                        absl::Status (*run)(CommandContext&, const KeyringOptions&)) {
+    return Leaf(name, help, options, std::move(declared), run, action);
+  };
+  const std::vector<Option> of_file = {
+      Required(Text("FILE", &options->path, "The keyring file")),
+      Required(Text("ID", &options->id, "What the key is called: 1 to 32 of A-Z a-z 0-9 . _ -"))};
+  Command keyring = Group(
+      "keyring",
+      "Make and change the file with the keys of encryption; look how a database is encrypted, and change that",
+      {leaf("init", "Make a keyring file with one new key, which is active", of_file, Init),
+       leaf("add", "Add a new key to a keyring file, which is not active yet", of_file, Add),
+       leaf("activate", "Make a key of a keyring file the one that new sessions are encrypted under", of_file,
+            Activate),
+       leaf("status", "Count the sessions of a database that are plain, and those under each key", {}, ShowStatus),
+       leaf(
+           "rewrap",
+           "Bring every session of a database under the active key, those that are plain too. Servers of PostgreSQL go "
+           "on meanwhile; that of an SQLite file is stopped before. Run again, it goes on where it ended",
+           {OfVariable(Text("--keyring-file", &options->keyring.file, "The keyring file of the servers"),
+                       "AUTHSTATE_KEYRING_FILE"),
+            OfVariable(Text("--keyring-command", &options->keyring.command, "Command of the shell that prints it"),
+                       "AUTHSTATE_KEYRING_COMMAND"),
+            Flag("--plain", &options->plain, "Open every session instead; then no keyring is needed any more"),
+            Yes(&options->yes, "The sessions may be written in plain")},
+           Rewrap)});
+  DeclareDatabase(&options->database, &keyring);
+  return keyring;
 }
 
 }  // namespace authstate::cli

@@ -27,6 +27,19 @@ struct GrantStatements {
   const char* note_uses;
 };
 
+// The statements of sealing_statements.h. All are null where nothing can be encrypted.
+struct SealingStatements {
+  const char* keyring = nullptr;
+  const char* remember_key = nullptr;
+  const char* forget = nullptr;
+  const char* list = nullptr;
+  const char* rewrap = nullptr;
+  const char* lock = nullptr;
+  const char* creds = nullptr;
+  const char* keys = nullptr;
+  const char* set_data_key = nullptr;
+};
+
 // The tables that keep the state: the statements over them, and the form that a value has there. Everything else of the
 // driver is the same for all layouts, so each statement has the parameters and the result columns that are described
 // with the native one (statements.h). Constant; lives as long as the program.
@@ -51,9 +64,7 @@ struct Layout {
   const char* damaged;
   const char* snapshot_head;
   const char* snapshot_page;
-  // Null: nothing can be encrypted.
-  const char* keyring;
-  const char* remember_key;
+  SealingStatements sealing;
 
   LayoutSchema schema;
   // Tables that other programs made and that we do not alter, as SQL finds them. Empty: all are of `schema`.

@@ -59,8 +59,7 @@ const Layout& LegacyLayout() {
       /*damaged=*/nullptr,
       /*snapshot_head=*/legacy_statements::kSnapshotHead,
       /*snapshot_page=*/legacy_statements::kSnapshotPage,
-      /*keyring=*/nullptr,
-      /*remember_key=*/nullptr,
+      /*sealing=*/{},
       /*schema=*/
       MakeLayoutSchema(LegacyMigrations, kOwnSchema,
                        {"legacy_schema_migrations", "legacy_sessions", "legacy_grants", "legacy_grants_version"}),

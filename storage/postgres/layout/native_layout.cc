@@ -14,6 +14,7 @@
 #include "storage/postgres/sql/grant_statements.h"
 #include "storage/postgres/sql/lease_statements.h"
 #include "storage/postgres/sql/row.h"
+#include "storage/postgres/sql/sealing_statements.h"
 #include "storage/postgres/sql/statements.h"
 
 namespace authstate::storage {
@@ -66,8 +67,10 @@ Layout MakeLayout(absl::string_view home, std::deque<std::string>* texts) {
       /*damaged=*/in_home(statements::kDamaged),
       /*snapshot_head=*/in_home(statements::kSnapshotHead),
       /*snapshot_page=*/in_home(statements::kSnapshotPage),
-      /*keyring=*/in_home(statements::kKeyring),
-      /*remember_key=*/in_home(statements::kRememberKey),
+      /*sealing=*/
+      {in_home(statements::kKeyring), in_home(statements::kRememberKey), in_home(statements::kForgetKeys),
+       in_home(statements::kListDataKeys), in_home(statements::kRewrap), in_home(statements::kLockToReseal),
+       in_home(statements::kResealCreds), in_home(statements::kResealKeys), in_home(statements::kSetDataKey)},
       /*schema=*/
       MakeLayoutSchema(PostgresMigrations, home,
                        {"auth_schema_migrations", "auth_sessions", "auth_creds", "auth_keys", "auth_grants",

@@ -1,23 +1,12 @@
 #include "storage/postgres/schema/keyring_table.h"
 
 #include <algorithm>
-#include <vector>
 
-#include "absl/status/statusor.h"
 #include "storage/error.h"
 #include "storage/postgres/sql/row.h"
-#include "storage/sealing/keyring_marks.h"
 
 namespace authstate::storage {
 namespace {
-
-absl::StatusOr<std::vector<KeyringMark>> Marks(PgConnection& connection, const Layout& layout, absl::Time deadline) {
-  const auto execution = connection.Execute(layout.keyring, {}, deadline);
-  if (execution.failure.has_value()) return ToStatus(*execution.failure);
-  std::vector<KeyringMark> marks;
-  for (const auto& row : execution.rows) marks.push_back({ToText(row[0]), FromHex(ToView(row[1]))});
-  return marks;
-}
 
 bool Has(const std::vector<KeyringMark>& marks, const std::string& key_id) {
   return std::any_of(marks.begin(), marks.end(), [&key_id](const KeyringMark& mark) { return mark.key_id == key_id; });
@@ -25,22 +14,32 @@ bool Has(const std::vector<KeyringMark>& marks, const std::string& key_id) {
 
 }  // namespace
 
+absl::StatusOr<std::vector<KeyringMark>> KeyringMarks(PgConnection& connection, const Layout& layout,
+                                                      absl::Time deadline) {
+  const auto execution = connection.Execute(layout.sealing.keyring, {}, deadline);
+  if (execution.failure.has_value()) return ToStatus(*execution.failure);
+  std::vector<KeyringMark> marks;
+  for (const auto& row : execution.rows) marks.push_back({ToText(row[0]), FromHex(ToView(row[1]))});
+  return marks;
+}
+
+absl::Status LegacyCannotBeSealed() {
+  return Error(absl::StatusCode::kFailedPrecondition, kKeyringMismatch,
+               "the legacy layout cannot be encrypted, as the programs beside authstate read it: serve it without a "
+               "keyring, or move its sessions to the native layout");
+}
+
 absl::Status FitKeyring(PgConnection& connection, const Layout& layout, const Keyring* keyring, absl::Time deadline) {
-  if (layout.keyring == nullptr) {
-    if (keyring == nullptr) return absl::OkStatus();
-    return Error(absl::StatusCode::kFailedPrecondition, kKeyringMismatch,
-                 "the legacy layout cannot be encrypted, as the programs beside authstate read it: serve it without a "
-                 "keyring, or move its sessions to the native layout");
-  }
-  auto marks = Marks(connection, layout, deadline);
+  if (layout.sealing.keyring == nullptr) return keyring == nullptr ? absl::OkStatus() : LegacyCannotBeSealed();
+  auto marks = KeyringMarks(connection, layout, deadline);
   if (!marks.ok()) return marks.status();
   if (absl::Status checked = CheckKeyring(keyring, *marks); !checked.ok() || keyring == nullptr) return checked;
   if (Has(*marks, keyring->active())) return absl::OkStatus();
   const KeyringMark mark = MarkOf(*keyring, keyring->active());
-  const auto remembered = connection.Execute(layout.remember_key, {mark.key_id, mark.key_check}, deadline);
+  const auto remembered = connection.Execute(layout.sealing.remember_key, {mark.key_id, mark.key_check}, deadline);
   if (remembered.failure.has_value()) return ToStatus(*remembered.failure);
   // Another server may have remembered another key of the same id.
-  marks = Marks(connection, layout, deadline);
+  marks = KeyringMarks(connection, layout, deadline);
   return marks.ok() ? CheckKeyring(keyring, *marks) : marks.status();
 }
 

@@ -1,13 +1,24 @@
 #ifndef AUTHSTATE_STORAGE_POSTGRES_SCHEMA_KEYRING_TABLE_H_
 #define AUTHSTATE_STORAGE_POSTGRES_SCHEMA_KEYRING_TABLE_H_
 
+#include <vector>
+
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "keyring/keyring.h"
 #include "storage/postgres/connection/pg_connection.h"
 #include "storage/postgres/layout/layout.h"
+#include "storage/sealing/keyring_marks.h"
 
 namespace authstate::storage {
+
+// The keys that the database knows. The layout is one that can be encrypted.
+absl::StatusOr<std::vector<KeyringMark>> KeyringMarks(PgConnection& connection, const Layout& layout,
+                                                      absl::Time deadline);
+
+// FailedPrecondition with reason kKeyringMismatch.
+absl::Status LegacyCannotBeSealed();
 
 // Checks the keyring of a server that opens the database against the keys that this knows (CheckKeyring), and has it
 // remember the active one: from then on no server opens it without that, nor one of a version that knows no encrypted

@@ -248,15 +248,6 @@ CROSS JOIN LATERAL (
   WHERE $8::int8 <> 0) AS has
 ORDER BY s.session_id)sql";
 
-// The keys that sessions are, or may be, encrypted under: id and check. kRememberKey adds $1 with the check $2 unless
-// it is there, and keeps away the versions that know no encrypted sessions.
-inline constexpr char kKeyring[] = "SELECT key_id, encode(key_check, 'hex') FROM auth_keyring";
-inline constexpr char kRememberKey[] = R"sql(
-WITH served AS (
-  UPDATE auth_schema_migrations SET serves_from = version WHERE name = 'sealed_values' AND serves_from < version
-)
-INSERT INTO auth_keyring (key_id, key_check) VALUES ($1::text, $2::bytea) ON CONFLICT (key_id) DO NOTHING)sql";
-
 // Which server process runs the statement; and a transaction to hold it in.
 inline constexpr char kBackendProcess[] = "SELECT pg_backend_pid()";
 inline constexpr char kBeginProbe[] = "BEGIN READ ONLY";

@@ -31,13 +31,6 @@ TEST_F(AccessWatchTest, DoesNotBeginWithoutTheList) {
   EXPECT_EQ(AccessWatch::Create(&store_, timer_, {}).status(), store_.failure);
 }
 
-TEST_F(AccessWatchTest, AStoreThatKeepsNoGrantsNeverHadOne) {
-  store_.failure = absl::UnimplementedError("old tables");
-  Open();
-  EXPECT_TRUE(watch_->current().open);
-  EXPECT_EQ(watch_->current().list->version(), 0U);
-}
-
 TEST_F(AccessWatchTest, AsksForWhatItDoesNotKnow) {
   store_.Give(token_, kRead);
   Open();

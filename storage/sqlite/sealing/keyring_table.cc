@@ -1,18 +1,22 @@
-#include "storage/sqlite/keyring_table.h"
+#include "storage/sqlite/sealing/keyring_table.h"
 
 #include <algorithm>
 #include <vector>
 
-#include "storage/sealing/keyring_marks.h"
 #include "storage/sqlite/statements.h"
 
 namespace authstate::storage {
 
-absl::Status FitKeyring(SqliteConnection& connection, const Keyring* keyring) {
+std::vector<KeyringMark> KeyringMarks(SqliteConnection& connection) {
   std::vector<KeyringMark> marks;
   SQLite::Statement& select = connection.Prepare(sql::kSelectKeyring);
   while (select.executeStep()) marks.push_back({TextColumn(select, 0), TextColumn(select, 1)});
   select.reset();
+  return marks;
+}
+
+absl::Status FitKeyring(SqliteConnection& connection, const Keyring* keyring) {
+  const std::vector<KeyringMark> marks = KeyringMarks(connection);
   if (absl::Status checked = CheckKeyring(keyring, marks); !checked.ok() || keyring == nullptr) return checked;
   const bool known = std::any_of(marks.begin(), marks.end(),
                                  [keyring](const KeyringMark& mark) { return mark.key_id == keyring->active(); });

@@ -1,11 +1,17 @@
-#ifndef AUTHSTATE_STORAGE_SQLITE_KEYRING_TABLE_H_
-#define AUTHSTATE_STORAGE_SQLITE_KEYRING_TABLE_H_
+#ifndef AUTHSTATE_STORAGE_SQLITE_SEALING_KEYRING_TABLE_H_
+#define AUTHSTATE_STORAGE_SQLITE_SEALING_KEYRING_TABLE_H_
+
+#include <vector>
 
 #include "absl/status/status.h"
 #include "keyring/keyring.h"
+#include "storage/sealing/keyring_marks.h"
 #include "storage/sqlite/connection.h"
 
 namespace authstate::storage {
+
+// The keys that the store knows. Throws SQLite::Exception.
+std::vector<KeyringMark> KeyringMarks(SqliteConnection& connection);
 
 // Checks the keyring of a server that opens the store against the keys that the store knows (CheckKeyring), and has it
 // remember the active one: from then on no server serves it without that, nor one of a version that knows no encrypted
@@ -14,4 +20,4 @@ absl::Status FitKeyring(SqliteConnection& connection, const Keyring* keyring);
 
 }  // namespace authstate::storage
 
-#endif  // AUTHSTATE_STORAGE_SQLITE_KEYRING_TABLE_H_
+#endif  // AUTHSTATE_STORAGE_SQLITE_SEALING_KEYRING_TABLE_H_

@@ -1,0 +1,147 @@
+#include "migrations/seal_sessions.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "absl/strings/str_cat.h"
+#include "migrations/open_schema.h"
+#include "migrations/schema_change.h"
+#include "storage/error.h"
+#include "storage/postgres/schema/postgres_sealer.h"
+#include "storage/sealing/data_key.h"
+#include "storage/sealing/keyring_marks.h"
+#include "storage/sqlite/sealing/sqlite_sealer.h"
+
+namespace authstate::migrations {
+namespace {
+
+using storage::SessionSealer;
+
+constexpr std::size_t kPage = 500;
+// A session that others change while it is worked on is for the next pass.
+constexpr int kMaxPasses = 5;
+
+// Calls `visit` for every session, until one fails.
+template <typename Visit>
+absl::Status ForEach(SessionSealer& sealer, Visit visit) {
+  std::string after;
+  while (true) {
+    const auto sessions = sealer.List(after, kPage);
+    if (!sessions.ok()) return sessions.status();
+    for (const SessionSealer::Session& session : *sessions) {
+      if (absl::Status visited = visit(session); !visited.ok()) return visited;
+    }
+    if (sessions->size() < kPage) return absl::OkStatus();
+    after = sessions->back().id;
+  }
+}
+
+absl::Status CheckKeyring(SessionSealer& sealer, const Keyring& keyring, SealingGoal goal) {
+  const auto marks = sealer.Marks();
+  if (!marks.ok()) return marks.status();
+  if (absl::Status checked = storage::CheckKeyring(&keyring, *marks); !checked.ok()) return checked;
+  const bool known = std::any_of(marks->begin(), marks->end(), [&keyring](const storage::KeyringMark& mark) {
+    return mark.key_id == keyring.active();
+  });
+  if (known || goal == SealingGoal::kPlain) return absl::OkStatus();
+  return storage::Error(absl::StatusCode::kFailedPrecondition, storage::kKeyringMismatch,
+                        absl::StrCat("no server was started with the active key \"", keyring.active(),
+                                     "\" yet: start all of them with this keyring, and then do this"));
+}
+
+// Whether there is something to do.
+bool IsThere(const SessionSealer::Session& session, const Keyring& keyring, SealingGoal goal) {
+  if (goal == SealingGoal::kPlain) return session.wrapped.empty();
+  return !session.wrapped.empty() && storage::WrappedUnder(session.wrapped) == keyring.active();
+}
+
+// False when the session was changed by others meanwhile.
+absl::StatusOr<bool> Bring(SessionSealer& sealer, const SessionSealer::Session& session, const Keyring& keyring,
+                           SealingGoal goal, SealingReport* report) {
+  absl::StatusOr<bool> done = false;
+  if (goal == SealingGoal::kPlain) {
+    const auto from = storage::UnwrapKey(&keyring, session.id, session.wrapped);
+    if (!from.ok()) return from.status();
+    done = sealer.Reseal(session, &*from, "", nullptr);
+  } else if (session.wrapped.empty()) {
+    const std::string wrapped = storage::NewWrappedKey(keyring, session.id);
+    const auto to = storage::UnwrapKey(&keyring, session.id, wrapped);
+    if (!to.ok()) return to.status();
+    done = sealer.Reseal(session, nullptr, wrapped, &*to);
+  } else {
+    const auto rewrapped = storage::RewrapKey(keyring, session.id, session.wrapped);
+    if (!rewrapped.ok()) return rewrapped.status();
+    done = sealer.Rewrap(session, *rewrapped);
+    if (done.ok() && *done) ++report->rewrapped;
+    return done;
+  }
+  if (done.ok() && *done) ++report->resealed;
+  return done;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SessionSealer>> OpenSealer(const profiles::DatabaseOptions& options) {
+  {
+    const absl::StatusOr<OpenedSchema> schema = OpenSchema(options);
+    if (!schema.ok()) return schema.status();
+    const absl::StatusOr<SchemaState> state = ReadSchemaState(*schema->store);
+    if (!state.ok()) return state.status();
+    if (!state->pending.empty()) {
+      return absl::FailedPreconditionError("the schema is that of an earlier version: run authstatectl schema up");
+    }
+  }
+  if (options.backend == profiles::BackendChoice::kSqlite) return storage::OpenSqliteSealer(options.sqlite_path);
+  absl::StatusOr<profiles::PostgresTarget> target = profiles::ResolveTarget(options, options.backend);
+  if (!target.ok()) return target.status();
+  return storage::OpenPostgresSealer(target->options);
+}
+
+absl::StatusOr<SealingState> ReadSealingState(SessionSealer& sealer) {
+  SealingState state;
+  const auto marks = sealer.Marks();
+  if (!marks.ok()) return marks.status();
+  for (const storage::KeyringMark& mark : *marks) state.under.emplace(mark.key_id, 0);
+  const absl::Status read = ForEach(sealer, [&state](const SessionSealer::Session& session) {
+    ++(session.wrapped.empty() ? state.plain : state.under[std::string(storage::WrappedUnder(session.wrapped))]);
+    return absl::OkStatus();
+  });
+  if (!read.ok()) return read;
+  return state;
+}
+
+absl::StatusOr<SealingReport> SealSessions(SessionSealer& sealer, const Keyring& keyring, SealingGoal goal,
+                                           const SealingProgress& progress) {
+  if (absl::Status checked = CheckKeyring(sealer, keyring, goal); !checked.ok()) return checked;
+  SealingReport report;
+  bool changed_meanwhile = true;
+  for (int pass = 0; pass < kMaxPasses && changed_meanwhile; ++pass) {
+    changed_meanwhile = false;
+    report.failed.clear();
+    std::uint64_t looked_at = 0;
+    const absl::Status passed = ForEach(sealer, [&](const SessionSealer::Session& session) -> absl::Status {
+      progress(++looked_at);
+      if (IsThere(session, keyring, goal)) return absl::OkStatus();
+      const absl::StatusOr<bool> done = Bring(sealer, session, keyring, goal, &report);
+      if (absl::IsDataLoss(done.status())) {
+        report.failed.emplace_back(session.id, done.status());
+      } else if (!done.ok()) {
+        return done.status();
+      } else if (!*done) {
+        changed_meanwhile = true;
+      }
+      return absl::OkStatus();
+    });
+    if (!passed.ok()) return passed;
+  }
+  if (changed_meanwhile) {
+    return absl::UnavailableError("others changed, or have locked, some sessions all the while; run it again");
+  }
+  if (!report.failed.empty()) return report;
+  auto unused = sealer.ForgetUnused(goal == SealingGoal::kPlain ? "" : keyring.active());
+  if (!unused.ok()) return unused.status();
+  report.unused = *std::move(unused);
+  return report;
+}
+
+}  // namespace authstate::migrations

@@ -1,0 +1,18 @@
+#ifndef AUTHSTATE_STORAGE_SQLITE_SEALING_SQLITE_SEALER_H_
+#define AUTHSTATE_STORAGE_SQLITE_SEALING_SQLITE_SEALER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "storage/sealing/session_sealer.h"
+
+namespace authstate::storage {
+
+// Opens the file, whose schema is one that a server of this version serves, and keeps servers from it meanwhile: a file
+// has one writer. FailedPrecondition while one serves it; else fails as the driver does.
+absl::StatusOr<std::unique_ptr<SessionSealer>> OpenSqliteSealer(const std::string& path);
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_SQLITE_SEALING_SQLITE_SEALER_H_
