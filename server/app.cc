@@ -29,6 +29,7 @@
 #include "server/handlers/lease_handlers.h"
 #include "server/health_monitor.h"
 #include "server/listener.h"
+#include "server/log/audit_log.h"
 #include "server/log/event_log.h"
 #include "server/log/library_logs.h"
 #include "server/log/logging.h"
@@ -183,8 +184,8 @@ int Fail(const absl::Status& status, int exit_code) {
 }
 
 // Waits for the first stop signal. From then on a second one ends the process at once. Until then it looks at the files
-// of TLS, if there are any: each second, and at once on SIGHUP.
-int WaitForStopSignal(CertificateWatch* certificates) {
+// of TLS, if there are any: each second, and at once on SIGHUP, which also opens the audit log anew.
+int WaitForStopSignal(CertificateWatch* certificates, AuditLog* audit) {
   sigset_t signals = Signals();
   const timespec patience{certificates == nullptr ? 3'600 : 1, 0};
   while (true) {
@@ -196,7 +197,10 @@ int WaitForStopSignal(CertificateWatch* certificates) {
     }
     if (certificates != nullptr && signal == SIGHUP) certificates->Reload(absl::Now());
     if (certificates != nullptr && signal != SIGHUP) certificates->Look(absl::Now());
-    if (certificates == nullptr && signal == SIGHUP) Log(LogLevel::kInfo, "SIGHUP: there is nothing to read anew");
+    if (audit != nullptr && signal == SIGHUP) audit->Reopen();
+    if (certificates == nullptr && audit == nullptr && signal == SIGHUP) {
+      Log(LogLevel::kInfo, "SIGHUP: there is nothing to read anew");
+    }
   }
 }
 
@@ -233,6 +237,14 @@ absl::StatusOr<std::shared_ptr<const Keyring>> OpenKeyring(const KeyringSource& 
         "--keyring-file, --keyring-command or a credential of systemd");
   }
   return keyring;
+}
+
+absl::StatusOr<std::unique_ptr<AuditLog>> OpenAudit(const Options& options) {
+  if (options.audit == AuditMode::kOff) return nullptr;
+  AuditOptions audit;
+  audit.path = options.audit_file;
+  audit.required = options.audit == AuditMode::kRequired;
+  return AuditLog::Open(audit);
 }
 
 // Which database is in force, and how it is reached: for people, and by field.
@@ -299,8 +311,9 @@ void AnnounceReady(const std::string& address, const TlsFiles& tls, bool open, c
 }
 
 int Serve(const Options& options, const Shared& shared, CertificateWatch* certificates, storage::BackendSwitch* backend,
-          AccessWatch* access) {
+          AccessWatch* access, AuditLog* audit) {
   GuardOptions guard_options;
+  guard_options.audit = audit;
   guard_options.default_deadline = options.default_deadline;
   guard_options.max_streams = options.max_pipe_streams;
   guard_options.snapshots = [&options, backend] { return Snapshots(options, backend->Describe()); };
@@ -327,7 +340,7 @@ int Serve(const Options& options, const Shared& shared, CertificateWatch* certif
   AnnounceBackend(options.databases.backend, backend->Describe());
   AnnounceReady(listener->address(), options.tls, access->current().open, shared.keyring.get(), backend->Describe());
 
-  const int signal = WaitForStopSignal(certificates);
+  const int signal = WaitForStopSignal(certificates, audit);
   Log(LogLevel::kInfo, "stopping", {{"signal", absl::StrCat(signal)}});
   health.reset();
   listener->SetServing(false);
@@ -358,6 +371,9 @@ int RunApp(const Options& options) {
   }
   const auto certificates = OpenCertificates(options.tls);
   if (!certificates.ok()) return Fail(certificates.status(), kExitTls);
+  // Operations of pipes may end after the service of their streams, and no later than the backend.
+  const auto audit = OpenAudit(options);
+  if (!audit.ok()) return Fail(audit.status(), kExitAudit);
   Shared shared;
   auto keyring = OpenKeyring(options.keyring);
   if (!keyring.ok()) return Fail(keyring.status(), kExitKeyring);
@@ -370,7 +386,7 @@ int RunApp(const Options& options) {
   if (const absl::Status checked = CheckAccess(options, (*access)->current()); !checked.ok()) {
     return Fail(checked, kExitOpen);
   }
-  return Serve(options, shared, certificates->get(), backend->get(), access->get());
+  return Serve(options, shared, certificates->get(), backend->get(), access->get(), audit->get());
 }
 
 }  // namespace authstate::server

@@ -25,6 +25,8 @@ enum ExitCode : int {
   kExitOpen = 9,
   // The keyring cannot be read, or is not that of the store.
   kExitKeyring = 10,
+  // The audit log cannot be written.
+  kExitAudit = 11,
 };
 
 }  // namespace authstate::server

@@ -29,7 +29,7 @@ constexpr absl::string_view kExitCodesAndExamples = R"(
 Exit codes: 0 stopped cleanly, 2 bad option, 3 address not available, 4 store cannot be opened, 5 database away,
 6 unknown schema, 7 database refused (password, role, database name, TLS), 8 TLS certificate, key or client CA cannot be
 used, 9 open to other machines while nobody has been given rights, 10 the keyring cannot be read or is not the store's,
-1 anything else.
+11 audit log cannot be written, 1 anything else.
 
 Examples:
   authstated --sqlite-path /var/lib/authstate/authstate.db
@@ -41,6 +41,8 @@ const std::vector<std::pair<std::string, LogLevel>> kLogLevels = {
     {"debug", LogLevel::kDebug}, {"error", LogLevel::kError}, {"info", LogLevel::kInfo}, {"warn", LogLevel::kWarn}};
 const std::vector<std::pair<std::string, LogFormat>> kLogFormats = {{"json", LogFormat::kJson},
                                                                     {"text", LogFormat::kText}};
+const std::vector<std::pair<std::string, AuditMode>> kAuditModes = {
+    {"off", AuditMode::kOff}, {"on", AuditMode::kOn}, {"required", AuditMode::kRequired}};
 constexpr std::uint64_t kMaxPipeStreams = 65'536;
 constexpr std::uint64_t kMaxMilliseconds = 3'600'000;
 // What gRPC can count in milliseconds is a little more.
@@ -86,6 +88,8 @@ std::vector<Option> Declare(Options* options, bool* no_create, bool* print_confi
              "Streams of Pipe open at once, one for each process with pools; more are refused"),
       Choice("--log-level", &options->log_level, kLogLevels, "Least level that is logged"),
       Choice("--log-format", &options->log_format, kLogFormats, "json for machines, text for people"),
+      Choice("--audit", &options->audit, kAuditModes, "Record who did what; required: refuse what cannot be recorded"),
+      Text("--audit-file", &options->audit_file, "File for these records, a JSON object a line; -: standard output"),
       Milliseconds("--default-deadline-ms", &options->default_deadline, 1, kMaxMilliseconds,
                    "Deadline of a request that sets none"),
       Milliseconds("--drain-timeout-ms", &options->drain_timeout, 0, kMaxMilliseconds,

@@ -12,6 +12,7 @@
 #include "keyring/keyring_source.h"
 #include "profiles/database_options.h"
 #include "server/connections/tls_material.h"
+#include "server/log/audit_log.h"
 #include "server/log/logging.h"
 
 namespace authstate::server {
@@ -47,6 +48,8 @@ struct Options {
   std::size_t max_pipe_streams = 256;
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kJson;
+  AuditMode audit = AuditMode::kOff;
+  std::string audit_file = "-";
   absl::Duration default_deadline = absl::Seconds(30);
   absl::Duration drain_timeout = absl::Seconds(10);
   absl::Duration health_interval = absl::Seconds(1);

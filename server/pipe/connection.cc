@@ -231,7 +231,7 @@ void Connection::OnCommits(Batch batch, const std::vector<absl::StatusOr<storage
       while (!member.operations.empty() && !(goes_again && storage::IsSessionLocked(result->status()))) {
         const Operation& operation = member.operations.front();
         if (result->ok()) {
-          Answer(operation, Committed(operation, **result));
+          Answer(operation, member.channel->session_id, Committed(operation, **result));
         } else {
           AnswerFailure(operation, member.channel->session_id, result->status());
         }
@@ -258,7 +258,7 @@ void Connection::OnReads(Batch batch, std::vector<absl::StatusOr<storage::ReadRe
         Operation& operation = member.operations.front();
         if (result->ok()) {
           std::vector<storage::KeyName> names = std::move(std::get<Get>(operation.work).request.keys);
-          Answer(operation, Got(operation, std::move(names), *std::move(*result)));
+          Answer(operation, member.channel->session_id, Got(operation, std::move(names), *std::move(*result)));
         } else {
           AnswerFailure(operation, member.channel->session_id, result->status());
         }
@@ -294,12 +294,12 @@ void Connection::OnLeases(Batch batch, const std::vector<absl::StatusOr<storage:
       } else if (attach != nullptr) {
         channel->session_id = attach->request.session_id;
         channel->fence = result->lease.fence;
-        Answer(operation, Attached(operation, *result));
+        Answer(operation, channel->session_id, Attached(operation, *result));
       } else if (std::holds_alternative<Detach>(operation.work)) {
+        Answer(operation, channel->session_id, Detached(operation));
         channels_.SetDetached(channel);
-        Answer(operation, Detached(operation));
       } else {
-        Answer(operation, Renewed(operation, *result));
+        Answer(operation, channel->session_id, Renewed(operation, *result));
       }
     }
     Finish(batch);
@@ -316,16 +316,22 @@ void Connection::GoAgain(Batch::Member* member) {
   member->channel->waiting.splice(member->channel->waiting.begin(), member->operations);
 }
 
-void Connection::Answer(const Operation& operation, v1::PipeResult result) {
-  bytes_ -= operation.bytes;
-  if (closed_) return;
-  bytes_ += answers_.Add(std::move(result));
+void Connection::Answer(const Operation& operation, const std::string& session_id, v1::PipeResult result) {
+  End(operation, session_id, absl::OkStatus(), std::move(result));
 }
 
 void Connection::AnswerFailure(const Operation& operation, const std::string& session_id, const absl::Status& status) {
   ++counts_.failures;
   unlogged_.push_back({MethodOf(operation).name, session_id, status});
-  Answer(operation, Failed(operation, status, options_.request_id));
+  End(operation, session_id, status, Failed(operation, status, options_.request_id));
+}
+
+void Connection::End(const Operation& operation, const std::string& session_id, const absl::Status& outcome,
+                     v1::PipeResult result) {
+  if (options_.record != nullptr) options_.record(operation, session_id, outcome);
+  bytes_ -= operation.bytes;
+  if (closed_) return;
+  bytes_ += answers_.Add(std::move(result));
 }
 
 void Connection::Finish(const Batch& batch) {
@@ -342,7 +348,8 @@ void Connection::Advance(Channel* channel) {
   while (!channel->waiting.empty()) {
     const Operation& next = channel->waiting.front();
     // Begin frees the channel where the operation is a detach.
-    const std::string session_id = channel->session_id;
+    const auto* const attach = std::get_if<Attach>(&next.work);
+    const std::string session_id = attach != nullptr ? attach->request.session_id : channel->session_id;
     const std::optional<absl::Status> outcome = channels_.Begin(channel, next, now);
     if (!outcome.has_value()) {
       channel->busy = true;
@@ -350,7 +357,7 @@ void Connection::Advance(Channel* channel) {
       return;
     }
     if (outcome->ok()) {
-      Answer(next, Detached(next));
+      Answer(next, session_id, Detached(next));
     } else {
       AnswerFailure(next, session_id, *outcome);
     }

@@ -45,6 +45,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Stealing stealing = Stealing::kAllowed;
     // Asked for each operation when its turn comes.
     Permit permit;
+    // Called once for each operation that has ended, on the session of its channel, with a lock held: it must not call
+    // back. Null: nobody asks.
+    std::function<void(const Operation& operation, const std::string& session_id, const absl::Status& outcome)> record;
     // The stream's, for the log.
     std::string request_id;
   };
@@ -103,10 +106,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void OnReads(Batch batch, std::vector<absl::StatusOr<storage::ReadResult>> results);
   void OnLeases(Batch batch, const std::vector<absl::StatusOr<storage::LeaseResult>>& results);
 
-  // Answers `operation`; `session_id` is for the log.
-  void Answer(const Operation& operation, v1::PipeResult result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Answers `operation`; `session_id` is for those who write down what was done.
+  void Answer(const Operation& operation, const std::string& session_id, v1::PipeResult result)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AnswerFailure(const Operation& operation, const std::string& session_id, const absl::Status& status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void End(const Operation& operation, const std::string& session_id, const absl::Status& outcome,
+           v1::PipeResult result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Operations that their call has not done for the sake of others in it, and those behind them on their channel: they
   // go again, before all others of it.
   void GoAgain(Batch::Member* member) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

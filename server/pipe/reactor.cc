@@ -18,6 +18,7 @@
 #include "authstate/v1/auth_state_service.pb.h"
 #include "server/access/caller.h"
 #include "server/connections/message_bytes.h"
+#include "server/log/audit_log.h"
 #include "server/log/logging.h"
 #include "server/pipe/connection.h"
 #include "server/rpc/admission.h"
@@ -77,7 +78,7 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
         call_(service.guard->Begin(rpc::kPipe, context, grpc::ByteBuffer())),
         caller_(call_->caller()),
         request_id_(call_->request_id()),
-        peer_(context->peer()) {}
+        peer_(call_->peer()) {}
 
   void Start() {
     self_ = shared_from_this();
@@ -85,9 +86,19 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
     options.limits = service_.limits;
     options.deadline = service_.guard->default_deadline();
     options.stealing = service_.stealing;
-    options.permit = [caller = caller_](const Operation& operation, const std::string& session_id) {
-      return PermitOperation(*caller, operation, session_id);
+    AuditLog* const audit = service_.guard->audit();
+    options.permit = [caller = caller_, audit](const Operation& operation, const std::string& session_id) {
+      absl::Status recordable = audit != nullptr ? audit->Admit() : absl::OkStatus();
+      return recordable.ok() ? PermitOperation(*caller, operation, session_id) : recordable;
     };
+    if (audit != nullptr) {
+      options.record = [record = call_->Record(), audit](const Operation& operation, const std::string& session_id,
+                                                         const absl::Status& outcome) mutable {
+        record.method = absl::StrCat(rpc::kPipe.name, ".", MethodOf(operation).name);
+        record.session_id = session_id;
+        audit->Write(record, outcome);
+      };
+    }
     options.request_id = request_id_;
     connection_ = Connection::Create(service_.backend, service_.budget, std::move(options), [weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->Advance();

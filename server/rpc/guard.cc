@@ -79,11 +79,12 @@ GuardedCall::GuardedCall(Guard* guard, const Method& method, grpc::CallbackServe
       start_(absl::Now()),
       deadline_(DeadlineOf(*context, guard->options_.default_deadline)),
       request_id_(RequestIdOf(*context)),
+      peer_(context->peer()),
       request_(request),
       request_bytes_(request.Length()),
       caller_(std::make_shared<Caller>(guard->access_, CredentialsOf(*context))),
       admitted_(Admit()) {
-  CountMessage(context->peer(), request_bytes_);
+  CountMessage(peer_, request_bytes_);
   context->AddInitialMetadata(kRequestIdKey, request_id_);
 }
 
@@ -92,6 +93,8 @@ GuardedCall::~GuardedCall() {
 }
 
 absl::Status GuardedCall::Admit() {
+  absl::Status recordable = guard_->audit() != nullptr ? guard_->audit()->Admit() : absl::OkStatus();
+  if (!recordable.ok()) return recordable;
   absl::Status entered = guard_->admission_.Enter(request_bytes_);
   entered_ = entered.ok();
   return entered_ ? caller_->Authenticate() : entered;
@@ -128,6 +131,7 @@ absl::Status GuardedCall::StillPermitted() {
 
 grpc::Status GuardedCall::Finish(const absl::Status& status) {
   LogOutcome(status);
+  if (guard_->audit() != nullptr) guard_->audit()->Write(Record(), status);
   return TranslateStatus(status, request_id_, method_.mutation);
 }
 
@@ -151,6 +155,16 @@ void GuardedCall::LogOutcome(const absl::Status& status) const {
   if (auto cause = storage::CauseOf(status)) fields.emplace_back("cause", *std::move(cause));
   if (*unlogged > 0) fields.emplace_back("more_unlogged", absl::StrCat(*unlogged));
   Log(level, status.ok() ? "call" : "call failed", fields);
+}
+
+AuditRecord GuardedCall::Record() const {
+  AuditRecord record;
+  record.method = std::string(method_.name);
+  record.caller = caller_->name();
+  record.peer = peer_;
+  record.session_id = session_id_;
+  record.request_id = request_id_;
+  return record;
 }
 
 absl::Status Serialize(const google::protobuf::Message& message, grpc::ByteBuffer* buffer) {

@@ -21,6 +21,7 @@
 #include "absl/time/time.h"
 #include "server/access/access_watch.h"
 #include "server/access/caller.h"
+#include "server/log/audit_log.h"
 #include "server/log/line_limit.h"
 #include "server/rpc/admission.h"
 #include "server/rpc/methods.h"
@@ -45,13 +46,16 @@ struct GuardOptions {
   Admission::Limits limits;
   // Streams open at once that stay open.
   std::size_t max_streams = 256;
+  // Borrowed, and outlives the guard; null: there is none.
+  AuditLog* audit = nullptr;
   // How many snapshots the database in force can have open; called from any thread.
   std::function<std::size_t()> snapshots = [] { return std::numeric_limits<std::size_t>::max(); };
 };
 
 class GuardedCall;
 
-// The one guard around every handler: admission, who calls, request id, parsing, rights, deadline, logging, and the
+// The one guard around every handler: admission, who calls, request id, parsing, rights, deadline, logging and
+// audit, and the
 // translation of errors. Thread-safe; outlives its calls.
 class Guard {
  public:
@@ -75,6 +79,8 @@ class Guard {
   // Whether a call that failed so gets a line in the log now: nullopt if not, else how many like it did not before.
   std::optional<std::uint64_t> TakeLine(const absl::Status& status);
 
+  // Null: there is none.
+  AuditLog* audit() const { return options_.audit; }
   StreamRegistry& streams() { return streams_; }
   Unanswered& unanswered() { return unanswered_; }
   ResponseRoom& response_room() { return response_room_; }
@@ -116,7 +122,10 @@ class GuardedCall {
   const std::string& request_id() const { return request_id_; }
   // Outlives the call if need be.
   const std::shared_ptr<Caller>& caller() const { return caller_; }
+  const std::string& peer() const { return peer_; }
   absl::Time deadline() const { return deadline_; }
+  // What the audit log writes of it.
+  AuditRecord Record() const;
 
   // Ends the call: logs it and tells what the caller is answered. Once.
   grpc::Status Finish(const absl::Status& status);
@@ -132,6 +141,7 @@ class GuardedCall {
   const absl::Time start_;
   absl::Time deadline_;
   std::string request_id_;
+  const std::string peer_;
   std::string session_id_;
   grpc::ByteBuffer request_;
   const std::size_t request_bytes_;
