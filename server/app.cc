@@ -315,6 +315,8 @@ int Serve(const Options& options, const Shared& shared, CertificateWatch* certif
   GuardOptions guard_options;
   guard_options.audit = audit;
   guard_options.default_deadline = options.default_deadline;
+  guard_options.callers.calls = options.max_calls_per_caller;
+  guard_options.callers.rate = options.max_rate_per_caller;
   guard_options.max_streams = options.max_pipe_streams;
   guard_options.snapshots = [&options, backend] { return Snapshots(options, backend->Describe()); };
   Guard guard(*shared.timer, *access, guard_options);

@@ -44,6 +44,7 @@ const std::vector<std::pair<std::string, LogFormat>> kLogFormats = {{"json", Log
 const std::vector<std::pair<std::string, AuditMode>> kAuditModes = {
     {"off", AuditMode::kOff}, {"on", AuditMode::kOn}, {"required", AuditMode::kRequired}};
 constexpr std::uint64_t kMaxPipeStreams = 65'536;
+constexpr std::uint64_t kMaxOfACaller = 1'000'000;
 constexpr std::uint64_t kMaxMilliseconds = 3'600'000;
 // What gRPC can count in milliseconds is a little more.
 constexpr absl::Duration kMaxConnectionAge = absl::Hours(24 * 20);
@@ -84,6 +85,10 @@ std::vector<Option> Declare(Options* options, bool* no_create, bool* print_confi
           [options] { return static_cast<std::uint64_t>(BatchesOf(*options)); }),
       Number("--cache-bytes", &options->cache_bytes, 0, profiles::kMaxMemoryBytes,
              "Memory for answering reads of an SQLite store; 0 turns that off"),
+      Number("--max-calls-per-caller", &options->max_calls_per_caller, 0, kMaxOfACaller,
+             "Calls and streams under way at once for one token or certificate; 0: no bound"),
+      Number("--max-rate-per-caller", &options->max_rate_per_caller, 0, kMaxOfACaller,
+             "Calls and operations of pipes a second for one token or certificate; 0: no bound"),
       Number("--max-pipe-streams", &options->max_pipe_streams, 1, kMaxPipeStreams,
              "Streams of Pipe open at once, one for each process with pools; more are refused"),
       Choice("--log-level", &options->log_level, kLogLevels, "Least level that is logged"),

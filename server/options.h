@@ -44,6 +44,9 @@ struct Options {
   std::optional<int> batches;
   // For reads answered from memory, where that is possible (storage/decorators/caching_backend.h); 0: none are.
   std::size_t cache_bytes = std::size_t{64} << 20;
+  // What one caller may ask for (CallerLimits); 0: no bound.
+  std::size_t max_calls_per_caller = 2048;
+  std::size_t max_rate_per_caller = 0;
   // Streams of Pipe open at once (StreamRegistry).
   std::size_t max_pipe_streams = 256;
   LogLevel log_level = LogLevel::kInfo;

@@ -87,9 +87,11 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
     options.deadline = service_.guard->default_deadline();
     options.stealing = service_.stealing;
     AuditLog* const audit = service_.guard->audit();
-    options.permit = [caller = caller_, audit](const Operation& operation, const std::string& session_id) {
-      absl::Status recordable = audit != nullptr ? audit->Admit() : absl::OkStatus();
-      return recordable.ok() ? PermitOperation(*caller, operation, session_id) : recordable;
+    options.permit = [caller = caller_, use = call_->use(), audit](const Operation& operation,
+                                                                   const std::string& session_id) {
+      absl::Status permitted = audit != nullptr ? audit->Admit() : absl::OkStatus();
+      if (permitted.ok()) permitted = PermitOperation(*caller, operation, session_id);
+      return permitted.ok() && use != nullptr ? use->Count() : permitted;
     };
     if (audit != nullptr) {
       options.record = [record = call_->Record(), audit](const Operation& operation, const std::string& session_id,

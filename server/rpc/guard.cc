@@ -97,7 +97,11 @@ absl::Status GuardedCall::Admit() {
   if (!recordable.ok()) return recordable;
   absl::Status entered = guard_->admission_.Enter(request_bytes_);
   entered_ = entered.ok();
-  return entered_ ? caller_->Authenticate() : entered;
+  if (!entered_) return entered;
+  if (absl::Status known = caller_->Authenticate(); !known.ok()) return known;
+  absl::StatusOr<std::shared_ptr<CallerLimits::Use>> use = guard_->callers_.Enter(caller_->name());
+  if (use.ok()) use_ = *std::move(use);
+  return use.status();
 }
 
 absl::Status GuardedCall::Receive(google::protobuf::Message* message) {

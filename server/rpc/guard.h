@@ -24,6 +24,7 @@
 #include "server/log/audit_log.h"
 #include "server/log/line_limit.h"
 #include "server/rpc/admission.h"
+#include "server/rpc/caller_limits.h"
 #include "server/rpc/methods.h"
 #include "server/rpc/response_room.h"
 #include "server/rpc/snapshot_slots.h"
@@ -46,6 +47,7 @@ struct GuardOptions {
   Admission::Limits limits;
   // Streams open at once that stay open.
   std::size_t max_streams = 256;
+  CallerLimits::Options callers;
   // Borrowed, and outlives the guard; null: there is none.
   AuditLog* audit = nullptr;
   // How many snapshots the database in force can have open; called from any thread.
@@ -64,6 +66,7 @@ class Guard {
       : options_(std::move(options)),
         access_(access),
         admission_(options_.limits),
+        callers_(options_.callers),
         streams_(options_.max_streams),
         snapshot_slots_(timer, {options_.snapshots}) {}
 
@@ -93,6 +96,7 @@ class Guard {
   const GuardOptions options_;
   const AccessWatch& access_;
   Admission admission_;
+  CallerLimits callers_;
   StreamRegistry streams_;
   Unanswered unanswered_;
   ResponseRoom response_room_;
@@ -122,6 +126,8 @@ class GuardedCall {
   const std::string& request_id() const { return request_id_; }
   // Outlives the call if need be.
   const std::shared_ptr<Caller>& caller() const { return caller_; }
+  // Null: what it does is not counted.
+  const std::shared_ptr<CallerLimits::Use>& use() const { return use_; }
   const std::string& peer() const { return peer_; }
   absl::Time deadline() const { return deadline_; }
   // What the audit log writes of it.
@@ -148,6 +154,7 @@ class GuardedCall {
   const std::shared_ptr<Caller> caller_;
   // Whether the call counts among those under way.
   bool entered_ = false;
+  std::shared_ptr<CallerLimits::Use> use_;
   const absl::Status admitted_;
 };
 
