@@ -21,6 +21,7 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> OpenSqlite(const std::string& 
   storage::SqliteOptions sqlite;
   sqlite.path = path;
   sqlite.readers = 1;
+  sqlite.without_keyring = true;
   sqlite.on_created = [warnings](const std::string& made) { warnings->push_back(NewStoreAt(made)); };
   auto backend = storage::OpenSqliteBackend(std::move(sqlite));
   for (std::string& warning : profiles::WarningsOfDatabaseReaders(path)) warnings->push_back(std::move(warning));
@@ -33,6 +34,7 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> OpenPostgres(const profiles::D
   if (!target.ok()) return target.status();
   *warnings = std::move(target->warnings);
   target->options.connections = storage::kLeastPostgresConnections;
+  target->options.without_keyring = true;
   target->options.warn = [warnings](const std::string& warning) { warnings->push_back(warning); };
   return storage::OpenPostgresBackend(target->options);
 }

@@ -187,6 +187,15 @@ TEST_F(EncryptionTest, SessionsFromBeforeAreEncryptedByTheCommandLine) {
   EXPECT_THAT(Serve({}), HasSubstr(R"("encryption":"off")"));
 }
 
+TEST_F(EncryptionTest, TokenOfAnEncryptedStoreIsMadeWithoutItsKeyring) {
+  const std::string path = NewKeyring("keyring");
+  Serve({"--keyring-file", path});
+  const CliResult made = CliRunner("").Run(
+      {"token", "create", "--read", "--all-sessions", "--quiet", "--sqlite-path", directory_.File("authstate.db")});
+  EXPECT_EQ(made.code, kOk) << made.err;
+  EXPECT_THAT(made.out, HasSubstr("as_"));
+}
+
 TEST_F(EncryptionTest, CommandIsNotShownAmongTheOptions) {
   auto process = Subprocess::Start(
       {{test::ProgramPath("authstated"), "--keyring-command", "echo --password=secret", "--print-config"}, {}});
