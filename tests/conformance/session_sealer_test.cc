@@ -173,7 +173,7 @@ TEST_P(SharedSealerTest, ServersGoOnAndLoseNothing) {
 }
 
 TEST_P(SharedSealerTest, PatchedValueIsWrittenWholeAndPatchedAgain) {
-  test::GrowingRecord record(220);
+  test::GrowingRecord record(400);
   const auto write = [&record](Backend& server) {
     record.Turn();
     Commit commit;

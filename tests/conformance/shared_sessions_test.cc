@@ -74,7 +74,7 @@ TEST_P(SharedSessionsTest, ServerFromBeforeTheKeyringNeitherReadsNorSpoilsWhatIs
 TEST_P(SharedSessionsTest, PatchesAreSealedOnTheirBaseAlone) {
   const auto backend = Open(keyring_);
   const auto other = Open(keyring_);
-  test::GrowingRecord record(220);
+  test::GrowingRecord record(400);
   const auto write = [&](Backend& server) {
     record.Turn();
     Commit commit;
