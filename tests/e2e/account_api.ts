@@ -2,6 +2,7 @@
 // structured clone.
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { AuthStatePoolOptions } from "../../client/node/dist/esm/index.js";
 import type { PreKeyBundle } from "../vectors/signal_account.ts";
 import { Calls, type Reply, type Request, valueOf } from "./calls.ts";
 import { end, endWithTest } from "./processes.ts";
@@ -58,6 +59,10 @@ export interface AccountOptions {
   lid: string;
   // Whether to take the session from whoever has it.
   steal?: boolean;
+  // How it shows who it is.
+  access?: Pick<AuthStatePoolOptions, "tls" | "tokenFile">;
+  // Whether Baileys tries again what failed, as it does by itself, which would hide failures. Default true.
+  triesAgain?: boolean;
 }
 
 // Replies to no request: the process has its session, or is about to ask for it.

@@ -1,17 +1,20 @@
 // The program of an AccountProcess.
 import * as baileys from "baileys";
 import { useAuthState } from "../../client/node/dist/esm/index.js";
-import { pairCreds, SignalAccount } from "../vectors/signal_account.ts";
+import { pairCreds, SignalAccount, silentLogger } from "../vectors/signal_account.ts";
 import { type AccountApi, type AccountOptions, ASKED, READY } from "./account_api.ts";
 import { answer, type Reply, type Request } from "./calls.ts";
 
-const { address, sessionId, jid, lid, steal = false } = JSON.parse(process.argv[2] ?? "") as AccountOptions;
+const given = JSON.parse(process.argv[2] ?? "") as AccountOptions;
+const { address, sessionId, jid, lid, steal = false, access = {}, triesAgain = true } = given;
 // The test may wait for a process that stands by.
 process.send!({ id: ASKED } satisfies Reply);
 // A short lease: the process that follows a killed one waits for its end.
-const auth = await useAuthState(sessionId, { address, steal, leaseTtlMs: 1_000, leaseWaitMs: Infinity });
+const options = { address, ...access, steal, leaseTtlMs: 1_000, leaseWaitMs: Infinity };
+const auth = await useAuthState(sessionId, options);
 const lost = new Promise<string | undefined>((resolve) => auth.events.once("lost", ({ owner }) => resolve(owner)));
-const account = new SignalAccount(baileys, jid, auth.state);
+const retries = triesAgain ? undefined : { maxCommitRetries: 1, delayBetweenTriesMs: 1 };
+const account = new SignalAccount(baileys, jid, auth.state, silentLogger, retries);
 const { keys, repository } = account;
 const { creds } = auth.state;
 
@@ -20,7 +23,7 @@ const { AppStateSyncKeyData } = baileys.proto.Message;
 
 const api: AccountApi = {
   async creds() {
-    const fresh = await useAuthState(sessionId, { address, lease: false });
+    const fresh = await useAuthState(sessionId, { address, ...access, lease: false });
     await fresh.close();
     return { own: write(creds), stored: write(fresh.state.creds) };
   },

@@ -10,6 +10,7 @@ export class Authstated {
   readonly #options: string[];
   #child: ChildProcess | undefined;
   #port = 0;
+  #log: () => string = () => "";
 
   constructor(storeOptions: string[]) {
     this.#options = storeOptions;
@@ -28,6 +29,7 @@ export class Authstated {
     const child = start(join(BINARIES, "authstated"), ["--listen", this.address, ...this.#options]);
     this.#child = child;
     const log = tailOf(child.stderr);
+    this.#log = log;
     this.#port = await new Promise<number>((resolve, reject) => {
       const timeout = setTimeout(() => reject(new Error(`no ready line:\n${log()}`)), START_TIMEOUT_MS);
       const fail = (why: string): void => {
@@ -43,6 +45,11 @@ export class Authstated {
         resolve(Number(port));
       });
     });
+  }
+
+  // The end of its log, since it was started last.
+  get log(): string {
+    return this.#log();
   }
 
   // Ends it by SIGKILL, so that nothing is flushed and nobody is told.

@@ -8,7 +8,8 @@
 #   expired, future                a server named localhost whose time is over, or has not come
 #   nameless                       a server without a name
 #   self-signed                    a server named localhost, by itself
-#   client, expired-client         a client, by the first authority
+#   client, renewed-client         a client, twice, by the first authority
+#   expired-client                 a client whose time is over
 #   other-client                   a client, by the other one
 #   hba.conf                       takes connections to PostgreSQL with TLS alone, of every role
 set -eu
@@ -65,6 +66,7 @@ signed expired ca "$localhost" "$(day -3)" "$yesterday"
 signed future ca "$localhost" "$tomorrow" "$later"
 signed nameless ca keyUsage=digitalSignature "$yesterday" "$later"
 signed client ca extendedKeyUsage=clientAuth "$yesterday" "$later"
+signed renewed-client ca extendedKeyUsage=clientAuth "$yesterday" "$later"
 signed expired-client ca extendedKeyUsage=clientAuth "$(day -3)" "$yesterday"
 signed other-client other-ca extendedKeyUsage=clientAuth "$yesterday" "$later"
 echo 'hostssl all all 127.0.0.1/32 trust' >hba.conf

@@ -1,0 +1,147 @@
+// An authstated that speaks mutual TLS, serves those alone who show a token, and encrypts what it stores: its files, which
+// may be replaced while it runs, its tokens, and the keys of its keyring.
+import { execFileSync } from "node:child_process";
+import { copyFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { AuthStatePoolOptions } from "../../client/node/dist/esm/index.js";
+import { REPOSITORY, TestFolder } from "./processes.ts";
+import { Authstated } from "./servers.ts";
+import type { CreateStore, StoreServer } from "./stores.ts";
+
+const POLL_MS = 20;
+// Connections are made anew all the time, so that each replacement is met by handshakes.
+const MAX_CONNECTION_AGE = "1s";
+
+// Of one token: its id, and the file that its owner reads it from.
+export interface Credential {
+  id: string;
+  file: string;
+}
+
+type Access = Required<Pick<AuthStatePoolOptions, "tls" | "tokenFile">>;
+
+export class SecuredServer {
+  readonly #folder: TestFolder;
+  readonly #store: StoreServer;
+  readonly authstated: Authstated;
+  #admin: Credential | undefined;
+
+  private constructor(folder: TestFolder, store: StoreServer) {
+    this.#folder = folder;
+    this.#store = store;
+    const [certificate, key, ca] = ["server.pem", "server.key", "made/ca.pem"].map((name) => this.#file(name));
+    this.authstated = new Authstated([
+      ...store.options,
+      ...["--tls-certificate", certificate!, "--tls-key", key!, "--tls-client-ca", ca!],
+      ...["--max-connection-age", MAX_CONNECTION_AGE, "--keyring-file", this.#file("keyring")],
+    ]);
+  }
+
+  static async start(createStore: CreateStore): Promise<SecuredServer> {
+    const folder = new TestFolder();
+    const server = new SecuredServer(folder, await createStore(folder));
+    execFileSync("sh", [join(REPOSITORY, "tests/support/make_certificates.sh"), server.#file("made")], {
+      stdio: "pipe",
+    });
+    server.putCertificate("server", "server");
+    server.putCertificate("client", "client");
+    await server.#store.start();
+    await server.#keyring("init", server.#file("keyring"), "first");
+    await server.authstated.start();
+    // Where there is no token yet, whoever is on this machine is let in.
+    server.#admin = await server.createToken("admin", "--rights", "admin,read,write", "--all-sessions");
+    return server;
+  }
+
+  async stop(): Promise<void> {
+    await this.authstated.crash();
+    await this.#store.stop();
+    this.#folder.remove();
+  }
+
+  // What a pool with this token needs.
+  accessOf({ file }: Credential): Access {
+    const [ca, certificate, key] = ["made/ca.pem", "client.pem", "client.key"].map((name) => this.#file(name));
+    return { tls: { ca: ca!, certificate: certificate!, key: key!, serverName: "localhost" }, tokenFile: file };
+  }
+
+  // Puts what was made as `name` in the place of the server's, or the clients', certificate and key.
+  putCertificate(place: "server" | "client", name: string, keyOf = name): void {
+    this.#put(place + ".pem", (next) => copyFileSync(this.#file(`made/${name}.pem`), next));
+    this.#put(place + ".key", (next) => copyFileSync(this.#file(`made/${keyOf}.key`), next));
+  }
+
+  async createToken(name: string, ...terms: string[]): Promise<Credential> {
+    const token = await this.#token("create", "--quiet", "--label", name, ...terms);
+    const credential = { id: token.split("_")[1]!, file: this.#file(`${name}.token`) };
+    this.putToken(credential, token);
+    return credential;
+  }
+
+  // Gives the token another secret, which is put into its file once the former one is refused.
+  async rotateToken(credential: Credential): Promise<void> {
+    this.putToken(credential, await this.#token("rotate", "--quiet", credential.id));
+  }
+
+  tokenOf({ file }: Credential): string {
+    return readFileSync(file, "utf8");
+  }
+
+  putToken({ file }: Credential, token: string): void {
+    this.#put(file, (next) => writeFileSync(next, token));
+  }
+
+  async revokeToken({ id }: Credential): Promise<void> {
+    await this.#token("revoke", id);
+  }
+
+  // Brings everything under another key, as docs/encryption.md has it. The server is started again for each change of its
+  // keyring; that of an SQLite file has to be stopped for the last step.
+  async replaceKey(id: string): Promise<void> {
+    for (const change of ["add", "activate"]) {
+      await this.#keyring(change, this.#file("keyring"), id);
+      await this.authstated.stop();
+      await this.authstated.start();
+    }
+    const isOnline = this.#store.options.includes("postgres");
+    if (!isOnline) await this.authstated.stop();
+    await this.#keyring("rewrap", "--keyring-file", this.#file("keyring"), ...this.#store.options);
+    if (!isOnline) await this.authstated.start();
+  }
+
+  // How many sessions are not encrypted, and how many are under each key. An SQLite file has one program at a time.
+  async keysInUse(): Promise<{ plain: number; keys: Record<string, number> }> {
+    await this.authstated.stop();
+    const status = await this.#keyring("status", "--json", ...this.#store.options);
+    await this.authstated.start();
+    return JSON.parse(status) as { plain: number; keys: Record<string, number> };
+  }
+
+  async says(text: string): Promise<void> {
+    while (!this.authstated.log.includes(text)) await sleep(POLL_MS);
+  }
+
+  async #token(...args: string[]): Promise<string> {
+    const tls = ["--ca", "made/ca.pem", "--cert", "made/client.pem", "--key", "made/client.key"];
+    const files = tls.map((word) => (word.startsWith("--") ? word : this.#file(word)));
+    const shown = this.#admin === undefined ? [] : ["--token-file", this.#admin.file];
+    const words = [...files, "--server-name", "localhost", ...shown, "token", ...args];
+    return (await this.authstated.control(...words)).trim();
+  }
+
+  #keyring(...args: string[]): Promise<string> {
+    return this.authstated.control("keyring", ...args);
+  }
+
+  // In one step, as those who replace files should.
+  #put(name: string, write: (next: string) => void): void {
+    const next = this.#file("next");
+    write(next);
+    renameSync(next, resolve(this.#folder.path, name));
+  }
+
+  #file(name: string): string {
+    return join(this.#folder.path, name);
+  }
+}
