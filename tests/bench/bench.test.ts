@@ -40,7 +40,12 @@ const EXPECTED: Record<string, string[]> = {
   "locked-sessions/8": ["self"],
   ...Object.fromEntries(
     ["postgres", "sqlite"].flatMap((kind) =>
-      ["list-stale", "commits-beside-listing"].map((name) => [`${name}/100000/${kind}`, ["self"]]),
+      [
+        "list-stale",
+        ...["commits-beside-one-listing", "commits-beside-listing"].flatMap((name) =>
+          ["", "-p50", "-p99"].map((figure) => `${name}${figure}`),
+        ),
+      ].map((name) => [`${name}/100000/${kind}`, ["self"]]),
     ),
   ),
   ...Object.fromEntries(

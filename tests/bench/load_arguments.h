@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
@@ -38,7 +39,7 @@ inline std::optional<LoadArguments> ParseLoadArguments(int argc, char** argv) {
   return LoadArguments{argv[1], in_flight, absl::Milliseconds(warm_up), absl::Milliseconds(measure), locked};
 }
 
-// The `main` of such a program: runs `measure` and prints the rate that it returns.
+// The `main` of such a program: runs `measure` and prints the figures that it returns, a rate first, on one line.
 template <typename Measure>
 int LoadMain(int argc, char** argv, Measure measure) {
   constexpr int kUsageError = 2;
@@ -47,12 +48,13 @@ int LoadMain(int argc, char** argv, Measure measure) {
     std::fprintf(stderr, "usage: %s ADDRESS IN_FLIGHT WARM_UP_MS MEASURE_MS [LOCKED]\n", argv[0]);
     return kUsageError;
   }
-  const absl::StatusOr<double> rate = measure(*arguments);
-  if (!rate.ok()) {
-    std::fprintf(stderr, "%s: %s\n", argv[0], rate.status().ToString().c_str());
+  const absl::StatusOr<std::vector<double>> figures = measure(*arguments);
+  if (!figures.ok()) {
+    std::fprintf(stderr, "%s: %s\n", argv[0], figures.status().ToString().c_str());
     return 1;
   }
-  std::printf("%.1f\n", *rate);
+  for (const double figure : *figures) std::printf("%.3f ", figure);
+  std::printf("\n");
   return 0;
 }
 

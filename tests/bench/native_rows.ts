@@ -30,17 +30,36 @@ async function output(command: string, args: string[]): Promise<string> {
   return out;
 }
 
-// Runs a program of this build that makes load, and resolves with the figure that it prints.
+// Runs a program of this build that makes load, and resolves with the figures that it prints.
+async function figuresOf(program: string, address: string, ...numbers: number[]): Promise<number[]> {
+  const line = await output(join(BINARIES, program), [address, ...numbers.map(String)]);
+  return line.trim().split(" ").map(Number);
+}
+
+// The first of them.
 export async function runLoad(program: string, address: string, ...numbers: number[]): Promise<number> {
-  return Number(await output(join(BINARIES, program), [address, ...numbers.map(String)]));
+  return (await figuresOf(program, address, ...numbers))[0]!;
 }
 
 function reads(address: string, timing: Timing): Promise<number> {
   return runLoad("unary_load", address, READS_IN_FLIGHT, timing.warmUpMs, timing.measureMs);
 }
 
-export function commitsOnPipe(address: string, inFlight: number, timing: Timing, locked = 0): Promise<number> {
+function commitsOnPipe(address: string, inFlight: number, timing: Timing, locked = 0): Promise<number> {
   return runLoad("pipe_load", address, inFlight, timing.warmUpMs, timing.measureMs, locked);
+}
+
+// What commits on a pipe come to: how many a second, and how many milliseconds one takes.
+export interface CommitFigures {
+  rate: number;
+  medianMs: number;
+  p99Ms: number;
+}
+
+export async function commitFigures(address: string, inFlight: number, timing: Timing): Promise<CommitFigures> {
+  const figures = await figuresOf("pipe_load", address, inFlight, timing.warmUpMs, timing.measureMs);
+  const [rate, medianMs, p99Ms] = figures as [number, number, number];
+  return { rate, medianMs, p99Ms };
 }
 
 const cachedReads = (bed: Testbed): Contender => ({

@@ -1,10 +1,11 @@
 // pipe_load ADDRESS IN_FLIGHT WARM_UP_MS MEASURE_MS [LOCKED]: keeps IN_FLIGHT commits under way on one pipe to an
 // authstated, each in a session of its own and of one key of the size of a pre-key, over 32 keys a session; and prints
-// how many are acknowledged in a second. What may be sent goes into one message, as with a pool. Beside that a call is
-// under way to write to each of the sessions `locked-1` to `locked-N`, again and again if need be, whatever comes of
-// it.
+// how many are acknowledged in a second, and after how many milliseconds half of them, and 99 %, are. What may be sent
+// goes into one message, as with a pool. Beside that a call is under way to write to each of the sessions `locked-1` to
+// `locked-N`, again and again if need be, whatever comes of it.
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -40,7 +41,8 @@ class PipeLoad {
  public:
   PipeLoad(const std::string& address, std::size_t sessions)
       : stub_(v1::AuthStateService::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))),
-        numbers_(sessions) {
+        numbers_(sessions),
+        sent_(sessions) {
     context_.set_deadline(absl::ToChronoTime(absl::Now() + kLongestRun));
     stream_ = stub_->Pipe(&context_);
   }
@@ -70,7 +72,7 @@ class PipeLoad {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<double> Measure(absl::Duration warm_up, absl::Duration measure) {
+  absl::StatusOr<std::vector<double>> Measure(absl::Duration warm_up, absl::Duration measure) {
     {
       const absl::MutexLock lock(&mutex_);
       for (std::uint32_t session = 0; session < numbers_.size(); ++session) ready_.push_back(session);
@@ -84,7 +86,7 @@ class PipeLoad {
     };
     pass(warm_up);
     const absl::Time began = absl::Now();
-    const std::uint64_t before = pass(absl::ZeroDuration());
+    const std::uint64_t before = BeginCounting();
     pass(measure);
     const std::uint64_t after = AwaitMoreThan(before);
     const absl::Duration elapsed = absl::Now() - began;
@@ -98,12 +100,25 @@ class PipeLoad {
     const absl::MutexLock lock(&mutex_);
     if (!failure_.ok()) return failure_;
     if (!finished.ok()) return finished;
-    return static_cast<double>(after - before) / absl::ToDoubleSeconds(elapsed);
+    return std::vector<double>{static_cast<double>(after - before) / absl::ToDoubleSeconds(elapsed), LatencyMs(0.5),
+                               LatencyMs(0.99)};
   }
 
  private:
   bool Failed() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !failure_.ok(); }
   bool MayWrite() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || Failed() || !ready_.empty(); }
+
+  // From here on latencies are kept; how many were acknowledged before.
+  std::uint64_t BeginCounting() {
+    const absl::MutexLock lock(&mutex_);
+    latencies_.clear();
+    return acknowledged_;
+  }
+  double LatencyMs(double quantile) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto place = static_cast<std::ptrdiff_t>(quantile * static_cast<double>(latencies_.size() - 1));
+    std::nth_element(latencies_.begin(), latencies_.begin() + place, latencies_.end());
+    return absl::ToDoubleMilliseconds(latencies_[static_cast<std::size_t>(place)]);
+  }
 
   // On a busy machine nothing may have been acknowledged yet: even the slowest rate is one.
   std::uint64_t AwaitMoreThan(std::uint64_t count) {
@@ -124,6 +139,8 @@ class PipeLoad {
         mutex_.Await(absl::Condition(this, &PipeLoad::MayWrite));
         if (stopping_ || Failed()) break;
         sessions.swap(ready_);
+        const absl::Time now = absl::Now();
+        for (const std::uint32_t session : sessions) sent_[session] = now;
       }
       v1::PipeRequest request;
       for (const std::uint32_t session : sessions) {
@@ -147,7 +164,9 @@ class PipeLoad {
     v1::PipeResponse response;
     while (stream_->Read(&response)) {
       const absl::MutexLock lock(&mutex_);
+      const absl::Time now = absl::Now();
       for (const v1::PipeResult& result : response.results()) {
+        latencies_.push_back(now - sent_[result.tag()]);
         if (!result.has_committed()) failure_.Update(absl::InternalError(result.error().message()));
         ++acknowledged_;
         ready_.push_back(static_cast<std::uint32_t>(result.tag()));
@@ -171,6 +190,10 @@ class PipeLoad {
   // Sessions without a commit under way.
   std::vector<std::uint32_t> ready_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t acknowledged_ ABSL_GUARDED_BY(mutex_) = 0;
+  // When the commit under way of each session was sent, and how long each took that was acknowledged since counting
+  // began.
+  std::vector<absl::Time> sent_ ABSL_GUARDED_BY(mutex_);
+  std::vector<absl::Duration> latencies_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
 };
@@ -222,7 +245,7 @@ class LockedLoad {
   std::thread thread_;
 };
 
-absl::StatusOr<double> Run(const LoadArguments& arguments) {
+absl::StatusOr<std::vector<double>> Run(const LoadArguments& arguments) {
   PipeLoad load(arguments.address, arguments.in_flight);
   if (const absl::Status attached = load.Attach(); !attached.ok()) return attached;
   std::vector<std::unique_ptr<LockedLoad>> locked;

@@ -83,7 +83,7 @@ absl::Status Write(Connections& connections, std::size_t slot, const v1::Key& ke
   return ToStatus(connections.ForSlot(slot).Commit(&context, request, &response));
 }
 
-absl::StatusOr<double> MeasureGetKeys(const LoadArguments& arguments) {
+absl::StatusOr<std::vector<double>> MeasureGetKeys(const LoadArguments& arguments) {
   Connections connections(arguments.address);
   std::vector<Slot<v1::GetKeysRequest, v1::GetKeysResponse>> slots(arguments.in_flight);
   v1::Key key;
@@ -106,7 +106,9 @@ absl::StatusOr<double> MeasureGetKeys(const LoadArguments& arguments) {
           done(lost ? absl::DataLossError("the key is not there") : ToStatus(status));
         });
   });
-  return loop.Measure(arguments.warm_up, arguments.measure);
+  const absl::StatusOr<double> rate = loop.Measure(arguments.warm_up, arguments.measure);
+  if (!rate.ok()) return rate.status();
+  return std::vector<double>{*rate};
 }
 
 }  // namespace
