@@ -6,14 +6,16 @@ source "$AUTHSTATE_ROOT/tools/dev/deps.sh"
 source "$AUTHSTATE_ROOT/tools/dev/build.sh"
 # shellcheck source=tools/dev/tally.sh
 source "$AUTHSTATE_ROOT/tools/dev/tally.sh"
+# shellcheck source=tools/dev/fuzz.sh
+source "$AUTHSTATE_ROOT/tools/dev/fuzz.sh"
 
 test_usage() {
   cat <<'TEXT'
 Usage: ./dev test [--sanitize=address|thread] [--every-node] [SUITE...] [PATTERN...]
 
-Suites: unit, conformance, integration, fault, hostile (C++), client (Node client), vectors, e2e (real Baileys), bench.
-All of them by default; fault, hostile and bench in their short forms, of which ./dev fault and ./dev bench are the long
-ones.
+Suites: unit, conformance, integration, fault, hostile (C++), fuzz (libFuzzer), client (Node client), vectors, e2e (real
+Baileys), bench. All of them by default; fault, hostile, fuzz and bench in their short forms, of which ./dev fault, ./dev
+fuzz and ./dev bench are the long ones.
 A PATTERN is a regular expression over C++ test names, as ctest -R takes it; patterns alone choose the C++ suites.
 
 The client and e2e suites run on the Node that is installed, and again on the others of Node 20, 22 and 24: client in full,
@@ -43,7 +45,7 @@ dev_test() {
       -h | --help) test_usage && return ;;
       --sanitize=address | --sanitize=thread) sanitize=${1#*=} ;;
       --every-node) other_e2e='test' ;;
-      unit | conformance | integration | fault | hostile | client | vectors | e2e | bench) suites+=("$1") ;;
+      unit | conformance | integration | fault | hostile | fuzz | client | vectors | e2e | bench) suites+=("$1") ;;
       -*) usage_error "test: unknown option '$1'" ;;
       *) pattern+=${pattern:+|}$1 ;;
     esac
@@ -61,7 +63,7 @@ dev_test() {
     ensure_test_dependencies
     if [[ ${#suites[@]} -eq 0 ]]; then
       suites=("${CPP_SUITES[@]}")
-      [[ -n $pattern ]] || suites+=("${NODE_SUITES[@]}")
+      [[ -n $pattern ]] || suites+=(fuzz "${NODE_SUITES[@]}")
     fi
     test_suites "$pattern" "${suites[@]}"
     [[ ${CI:-} != true ]] || test_sanitized address "$pattern" "${SANITIZED_SUITES[@]}"
@@ -79,18 +81,22 @@ only_suites() {
 }
 
 test_suites() {
-  local pattern=$1 suite cpp=()
+  local pattern=$1 suite cpp=() node=()
   shift
   for suite in "$@"; do
     case $suite in
       unit | conformance | integration | fault | hostile) cpp+=("$suite") ;;
+      client | vectors | e2e | bench) node+=("$suite") ;;
     esac
   done
-  configure default -D AUTHSTATE_BUILD_TESTS=ON
-  compile default all
-  export AUTHSTATE_BIN_DIR=$AUTHSTATE_ROOT/build/bin
+  # The targets of the fuzzer have a build of their own.
+  if [[ $* != fuzz ]]; then
+    configure default -D AUTHSTATE_BUILD_TESTS=ON
+    compile default all
+    export AUTHSTATE_BIN_DIR=$AUTHSTATE_ROOT/build/bin
+  fi
   [[ ${#cpp[@]} -eq 0 ]] || run_cpp_suites default build "$pattern" "${cpp[@]}"
-  [[ ${#cpp[@]} -eq $# ]] || set_up_node_suites
+  [[ ${#node[@]} -eq 0 ]] || set_up_node_suites
   for suite in "$@"; do
     case $suite in
       client)
@@ -99,6 +105,7 @@ test_suites() {
         ;;
       vectors) check_once vectors npm --prefix tests run check --workspace vectors ;;
       fault) test_history_checker ;;
+      fuzz) run_fuzz_suite "$pattern" ;;
       e2e)
         run_node_suite e2e tests/e2e
         run_on_other_nodes e2e tests/e2e "$other_e2e"
