@@ -56,8 +56,12 @@ class CanaryTest : public testing::TestWithParam<Setting> {
  protected:
   void SetUp() override {
     database_ = {"--sqlite-path", directory_.File("authstate.db")};
-    if (GetParam().postgres) ASSERT_NO_FATAL_FAILURE(StartPostgres());
-    if (GetParam().encrypted) ASSERT_NO_FATAL_FAILURE(MakeKeyring());
+    if (GetParam().postgres) {
+      ASSERT_NO_FATAL_FAILURE(StartPostgres());
+    }
+    if (GetParam().encrypted) {
+      ASSERT_NO_FATAL_FAILURE(MakeKeyring());
+    }
     const std::string made = "authstatectl token create --quiet --rights read,write,steal,admin --all-sessions " +
                              absl::StrJoin(database_, " ");
     CliResult token = CliRunner("").Bash(made);
