@@ -186,8 +186,8 @@ absl::Status NothingExpires() {
       Outcome::kNotApplied);
 }
 
-absl::Status NoToken() {
-  return WithOutcome(Error(absl::StatusCode::kNotFound, kNoToken, "there is no such token"), Outcome::kNotApplied);
+absl::Status NoSuchToken() {
+  return WithOutcome(Error(absl::StatusCode::kNotFound, kNoSuchToken, "there is no such token"), Outcome::kNotApplied);
 }
 
 absl::Status TokenExists() {

@@ -48,7 +48,7 @@ inline constexpr absl::string_view kKeyMissing = "KEY_MISSING";
 inline constexpr absl::string_view kKeyringMismatch = "KEYRING_MISMATCH";
 inline constexpr absl::string_view kNotPurgeable = "NOT_PURGEABLE";
 inline constexpr absl::string_view kNothingExpires = "NOTHING_EXPIRES";
-inline constexpr absl::string_view kNoToken = "NO_TOKEN";
+inline constexpr absl::string_view kNoSuchToken = "NO_SUCH_TOKEN";
 inline constexpr absl::string_view kTokenExists = "TOKEN_EXISTS";
 // Revoked or expired.
 inline constexpr absl::string_view kTokenEnded = "TOKEN_ENDED";
@@ -105,7 +105,7 @@ absl::Status DamagedSession();
 // `key_id` is one that IsKeyringId (keyring/keyring.h).
 absl::Status KeyMissing(absl::string_view key_id);
 absl::Status NothingExpires();
-absl::Status NoToken();
+absl::Status NoSuchToken();
 absl::Status TokenExists();
 absl::Status TokenEnded();
 absl::Status NoSecret();

@@ -74,7 +74,7 @@ void TokenHandlers::Handle(const v1::GetTokenRequest& request, absl::Time deadli
       [id = request.id()](const storage::GrantResult& result) -> absl::StatusOr<v1::GetTokenResponse> {
         const auto found = std::find_if(result.grants->begin(), result.grants->end(),
                                         [&id](const storage::Grant& grant) { return grant.id == id; });
-        if (found == result.grants->end()) return storage::NoToken();
+        if (found == result.grants->end()) return storage::NoSuchToken();
         v1::GetTokenResponse response;
         *response.mutable_token() = ToMessage(*found, result.now);
         return response;

@@ -43,7 +43,7 @@ absl::StatusOr<GrantChange> Change(const GrantRequest& request, const Grant* pre
     if (!SameTerms(*present, request.grant)) return TokenExists();
     return GrantChange{*present, false};
   }
-  if (present == nullptr) return NoToken();
+  if (present == nullptr) return NoSuchToken();
   GrantChange change{*present, false};
   if (request.action == GrantRequest::Action::kRevoke) {
     change.changed = !present->revoke_time.has_value();

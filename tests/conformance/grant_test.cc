@@ -261,7 +261,7 @@ TEST_F(GrantTest, RevokingAgainChangesNothing) {
 TEST_F(GrantTest, WhatIsNotThereIsNotChanged) {
   for (const Action action : {Action::kRotate, Action::kRevoke}) {
     const auto refused = Do(action, TokenGrant("nobody"));
-    EXPECT_TRUE(FailsWith(refused, absl::StatusCode::kNotFound, storage::kNoToken));
+    EXPECT_TRUE(FailsWith(refused, absl::StatusCode::kNotFound, storage::kNoSuchToken));
     EXPECT_TRUE(IsNotApplied(refused.status()));
   }
   EXPECT_EQ(MustList().version, 0U);

@@ -150,7 +150,7 @@ TEST_F(TokenHandlersTest, ATokenThatIsNotThereIsNotFound) {
   get.set_id(id);
   for (const absl::Status& status : {Ask<v1::GetTokenResponse>(get).status(), Rotate(id).status(), Revoke(id)}) {
     EXPECT_TRUE(absl::IsNotFound(status)) << status;
-    EXPECT_EQ(storage::ReasonOf(status), std::string(storage::kNoToken));
+    EXPECT_EQ(storage::ReasonOf(status), std::string(storage::kNoSuchToken));
   }
 }
 
