@@ -18,17 +18,19 @@
 
 namespace authstate::test {
 
-// One stream of Pipe over a connection of its own. One thread may send while another receives.
+// One stream of Pipe, over a connection of its own unless one is given. One thread may send while another receives.
 class PipeCaller {
  public:
   explicit PipeCaller(const std::string& address) {
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(-1);
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    stub_ = v1::AuthStateService::NewStub(
-        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
-    context_.set_deadline(absl::ToChronoTime(absl::Now() + absl::Minutes(5)));
-    stream_ = stub_->Pipe(&context_);
+    Open(grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+  }
+  // `authorization`: the value of the metadata; empty: none is sent.
+  PipeCaller(const std::shared_ptr<grpc::Channel>& channel, const std::string& authorization) {
+    if (!authorization.empty()) context_.AddMetadata("authorization", authorization);
+    Open(channel);
   }
   ~PipeCaller() {
     context_.TryCancel();
@@ -70,6 +72,12 @@ class PipeCaller {
   bool draining() const { return draining_; }
 
  private:
+  void Open(const std::shared_ptr<grpc::Channel>& channel) {
+    stub_ = v1::AuthStateService::NewStub(channel);
+    context_.set_deadline(absl::ToChronoTime(absl::Now() + absl::Minutes(5)));
+    stream_ = stub_->Pipe(&context_);
+  }
+
   std::unique_ptr<v1::AuthStateService::Stub> stub_;
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::PipeRequest, v1::PipeResponse>> stream_;

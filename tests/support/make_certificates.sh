@@ -11,6 +11,7 @@
 #   client, renewed-client         a client, twice, by the first authority
 #   expired-client                 a client whose time is over
 #   other-client                   a client, by the other one
+#   pool, reader, stranger         clients with a name: DNS:pool.test, URI:spiffe://authstate.test/reader, DNS:stranger.test
 #   hba.conf                       takes connections to PostgreSQL with TLS alone, of every role
 set -eu
 # shellcheck source=tests/support/as_postgres.sh
@@ -69,6 +70,9 @@ signed client ca extendedKeyUsage=clientAuth "$yesterday" "$later"
 signed renewed-client ca extendedKeyUsage=clientAuth "$yesterday" "$later"
 signed expired-client ca extendedKeyUsage=clientAuth "$(day -3)" "$yesterday"
 signed other-client other-ca extendedKeyUsage=clientAuth "$yesterday" "$later"
+signed pool ca "$(printf 'extendedKeyUsage=clientAuth\nsubjectAltName=DNS:pool.test')" "$yesterday" "$later"
+signed reader ca "$(printf 'extendedKeyUsage=clientAuth\nsubjectAltName=URI:spiffe://authstate.test/reader')" "$yesterday" "$later"
+signed stranger ca "$(printf 'extendedKeyUsage=clientAuth\nsubjectAltName=DNS:stranger.test')" "$yesterday" "$later"
 echo 'hostssl all all 127.0.0.1/32 trust' >hba.conf
 own "$dir"
 chmod 600 ./*.key
