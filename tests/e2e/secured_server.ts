@@ -1,10 +1,11 @@
 // An authstated that speaks mutual TLS, serves those alone who show a token, and encrypts what it stores: its files, which
 // may be replaced while it runs, its tokens, and the keys of its keyring.
+import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { copyFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AuthStatePoolOptions } from "../../client/node/dist/esm/index.js";
+import { AuthStatePool, type AuthStatePoolOptions, TokenRefusedError } from "../../client/node/dist/esm/index.js";
 import { REPOSITORY, TestFolder } from "./processes.ts";
 import { Authstated } from "./servers.ts";
 import type { CreateStore, StoreServer } from "./stores.ts";
@@ -79,9 +80,14 @@ export class SecuredServer {
     return credential;
   }
 
-  // Gives the token another secret, which is put into its file once the former one is refused.
+  // Gives the token another secret. Its owner can read that only when the former one is refused.
   async rotateToken(credential: Credential): Promise<void> {
-    this.putToken(credential, await this.#token("rotate", "--quiet", credential.id));
+    const { tls } = this.accessOf(credential);
+    const former = new AuthStatePool({ address: this.authstated.address, tls, token: this.tokenOf(credential) });
+    const token = await this.#token("rotate", "--quiet", credential.id);
+    await assert.rejects(former.exists("any"), TokenRefusedError);
+    await former.close();
+    this.putToken(credential, token);
   }
 
   tokenOf({ file }: Credential): string {
