@@ -123,7 +123,9 @@ absl::Status AccessWatch::Take(const std::string& store, absl::StatusOr<storage:
   Current after;
   {
     const absl::MutexLock lock(&mutex_);
-    if (!answer->grants.has_value() && store == store_) return absl::OkStatus();
+    // A store that never had a grant answers with its list of none each time.
+    const bool same = !answer->grants.has_value() || answer->version == current_.list->version();
+    if (store == store_ && same) return absl::OkStatus();
     if (!answer->grants.has_value()) answer->grants.emplace();
     CollectUses();
     if (store != store_) uses_.clear();

@@ -41,6 +41,13 @@ TEST_F(AccessWatchTest, AsksForWhatItDoesNotKnow) {
   EXPECT_EQ(Answer(), "ok");
 }
 
+TEST_F(AccessWatchTest, TheListOfAStoreWithoutGrantsIsNoChange) {
+  Open();
+  const std::uint64_t generation = watch_->generation();
+  Refresh();
+  EXPECT_EQ(watch_->generation(), generation);
+}
+
 TEST_F(AccessWatchTest, TheLastListStaysInAnOutageAndExpiryGoesOn) {
   store_.Give(token_, kRead).expire_time = store_.now + absl::Seconds(10);
   Open();
