@@ -6,6 +6,11 @@ import { promisify } from "node:util";
 import { BINARIES, end, start, START_TIMEOUT_MS, tailOf, TestFolder } from "./processes.ts";
 import type { CreateStore } from "./stores.ts";
 
+// Runs authstatectl, and resolves with its standard output.
+export async function runControl(...args: string[]): Promise<string> {
+  return (await promisify(execFile)(join(BINARIES, "authstatectl"), args)).stdout;
+}
+
 export class Authstated {
   readonly #options: string[];
   #child: ChildProcess | undefined;
@@ -64,9 +69,8 @@ export class Authstated {
   }
 
   // Runs authstatectl on it, and resolves with its standard output.
-  async control(...args: string[]): Promise<string> {
-    const command = join(BINARIES, "authstatectl");
-    return (await promisify(execFile)(command, ["--address", this.address, ...args])).stdout;
+  control(...args: string[]): Promise<string> {
+    return runControl("--address", this.address, ...args);
   }
 
   // The same for one that may fail.
