@@ -164,6 +164,7 @@ class AccessMatrixTest : public testing::TestWithParam<Transport> {
   // The reason of a refusal; `ok` for what is let in, whatever becomes of it then.
   std::string Refusal(const MethodDescriptor& method, const std::string& authorization) const {
     const CallOutcome outcome = test::Call(channel_, method, *RequestOf(method), authorization);
+    EXPECT_NE(outcome.code, grpc::StatusCode::UNAVAILABLE) << method.name() << ": " << outcome.message;
     if (outcome.code != grpc::StatusCode::UNAUTHENTICATED && outcome.code != grpc::StatusCode::PERMISSION_DENIED) {
       return "ok";
     }

@@ -82,7 +82,7 @@ class FakeGrants final : public storage::ForwardingBackend {
     result.version = version;
     result.now = now;
     const bool lists = request.action == storage::GrantRequest::Action::kList;
-    if (lists && request.known_version != version) result.grants = grants;
+    if (lists && (request.known_version == 0 || request.known_version != version)) result.grants = grants;
     return result;
   }
 };
