@@ -202,7 +202,7 @@ TEST_F(EncryptionTest, CommandIsNotShownAmongTheOptions) {
   ASSERT_TRUE(process.ok()) << process.status();
   ASSERT_TRUE((*process)->Wait(kPatience).ok());
   const std::string shown = (*process)->output(Subprocess::Stream::kStdout);
-  EXPECT_THAT(shown, HasSubstr("keyring-command=\"***\""));
+  EXPECT_THAT(shown, HasSubstr("keyring-command = \"***\""));
   EXPECT_THAT(shown, Not(HasSubstr("secret")));
 }
 
