@@ -287,7 +287,8 @@ TEST_F(GrantTest, TheLatestUseIsNoted) {
 }
 
 TEST_F(GrantTest, ChangesAtOnceAreAllKept) {
-  constexpr int kGrants = 20;
+  // No more than a driver has connections for calls, so that none is refused for want of one.
+  constexpr int kGrants = 6;
   std::vector<Answer<absl::StatusOr<GrantResult>>> answers(kGrants);
   for (int i = 0; i < kGrants; ++i) {
     GrantRequest request;

@@ -58,7 +58,7 @@ TEST(TokenTermsTest, AFaultNamesTheFieldAndTheRule) {
       {[](Grant& g) {
          g.scopes.push_back({"", false});
        },
-       "scopes[1].session_id", "is empty"},
+       "scopes[1].session_id", "empty"},
       {[](Grant& g) {
          g.scopes.push_back({"a b", false});
        },
