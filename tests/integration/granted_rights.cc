@@ -82,7 +82,8 @@ void GrantedRights::Revoke(const std::string& token) {
 }
 
 std::optional<absl::Time> GrantedRights::LastUseOf(const std::string& token) {
-  for (const storage::Grant& grant : *Do({}).grants) {
+  const storage::GrantResult listed = Do({});
+  for (const storage::Grant& grant : *listed.grants) {
     if (grant.id == IdOf(token)) return grant.last_use_time;
   }
   ADD_FAILURE() << "there is no such token";
