@@ -312,6 +312,7 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
     }
     connection_->Close();
     LogEnd(status);
+    if (AuditLog* const audit = service_.guard->audit(); audit != nullptr) audit->Write(call_->Record(), status);
     Finish(TranslateStatus(status, request_id_, /*mutation=*/false));
   }
 

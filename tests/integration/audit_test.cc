@@ -15,10 +15,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
+#include "tests/integration/cli_runner.h"
 #include "tests/integration/pipe_caller.h"
 #include "tests/support/pipe_operations.h"
 #include "tests/support/temp_dir.h"
@@ -28,6 +31,7 @@ namespace authstate::test {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -46,6 +50,15 @@ class AuditTest : public testing::Test {
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     stub_ = v1::AuthStateService::NewStub(grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials()));
+  }
+
+  // From then on callers have to show one.
+  std::string MakeToken() {
+    const CliResult made = CliRunner("").Bash(
+        absl::StrCat("authstatectl token create --quiet --read --write --all-sessions --sqlite-path ",
+                     directory_.File("authstate.db")));
+    EXPECT_EQ(made.code, kOk) << made.err;
+    return std::string(absl::StripAsciiWhitespace(made.out));
   }
 
   grpc::Status SetCreds(const std::string& session_id, const std::string& token = "") {
@@ -88,16 +101,19 @@ class AuditTest : public testing::Test {
 };
 
 TEST_F(AuditTest, EveryCallLeavesALineAndNoValue) {
+  const std::string token = MakeToken();
   ASSERT_NO_FATAL_FAILURE(Start("on"));
-  EXPECT_TRUE(SetCreds("bot-1").ok());
-  EXPECT_FALSE(SetCreds(absl::StrCat("no session id ", kSecret)).ok());
+  EXPECT_TRUE(SetCreds("bot-1", token).ok());
+  EXPECT_FALSE(SetCreds(absl::StrCat("no session id ", kSecret), token).ok());
   EXPECT_FALSE(SetCreds("bot-1", absl::StrCat("as_", kSecret)).ok());
   ASSERT_TRUE(server_->Terminate().ok());
   EXPECT_THAT(Told(file_), ElementsAre("SetCreds bot-1 OK", "SetCreds - INVALID_ARGUMENT", "SetCreds - BAD_TOKEN"));
+  const std::vector<std::string> parts = absl::StrSplit(token, '_');
+  EXPECT_EQ(Lines(file_).front().value("caller", ""), parts[1]);
   for (const nlohmann::json& line : Lines(file_)) {
     EXPECT_THAT(line.value("peer", ""), HasSubstr("127.0.0.1"));
     EXPECT_NE(line.value("request_id", ""), "");
-    EXPECT_THAT(line.dump(), Not(HasSubstr(kSecret)));
+    EXPECT_THAT(line.dump(), AllOf(Not(HasSubstr(kSecret)), Not(HasSubstr(parts[2]))));
   }
 }
 
