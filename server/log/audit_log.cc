@@ -103,11 +103,11 @@ void AuditLog::Run() {
     bool stopping = false;
     {
       const absl::MutexLock lock(&mutex_);
-      if (lines.empty()) {
-        mutex_.Await(absl::Condition(this, &AuditLog::HasWork));
-      } else {
-        // What could not be written is tried again, until there is no more time.
+      if (failed_) {
+        // It is tried again, also where no record waits: none may come until it goes on.
         mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kRetryDelay);
+      } else {
+        mutex_.Await(absl::Condition(this, &AuditLog::HasWork));
       }
       lines += std::exchange(waiting_, {});
       records = records_;

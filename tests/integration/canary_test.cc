@@ -127,6 +127,7 @@ class CanaryTest : public testing::TestWithParam<Setting> {
                          << kInText << R"(","bytes":{"type":"Buffer","data":")" << absl::Base64Escape(kInBytes)
                          << R"("}})";
     std::ofstream(directory_.File("raw")) << kInBytes;
+    std::ofstream(directory_.File("short.json")) << R"({"secret":")" << kInText << R"("})";
     std::ofstream(directory_.File("torn.json")) << R"({"secret":")" << kInText;
     secrets_["a text in a value"] = kInText;
     secrets_["bytes in a value"] = kInBytes;
@@ -134,6 +135,8 @@ class CanaryTest : public testing::TestWithParam<Setting> {
     MustRun("creds set s @creds.json");
     MustRun("keys set s session 4915112345678.0 --raw @raw");
     MustRun("keys set s pre-key 1 @creds.json");
+    // Too short to be compressed, which would hide it.
+    MustRun("keys set s pre-key 2 @short.json");
     MustRun("creds get s", /*shows=*/true);
     MustRun("keys get s session 4915112345678.0", /*shows=*/true);
     MustRun("keys list s session");

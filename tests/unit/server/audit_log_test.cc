@@ -176,6 +176,13 @@ TEST_F(UnwritableAuditLogTest, RequiredRecordsAreKeptAndFurtherCallsRefused) {
   EXPECT_EQ(Sessions(file_), admitted);
 }
 
+TEST_F(UnwritableAuditLogTest, WritingGoesOnWhereNoRecordWaits) {
+  ASSERT_NO_FATAL_FAILURE(OpenAndTakeAway(/*required=*/true, 1'000));
+  Await([&] { return !log_->Admit().ok(); });
+  GiveBack();
+  Await([&] { return log_->Admit().ok(); });
+}
+
 TEST_F(UnwritableAuditLogTest, RecordsThatAreNotRequiredRefuseNoCall) {
   ASSERT_NO_FATAL_FAILURE(OpenAndTakeAway(/*required=*/false, 3));
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(Call("while-away").ok());
