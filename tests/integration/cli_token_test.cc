@@ -66,7 +66,8 @@ class TokenCommand {
   std::vector<std::string> Ids(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), "list");
     std::vector<std::string> ids;
-    for (const auto& token : Json(std::move(arguments))["tokens"]) ids.push_back(token["id"]);
+    const nlohmann::json listed = Json(std::move(arguments));
+    for (const auto& token : listed["tokens"]) ids.push_back(token["id"]);
     return ids;
   }
 
@@ -195,7 +196,7 @@ TEST_F(CliTokenTest, TheSecretIsShownOnceAndStandsInNoFile) {
 TEST_F(CliTokenTest, RightsAndSessionsHaveToBeSaid) {
   EXPECT_THAT(offline_.Run({"create", "--all-sessions"}).err, HasSubstr("say what the token may do: --read"));
   EXPECT_THAT(offline_.Run({"create", "--read"}).err, HasSubstr("say for which sessions: --session ID"));
-  EXPECT_THAT(offline_.Run({"create", "--read", "--prefix="}).err, HasSubstr("every session is --all-sessions"));
+  EXPECT_THAT(offline_.Run({"create", "--read", "--prefix", ""}).err, HasSubstr("every session is --all-sessions"));
   EXPECT_THAT(offline_.Run({"create", "--rights", "read,fly", "--all-sessions"}).err,
               HasSubstr("rights are expected, divided by commas"));
   EXPECT_EQ(offline_.Run({"create", "--admin", "--all-sessions"}).code, kRefused);
