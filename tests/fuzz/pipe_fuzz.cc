@@ -19,13 +19,12 @@ using server::pipe::Operation;
 
 // What of the work is checked elsewhere needs a session first.
 void CheckOperation(const Operation& operation) {
-  (void)server::pipe::NameOf(operation);
   if (const auto* const attach = std::get_if<server::pipe::Attach>(&operation.work); attach != nullptr) {
     CheckWork(attach->request, Session::kNamed);
   } else if (const auto* const get = std::get_if<server::pipe::Get>(&operation.work); get != nullptr) {
     CheckWork(get->request, Session::kOfChannel);
   } else if (const auto* const commit = std::get_if<server::pipe::Commit>(&operation.work); commit != nullptr) {
-    Hold(server::pipe::IsMutation(operation), "a commit is a mutation");
+    Hold(server::pipe::MethodOf(operation).mutation, "a commit is a mutation");
     CheckWork(commit->commit, Session::kOfChannel);
   } else if (const auto* const renew = std::get_if<server::pipe::Renew>(&operation.work); renew != nullptr) {
     CheckWork(renew->request, Session::kOfChannel);
