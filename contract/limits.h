@@ -34,7 +34,7 @@ inline constexpr std::int64_t kMaxAgeDays = 36'500;
 inline constexpr std::int64_t kMinLeaseSeconds = 1;
 inline constexpr std::int64_t kMaxLeaseSeconds = 3'600;
 
-// Of a token, and of what it may do.
+// What the label, the name and the scopes of a grant may have at most.
 inline constexpr std::size_t kMaxTokenLabelBytes = 200;
 inline constexpr std::size_t kMaxCertificateNameBytes = 300;
 inline constexpr std::size_t kMaxTokenScopes = 100;

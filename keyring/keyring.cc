@@ -91,7 +91,7 @@ const unsigned char* Keyring::Find(absl::string_view id) const {
 
 std::string NewKeyringLine(absl::string_view id) {
   std::array<unsigned char, kKeyringKeyBytes> key{};
-  // With the NUL that it is ended by.
+  // sodium_bin2hex ends the digits with a NUL.
   std::array<char, 2 * kKeyringKeyBytes + 1> digits{};
   randombytes_buf(key.data(), key.size());
   sodium_bin2hex(digits.data(), digits.size(), key.data(), key.size());

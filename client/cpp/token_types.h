@@ -39,7 +39,7 @@ struct TokenInfo {
   std::string certificate_name;
   std::vector<Right> rights;
   std::vector<SessionScope> scopes;
-  // By the clock of the database.
+  // The times are those of the clock of the database.
   absl::Time create_time;
   std::optional<absl::Time> expire_time;
   std::optional<absl::Time> revoke_time;

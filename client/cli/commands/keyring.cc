@@ -20,10 +20,10 @@ namespace authstate::cli {
 namespace {
 
 struct KeyringOptions {
-  // Of the commands that change a file.
+  // For the commands that change a keyring file: init, add, activate.
   std::string path;
   std::string id;
-  // Of those that look into a database.
+  // For those that look into a database: status, rewrap.
   DatabaseChoice database;
   KeyringSource keyring;
   bool plain = false;

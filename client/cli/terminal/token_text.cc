@@ -14,7 +14,7 @@ namespace {
 using client::SessionScope;
 using client::TokenInfo;
 
-// Of one with many scopes, a list shows these.
+// A list shows no more scopes of a token than these, and how many others there are.
 constexpr std::size_t kShownScopes = 2;
 
 std::string StateText(TokenInfo::State state) {
