@@ -160,9 +160,14 @@ run_cpp_suites() {
     report=$AUTHSTATE_ROOT/build/log/$name.xml
     rm -f "$report"
     step "$name" ctest --test-dir "$directory/tests/$suite" --output-on-failure --no-tests=ignore \
-      --parallel "$(nproc)" --timeout 900 --output-junit "$report" "${options[@]}" || true
+      --parallel "$(test_jobs)" --timeout 900 --output-junit "$report" "${options[@]}" || true
     tally_junit "$name" "$report"
   done
+}
+
+# Tests wait for servers and databases more than they compute.
+test_jobs() {
+  echo $((2 * $(nproc)))
 }
 
 # run_on_other_nodes NAME DIR [SCRIPT]: on each Node that is tested but for the one that is installed.
