@@ -26,9 +26,9 @@ Usage: ./dev lint [--quick | CHECK...]
   tidy       C++ against clang-tidy, with clang's thread safety analysis; sources that have not changed since they
              passed are not checked again
 
-All of them by default; --quick leaves out tidy, which takes a quarter of an hour when it has seen nothing yet. The
-published contract is that of the last tag v*; before the first one, that of origin/main, or on main itself the one
-before the last change. AUTHSTATE_BREAKING_BASE=COMMIT names another.
+All of them by default; --quick leaves out tidy, which takes long when it has seen nothing yet. The published contract
+is that of the last tag v*; before the first one, that of origin/main, or on main itself the one before the last change.
+AUTHSTATE_BREAKING_BASE=COMMIT names another.
 TEXT
 }
 
