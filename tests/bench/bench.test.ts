@@ -17,19 +17,20 @@ async function runBench(...args: string[]): Promise<{ code: number | null; outpu
 }
 
 const everybody = ["pg-adapter", "multi-file"];
+const secured = ["authstate-sealed", "authstate-tls", "authstate-sealed-tls"];
 const EXPECTED: Record<string, string[]> = {
   ...Object.fromEntries(
     ["1.5kB", "10kB", "100kB"].flatMap((size) =>
       [1, 64].map((count) => [`incoming-message/${size}/${count}`, everybody]),
     ),
   ),
-  "incoming-message/10kB/64": [...everybody, "authstate-tls"],
+  "incoming-message/10kB/64": [...everybody, ...secured],
   "group-send-steady": everybody,
   "group-send-first/100": everybody,
   "prekey-upload/812": everybody,
   "get-one": everybody,
-  "set-one": [...everybody, "authstate-tls"],
-  "restart/1000x500": everybody,
+  "set-one": [...everybody, ...secured],
+  "restart/1000x500": [...everybody, ...secured],
   "pool/100": everybody,
   "pool/1000": ["pg-adapter", "self"],
   "pool/10000": ["pg-adapter", "self"],

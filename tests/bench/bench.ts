@@ -6,7 +6,7 @@ import { microBenchmarks, nativeRows } from "./native_rows.ts";
 import { type BenchOptions, isWanted, parseOptions, UsageError } from "./options.ts";
 import { rounded, writeReport } from "./report.ts";
 import { type Measured, measureRow } from "./row.ts";
-import { FULL, type PeerStore, QUICK, StoreRows } from "./store_rows.ts";
+import { FULL, type PeerStore, QUICK, SECURED, StoreRows } from "./store_rows.ts";
 import { Testbed } from "./testbed.ts";
 import type { Timing } from "./timing.ts";
 
@@ -22,13 +22,13 @@ interface Mode {
 const FULL_MODE: Mode = {
   repetitions: 5,
   timing: { warmUpMs: 300, measureMs: 1_000 },
-  peers: ["pg-adapter", "multi-file", "redis", "mysql-baileys", "authstate-tls"],
+  peers: ["pg-adapter", "multi-file", "redis", "mysql-baileys", ...SECURED],
 };
 // This mode needs nothing beyond PostgreSQL and Node, and says nothing of speed.
 const QUICK_MODE: Mode = {
   repetitions: 1,
   timing: { warmUpMs: 10, measureMs: 50 },
-  peers: ["pg-adapter", "multi-file", "authstate-tls"],
+  peers: ["pg-adapter", "multi-file", ...SECURED],
 };
 
 const say = (text: string): void => void process.stderr.write(text);

@@ -1,9 +1,9 @@
 // A row of the report: the same thing done by us and by others, in turns.
+import type { StoreKind } from "./stores/store.ts";
 import type { Timing } from "./timing.ts";
 import { median } from "./timing.ts";
 
-export type PeerName =
-  "authstate-tls" | "pg-adapter" | "multi-file" | "redis" | "mysql-baileys" | "grpc-echo" | "pgbench" | "self";
+export type PeerName = Exclude<StoreKind, "authstate"> | "grpc-echo" | "pgbench" | "self";
 
 export interface Contender<Name extends string = string> {
   name: Name;

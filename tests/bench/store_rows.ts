@@ -9,7 +9,9 @@ export type PeerStore = Exclude<StoreKind, "authstate">;
 
 export const STORE_CONDITIONS: Record<StoreKind, string> = {
   authstate: "",
+  "authstate-sealed": "with a keyring and a token, on a database of its own",
   "authstate-tls": "over TLS 1.3, on a database of its own",
+  "authstate-sealed-tls": "with a keyring and a token over TLS 1.3, on a database of its own",
   "pg-adapter": "pg.Pool of 10, synchronous_commit=on",
   "multi-file": "no fsync",
   redis: "one connection, appendfsync=always",
@@ -44,8 +46,9 @@ interface StoreRow {
 const EVERYBODY: readonly PeerStore[] = ["pg-adapter", "multi-file", "redis", "mysql-baileys"];
 const OVER_A_NETWORK: readonly PeerStore[] = ["pg-adapter", "redis", "mysql-baileys"];
 const DELAYS_MS = [5, 1];
-// Where it shows what TLS costs.
-const OVER_TLS = new Set(["incoming-message/10kB/64", "set-one"]);
+// Where it shows what encryption, tokens and TLS cost: rows of these are measured with them too.
+export const SECURED = ["authstate-sealed", "authstate-tls", "authstate-sealed-tls"] as const;
+const WITH_SECURED = new Set(["incoming-message/10kB/64", "set-one"]);
 
 const INCOMING_SIZES = { "1.5kB": 1_500, "10kB": 10_000, "100kB": 100_000 };
 const INCOMING_SESSIONS = [1, 64];
@@ -108,7 +111,7 @@ function storeRows({ poolDivisor, incomingDivisor, restart }: Sizes): StoreRow[]
   return [
     ...everyday.map((row): StoreRow => ({
       ...row,
-      peers: OVER_TLS.has(row.name) ? [...EVERYBODY, "authstate-tls"] : EVERYBODY,
+      peers: WITH_SECURED.has(row.name) ? [...EVERYBODY, ...SECURED] : EVERYBODY,
     })),
     {
       ...{ name: "wal-bytes/100kB", unit: "bytes of WAL", better: "lower", peers: ["pg-adapter"] },
@@ -122,7 +125,7 @@ function storeRows({ poolDivisor, incomingDivisor, restart }: Sizes): StoreRow[]
       self: { limit: MEMORY_LIMIT_MB },
     },
     {
-      ...{ name: "restart/1000x500", unit: "sessions/s", better: "higher", peers: EVERYBODY },
+      ...{ name: "restart/1000x500", unit: "sessions/s", better: "higher", peers: [...EVERYBODY, ...SECURED] },
       workload: { name: "restart", ...restart },
       conditions:
         `${restart.sessions} sessions of ${restart.keysEach} keys, 32 at a time: creds, and each key once, one id a get;` +

@@ -5,15 +5,22 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { TestFolder } from "../e2e/processes.ts";
-import { Authstated } from "../e2e/servers.ts";
+import { Authstated, runControl } from "../e2e/servers.ts";
 import { PostgresStore, query, SqliteStore } from "../e2e/stores.ts";
 import { type Server, startDelay, startMariaDb, startProgram, startRedis } from "./servers.ts";
-import type { StoreKind, StorePlace } from "./stores/store.ts";
+import type { AuthstateKind, StoreKind, StorePlace } from "./stores/store.ts";
 
 const TABLES = fileURLToPath(new URL("../support/legacy_tables.sql", import.meta.url));
 const CERTIFICATES = fileURLToPath(new URL("../support/make_certificates.sh", import.meta.url));
 const ADAPTER_DATABASE = "pg_adapter";
-const TLS_DATABASE = "over_tls";
+
+type SecuredKind = Exclude<AuthstateKind, "authstate">;
+const SECURED: Record<SecuredKind, { sealed: boolean; tls: boolean }> = {
+  "authstate-sealed": { sealed: true, tls: false },
+  "authstate-tls": { sealed: false, tls: true },
+  "authstate-sealed-tls": { sealed: true, tls: true },
+};
+const isSecured = (kind: StoreKind): kind is SecuredKind => kind in SECURED;
 
 // The same database, reached through a proxy.
 function atPort(url: string, port: number): string {
@@ -34,7 +41,7 @@ export class Testbed {
   #redis: Promise<Server> | undefined;
   #mariaDb: Promise<Server> | undefined;
   #cached: Promise<Authstated> | undefined;
-  #tls: Authstated | undefined;
+  readonly #secured = new Map<SecuredKind, Promise<StorePlace>>();
   // Only one runs at a time, so that none runs beside the one that is measured.
   #authstated: { server: Authstated; delayMs: number } | undefined;
 
@@ -56,7 +63,10 @@ export class Testbed {
 
   // Where a store is that has `delayMs` added to each round trip to its database.
   async place(kind: StoreKind, delayMs: number): Promise<StorePlace> {
-    return { kind, place: await this.#placeOf(kind, delayMs) };
+    if (!isSecured(kind)) return { kind, place: await this.#placeOf(kind, delayMs) };
+    const starting = this.#secured.get(kind) ?? this.#startSecured(kind);
+    this.#secured.set(kind, starting);
+    return starting;
   }
 
   // The PostgreSQL database of a store, without any delay.
@@ -96,19 +106,31 @@ export class Testbed {
     return server;
   }
 
-  // The same over TLS; it idles while others are measured.
-  async #overTls(): Promise<string> {
-    const tls = join(this.folder.path, "tls");
-    if (this.#tls === undefined) {
-      execFileSync("sh", [CERTIFICATES, tls], { stdio: "pipe" });
-      await this.run(`CREATE DATABASE ${TLS_DATABASE}`, "postgres");
-      const files = ["--tls-certificate", join(tls, "server.pem"), "--tls-key", join(tls, "server.key")];
-      const database = ["--backend", "postgres", "--postgres-url", this.urlOf(TLS_DATABASE)];
-      this.#tls = new Authstated([...database, ...files, "--log-level", "warn"]);
-      await this.#tls.start();
-      this.#servers.push(this.#tls);
+  // The same with encryption and a token, over TLS, or both, on a database of its own. It idles while others are measured.
+  async #startSecured(kind: SecuredKind): Promise<StorePlace> {
+    const { sealed, tls } = SECURED[kind];
+    const database = kind.replaceAll("-", "_");
+    await this.run(`CREATE DATABASE ${database}`, "postgres");
+    const where = ["--backend=postgres", `--postgres-url=${this.urlOf(database)}`];
+    const options = [...where, "--log-level=warn"];
+    const place: StorePlace = { kind, place: "" };
+    if (sealed) {
+      const keyring = join(this.folder.path, `${kind}.keyring`);
+      await runControl("keyring", "init", keyring, "bench");
+      const rights = ["--label=bench", "--read", "--write", "--all-sessions"];
+      place.token = (await runControl("token", "create", "--quiet", ...rights, ...where)).trim();
+      options.push(`--keyring-file=${keyring}`);
     }
-    return `${this.#tls.address} ${join(tls, "ca.pem")}`;
+    if (tls) {
+      const files = join(this.folder.path, `${kind}.tls`);
+      execFileSync("sh", [CERTIFICATES, files], { stdio: "pipe" });
+      place.ca = join(files, "ca.pem");
+      options.push(`--tls-certificate=${join(files, "server.pem")}`, `--tls-key=${join(files, "server.key")}`);
+    }
+    const server = new Authstated(options);
+    await server.start();
+    this.#servers.push(server);
+    return { ...place, place: server.address };
   }
 
   // authstated on a SQLite file: over PostgreSQL, which others may write to, it keeps no cache.
@@ -135,12 +157,10 @@ export class Testbed {
     this.folder.remove();
   }
 
-  async #placeOf(kind: StoreKind, delayMs: number): Promise<string> {
+  async #placeOf(kind: Exclude<StoreKind, SecuredKind>, delayMs: number): Promise<string> {
     switch (kind) {
       case "authstate":
         return (await this.authstated(delayMs)).address;
-      case "authstate-tls":
-        return this.#overTls();
       case "pg-adapter":
         return this.#delayedUrl(this.databaseUrl(kind), delayMs);
       case "multi-file":

@@ -1,12 +1,12 @@
 // @authstate/baileys as a pool uses it, with its defaults.
-import { AuthStatePool, type TlsOptions } from "../../../client/node/dist/esm/index.js";
+import { AuthStatePool, type AuthStatePoolOptions } from "../../../client/node/dist/esm/index.js";
 import type { BenchSession, BenchStore } from "./store.ts";
 
 export class AuthstateStore implements BenchStore {
   readonly #pool: AuthStatePool;
 
-  constructor(address: string, tls?: TlsOptions) {
-    this.#pool = new AuthStatePool({ address, ...(tls && { tls }) });
+  constructor(options: AuthStatePoolOptions) {
+    this.#pool = new AuthStatePool(options);
   }
 
   async open(sessionId: string): Promise<BenchSession> {

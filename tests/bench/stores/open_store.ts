@@ -1,14 +1,17 @@
 import type { BenchStore, StorePlace } from "./store.ts";
 
 // A store with caches and connections of its own. Loads only what its kind needs.
-export async function openStore({ kind, place }: StorePlace): Promise<BenchStore> {
+export async function openStore({ kind, place, token, ca }: StorePlace): Promise<BenchStore> {
   switch (kind) {
     case "authstate":
-      return new (await import("./authstate.ts")).AuthstateStore(place);
-    case "authstate-tls": {
-      const [address = "", ca = ""] = place.split(" ");
-      return new (await import("./authstate.ts")).AuthstateStore(address, { ca, serverName: "localhost" });
-    }
+    case "authstate-sealed":
+    case "authstate-tls":
+    case "authstate-sealed-tls":
+      return new (await import("./authstate.ts")).AuthstateStore({
+        address: place,
+        ...(token && { token }),
+        ...(ca && { tls: { ca, serverName: "localhost" } }),
+      });
     case "pg-adapter":
       return new (await import("./pg_adapter.ts")).PgAdapterStore(place);
     case "multi-file":

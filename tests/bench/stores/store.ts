@@ -17,11 +17,16 @@ export interface BenchStore {
   close(): Promise<void>;
 }
 
-export type StoreKind = "authstate" | "authstate-tls" | "pg-adapter" | "multi-file" | "redis" | "mysql-baileys";
+// authstated with its defaults, and with what keeps others out: encryption and tokens, TLS, or all three.
+export type AuthstateKind = "authstate" | "authstate-sealed" | "authstate-tls" | "authstate-sealed-tls";
 
-// Where a store of this kind keeps its state: host:port of authstated (with TLS, the file of its authority after a blank),
-// the URL of a database, or a folder.
+export type StoreKind = AuthstateKind | "pg-adapter" | "multi-file" | "redis" | "mysql-baileys";
+
+// Where a store of this kind keeps its state: host:port of authstated, the URL of a database, or a folder.
 export interface StorePlace {
   kind: StoreKind;
   place: string;
+  // Of authstated: what a caller shows it, and the file of the authority by which it is known over TLS.
+  token?: string;
+  ca?: string;
 }
