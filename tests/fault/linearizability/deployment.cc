@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/cpp/client.h"
+#include "tests/fault/linearizability/resealing.h"
 #include "tests/support/legacy_tables.h"
 
 namespace authstate::test {
@@ -39,11 +40,12 @@ absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Create(const Options& op
   std::unique_ptr<Deployment> deployment(new Deployment());
   deployment->postgres_ = *std::move(postgres);
   deployment->database_url_ = *url;
-  if (absl::Status started = deployment->StartServers(*url, options.plant); !started.ok()) return started;
+  deployment->sealed_ = options.sealed;
+  if (absl::Status started = deployment->StartServers(options); !started.ok()) return started;
   return deployment;
 }
 
-absl::Status Deployment::StartServers(const std::string& url, const std::string& plant) {
+absl::Status Deployment::StartServers(const Options& chosen) {
   for (Server& server : servers_) {
     auto proxy = TcpProxy::Create(postgres_->port());
     if (!proxy.ok()) return proxy.status();
@@ -56,13 +58,17 @@ absl::Status Deployment::StartServers(const std::string& url, const std::string&
     options.arguments = {"--backend",
                          "postgres",
                          "--postgres-url",
-                         absl::StrReplaceAll(url, {{absl::StrCat(":", postgres_->port(), "/"),
-                                                    absl::StrCat(":", server.to_postgres->port(), "/")}}),
+                         absl::StrReplaceAll(database_url_, {{absl::StrCat(":", postgres_->port(), "/"),
+                                                              absl::StrCat(":", server.to_postgres->port(), "/")}}),
                          "--health-interval-ms",
                          "200"};
     options.environment = server.clock->environment();
     options.environment.push_back(absl::StrCat("AUTHSTATE_FAILPOINT_DIR=", server.failpoints.path()));
-    if (!plant.empty()) options.environment.push_back(absl::StrCat("AUTHSTATE_PLANT=", plant));
+    if (!chosen.plant.empty()) options.environment.push_back(absl::StrCat("AUTHSTATE_PLANT=", chosen.plant));
+    if (chosen.sealed) {
+      const char* const active = &server == servers_.data() ? "a" : "b";
+      options.environment.push_back(absl::StrCat("AUTHSTATE_KEYRING=", KeyringText(active)));
+    }
     auto process = TestServer::Create(std::move(options));
     if (!process.ok()) return process.status();
     server.process = *std::move(process);

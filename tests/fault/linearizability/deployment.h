@@ -32,8 +32,14 @@ class Deployment {
     std::string plant;
     // On `whatsapp_auth` and `whatsapp_keys`.
     bool legacy = false;
+    // With a keyring of two keys, of which each server has another one active.
+    bool sealed = false;
   };
   static absl::StatusOr<std::unique_ptr<Deployment>> Create(const Options& options);
+
+  // Of the database, past the proxies.
+  const std::string& database_url() const { return database_url_; }
+  bool sealed() const { return sealed_; }
 
   // Of the servers, for clients: through the proxies.
   std::vector<std::string> addresses() const;
@@ -74,11 +80,12 @@ class Deployment {
   Deployment() = default;
 
   absl::Status StartPostgres();
-  absl::Status StartServers(const std::string& url, const std::string& plant);
+  absl::Status StartServers(const Options& options);
   absl::Status AwaitAnswer(std::size_t server) const;
 
   std::unique_ptr<TestPostgres> postgres_;
   std::string database_url_;
+  bool sealed_ = false;
   std::array<Server, kServers> servers_;
 };
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <random>
 #include <thread>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "tests/fault/linearizability/pipe_worker.h"
+#include "tests/fault/linearizability/resealing.h"
 #include "tests/fault/linearizability/session_client.h"
 #include "tests/fault/linearizability/unary_worker.h"
 #include "tests/support/subprocess.h"
@@ -126,6 +128,8 @@ absl::StatusOr<RoundReport> PlayRound(std::uint64_t seed, Faults faults, Deploym
   RoundContext context;
   context.addresses = deployment->addresses();
   {
+    std::optional<Resealing> resealing;
+    if (deployment->sealed()) resealing.emplace(deployment->database_url(), sessions, seed, &context);
     Crowd crowd(seed, sessions, &context);
     if (faults == Faults::kRandom) {
       if (absl::Status well = LetFaultsHappen(seed, &context, deployment, &report.faults); !well.ok()) return well;
@@ -133,6 +137,12 @@ absl::StatusOr<RoundReport> PlayRound(std::uint64_t seed, Faults faults, Deploym
       context.Linger(kCalmRound);
     }
     crowd.Disperse();
+    if (resealing.has_value()) {
+      resealing->End();
+      report.rewrapped = resealing->rewrapped();
+      report.resealed = resealing->resealed();
+      report.inexcusable = resealing->damage();
+    }
     if (absl::Status read = ReadAtTheEnd(sessions, crowd.clients(), &context); !read.ok()) return read;
   }
   report.done = context.history.Count("ok");
@@ -142,7 +152,7 @@ absl::StatusOr<RoundReport> PlayRound(std::uint64_t seed, Faults faults, Deploym
   report.take_overs = context.history.CountTakeOvers();
   report.duplicates = context.duplicates;
   report.reordered = context.reordered;
-  report.inexcusable = context.history.inexcusable();
+  for (const std::string& error : context.history.inexcusable()) report.inexcusable.push_back(error);
   const std::string path = HistoryPath(seed);
   if (absl::Status written = context.history.WriteTo(path); !written.ok()) return written;
   if (absl::Status checked = Check(path, &report); !checked.ok()) return checked;
@@ -152,7 +162,8 @@ absl::StatusOr<RoundReport> PlayRound(std::uint64_t seed, Faults faults, Deploym
 std::string Describe(const RoundReport& report) {
   return absl::StrCat("seed ", report.seed, ": ", report.done, " done, ", report.refused, " refused, ", report.unknown,
                       " unknown, ", report.failed, " failed, ", report.take_overs, " take-overs, ", report.duplicates,
-                      " duplicates; ", absl::StrJoin(report.faults, "; ", [](std::string* text, const Fault& fault) {
+                      " duplicates, ", report.rewrapped, " rewrapped, ", report.resealed, " resealed; ",
+                      absl::StrJoin(report.faults, "; ", [](std::string* text, const Fault& fault) {
                         absl::StrAppend(text, fault.kind, fault.detail.empty() ? "" : ": ", fault.detail);
                       }));
 }

@@ -25,6 +25,9 @@ struct RoundReport {
   // What RoundContext had counted of these when the round ended.
   std::size_t duplicates = 0;
   std::size_t reordered = 0;
+  // With encryption, how often a data key was wrapped anew, and a session opened or encrypted, meanwhile.
+  std::size_t rewrapped = 0;
+  std::size_t resealed = 0;
   // Errors that no fault excuses.
   std::vector<std::string> inexcusable;
   // Whether the checker found the history to follow the contract, and what it said.
