@@ -21,7 +21,7 @@ absl::Status Mismatch(absl::string_view message) {
 KeyringMark MarkOf(const Keyring& keyring, absl::string_view id) {
   KeyringMark mark{std::string(id), std::string(kCheckBytes, '\0')};
   const std::string text = absl::StrCat("authstate keyring check", id);
-  crypto_generichash(reinterpret_cast<unsigned char*>(&mark.key_check[0]), kCheckBytes,
+  crypto_generichash(reinterpret_cast<unsigned char*>(mark.key_check.data()), kCheckBytes,
                      reinterpret_cast<const unsigned char*>(text.data()), text.size(), keyring.Find(id),
                      kKeyringKeyBytes);
   return mark;
