@@ -111,6 +111,29 @@ export function advanceChain(record: SessionRecord): void {
   chain.chainKey = { counter: chain.chainKey.counter + 1, key: secretKey() };
 }
 
+// A session record that is written again and again. libsignal writes another object each time and changes none that it was
+// given, nor that it has handed over; to make one takes it longer than some stores need, so two take turns here.
+export class RewrittenRecord {
+  #next: SessionRecord;
+  #last: SessionRecord;
+
+  constructor(
+    stored: unknown,
+    private readonly change: (record: SessionRecord) => void,
+  ) {
+    const text = JSON.stringify(stored);
+    this.#next = JSON.parse(text) as SessionRecord;
+    this.#last = JSON.parse(text) as SessionRecord;
+  }
+
+  // What to write next.
+  rewrite(): SessionRecord {
+    [this.#next, this.#last] = [this.#last, this.#next];
+    this.change(this.#last);
+    return this.#last;
+  }
+}
+
 export function preKey(): { public: Buffer; private: Buffer } {
   return { public: randomBuffer(SECRET_KEY_BYTES), private: randomBuffer(SECRET_KEY_BYTES) };
 }

@@ -46,6 +46,8 @@ export interface AccountApi {
   learnLid(pn: string, lid: string): Promise<number>;
   lidOf(pn: string): Promise<string | null>;
   pnOf(lid: string): Promise<string | null>;
+  // How many session records it was given, since it was started, that others had been given before.
+  sharedReads(): Promise<number>;
   // Resolves with the new owner once the session is lost.
   lost(): Promise<string | undefined>;
   close(): Promise<void>;

@@ -4,6 +4,7 @@ import { useAuthState } from "../../client/node/dist/esm/index.js";
 import { pairCreds, SignalAccount, silentLogger } from "../vectors/signal_account.ts";
 import { type AccountApi, type AccountOptions, ASKED, READY } from "./account_api.ts";
 import { answer, type Reply, type Request } from "./calls.ts";
+import { watchRecords } from "./unwritable_records.ts";
 
 const given = JSON.parse(process.argv[2] ?? "") as AccountOptions;
 const { address, sessionId, jid, lid, steal = false, access = {}, triesAgain = true } = given;
@@ -14,9 +15,10 @@ const options = { address, ...access, steal, leaseTtlMs: 1_000, leaseWaitMs: Inf
 const auth = await useAuthState(sessionId, options);
 const lost = new Promise<string | undefined>((resolve) => auth.events.once("lost", ({ owner }) => resolve(owner)));
 const retries = triesAgain ? undefined : { maxCommitRetries: 1, delayBetweenTriesMs: 1 };
-const account = new SignalAccount(baileys, jid, auth.state, silentLogger, retries);
-const { keys, repository } = account;
 const { creds } = auth.state;
+const watched = watchRecords(auth.state.keys);
+const account = new SignalAccount(baileys, jid, { creds, keys: watched.keys }, silentLogger, retries);
+const { keys, repository } = account;
 
 const write = (value: unknown): string => JSON.stringify(value, baileys.BufferJSON.replacer);
 const { AppStateSyncKeyData } = baileys.proto.Message;
@@ -109,6 +111,7 @@ const api: AccountApi = {
   lidOf: (pn) => repository.lidMapping.getLIDForPN(pn),
   pnOf: (lidJid) => repository.lidMapping.getPNForLID(lidJid),
 
+  sharedReads: async () => watched.sharedReads,
   lost: () => lost,
   async close() {
     await auth.close();

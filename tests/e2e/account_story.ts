@@ -105,6 +105,7 @@ async function talk(world: World, rounds: number, crashes: number): Promise<void
     if (round === Math.floor((rounds * 2) / 3)) await restart(alice, bob);
   }
   assert.equal(crashed, crashes);
+  for (const account of [alice, bob]) assert.ok((await account.call("sharedReads")) > 0, "every record was a copy");
   await assertCredsStored(alice, bob);
 }
 

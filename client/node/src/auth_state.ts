@@ -9,6 +9,7 @@ import { brokenAnswer, endedError, type LostError } from "./errors.js";
 import type { Value } from "./gen/authstate/v1/value.js";
 import { checkKeyId, checkKeyType } from "./names.js";
 import type { Pacing } from "./rpc/pacing.js";
+import { Shared } from "./session/key_cache.js";
 import type { ListedKey } from "./session/key_listing.js";
 import { WriteDeadlines } from "./writes/write_deadlines.js";
 import { WriteQueue } from "./writes/write_queue.js";
@@ -16,6 +17,8 @@ import { WriteQueue } from "./writes/write_queue.js";
 export interface AuthStateDeps extends FirstCredsDeps {
   pacing: Pacing;
   patienceMs: number;
+  /** Whether records of Signal sessions are kept as they are given, and given to all who ask. */
+  sharesRecords: boolean;
   events: EventEmitter<AuthStateEvents>;
   /** Called when the session is about to be given up. It is when `attempt` resolves; if that rejects, it may go on. */
   onLeaving(attempt: Promise<void>): void;
@@ -84,7 +87,7 @@ function setOwn(found: object, id: string, value: unknown): void {
 
 /** Opens the auth state of `sessionId`. Takes over `store`, unless it rejects. */
 export async function openAuthState(sessionId: string, deps: AuthStateDeps): Promise<AuthState> {
-  const { store, baileys, pacing, patienceMs, logger, events, onLeaving, onClosed } = deps;
+  const { store, baileys, pacing, patienceMs, sharesRecords, logger, events, onLeaving, onClosed } = deps;
   let ended: "CLOSED" | "SESSION_REMOVED" | undefined;
   let closing: Promise<void> | undefined;
 
@@ -107,7 +110,8 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
     if (ended !== undefined) throw endedError(ended);
   };
 
-  const revive = (type: string, id: string, value: Value | undefined): unknown => {
+  const revive = (type: string, id: string, value: Value | Shared | undefined): unknown => {
+    if (value instanceof Shared) return value.object;
     const what = `session ${sessionId}, key ${type} ${id}`;
     const decoded = decode(what, value);
     // Its JSON holds `keyData` as a bare base64 string; only fromObject makes bytes of it.
@@ -157,7 +161,7 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
     async set(data) {
       lookForCacheLayer(keys.set);
       refuseIfEnded();
-      const writes = toWrites(data);
+      const writes = toWrites(data, sharesRecords);
       if (writes.length > 0) await deadlines.run(data, (end) => queue.push({ kind: "keys", writes }, end));
     },
 

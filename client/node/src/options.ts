@@ -41,6 +41,12 @@ export interface AuthStatePoolOptions {
   /** How many bytes of keys are kept in memory, of all sessions together. Default 256 MiB. */
   cacheBytes?: number;
   /**
+   * Whether the records of Signal sessions (`session` keys) are kept in memory as `set` is given them, and given to all who
+   * ask: Baileys never writes to one. False where the program changes such objects itself: `get` then gives a copy to each
+   * caller, as it does of all other keys. Default true.
+   */
+  sharedRecords?: boolean;
+  /**
    * Told about the waits; of each kind, one warning in five seconds for all sessions. Default: none, and what somebody has
    * to see goes to the standard error stream.
    */
@@ -147,8 +153,16 @@ export interface ImportOptions extends FolderOptions {
 /** The options of a pool, checked and complete. Throws AuthStateError. */
 export function checkPoolOptions(options: AuthStatePoolOptions | undefined) {
   const { leaseTtlMs = DEFAULT_LEASE_TTL_MS, patienceMs = DEFAULT_PATIENCE_MS } = options ?? {};
-  const { cacheBytes = DEFAULT_CACHE_BYTES, tls: givenTls, token, tokenFile, ...rest } = options ?? {};
+  const {
+    cacheBytes = DEFAULT_CACHE_BYTES,
+    sharedRecords = true,
+    tls: givenTls,
+    token,
+    tokenFile,
+    ...rest
+  } = options ?? {};
   const addresses = checkAddresses(options ?? {});
+  if (typeof sharedRecords !== "boolean") throw invalidField("sharedRecords", "must be true or false");
   const ttlFits = typeof leaseTtlMs === "number" && leaseTtlMs >= MIN_LEASE_MS && leaseTtlMs <= MAX_LEASE_MS;
   if (!ttlFits) throw invalidField("leaseTtlMs", `must be ${MIN_LEASE_MS} to ${MAX_LEASE_MS}`);
   if (givenTls !== undefined && rest.credentials !== undefined) {
@@ -160,7 +174,7 @@ export function checkPoolOptions(options: AuthStatePoolOptions | undefined) {
   const tokens = tokenSource({ token, tokenFile }, environment, rest.logger);
   if (tokens !== undefined && credentials?._isSecure() !== true) refuseToCross(tokens, addresses);
   return {
-    ...{ ...rest, credentials, tokens, addresses },
+    ...{ ...rest, credentials, tokens, addresses, sharedRecords },
     leaseTtlMs,
     patienceMs: amount("patienceMs", patienceMs),
     cacheBytes: amount("cacheBytes", cacheBytes),

@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import { hostname } from "node:os";
 import { type AuthState, type AuthStateEvents, openAuthState } from "./auth_state.js";
 import { loadBaileys } from "./baileys/baileys_module.js";
+import { readShared } from "./baileys/shared_records.js";
 import { type Connection, openConnection } from "./connection/connection.js";
 import { endedError } from "./errors.js";
 import { type ExportedFolder, exportSession } from "./folder/folder_export.js";
@@ -67,10 +68,10 @@ export class Pool {
   constructor(options: AuthStatePoolOptions, pacing: Pacing) {
     this.#options = checkPoolOptions(options);
     this.#pacing = pacing;
-    const { addresses, cacheBytes, credentials, tokens, logger, owner } = this.#options;
+    const { addresses, cacheBytes, sharedRecords, credentials, tokens, logger, owner } = this.#options;
     this.#owner = `${owner ?? `${hostname().slice(0, 64)}:${process.pid}`}:${randomBytes(6).toString("hex")}`;
     checkOwner(this.#ownerOf(0));
-    this.#cache = new KeyCache(cacheBytes);
+    this.#cache = new KeyCache(cacheBytes, sharedRecords ? readShared : undefined);
     this.#connection = openConnection({ addresses, credentials, tokens, pacing, logger });
   }
 
@@ -207,6 +208,7 @@ export class Pool {
       try {
         return await openAuthState(sessionId, {
           ...{ store, baileys, pacing, patienceMs, onOrphanedKeys, create, logger, events },
+          sharesRecords: this.#options.sharedRecords,
           openingEnd: patience.until,
           onLeaving: (attempt) => claim?.leave(attempt),
           onClosed: () => {

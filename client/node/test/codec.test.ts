@@ -143,7 +143,7 @@ describe("encodeValue", () => {
       { toJSON: () => Buffer.from([1, 2]) },
     ];
     for (const value of forms) {
-      assert.deepEqual(encodeValue(value), { kind: { $case: "raw", value: Buffer.from([1, 2]) } });
+      assert.deepEqual(encodeValue(value).kind, { $case: "raw", value: Buffer.from([1, 2]) });
     }
   });
 

@@ -73,6 +73,22 @@ describe("the cache of keys", () => {
     assert.equal(session.get(keyOf("b")), undefined);
   });
 
+  it("counts an object that it keeps for more than its text, and lets go of it like the rest", () => {
+    let reads = 0;
+    const all = new KeyCache(3 * VALUE_BYTES, (type) => (type === "session" ? { reads: ++reads } : undefined));
+    const session = all.open();
+    session.reset(true);
+    session.apply(commitOf({ sets: [{ key: keyOf("a", "session"), value: valueOf("a") }] }));
+    const asText = all.bytes;
+    const found = session.get(keyOf("a", "session"));
+    assert.deepEqual([found, session.get(keyOf("a", "session"))], [found, found]);
+    assert.equal(reads, 1);
+    assert.ok(all.bytes > asText + VALUE_BYTES);
+    set(session, "b");
+    assert.equal(session.get(keyOf("a", "session")), undefined);
+    assert.ok(all.bytes < asText + VALUE_BYTES);
+  });
+
   it("counts what it holds, and nothing of what has gone", () => {
     const all = cacheFor(3);
     const sessions = [all.open(), all.open()];

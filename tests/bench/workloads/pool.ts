@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { BenchSession } from "../stores/store.ts";
 import { throughput } from "../timing.ts";
 import { preKey, senderKey, senderKeyMemory, sessionRecord } from "../values.ts";
-import { receive } from "./messages.ts";
+import { receiver } from "./messages.ts";
 import { fill, forEach, sessionIds, withSessions, type Workload } from "./workload.ts";
 
 const CONTACT = "5511999990001_1.0";
@@ -13,10 +13,15 @@ const BUSY_SESSIONS = 100;
 const MIX = ["receive", "get", "receive", "group", "receive", "get", "receive", "preKey", "receive", "get"] as const;
 const KIB_A_MB = 1_000 / 1.024;
 
-async function operate(session: BenchSession, step: number): Promise<void> {
+interface Busy {
+  session: BenchSession;
+  receive: () => Promise<void>;
+}
+
+async function operate({ session, receive }: Busy, step: number): Promise<void> {
   switch (MIX[step % MIX.length]) {
     case "receive":
-      return receive(session);
+      return receive();
     case "get":
       await session.get("session", [CONTACT]);
       return;
@@ -49,8 +54,10 @@ const poolSeed = (ids: readonly string[]): Workload["seed"] => {
 
 // Runs every kind of operation once: a pool that has run for longer than a measurement has used each of its sessions, and the
 // database has written each of their pages since its last checkpoint.
-async function use(session: BenchSession): Promise<void> {
-  for (const kind of new Set(MIX)) await operate(session, MIX.indexOf(kind));
+async function use(session: BenchSession): Promise<Busy> {
+  const busy = { session, receive: await receiver(session) };
+  for (const kind of new Set(MIX)) await operate(busy, MIX.indexOf(kind));
+  return busy;
 }
 
 // Operations a second of a mixed load on a pool of `count` sessions, all open and used before, of which a hundred at a
@@ -62,12 +69,12 @@ export function mixedPool(count: number): Workload {
     seed: poolSeed(ids),
     measure: ({ open, timing }) =>
       withSessions(open, ids, async (sessions) => {
-        await forEach(sessions, use);
+        const busy = await forEach(sessions, use);
         const steps = new Array<number>(workers).fill(0);
         const share = Math.floor(count / workers);
         return throughput(workers, timing, (worker) => {
           const step = steps[worker]!++;
-          return operate(sessions[worker * share + (step % share)]!, step + worker);
+          return operate(busy[worker * share + (step % share)]!, step + worker);
         });
       }),
   };

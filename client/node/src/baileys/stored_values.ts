@@ -6,11 +6,16 @@ import { brokenAnswer, invalidField } from "../errors.js";
 import type { Value } from "../gen/authstate/v1/value.js";
 import { checkKeyId, checkKeyType, checkValue } from "../names.js";
 import type { KeyWrite } from "../writes/commit_plan.js";
+import { encodeShared } from "./shared_records.js";
 
-/** @throws AuthStateError that names `field` */
-export function encode(field: string, value: unknown): Value {
+/**
+ * The value of `value`, of which it shares nothing unless `share` says so.
+ *
+ * @throws AuthStateError that names `field`
+ */
+export function encode(field: string, value: unknown, share?: (value: unknown) => Value | undefined): Value {
   try {
-    const encoded = encodeValue(value);
+    const encoded = share?.(value) ?? encodeValue(value);
     checkValue(field, encoded);
     return encoded;
   } catch (error) {
@@ -29,22 +34,24 @@ export function decode(what: string, value: Value | undefined): unknown {
 }
 
 /**
- * The writes that `keys.set` asks for: `null` deletes a key.
+ * The writes that `keys.set` asks for: `null` deletes a key. With `sharesRecords`, what others may be given as it is goes
+ * along as it is.
  *
  * @throws AuthStateError that names the first field at fault
  */
-export function toWrites(data: SignalDataSet): KeyWrite[] {
+export function toWrites(data: SignalDataSet, sharesRecords: boolean): KeyWrite[] {
   const writes: KeyWrite[] = [];
   for (const [type, entries] of Object.entries(data) as [string, unknown][]) {
     // An optional member may be there and unset: a type without entries writes nothing.
     if (entries === undefined || entries === null) continue;
     if (typeof entries !== "object") throw invalidField(type, "must be an object of values by id");
+    const share = sharesRecords ? (value: unknown) => encodeShared(type, value) : undefined;
     for (const [id, value] of Object.entries(entries)) {
       const field = value === null || value === undefined ? "deletes" : "sets";
       const at = `${field}[${writes.length}]`;
       checkKeyType(`${at}.key.type`, type);
       checkKeyId(`${at}.key.id`, id);
-      writes.push({ key: { type, id }, value: field === "sets" ? encode(`${at}.value`, value) : undefined });
+      writes.push({ key: { type, id }, value: field === "sets" ? encode(`${at}.value`, value, share) : undefined });
     }
   }
   return writes;

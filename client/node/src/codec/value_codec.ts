@@ -6,6 +6,15 @@ import type { Value } from "../gen/authstate/v1/value.js";
 import { MAX_JSON_DEPTH } from "../limits.js";
 import { asBuffer, bytesOfTag, CANONICAL_TAG_START, CodecError } from "./buffer_tag.js";
 
+/**
+ * A value that was made here, with what is known of it; the stubs send `kind` alone. `shared` is an object that `kind`
+ * says in JSON, and that nobody writes to.
+ */
+export interface EncodedValue extends Value {
+  readonly bytes: number;
+  readonly shared?: object;
+}
+
 type Members = Record<string, unknown>;
 
 const TOO_DEEP = `deeper than ${MAX_JSON_DEPTH} levels, or circular`;
@@ -85,11 +94,53 @@ function rewrite(original: unknown, name: string, depth: number): unknown {
   return bytes === undefined ? copy : tagOf(bytes);
 }
 
+// Whether `value` is what JSON.parse makes of its text, but for members that are undefined: those are not in the text.
+function isPlain(value: object, depth: number): boolean {
+  if (depth > MAX_JSON_DEPTH || Object.getPrototypeOf(value) !== Object.prototype) return false;
+  const members = value as Members;
+  for (const name in members) {
+    const member = members[name];
+    switch (typeof member) {
+      case "string":
+        if (member === "Buffer" && name === "type") return false;
+        break;
+      case "object":
+        if (member !== null && !isPlain(member, depth + 1)) return false;
+        break;
+      case "number":
+        if (!Number.isFinite(member)) return false;
+        break;
+      case "boolean":
+      case "undefined":
+        break;
+      default:
+        return false;
+    }
+  }
+  return true;
+}
+
+function rawOf(bytes: Buffer): EncodedValue {
+  return { kind: { $case: "raw", value: bytes }, bytes: bytes.byteLength };
+}
+
+function jsonOf(text: string): EncodedValue {
+  return { kind: { $case: "json", value: text }, bytes: Buffer.byteLength(text) };
+}
+
+/**
+ * The value of a plain object, which it keeps as `shared`: for objects that nobody writes to from then on. Undefined for an
+ * object that is not what would be read back, such as one with Buffers or arrays.
+ */
+export function encodePlain(value: object): EncodedValue | undefined {
+  return isPlain(value, 1) ? { ...jsonOf(JSON.stringify(value)), shared: value } : undefined;
+}
+
 // The result shares nothing with `value`. Throws CodecError for a value that has no JSON form, and for a Buffer tag that is a bad one.
-export function encodeValue(value: unknown): Value {
-  if (value instanceof Uint8Array) return { kind: { $case: "raw", value: Buffer.from(value) } };
+export function encodeValue(value: unknown): EncodedValue {
+  if (value instanceof Uint8Array) return rawOf(Buffer.from(value));
   const rewritten = holdsRewriting(value, 0) ? rewrite(value, "", 1) : value;
-  if (rewritten instanceof Tag) return { kind: { $case: "raw", value: Buffer.from(rewritten.data, "base64") } };
+  if (rewritten instanceof Tag) return rawOf(Buffer.from(rewritten.data, "base64"));
   let text: string | undefined;
   try {
     text = JSON.stringify(rewritten);
@@ -97,7 +148,7 @@ export function encodeValue(value: unknown): Value {
     throw new CodecError("cannot be written as JSON");
   }
   if (text === undefined) throw new CodecError("has no JSON form");
-  return { kind: { $case: "json", value: text } };
+  return jsonOf(text);
 }
 
 // Whether a JSON text may be deeper than the contract allows, told without a walk of what it stands for.
@@ -145,8 +196,9 @@ export function decodeValue(value: Value | undefined): unknown {
   }
 }
 
-// The bytes that count against the limits of the contract.
-export function sizeOfValue(value: Value): number {
+// The bytes that count against the limits of the contract; those of a long text take a while to count.
+export function sizeOfValue(value: Value | EncodedValue): number {
+  if ("bytes" in value) return value.bytes;
   switch (value.kind?.$case) {
     case "raw":
       return value.kind.value.byteLength;

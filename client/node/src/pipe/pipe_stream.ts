@@ -6,6 +6,7 @@ import type { CallToken } from "../rpc/bearer.js";
 import { noAnswer, streamEnded } from "../rpc/connection_failure.js";
 import type { Pacing } from "../rpc/pacing.js";
 import { fromServiceError, fromStatus } from "../rpc/status_details.js";
+import { afterTurn } from "../rpc/turn.js";
 
 export type Operation = NonNullable<PipeOperation["operation"]>;
 type Result = NonNullable<PipeResult["result"]>;
@@ -146,8 +147,8 @@ export class PipeStream {
       this.#watch();
       if (this.#flushScheduled) return;
       this.#flushScheduled = true;
-      // Not a microtask: the writes of many sessions come each in a callback of its own.
-      setImmediate(() => {
+      // Not a microtask: the operations of many sessions come each in a callback of its own.
+      afterTurn(() => {
         this.#flushScheduled = false;
         this.#flush();
       });

@@ -8,7 +8,7 @@ import type { Pacing } from "../rpc/pacing.js";
 import type { Attach } from "../rpc/session_link.js";
 import type { Transport } from "../rpc/transport.js";
 import { newCommitId } from "../writes/commit_plan.js";
-import type { SessionCache } from "./key_cache.js";
+import type { SessionCache, Shared } from "./key_cache.js";
 import { type ListedKey, type ListedKeys, listKeys, partFor } from "./key_listing.js";
 import { readKeys } from "./key_reader.js";
 import { LeaseKeeper } from "./lease_keeper.js";
@@ -147,7 +147,7 @@ export class LeasedSession implements SessionStore {
     return first;
   }
 
-  async getKeys(type: string, ids: readonly string[], until: number): Promise<Map<string, Value>> {
+  async getKeys(type: string, ids: readonly string[], until: number): Promise<Map<string, Value | Shared>> {
     this.#refuseIfLost();
     const keys = ids.map((id) => ({ type, id }));
     // Somebody else may have changed the session since. That it can be attached proves that nobody did.
@@ -155,7 +155,7 @@ export class LeasedSession implements SessionStore {
     if (this.#commits.mayHaveChanged(keys)) {
       await this.#deps.retry("Commit", until, () => this.#guard(() => this.#commits.settle()));
     }
-    const found = new Map<string, Value>();
+    const found = new Map<string, Value | Shared>();
     const unknown: string[] = [];
     for (const key of keys) {
       const value = this.#deps.cache.get(key);
@@ -244,7 +244,7 @@ export class LeasedSession implements SessionStore {
     }
   }
 
-  async #read(type: string, ids: readonly string[], until: number, found: Map<string, Value>): Promise<void> {
+  async #read(type: string, ids: readonly string[], until: number, found: Map<string, Value | Shared>): Promise<void> {
     const { cache, retry } = this.#deps;
     // The cache's version at the first try: what later tries read is at least as new.
     let version: number | undefined;

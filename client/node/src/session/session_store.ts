@@ -1,5 +1,6 @@
 import type { CommitRequest } from "../gen/authstate/v1/auth_state_service.js";
 import type { Value } from "../gen/authstate/v1/value.js";
+import type { Shared } from "./key_cache.js";
 import type { ListedKey, ListedKeys } from "./key_listing.js";
 
 /** What the store has of a session at the moment when it is opened, from one snapshot. */
@@ -21,7 +22,7 @@ export interface SessionStore {
    */
   takeFirst(until: number): Promise<FirstRead>;
   /** The values of the keys that are there, by id. `ids` holds no id twice. */
-  getKeys(type: string, ids: readonly string[], until: number): Promise<ReadonlyMap<string, Value>>;
+  getKeys(type: string, ids: readonly string[], until: number): Promise<ReadonlyMap<string, Value | Shared>>;
   /**
    * The keys of a type that are there, in the order of their ids (by bytes), read as they are asked for. Each page waits
    * through an outage for `patienceMs`. No key comes twice; one that is written meanwhile may come or not.

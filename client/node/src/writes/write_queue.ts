@@ -1,6 +1,7 @@
 import { AuthStateError } from "../errors.js";
 import type { CommitRequest } from "../gen/authstate/v1/auth_state_service.js";
 import type { Key, Value } from "../gen/authstate/v1/value.js";
+import { turnEnd } from "../rpc/turn.js";
 import { type Change, CommitSize, nameOf, planCommits } from "./commit_plan.js";
 
 /** The session whose writes are queued. */
@@ -107,7 +108,7 @@ export class WriteQueue {
 
   async #run(): Promise<void> {
     // What the current tick still brings belongs to the same commit.
-    await new Promise((resolve) => setImmediate(resolve));
+    await turnEnd();
     while (this.#waiting.length > 0) {
       const creds = this.#readCreds();
       this.#underWay = this.#takeBatch(creds);
