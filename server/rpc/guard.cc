@@ -100,8 +100,9 @@ absl::Status GuardedCall::Admit() {
   if (!entered_) return entered;
   if (absl::Status known = caller_->Authenticate(); !known.ok()) return known;
   absl::StatusOr<std::shared_ptr<CallerLimits::Use>> use = guard_->callers_.Enter(caller_->name());
-  if (use.ok()) use_ = *std::move(use);
-  return use.status();
+  if (!use.ok()) return use.status();
+  use_ = *std::move(use);
+  return absl::OkStatus();
 }
 
 absl::Status GuardedCall::Receive(google::protobuf::Message* message) {
