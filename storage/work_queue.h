@@ -26,6 +26,17 @@ class WorkQueue {
     return true;
   }
 
+  // Waits until PopBatch would not.
+  void Await() {
+    const absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(this, &WorkQueue::Ready));
+  }
+
+  bool empty() const {
+    const absl::MutexLock lock(&mutex_);
+    return members_.empty();
+  }
+
   // Waits for a member, then takes the oldest ones, at most `limit`. Empty once the queue is closed and drained.
   std::vector<T> PopBatch(std::size_t limit) {
     const absl::MutexLock lock(&mutex_);
@@ -48,7 +59,7 @@ class WorkQueue {
   bool Ready() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return closed_ || !members_.empty(); }
 
   const std::size_t limit_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   std::deque<T> members_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -14,6 +14,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "storage/absolute_path.h"
+#include "storage/batch_room.h"
 #include "storage/error.h"
 #include "storage/sqlite/commit_applier.h"
 #include "storage/sqlite/connection.h"
@@ -60,6 +61,13 @@ void SignOfLife(SqliteConnection& connection) {
   ping.reset();
 }
 
+// What a commit may have that is done in hardly more time than the sync to disk that ends it.
+constexpr std::size_t kSmallBytes = std::size_t{64} << 10;
+
+bool IsSmall(const Commit& commit) {
+  return commit.action == Commit::Action::kWrite && !commit.clear_keys && ByteSize(commit) <= kSmallBytes;
+}
+
 // A write that stands for all others.
 struct Trial {};
 
@@ -97,12 +105,15 @@ class SqliteBackend final : public Backend {
   SqliteBackend& operator=(const SqliteBackend&) = delete;
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
-    writer_.Take(std::make_unique<BatchJob<Commit, Applied>>(
+    const bool small = commits.size() == 1 && IsSmall(commits.front());
+    auto job = std::make_unique<BatchJob<Commit, Applied>>(
         std::move(commits), deadline,
         [this](SqliteConnection& connection, const Commit& commit, absl::Time now) {
           return ApplyCommit(connection, commit, now, keys_);
         },
-        std::move(done)));
+        std::move(done));
+    if (small) return writer_.TakeSmall(std::move(job));
+    writer_.Take(std::move(job));
   }
 
   void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override {

@@ -39,8 +39,9 @@ struct SqliteOptions {
   std::shared_ptr<StatementStats> stats;
 };
 
-// The embedded store: one SQLite file in WAL mode with synchronous=FULL. One thread writes, and commits whatever has
-// gathered while it was busy as one transaction (group commit); readers work beside it and never wait for it. Writes,
+// The embedded store: one SQLite file in WAL mode with synchronous=FULL. One thread writes at a time, and commits
+// whatever has gathered while it was busy as one transaction (group commit); readers work beside it and never wait for
+// it. A lone small commit is made, and answered, within Apply while the disk is quick (GroupWriter::TakeSmall). Writes,
 // snapshots and signs of life are Unavailable (reason kDatabaseMoved) while the file or its log is not where it was
 // when it was opened; a write that was under way at that moment is in doubt.
 //

@@ -10,14 +10,19 @@
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "storage/error.h"
@@ -288,6 +293,82 @@ TEST_F(SqliteBackendTest, AStoreThatCannotBeWrittenGivesNoSignOfLifeUntilItCan) 
 
   EXPECT_TRUE(ping().ok());
   EXPECT_TRUE(Apply(**backend, SetCreds("s", "3")).ok());
+}
+
+// A job that tells which thread did it, and does what it is told to meanwhile.
+class ToldJob final : public WriteJob {
+ public:
+  ToldJob(std::function<void()> work, absl::AnyInvocable<void(std::thread::id) &&> done)
+      : WriteJob(Soon()), work_(std::move(work)), done_(std::move(done)) {}
+
+  std::size_t size() const override { return 1; }
+  bool DoNext(SqliteConnection& /*connection*/, absl::Time /*now*/) override {
+    by_ = std::this_thread::get_id();
+    work_();
+    return true;
+  }
+  void FailNext(const absl::Status& status) override { FAIL() << status; }
+  void FailAll(const absl::Status& status) override { FAIL() << status; }
+  void Answer() override { std::move(done_)(by_); }
+
+ private:
+  const std::function<void()> work_;
+  absl::AnyInvocable<void(std::thread::id) &&> done_;
+  std::thread::id by_;
+};
+
+class GroupWriterTest : public SqliteBackendTest {
+ protected:
+  GroupWriterTest() {
+    auto connection = std::make_unique<SqliteConnection>(path_, SqliteConnection::Mode::kReadWrite);
+    EXPECT_TRUE(PrepareSqliteSchema(*connection, false, true).ok());
+    writer_.emplace(std::move(connection), clock_, nullptr, 16, nullptr);
+  }
+
+  const StoreClock clock_;
+  std::optional<GroupWriter> writer_;
+};
+
+TEST_F(GroupWriterTest, ASmallJobThatFindsNobodyAtWorkIsDoneByTheThreadThatBringsIt) {
+  std::thread::id by;
+  // The first one of a process may take its time.
+  while (by != std::this_thread::get_id()) {
+    absl::Notification answered;
+    writer_->TakeSmall(std::make_unique<ToldJob>([] {},
+                                                 [&](std::thread::id id) {
+                                                   by = id;
+                                                   answered.Notify();
+                                                 }));
+    answered.WaitForNotification();
+  }
+}
+
+TEST_F(GroupWriterTest, ASmallJobWaitsForNobody) {
+  absl::Notification begun;
+  absl::Notification go_on;
+  Answer<std::thread::id> first;
+  writer_->Take(std::make_unique<ToldJob>(
+      [&] {
+        begun.Notify();
+        go_on.WaitForNotification();
+      },
+      first.Done()));
+  begun.WaitForNotification();
+  Answer<std::thread::id> second;
+  writer_->TakeSmall(std::make_unique<ToldJob>([] {}, second.Done()));
+  go_on.Notify();
+  const std::thread::id writers = first.Await();
+  EXPECT_NE(writers, std::this_thread::get_id());
+  EXPECT_EQ(second.Await(), writers);
+}
+
+TEST_F(GroupWriterTest, AfterACommitThatTookLongTheWritersOwnThreadDoesTheNextOne) {
+  Answer<std::thread::id> slow;
+  writer_->Take(std::make_unique<ToldJob>([] { absl::SleepFor(absl::Milliseconds(20)); }, slow.Done()));
+  const std::thread::id writers = slow.Await();
+  Answer<std::thread::id> next;
+  writer_->TakeSmall(std::make_unique<ToldJob>([] {}, next.Done()));
+  EXPECT_EQ(next.Await(), writers);
 }
 
 // A store that may not grow stands for a full disk: SQLite tells and does the same in both cases.

@@ -48,11 +48,13 @@ describe("session records", () => {
     assert.equal(await get(auth), undefined);
   });
 
-  it("are read from their text once, and given to all who ask", async () => {
+  it("are one object from the second time on that they are read from their text", async () => {
     const auth = await reopened();
-    const found = await get(auth);
-    assert.deepEqual(found, stored(record()));
-    assert.equal(await get(auth), found);
+    const first = await get(auth);
+    const second = await get(auth);
+    assert.deepEqual([first, second], [stored(record()), stored(record())]);
+    assert.notEqual(first, second);
+    assert.equal(await get(auth), second);
   });
 
   it("are those of before where a write failed", async () => {

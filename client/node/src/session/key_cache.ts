@@ -31,6 +31,8 @@ interface Entry {
   // Unset: known to be absent.
   readonly content: Content | undefined;
   readonly bytes: number;
+  // Whether it was asked for.
+  asked: boolean;
   // Its neighbours in the order of use.
   older: Entry | undefined;
   newer: Entry | undefined;
@@ -146,16 +148,12 @@ export class SessionCache {
   get({ type, id }: Key): Value | Shared | null | undefined {
     const entry = this.#types.get(type)?.get(id);
     if (entry === undefined) return this.#complete ? null : undefined;
-    const { content, siblings } = entry;
-    const object = typeof content === "string" ? this.#cache.readShared(type, content) : undefined;
-    if (object === undefined || typeof content !== "string") {
-      this.#cache.touch(entry);
-      return content === undefined ? null : toFound(content);
-    }
-    const shared = new Shared(object, Buffer.byteLength(content));
-    this.#cache.remove(entry);
-    this.#add(siblings, id, shared, sizeOfShared(shared));
-    return shared;
+    const { content } = entry;
+    // After a start most keys are asked for once, and written then: to keep them all as objects would only fill the heap.
+    if (typeof content === "string" && entry.asked) return this.#share(entry, type, content);
+    entry.asked = true;
+    this.#cache.touch(entry);
+    return content === undefined ? null : toFound(content);
   }
 
   /** Forgets everything; complete if the session is known to have no keys. */
@@ -203,9 +201,31 @@ export class SessionCache {
     this.#add(siblings, id, content, size);
   }
 
+  // Keeps the object that the text of `entry` says, if those who ask for it may share it.
+  #share(entry: Entry, type: string, text: string): Value | Shared {
+    const object = this.#cache.readShared(type, text);
+    if (object === undefined) {
+      this.#cache.touch(entry);
+      return toFound(text);
+    }
+    const shared = new Shared(object, Buffer.byteLength(text));
+    this.#cache.remove(entry);
+    this.#add(entry.siblings, entry.id, shared, sizeOfShared(shared));
+    return shared;
+  }
+
   #add(siblings: Map<string, Entry>, id: string, content: Content | undefined, size: number): void {
     const bytes = ENTRY_BYTES + id.length + size;
-    const entry: Entry = { owner: this, siblings, id, content, bytes, older: undefined, newer: undefined };
+    const entry: Entry = {
+      owner: this,
+      siblings,
+      id,
+      content,
+      bytes,
+      asked: false,
+      older: undefined,
+      newer: undefined,
+    };
     siblings.set(id, entry);
     this.#cache.add(entry);
   }
