@@ -140,21 +140,27 @@ export async function openAuthState(sessionId: string, deps: AuthStateDeps): Pro
       lookForCacheLayer(keys.get);
       refuseIfEnded();
       const found: { [id: string]: SignalDataTypeMap[T] } = {};
-      // Baileys mostly asks for a single id, and that cannot be there twice.
+      const take = (id: string, value: Value | Shared | undefined): void => {
+        if (id in found) setOwn(found, id, value && revive(type, id, value));
+        else if (value !== undefined) found[id] = revive(type, id, value) as SignalDataTypeMap[T];
+      };
+      // Baileys mostly asks for a single id: that cannot be there twice, and is mostly in memory.
       const wanted = ids.length === 1 ? ids.slice() : [...new Set(ids)];
       checkKeyType("keys[0].type", type);
       wanted.forEach((id, index) => checkKeyId(`keys[0].ids[${index}]`, id));
-      if (wanted.length === 0) return found;
+      const [first] = wanted;
+      if (first === undefined) return found;
+      const known = wanted.length === 1 && queue.idle ? store.peek(type, first) : undefined;
+      if (known !== undefined) {
+        take(first, known ?? undefined);
+        return found;
+      }
 
       const end = patienceEnd();
       if (!queue.idle) await queue.settled(wanted.map((id) => ({ type, id })));
       refuseIfEnded();
       const values = await store.getKeys(type, wanted, end);
-      for (const id of wanted) {
-        const value = values.get(id);
-        if (id in found) setOwn(found, id, value && revive(type, id, value));
-        else if (value !== undefined) found[id] = revive(type, id, value) as SignalDataTypeMap[T];
-      }
+      for (const id of wanted) take(id, values.get(id));
       return found;
     },
 

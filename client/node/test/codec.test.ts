@@ -189,6 +189,15 @@ describe("decodeValue", () => {
     assert.throws(() => decodeValue({ kind: undefined }), { name: "CodecError" });
   });
 
+  it("reads a key pair as it reads any other object with bytes", () => {
+    const tag = '{"type":"Buffer","data":"AQI="}';
+    const pair = { public: Buffer.from([1, 2]), private: Buffer.from([1, 2]) };
+    assert.deepEqual(decodeValue(json(`{"public":${tag},"private":${tag}}`)), pair);
+    assert.deepEqual(decodeValue(json(`{"private":${tag},"public":${tag}}`)), pair);
+    assert.deepEqual(decodeValue(json(`{"public":${tag},"private":${tag},"id":1}`)), { ...pair, id: 1 });
+    assert.deepEqual(decodeValue(json(`{"public":${tag},"private":"\\u0041"}`)), { ...pair, private: "A" });
+  });
+
   it("revives no text that merely holds a tag", () => {
     const value = { text: '{"type":"Buffer","data":"AQI="}', key: Buffer.from([1]) };
     assert.deepEqual(decodeValue(encodeValue(value)), value);

@@ -181,6 +181,20 @@ function revive(value: unknown, depth = 1): unknown {
   return value;
 }
 
+// The text of a key pair, such as a pre-key: of the values of a session by far the most. Matched so, one is read in less
+// than half the time.
+const KEY_PAIR =
+  /^\{"public":\{"type":"Buffer","data":"([A-Za-z0-9+/=]*)"\},"private":\{"type":"Buffer","data":"([A-Za-z0-9+/=]*)"\}\}$/;
+
+// Longer texts are not looked at twice.
+const MOST_OF_A_PAIR = 256;
+
+function readKeyPair(text: string): { public: Buffer; private: Buffer } | undefined {
+  const [, publicKey, privateKey] = KEY_PAIR.exec(text) ?? [];
+  if (publicKey === undefined || privateKey === undefined) return undefined;
+  return { public: Buffer.from(publicKey, "base64"), private: Buffer.from(privateKey, "base64") };
+}
+
 // Reads a canonical value, as the server answers it. The result shares no memory with `value`, which may be kept.
 export function decodeValue(value: Value | undefined): unknown {
   switch (value?.kind?.$case) {
@@ -188,6 +202,8 @@ export function decodeValue(value: Value | undefined): unknown {
       return Buffer.from(value.kind.value);
     case "json": {
       const text = value.kind.value;
+      const pair = text.length <= MOST_OF_A_PAIR ? readKeyPair(text) : undefined;
+      if (pair !== undefined) return pair;
       const parsed: unknown = JSON.parse(text);
       return text.includes(CANONICAL_TAG_START) || mayBeTooDeep(text) ? revive(parsed) : parsed;
     }

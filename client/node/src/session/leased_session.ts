@@ -147,6 +147,11 @@ export class LeasedSession implements SessionStore {
     return first;
   }
 
+  peek(type: string, id: string): Value | Shared | null | undefined {
+    this.#refuseIfLost();
+    return this.#away || this.#commits.inDoubt ? undefined : this.#deps.cache.get({ type, id });
+  }
+
   async getKeys(type: string, ids: readonly string[], until: number): Promise<Map<string, Value | Shared>> {
     this.#refuseIfLost();
     const keys = ids.map((id) => ({ type, id }));

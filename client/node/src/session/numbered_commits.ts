@@ -46,6 +46,11 @@ export class NumberedCommits {
     this.#onNeverKnown = onNeverKnown;
   }
 
+  /** Whether there is a commit that may have been applied, also one under way. */
+  get inDoubt(): boolean {
+    return this.#inDoubt !== undefined;
+  }
+
   /** Whether a commit in doubt writes one of `keys`. */
   mayHaveChanged(keys: readonly Key[]): boolean {
     const doubt = this.#inDoubt;

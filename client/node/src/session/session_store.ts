@@ -21,6 +21,8 @@ export interface SessionStore {
    * a new identity be made.
    */
   takeFirst(until: number): Promise<FirstRead>;
+  /** What is known of a key without asking anybody; null where it is absent, undefined where `getKeys` has to be asked. */
+  peek(type: string, id: string): Value | Shared | null | undefined;
   /** The values of the keys that are there, by id. `ids` holds no id twice. */
   getKeys(type: string, ids: readonly string[], until: number): Promise<ReadonlyMap<string, Value | Shared>>;
   /**

@@ -57,6 +57,10 @@ export class UnleasedSession implements SessionStore {
     return first;
   }
 
+  peek(): undefined {
+    return undefined;
+  }
+
   getKeys(type: string, ids: readonly string[], until: number): Promise<Map<string, Value>> {
     return readKeys(ids, (part) =>
       this.retry("GetKeys", until, (timeoutMs) =>
