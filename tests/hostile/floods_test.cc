@@ -1,4 +1,5 @@
 // Frames of HTTP/2 that no handler ever sees, as many as fit the line.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -6,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "tests/hostile/attack_test.h"
 #include "tests/hostile/http2_attacker.h"
 #include "tests/hostile/http2_calls.h"
@@ -16,6 +18,7 @@ namespace {
 // By which rule depends on how much memory frames take, and how fast they come.
 constexpr absl::string_view kEnded = "connection ended: it floods the server";
 constexpr int kAttackers = 2;
+constexpr absl::Duration kPatience = absl::Seconds(30);
 constexpr int kFramesATurn = 1'000;
 constexpr std::size_t kLargestFrame = 16'384;
 
@@ -111,6 +114,16 @@ TEST_F(FloodsTest, Pings) {
   for (int round = 0; round < AttackRounds(); ++round) {
     ExpectEnded(kAttackers, Repeat(Frame(FrameType::kPing, 0, 0, "12345678"), 10 * kFramesATurn));
   }
+  ExpectNoHarm();
+}
+
+TEST_F(FloodsTest, PingsEndWithACodeThatSaysSo) {
+  Http2Attacker attacker(address());
+  ASSERT_TRUE(attacker.Begin());
+  // The code comes in a GOAWAY frame: ENHANCE_YOUR_CALM (RFC 9113, section 7), and gRPC's word for it.
+  (void)attacker.Send(Repeat(Frame(FrameType::kPing, 0, 0, "12345678"), kFramesATurn)(0));
+  EXPECT_TRUE(attacker.AwaitEnd(kPatience));
+  EXPECT_THAT(attacker.tail(), ::testing::HasSubstr(std::string("\0\0\0\xbtoo_many_pings", 18)));
   ExpectNoHarm();
 }
 

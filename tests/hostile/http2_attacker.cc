@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -19,6 +20,7 @@ namespace {
 
 constexpr absl::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 constexpr int kPatienceMs = 30'000;
+constexpr std::size_t kTailBytes = 1'024;
 
 void AppendNumber(std::uint64_t number, int bytes, std::string* to) {
   for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) to->push_back(static_cast<char>(number >> shift & 0xffU));
@@ -88,6 +90,8 @@ void Http2Attacker::Receive() {
   while (alive()) {
     const ssize_t received = recv(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (received > 0) {
+      tail_.append(bytes.data(), static_cast<std::size_t>(received));
+      tail_.erase(0, tail_.size() - std::min(tail_.size(), kTailBytes));
       if (flow_control_ != nullptr) flow_control_->Receive({bytes.data(), static_cast<std::size_t>(received)});
       continue;
     }

@@ -29,7 +29,7 @@ std::string Frame(FrameType type, std::uint8_t flags, std::uint32_t stream, absl
 class FlowControl;
 
 // A TCP connection that speaks HTTP/2 only as far as it is told to: it answers nothing, and acknowledges no settings.
-// What comes is thrown away, but for what `flow_control` wants to know. Not thread-safe.
+// What comes is thrown away, but for its end and what `flow_control` wants to know. Not thread-safe.
 class Http2Attacker {
  public:
   // Connects to `address`, `127.0.0.1:50123`; alive() tells whether it could. Nothing is sent.
@@ -48,6 +48,8 @@ class Http2Attacker {
   bool AwaitEnd(absl::Duration timeout);
 
   bool alive() const { return fd_ >= 0; }
+  // The last that came, at most 1 KiB: a server that ends a connection says why.
+  const std::string& tail() const { return tail_; }
 
  private:
   void Receive();
@@ -55,6 +57,7 @@ class Http2Attacker {
 
   FlowControl* const flow_control_;
   int fd_ = -1;
+  std::string tail_;
 };
 
 }  // namespace authstate::test

@@ -102,6 +102,22 @@ TEST_F(BadInputTest, AMessageOverTheWireLimitIsRefusedAndNothingChanges) {
   EXPECT_EQ(Everything(), before);
 }
 
+TEST_F(BadInputTest, HeadersOfMoreThan8KiBAreRefusedAndNothingChanges) {
+  const std::string before = Everything();
+  const auto set = [this](std::size_t bytes) {
+    v1::SetKeysRequest request;
+    request.set_session_id(kSession);
+    *request.add_keys() = Entry("pre-key", "1", "[3]");
+    grpc::ClientContext context;
+    context.AddMetadata("x-long", std::string(bytes, 'x'));
+    v1::SetKeysResponse response;
+    return stub_->SetKeys(&context, request, &response).error_code();
+  };
+  EXPECT_EQ(set(std::size_t{8} << 10), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(Everything(), before);
+  EXPECT_EQ(set(std::size_t{7} << 10), grpc::StatusCode::OK);
+}
+
 TEST_F(BadInputTest, AFullCommitMayStillReplaceAllKeys) {
   v1::CommitRequest commit;
   commit.set_session_id(kSession);
