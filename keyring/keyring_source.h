@@ -22,6 +22,9 @@ struct KeyringSource {
   bool given() const { return !file.empty() || !command.empty() || !text.empty(); }
 };
 
+// The environment variable of `text`. Whoever has read it wipes both (profiles::HideVariable, Wipe).
+inline constexpr char kKeyringVariable[] = "AUTHSTATE_KEYRING";
+
 // How long a command may take.
 inline constexpr absl::Duration kKeyringCommandPatience = absl::Seconds(60);
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -64,6 +65,13 @@ void HideSecretArguments(int argc, char** argv) {
     if (secret == nullptr && i + 1 < argc) secret = argv[++i];
     if (secret != nullptr) std::memset(secret, '*', std::strlen(secret));
   }
+}
+
+void HideVariable(const char* name) {
+  char* const value = std::getenv(name);
+  if (value == nullptr) return;
+  std::memset(value, '*', std::strlen(value));
+  unsetenv(name);
 }
 
 void KeepMemoryPrivate() {

@@ -21,6 +21,10 @@ inline constexpr char kTokenOption[] = "--token";
 // main.
 void HideSecretArguments(int argc, char** argv);
 
+// The same for the value of a variable in the process's own environment, which is gone from then on, also for child
+// processes. Before threads are started.
+void HideVariable(const char* name);
+
 // From now on the kernel writes no core file of this process, also not through a program (core(5)), and lets no other
 // process of the same user look into its memory. Not where a sanitizer has to look itself.
 void KeepMemoryPrivate();

@@ -233,7 +233,7 @@ absl::StatusOr<std::shared_ptr<const Keyring>> OpenKeyring(const KeyringSource& 
   auto keyring = LoadKeyring(source);
   if (keyring.ok() && !source.text.empty()) {
     Log(LogLevel::kWarn,
-        "the keyring is in AUTHSTATE_KEYRING, which child processes inherit and process inspection shows: use "
+        "the keyring is in AUTHSTATE_KEYRING, which whoever started the server still has, and may show: use "
         "--keyring-file, --keyring-command or a credential of systemd");
   }
   return keyring;
@@ -362,7 +362,7 @@ void BlockStopSignals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-int RunApp(const Options& options) {
+int RunApp(Options& options) {
   StartLogging(options.log_level, options.log_format);
   RouteLibraryLogs();
   const absl::Cleanup stop_logging = [] { StopLogging(); };
@@ -378,6 +378,7 @@ int RunApp(const Options& options) {
   if (!audit.ok()) return Fail(audit.status(), kExitAudit);
   Shared shared;
   auto keyring = OpenKeyring(options.keyring);
+  Wipe(&options.keyring.text);
   if (!keyring.ok()) return Fail(keyring.status(), kExitKeyring);
   shared.keyring = *std::move(keyring);
   absl::StatusOr<std::unique_ptr<storage::BackendSwitch>> backend =

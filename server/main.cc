@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
+#include "keyring/keyring.h"
+#include "keyring/keyring_source.h"
 #include "profiles/secrets.h"
 #include "server/app.h"
 #include "server/options.h"
@@ -22,7 +24,9 @@ int main(int argc, char** argv) {
   std::vector<std::string> environment;
   for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
 
-  const auto parsed = authstate::server::ParseOptions(arguments, environment);
+  authstate::profiles::HideVariable(authstate::kKeyringVariable);
+  auto parsed = authstate::server::ParseOptions(arguments, environment);
+  for (std::string& entry : environment) authstate::Wipe(&entry);
   if (const auto* print = std::get_if<authstate::server::PrintAndExit>(&parsed)) {
     std::fputs(print->text.c_str(), print->exit_code == 0 ? stdout : stderr);
     return print->exit_code;

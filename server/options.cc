@@ -113,7 +113,7 @@ void FindKeyring(const std::vector<std::string>& environment, KeyringSource* sou
   if (source->given()) return;
   for (const std::string& entry : environment) {
     absl::string_view value = entry;
-    if (absl::ConsumePrefix(&value, "AUTHSTATE_KEYRING=")) source->text = std::string(value);
+    if (absl::ConsumePrefix(&value, absl::StrCat(kKeyringVariable, "="))) source->text = std::string(value);
     if (!absl::ConsumePrefix(&value, "CREDENTIALS_DIRECTORY=")) continue;
     std::string credential = absl::StrCat(value, "/authstate.keyring");
     if (access(credential.c_str(), F_OK) == 0) source->file = std::move(credential);

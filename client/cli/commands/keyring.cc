@@ -15,6 +15,7 @@
 #include "keyring/keyring_file.h"
 #include "keyring/keyring_source.h"
 #include "migrations/seal_sessions.h"
+#include "profiles/secrets.h"
 
 namespace authstate::cli {
 namespace {
@@ -116,9 +117,11 @@ absl::Status Rewrap(CommandContext& context, const KeyringOptions& options) {
     return absl::FailedPreconditionError("--plain writes every session readable for who has the database: say --yes");
   }
   KeyringSource source = options.keyring;
-  const char* const text = std::getenv("AUTHSTATE_KEYRING");
+  const char* const text = std::getenv(kKeyringVariable);
   if (!source.given() && text != nullptr) source.text = text;
   const auto keyring = LoadKeyring(source);
+  Wipe(&source.text);
+  profiles::HideVariable(kKeyringVariable);
   if (!keyring.ok()) return keyring.status();
   if (*keyring == nullptr) return absl::InvalidArgumentError("--keyring-file or --keyring-command is needed");
   const auto sealer = Open(options);

@@ -48,6 +48,15 @@ TEST(HideSecretArgumentsTest, AnOptionWithoutItsValueIsLeftToTheParser) {
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(HideVariableTest, OverwritesTheValueAndTakesItAway) {
+  ASSERT_EQ(setenv("AUTHSTATE_TEST_SECRET", "hunter2", /*replace=*/1), 0);
+  const char* const value = std::getenv("AUTHSTATE_TEST_SECRET");
+  HideVariable("AUTHSTATE_TEST_SECRET");
+  EXPECT_EQ(std::getenv("AUTHSTATE_TEST_SECRET"), nullptr);
+  EXPECT_STREQ(value, "*******");
+  HideVariable("AUTHSTATE_TEST_SECRET");
+}
+
 TEST(KeepMemoryPrivateDeathTest, NoOtherProcessOfTheUserLooksIn) {
   ASSERT_EQ(prctl(PR_GET_DUMPABLE), 1);
   EXPECT_EXIT(
