@@ -9,6 +9,7 @@
 #include "storage/error.h"
 #include "storage/postgres/schema/postgres_sealer.h"
 #include "storage/sealing/data_key.h"
+#include "storage/sealing/hidden_names.h"
 #include "storage/sealing/keyring_marks.h"
 #include "storage/sqlite/sealing/sqlite_sealer.h"
 
@@ -79,6 +80,23 @@ absl::StatusOr<bool> Bring(SessionSealer& sealer, const SessionSealer::Session& 
   return done;
 }
 
+// Brings the key that hides key ids there too. Whoever was faster has made it the active key's. Whether there is one.
+absl::StatusOr<bool> BringHidingKey(SessionSealer& sealer, const Keyring& keyring, SealingGoal goal) {
+  const auto wrapped = sealer.HidingKey();
+  if (!wrapped.ok()) return wrapped.status();
+  if (wrapped->empty()) return false;
+  if (goal == SealingGoal::kPlain) {
+    return storage::Error(absl::StatusCode::kFailedPrecondition, storage::kKeyringMismatch,
+                          "the key ids are hidden, which plain values would show: bring the sessions to a store that "
+                          "does not hide them, by session export and import");
+  }
+  if (storage::WrappedUnder(*wrapped) == keyring.active()) return true;
+  const auto rewrapped = storage::HiddenNames::Rewrap(keyring, *wrapped);
+  if (!rewrapped.ok()) return rewrapped.status();
+  if (const auto done = sealer.RewrapHidingKey(*wrapped, *rewrapped); !done.ok()) return done.status();
+  return true;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SessionSealer>> OpenSealer(const profiles::DatabaseOptions& options) {
@@ -101,6 +119,9 @@ absl::StatusOr<SealingState> ReadSealingState(SessionSealer& sealer) {
   SealingState state;
   const auto marks = sealer.Marks();
   if (!marks.ok()) return marks.status();
+  const auto hiding_key = sealer.HidingKey();
+  if (!hiding_key.ok()) return hiding_key.status();
+  state.hides_key_ids = !hiding_key->empty();
   for (const storage::KeyringMark& mark : *marks) state.under.emplace(mark.key_id, 0);
   const absl::Status read = ForEach(sealer, [&state](const SessionSealer::Session& session) {
     ++(session.wrapped.empty() ? state.plain : state.under[std::string(storage::WrappedUnder(session.wrapped))]);
@@ -113,6 +134,8 @@ absl::StatusOr<SealingState> ReadSealingState(SessionSealer& sealer) {
 absl::StatusOr<SealingReport> SealSessions(SessionSealer& sealer, const Keyring& keyring, SealingGoal goal,
                                            const SealingProgress& progress) {
   if (absl::Status checked = CheckKeyring(sealer, keyring, goal); !checked.ok()) return checked;
+  const absl::StatusOr<bool> hides_key_ids = BringHidingKey(sealer, keyring, goal);
+  if (!hides_key_ids.ok()) return hides_key_ids.status();
   SealingReport report;
   bool changed_meanwhile = true;
   for (int pass = 0; pass < kMaxPasses && changed_meanwhile; ++pass) {
@@ -122,7 +145,9 @@ absl::StatusOr<SealingReport> SealSessions(SessionSealer& sealer, const Keyring&
     const absl::Status passed = ForEach(sealer, [&](const SessionSealer::Session& session) -> absl::Status {
       progress(++looked_at);
       if (IsThere(session, keyring, goal)) return absl::OkStatus();
-      const absl::StatusOr<bool> done = Bring(sealer, session, keyring, goal, &report);
+      const absl::StatusOr<bool> done = storage::HidesKeyIds(session.wrapped) == *hides_key_ids
+                                            ? Bring(sealer, session, keyring, goal, &report)
+                                            : storage::DamagedSession();
       if (absl::IsDataLoss(done.status())) {
         report.failed.emplace_back(session.id, done.status());
       } else if (!done.ok()) {

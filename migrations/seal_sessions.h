@@ -25,6 +25,8 @@ absl::StatusOr<std::unique_ptr<storage::SessionSealer>> OpenSealer(const profile
 
 struct SealingState {
   std::uint64_t plain = 0;
+  // Whether key ids are hidden.
+  bool hides_key_ids = false;
   // How many sessions are under each key; those that the database knows and no session is under have 0.
   std::map<std::string, std::uint64_t> under;
 };
@@ -53,7 +55,8 @@ using SealingProgress = std::function<void(std::uint64_t)>;
 
 // Brings every session there. What is there already is left alone, so it can be run again after it ended early. Where a
 // session is damaged, or its key is not in the keyring, it goes on with the next one. FailedPrecondition with reason
-// kKeyringMismatch when the keyring is not that of the database, or no server was started with its active key yet.
+// kKeyringMismatch when the keyring is not that of the database, or no server was started with its active key yet; and
+// where key ids are hidden, which plain values would show.
 absl::StatusOr<SealingReport> SealSessions(storage::SessionSealer& sealer, const Keyring& keyring, SealingGoal goal,
                                            const SealingProgress& progress);
 

@@ -83,6 +83,7 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> OpenPostgres(const Options& op
   target->options.stats = std::move(stats);
   target->options.timer = shared.timer;
   target->options.keyring = shared.keyring;
+  target->options.hide_key_ids = options.hide_key_ids;
   auto backend = storage::OpenPostgresBackend(target->options);
   if (!backend.ok()) return backend;
   for (const std::string& warning : target->warnings) Log(LogLevel::kWarn, warning);
@@ -97,6 +98,7 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> OpenSqlite(const Options& opti
   sqlite.on_created = [](const std::string& path) { Log(LogLevel::kWarn, absl::StrCat("new, empty store at ", path)); };
   sqlite.migrate = options.migrate;
   sqlite.keyring = shared.keyring;
+  sqlite.hide_key_ids = options.hide_key_ids;
   sqlite.stats = std::move(stats);
   auto backend = storage::OpenSqliteBackend(std::move(sqlite));
   if (!backend.ok()) return backend;
@@ -304,7 +306,9 @@ void AnnounceReady(const std::string& address, const TlsFiles& tls, bool open, c
                                              : "mutual TLS"},
        {"access", open ? "open: nobody has been given rights, so whoever reaches the address may do everything"
                        : "tokens and client certificates"},
-       {"encryption", keyring == nullptr ? "off" : absl::StrCat("on, under the key ", keyring->active())},
+       {"encryption", keyring == nullptr ? "off"
+                                         : absl::StrCat("on, under the key ", keyring->active(),
+                                                        description.hides_key_ids ? ", key ids hidden" : "")},
        {"backend", description.name},
        {"location", description.location},
        {"schema_version", absl::StrCat(description.schema_version)}});
@@ -381,6 +385,10 @@ int RunApp(Options& options) {
   Wipe(&options.keyring.text);
   if (!keyring.ok()) return Fail(keyring.status(), kExitKeyring);
   shared.keyring = *std::move(keyring);
+  if (options.hide_key_ids && shared.keyring == nullptr) {
+    return Fail(absl::InvalidArgumentError("--hide-key-ids needs a keyring: --keyring-file or --keyring-command"),
+                kExitKeyring);
+  }
   absl::StatusOr<std::unique_ptr<storage::BackendSwitch>> backend =
       storage::BackendSwitch::Create(SwitchOptions(options, shared));
   if (!backend.ok()) return Fail(backend.status(), ExitCodeOfOpening(backend.status()));

@@ -70,6 +70,10 @@ std::vector<Option> Declare(Options* options, bool* no_create, bool* print_confi
   declared.push_back(profiles::Masked(
       Text("--keyring-command", &options->keyring.command, "Command of the shell that prints such a file"),
       profiles::MaskAll));
+  declared.push_back(
+      Flag("--hide-key-ids", &options->hide_key_ids,
+           "Have a new store keep keyed hashes in the place of key ids, which hold phone numbers; needs a "
+           "keyring. A store that does so goes on without this"));
   const std::vector<Option> rest = {
       Flag("--no-create", no_create,
            "Refuse an SQLite file that is not there or holds nothing yet, in place of making a new, empty store"),

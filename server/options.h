@@ -33,6 +33,8 @@ struct Options {
   profiles::DatabaseOptions databases;
   // Of the keys under which sessions are encrypted (docs/encryption.md). May be one.
   KeyringSource keyring;
+  // Whether an empty store is to hide key ids (docs/encryption.md).
+  bool hide_key_ids = false;
   // Whether a store that is not there yet is made (SqliteOptions::create).
   bool create = true;
   bool migrate = false;

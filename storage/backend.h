@@ -144,8 +144,12 @@ struct SnapshotRequest {
   // key whose time is not known is not among them.
   std::optional<absl::Duration> unchanged_for;
   bool want_creds = true;
-  // Else pages have summaries.
+  // Else pages have summaries alone.
   bool want_values = true;
+  // Whether pages have summaries beside the values.
+  bool want_summaries = false;
+
+  bool summarizes() const { return want_summaries || !want_values; }
 
   // Whether a key is asked for, at the moment `now` of the snapshot.
   bool Selects(absl::string_view type, std::optional<absl::Time> change_time, absl::Time now) const {
@@ -174,7 +178,7 @@ class Snapshot {
  public:
   struct Page {
     std::vector<KeyWrite> keys;
-    // In place of `keys` where no values are wanted.
+    // In place of `keys` where no values are wanted; or beside them, one for each.
     std::vector<KeySummary> summaries;
     // No key follows.
     bool last = false;
@@ -191,8 +195,9 @@ class Snapshot {
   // For CheckFence.
   virtual const Lease& lease() const = 0;
 
-  // The next keys in order: as many as fit `max_bytes`, each with its ByteSize (without values: that of an empty one),
-  // at least one unless none is left. One call at a time; none after a failure or the last page.
+  // The next keys, ordered by name (where key ids are hidden, by type and what stands in their place): as many as fit
+  // `max_bytes`, each with its ByteSize (without values: that of an empty one), at least one unless none is left. One
+  // call at a time; none after a failure or the last page.
   virtual void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) = 0;
 };
 
@@ -250,6 +255,8 @@ struct Description {
   std::string tls;
   // `none`, `session` or `transaction`; empty for a backend that has no connections.
   std::string pooler;
+  // Whether keyed hashes stand in the place of key ids (storage/sealing/hidden_names.h).
+  bool hides_key_ids = false;
 };
 
 class Backend {

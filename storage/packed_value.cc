@@ -105,7 +105,7 @@ absl::StatusOr<Value> UnpackValue(const ValuePlace& place, std::int64_t kind, st
 absl::StatusOr<std::string> UnpackBytes(absl::string_view packed, absl::string_view prefix) {
   thread_local const std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
   const std::size_t length = ReadLength(packed);
-  if (packed.size() < kLengthBytes || length > kMaxValueBytes) return DamagedValue();
+  if (packed.size() < kLengthBytes || length > kMaxStoredValueBytes) return DamagedValue();
   std::string bytes(length, '\0');
   if (!prefix.empty()) {
     // What has failed before is still under way there, and lets no prefix in.

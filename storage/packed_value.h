@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "contract/limits.h"
 #include "contract/value.h"
 #include "storage/checksum.h"
 #include "storage/sealing/data_key.h"
@@ -31,6 +32,11 @@ namespace authstate::storage {
 // 11.3 kB to 4.0 kB, a fresh one from 886 to 566 bytes, a pre-key from 164 to 153. With a dictionary trained on
 // pre-keys that would be 100, a quarter of their rows; they are written once, and it would have to be kept for ever.
 inline constexpr std::size_t kPackFrom = 512;
+
+// What a value is longer by, at most, where key ids are hidden (storage/sealing/hidden_names.h), and the most that one
+// can have with it.
+inline constexpr std::size_t kMaxHiddenIdBytes = 2 + kMaxKeyIdBytes;
+inline constexpr std::size_t kMaxStoredValueBytes = kMaxValueBytes + kMaxHiddenIdBytes;
 
 struct PackedValue {
   std::int16_t kind = 0;

@@ -1,5 +1,7 @@
 #include "client/cli/importer.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -83,9 +85,10 @@ bool SameValue(const Value& imported, const Value& stored) {
 class Comparison {
  public:
   // `revision`: at which the session was imported.
-  Comparison(const Folder& imported, std::uint64_t revision) : imported_(imported), revision_(revision) {}
+  Comparison(const Folder& imported, std::uint64_t revision)
+      : imported_(imported), revision_(revision), found_(imported.keys.size()) {}
 
-  // Takes the next page of the store, in order.
+  // Takes the next page of the store, whose keys come in any order, and once each.
   absl::Status Take(const client::SessionPage& page) {
     if (page.revision != revision_) {
       return absl::AbortedError("another writer has changed the session since");
@@ -95,9 +98,14 @@ class Comparison {
       creds_equal_ = page.creds.has_value() && SameValue(*imported_.creds, *page.creds);
     }
     for (const client::KeyEntry& entry : page.keys) {
-      if (keys_ >= imported_.keys.size()) return Differs(entry.name);
-      const client::KeyEntry& imported = imported_.keys[keys_];
-      if (imported.name != entry.name || !SameValue(imported.value, entry.value)) return Differs(entry.name);
+      const auto imported =
+          std::lower_bound(imported_.keys.begin(), imported_.keys.end(), entry.name,
+                           [](const client::KeyEntry& key, const client::KeyName& name) { return key.name < name; });
+      if (imported == imported_.keys.end() || imported->name != entry.name ||
+          !SameValue(imported->value, entry.value)) {
+        return Differs(entry.name);
+      }
+      found_[static_cast<std::size_t>(imported - imported_.keys.begin())] = true;
       ++keys_;
     }
     return absl::OkStatus();
@@ -106,8 +114,9 @@ class Comparison {
   absl::Status Finish() const {
     const bool creds_differ = imported_.creds.has_value() && !creds_equal_;
     if (creds_differ) return absl::DataLossError("the store holds other creds than were imported");
-    if (keys_ < imported_.keys.size()) return Differs(imported_.keys[keys_].name);
-    return absl::OkStatus();
+    const auto missing = std::find(found_.begin(), found_.end(), false);
+    if (missing == found_.end()) return absl::OkStatus();
+    return Differs(imported_.keys[static_cast<std::size_t>(missing - found_.begin())].name);
   }
 
   std::size_t keys() const { return keys_; }
@@ -115,13 +124,15 @@ class Comparison {
  private:
   static absl::Status Differs(const client::KeyName& name) {
     return absl::DataLossError(
-        absl::StrCat("the store does not hold what was imported, from key ", name.type, " ", name.id, " on"));
+        absl::StrCat("the store does not hold what was imported: key ", name.type, " ", name.id, " differs"));
   }
 
   const Folder& imported_;
   const std::uint64_t revision_;
   bool creds_equal_ = false;
   std::size_t keys_ = 0;
+  // By their places among those that were imported.
+  std::vector<bool> found_;
 };
 
 absl::Status Compare(client::Client& client, const std::string& session_id, const Folder& imported,

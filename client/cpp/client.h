@@ -80,7 +80,7 @@ class Client {
                                            std::uint64_t fence = 0);
   absl::StatusOr<std::uint64_t> Commit(CommitRequest commit);
 
-  // Reads what `selection` says of a session, by default all, from one snapshot, page by page, ordered by type and id.
+  // Reads what `selection` says of a session, by default all, from one snapshot, page by page, in its order.
   // OK says that all of it was read. An error of `on_page` ends the reading and is returned. Retried only as long as no
   // page has arrived. `page_bytes`: about how many bytes of names and values a page holds; 0: the server's default, 1
   // MiB. With a `fence`, FailedPrecondition unless it is the session's current one. Of a server of an older version,

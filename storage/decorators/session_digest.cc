@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -47,6 +48,22 @@ class Hash {
 
  private:
   crypto_generichash_state state_{};
+};
+
+// Of hashes, in whatever order they come: in each of four places the sum of their words, less what is carried.
+class HashSum {
+ public:
+  void Add(const std::string& hash) {
+    for (std::size_t i = 0; i < words_.size(); ++i) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, &hash[i * sizeof(word)], sizeof(word));
+      words_[i] += word;
+    }
+  }
+  std::string Finish() const { return {reinterpret_cast<const char*>(words_.data()), sizeof(words_)}; }
+
+ private:
+  std::array<std::uint64_t, crypto_generichash_BYTES / sizeof(std::uint64_t)> words_{};
 };
 
 // Those who load sessions may have all snapshots, and wait in line for them; this stands in no line.
@@ -92,7 +109,8 @@ absl::StatusOr<SessionDigest> DigestSession(Backend& backend, const std::string&
     if (!creds.ok()) return creds.status();
     digest.creds = *std::move(creds);
   }
-  Hash keys;
+  // Stores that hide key ids have another order, so what stands for all keys is a sum.
+  HashSum keys;
   for (bool last = false; !last;) {
     const auto page = AwaitCall<absl::StatusOr<Snapshot::Page>>(
         [&](auto done) { (*snapshot)->Next(kPageBytes, deadline, std::move(done)); });
@@ -100,9 +118,11 @@ absl::StatusOr<SessionDigest> DigestSession(Backend& backend, const std::string&
     for (const KeyWrite& key : page->keys) {
       const absl::StatusOr<std::string> value = DigestValue(key.value);
       if (!value.ok()) return value.status();
-      keys.Add(key.name.type);
-      keys.Add(key.name.id);
-      keys.Add(*value);
+      Hash hash;
+      hash.Add(key.name.type);
+      hash.Add(key.name.id);
+      hash.Add(*value);
+      keys.Add(hash.Finish());
     }
     digest.key_count += page->keys.size();
     last = page->last;

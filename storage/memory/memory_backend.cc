@@ -50,8 +50,11 @@ bool Passed(absl::Time deadline) { return deadline <= absl::Now(); }
 class MemorySnapshot final : public Snapshot {
  public:
   // `session` has what is asked for alone.
-  MemorySnapshot(Session session, bool want_values)
-      : session_(std::move(session)), want_values_(want_values), next_(session_.keys.begin()) {}
+  MemorySnapshot(Session session, const SnapshotRequest& request)
+      : session_(std::move(session)),
+        want_values_(request.want_values),
+        summarizes_(request.summarizes()),
+        next_(session_.keys.begin()) {}
 
   std::uint64_t revision() const override { return session_.revision; }
   const std::optional<Value>& creds() const override { return session_.creds; }
@@ -71,7 +74,8 @@ class MemorySnapshot final : public Snapshot {
       if (bytes > max_bytes && !page.empty()) break;
       if (want_values_) {
         page.keys.push_back({name, key.value});
-      } else {
+      }
+      if (summarizes_) {
         page.summaries.push_back({name, value_bytes, key.change_time});
       }
     }
@@ -82,6 +86,7 @@ class MemorySnapshot final : public Snapshot {
  private:
   const Session session_;
   const bool want_values_;
+  const bool summarizes_;
   Keys::const_iterator next_;
 };
 
@@ -270,7 +275,7 @@ void MemoryBackend::OpenSnapshot(SnapshotRequest request, absl::Time deadline, S
     const auto found = sessions_.find(request.session_id);
     if (found != sessions_.end()) {
       if (found->second.exists) {
-        snapshot = std::make_unique<MemorySnapshot>(Selected(found->second, request, absl::Now()), request.want_values);
+        snapshot = std::make_unique<MemorySnapshot>(Selected(found->second, request, absl::Now()), request);
       } else {
         snapshot = NoSession(found->second.revision);
       }

@@ -36,6 +36,7 @@
 #include "storage/postgres/session/session_writer.h"
 #include "storage/postgres/session/snapshot_pool.h"
 #include "storage/postgres/sql/statement_names.h"
+#include "storage/sealing/hidden_names.h"
 
 namespace authstate::storage {
 namespace {
@@ -58,7 +59,7 @@ class PostgresBackend final : public Backend {
         timer_(std::move(timer)),
         names_(pooler != PoolerMode::kTransaction),
         patch_bases_(options.patch_base_bytes),
-        keys_(options.keyring),
+        keys_(options.keyring, options.hide_key_ids),
         queue_(*timer_, options.queue_limit, options.queue_wait),
         snapshots_(layout, keys_, queue_, *timer_, options.call_timeout) {
     // The other one is for signs of life.
@@ -269,8 +270,13 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptio
   if (!schema.ok()) return schema.status();
   if (absl::Status tables = CheckTables(connection, **layout, deadline); !tables.ok()) return tables;
   if (absl::Status closed = CheckExposure(connection, **layout, options, deadline); !closed.ok()) return closed;
+  std::string hiding_key;
   if (!options.without_keyring) {
-    if (absl::Status fits = FitKeyring(connection, **layout, options.keyring.get(), deadline); !fits.ok()) return fits;
+    const Keyring* const keyring = options.keyring.get();
+    if (absl::Status fits = FitKeyring(connection, **layout, keyring, deadline); !fits.ok()) return fits;
+    auto fitted = FitHidingKey(connection, **layout, keyring, options.hide_key_ids, deadline);
+    if (!fitted.ok()) return fitted.status();
+    hiding_key = *std::move(fitted);
   }
   // In the legacy layout what is made stands beside a store that is not new.
   if (schema->made && (*layout)->name == "native") {
@@ -279,8 +285,11 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptio
   // They go before the timer moves on.
   connection.Drop();
   second.Drop();
-  return std::make_unique<PostgresBackend>(options, *conninfo, *facts, **layout, std::move(timer), pooler,
-                                           schema->version);
+  PostgresOptions found = options;
+  found.hide_key_ids = !hiding_key.empty();
+  return WithHiddenNames(
+      std::make_unique<PostgresBackend>(found, *conninfo, *facts, **layout, std::move(timer), pooler, schema->version),
+      options.keyring.get(), hiding_key);
 }
 
 }  // namespace authstate::storage

@@ -61,6 +61,9 @@ struct PostgresOptions {
   // opened with a keyring before is refused with FailedPrecondition, reason kKeyringMismatch. So is the legacy layout
   // with one.
   std::shared_ptr<const Keyring> keyring;
+  // Whether to hide key ids in a database without sessions, which then always hides them
+  // (storage/sealing/hidden_names.h). With sessions: FailedPrecondition, reason kKeyringMismatch. Needs a keyring.
+  bool hide_key_ids = false;
   // Whether to open a database that is encrypted also without its keyring, for who reads and writes no session.
   bool without_keyring = false;
   // Whether an older schema may be brought up to date. An empty database gets its schema in any case.

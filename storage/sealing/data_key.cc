@@ -12,6 +12,7 @@ namespace authstate::storage {
 namespace {
 
 constexpr char kVersion = 1;
+constexpr char kVersionWithHiddenIds = 2;
 constexpr std::size_t kSealedKeyBytes = kSealNonceBytes + kSealKeyBytes + kSealTagBytes;
 constexpr std::size_t kLeastBytes = kDataKeyMarkBytes + kSealedKeyBytes;
 static_assert(kSealKeyBytes == kKeyringKeyBytes);
@@ -33,8 +34,8 @@ DataKey::DataKey(const unsigned char* bytes) { std::copy_n(bytes, bytes_.size(),
 
 DataKey::~DataKey() { sodium_memzero(bytes_.data(), bytes_.size()); }
 
-std::string NewWrappedKey(const Keyring& keyring, absl::string_view session_id) {
-  std::string mark(kDataKeyMarkBytes, kVersion);
+std::string NewWrappedKey(const Keyring& keyring, absl::string_view session_id, bool hides_key_ids) {
+  std::string mark(kDataKeyMarkBytes, hides_key_ids ? kVersionWithHiddenIds : kVersion);
   randombytes_buf(&mark[1], mark.size() - 1);
   std::array<unsigned char, kSealKeyBytes> bytes{};
   randombytes_buf(bytes.data(), bytes.size());
@@ -43,9 +44,12 @@ std::string NewWrappedKey(const Keyring& keyring, absl::string_view session_id) 
   return Wrap(keyring, session_id, mark, key);
 }
 
+bool HidesKeyIds(absl::string_view wrapped) { return !wrapped.empty() && wrapped.front() == kVersionWithHiddenIds; }
+
 absl::StatusOr<DataKey> UnwrapKey(const Keyring* keyring, absl::string_view session_id, absl::string_view wrapped) {
   const absl::string_view key_id = WrappedUnder(wrapped);
-  if (wrapped.empty() || wrapped.front() != kVersion || !IsKeyringId(key_id)) return DamagedSession();
+  const bool known = !wrapped.empty() && (wrapped.front() == kVersion || HidesKeyIds(wrapped));
+  if (!known || !IsKeyringId(key_id)) return DamagedSession();
   const unsigned char* const key = keyring == nullptr ? nullptr : keyring->Find(key_id);
   if (key == nullptr) return KeyMissing(key_id);
   const absl::string_view mark = DataKeyMark(wrapped);

@@ -16,7 +16,8 @@
 //
 // Its wrapped form:
 //
-//   1    the version of this format, 1
+//   1    the version of this format: 1, or 2 where the store hides key ids (storage/sealing/hidden_names.h), so that a
+//        server which knows nothing of that takes the session for damaged, and does not look for keys by their ids
 //   16   the id of the data key, random: as long as this is the same, the values are sealed with the same key
 //   72   the data key, sealed (storage/sealing/aead.h) under the key of the keyring; associated are all other parts of
 //        this form and the session's id
@@ -39,7 +40,9 @@ class DataKey {
 };
 
 // A new data key for the session, wrapped under the active key.
-std::string NewWrappedKey(const Keyring& keyring, absl::string_view session_id);
+std::string NewWrappedKey(const Keyring& keyring, absl::string_view session_id, bool hides_key_ids = false);
+// Whether it was made so.
+bool HidesKeyIds(absl::string_view wrapped);
 
 // What is wrapped. DataLoss: reason kKeyMissing when the keyring (null: there is none) has no key of that id, else
 // kCorruptValue.

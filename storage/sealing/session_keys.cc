@@ -1,13 +1,19 @@
 #include "storage/sealing/session_keys.h"
 
+#include "storage/error.h"
+
 namespace authstate::storage {
 
-absl::StatusOr<std::optional<DataKey>> SessionKeys::Open(absl::string_view session_id,
+absl::StatusOr<std::optional<DataKey>> SessionKeys::Open(absl::string_view session_id, bool present,
                                                          absl::string_view wrapped) const {
-  if (wrapped.empty()) return std::nullopt;
-  absl::StatusOr<DataKey> key = UnwrapKey(keyring_.get(), session_id, wrapped);
-  if (!key.ok()) return key.status();
-  return *std::move(key);
+  std::optional<DataKey> key;
+  if (!wrapped.empty()) {
+    absl::StatusOr<DataKey> unwrapped = UnwrapKey(keyring_.get(), session_id, wrapped);
+    if (!unwrapped.ok()) return unwrapped.status();
+    key = *std::move(unwrapped);
+  }
+  if (present && HidesKeyIds(wrapped) != hides_key_ids_) return DamagedSession();
+  return key;
 }
 
 absl::StatusOr<SessionSealing> SessionKeys::SealingFor(absl::string_view session_id) {
@@ -18,7 +24,7 @@ absl::StatusOr<SessionSealing> SessionKeys::SealingFor(absl::string_view session
     sealing.wrapped = Make(session_id);
     sealing.made = true;
   }
-  absl::StatusOr<std::optional<DataKey>> key = Open(session_id, sealing.wrapped);
+  absl::StatusOr<std::optional<DataKey>> key = Open(session_id, /*present=*/true, sealing.wrapped);
   if (!key.ok()) {
     // It may have another key by the next time.
     Forget(session_id);

@@ -39,15 +39,19 @@ struct SessionSealing {
 class SessionKeys {
  public:
   // Null: no session is sealed, and none that is sealed can be read.
-  explicit SessionKeys(std::shared_ptr<const Keyring> keyring) : keyring_(std::move(keyring)) {}
+  explicit SessionKeys(std::shared_ptr<const Keyring> keyring, bool hides_key_ids = false)
+      : keyring_(std::move(keyring)), hides_key_ids_(hides_key_ids) {}
 
   // Whether new sessions are sealed.
   bool seals() const { return keyring_ != nullptr; }
   // For one; wrapped.
-  std::string Make(absl::string_view session_id) const { return NewWrappedKey(*keyring_, session_id); }
+  std::string Make(absl::string_view session_id) const { return NewWrappedKey(*keyring_, session_id, hides_key_ids_); }
 
-  // The key of a session whose row has `wrapped`; nullopt where that is empty. Fails as UnwrapKey.
-  absl::StatusOr<std::optional<DataKey>> Open(absl::string_view session_id, absl::string_view wrapped) const;
+  // The key of a session whose row has `wrapped`; nullopt where that is empty. Fails as UnwrapKey; and with
+  // DamagedSession where the session is `present` and its key ids are hidden and those of the store are not, or the
+  // other way round: it was written by a server that was started before the store began to hide them.
+  absl::StatusOr<std::optional<DataKey>> Open(absl::string_view session_id, bool present,
+                                              absl::string_view wrapped) const;
 
   // For a commit that writes values, by what is known of its session: where that is nothing, and new sessions are
   // sealed, it is taken for a new one. Fails as UnwrapKey, and then knows nothing of the session any more.
@@ -66,6 +70,7 @@ class SessionKeys {
   static constexpr std::size_t kMostKnown = 65'536;
 
   const std::shared_ptr<const Keyring> keyring_;
+  const bool hides_key_ids_;
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<std::string, std::string> known_ ABSL_GUARDED_BY(mutex_);
 };

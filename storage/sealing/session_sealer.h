@@ -32,6 +32,11 @@ class SessionSealer {
   // The keys that the database knows.
   virtual absl::StatusOr<std::vector<KeyringMark>> Marks() = 0;
 
+  // The key that hides key ids (hidden_names.h), wrapped; empty: they are not hidden.
+  virtual absl::StatusOr<std::string> HidingKey() = 0;
+  // Puts `rewrapped` in its place. False: by now it is another than `wrapped`, and nothing was done.
+  virtual absl::StatusOr<bool> RewrapHidingKey(const std::string& wrapped, const std::string& rewrapped) = 0;
+
   // Existing sessions after `after`, by the bytes of their id; at most `limit`.
   virtual absl::StatusOr<std::vector<Session>> List(const std::string& after, std::size_t limit) = 0;
 
@@ -43,7 +48,7 @@ class SessionSealer {
   virtual absl::StatusOr<bool> Reseal(const Session& session, const DataKey* from, const std::string& wrapped,
                                       const DataKey* to) = 0;
 
-  // Forgets the keys that no session is under, but for `active`; their ids.
+  // Forgets the keys that nothing is under, but for `active`; their ids.
   virtual absl::StatusOr<std::vector<std::string>> ForgetUnused(const std::string& active) = 0;
 };
 

@@ -123,7 +123,8 @@ absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& 
   if (commit.action == Commit::Action::kWrite && !row.present && keys.seals())
     row.data_key = keys.Make(commit.session_id);
   if (commit.action == Commit::Action::kDeleteSession) row.data_key.clear();
-  const absl::StatusOr<std::optional<DataKey>> data_key = keys.Open(commit.session_id, row.data_key);
+  const bool stays = row.present && commit.action != Commit::Action::kDeleteSession;
+  const absl::StatusOr<std::optional<DataKey>> data_key = keys.Open(commit.session_id, stays, row.data_key);
   if (!data_key.ok()) return WithOutcome(data_key.status(), Outcome::kNotApplied);
 
   std::int64_t names = row.names.has_value() ? *row.names : SumOfNames(connection, commit.session_id);

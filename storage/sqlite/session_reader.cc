@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
-#include "contract/limits.h"
 #include "storage/checksum.h"
 #include "storage/error.h"
 #include "storage/packed_value.h"
@@ -39,7 +38,7 @@ absl::StatusOr<std::optional<Value>> SelectValue(const ValuePlace& place, SQLite
     const std::size_t size = SizeOfValue(select, 0);
     *bytes += size;
     // A length that no value has is damage.
-    if (*bytes > max_bytes && size <= kMaxValueBytes) return ResponseTooLarge(max_bytes);
+    if (*bytes > max_bytes && size <= kMaxStoredValueBytes) return ResponseTooLarge(max_bytes);
     absl::StatusOr<Value> value = ValueColumns(place, select, 0, data_key);
     if (!value.ok()) return value.status();
     found = *std::move(value);
@@ -96,7 +95,7 @@ absl::StatusOr<ReadResult> ReadSession(SqliteConnection& connection, const ReadR
   if (request.fence != 0) {
     if (absl::Status checked = CheckFence(row.lease, request.fence); !checked.ok()) return checked;
   }
-  const absl::StatusOr<std::optional<DataKey>> opened = keys.Open(request.session_id, row.data_key);
+  const absl::StatusOr<std::optional<DataKey>> opened = keys.Open(request.session_id, row.present, row.data_key);
   if (!opened.ok()) return opened.status();
   const DataKey* const data_key = opened->has_value() ? &**opened : nullptr;
   ReadResult result;
@@ -150,7 +149,8 @@ absl::StatusOr<Snapshot::Page> ReadKeysAfter(SqliteConnection& connection, const
         absl::StatusOr<Value> value = ValueColumns({request.session_id, name.type, name.id}, select, 2, data_key);
         if (!value.ok()) return value.status();
         page.keys.push_back({name, *std::move(value)});
-      } else {
+      }
+      if (request.summarizes()) {
         page.summaries.push_back({name, static_cast<std::uint64_t>(select.getColumn(4).getInt64()), change_time});
       }
     }

@@ -16,6 +16,7 @@
 #include "storage/absolute_path.h"
 #include "storage/batch_room.h"
 #include "storage/error.h"
+#include "storage/sealing/hidden_names.h"
 #include "storage/sqlite/commit_applier.h"
 #include "storage/sqlite/connection.h"
 #include "storage/sqlite/file_lock.h"
@@ -91,7 +92,7 @@ class SqliteBackend final : public Backend {
         lock_(std::move(lock)),
         place_(std::move(place)),
         schema_version_(schema_version),
-        keys_(options_.keyring),
+        keys_(options_.keyring, options_.hide_key_ids),
         writer_(std::move(writer), clock_, &place_, options_.queue_limit, options_.stats),
         large_reader_(TakeLast(&readers), options_.queue_limit, options_.stats),
         readers_(std::move(readers), options_.queue_limit, options_.stats) {
@@ -260,8 +261,12 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenFile(SqliteOptions options) {
     auto writer = std::make_unique<SqliteConnection>(options.path, SqliteConnection::Mode::kReadWrite);
     const absl::StatusOr<PreparedSchema> schema = PrepareSqliteSchema(*writer, options.migrate, options.create);
     if (!schema.ok()) return schema.status();
+    std::string hiding_key;
     if (!options.without_keyring) {
       if (absl::Status fits = FitKeyring(*writer, options.keyring.get()); !fits.ok()) return fits;
+      auto fitted = FitHidingKey(*writer, options.keyring.get(), options.hide_key_ids);
+      if (!fitted.ok()) return fitted.status();
+      hiding_key = *std::move(fitted);
     }
     // Only now is it known to be ours: this changes the file.
     Configure(*writer);
@@ -279,8 +284,11 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenFile(SqliteOptions options) {
     absl::StatusOr<StorePlace> place = StorePlace::Of(options.path);
     if (!place.ok()) return place.status();
     if (schema->made && options.on_created != nullptr) options.on_created(options.path);
-    return std::make_unique<SqliteBackend>(std::move(options), *std::move(lock), *std::move(place), schema->version,
-                                           std::move(writer), std::move(readers));
+    const std::shared_ptr<const Keyring> keyring = options.keyring;
+    options.hide_key_ids = !hiding_key.empty();
+    return WithHiddenNames(std::make_unique<SqliteBackend>(std::move(options), *std::move(lock), *std::move(place),
+                                                           schema->version, std::move(writer), std::move(readers)),
+                           keyring.get(), hiding_key);
   });
 }
 

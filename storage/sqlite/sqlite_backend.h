@@ -33,6 +33,9 @@ struct SqliteOptions {
   // What new sessions are sealed under (storage/sealing/session_keys.h); null: they are not, and a store that was
   // opened with a keyring before is refused with FailedPrecondition, reason kKeyringMismatch.
   std::shared_ptr<const Keyring> keyring;
+  // Whether to hide key ids in a store without sessions, which then always hides them (storage/sealing/hidden_names.h).
+  // With sessions: FailedPrecondition, reason kKeyringMismatch. Needs a keyring.
+  bool hide_key_ids = false;
   // Whether to open a store that is encrypted also without its keyring, for who reads and writes no session.
   bool without_keyring = false;
   // Where each group of commits, and each read, is counted as one statement; null: nowhere.

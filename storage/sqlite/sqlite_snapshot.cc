@@ -46,7 +46,7 @@ absl::StatusOr<std::unique_ptr<Snapshot>> SqliteSnapshot::Open(const std::string
   absl::StatusOr<ReadResult> session = ReadSession(*connection, head, now, keys, &row);
   if (!session.ok()) return session.status();
   if (!session->exists) return NoSession(session->revision);
-  absl::StatusOr<std::optional<DataKey>> data_key = keys.Open(request.session_id, row.data_key);
+  absl::StatusOr<std::optional<DataKey>> data_key = keys.Open(request.session_id, /*present=*/true, row.data_key);
   if (!data_key.ok()) return data_key.status();
   return std::unique_ptr<Snapshot>(new SqliteSnapshot(std::move(connection), std::move(request), now,
                                                       *std::move(session), std::move(row), *std::move(data_key),

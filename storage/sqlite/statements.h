@@ -82,20 +82,25 @@ inline constexpr char kSetGrantsVersion[] = "UPDATE auth_grants_version SET vers
 // The keys that sessions are, or may be, encrypted under.
 inline constexpr char kSelectKeyring[] = "SELECT key_id, key_check FROM auth_keyring";
 inline constexpr char kInsertKeyring[] = "INSERT INTO auth_keyring (key_id, key_check) VALUES (?1, ?2)";
-// Removes those that no session is under, but for ?1; their ids. In a wrapped key the id begins with the 90th byte
+// Removes those that nothing is under, but for ?1; their ids. In a wrapped key the id begins with the 90th byte
 // (storage/sealing/data_key.h).
 inline constexpr char kForgetKeys[] =
     "DELETE FROM auth_keyring WHERE key_id <> ?1 AND NOT EXISTS (SELECT 1 FROM auth_sessions "
-    "WHERE substr(data_key, 90) = CAST(key_id AS BLOB)) RETURNING key_id";
+    "WHERE substr(data_key, 90) = CAST(key_id AS BLOB)) AND NOT EXISTS (SELECT 1 FROM auth_hidden_key_ids "
+    "WHERE substr(wrapped, 90) = CAST(key_id AS BLOB)) RETURNING key_id";
+// The key that hides key ids, wrapped, if there is one.
+inline constexpr char kSelectHidingKey[] = "SELECT wrapped FROM auth_hidden_key_ids";
+inline constexpr char kInsertHidingKey[] =
+    "INSERT INTO auth_hidden_key_ids (wrapped) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM auth_sessions WHERE present)";
+inline constexpr char kRewrapHidingKey[] = "UPDATE auth_hidden_key_ids SET wrapped = ?2 WHERE wrapped = ?1";
 // Existing sessions after ?1, at most ?2, with their wrapped data keys.
 inline constexpr char kListDataKeys[] =
     "SELECT session_id, data_key FROM auth_sessions WHERE present AND session_id > ?1 ORDER BY session_id LIMIT ?2";
 // When the key was last written stays what it was.
 inline constexpr char kResealKey[] =
     "UPDATE auth_keys SET kind = ?4, value = ?5 WHERE session_id = ?1 AND key_type = ?2 AND key_id = ?3";
-// Keeps away the versions that know no encrypted sessions.
-inline constexpr char kServeFromSealing[] =
-    "UPDATE auth_schema_migrations SET serves_from = version WHERE name = 'sealed_values'";
+// Keeps away the versions that do not know what the migration of this name brought.
+inline constexpr char kServeFrom[] = "UPDATE auth_schema_migrations SET serves_from = version WHERE name = ?1";
 
 inline constexpr char kPing[] = "SELECT version FROM auth_schema_migrations ORDER BY version DESC LIMIT 1";
 

@@ -6,6 +6,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
+#include "tests/conformance/keyring_of_environment.h"
 
 namespace authstate {
 
@@ -180,8 +181,12 @@ std::vector<KeyWrite> ConformanceTest::Drain(Snapshot& snapshot, std::size_t max
     EXPECT_TRUE(page.ok()) << page.status();
     if (!page.ok()) return keys;
     for (KeyWrite& key : page->keys) keys.push_back(std::move(key));
-    if (page->last) return keys;
+    if (page->last) break;
   }
+  if (HideKeyIdsOfEnvironment()) {
+    std::sort(keys.begin(), keys.end(), [](const KeyWrite& a, const KeyWrite& b) { return a.name < b.name; });
+  }
+  return keys;
 }
 
 std::optional<WholeSession> ConformanceTest::Whole(const std::string& session_id) {

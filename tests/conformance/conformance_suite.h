@@ -100,7 +100,7 @@ class ConformanceTest : public testing::Test {
 
   absl::StatusOr<std::unique_ptr<storage::Snapshot>> Open(std::string session_id);
   static absl::StatusOr<storage::Snapshot::Page> Next(storage::Snapshot& snapshot, std::size_t max_bytes);
-  // Every key left in the snapshot, in the order of its pages.
+  // Every key left in the snapshot, in the order of its pages; by name where key ids are hidden.
   static std::vector<storage::KeyWrite> Drain(storage::Snapshot& snapshot, std::size_t max_bytes);
   // The session through a snapshot; nullopt when there is none.
   std::optional<WholeSession> Whole(const std::string& session_id);

@@ -14,6 +14,9 @@ inline std::shared_ptr<const Keyring> KeyringOfEnvironment() {
   return std::getenv("AUTHSTATE_TEST_KEYRING") == nullptr ? nullptr : test::MakeKeyring({{"k", 'a'}});
 }
 
+// Whether these stores hide key ids too: where AUTHSTATE_TEST_HIDDEN_IDS is set.
+inline bool HideKeyIdsOfEnvironment() { return std::getenv("AUTHSTATE_TEST_HIDDEN_IDS") != nullptr; }
+
 }  // namespace authstate::conformance
 
 #endif  // AUTHSTATE_TESTS_CONFORMANCE_KEYRING_OF_ENVIRONMENT_H_

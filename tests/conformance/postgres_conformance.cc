@@ -23,6 +23,7 @@ class PostgresStore final : public StoreUnderTest {
     storage::PostgresOptions options;
     options.url = database_.url;
     options.keyring = KeyringOfEnvironment();
+    options.hide_key_ids = HideKeyIdsOfEnvironment();
     auto backend = storage::OpenPostgresBackend(options);
     // As authstated stacks it.
     if (backend.ok()) return storage::NewBatchingBackend(*std::move(backend));

@@ -43,7 +43,7 @@ inline absl::Time Soon() { return absl::Now() + absl::Minutes(1); }
 class Store {
  public:
   virtual ~Store() = default;
-  virtual absl::StatusOr<std::unique_ptr<Backend>> Open(const SharedKeyring& keyring) = 0;
+  virtual absl::StatusOr<std::unique_ptr<Backend>> Open(const SharedKeyring& keyring, bool hide_key_ids = false) = 0;
   virtual absl::StatusOr<std::unique_ptr<SessionSealer>> OpenSealer() = 0;
   virtual void Sql(const std::string& sql) = 0;
   virtual std::string Query(const std::string& sql) = 0;
@@ -53,10 +53,11 @@ class Store {
 
 class SqliteStore final : public Store {
  public:
-  absl::StatusOr<std::unique_ptr<Backend>> Open(const SharedKeyring& keyring) override {
+  absl::StatusOr<std::unique_ptr<Backend>> Open(const SharedKeyring& keyring, bool hide_key_ids) override {
     SqliteOptions options;
     options.path = path_;
     options.keyring = keyring;
+    options.hide_key_ids = hide_key_ids;
     return OpenSqliteBackend(options);
   }
   absl::StatusOr<std::unique_ptr<SessionSealer>> OpenSealer() override { return OpenSqliteSealer(path_); }
@@ -93,10 +94,11 @@ inline auto* const cluster =
 
 class PostgresStore final : public Store {
  public:
-  absl::StatusOr<std::unique_ptr<Backend>> Open(const SharedKeyring& keyring) override {
+  absl::StatusOr<std::unique_ptr<Backend>> Open(const SharedKeyring& keyring, bool hide_key_ids) override {
     PostgresOptions options;
     options.url = url_;
     options.keyring = keyring;
+    options.hide_key_ids = hide_key_ids;
     return OpenPostgresBackend(options);
   }
   absl::StatusOr<std::unique_ptr<SessionSealer>> OpenSealer() override {

@@ -58,6 +58,8 @@ class SelectionTest : public ConformanceTest {
       ++selection.pages;
       last = page->last;
     }
+    // Else they are in order by themselves.
+    if (backend().Describe().hides_key_ids) std::sort(selection.names.begin(), selection.names.end());
     return selection;
   }
 
@@ -147,9 +149,11 @@ TEST_F(SelectionTest, PagesOfSummariesCountNamesAlone) {
   for (int i = 0; i < 10; ++i) commit.sets.push_back({{"t", absl::StrFormat("%04d", i)}, Raw(std::string(5'000, 'v'))});
   MustApply(commit);
   const std::size_t three = 3 * storage::ByteSize({"t", "0000"}, 0);
+  EXPECT_EQ(Select(WithoutValues(), 1).pages, 10);
+  // Hidden ids are in the values, which count then.
+  if (backend().Describe().hides_key_ids) return;
   EXPECT_EQ(Select(WithoutValues(), three).pages, 4);
   EXPECT_EQ(Select(WithoutValues(), three - 1).pages, 5);
-  EXPECT_EQ(Select(WithoutValues(), 1).pages, 10);
 }
 
 TEST_F(SelectionTest, KeysThatAreNotAskedForFillNoPage) {

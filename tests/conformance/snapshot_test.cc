@@ -39,6 +39,11 @@ bool SameKeys(const std::vector<KeyWrite>& a, const std::vector<KeyWrite>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), same);
 }
 
+std::vector<KeyWrite> ByName(std::vector<KeyWrite> keys) {
+  std::sort(keys.begin(), keys.end(), [](const KeyWrite& a, const KeyWrite& b) { return a.name < b.name; });
+  return keys;
+}
+
 class SnapshotTest : public ConformanceTest {};
 
 TEST_F(SnapshotTest, OfNoSessionIsNotFound) {
@@ -79,7 +84,9 @@ TEST_F(SnapshotTest, PagesHoldAsMuchAsFits) {
   MustApply(SetKeys("s", Numbered(10, kValueBytes)));
   auto snapshot = Open("s");
   ASSERT_TRUE(snapshot.ok()) << snapshot.status();
-  const std::size_t three = 3 * storage::ByteSize({"pre-key", "0000"}, kValueBytes);
+  // Where ids are hidden, a hash of 22 bytes has the place of one, which stands in the value with its length of 2.
+  const std::size_t more = backend().Describe().hides_key_ids ? 22 + 2 : 0;
+  const std::size_t three = 3 * (storage::ByteSize({"pre-key", "0000"}, kValueBytes) + more);
   // One byte less holds two keys, however little of each is stored, and 1 none: then one comes all the same.
   for (const auto& [max_bytes, keys] :
        std::vector<std::pair<std::size_t, std::size_t>>{{three, 3}, {three - 1, 2}, {1, 1}}) {
@@ -140,7 +147,7 @@ TEST_F(SnapshotTest, PagesOfLongNamesAreBoundedThoughTheirValuesAreEmpty) {
     last = page->last;
     for (KeyWrite& key : page->keys) read.push_back(std::move(key));
   }
-  EXPECT_TRUE(SameKeys(read, commit.sets));
+  EXPECT_TRUE(SameKeys(ByName(read), commit.sets));
 }
 
 TEST_F(SnapshotTest, EmptyValuesDoNotEndThePages) {
@@ -171,7 +178,7 @@ TEST_F(SnapshotTest, StaysAtItsMomentWhileTheSessionIsWritten) {
     change.creds = Json("2");
     MustApply(change);
   }
-  EXPECT_TRUE(SameKeys(read, keys));
+  EXPECT_TRUE(SameKeys(ByName(read), keys));
   EXPECT_EQ((*snapshot)->revision(), 1U);
   EXPECT_EQ((*snapshot)->creds(), Json("1"));
 }

@@ -19,6 +19,7 @@ class SqliteStore final : public StoreUnderTest {
     storage::SqliteOptions options;
     options.path = path_;
     options.keyring = KeyringOfEnvironment();
+    options.hide_key_ids = HideKeyIdsOfEnvironment();
     auto backend = storage::OpenSqliteBackend(options);
     if (backend.ok()) return Decorated(*std::move(backend));
     return backend;

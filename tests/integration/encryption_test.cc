@@ -127,6 +127,41 @@ TEST_F(EncryptionTest, KeyringMayComeFromACommandACredentialOrTheEnvironment) {
   EXPECT_FALSE(FilesHold(kCanary));
 }
 
+TEST_F(EncryptionTest, TheKeyringOfTheEnvironmentIsKeptFromChildProcesses) {
+  const std::string seen = directory_.File("environment");
+  Serve({"--keyring-command", absl::StrCat("env > ", seen, "; echo '", kText, "'")},
+        {absl::StrCat("AUTHSTATE_KEYRING=", kText), "AUTHSTATE_OTHER=seen"});
+  EXPECT_THAT(TextOf(seen), HasSubstr("AUTHSTATE_OTHER=seen"));
+  EXPECT_THAT(TextOf(seen), Not(HasSubstr("AUTHSTATE_KEYRING")));
+}
+
+TEST_F(EncryptionTest, HiddenKeyIdsAreInNoFile) {
+  const std::string path = NewKeyring("keyring");
+  const char kPhone[] = "5511999998888";
+  for (const bool hidden : {false, true}) {
+    std::filesystem::remove(directory_.File("authstate.db"));
+    std::filesystem::remove(directory_.File("authstate.db.made"));
+    std::vector<std::string> arguments = Arguments({"--keyring-file", path});
+    if (hidden) arguments.emplace_back("--hide-key-ids");
+    auto server = TestServer::Create({arguments, {}});
+    ASSERT_TRUE(server.ok()) << server.status();
+    const CliRunner cli((*server)->address());
+    for (int i = 0; i < 10; ++i) {
+      EXPECT_EQ(cli.Run({"keys", "set", "s", "session", absl::StrCat(kPhone, ".", i), "{}"}).code, kOk);
+    }
+    const std::string list = cli.Run({"keys", "list", "s"}).out;
+    for (int i = 0; i < 10; ++i) EXPECT_THAT(list, HasSubstr(absl::StrCat(kPhone, ".", i)));
+    // What is copied is compared, whatever order it comes in.
+    const CliResult copied = cli.Run({"session", "copy", "s", "t"});
+    EXPECT_EQ(copied.code, kOk) << copied.err;
+    EXPECT_TRUE((*server)->Terminate().ok());
+    EXPECT_EQ(FilesHold(kPhone), !hidden);
+    EXPECT_THAT(CliRunner("").Run({"keyring", "status", "--sqlite-path", directory_.File("authstate.db")}).out,
+                HasSubstr(hidden ? "hidden" : "as they are"));
+  }
+  EXPECT_THAT(WhyNot({"--hide-key-ids"}), HasSubstr("--hide-key-ids needs a keyring"));
+}
+
 TEST_F(EncryptionTest, WrongOrMissingKeyringIsToldInOneLineAndTheStoreIsLeftAlone) {
   const std::string path = NewKeyring("keyring");
   Serve({"--keyring-file", path});

@@ -136,9 +136,9 @@ class TableAccessTest : public test::PostgresTest {
   }
 
   static std::vector<std::string> NativeTables(const std::string& schema) {
-    return {
-        schema + ".auth_creds",   schema + ".auth_grants",   schema + ".auth_grants_version",   schema + ".auth_keys",
-        schema + ".auth_keyring", schema + ".auth_sessions", schema + ".auth_schema_migrations"};
+    return {schema + ".auth_creds",    schema + ".auth_grants",           schema + ".auth_grants_version",
+            schema + ".auth_keys",     schema + ".auth_keyring",          schema + ".auth_hidden_key_ids",
+            schema + ".auth_sessions", schema + ".auth_schema_migrations"};
   }
 
  private:

@@ -76,11 +76,14 @@ absl::Status ShowStatus(CommandContext& context, const KeyringOptions& options) 
   const auto state = migrations::ReadSealingState(**sealer);
   if (!state.ok()) return state.status();
   if (context.output().json()) {
-    return context.output().WriteJson(
-        {{"database", (*sealer)->location()}, {"plain", state->plain}, {"keys", state->under}});
+    return context.output().WriteJson({{"database", (*sealer)->location()},
+                                       {"plain", state->plain},
+                                       {"keys", state->under},
+                                       {"hides_key_ids", state->hides_key_ids}});
   }
   std::vector<std::vector<std::string>> rows{{"database", (*sealer)->location()},
                                              {"plain", Count(state->plain, "session")}};
+  rows.push_back({"key ids", state->hides_key_ids ? "hidden" : "as they are"});
   for (const auto& [key, sessions] : state->under) {
     rows.push_back({absl::StrCat("under ", key), Count(sessions, "session")});
   }

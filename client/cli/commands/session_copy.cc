@@ -43,6 +43,7 @@ absl::StatusOr<Snapshot> Load(client::Client& client, const std::string& session
       },
       fence);
   if (!loaded.ok()) return loaded;
+  absl::c_sort(snapshot.state.keys, [](const auto& a, const auto& b) { return a.name < b.name; });
   return snapshot;
 }
 

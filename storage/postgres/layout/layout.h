@@ -32,6 +32,9 @@ struct SealingStatements {
   const char* keyring = nullptr;
   const char* remember_key = nullptr;
   const char* forget = nullptr;
+  const char* hiding_key = nullptr;
+  const char* hide_key_ids = nullptr;
+  const char* rewrap_hiding_key = nullptr;
   const char* list = nullptr;
   const char* rewrap = nullptr;
   const char* lock = nullptr;

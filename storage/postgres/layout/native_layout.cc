@@ -69,12 +69,13 @@ Layout MakeLayout(absl::string_view home, std::deque<std::string>* texts) {
       /*snapshot_page=*/in_home(statements::kSnapshotPage),
       /*sealing=*/
       {in_home(statements::kKeyring), in_home(statements::kRememberKey), in_home(statements::kForgetKeys),
+       in_home(statements::kHidingKey), in_home(statements::kHideKeyIds), in_home(statements::kRewrapHidingKey),
        in_home(statements::kListDataKeys), in_home(statements::kRewrap), in_home(statements::kLockToReseal),
        in_home(statements::kResealCreds), in_home(statements::kResealKeys), in_home(statements::kSetDataKey)},
       /*schema=*/
       MakeLayoutSchema(PostgresMigrations, home,
                        {"auth_schema_migrations", "auth_sessions", "auth_creds", "auth_keys", "auth_grants",
-                        "auth_grants_version", "auth_keyring"}),
+                        "auth_grants_version", "auth_keyring", "auth_hidden_key_ids"}),
       /*tables_of_others=*/{},
       /*purge=*/nullptr,
       /*packs_values=*/true,

@@ -4,6 +4,7 @@
 
 #include "storage/error.h"
 #include "storage/postgres/sql/row.h"
+#include "storage/sealing/hidden_names.h"
 
 namespace authstate::storage {
 namespace {
@@ -41,6 +42,23 @@ absl::Status FitKeyring(PgConnection& connection, const Layout& layout, const Ke
   // Another server may have remembered another key of the same id.
   marks = KeyringMarks(connection, layout, deadline);
   return marks.ok() ? CheckKeyring(keyring, *marks) : marks.status();
+}
+
+absl::StatusOr<std::string> HidingKey(PgConnection& connection, const Layout& layout, absl::Time deadline) {
+  const auto execution = connection.Execute(layout.sealing.hiding_key, {}, deadline);
+  if (execution.failure.has_value()) return ToStatus(*execution.failure);
+  return execution.rows.empty() ? "" : FromHex(ToView(execution.rows[0][0]));
+}
+
+absl::StatusOr<std::string> FitHidingKey(PgConnection& connection, const Layout& layout, const Keyring* keyring,
+                                         bool hide, absl::Time deadline) {
+  if (keyring == nullptr) return "";
+  auto wrapped = HidingKey(connection, layout, deadline);
+  if (!wrapped.ok() || !wrapped->empty() || !hide) return wrapped;
+  const auto made = connection.Execute(layout.sealing.hide_key_ids, {HiddenNames::NewKey(*keyring)}, deadline);
+  if (made.failure.has_value()) return ToStatus(*made.failure);
+  wrapped = HidingKey(connection, layout, deadline);
+  return wrapped.ok() && wrapped->empty() ? CannotHideNames() : wrapped;
 }
 
 }  // namespace authstate::storage

@@ -1,6 +1,7 @@
 #ifndef AUTHSTATE_STORAGE_POSTGRES_SCHEMA_KEYRING_TABLE_H_
 #define AUTHSTATE_STORAGE_POSTGRES_SCHEMA_KEYRING_TABLE_H_
 
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -25,6 +26,15 @@ absl::Status LegacyCannotBeSealed();
 // sessions. Null: there is none. Of several that remember a key at once one does, and the others are checked against
 // it.
 absl::Status FitKeyring(PgConnection& connection, const Layout& layout, const Keyring* keyring, absl::Time deadline);
+
+// The key that hides key ids, wrapped; empty: they are not hidden. The layout is one that can be encrypted.
+absl::StatusOr<std::string> HidingKey(PgConnection& connection, const Layout& layout, absl::Time deadline);
+
+// The same, after FitKeyring, made in a database without sessions where `hide` says so. Of several servers that make
+// one at once one does. Null: there is no keyring, and nothing is hidden. Fails as
+// CannotHideNames.
+absl::StatusOr<std::string> FitHidingKey(PgConnection& connection, const Layout& layout, const Keyring* keyring,
+                                         bool hide, absl::Time deadline);
 
 }  // namespace authstate::storage
 

@@ -41,6 +41,10 @@ class PostgresSealer final : public SessionSealer {
   absl::StatusOr<std::vector<KeyringMark>> Marks() override {
     return KeyringMarks(connection_, layout_, absl::Now() + kStatementTimeout);
   }
+  absl::StatusOr<std::string> HidingKey() override {
+    return storage::HidingKey(connection_, layout_, absl::Now() + kStatementTimeout);
+  }
+  absl::StatusOr<bool> RewrapHidingKey(const std::string& wrapped, const std::string& rewrapped) override;
   absl::StatusOr<std::vector<Session>> List(const std::string& after, std::size_t limit) override;
   absl::StatusOr<bool> Rewrap(const Session& session, const std::string& rewrapped) override;
   absl::StatusOr<bool> Reseal(const Session& session, const DataKey* from, const std::string& wrapped,
@@ -79,6 +83,12 @@ pqxx::result PostgresSealer::Run(const char* sql, const PgConnection::Parameters
 pqxx::result PostgresSealer::RunAlone(const char* sql, const PgConnection::Parameters& parameters) {
   failure_.reset();
   return Run(sql, parameters);
+}
+
+absl::StatusOr<bool> PostgresSealer::RewrapHidingKey(const std::string& wrapped, const std::string& rewrapped) {
+  const pqxx::result rows = RunAlone(layout_.sealing.rewrap_hiding_key, {wrapped, rewrapped});
+  if (absl::Status ended = Ended(); !ended.ok()) return ended;
+  return !rows.empty();
 }
 
 absl::StatusOr<std::vector<SessionSealer::Session>> PostgresSealer::List(const std::string& after, std::size_t limit) {

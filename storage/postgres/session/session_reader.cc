@@ -47,7 +47,7 @@ struct Reading {
 void TakeKey(SessionKeys& keys, const ReadRequest& request, bool exists, absl::string_view hex,
              absl::StatusOr<ReadResult>& result, std::optional<DataKey>& data_key) {
   std::string wrapped = FromHex(hex);
-  absl::StatusOr<std::optional<DataKey>> opened = keys.Open(request.session_id, wrapped);
+  absl::StatusOr<std::optional<DataKey>> opened = keys.Open(request.session_id, exists, wrapped);
   if (!opened.ok()) {
     result = opened.status();
   } else {

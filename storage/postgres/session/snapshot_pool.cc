@@ -77,7 +77,7 @@ std::optional<absl::StatusOr<std::shared_ptr<State>>> Begin(PgConnection& connec
   ReadRow(head.rows[0], state->revision, present, kind, hex, state->lease.fence, state->lease.owner,
           state->expected_names, wrapped);
   if (!present) return Absent(connection, layout, request.session_id, state->revision, deadline);
-  auto data_key = keys.Open(request.session_id, FromHex(wrapped));
+  auto data_key = keys.Open(request.session_id, present, FromHex(wrapped));
   if (!data_key.ok()) return data_key.status();
   state->data_key = *std::move(data_key);
   keys.Saw(request.session_id, present, FromHex(wrapped));
@@ -134,8 +134,9 @@ absl::Status ReadKeys(PgConnection& connection, const Layout& layout, State& sta
     if (state.request.want_values) {
       auto value = layout.to_value({state.request.session_id, key.name.type, key.name.id}, *kind, hex, KeyOf(state));
       if (!value.ok()) return value.status();
-      page->keys.push_back({std::move(key.name), *std::move(value)});
-    } else {
+      page->keys.push_back({key.name, *std::move(value)});
+    }
+    if (state.request.summarizes()) {
       if (changed_at.has_value()) key.change_time = absl::FromUnixMicros(*changed_at);
       page->summaries.push_back(std::move(key));
     }

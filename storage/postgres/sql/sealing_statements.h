@@ -15,13 +15,32 @@ WITH served AS (
 )
 INSERT INTO auth_keyring (key_id, key_check) VALUES ($1::text, $2::bytea) ON CONFLICT (key_id) DO NOTHING)sql";
 
-// Removes the keys that no session is under, but for $1; their ids. In a wrapped key the id begins with the 90th byte
+// Removes the keys that nothing is under, but for $1; their ids. In a wrapped key the id begins with the 90th byte
 // (storage/sealing/data_key.h).
 inline constexpr char kForgetKeys[] = R"sql(
 DELETE FROM auth_keyring q
 WHERE q.key_id <> $1::text
   AND NOT EXISTS (SELECT FROM auth_sessions s WHERE substr(s.data_key, 90) = convert_to(q.key_id, 'UTF8'))
+  AND NOT EXISTS (SELECT FROM auth_hidden_key_ids h WHERE substr(h.wrapped, 90) = convert_to(q.key_id, 'UTF8'))
 RETURNING q.key_id)sql";
+
+// The key that hides key ids, wrapped, if there is one.
+inline constexpr char kHidingKey[] = "SELECT encode(wrapped, 'hex') FROM auth_hidden_key_ids";
+
+// Makes $1 that key, unless there is one or there are sessions, and keeps away the versions that know no hidden ids.
+inline constexpr char kHideKeyIds[] = R"sql(
+WITH hidden AS (
+  INSERT INTO auth_hidden_key_ids (wrapped)
+    SELECT $1::bytea WHERE NOT EXISTS (SELECT FROM auth_sessions WHERE present)
+    ON CONFLICT (one) DO NOTHING
+  RETURNING one
+)
+UPDATE auth_schema_migrations SET serves_from = version
+WHERE name = 'hidden_key_ids' AND serves_from < version AND EXISTS (SELECT FROM hidden))sql";
+
+// Puts $2 in the place of the wrapped key $1.
+inline constexpr char kRewrapHidingKey[] =
+    "UPDATE auth_hidden_key_ids SET wrapped = $2::bytea WHERE wrapped = $1::bytea RETURNING one";
 
 // Existing sessions after $1, at most $2, with their wrapped data keys.
 inline constexpr char kListDataKeys[] = R"sql(

@@ -1,11 +1,22 @@
 #include "storage/sqlite/sealing/keyring_table.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
+#include "storage/sealing/hidden_names.h"
 #include "storage/sqlite/statements.h"
 
 namespace authstate::storage {
+namespace {
+
+void ServeFrom(SqliteConnection& connection, const std::string& migration) {
+  SQLite::Statement& serve = connection.Prepare(sql::kServeFrom);
+  BindText(serve, 1, migration);
+  Run(serve);
+}
+
+}  // namespace
 
 std::vector<KeyringMark> KeyringMarks(SqliteConnection& connection) {
   std::vector<KeyringMark> marks;
@@ -27,9 +38,30 @@ absl::Status FitKeyring(SqliteConnection& connection, const Keyring* keyring) {
   BindText(insert, 1, mark.key_id);
   BindBlob(insert, 2, mark.key_check);
   Run(insert);
-  Run(connection.Prepare(sql::kServeFromSealing));
+  ServeFrom(connection, "sealed_values");
   Run(connection.Prepare(sql::kCommit));
   return absl::OkStatus();
+}
+
+std::string HidingKey(SqliteConnection& connection) {
+  SQLite::Statement& select = connection.Prepare(sql::kSelectHidingKey);
+  std::string wrapped = select.executeStep() ? TextColumn(select, 0) : "";
+  select.reset();
+  return wrapped;
+}
+
+absl::StatusOr<std::string> FitHidingKey(SqliteConnection& connection, const Keyring* keyring, bool hide) {
+  if (keyring == nullptr) return "";
+  std::string wrapped = HidingKey(connection);
+  if (!wrapped.empty() || !hide) return wrapped;
+  wrapped = HiddenNames::NewKey(*keyring);
+  Run(connection.Prepare(sql::kBeginImmediate));
+  SQLite::Statement& insert = connection.Prepare(sql::kInsertHidingKey);
+  BindBlob(insert, 1, wrapped);
+  const bool made = Run(insert) > 0;
+  if (made) ServeFrom(connection, "hidden_key_ids");
+  Run(connection.Prepare(sql::kCommit));
+  return made ? absl::StatusOr<std::string>(std::move(wrapped)) : CannotHideNames();
 }
 
 }  // namespace authstate::storage

@@ -1,9 +1,11 @@
 #ifndef AUTHSTATE_STORAGE_SQLITE_SEALING_KEYRING_TABLE_H_
 #define AUTHSTATE_STORAGE_SQLITE_SEALING_KEYRING_TABLE_H_
 
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "keyring/keyring.h"
 #include "storage/sealing/keyring_marks.h"
 #include "storage/sqlite/connection.h"
@@ -17,6 +19,13 @@ std::vector<KeyringMark> KeyringMarks(SqliteConnection& connection);
 // remember the active one: from then on no server serves it without that, nor one of a version that knows no encrypted
 // sessions. Null: there is none. Throws SQLite::Exception.
 absl::Status FitKeyring(SqliteConnection& connection, const Keyring* keyring);
+
+// The key that hides key ids, wrapped; empty: they are not hidden. Throws SQLite::Exception.
+std::string HidingKey(SqliteConnection& connection);
+
+// The same, after FitKeyring, made in a store without sessions where `hide` says so. Null: there is no keyring, and
+// nothing is hidden. Fails as CannotHideNames. Throws SQLite::Exception.
+absl::StatusOr<std::string> FitHidingKey(SqliteConnection& connection, const Keyring* keyring, bool hide);
 
 }  // namespace authstate::storage
 

@@ -37,6 +37,19 @@ class SqliteSealer final : public SessionSealer {
     return CatchSqlite([&]() -> absl::StatusOr<std::vector<KeyringMark>> { return KeyringMarks(connection_); });
   }
 
+  absl::StatusOr<std::string> HidingKey() override {
+    return CatchSqlite([&]() -> absl::StatusOr<std::string> { return storage::HidingKey(connection_); });
+  }
+
+  absl::StatusOr<bool> RewrapHidingKey(const std::string& wrapped, const std::string& rewrapped) override {
+    return CatchSqlite([&]() -> absl::StatusOr<bool> {
+      SQLite::Statement& update = connection_.Prepare(sql::kRewrapHidingKey);
+      BindBlob(update, 1, wrapped);
+      BindBlob(update, 2, rewrapped);
+      return Run(update) > 0;
+    });
+  }
+
   absl::StatusOr<std::vector<Session>> List(const std::string& after, std::size_t limit) override {
     return CatchSqlite([&]() -> absl::StatusOr<std::vector<Session>> {
       std::vector<Session> sessions;

@@ -346,7 +346,7 @@ export interface LoadSessionResponse {
   creds:
     | Value
     | undefined;
-  /** The next keys, ordered by type and id. */
+  /** The next keys, ordered by type and id; by type alone where the store hides key ids. */
   keys: KeyEntry[];
   /** The next keys, in the same order, of a request `without_values`; `keys` is then empty. */
   summaries: KeySummary[];
@@ -4146,9 +4146,9 @@ export const AuthStateServiceService = {
   },
   /**
    * Reads a session from one consistent snapshot, in pages: the first page has the creds, keys follow ordered by type and
-   * id (by bytes). The end of the stream with status OK says that all that was asked for was read. So it is also where
-   * the request leaves keys out: the server looks at the name of every key of the session, and what is missing among
-   * those is DATA_LOSS whether it was asked for or not.
+   * id (by bytes), by type alone where the store hides key ids. The end of the stream with status OK says that all that
+   * was asked for was read. So it is also where the request leaves keys out: the server looks at the name of every key of
+   * the session, and what is missing among those is DATA_LOSS whether it was asked for or not.
    * NOT_FOUND when there is no such session; CANCELLED when the reader takes its pages too slowly: load it again.
    */
   loadSession: {
@@ -4289,9 +4289,9 @@ export interface AuthStateServiceServer extends UntypedServiceImplementation {
   commit: handleUnaryCall<CommitRequest, CommitResponse>;
   /**
    * Reads a session from one consistent snapshot, in pages: the first page has the creds, keys follow ordered by type and
-   * id (by bytes). The end of the stream with status OK says that all that was asked for was read. So it is also where
-   * the request leaves keys out: the server looks at the name of every key of the session, and what is missing among
-   * those is DATA_LOSS whether it was asked for or not.
+   * id (by bytes), by type alone where the store hides key ids. The end of the stream with status OK says that all that
+   * was asked for was read. So it is also where the request leaves keys out: the server looks at the name of every key of
+   * the session, and what is missing among those is DATA_LOSS whether it was asked for or not.
    * NOT_FOUND when there is no such session; CANCELLED when the reader takes its pages too slowly: load it again.
    */
   loadSession: handleServerStreamingCall<LoadSessionRequest, LoadSessionResponse>;
@@ -4462,9 +4462,9 @@ export interface AuthStateServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Reads a session from one consistent snapshot, in pages: the first page has the creds, keys follow ordered by type and
-   * id (by bytes). The end of the stream with status OK says that all that was asked for was read. So it is also where
-   * the request leaves keys out: the server looks at the name of every key of the session, and what is missing among
-   * those is DATA_LOSS whether it was asked for or not.
+   * id (by bytes), by type alone where the store hides key ids. The end of the stream with status OK says that all that
+   * was asked for was read. So it is also where the request leaves keys out: the server looks at the name of every key of
+   * the session, and what is missing among those is DATA_LOSS whether it was asked for or not.
    * NOT_FOUND when there is no such session; CANCELLED when the reader takes its pages too slowly: load it again.
    */
   loadSession(request: LoadSessionRequest, options?: Partial<CallOptions>): ClientReadableStream<LoadSessionResponse>;
