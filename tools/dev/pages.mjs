@@ -1,8 +1,9 @@
 // What the pages say of the tree: node tools/dev/pages.mjs
 //
 // Every relative link in a Markdown page leads somewhere, to a heading if it names one; every source file that is named
-// in backticks is there, and so is every page that a source names; docs/README.md lists every page beside it; every
-// reason of an error has its row in docs/troubleshooting.md. Prints what does not hold.
+// in backticks is there, and every test (`CommitTest.ClearDeletesEveryKey`), and so is every page that a source names;
+// docs/README.md lists every page beside it; every reason of an error has its row in docs/troubleshooting.md. Prints what
+// does not hold.
 
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -32,6 +33,13 @@ const anchors = (page) =>
   )
 const withoutCode = (page) => page.replace(/^ *```.*?^ *```/gms, '')
 
+const tests = new Set(
+  files
+    .filter((name) => /^tests\/.*_test\.cc$/.test(name))
+    .flatMap((name) => [...read(name).matchAll(/^TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\)/gm)])
+    .map(([, suite, name]) => `${suite}.${name}`),
+)
+
 for (const file of files.filter((name) => name.endsWith('.md') && name !== 'CHANGELOG.md')) {
   const page = withoutCode(read(file))
   for (const [, link] of page.matchAll(/\]\((?!\w+:)([^)\s]+)\)/g)) {
@@ -43,6 +51,9 @@ for (const file of files.filter((name) => name.endsWith('.md') && name !== 'CHAN
   for (const [, name] of page.matchAll(/`((?!\.\w)[\w./-]+\.(?:h|cc|ts|sh|sql|proto|mjs))`/g)) {
     const there = files.some((other) => `/${other}`.endsWith(`/${name.replace(/^(\.\.?\/)+/, '')}`))
     if (!there && !/^index\./.test(name)) problems.push(`${file}: there is no ${name}`)
+  }
+  for (const [, name] of page.matchAll(/`(\w+Test\.[A-Z]\w+)`/g)) {
+    if (!tests.has(name)) problems.push(`${file}: there is no test ${name}`)
   }
 }
 
