@@ -20,6 +20,7 @@
 #include "storage/error.h"
 #include "storage/grant.h"
 #include "storage/lease.h"
+#include "storage/recent_commits.h"
 
 // What every store of authentication state does, and every decorator over one.
 //
@@ -83,6 +84,14 @@ struct Commit {
     kDeleteCreds,
     // Deletes creds and keys; the session then does not exist, and keeps its revision. NotFound when it does not exist.
     kDeleteSession,
+    // As kWrite, but of no creds: those that there are go.
+    kWriteWithoutCreds,
+  };
+  // What a session has been through in another store.
+  struct Carried {
+    // Greater than the one that the session has here; else RevisionMismatch.
+    std::uint64_t revision = 0;
+    RecentCommits recent;
   };
 
   std::string session_id;
@@ -108,6 +117,13 @@ struct Commit {
   // DeadlineExceeded; else SessionLocked after a moment. In a call for several sessions none waits: no member may hold
   // up the others.
   bool wait_for_lock = true;
+  // If set, this stands for all that another store has applied to the session since: afterwards the session has that
+  // revision, and those as its last commits, among which this one is not. kDeleteSession is then no failure either
+  // where there is nothing to delete.
+  std::optional<Carried> carried;
+
+  // Whether it may set keys, and makes the session exist.
+  bool writes() const { return action == Action::kWrite || action == Action::kWriteWithoutCreds; }
 };
 
 struct Applied {
@@ -194,6 +210,7 @@ class Snapshot {
   virtual const std::optional<Value>& creds() const = 0;
   // For CheckFence.
   virtual const Lease& lease() const = 0;
+  virtual const RecentCommits& recent_commits() const = 0;
 
   // The next keys, ordered by name (where key ids are hidden, by type and what stands in their place): as many as fit
   // `max_bytes`, each with its ByteSize (without values: that of an empty one), at least one unless none is left. One
@@ -210,6 +227,8 @@ struct ListRequest {
   std::size_t limit = 0;
   // Only sessions whose lease is live, and those also where nothing was written yet.
   bool leased = false;
+  // Of those that are leased only such whose owner starts with this.
+  std::string owner_prefix;
   // If set, only sessions whose last write is at least this long ago, by the clock of the database.
   std::optional<absl::Duration> unwritten_for;
   // If set, only sessions that have creds, or only those that have none.
@@ -255,6 +274,8 @@ struct Description {
   std::string tls;
   // `none`, `session` or `transaction`; empty for a backend that has no connections.
   std::string pooler;
+  // Made with the store, and the same for all that serve it; empty for a backend that is nobody's far store.
+  std::string store_id;
   // Whether keyed hashes stand in the place of key ids (storage/sealing/hidden_names.h).
   bool hides_key_ids = false;
 };
@@ -307,6 +328,10 @@ class Backend {
   virtual void Ping(absl::Time deadline, PingDone done) = 0;
 
   virtual Description Describe() const = 0;
+
+  // InvalidArgument, reason kNotInLayout, NOT_APPLIED, for a commit of what the tables in force cannot hold. What it
+  // lets pass is not refused for that by Apply. Asks no database.
+  virtual absl::Status CheckHolds(const Commit& /*commit*/) const { return absl::OkStatus(); }
 };
 
 }  // namespace authstate::storage

@@ -110,6 +110,14 @@ absl::Status RevisionMismatch(std::uint64_t expected, std::uint64_t actual) {
       actual);
 }
 
+absl::Status RevisionPassed(std::uint64_t carried, std::uint64_t actual) {
+  return WithRevision(WithOutcome(Error(absl::StatusCode::kAborted, kRevisionMismatch,
+                                        absl::StrCat("the revision ", carried,
+                                                     " is to be carried over, but the session is at ", actual)),
+                                  Outcome::kNotApplied),
+                      actual);
+}
+
 absl::Status NumberGap(std::uint64_t number, std::uint64_t applied_number) {
   return WithOutcome(
       Error(absl::StatusCode::kFailedPrecondition, kNumberGap,

@@ -57,6 +57,12 @@ inline constexpr absl::string_view kNoSecret = "NO_SECRET";
 // What the tables in force cannot hold, although the contract allows it.
 inline constexpr absl::string_view kNotInLayout = "NOT_IN_LAYOUT";
 inline constexpr absl::string_view kSchemaUnknown = "SCHEMA_UNKNOWN";
+// The file of write-behind is not one, or that of another database.
+inline constexpr absl::string_view kNearStoreMismatch = "NEAR_STORE_MISMATCH";
+// The database knows sessions at home in a file of this server that is gone.
+inline constexpr absl::string_view kHomesLost = "HOMES_LOST";
+// So much is written and not flushed that no more may be.
+inline constexpr absl::string_view kWriteBehindFull = "WRITE_BEHIND_FULL";
 inline constexpr absl::string_view kDatabaseError = "DATABASE_ERROR";
 
 // A status with its reason.
@@ -85,6 +91,8 @@ std::optional<std::string> CauseOf(const absl::Status& status);
 absl::Status NoCreds(std::uint64_t revision);
 absl::Status NoSession(std::uint64_t revision);
 absl::Status RevisionMismatch(std::uint64_t expected, std::uint64_t actual);
+// Of a commit that carries a revision over which the session has passed.
+absl::Status RevisionPassed(std::uint64_t carried, std::uint64_t actual);
 absl::Status NumberGap(std::uint64_t number, std::uint64_t applied_number);
 absl::Status QueueFull();
 absl::Status DeadlinePassedInQueue();

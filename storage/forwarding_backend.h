@@ -39,6 +39,7 @@ class ForwardingBackend : public Backend {
   }
   void Ping(absl::Time deadline, PingDone done) override { inner_->Ping(deadline, std::move(done)); }
   Description Describe() const override { return inner_->Describe(); }
+  absl::Status CheckHolds(const Commit& commit) const override { return inner_->CheckHolds(commit); }
 
  protected:
   Backend& inner() const { return *inner_; }

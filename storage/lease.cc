@@ -1,5 +1,7 @@
 #include "storage/lease.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "storage/error.h"
 
@@ -10,9 +12,9 @@ absl::Status WithLease(absl::Status status, const Lease& lease) {
   return WithOwner(WithFence(WithOutcome(std::move(status), Outcome::kNotApplied), lease.fence), lease.owner);
 }
 
-void PassTo(std::string owner, Lease* lease) {
+void PassTo(std::string owner, std::uint64_t fence, Lease* lease) {
   lease->owner = std::move(owner);
-  ++lease->fence;
+  lease->fence = fence;
 }
 
 void Extend(absl::Duration ttl, absl::Time now, Lease* lease) {
@@ -20,8 +22,8 @@ void Extend(absl::Duration ttl, absl::Time now, Lease* lease) {
   lease->remaining = ttl;
 }
 
-void End(Lease* lease) {
-  PassTo("", lease);
+void End(std::uint64_t fence, Lease* lease) {
+  PassTo("", fence, lease);
   lease->expire_time = absl::InfinitePast();
   lease->remaining = -absl::InfiniteDuration();
 }
@@ -35,7 +37,7 @@ absl::Status Advance(const LeaseRequest& request, absl::Time now, Lease* lease) 
     case LeaseRequest::Action::kAcquire:
       if (lease->owner != request.owner) {
         if (lease->live() && !request.steal) return LeaseHeld(*lease);
-        PassTo(request.owner, lease);
+        PassTo(request.owner, lease->fence + request.fence_step, lease);
       }
       Extend(request.ttl, now, lease);
       return absl::OkStatus();
@@ -45,10 +47,25 @@ absl::Status Advance(const LeaseRequest& request, absl::Time now, Lease* lease) 
       return absl::OkStatus();
     case LeaseRequest::Action::kRelease:
       if (absl::Status checked = CheckFence(*lease, request.fence); !checked.ok()) return checked;
-      End(lease);
+      End(lease->fence + 1, lease);
+      return absl::OkStatus();
+    case LeaseRequest::Action::kPass:
+      if (absl::Status checked = CheckFence(*lease, request.fence); !checked.ok()) return checked;
+      if (request.owner.empty()) {
+        End(request.next_fence, lease);
+      } else {
+        PassTo(request.owner, request.next_fence, lease);
+        Extend(request.ttl, now, lease);
+      }
       return absl::OkStatus();
   }
   return absl::OkStatus();
+}
+
+std::uint64_t AppliedNumberAfter(const LeaseRequest& request, std::uint64_t before, const Lease& after,
+                                 std::uint64_t applied_number) {
+  if (request.action == LeaseRequest::Action::kPass) return request.applied_number.value_or(applied_number);
+  return after.fence == before ? applied_number : 0;
 }
 
 absl::Status CheckFence(const Lease& lease, std::uint64_t fence) {
@@ -57,7 +74,7 @@ absl::Status CheckFence(const Lease& lease, std::uint64_t fence) {
 
 absl::Status AdvanceForUnfencedCommit(Lease* lease) {
   if (lease->live()) return LeaseHeld(*lease);
-  if (lease->held()) End(lease);
+  if (lease->held()) End(lease->fence + 1, lease);
   return absl::OkStatus();
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 // Who may change a session. Plain data, and the rules that every backend follows; a driver that applies them in SQL
@@ -14,7 +15,21 @@
 // The fence counts the changes of owner, to nobody included. It only grows and outlives the session. A lease that has
 // expired still is its owner's until somebody takes it or writes past it: both change the owner, and so the fence. So
 // an equal fence proves that nobody else has changed the session, whatever any clock says.
+//
+// Where another store serves a session for a while (storage/write_behind/), the lease here is that store's, and has no
+// end. Its fence is ahead of the one before by as many as that store may need for owners of its own, kFencesOfAHome, so
+// that none of theirs is ever current here, and whoever takes the session from it is ahead of all of them. When it
+// gives the session back, the fence goes to where the owners of its own have come to, which is less: kPass alone does
+// that. So of the fences that clients see, each is greater than all before it, whichever store gave it.
 namespace authstate::storage {
+
+// How owners are named that are stores. No client may be named so.
+inline constexpr absl::string_view kHomeOwnerPrefix = "home:";
+
+inline constexpr std::uint64_t kFencesOfAHome = std::uint64_t{1} << 32U;
+
+// The length of a lease that does not end by itself: a thousand years, which every database can tell.
+inline constexpr absl::Duration kEndlessLease = absl::Hours(24 * 365 * 1'000);
 
 // A session's lease at one moment. Default: never had one.
 struct Lease {
@@ -42,16 +57,26 @@ struct LeaseRequest {
     kRenew,
     // Makes the session nobody's. StaleFence when `fence` is not the current one.
     kRelease,
+    // Lets the lease under `fence` become that of `owner`, or nobody's where that is empty, for `ttl` from now, which
+    // may be negative, under the fence `next_fence`. What has been applied under the one fence counts under the other.
+    // StaleFence when `fence` is not the current one.
+    kPass,
   };
 
   std::string session_id;
   Action action = Action::kGet;
-  // For kAcquire. Not empty.
+  // For kAcquire, not empty; and for kPass.
   std::string owner;
   absl::Duration ttl;
   bool steal = false;
-  // For kRenew and kRelease.
+  // For kRenew, kRelease and kPass.
   std::uint64_t fence = 0;
+  // For kAcquire: how far a new fence is ahead of the one before.
+  std::uint64_t fence_step = 1;
+  // For kPass. It is up to the owner that no fence is given twice.
+  std::uint64_t next_fence = 0;
+  // For kPass: the highest number applied under the next fence; nullopt: that of the one before.
+  std::optional<std::uint64_t> applied_number;
   // Whether to wait for the lock of the session's row (Commit::wait_for_lock).
   bool wait_for_lock = true;
 };
@@ -67,6 +92,11 @@ struct LeaseResult {
 
 // The lease that follows from `request` at time `now`, or why it is refused. Changes nothing itself.
 absl::Status Advance(const LeaseRequest& request, absl::Time now, Lease* lease);
+
+// The highest number applied under the fence of `after`, the lease that followed from `request` to one whose fence was
+// `before`, under which it was `applied_number`.
+std::uint64_t AppliedNumberAfter(const LeaseRequest& request, std::uint64_t before, const Lease& after,
+                                 std::uint64_t applied_number);
 
 // Whether a read or commit that names `fence` may go on: StaleFence if not.
 absl::Status CheckFence(const Lease& lease, std::uint64_t fence);

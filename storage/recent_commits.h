@@ -30,11 +30,14 @@ class RecentCommits {
 
   std::string Encode() const;
 
- private:
   struct Entry {
     std::uint64_t id;
     std::uint64_t revision;
   };
+  // Newest first.
+  const std::deque<Entry>& entries() const { return entries_; }
+
+ private:
   std::deque<Entry> entries_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "contract/limits.h"
 #include "contract/names.h"
@@ -24,6 +25,15 @@ absl::StatusOr<storage::LeaseRequest> Begin(const Request& request, storage::Lea
   lease.session_id = request.session_id();
   lease.action = action;
   return lease;
+}
+
+// A store may own a session, and nobody else may pass for one.
+absl::Status CheckOwnerOfClient(const std::string& owner) {
+  if (absl::StartsWith(owner, storage::kHomeOwnerPrefix)) {
+    return InvalidField("owner",
+                        absl::StrCat("begins with \"", storage::kHomeOwnerPrefix, "\", as only stores are named"));
+  }
+  return CheckField("owner", CheckOwner(owner));
 }
 
 absl::Status TakeTtl(const google::protobuf::Duration& message, absl::Duration* ttl) {
@@ -58,7 +68,7 @@ absl::Status CheckStealing(bool steal, Stealing stealing) {
 absl::StatusOr<storage::LeaseRequest> Validate(const v1::AcquireLeaseRequest& request) {
   auto lease = Begin(request, storage::LeaseRequest::Action::kAcquire);
   if (!lease.ok()) return lease;
-  absl::Status status = CheckField("owner", CheckOwner(request.owner()));
+  absl::Status status = CheckOwnerOfClient(request.owner());
   if (status.ok()) status = TakeTtl(request.ttl(), &lease->ttl);
   if (!status.ok()) return status;
   lease->owner = request.owner();
@@ -92,7 +102,7 @@ absl::StatusOr<storage::LeaseRequest> Validate(const v1::PipeAttach& request) {
   auto lease =
       Begin(request, resumes ? storage::LeaseRequest::Action::kRenew : storage::LeaseRequest::Action::kAcquire);
   if (!lease.ok()) return lease;
-  absl::Status status = CheckField("owner", CheckOwner(request.owner()));
+  absl::Status status = CheckOwnerOfClient(request.owner());
   if (status.ok()) status = TakeTtl(request.ttl(), &lease->ttl);
   if (!status.ok()) return status;
   lease->owner = request.owner();

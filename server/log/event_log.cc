@@ -36,6 +36,7 @@ std::optional<Event> RemovalBy(const storage::Commit& commit) {
     case storage::Commit::Action::kDeleteCreds:
       return Event{"creds deleted", {}};
     case storage::Commit::Action::kWrite:
+    case storage::Commit::Action::kWriteWithoutCreds:
       break;
   }
   if (!commit.clear_keys) return std::nullopt;

@@ -34,6 +34,8 @@ std::optional<Event> LeaseEvents::Of(const storage::LeaseRequest& request,
       if (result.ok()) return Released(request);
       return std::nullopt;
     case Action::kGet:
+    // Stores alone ask for it.
+    case Action::kPass:
       return std::nullopt;
   }
   return std::nullopt;

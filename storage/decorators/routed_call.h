@@ -37,6 +37,7 @@ class RoutedSnapshot final : public Snapshot {
   std::uint64_t revision() const override { return snapshot_->revision(); }
   const std::optional<Value>& creds() const override { return snapshot_->creds(); }
   const Lease& lease() const override { return snapshot_->lease(); }
+  const RecentCommits& recent_commits() const override { return snapshot_->recent_commits(); }
   void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) override {
     snapshot_->Next(max_bytes, deadline, std::move(done));
   }

@@ -104,10 +104,13 @@ Commit CachedSession::PartOf(const Commit& commit) const {
 }
 
 void CachedSession::Follow(Commit part) {
-  ++revision_;
+  revision_ = part.carried.has_value() ? part.carried->revision : revision_ + 1;
   // A commit that names no fence may have ended a lease that had expired.
   fence_ = part.fence;
   switch (part.action) {
+    case Commit::Action::kWriteWithoutCreds:
+      LearnCreds(nullptr);
+      ABSL_FALLTHROUGH_INTENDED;
     case Commit::Action::kWrite:
       exists_ = true;
       break;

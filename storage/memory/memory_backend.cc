@@ -4,12 +4,14 @@
 #include <map>
 #include <utility>
 
+#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
 #include "storage/memory/memory_grants.h"
+#include "storage/near/store_id.h"
 #include "storage/recent_commits.h"
 
 namespace authstate::storage {
@@ -39,12 +41,6 @@ Lease At(Lease lease, absl::Time now) {
   return lease;
 }
 
-// Numbers count under one fence.
-void SetLease(Lease lease, Session& session) {
-  if (lease.fence != session.lease.fence) session.applied_number = 0;
-  session.lease = std::move(lease);
-}
-
 bool Passed(absl::Time deadline) { return deadline <= absl::Now(); }
 
 class MemorySnapshot final : public Snapshot {
@@ -59,6 +55,7 @@ class MemorySnapshot final : public Snapshot {
   std::uint64_t revision() const override { return session_.revision; }
   const std::optional<Value>& creds() const override { return session_.creds; }
   const Lease& lease() const override { return session_.lease; }
+  const RecentCommits& recent_commits() const override { return session_.recent_commits; }
 
   void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) override {
     if (Passed(deadline)) {
@@ -107,13 +104,14 @@ class MemoryBackend final : public Backend {
     std::move(done)(Passed(deadline) ? DeadlinePassedInQueue() : absl::OkStatus());
   }
 
-  Description Describe() const override { return {"memory", "memory", "memory", 0, "", "", ""}; }
+  Description Describe() const override { return {"memory", "memory", "memory", 0, "", "", "", store_id_}; }
 
  private:
   absl::StatusOr<Applied> ApplyOne(Commit commit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<LeaseResult> LeaseOne(const LeaseRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<ReadResult> ReadOne(const ReadRequest& request) ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
+  const std::string store_id_ = RandomStoreId();
   absl::Mutex mutex_;
   // A deleted session stays, for its revision.
   std::map<std::string, Session> sessions_ ABSL_GUARDED_BY(mutex_);
@@ -125,7 +123,12 @@ absl::Status CheckPreconditions(const Commit& commit, const Session& session) {
     return RevisionMismatch(*commit.expected_revision, session.revision);
   }
   if (commit.action == Commit::Action::kDeleteCreds && !session.creds.has_value()) return NoCreds(session.revision);
-  if (commit.action == Commit::Action::kDeleteSession && !session.exists) return NoSession(session.revision);
+  if (commit.action == Commit::Action::kDeleteSession && !session.exists && !commit.carried.has_value()) {
+    return NoSession(session.revision);
+  }
+  if (commit.carried.has_value() && commit.carried->revision <= session.revision) {
+    return RevisionPassed(commit.carried->revision, session.revision);
+  }
   return absl::OkStatus();
 }
 
@@ -152,11 +155,21 @@ absl::StatusOr<Applied> MemoryBackend::ApplyOne(Commit commit) {
   if (!checked.ok()) return checked;
 
   Session& session = sessions_[commit.session_id];
-  session.recent_commits.Add(commit.id, session.revision + 1);
-  SetLease(std::move(lease), session);
+  session.revision = commit.carried.has_value() ? commit.carried->revision : session.revision + 1;
+  if (commit.carried.has_value()) {
+    session.recent_commits = std::move(commit.carried->recent);
+  } else {
+    session.recent_commits.Add(commit.id, session.revision);
+  }
+  // Numbers count under one fence.
+  if (lease.fence != session.lease.fence) session.applied_number = 0;
+  session.lease = std::move(lease);
   if (commit.number != 0) session.applied_number = commit.number;
   session.update_time = absl::Now();
   switch (commit.action) {
+    case Commit::Action::kWriteWithoutCreds:
+      session.creds.reset();
+      ABSL_FALLTHROUGH_INTENDED;
     case Commit::Action::kWrite:
       WriteTo(std::move(commit), session.update_time, session);
       break;
@@ -169,7 +182,7 @@ absl::StatusOr<Applied> MemoryBackend::ApplyOne(Commit commit) {
       session.exists = false;
       break;
   }
-  return Applied{++session.revision};
+  return Applied{session.revision};
 }
 
 void MemoryBackend::Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) {
@@ -188,11 +201,15 @@ absl::StatusOr<LeaseResult> MemoryBackend::LeaseOne(const LeaseRequest& request)
   const absl::Time now = absl::Now();
   const auto found = sessions_.find(request.session_id);
   LeaseResult result;
-  if (found != sessions_.end()) result = {At(found->second.lease, now), found->second.revision};
+  if (found != sessions_.end()) {
+    result = {At(found->second.lease, now), found->second.revision, found->second.applied_number};
+  }
+  const std::uint64_t fence = result.lease.fence;
   if (absl::Status advanced = Advance(request, now, &result.lease); !advanced.ok()) return advanced;
   if (found == sessions_.end() && request.action == LeaseRequest::Action::kGet) return result;
   Session& session = sessions_[request.session_id];
-  SetLease(result.lease, session);
+  session.lease = result.lease;
+  session.applied_number = AppliedNumberAfter(request, fence, result.lease, session.applied_number);
   result.applied_number = session.applied_number;
   return result;
 }
@@ -298,7 +315,8 @@ void MemoryBackend::List(ListRequest request, absl::Time deadline, ListDone done
       const auto& [session_id, session] = *at;
       const Lease lease = At(session.lease, now);
       const bool has_creds = session.creds.has_value();
-      const bool listed = request.leased ? lease.live() : session.exists;
+      const bool listed =
+          request.leased ? lease.live() && absl::StartsWith(lease.owner, request.owner_prefix) : session.exists;
       if (!listed || !absl::StartsWith(session_id, request.prefix)) continue;
       if (request.unwritten_for.has_value() && session.update_time > now - *request.unwritten_for) continue;
       if (request.has_creds.value_or(has_creds) != has_creds) continue;

@@ -47,14 +47,15 @@ class PostgresBackend final : public Backend {
  public:
   PostgresBackend(const PostgresOptions& options, const Conninfo& conninfo, const ConnectionFacts& facts,
                   const Layout& layout, std::shared_ptr<DeadlineTimer> timer, PoolerMode pooler,
-                  std::uint32_t schema_version)
+                  std::uint32_t schema_version, std::string store_id)
       : description_{"postgres",
                      options.name,
                      conninfo.location,
                      schema_version,
                      std::string(layout.name),
                      facts.tls,
-                     std::string(PoolerName(pooler))},
+                     std::string(PoolerName(pooler)),
+                     std::move(store_id)},
         layout_(layout),
         timer_(std::move(timer)),
         names_(pooler != PoolerMode::kTransaction),
@@ -157,6 +158,12 @@ class PostgresBackend final : public Backend {
     // What was taken for a pooler in session mode does not keep sessions.
     if (names_.lost()) description.pooler = std::string(PoolerName(PoolerMode::kTransaction));
     return description;
+  }
+
+  absl::Status CheckHolds(const Commit& commit) const override {
+    if (layout_.encode == nullptr) return absl::OkStatus();
+    Commit encoded = commit;
+    return WithOutcome(layout_.encode(encoded), Outcome::kNotApplied);
   }
 
  private:
@@ -282,14 +289,16 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptio
   if (schema->made && (*layout)->name == "native") {
     options.warn(absl::StrCat("new, empty store at ", conninfo->location));
   }
+  auto store_id = ReadStoreId(connection, **layout, deadline);
+  if (!store_id.ok()) return store_id.status();
   // They go before the timer moves on.
   connection.Drop();
   second.Drop();
   PostgresOptions found = options;
   found.hide_key_ids = !hiding_key.empty();
-  return WithHiddenNames(
-      std::make_unique<PostgresBackend>(found, *conninfo, *facts, **layout, std::move(timer), pooler, schema->version),
-      options.keyring.get(), hiding_key);
+  return WithHiddenNames(std::make_unique<PostgresBackend>(found, *conninfo, *facts, **layout, std::move(timer), pooler,
+                                                           schema->version, *std::move(store_id)),
+                         options.keyring.get(), hiding_key);
 }
 
 }  // namespace authstate::storage

@@ -49,6 +49,7 @@ class HidingSnapshot final : public Snapshot {
   std::uint64_t revision() const override { return inner_->revision(); }
   const std::optional<Value>& creds() const override { return inner_->creds(); }
   const Lease& lease() const override { return inner_->lease(); }
+  const RecentCommits& recent_commits() const override { return inner_->recent_commits(); }
 
   void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) override {
     inner_->Next(max_bytes, deadline, [this, done = std::move(done)](absl::StatusOr<Page> page) mutable {

@@ -23,7 +23,12 @@ absl::Status CheckPreconditions(SqliteConnection& connection, const Commit& comm
   if (commit.action == Commit::Action::kDeleteCreds && !HasCreds(connection, commit.session_id)) {
     return NoCreds(row.revision);
   }
-  if (commit.action == Commit::Action::kDeleteSession && !row.present) return NoSession(row.revision);
+  if (commit.action == Commit::Action::kDeleteSession && !row.present && !commit.carried.has_value()) {
+    return NoSession(row.revision);
+  }
+  if (commit.carried.has_value() && commit.carried->revision <= row.revision) {
+    return RevisionPassed(commit.carried->revision, row.revision);
+  }
   return absl::OkStatus();
 }
 
@@ -75,15 +80,20 @@ bool DeleteKey(SqliteConnection& connection, const std::string& session_id, cons
   return Run(erase) > 0;
 }
 
-void DeleteOfSession(SqliteConnection& connection, const char* sql, const std::string& session_id) {
+// How many rows went.
+int DeleteOfSession(SqliteConnection& connection, const char* sql, const std::string& session_id) {
   SQLite::Statement& erase = connection.Prepare(sql);
   BindText(erase, 1, session_id);
-  Run(erase);
+  return Run(erase);
 }
 
 // `names` follows what is written.
 void Write(SqliteConnection& connection, const Commit& commit, absl::Time now, const DataKey* data_key,
            std::int64_t* names) {
+  if (commit.action == Commit::Action::kWriteWithoutCreds &&
+      DeleteOfSession(connection, sql::kDeleteCreds, commit.session_id) > 0) {
+    *names -= NameNumber("", "");
+  }
   if (commit.creds.has_value() && UpsertCreds(connection, commit.session_id, *commit.creds, data_key)) {
     *names += NameNumber("", "");
   }
@@ -120,8 +130,7 @@ absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& 
   }
   if (absl::Status checked = CheckPreconditions(connection, commit, row); !checked.ok()) return checked;
 
-  if (commit.action == Commit::Action::kWrite && !row.present && keys.seals())
-    row.data_key = keys.Make(commit.session_id);
+  if (commit.writes() && !row.present && keys.seals()) row.data_key = keys.Make(commit.session_id);
   if (commit.action == Commit::Action::kDeleteSession) row.data_key.clear();
   const bool stays = row.present && commit.action != Commit::Action::kDeleteSession;
   const absl::StatusOr<std::optional<DataKey>> data_key = keys.Open(commit.session_id, stays, row.data_key);
@@ -130,6 +139,7 @@ absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& 
   std::int64_t names = row.names.has_value() ? *row.names : SumOfNames(connection, commit.session_id);
   switch (commit.action) {
     case Commit::Action::kWrite:
+    case Commit::Action::kWriteWithoutCreds:
       Write(connection, commit, now, data_key->has_value() ? &**data_key : nullptr, &names);
       break;
     case Commit::Action::kDeleteCreds:
@@ -141,8 +151,13 @@ absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& 
       names = 0;
       break;
   }
-  ++row.revision;
-  row.recent_commits.Add(commit.id, row.revision);
+  if (commit.carried.has_value()) {
+    row.revision = commit.carried->revision;
+    row.recent_commits = commit.carried->recent;
+  } else {
+    ++row.revision;
+    row.recent_commits.Add(commit.id, row.revision);
+  }
   row.present = commit.action != Commit::Action::kDeleteSession;
   row.updated_at = now;
   row.names = names;

@@ -128,4 +128,13 @@ absl::StatusOr<GrantResult> ApplyGrantRequest(SqliteConnection& connection, cons
   return GrantResult{found->version, now, std::vector<Grant>{std::move(change->grant)}};
 }
 
+void ReplaceGrants(SqliteConnection& connection, const GrantResult& listed) {
+  if (!listed.grants.has_value()) return;
+  Run(connection.Prepare(sql::kDeleteGrants));
+  for (const Grant& grant : *listed.grants) Upsert(connection, grant);
+  SQLite::Statement& set = connection.Prepare(sql::kSetGrantsVersion);
+  set.bind(1, static_cast<std::int64_t>(listed.version));
+  Run(set);
+}
+
 }  // namespace authstate::storage

@@ -8,7 +8,7 @@
 #include "storage/grant.h"
 #include "storage/sqlite/connection.h"
 
-// The requests of storage/grant.h at `now`, the time of the store. Both throw SQLite::Exception.
+// The requests of storage/grant.h at `now`, the time of the store. All throw SQLite::Exception.
 namespace authstate::storage {
 
 absl::StatusOr<GrantResult> ListGrants(SqliteConnection& connection, std::uint64_t known_version, absl::Time now);
@@ -17,6 +17,9 @@ absl::StatusOr<GrantResult> ListGrants(SqliteConnection& connection, std::uint64
 // nothing was changed.
 absl::StatusOr<GrantResult> ApplyGrantRequest(SqliteConnection& connection, const GrantRequest& request,
                                               absl::Time now);
+
+// In place of those that there are: the grants of another store, as it has told them.
+void ReplaceGrants(SqliteConnection& connection, const GrantResult& listed);
 
 }  // namespace authstate::storage
 

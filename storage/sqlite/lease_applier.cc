@@ -15,7 +15,8 @@ absl::StatusOr<LeaseResult> ApplyLeaseRequest(SqliteConnection& connection, cons
   Lease lease = row.lease;
   if (absl::Status advanced = Advance(request, now, &lease); !advanced.ok()) return advanced;
   if (request.action != LeaseRequest::Action::kGet) {
-    SetLease(std::move(lease), &row);
+    row.applied_number = AppliedNumberAfter(request, row.lease.fence, lease, row.applied_number);
+    row.lease = std::move(lease);
     row.lease_ttl = request.ttl;
     UpsertSessionRow(connection, request.session_id, row);
   }

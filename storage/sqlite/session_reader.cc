@@ -175,6 +175,7 @@ std::vector<SessionSummary> ListSessions(SqliteConnection& connection, const Lis
   select.bind(7, absl::ToUnixMicros(now - request.unwritten_for.value_or(-absl::InfiniteDuration())));
   if (request.has_creds.has_value()) select.bind(8, *request.has_creds ? 1 : 0);
   select.bind(9, request.want_size ? 1 : 0);
+  BindText(select, 10, request.owner_prefix);
   while (select.executeStep()) {
     SessionSummary summary;
     summary.session_id = TextColumn(select, 0);

@@ -11,17 +11,22 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "storage/absolute_path.h"
+#include "storage/await_call.h"
 #include "storage/batch_room.h"
 #include "storage/error.h"
+#include "storage/near/store_id.h"
 #include "storage/sealing/hidden_names.h"
 #include "storage/sqlite/commit_applier.h"
 #include "storage/sqlite/connection.h"
 #include "storage/sqlite/file_lock.h"
 #include "storage/sqlite/grants.h"
 #include "storage/sqlite/group_writer.h"
+#include "storage/sqlite/homes/homes.h"
 #include "storage/sqlite/lease_applier.h"
 #include "storage/sqlite/reader_pool.h"
 #include "storage/sqlite/sealing/keyring_table.h"
@@ -84,14 +89,16 @@ std::vector<std::unique_ptr<SqliteConnection>> TakeLast(std::vector<std::unique_
   return last;
 }
 
-class SqliteBackend final : public Backend {
+class SqliteBackend final : public NearStore {
  public:
   SqliteBackend(SqliteOptions options, FileLock lock, StorePlace place, std::uint32_t schema_version,
-                std::unique_ptr<SqliteConnection> writer, std::vector<std::unique_ptr<SqliteConnection>> readers)
+                std::optional<NearStoreIdentity> near, std::unique_ptr<SqliteConnection> writer,
+                std::vector<std::unique_ptr<SqliteConnection>> readers)
       : options_(std::move(options)),
         lock_(std::move(lock)),
         place_(std::move(place)),
         schema_version_(schema_version),
+        near_(std::move(near)),
         keys_(options_.keyring, options_.hide_key_ids),
         writer_(std::move(writer), clock_, &place_, options_.queue_limit, options_.stats),
         large_reader_(TakeLast(&readers), options_.queue_limit, options_.stats),
@@ -110,7 +117,9 @@ class SqliteBackend final : public Backend {
     auto job = std::make_unique<BatchJob<Commit, Applied>>(
         std::move(commits), deadline,
         [this](SqliteConnection& connection, const Commit& commit, absl::Time now) {
-          return ApplyCommit(connection, commit, now, keys_);
+          absl::StatusOr<Applied> applied = ApplyCommit(connection, commit, now, keys_);
+          if (near_.has_value() && applied.ok()) RememberChanges(connection, commit, applied->revision, now);
+          return applied;
         },
         std::move(done));
     if (small) return writer_.TakeSmall(std::move(job));
@@ -205,10 +214,106 @@ class SqliteBackend final : public Backend {
                  });
   }
 
-  Description Describe() const override { return {"sqlite", "sqlite", options_.path, schema_version_, "", "", ""}; }
+  const std::string& id() const override { return near_->id; }
+  std::string far_id() const override {
+    const absl::MutexLock lock(&far_id_mutex_);
+    return near_->far_id;
+  }
+
+  absl::Status SetFarId(const std::string& far_id) override {
+    absl::Status set = AwaitCall<absl::Status>(
+        [this, &far_id](auto done) { Write(absl::InfiniteFuture(), far_id, SetFarStore, std::move(done)); });
+    if (!set.ok()) return set;
+    const absl::MutexLock lock(&far_id_mutex_);
+    near_->far_id = far_id;
+    return set;
+  }
+
+  void KeepGrants(GrantResult listed, absl::Time deadline, PingDone done) override {
+    Write(deadline, std::move(listed), ReplaceGrants, std::move(done));
+  }
+
+  void Change(std::vector<HomeChange> changes, absl::Time deadline, ChangeDone done) override {
+    writer_.Take(std::make_unique<BatchJob<HomeChange, Trial>>(
+        std::move(changes), deadline,
+        [this](SqliteConnection& connection, const HomeChange& change, absl::Time now) -> absl::StatusOr<Trial> {
+          if (absl::Status changed = ApplyHomeChange(connection, change, now, keys_); !changed.ok()) return changed;
+          return Trial{};
+        },
+        [done = std::move(done)](const std::vector<absl::StatusOr<Trial>>& results) mutable {
+          std::vector<absl::Status> statuses;
+          statuses.reserve(results.size());
+          for (const auto& result : results) statuses.push_back(result.status());
+          std::move(done)(std::move(statuses));
+        }));
+  }
+
+  void ReadUnflushed(std::vector<std::string> session_ids, std::size_t max_bytes, absl::Time deadline,
+                     UnflushedDone done) override {
+    using Unflushed = std::vector<absl::StatusOr<UnflushedChanges>>;
+    const std::size_t count = session_ids.size();
+    Ask<Unflushed>(
+        deadline,
+        [this, session_ids = std::move(session_ids), max_bytes](SqliteConnection& connection, absl::Time now) {
+          Unflushed all;
+          std::size_t bytes = 0;
+          for (const std::string& session_id : session_ids) {
+            if (!all.empty() && bytes >= max_bytes) break;
+            all.push_back(SelectUnflushed(connection, session_id, now, keys_));
+            if (all.back().ok()) bytes += ByteSize(all.back()->commit);
+          }
+          return all;
+        },
+        [count, done = std::move(done)](absl::StatusOr<Unflushed> all) mutable {
+          std::move(done)(all.ok() ? *std::move(all) : Unflushed(count, all.status()));
+        });
+  }
+
+  void ReadHomes(absl::Time deadline, HomesDone done) override {
+    Ask<std::vector<Home>>(
+        deadline,
+        [](SqliteConnection& connection, absl::Time now) -> absl::StatusOr<std::vector<Home>> {
+          return ListHomes(connection, now);
+        },
+        std::move(done));
+  }
+
+  Description Describe() const override { return {"sqlite", "sqlite", options_.path, schema_version_, "", "", "", ""}; }
 
  private:
   static constexpr std::size_t kLargeBytes = std::size_t{1} << 20;
+
+  // Has the writer do one thing that cannot be refused.
+  template <typename Subject>
+  void Write(absl::Time deadline, Subject subject, void (*write)(SqliteConnection&, const Subject&), PingDone done) {
+    std::vector<Subject> subjects;
+    subjects.push_back(std::move(subject));
+    writer_.Take(std::make_unique<BatchJob<Subject, Trial>>(
+        std::move(subjects), deadline,
+        [write](SqliteConnection& connection, const Subject& member, absl::Time /*now*/) -> absl::StatusOr<Trial> {
+          write(connection, member);
+          return Trial{};
+        },
+        [done = std::move(done)](const std::vector<absl::StatusOr<Trial>>& results) mutable {
+          std::move(done)(results.front().status());
+        }));
+  }
+
+  // Runs `ask` on a reader, in a transaction of its own, for the time of the store.
+  template <typename Answer, typename Question, typename Done>
+  void Ask(absl::Time deadline, Question ask, Done done) {
+    readers_.Run(deadline, [this, ask = std::move(ask),
+                            done = std::move(done)](absl::StatusOr<SqliteConnection*> connection) mutable {
+      if (!connection.ok()) return std::move(done)(connection.status());
+      auto answer = CatchSqlite([&]() -> absl::StatusOr<Answer> {
+        storage::Run((*connection)->Prepare(sql::kBegin));
+        return ask(**connection, clock_.Now());
+      });
+      (*connection)->RollBackQuietly();
+      if (absl::IsDataLoss(answer.status())) (*connection)->ForgetPages();
+      std::move(done)(std::move(answer));
+    });
+  }
 
   void ReadBy(ReaderPool* readers, std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) {
     readers->Run(deadline, [this, requests = std::move(requests),
@@ -226,6 +331,9 @@ class SqliteBackend final : public Backend {
   const StorePlace place_;
   const StoreClock clock_;
   const std::uint32_t schema_version_;
+  mutable absl::Mutex far_id_mutex_;
+  // Its far id alone changes, under the mutex. nullopt: it is nobody's near store.
+  std::optional<NearStoreIdentity> near_;
   const SessionKeys keys_;
   std::atomic<int> open_snapshots_ = 0;
   // The writer goes last: its connection is the one that can fold the log into the file when it closes.
@@ -254,22 +362,35 @@ void Configure(SqliteConnection& writer) {
   writer.database().exec("PRAGMA synchronous = FULL");
 }
 
-absl::StatusOr<std::unique_ptr<Backend>> OpenFile(SqliteOptions options) {
+// Whether the file is what it is to be: a near store, or one by itself. A new one becomes that.
+absl::StatusOr<std::optional<NearStoreIdentity>> IdentityOf(SqliteConnection& connection, bool is_near, bool made) {
+  if (is_near && made) InsertNearStore(connection, RandomStoreId());
+  std::optional<NearStoreIdentity> near = SelectNearStore(connection);
+  if (near.has_value() == is_near) return near;
+  return Error(absl::StatusCode::kFailedPrecondition, kNearStoreMismatch,
+               is_near
+                   ? "is a store by itself, not the file of --write-behind; name another file"
+                   : "is the file of --write-behind before another database, not a store by itself; name another file");
+}
+
+// `hiding_key` becomes the key that hides key ids, wrapped; empty: none does.
+absl::StatusOr<std::unique_ptr<SqliteBackend>> OpenFile(SqliteOptions options, bool is_near, std::string* hiding_key) {
   absl::StatusOr<FileLock> lock = LockFile(options);
   if (!lock.ok()) return lock.status();
-  return CatchSqlite([&]() -> absl::StatusOr<std::unique_ptr<Backend>> {
+  return CatchSqlite([&]() -> absl::StatusOr<std::unique_ptr<SqliteBackend>> {
     auto writer = std::make_unique<SqliteConnection>(options.path, SqliteConnection::Mode::kReadWrite);
     const absl::StatusOr<PreparedSchema> schema = PrepareSqliteSchema(*writer, options.migrate, options.create);
     if (!schema.ok()) return schema.status();
-    std::string hiding_key;
     if (!options.without_keyring) {
       if (absl::Status fits = FitKeyring(*writer, options.keyring.get()); !fits.ok()) return fits;
       auto fitted = FitHidingKey(*writer, options.keyring.get(), options.hide_key_ids);
       if (!fitted.ok()) return fitted.status();
-      hiding_key = *std::move(fitted);
+      *hiding_key = *std::move(fitted);
     }
     // Only now is it known to be ours: this changes the file.
     Configure(*writer);
+    absl::StatusOr<std::optional<NearStoreIdentity>> near = IdentityOf(*writer, is_near, schema->made);
+    if (!near.ok()) return near.status();
     // The log is made with the store, so that its permissions are the store's.
     if (schema->made) Run(writer->Prepare(sql::kTrialWrite));
     if (absl::Status marked = LeaveMarker(options.path); !marked.ok()) return marked;
@@ -284,40 +405,55 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenFile(SqliteOptions options) {
     absl::StatusOr<StorePlace> place = StorePlace::Of(options.path);
     if (!place.ok()) return place.status();
     if (schema->made && options.on_created != nullptr) options.on_created(options.path);
-    const std::shared_ptr<const Keyring> keyring = options.keyring;
-    options.hide_key_ids = !hiding_key.empty();
-    return WithHiddenNames(std::make_unique<SqliteBackend>(std::move(options), *std::move(lock), *std::move(place),
-                                                           schema->version, std::move(writer), std::move(readers)),
-                           keyring.get(), hiding_key);
+    options.hide_key_ids = !hiding_key->empty();
+    return std::make_unique<SqliteBackend>(std::move(options), *std::move(lock), *std::move(place), schema->version,
+                                           *std::move(near), std::move(writer), std::move(readers));
   });
 }
 
-absl::StatusOr<std::unique_ptr<Backend>> Open(SqliteOptions options) {
+absl::StatusOr<std::unique_ptr<SqliteBackend>> Open(SqliteOptions options, bool is_near, std::string* hiding_key) {
   const std::string path = options.path;
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return absl::InvalidArgumentError("is a folder, not a file");
   if (absl::Status log = CheckLogHasItsDatabase(path); !log.ok()) return log;
-  if (!options.create || !HasMarker(path)) return OpenFile(std::move(options));
+  if (!options.create || !HasMarker(path)) return OpenFile(std::move(options), is_near, hiding_key);
   options.create = false;
-  auto backend = OpenFile(std::move(options));
+  auto backend = OpenFile(std::move(options), is_near, hiding_key);
   return absl::IsNotFound(backend.status()) ? MarkedStoreIsGone(path) : std::move(backend);
 }
 
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<Backend>> OpenSqliteBackend(SqliteOptions options) {
+absl::StatusOr<std::unique_ptr<SqliteBackend>> OpenNamed(SqliteOptions options, bool is_near, std::string* hiding_key) {
   if (IsNoFile(options.path)) {
     return absl::InvalidArgumentError(absl::StrCat("\"", options.path, "\" is not the path of a file"));
   }
   options.path = AbsolutePath(options.path);
   const std::string path = options.path;
-  absl::StatusOr<std::unique_ptr<Backend>> backend = Open(std::move(options));
+  absl::StatusOr<std::unique_ptr<SqliteBackend>> backend = Open(std::move(options), is_near, hiding_key);
   if (backend.ok()) return backend;
   const absl::Status& cause = backend.status();
   absl::Status named(cause.code(), absl::StrCat(path, ": ", cause.message()));
   cause.ForEachPayload(
       [&named](absl::string_view type, const absl::Cord& payload) { named.SetPayload(type, payload); });
   return named;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Backend>> OpenSqliteBackend(SqliteOptions options) {
+  const std::shared_ptr<const Keyring> keyring = options.keyring;
+  std::string hiding_key;
+  absl::StatusOr<std::unique_ptr<Backend>> backend = OpenNamed(std::move(options), /*is_near=*/false, &hiding_key);
+  if (!backend.ok()) return backend;
+  return WithHiddenNames(*std::move(backend), keyring.get(), hiding_key);
+}
+
+absl::StatusOr<std::unique_ptr<NearStore>> OpenSqliteNearStore(SqliteOptions options) {
+  // What the flusher reads of the file are names as callers know them.
+  if (options.hide_key_ids) {
+    return absl::InvalidArgumentError(absl::StrCat(options.path, ": a near store does not hide key ids"));
+  }
+  std::string hiding_key;
+  return OpenNamed(std::move(options), /*is_near=*/true, &hiding_key);
 }
 
 }  // namespace authstate::storage

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "keyring/keyring.h"
 #include "storage/backend.h"
+#include "storage/near/near_store.h"
 #include "storage/statement_stats.h"
 
 namespace authstate::storage {
@@ -53,6 +54,10 @@ struct SqliteOptions {
 // store and it is gone, or when its schema is unknown (reason kSchemaUnknown), DataLoss when it is no database. Every
 // message starts with the absolute path.
 absl::StatusOr<std::unique_ptr<Backend>> OpenSqliteBackend(SqliteOptions options);
+
+// The same as the near store of another one. A file is one or the other: FailedPrecondition, reason kNearStoreMismatch,
+// where it is not what is asked for.
+absl::StatusOr<std::unique_ptr<NearStore>> OpenSqliteNearStore(SqliteOptions options);
 
 }  // namespace authstate::storage
 

@@ -48,6 +48,7 @@ class SqliteSnapshot final : public Snapshot {
   std::uint64_t revision() const override { return session_.revision; }
   const std::optional<Value>& creds() const override { return session_.creds; }
   const Lease& lease() const override { return row_.lease; }
+  const RecentCommits& recent_commits() const override { return row_.recent_commits; }
   void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) override;
 
  private:

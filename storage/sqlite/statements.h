@@ -48,9 +48,9 @@ inline constexpr char kSelectKeysAfter[] =
     "ORDER BY key_type, key_id";
 
 // session_id, revision, has creds, number of keys, updated_at, fence, owner, expiry and length of the lease, of the
-// sessions after ?1 and in [?2, ?3); at most ?4. ?5: only those whose lease is live at ?6, written or not. ?7: only
-// those written no later. ?8, unless NULL: only those with creds (1) or without (0). The last column, if ?9, is the
-// bytes stored.
+// sessions after ?1 and in [?2, ?3); at most ?4. ?5: only those whose lease is live at ?6, of an owner that starts with
+// ?10, written or not. ?7: only those written no later. ?8, unless NULL: only those with creds (1) or without (0). The
+// last column, if ?9, is the bytes stored.
 inline constexpr char kListSessions[] =
     "SELECT session_id, revision, EXISTS (SELECT 1 FROM auth_creds c WHERE c.session_id = s.session_id), "
     "(SELECT count(*) FROM auth_keys k WHERE k.session_id = s.session_id), updated_at, fence, "
@@ -59,7 +59,8 @@ inline constexpr char kListSessions[] =
     "(SELECT coalesce(sum(length(value)), 0) FROM auth_keys k WHERE k.session_id = s.session_id) ELSE 0 END "
     "FROM auth_sessions s "
     "WHERE session_id > ?1 AND session_id >= ?2 AND session_id < ?3 "
-    "AND CASE WHEN ?5 THEN lease_owner <> '' AND lease_expires_at > ?6 ELSE present END "
+    "AND CASE WHEN ?5 THEN lease_owner <> '' AND lease_expires_at > ?6 AND substr(lease_owner, 1, length(?10)) = ?10 "
+    "ELSE present END "
     "AND updated_at <= ?7 "
     "AND (?8 IS NULL OR ?8 = EXISTS (SELECT 1 FROM auth_creds c WHERE c.session_id = s.session_id)) "
     "ORDER BY session_id LIMIT ?4";
@@ -77,6 +78,7 @@ inline constexpr char kUpsertGrant[] =
     "INSERT INTO auth_grants (grant_id, label, certificate_name, rights, scopes, terms_checksum, verifier, created_at, "
     "expires_at, revoked_at, last_used_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
     "ON CONFLICT (grant_id) DO UPDATE SET verifier = ?7, expires_at = ?9, revoked_at = ?10, last_used_at = ?11";
+inline constexpr char kDeleteGrants[] = "DELETE FROM auth_grants";
 inline constexpr char kSetGrantsVersion[] = "UPDATE auth_grants_version SET version = ?1";
 
 // The keys that sessions are, or may be, encrypted under.
@@ -86,6 +88,7 @@ inline constexpr char kInsertKeyring[] = "INSERT INTO auth_keyring (key_id, key_
 // (storage/sealing/data_key.h).
 inline constexpr char kForgetKeys[] =
     "DELETE FROM auth_keyring WHERE key_id <> ?1 AND NOT EXISTS (SELECT 1 FROM auth_sessions "
+    "WHERE substr(data_key, 90) = CAST(key_id AS BLOB)) AND NOT EXISTS (SELECT 1 FROM auth_orphans "
     "WHERE substr(data_key, 90) = CAST(key_id AS BLOB)) AND NOT EXISTS (SELECT 1 FROM auth_hidden_key_ids "
     "WHERE substr(wrapped, 90) = CAST(key_id AS BLOB)) RETURNING key_id";
 // The key that hides key ids, wrapped, if there is one.

@@ -48,6 +48,15 @@ inline LeaseRequest Release(std::string session_id, std::uint64_t fence) {
   return request;
 }
 
+inline LeaseRequest Pass(std::string session_id, std::uint64_t fence, std::string owner, std::uint64_t next_fence,
+                         absl::Duration ttl = kLong) {
+  LeaseRequest request = Renew(std::move(session_id), fence, ttl);
+  request.action = LeaseRequest::Action::kPass;
+  request.owner = std::move(owner);
+  request.next_fence = next_fence;
+  return request;
+}
+
 }  // namespace authstate::conformance
 
 #endif  // AUTHSTATE_TESTS_CONFORMANCE_LEASE_REQUESTS_H_

@@ -68,10 +68,10 @@ check_layers() {
     '(server|client|storage|contract|tokens|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' keyring
   forbid 'Storage knows neither the server, nor clients, nor what chooses and changes a store, nor RPCs.' \
     '(server|client|tokens|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' storage
-  forbid 'What all stores share stands on none of them.' 'storage/(memory|postgres|sqlite|decorators|failpoints)/' \
-    ':(glob)storage/*' storage/grants
+  forbid 'What all stores share stands on none of them.' 'storage/(memory|postgres|sqlite|decorators|failpoints|write_behind)/' \
+    ':(glob)storage/*' storage/grants storage/near
   for driver in "${drivers[@]}"; do
-    for other in "${drivers[@]}" decorators failpoints; do
+    for other in "${drivers[@]}" decorators failpoints write_behind; do
       [[ $driver == "$other" ]] || forbid "The $driver driver knows no other." "storage/$other/" "storage/$driver"
     done
   done
@@ -79,7 +79,7 @@ check_layers() {
   forbid 'Only postgres_backend.cc and users of the driver know the whole of it.' 'storage/postgres/postgres_backend.h' \
     ':(glob)storage/postgres/*/*'
   forbid 'A decorator stands on storage/backend.h, not on a driver.' 'storage/(memory|postgres|sqlite)/' storage/decorators \
-    storage/failpoints
+    storage/failpoints storage/write_behind
   forbid 'Tokens stand on what all stores share, and know no RPC.' \
     '(server|client|profiles|migrations|tests|authstate|google|grpc|grpcpp)/|storage/(memory|postgres|sqlite|decorators|failpoints)/' \
     tokens
@@ -95,7 +95,8 @@ check_layers() {
   forbid 'What meets the terminal and folders stands below the rest.' 'client/cli/[a-z_]+\.h' \
     client/cli/{terminal,folder,check,stores}
   forbid 'The server knows no clients and changes no schema by itself.' '(client|migrations)/' server
-  forbid 'Only server/app.cc names drivers and decorators.' 'storage/(memory|postgres|sqlite|decorators|failpoints)/' \
+  forbid 'Only server/app.cc names drivers and decorators.' \
+    'storage/(memory|postgres|sqlite|decorators|failpoints|write_behind)/' \
     server ':!server/app.cc'
   in_order server log connections access handlers rpc pipe services
   forbid 'Handlers know no RPCs.' '(grpc|grpcpp)/' server/handlers

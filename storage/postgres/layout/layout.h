@@ -61,6 +61,7 @@ struct Layout {
   // As in lease_statements.h.
   const char* leases;
   GrantStatements grants;
+  const char* store_id;
   const char* read;
   const char* list;
   // Null: what is absent is not looked for.

@@ -43,6 +43,7 @@ const Layout& LegacyLayout() {
   static const auto* const kRotateGrant = over_companion(statements::kRotateGrant.text);
   static const auto* const kRevokeGrant = over_companion(statements::kRevokeGrant.text);
   static const auto* const kNoteGrantUses = over_companion(statements::kNoteGrantUses);
+  static const auto* const kStoreId = over_companion(statements::kStoreId);
   static const Layout kLayout = {
       /*name=*/"legacy",
       /*commit=*/legacy_statements::kCommit.text,
@@ -54,6 +55,7 @@ const Layout& LegacyLayout() {
       /*grants=*/
       {kListGrants->c_str(), kCreateGrant->c_str(), kRotateGrant->c_str(), kRevokeGrant->c_str(),
        kNoteGrantUses->c_str()},
+      /*store_id=*/kStoreId->c_str(),
       /*read=*/legacy_statements::kRead,
       /*list=*/legacy_statements::kList,
       /*damaged=*/nullptr,

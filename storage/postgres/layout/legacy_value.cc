@@ -201,7 +201,7 @@ absl::StatusOr<Value> FromLegacyJson(absl::string_view text) {
 }
 
 absl::Status EncodeLegacyCommit(Commit& commit) {
-  if (commit.action != Commit::Action::kWrite) return absl::OkStatus();
+  if (!commit.writes()) return absl::OkStatus();
   if (!IsLegacySessionId(commit.session_id)) {
     return NotInLayout("session_id",
                        absl::StrCat("the legacy layout takes 1 to ", kMaxLegacySessionIdBytes,

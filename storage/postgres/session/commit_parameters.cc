@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "storage/postgres/connection/lock_timeout.h"
 #include "storage/postgres/layout/value_patch.h"
 
@@ -19,9 +20,20 @@ std::int16_t Number(Commit::Action action) {
     case Commit::Action::kDeleteCreds:
       return 1;
     case Commit::Action::kDeleteSession:
+      return 2;
+    case Commit::Action::kWriteWithoutCreds:
       break;
   }
-  return 2;
+  return 3;
+}
+
+// The numbers as PostgreSQL writes an array of them.
+std::string ArrayText(const RecentCommits& commits, std::uint64_t RecentCommits::Entry::*number) {
+  std::string text = "{";
+  for (const RecentCommits::Entry& commit : commits.entries()) {
+    absl::StrAppend(&text, text.size() == 1 ? "" : ",", static_cast<std::int64_t>(commit.*number));
+  }
+  return text + "}";
 }
 
 // The last write of each key, in the order of the keys.
@@ -46,7 +58,7 @@ PackedValue CommitParameters::Stored(const ValuePlace& place, const Value& value
 
 void CommitParameters::Add(const Commit& commit, bool whole, const SessionSealing& sealing) {
   ++members_;
-  const bool writes = commit.action == Commit::Action::kWrite;
+  const bool writes = commit.writes();
   session_id_.AddBytes(commit.session_id);
   commit_id_.AddInt8(static_cast<std::int64_t>(commit.id));
   action_.AddInt2(Number(commit.action));
@@ -56,7 +68,7 @@ void CommitParameters::Add(const Commit& commit, bool whole, const SessionSealin
     expected_revision_.AddNull();
   }
   clear_keys_.AddBool(writes && commit.clear_keys);
-  if (!writes || commit.clear_keys) Need(CommitForm::kAny);
+  if (commit.action != Commit::Action::kWrite || commit.clear_keys) Need(CommitForm::kAny);
   if (writes && commit.creds.has_value()) {
     Need(CommitForm::kWrites);
     const PackedValue stored = Stored({commit.session_id, "", ""}, *commit.creds, sealing.data_key());
@@ -68,10 +80,22 @@ void CommitParameters::Add(const Commit& commit, bool whole, const SessionSealin
   }
   fence_.AddInt8(static_cast<std::int64_t>(commit.fence));
   number_.AddInt8(static_cast<std::int64_t>(commit.number));
+  AddCarried(commit);
   AddSealing(sealing);
   if (!writes) return;
   AddSets(commit, whole, sealing.data_key());
   if (!commit.clear_keys) AddDeletes(commit);
+}
+
+void CommitParameters::AddCarried(const Commit& commit) {
+  if (!commit.carried.has_value()) {
+    for (PgArray* const array : {&revision_, &recent_ids_, &recent_revisions_}) array->AddNull();
+    return;
+  }
+  Need(CommitForm::kAny);
+  revision_.AddInt8(static_cast<std::int64_t>(commit.carried->revision));
+  recent_ids_.AddBytes(ArrayText(commit.carried->recent, &RecentCommits::Entry::id));
+  recent_revisions_.AddBytes(ArrayText(commit.carried->recent, &RecentCommits::Entry::revision));
 }
 
 void CommitParameters::AddSealing(const SessionSealing& sealing) {
@@ -158,6 +182,7 @@ std::vector<std::string> CommitParameters::Encode(CommitForm form, std::int64_t 
   add({&delete_session_id_, &delete_type_, &delete_id_, &creds_kind_, &creds_value_, &action_, &clear_keys_});
   if (pack_values_) add({&set_base_, &key_mark_});
   if (pack_values_ && form == CommitForm::kAny) add({&new_key_});
+  if (form == CommitForm::kAny) add({&revision_, &recent_ids_, &recent_revisions_});
   return parameters;
 }
 

@@ -62,6 +62,7 @@ class CommitParameters {
  private:
   void Need(CommitForm form) { form_ = std::max(form_, form); }
   PackedValue Stored(const ValuePlace& place, const Value& value, const DataKey* key) const;
+  void AddCarried(const Commit& commit);
   void AddSealing(const SessionSealing& sealing);
   void AddSets(const Commit& commit, bool whole, const DataKey* key);
   // False when it is to be written whole.
@@ -99,6 +100,11 @@ class CommitParameters {
   PgArray number_ = PgArray::Int8();
   PgArray key_mark_ = PgArray::Bytea();
   PgArray new_key_ = PgArray::Bytea();
+
+  // What is carried over; the arrays of each as PostgreSQL writes them, NULL where there is nothing.
+  PgArray revision_ = PgArray::Int8();
+  PgArray recent_ids_ = PgArray::Text();
+  PgArray recent_revisions_ = PgArray::Text();
 };
 
 }  // namespace authstate::storage

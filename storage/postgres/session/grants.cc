@@ -134,4 +134,11 @@ std::optional<absl::StatusOr<GrantResult>> DoGrants(PgConnection& connection, co
   return request.action == Action::kCreate ? TokenExists() : TokenEnded();
 }
 
+absl::StatusOr<std::string> ReadStoreId(PgConnection& connection, const Layout& layout, absl::Time deadline) {
+  const auto execution = connection.Execute(layout.store_id, {}, deadline);
+  if (execution.failure.has_value()) return ToStatus(*execution.failure);
+  if (execution.rows.empty()) return DamagedGrants();
+  return ToText(execution.rows[0][0]);
+}
+
 }  // namespace authstate::storage

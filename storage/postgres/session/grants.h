@@ -19,6 +19,9 @@ namespace authstate::storage {
 std::optional<absl::StatusOr<GrantResult>> DoGrants(PgConnection& connection, const Layout& layout,
                                                     const GrantRequest& request, bool repeated, absl::Time deadline);
 
+// The id of the store, which stands with its grants. Blocks.
+absl::StatusOr<std::string> ReadStoreId(PgConnection& connection, const Layout& layout, absl::Time deadline);
+
 // The parameters of kNoteGrantUses: of no uses, it changes nothing.
 PgConnection::Parameters EncodeNoteGrantUses(const std::vector<std::pair<std::string, absl::Duration>>& uses);
 

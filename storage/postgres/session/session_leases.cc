@@ -26,9 +26,11 @@ std::int16_t Number(LeaseRequest::Action action) {
     case LeaseRequest::Action::kRenew:
       return 2;
     case LeaseRequest::Action::kRelease:
+      return 3;
+    case LeaseRequest::Action::kPass:
       break;
   }
-  return 3;
+  return 4;
 }
 
 }  // namespace
@@ -60,6 +62,8 @@ PgConnection::Parameters LeaseBatch::Parameters(const Wave& wave) const {
   PgArray fence = PgArray::Int8();
   PgArray ttl = PgArray::Int8();
   PgArray steal = PgArray::Bool();
+  PgArray next_fence = PgArray::Int8();
+  PgArray applied_number = PgArray::Int8();
   for (const std::size_t member : wave) {
     const LeaseRequest& request = waves_[member];
     session_id.AddBytes(request.session_id);
@@ -68,9 +72,16 @@ PgConnection::Parameters LeaseBatch::Parameters(const Wave& wave) const {
     fence.AddInt8(static_cast<std::int64_t>(request.fence));
     ttl.AddInt8(absl::ToInt64Microseconds(request.ttl));
     steal.AddBool(request.steal);
+    const bool passes = request.action == LeaseRequest::Action::kPass;
+    next_fence.AddInt8(static_cast<std::int64_t>(passes ? request.next_fence : request.fence_step));
+    if (request.applied_number.has_value()) {
+      applied_number.AddInt8(static_cast<std::int64_t>(*request.applied_number));
+    } else {
+      applied_number.AddNull();
+    }
   }
   PgConnection::Parameters parameters;
-  for (PgArray* array : {&session_id, &action, &owner, &fence, &ttl, &steal}) {
+  for (PgArray* array : {&session_id, &action, &owner, &fence, &ttl, &steal, &next_fence, &applied_number}) {
     parameters.push_back(std::move(*array).Encode());
   }
   return parameters;
@@ -105,14 +116,16 @@ void LeaseBatch::Understand(std::size_t place, const pqxx::row& row) {
   LeaseResult result;
   ReadRow(row, done, result.lease, result.revision, result.applied_number);
   if (done) {
-    if (request.action != LeaseRequest::Action::kRelease) result.lease.remaining = request.ttl;
+    if (result.lease.held()) result.lease.remaining = request.ttl;
     return waves_.Answer(place, std::move(result));
   }
   Lease next = result.lease;
   absl::Status refused = Advance(request, absl::UnixEpoch(), &next);
   if (!refused.ok()) {
-    // A release may be refused because it was done before.
-    if (request.action != LeaseRequest::Action::kRelease) in_doubt_[place] = false;
+    // One that gives the fence up may be refused because it was done before.
+    const bool gives_up =
+        request.action == LeaseRequest::Action::kRelease || request.action == LeaseRequest::Action::kPass;
+    if (!gives_up) in_doubt_[place] = false;
     waves_.Answer(place, std::move(refused));
   } else if (request.action == LeaseRequest::Action::kGet) {
     waves_.Answer(place, std::move(result));

@@ -109,7 +109,7 @@ std::vector<SessionSealing> SessionWriter::Seal(Wave* wave) {
   std::vector<SessionSealing> sealings;
   Wave sealed;
   for (const std::size_t member : *wave) {
-    const bool writes = waves_[member].action == Commit::Action::kWrite;
+    const bool writes = waves_[member].writes();
     absl::StatusOr<SessionSealing> sealing = SessionSealing();
     if (writes && layout_.packs_values) sealing = keys_.SealingFor(waves_[member].session_id);
     if (!sealing.ok()) {
@@ -203,7 +203,9 @@ void SessionWriter::Understand(const Wave& wave, const std::vector<CommitRow>& r
       waves_.Answer(wave[i], RevisionMismatch(*commit.expected_revision, row.revision));
     } else if (commit.action == Commit::Action::kDeleteCreds && !row.has_creds) {
       waves_.Answer(wave[i], NoCreds(row.revision));
-    } else if (commit.action == Commit::Action::kDeleteSession && !row.present) {
+    } else if (commit.carried.has_value() && commit.carried->revision <= row.revision) {
+      waves_.Answer(wave[i], RevisionPassed(commit.carried->revision, row.revision));
+    } else if (commit.action == Commit::Action::kDeleteSession && !row.present && !commit.carried.has_value()) {
       waves_.Answer(wave[i], NoSession(row.revision));
     }
     // Else it lost a race, and stays without a result, like one that was too late.

@@ -6,8 +6,10 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
 #include "storage/postgres/connection/answer_once.h"
@@ -32,6 +34,7 @@ struct State {
   std::optional<Value> creds;
   // Owner and fence alone: a snapshot's lease is for CheckFence.
   Lease lease;
+  RecentCommits recent_commits;
   // The connection that has its transaction (PgConnection::generation).
   std::uint64_t generation = 0;
   // The last key that was read; nothing is before the empty name.
@@ -43,6 +46,24 @@ struct State {
 };
 
 const DataKey* KeyOf(const State& state) { return state.data_key.has_value() ? &*state.data_key : nullptr; }
+
+std::vector<std::uint64_t> ToNumbers(absl::string_view text) {
+  std::vector<std::uint64_t> numbers;
+  for (const absl::string_view part : absl::StrSplit(text, ',', absl::SkipEmpty())) {
+    std::int64_t number = 0;
+    if (absl::SimpleAtoi(part, &number)) numbers.push_back(static_cast<std::uint64_t>(number));
+  }
+  return numbers;
+}
+
+// Both newest first, with commas between.
+RecentCommits ToRecentCommits(absl::string_view ids, absl::string_view revisions) {
+  const std::vector<std::uint64_t> id = ToNumbers(ids);
+  const std::vector<std::uint64_t> revision = ToNumbers(revisions);
+  RecentCommits commits;
+  for (std::size_t i = std::min(id.size(), revision.size()); i-- > 0;) commits.Add(id[i], revision[i]);
+  return commits;
+}
 
 // NotFound; DataLoss when there is something of the session.
 absl::Status Absent(PgConnection& connection, const Layout& layout, const std::string& session_id,
@@ -74,8 +95,11 @@ std::optional<absl::StatusOr<std::shared_ptr<State>>> Begin(PgConnection& connec
   std::optional<std::int64_t> kind;
   absl::string_view hex;
   absl::string_view wrapped;
+  absl::string_view recent_ids;
+  absl::string_view recent_revisions;
   ReadRow(head.rows[0], state->revision, present, kind, hex, state->lease.fence, state->lease.owner,
-          state->expected_names, wrapped);
+          state->expected_names, wrapped, recent_ids, recent_revisions);
+  state->recent_commits = ToRecentCommits(recent_ids, recent_revisions);
   if (!present) return Absent(connection, layout, request.session_id, state->revision, deadline);
   auto data_key = keys.Open(request.session_id, present, FromHex(wrapped));
   if (!data_key.ok()) return data_key.status();
@@ -200,6 +224,7 @@ class PostgresSnapshot final : public Snapshot {
   std::uint64_t revision() const override { return state_->revision; }
   const std::optional<Value>& creds() const override { return state_->creds; }
   const Lease& lease() const override { return state_->lease; }
+  const RecentCommits& recent_commits() const override { return state_->recent_commits; }
 
   void Next(std::size_t max_bytes, absl::Time deadline, PageDone done) override {
     auto answer = std::make_shared<AnswerOnce<absl::StatusOr<Page>>>(std::move(done));

@@ -30,6 +30,20 @@ constexpr auto RecentUnless(const char (&forgets)[Size]) {
                  forgets, " THEN recent_times ELSE (micros || recent_times)[1:8] END");
 }
 
+// The same where what is carried over takes their place (kCommit). The times of those are not known: taken for new,
+// they leave in doubt what they might have pushed out (commit_resolution.h).
+template <std::size_t Size>
+constexpr auto RecentOrCarriedUnless(const char (&forgets)[Size]) {
+  return JoinSql(
+      "CASE WHEN carried_ids IS NOT NULL THEN carried_ids::int8[] WHEN ", forgets,
+      " THEN recent_ids ELSE (commit_id || recent_ids)[1:8] END,\n         CASE WHEN carried_ids IS NOT NULL "
+      "THEN carried_revisions::int8[] WHEN ",
+      forgets,
+      " THEN recent_revisions ELSE ((revision + 1) || recent_revisions)[1:8] END,\n         CASE WHEN "
+      "carried_ids IS NOT NULL THEN array_fill(micros, ARRAY[cardinality(carried_ids::int8[])]) WHEN ",
+      forgets, " THEN recent_times ELSE (micros || recent_times)[1:8] END");
+}
+
 // Of the session as the snapshot has it (`s`): what decides whether the member `i` may have been committed before.
 inline constexpr char kOldBarrierAndCommits[] = R"sql(         coalesce(s.barrier, 0) AS barrier,
          coalesce(s.recent_ids, '{}') AS recent_ids, coalesce(s.recent_revisions, '{}') AS recent_revisions,
@@ -48,7 +62,7 @@ inline constexpr char kReplaced[] =
         recent_times = excluded.recent_times,
         fence = excluded.fence, lease_owner = excluded.lease_owner, applied_number = excluded.applied_number)sql";
 inline constexpr char kUnlessChanged[] =
-    R"sql(    WHERE s.revision = excluded.revision - 1 AND s.barrier = excluded.barrier
+    R"sql(    WHERE s.revision = (SELECT old.revision FROM old WHERE old.session_id = s.session_id) AND s.barrier = excluded.barrier
       AND CASE WHEN s.lease_owner <> '' AND excluded.lease_owner = ''
                THEN s.fence = excluded.fence - 1 AND s.lease_expires_at <= now()
                ELSE s.fence = excluded.fence END

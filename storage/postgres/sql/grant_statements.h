@@ -92,6 +92,9 @@ WITH used AS (
 )
 SELECT v.version, (extract(epoch FROM now()) * 1000000)::int8 FROM auth_grants_version v)sql";
 
+// The id of the store, which stands beside the version of its grants.
+inline constexpr char kStoreId[] = "SELECT replace(store_id::text, '-', '') FROM auth_grants_version";
+
 }  // namespace authstate::storage::statements
 
 #endif  // AUTHSTATE_STORAGE_POSTGRES_SQL_GRANT_STATEMENTS_H_

@@ -5,9 +5,10 @@
 // decides whether a lease is live, so that one that waited for a lock errs towards the owner.
 namespace authstate::storage::statements {
 
-// Lease requests of many sessions, each at most once. $1 to $6: one element a member: session, action (0 get,
-// 1 acquire, 2 renew, 3 release), owner, fence, length in microseconds, steal. $7: how long it may wait for a lock, in
-// ms.
+// Lease requests of many sessions, each at most once. $1 to $8: one element a member: session, action (0 get,
+// 1 acquire, 2 renew, 3 release, 4 pass), owner, fence, length in microseconds, steal, what a new fence adds to the one
+// before or, of a pass, the next fence, and the applied number of a pass, unless it stays. $9: how long it may wait for
+// a lock, in ms.
 //
 // The conditions are checked on the row as it is once it is locked, so nothing comes between them and the change. The
 // last part shows a member that was refused as the statement's snapshot had it; where that would have been allowed, the
@@ -17,21 +18,21 @@ namespace authstate::storage::statements {
 // number.
 inline constexpr char kLeases[] = R"sql(
 WITH limits AS MATERIALIZED (
-  SELECT set_config('lock_timeout', $7::text, true) AS lock_timeout
+  SELECT set_config('lock_timeout', $9::text, true) AS lock_timeout
 ), input AS MATERIALIZED (
   SELECT i.*
   FROM limits
   CROSS JOIN unnest((SELECT $1::text[]), (SELECT $2::int2[]), (SELECT $3::text[]), (SELECT $4::int8[]),
-                    (SELECT $5::int8[]), (SELECT $6::bool[])) WITH ORDINALITY
-    AS i(session_id, action, owner, fence, ttl, steal, member)
+                    (SELECT $5::int8[]), (SELECT $6::bool[]), (SELECT $7::int8[]), (SELECT $8::int8[])) WITH ORDINALITY
+    AS i(session_id, action, owner, fence, ttl, steal, next_fence, applied_number, member)
 ), acquired AS (
   INSERT INTO auth_sessions AS s (session_id, revision, present, updated_at, fence, lease_owner, lease_expires_at)
-  SELECT session_id, 0, false, now(), 1, owner, clock_timestamp() + ttl * interval '1 microsecond'
+  SELECT session_id, 0, false, now(), next_fence, owner, clock_timestamp() + ttl * interval '1 microsecond'
   FROM input
   WHERE action = 1
   ORDER BY session_id COLLATE "C"
   ON CONFLICT (session_id) DO UPDATE
-    SET fence = s.fence + (s.lease_owner <> excluded.lease_owner)::int,
+    SET fence = CASE WHEN s.lease_owner = excluded.lease_owner THEN s.fence ELSE s.fence + excluded.fence END,
         applied_number = CASE WHEN s.lease_owner = excluded.lease_owner THEN s.applied_number ELSE 0 END,
         lease_owner = excluded.lease_owner,
         lease_expires_at = excluded.lease_expires_at
@@ -40,13 +41,14 @@ WITH limits AS MATERIALIZED (
   RETURNING s.session_id, s.fence, s.lease_owner, s.lease_expires_at, s.revision, s.applied_number
 ), changed AS (
   UPDATE auth_sessions AS s
-  SET fence = s.fence + (i.action = 3)::int,
-      applied_number = CASE WHEN i.action = 3 THEN 0 ELSE s.applied_number END,
-      lease_owner = CASE WHEN i.action = 3 THEN '' ELSE s.lease_owner END,
-      lease_expires_at =
-        CASE WHEN i.action = 3 THEN 'epoch' ELSE clock_timestamp() + i.ttl * interval '1 microsecond' END
+  SET fence = CASE i.action WHEN 2 THEN s.fence WHEN 3 THEN s.fence + 1 ELSE i.next_fence END,
+      applied_number =
+        CASE i.action WHEN 2 THEN s.applied_number WHEN 3 THEN 0 ELSE coalesce(i.applied_number, s.applied_number) END,
+      lease_owner = CASE i.action WHEN 2 THEN s.lease_owner WHEN 3 THEN '' ELSE i.owner END,
+      lease_expires_at = CASE WHEN i.action = 3 OR (i.action = 4 AND i.owner = '') THEN 'epoch'
+                              ELSE clock_timestamp() + i.ttl * interval '1 microsecond' END
   FROM input i
-  WHERE i.action IN (2, 3) AND s.session_id = i.session_id AND s.lease_owner <> '' AND s.fence = i.fence
+  WHERE i.action IN (2, 3, 4) AND s.session_id = i.session_id AND s.lease_owner <> '' AND s.fence = i.fence
   RETURNING s.session_id, s.fence, s.lease_owner, s.lease_expires_at, s.revision, s.applied_number
 ), shown AS (
   SELECT true AS done, * FROM acquired

@@ -6,8 +6,8 @@
 
 // The SQL statements of the legacy layout: the tables whatsapp_auth and whatsapp_keys, which other programs read and
 // write too, and a companion of ours, authstate.legacy_sessions (migrations/postgres_legacy). Parameters and result
-// columns are those of the native layout (statements.h); the values of the commit are JSON texts (legacy_value.h), and
-// those that are read are too, so their kind is always 2.
+// columns are those of the native layout (statements.h), but that nothing is sealed; the values of the commit are JSON
+// texts (legacy_value.h), and those that are read are too, so their kind is always 2.
 //
 // What others write. They know nothing of the companion, so a session exists when it has a row in one of the two
 // tables, or when our last commit left it empty. And its revision does not move when they write; but a commit with an
@@ -54,9 +54,9 @@ inline constexpr auto kCommit =
          txid_current() % 4294967296 AS version
 ), input AS MATERIALIZED (
   SELECT * FROM unnest($1::text[], $18::int2[], $2::int8[], $19::bool[], $16::int2[], $17::bytea[], $3::int8[],
-                       $4::int8[], $5::int8[]) WITH ORDINALITY
+                       $4::int8[], $5::int8[], $20::int8[], $21::text[], $22::text[]) WITH ORDINALITY
     AS i(session_id, action, expected_revision, clear_keys, creds_kind, creds_value, commit_id, named_fence, number,
-         member)
+         carried_revision, carried_ids, carried_revisions, member)
 ), touched AS MATERIALIZED (
   SELECT * FROM unnest($8::text[], $9::text[], $10::text[]) AS w(session_id, key_type, key_id)
   UNION ALL
@@ -154,17 +154,19 @@ inline constexpr auto kCommit =
          NOT late AND replayed IS NULL AND may_write
            AND (expected_revision IS NULL
                 OR (expected_revision = revision AND actual = fingerprint AND locked = removed))
-           AND (action = 0 OR (action = 1 AND has_creds)
-                OR (action = 2 AND (has_creds OR has_keys OR left_empty))) AS passes
+           AND (action IN (0, 3) OR (action = 1 AND has_creds)
+                OR (action = 2 AND (has_creds OR has_keys OR left_empty OR carried_revision IS NOT NULL)))
+           AND (carried_revision IS NULL OR carried_revision > revision) AS passes
   FROM old
 ), changed AS (
   INSERT INTO authstate.legacy_sessions AS s
     (session_id, revision, present, updated_at, fingerprint, recent_ids, recent_revisions, recent_times, barrier,
      fence, lease_owner, applied_number)
-  SELECT session_id, revision + 1, CASE WHEN passes THEN action <> 2 ELSE present END, now(),
+  SELECT session_id, CASE WHEN passes THEN coalesce(carried_revision, revision + 1) ELSE revision + 1 END,
+         CASE WHEN passes THEN action <> 2 ELSE present END, now(),
          CASE WHEN passes THEN fingerprint - removed + added ELSE actual END,
          )sql",
-            statements::commit_parts::RecentUnless("adopts OR commit_id = 0").text,
+            statements::commit_parts::RecentOrCarriedUnless("adopts OR commit_id = 0").text,
             R"sql(, barrier,
          CASE WHEN passes AND named_fence = 0 AND owner <> '' THEN fence + 1 ELSE fence END,
          CASE WHEN passes AND named_fence = 0 THEN '' ELSE owner END,
@@ -272,7 +274,7 @@ WITH existing AS (
   UNION
   SELECT session_id FROM authstate.legacy_sessions
   WHERE CASE WHEN $5::int8 = 0 THEN present AND fingerprint = 0
-             ELSE lease_owner <> '' AND lease_expires_at > now() END
+             ELSE lease_owner <> '' AND lease_expires_at > now() AND starts_with(lease_owner, $9::text) END
 ), page AS (
   SELECT session_id
   FROM existing
@@ -313,7 +315,8 @@ SELECT coalesce(s.revision, 0),
          OR coalesce(s.present AND s.fingerprint = 0, false),
        CASE WHEN a.company_id IS NOT NULL AND $2::int8 <> 0 THEN 2 END,
        CASE WHEN $2::int8 <> 0 THEN encode(convert_to(a.creds::text, 'UTF8'), 'hex') END,
-       coalesce(s.fence, 0), coalesce(s.lease_owner, ''), NULL, NULL
+       coalesce(s.fence, 0), coalesce(s.lease_owner, ''), NULL, NULL,
+       array_to_string(s.recent_ids, ','), array_to_string(s.recent_revisions, ',')
 FROM (SELECT $1::text AS session_id) AS asked
 LEFT JOIN authstate.legacy_sessions s ON s.session_id = asked.session_id
 LEFT JOIN whatsapp_auth a ON a.company_id = asked.session_id)sql";

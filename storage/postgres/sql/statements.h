@@ -17,12 +17,12 @@
 // What is joined is found by primary key or by hash, whatever the number.
 namespace authstate::storage::statements {
 
-// Commits many sessions, each at most once, in one statement that commits by itself. $1 to $5, $16 to $19, $21 and $22:
+// Commits many sessions, each at most once, in one statement that commits by itself. $1 to $5, $16 to $19, $21 to $25:
 // one element a member; $8 to $12 and $20: keys to set; $13 to $15: keys to delete; no key is named twice, nor set and
 // deleted. $3: the id of the commit, $4 and $5: fence and number, 0 for none. $6: the instant by the clock of the
 // database after which the statement must not begin. $7: how long it may wait for a lock, in ms. Actions ($18): 0
-// write, 1 delete the creds, 2 delete the session. What the statements for less need (commit_writes_statement.h) comes
-// first.
+// write, 1 delete the creds, 2 delete the session, 3 write without creds. What the statements for less need
+// (commit_writes_statement.h) comes first.
 //
 // One row a member: the new revision if it passed; of the snapshot the revision, whether the session is present and
 // whether it has creds; the revision of the earlier commit with the same id, if there is one; whether it was too late;
@@ -50,6 +50,8 @@ namespace authstate::storage::statements {
 // the revision, raises the barrier, so it is what the row has that is locked. $22, unless it is NULL, becomes the data
 // key of a session that is not present. A wrapping is not looked at: the row keeps the one that it has by then.
 //
+// Carried over ($23 to $25): the revision, unless it is NULL, and the last commits, as texts of arrays.
+//
 // Names: a session knows the sum over the names of all that it has ({number …} in native_layout.cc), as long as
 // names_revision is its revision; a server of the version before moves only that. Then what is there is counted anew.
 //
@@ -61,11 +63,13 @@ inline constexpr auto kCommit = JoinSql(
 ), input AS (
   SELECT * FROM unnest((SELECT $1::text[]), (SELECT $18::int2[]), (SELECT $2::int8[]), (SELECT $19::bool[]),
                        (SELECT $16::int2[]), (SELECT $17::bytea[]), (SELECT $3::int8[]), (SELECT $4::int8[]),
-                       (SELECT $5::int8[]), (SELECT $21::bytea[]), (SELECT $22::bytea[])) WITH ORDINALITY
+                       (SELECT $5::int8[]), (SELECT $21::bytea[]), (SELECT $22::bytea[]), (SELECT $23::int8[]),
+                       (SELECT $24::text[]), (SELECT $25::text[])) WITH ORDINALITY
     AS i(session_id, action, expected_revision, clear_keys, creds_kind, creds_value, commit_id, fence, number, key_mark,
-         new_key, member)
+         new_key, carried_revision, carried_ids, carried_revisions, member)
 ), old AS (
   SELECT i.member, i.session_id, i.action, i.expected_revision, i.commit_id, i.clear_keys, i.creds_kind,
+         i.carried_revision, i.carried_ids, i.carried_revisions,
          coalesce(s.revision, 0) AS revision, coalesce(s.present, false) AS present,
          EXISTS (SELECT FROM auth_creds c WHERE c.session_id = i.session_id) AS has_creds,
 )sql",
@@ -91,9 +95,9 @@ inline constexpr auto kCommit = JoinSql(
   INSERT INTO auth_sessions AS s
     (session_id, revision, present, updated_at, recent_ids, recent_revisions, recent_times, barrier, fence, lease_owner,
      applied_number, names, names_revision, data_key)
-  SELECT session_id, revision + 1, action <> 2, now(),
+  SELECT session_id, coalesce(carried_revision, revision + 1), action <> 2, now(),
          )sql",
-    commit_parts::RecentUnless("commit_id = 0").text,
+    commit_parts::RecentOrCarriedUnless("commit_id = 0").text,
     R"sql(, barrier,
          CASE WHEN named_fence = 0 AND owner <> '' THEN fence + 1 ELSE fence END,
          CASE WHEN named_fence = 0 THEN '' ELSE owner END,
@@ -101,16 +105,18 @@ inline constexpr auto kCommit = JoinSql(
          CASE action WHEN 2 THEN 0 WHEN 1 THEN names - {creds}
            ELSE CASE WHEN clear_keys THEN CASE WHEN has_creds THEN {creds} ELSE 0 END + coalesce(set_names, 0)
                      ELSE names + coalesce(delta, 0) END
+                - CASE WHEN action = 3 AND has_creds THEN {creds} ELSE 0 END
                 + CASE WHEN creds_kind IS NOT NULL AND NOT has_creds THEN {creds} ELSE 0 END END,
-         revision + 1, new_key
+         coalesce(carried_revision, revision + 1), new_key
   FROM old LEFT JOIN change USING (session_id)
   WHERE NOT late AND replayed IS NULL
     AND CASE WHEN named_fence = 0 THEN NOT live ELSE owner <> '' AND fence = named_fence END
     AND (number = 0 OR number = applied_number + 1)
     AND (expected_revision IS NULL OR expected_revision = revision)
-    AND (action = 0 OR (action = 1 AND has_creds) OR (action = 2 AND present))
+    AND (action IN (0, 3) OR (action = 1 AND has_creds) OR (action = 2 AND (present OR carried_revision IS NOT NULL)))
+    AND (carried_revision IS NULL OR carried_revision > revision)
     AND baseless IS NOT TRUE
-    AND (action <> 0 OR substr(data_key, 1, 17) IS NOT DISTINCT FROM key_mark) AND (new_key IS NULL OR NOT present)
+    AND (action NOT IN (0, 3) OR substr(data_key, 1, 17) IS NOT DISTINCT FROM key_mark) AND (new_key IS NULL OR NOT present)
   ORDER BY session_id COLLATE "C"
 )sql",
     commit_parts::kReplaced,
@@ -212,9 +218,9 @@ WHERE CASE WHEN s.present AND s.names_revision = s.revision THEN s.names <> {nam
            ELSE {names a} <> 0 END)sql";
 
 // Existing sessions after $1, from $2 on and below $3 (if not empty) that start with $2; at most $4. Where $5 is not 0:
-// those whose lease is live, written or not. $6: only those written at least so long ago (EncodePgAge). $7: only those
-// with creds (1), or without (0); -1: either. The last columns are those of ToLease (row.h) and, unless $8 is 0, how
-// many bytes are stored, which reads none of the long values.
+// those whose lease is live, of an owner that starts with $9, written or not. $6: only those written at least so long
+// ago (EncodePgAge). $7: only those with creds (1), or without (0); -1: either. The last columns are those of ToLease
+// (row.h) and, unless $8 is 0, how many bytes are stored, which reads none of the long values.
 //
 // First the page, then what its sessions have: each key is looked at once, and in the index alone unless sizes are
 // wanted. Creds are counted, where EXISTS would say the same, as PostgreSQL answers that for all sessions at once: it
@@ -227,7 +233,8 @@ SELECT s.session_id, s.revision, has.creds > 0, has.keys,
 FROM (
   SELECT s.session_id, s.revision, s.updated_at, s.fence, s.lease_owner, s.lease_expires_at
   FROM auth_sessions s
-  WHERE CASE WHEN $5::int8 = 0 THEN s.present ELSE s.lease_owner <> '' AND s.lease_expires_at > now() END
+  WHERE CASE WHEN $5::int8 = 0 THEN s.present ELSE s.lease_owner <> '' AND s.lease_expires_at > now()
+               AND starts_with(s.lease_owner, $9::text) END
     AND s.session_id > $1::text AND s.session_id >= $2::text
     AND ($3::text = '' OR s.session_id < $3::text) AND starts_with(s.session_id, $2::text)
     AND ($6::int8 < 0 OR s.updated_at <= now() - $6::int8 * interval '1 microsecond')
@@ -265,14 +272,15 @@ inline constexpr char kBeginSnapshot[] =
 inline constexpr char kEndSnapshot[] = "ROLLBACK";
 
 // Revision, present, the creds' kind and value (unless $2 is 0), fence and owner, the sum over the names without
-// the creds' (NULL: not known), and the wrapped data key, of session $1; no row when it was never written. The last
-// condition has the table of keys locked with the others, against changes of it: no page has to wait for that.
+// the creds' (NULL: not known), the wrapped data key, and the last commits, of session $1; no row when it was never
+// written. The last condition has the table of keys locked with the others, against changes of it: no page has to wait
+// for that.
 inline constexpr char kSnapshotHead[] = R"sql(
 SELECT s.revision, s.present, CASE WHEN $2::int8 <> 0 THEN c.kind END,
        CASE WHEN $2::int8 <> 0 THEN encode(c.value, 'hex') END, s.fence, s.lease_owner,
        CASE WHEN s.names_revision = s.revision THEN
          s.names - CASE WHEN c.session_id IS NULL THEN 0 ELSE {creds} END END,
-       encode(s.data_key, 'hex')
+       encode(s.data_key, 'hex'), array_to_string(s.recent_ids, ','), array_to_string(s.recent_revisions, ',')
 FROM auth_sessions s LEFT JOIN auth_creds c ON c.session_id = s.session_id
 WHERE s.session_id = $1::text AND NOT EXISTS (SELECT FROM auth_keys WHERE false))sql";
 

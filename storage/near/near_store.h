@@ -1,0 +1,119 @@
+#ifndef AUTHSTATE_STORAGE_NEAR_NEAR_STORE_H_
+#define AUTHSTATE_STORAGE_NEAR_NEAR_STORE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "storage/backend.h"
+
+namespace authstate::storage {
+
+// A session of the far store that a near store has, or had.
+struct Home {
+  enum class State : std::uint8_t {
+    // It is served here.
+    kHome = 1,
+    // The far store may have got it back.
+    kLeaving = 2,
+    // It is served elsewhere, or nowhere, and there is a copy here.
+    kAway = 3,
+  };
+
+  std::string session_id;
+  State state = State::kHome;
+  // In the far store: of the home; for kAway that with which the far store got it back.
+  std::uint64_t far_fence = 0;
+  // The number of the last flush under that fence, and the revision that it took the far store to.
+  std::uint64_t far_number = 0;
+  std::uint64_t flushed_revision = 0;
+  // Of the session here.
+  std::uint64_t revision = 0;
+  Lease lease;
+  // Since when something is not flushed; InfiniteFuture: nothing was written since the last flush. About how many bytes
+  // that is.
+  absl::Time dirty_since = absl::InfiniteFuture();
+  std::uint64_t dirty_bytes = 0;
+};
+
+// What of a session is not in the far store yet, all of one moment.
+struct UnflushedChanges {
+  Home home;
+  // Of the session at that moment.
+  bool present = false;
+  std::uint64_t applied_number = 0;
+  // Whether anything is.
+  bool any = false;
+  // The commit that takes the far store there, but for fence and number.
+  Commit commit;
+};
+
+// A step of a session's way between the stores, durable when it is answered.
+struct HomeChange {
+  enum class Step : std::uint8_t {
+    // Forgets the copy, as a new one is about to be made.
+    kForget,
+    // Adds `commit` to the copy, whatever leases and changes there are.
+    kFill,
+    // The copy is whole, and the session at home: with `home.far_fence`, `home.far_number`, `home.revision` and
+    // `home.lease`, under which `applied_number` was applied; and `recent`, where it was filled.
+    kArrive,
+    // The far store is at `home.flushed_revision`, by the flush of the number `home.far_number`.
+    kFlushed,
+    // The far store lost what it had: the next flush, under `home.far_fence` after `home.far_number`, is of everything.
+    kStartOver,
+    // kLeaving, back to kHome, and kAway with `home.far_fence`.
+    kLeave,
+    kStay,
+    kLeft,
+    // Another has taken the session. What is not flushed is put aside as an orphan, and the copy forgotten.
+    kLose,
+  };
+
+  Step step = Step::kForget;
+  Home home;
+  // Of the session that steps.
+  std::string session_id;
+  std::uint64_t applied_number = 0;
+  std::optional<RecentCommits> recent;
+  Commit commit;
+  // For kLose: who has taken it.
+  std::string taken_by;
+};
+
+// A store of sessions that belong to another, the far store: a Backend for those that are at home in it, which
+// remembers of each what changed since it was last flushed, in the transaction of the change.
+class NearStore : public Backend {
+ public:
+  using ChangeDone = absl::AnyInvocable<void(std::vector<absl::Status>) &&>;
+  using UnflushedDone = absl::AnyInvocable<void(std::vector<absl::StatusOr<UnflushedChanges>>) &&>;
+  using HomesDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<Home>>) &&>;
+
+  // Made with the store.
+  virtual const std::string& id() const = 0;
+  // Empty until it is set, which is once.
+  virtual std::string far_id() const = 0;
+
+  // Takes the steps, in their order; result i is that of step i.
+  virtual void Change(std::vector<HomeChange> changes, absl::Time deadline, ChangeDone done) = 0;
+  // Blocks.
+  virtual absl::Status SetFarId(const std::string& far_id) = 0;
+  // Keeps the grants of the far store, as it has listed them, for when that is away: Grants then lists these.
+  virtual void KeepGrants(GrantResult listed, absl::Time deadline, PingDone done) = 0;
+
+  // Of the first sessions: as many as have `max_bytes` together, at least one; result i is that of session i.
+  virtual void ReadUnflushed(std::vector<std::string> session_ids, std::size_t max_bytes, absl::Time deadline,
+                             UnflushedDone done) = 0;
+  // What it knows of all sessions.
+  virtual void ReadHomes(absl::Time deadline, HomesDone done) = 0;
+};
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_NEAR_NEAR_STORE_H_

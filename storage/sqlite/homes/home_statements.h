@@ -1,0 +1,73 @@
+#ifndef AUTHSTATE_STORAGE_SQLITE_HOMES_HOME_STATEMENTS_H_
+#define AUTHSTATE_STORAGE_SQLITE_HOMES_HOME_STATEMENTS_H_
+
+// The statements of a near store (storage/near/near_store.h); the tables are those of migrations/sqlite/0009_homes.sql.
+namespace authstate::storage::sql {
+
+inline constexpr char kSelectNearStore[] = "SELECT id, far_id FROM auth_near_store";
+inline constexpr char kInsertNearStore[] = "INSERT INTO auth_near_store (id, far_id) VALUES (?1, '')";
+inline constexpr char kSetFarId[] = "UPDATE auth_near_store SET far_id = ?1";
+
+// The columns of a home, with those of its session: revision, and its lease. Unflushed bytes are about those of the
+// values that changed.
+#define AUTHSTATE_HOME_COLUMNS                                                                                    \
+  "h.session_id, h.state, h.far_fence, h.far_number, h.flushed_revision, h.dirty_since, h.whole, "                \
+  "coalesce(s.revision, 0), coalesce(s.fence, 0), coalesce(s.lease_owner, ''), coalesce(s.lease_expires_at, 0), " \
+  "coalesce(s.lease_ttl, 0) "                                                                                     \
+  "FROM auth_homes h LEFT JOIN auth_sessions s ON s.session_id = h.session_id"
+inline constexpr char kSelectHome[] = "SELECT " AUTHSTATE_HOME_COLUMNS " WHERE h.session_id = ?1";
+inline constexpr char kListHomes[] = "SELECT " AUTHSTATE_HOME_COLUMNS;
+#undef AUTHSTATE_HOME_COLUMNS
+inline constexpr char kSumChanges[] =
+    "SELECT c.session_id, sum(coalesce(length(k.value), 0)) FROM auth_changes c LEFT JOIN auth_keys k "
+    "ON k.session_id = c.session_id AND k.key_type = c.key_type AND k.key_id = c.key_id GROUP BY c.session_id";
+inline constexpr char kUpsertHome[] =
+    "INSERT INTO auth_homes (session_id, state, far_fence, far_number, flushed_revision, dirty_since, whole) "
+    "VALUES (?1, 1, ?2, ?3, ?4, 0, 0) ON CONFLICT (session_id) DO UPDATE SET state = 1, far_fence = ?2, "
+    "far_number = ?3, flushed_revision = ?4, dirty_since = 0, whole = 0";
+inline constexpr char kSetHomeState[] = "UPDATE auth_homes SET state = ?2 WHERE session_id = ?1";
+inline constexpr char kSetLeft[] = "UPDATE auth_homes SET state = 3, far_fence = ?2 WHERE session_id = ?1";
+// ?5: since when the session is dirty, if it has passed the revision ?4 that was flushed.
+inline constexpr char kSetFlushed[] =
+    "UPDATE auth_homes SET far_number = ?3, flushed_revision = ?4, whole = 0, dirty_since = CASE WHEN EXISTS (SELECT 1 "
+    "FROM auth_sessions s WHERE s.session_id = ?1 AND s.revision > ?4) THEN ?5 ELSE 0 END "
+    "WHERE session_id = ?1 AND far_fence = ?2";
+// ?5 as before.
+inline constexpr char kStartOver[] =
+    "UPDATE auth_homes SET far_fence = ?2, far_number = ?3, flushed_revision = ?4, whole = 1, dirty_since = ?5 "
+    "WHERE session_id = ?1";
+inline constexpr char kSetDirty[] = "UPDATE auth_homes SET dirty_since = ?2 WHERE session_id = ?1 AND dirty_since = 0";
+inline constexpr char kDeleteHome[] = "DELETE FROM auth_homes WHERE session_id = ?1";
+
+// A commit that was applied before comes with the revision that it led to then.
+inline constexpr char kUpsertChange[] =
+    "INSERT INTO auth_changes (session_id, key_type, key_id, revision) VALUES (?1, ?2, ?3, ?4) "
+    "ON CONFLICT (session_id, key_type, key_id) DO UPDATE SET revision = max(revision, ?4)";
+inline constexpr char kSelectChanges[] = "SELECT key_type, key_id FROM auth_changes WHERE session_id = ?1";
+inline constexpr char kDeleteChanges[] = "DELETE FROM auth_changes WHERE session_id = ?1 AND revision <= ?2";
+
+inline constexpr char kDeleteSessionRow[] = "DELETE FROM auth_sessions WHERE session_id = ?1";
+
+inline constexpr char kInsertOrphan[] =
+    "INSERT INTO auth_orphans (session_id, revision, flushed_revision, present, lost_at, taken_by, data_key) "
+    "SELECT s.session_id, s.revision, h.flushed_revision, s.present, ?2, ?3, s.data_key FROM auth_sessions s "
+    "JOIN auth_homes h ON h.session_id = s.session_id WHERE s.session_id = ?1 AND (h.whole OR s.revision > "
+    "h.flushed_revision)";
+// Of a session that is to be flushed whole, everything is a change.
+inline constexpr char kInsertWholeChanges[] =
+    "INSERT INTO auth_changes (session_id, key_type, key_id, revision) SELECT w.session_id, w.key_type, w.key_id, 0 "
+    "FROM "
+    "(SELECT session_id, key_type, key_id FROM auth_keys UNION ALL SELECT session_id, '', '*' FROM auth_homes UNION "
+    "ALL "
+    "SELECT session_id, '', '' FROM auth_homes) AS w JOIN auth_homes h ON h.session_id = w.session_id "
+    "WHERE w.session_id = ?1 AND h.whole ON CONFLICT DO NOTHING";
+inline constexpr char kInsertOrphanChanges[] =
+    "INSERT INTO auth_orphan_changes (orphan_id, key_type, key_id, kind, value) "
+    "SELECT ?2, c.key_type, c.key_id, coalesce(k.kind, d.kind), coalesce(k.value, d.value) FROM auth_changes c "
+    "LEFT JOIN auth_keys k ON k.session_id = c.session_id AND k.key_type = c.key_type AND k.key_id = c.key_id "
+    "LEFT JOIN auth_creds d ON d.session_id = c.session_id AND c.key_type = '' AND c.key_id = '' "
+    "WHERE c.session_id = ?1";
+
+}  // namespace authstate::storage::sql
+
+#endif  // AUTHSTATE_STORAGE_SQLITE_HOMES_HOME_STATEMENTS_H_

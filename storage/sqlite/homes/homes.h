@@ -1,0 +1,45 @@
+#ifndef AUTHSTATE_STORAGE_SQLITE_HOMES_HOMES_H_
+#define AUTHSTATE_STORAGE_SQLITE_HOMES_HOMES_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "storage/near/near_store.h"
+#include "storage/sealing/session_keys.h"
+#include "storage/sqlite/connection.h"
+
+// What a file keeps of the sessions of its far store (storage/near/near_store.h). `now` is the time of the store. All
+// throw SQLite::Exception; those that change something do so inside a transaction that the caller has begun and will
+// end.
+namespace authstate::storage {
+
+struct NearStoreIdentity {
+  std::string id;
+  std::string far_id;
+};
+// nullopt: the file is no near store.
+std::optional<NearStoreIdentity> SelectNearStore(SqliteConnection& connection);
+void InsertNearStore(SqliteConnection& connection, const std::string& id);
+void SetFarStore(SqliteConnection& connection, const std::string& far_id);
+
+// After a commit that led to `revision`: remembers what it changed.
+void RememberChanges(SqliteConnection& connection, const Commit& commit, std::uint64_t revision, absl::Time now);
+
+// Takes a step; an error means that nothing was changed.
+absl::Status ApplyHomeChange(SqliteConnection& connection, const HomeChange& change, absl::Time now,
+                             const SessionKeys& keys);
+
+// Of one moment, in a read transaction of the caller. NotFound where the session was never here.
+absl::StatusOr<UnflushedChanges> SelectUnflushed(SqliteConnection& connection, const std::string& session_id,
+                                                 absl::Time now, const SessionKeys& keys);
+
+std::vector<Home> ListHomes(SqliteConnection& connection, absl::Time now);
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_SQLITE_HOMES_HOMES_H_

@@ -1,0 +1,371 @@
+#include "storage/write_behind/home_table.h"
+
+#include <algorithm>
+
+#include "storage/error.h"
+
+namespace authstate::storage {
+namespace {
+
+absl::Status Full() {
+  return WithRetryDelay(
+      WithOutcome(
+          Error(absl::StatusCode::kResourceExhausted, kWriteBehindFull,
+                "the database is away, and as much is written that it does not have as may be; try again later"),
+          Outcome::kNotApplied),
+      absl::Seconds(1));
+}
+
+}  // namespace
+
+void HomeTable::GoOn(Ready ready) {
+  for (auto& each : ready) std::move(each)();
+}
+
+void HomeTable::Take(std::deque<Held>* all, const absl::Status& status, Ready* ready) {
+  for (Held& held : *all) {
+    ready->push_back([resume = std::move(held.resume), status]() mutable { std::move(resume)(status); });
+  }
+  all->clear();
+}
+
+void HomeTable::Release(Entry* entry, Ready* ready) {
+  held_ -= entry->held.size() + entry->settled.size();
+  Take(&entry->held, absl::OkStatus(), ready);
+  Take(&entry->settled, absl::OkStatus(), ready);
+}
+
+void HomeTable::Hold(std::deque<Held>* all, Held held) {
+  all->push_back(std::move(held));
+  if (on_hold_ != nullptr) on_hold_();
+}
+
+HomeTable::~HomeTable() {
+  Ready ready;
+  {
+    const absl::MutexLock lock(&mutex_);
+    for (auto& entry : entries_) {
+      Take(&entry.second.held, DeadlinePassedInQueue(), &ready);
+      Take(&entry.second.settled, DeadlinePassedInQueue(), &ready);
+    }
+    Take(&waiting_, DeadlinePassedInQueue(), &ready);
+  }
+  GoOn(std::move(ready));
+}
+
+bool HomeTable::Full(absl::Time now) const { return bytes_ >= max_bytes_ || now - oldest_ >= max_age_; }
+
+void HomeTable::MarkDirty(const std::string& session_id, Entry* entry) {
+  entry->dirty = true;
+  dirty_.insert(session_id);
+}
+
+void HomeTable::MarkLeaving(const std::string& session_id, Entry* entry) {
+  entry->wants_to_leave = true;
+  leaving_.insert(session_id);
+}
+
+HomeTable::Place HomeTable::Enter(const std::string& session_id, Use use, absl::Time deadline, Resume* resume) {
+  const absl::Time now = absl::Now();
+  const absl::MutexLock lock(&mutex_);
+  const auto found = entries_.find(session_id);
+  if (found == entries_.end()) return Place::kFar;
+  Entry& entry = found->second;
+  if (entry.phase != Entry::Phase::kOpen) {
+    ++held_;
+    Hold(&entry.held, {deadline, std::move(*resume)});
+    return Place::kHeld;
+  }
+  if (use == Use::kCommit && Full(now)) {
+    Hold(&waiting_, {deadline, std::move(*resume)});
+    return Place::kHeld;
+  }
+  if (use != Use::kRead) ++entry.writes;
+  return Place::kNear;
+}
+
+void HomeTable::EndWrite(const std::string& session_id, std::uint64_t bytes, bool changed, absl::Time now) {
+  const absl::MutexLock lock(&mutex_);
+  Entry& entry = entries_.at(session_id);
+  --entry.writes;
+  if (!changed) return;
+  entry.bytes += bytes;
+  bytes_ += bytes;
+  entry.dirty_since = std::min(entry.dirty_since, now);
+  oldest_ = std::min(oldest_, now);
+  MarkDirty(session_id, &entry);
+}
+
+void HomeTable::SetLease(const std::string& session_id, const Lease& lease, absl::Time now) {
+  const absl::MutexLock lock(&mutex_);
+  const auto found = entries_.find(session_id);
+  if (found == entries_.end()) return;
+  found->second.lease_end = lease.held() ? now + lease.remaining : absl::InfinitePast();
+}
+
+bool HomeTable::BeginClaim(const std::string& session_id) {
+  const absl::MutexLock lock(&mutex_);
+  return !claims_ended_ && entries_.try_emplace(session_id).second;
+}
+
+void HomeTable::EndClaim(const std::string& session_id, bool at_home, const Lease& lease, absl::Time now) {
+  Ready ready;
+  {
+    const absl::MutexLock lock(&mutex_);
+    Entry& entry = entries_.at(session_id);
+    Release(&entry, &ready);
+    if (at_home) {
+      entry.phase = Entry::Phase::kOpen;
+      // Somebody is about to take it.
+      entry.lease_end = now + (lease.live() ? lease.remaining : absl::Seconds(1));
+      if (claims_ended_) MarkLeaving(session_id, &entry);
+    } else {
+      entries_.erase(session_id);
+    }
+  }
+  GoOn(std::move(ready));
+}
+
+void HomeTable::AddHome(const std::string& session_id, bool leaving, std::uint64_t dirty_bytes, absl::Time dirty_since,
+                        const Lease& lease, absl::Time now) {
+  const absl::MutexLock lock(&mutex_);
+  Entry& entry = entries_[session_id];
+  entry.phase = leaving ? Entry::Phase::kInDoubt : Entry::Phase::kOpen;
+  entry.bytes = dirty_bytes;
+  bytes_ += dirty_bytes;
+  entry.dirty_since = dirty_since;
+  oldest_ = std::min(oldest_, dirty_since);
+  entry.lease_end = lease.held() ? now + lease.remaining : absl::InfinitePast();
+  if (dirty_since != absl::InfiniteFuture()) MarkDirty(session_id, &entry);
+  if (leaving) leaving_.insert(session_id);
+}
+
+std::vector<std::string> HomeTable::TakeDirty(std::size_t limit) {
+  std::vector<std::string> taken;
+  const absl::MutexLock lock(&mutex_);
+  for (auto at = dirty_.begin(); at != dirty_.end() && taken.size() < limit;) {
+    Entry& entry = entries_.at(*at);
+    entry.dirty = false;
+    entry.flushing_bytes = entry.bytes;
+    taken.push_back(*at);
+    dirty_.erase(at++);
+  }
+  return taken;
+}
+
+void HomeTable::Flushed(const std::string& session_id, bool ok, absl::Time now) {
+  const absl::MutexLock lock(&mutex_);
+  const auto found = entries_.find(session_id);
+  if (found == entries_.end()) return;
+  Entry& entry = found->second;
+  if (ok) {
+    bytes_ -= entry.flushing_bytes;
+    entry.bytes -= entry.flushing_bytes;
+    entry.dirty_since = entry.dirty ? now : absl::InfiniteFuture();
+  } else {
+    MarkDirty(session_id, &entry);
+  }
+  entry.flushing_bytes = 0;
+}
+
+void HomeTable::WantToLeave(const std::string& session_id, absl::Time deadline, absl::AnyInvocable<void() &&> settled) {
+  {
+    const absl::MutexLock lock(&mutex_);
+    const auto found = entries_.find(session_id);
+    if (found != entries_.end()) {
+      ++held_;
+      Hold(&found->second.settled, {deadline, [settled = std::move(settled)](const absl::Status& /*status*/) mutable {
+                                      std::move(settled)();
+                                    }});
+      MarkLeaving(session_id, &found->second);
+      return;
+    }
+  }
+  std::move(settled)();
+}
+
+void HomeTable::WantExpiredToLeave(absl::Time now) {
+  const absl::MutexLock lock(&mutex_);
+  for (auto& [session_id, entry] : entries_) {
+    if (entry.phase == Entry::Phase::kOpen && entry.lease_end <= now) MarkLeaving(session_id, &entry);
+  }
+}
+
+void HomeTable::WantAllToLeave() {
+  const absl::MutexLock lock(&mutex_);
+  claims_ended_ = true;
+  for (auto& [session_id, entry] : entries_) {
+    if (entry.phase == Entry::Phase::kOpen) MarkLeaving(session_id, &entry);
+  }
+}
+
+std::vector<std::string> HomeTable::TakeLeaving(std::size_t limit) {
+  std::vector<std::string> taken;
+  const absl::MutexLock lock(&mutex_);
+  for (const std::string& session_id : leaving_) {
+    Entry& entry = entries_.at(session_id);
+    if (entry.phase != Entry::Phase::kOpen && entry.phase != Entry::Phase::kShut) continue;
+    entry.phase = Entry::Phase::kShut;
+    if (entry.writes == 0 && taken.size() < limit) taken.push_back(session_id);
+  }
+  return taken;
+}
+
+std::vector<std::string> HomeTable::TakeInDoubt() {
+  std::vector<std::string> taken;
+  const absl::MutexLock lock(&mutex_);
+  for (const std::string& session_id : leaving_) {
+    if (entries_.at(session_id).phase == Entry::Phase::kInDoubt) taken.push_back(session_id);
+  }
+  return taken;
+}
+
+void HomeTable::Shut(const std::string& session_id) {
+  const absl::MutexLock lock(&mutex_);
+  Entry& entry = entries_.at(session_id);
+  entry.phase = Entry::Phase::kShut;
+  MarkLeaving(session_id, &entry);
+}
+
+std::vector<std::string> HomeTable::Leaving() const {
+  std::vector<std::string> leaving;
+  const absl::MutexLock lock(&mutex_);
+  for (const std::string& session_id : leaving_) {
+    const Entry::Phase phase = entries_.at(session_id).phase;
+    if (phase == Entry::Phase::kOpen || phase == Entry::Phase::kShut) leaving.push_back(session_id);
+  }
+  return leaving;
+}
+
+void HomeTable::Stay(const std::string& session_id) {
+  Ready ready;
+  {
+    const absl::MutexLock lock(&mutex_);
+    Entry& entry = entries_.at(session_id);
+    entry.phase = Entry::Phase::kOpen;
+    entry.wants_to_leave = false;
+    leaving_.erase(session_id);
+    Release(&entry, &ready);
+  }
+  GoOn(std::move(ready));
+}
+
+void HomeTable::Doubt(const std::string& session_id) {
+  Ready ready;
+  {
+    const absl::MutexLock lock(&mutex_);
+    Entry& entry = entries_.at(session_id);
+    entry.phase = Entry::Phase::kInDoubt;
+    held_ -= entry.settled.size();
+    Take(&entry.settled, absl::OkStatus(), &ready);
+  }
+  GoOn(std::move(ready));
+}
+
+void HomeTable::Remove(const std::string& session_id) {
+  Ready ready;
+  {
+    const absl::MutexLock lock(&mutex_);
+    const auto found = entries_.find(session_id);
+    Release(&found->second, &ready);
+    bytes_ -= found->second.bytes;
+    entries_.erase(found);
+    dirty_.erase(session_id);
+    leaving_.erase(session_id);
+  }
+  GoOn(std::move(ready));
+}
+
+void HomeTable::Expire(absl::Time now) {
+  Ready ready;
+  const auto expire = [now, &ready](std::deque<Held>* all, const absl::Status& why) {
+    for (auto held = all->begin(); held != all->end();) {
+      if (held->deadline > now) {
+        ++held;
+        continue;
+      }
+      ready.push_back([resume = std::move(held->resume), why]() mutable { std::move(resume)(why); });
+      held = all->erase(held);
+    }
+  };
+  {
+    const absl::MutexLock lock(&mutex_);
+    for (auto& entry : entries_) {
+      if (held_ == 0) break;
+      for (std::deque<Held>* const all : {&entry.second.held, &entry.second.settled}) {
+        held_ -= all->size();
+        expire(all, DeadlinePassedInQueue());
+        held_ += all->size();
+      }
+    }
+    expire(&waiting_, authstate::storage::Full());
+  }
+  GoOn(std::move(ready));
+}
+
+void HomeTable::LetWaitingGoOn(absl::Time now, bool anyway) {
+  std::deque<Held> waiting;
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (waiting_.empty() && !anyway) return;
+    oldest_ = absl::InfiniteFuture();
+    for (const auto& entry : entries_) oldest_ = std::min(oldest_, entry.second.dirty_since);
+    if (!Full(now)) waiting.swap(waiting_);
+  }
+  for (Held& held : waiting) std::move(held.resume)(absl::OkStatus());
+}
+
+bool HomeTable::AnybodyHeld() const {
+  const absl::MutexLock lock(&mutex_);
+  return held_ > 0 || !waiting_.empty();
+}
+
+HomeTable::State HomeTable::Now() const {
+  State state;
+  const absl::MutexLock lock(&mutex_);
+  state.sessions = entries_.size();
+  state.bytes = bytes_;
+  for (const auto& entry : entries_) {
+    state.oldest = std::min(state.oldest, entry.second.dirty_since);
+    if (entry.second.dirty_since != absl::InfiniteFuture()) ++state.dirty_sessions;
+  }
+  return state;
+}
+
+absl::flat_hash_set<std::string> HomeTable::Sessions() const {
+  absl::flat_hash_set<std::string> sessions;
+  const absl::MutexLock lock(&mutex_);
+  for (const auto& entry : entries_) {
+    if (entry.second.phase != Entry::Phase::kClaiming) sessions.insert(entry.first);
+  }
+  return sessions;
+}
+
+bool HomeTable::Has(const std::string& session_id) const {
+  const absl::MutexLock lock(&mutex_);
+  return entries_.contains(session_id);
+}
+
+bool HomeTable::SomethingToDo() const {
+  if (!dirty_.empty()) return true;
+  return std::any_of(leaving_.begin(), leaving_.end(),
+                     [this](const std::string& session_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+                       const Entry& entry = entries_.at(session_id);
+                       return entry.phase != Entry::Phase::kShut || entry.writes == 0;
+                     });
+}
+
+void HomeTable::AwaitWork(absl::Time until, bool eager) {
+  const absl::MutexLock lock(&mutex_);
+  const auto work = [this, eager]()
+                        ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return woken_ || (eager && SomethingToDo()); };
+  mutex_.AwaitWithDeadline(absl::Condition(&work), until);
+  woken_ = false;
+}
+
+void HomeTable::Wake() {
+  const absl::MutexLock lock(&mutex_);
+  woken_ = true;
+}
+
+}  // namespace authstate::storage

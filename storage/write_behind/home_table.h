@@ -1,0 +1,154 @@
+#ifndef AUTHSTATE_STORAGE_WRITE_BEHIND_HOME_TABLE_H_
+#define AUTHSTATE_STORAGE_WRITE_BEHIND_HOME_TABLE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "storage/lease.h"
+
+namespace authstate::storage {
+
+// Which sessions are at home, and what of them is under way: who asks is told where to go, or is held until that is
+// known. Thread-safe; what was held goes on with no lock held.
+class HomeTable {
+ public:
+  // What is held: told OK when it may ask anew, else why it may not.
+  using Resume = absl::AnyInvocable<void(absl::Status) &&>;
+  enum class Place : std::uint8_t { kNear, kFar, kHeld };
+  enum class Use : std::uint8_t {
+    kRead,
+    // Of the near store: the session does not leave before EndWrite.
+    kWrite,
+    // A write that adds to what is not flushed.
+    kCommit,
+  };
+
+  // `on_hold` is told whenever somebody is held, and calls Expire soon then. It must not call this.
+  HomeTable(std::uint64_t max_bytes, absl::Duration max_age, std::function<void()> on_hold)
+      : max_bytes_(max_bytes), max_age_(max_age), on_hold_(std::move(on_hold)) {}
+  // Tells those held that they have waited in vain.
+  ~HomeTable();
+  HomeTable(const HomeTable&) = delete;
+  HomeTable& operator=(const HomeTable&) = delete;
+
+  // Where a call for the session goes. kHeld: `resume` was taken, and will be told by `deadline` or soon after.
+  Place Enter(const std::string& session_id, Use use, absl::Time deadline, Resume* resume);
+  // Of a write or a commit of `bytes`, which has changed something, or may have.
+  void EndWrite(const std::string& session_id, std::uint64_t bytes, bool changed, absl::Time now);
+  // After a request about its lease.
+  void SetLease(const std::string& session_id, const Lease& lease, absl::Time now);
+
+  // From kFar to a claim under way, which is the caller's; false where it is in the table already, or claims have
+  // ended.
+  bool BeginClaim(const std::string& session_id);
+  // It is at home now; or it is not. What was held goes on.
+  void EndClaim(const std::string& session_id, bool at_home, const Lease& lease, absl::Time now);
+  void AddHome(const std::string& session_id, bool leaving, std::uint64_t dirty_bytes, absl::Time dirty_since,
+               const Lease& lease, absl::Time now);
+
+  // Sessions with something to flush, at most `limit`; it is taken for flushed until Flushed says otherwise.
+  std::vector<std::string> TakeDirty(std::size_t limit);
+  void Flushed(const std::string& session_id, bool ok, absl::Time now);
+
+  // The session is to leave; `settled` is told once it has, or cannot now, or by `deadline`.
+  void WantToLeave(const std::string& session_id, absl::Time deadline, absl::AnyInvocable<void() &&> settled);
+  // All whose lease has ended; or all.
+  void WantExpiredToLeave(absl::Time now);
+  void WantAllToLeave();
+  // Those that want to leave and that nobody writes any more, shut to everybody; and those that may have left.
+  std::vector<std::string> TakeLeaving(std::size_t limit);
+  std::vector<std::string> TakeInDoubt();
+  // Those that want to leave and may stay.
+  std::vector<std::string> Leaving() const;
+  // Nobody gets in any more: another has the session. It is among those that leave.
+  void Shut(const std::string& session_id);
+  // It stays, and is open again; or it may have left; or it is gone.
+  void Stay(const std::string& session_id);
+  void Doubt(const std::string& session_id);
+  void Remove(const std::string& session_id);
+
+  // Tells those held that their time is over.
+  void Expire(absl::Time now);
+  // Where some wait for room, or `anyway`, looks up since when something is not flushed; if there is room, they go on.
+  void LetWaitingGoOn(absl::Time now, bool anyway);
+  bool AnybodyHeld() const;
+
+  struct State {
+    std::size_t sessions = 0;
+    std::size_t dirty_sessions = 0;
+    std::uint64_t bytes = 0;
+    absl::Time oldest = absl::InfiniteFuture();
+  };
+  State Now() const;
+  absl::flat_hash_set<std::string> Sessions() const;
+  bool Has(const std::string& session_id) const;
+  // Waits until `until`, or if `eager` until there is something to do: to flush, to leave, or where it is in doubt.
+  void AwaitWork(absl::Time until, bool eager);
+  // Ends the wait.
+  void Wake();
+
+ private:
+  struct Held {
+    absl::Time deadline;
+    Resume resume;
+  };
+  struct Entry {
+    enum class Phase : std::uint8_t { kClaiming, kOpen, kShut, kInDoubt };
+    Phase phase = Phase::kClaiming;
+    bool wants_to_leave = false;
+    int writes = 0;
+    bool dirty = false;
+    // Not flushed, of which so much is under way in a flush.
+    std::uint64_t bytes = 0;
+    std::uint64_t flushing_bytes = 0;
+    absl::Time dirty_since = absl::InfiniteFuture();
+    absl::Time lease_end = absl::InfinitePast();
+    std::deque<Held> held;
+    // Told whatever comes.
+    std::deque<Held> settled;
+  };
+  using Ready = std::vector<absl::AnyInvocable<void() &&>>;
+
+  void Hold(std::deque<Held>* all, Held held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static void Take(std::deque<Held>* all, const absl::Status& status, Ready* ready);
+
+  static void GoOn(Ready ready);
+  void Release(Entry* entry, Ready* ready) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool SomethingToDo() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Full(absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void MarkDirty(const std::string& session_id, Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void MarkLeaving(const std::string& session_id, Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const std::uint64_t max_bytes_;
+  const absl::Duration max_age_;
+  const std::function<void()> on_hold_;
+  mutable absl::Mutex mutex_;
+  absl::flat_hash_map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<std::string> dirty_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<std::string> leaving_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Held> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  // By sessions, `settled` included.
+  std::size_t held_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Looked up now and then.
+  absl::Time oldest_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
+  bool claims_ended_ ABSL_GUARDED_BY(mutex_) = false;
+  bool woken_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_WRITE_BEHIND_HOME_TABLE_H_

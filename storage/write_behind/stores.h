@@ -1,0 +1,74 @@
+#ifndef AUTHSTATE_STORAGE_WRITE_BEHIND_STORES_H_
+#define AUTHSTATE_STORAGE_WRITE_BEHIND_STORES_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "storage/await_call.h"
+#include "storage/backend.h"
+#include "storage/near/near_store.h"
+
+// Calls to the two stores that wait for their answer: of threads that have nothing else to do.
+namespace authstate::storage {
+
+inline std::vector<absl::StatusOr<Applied>> ApplyTo(Backend& store, std::vector<Commit> commits, absl::Time deadline) {
+  return AwaitCall<std::vector<absl::StatusOr<Applied>>>(
+      [&](auto done) { store.Apply(std::move(commits), deadline, std::move(done)); });
+}
+
+inline std::vector<absl::StatusOr<LeaseResult>> AskLeases(Backend& store, std::vector<LeaseRequest> requests,
+                                                          absl::Time deadline) {
+  return AwaitCall<std::vector<absl::StatusOr<LeaseResult>>>(
+      [&](auto done) { store.Leases(std::move(requests), deadline, std::move(done)); });
+}
+
+inline absl::StatusOr<LeaseResult> AskLease(Backend& store, LeaseRequest request, absl::Time deadline) {
+  std::vector<LeaseRequest> requests;
+  requests.push_back(std::move(request));
+  return std::move(AskLeases(store, std::move(requests), deadline).front());
+}
+
+inline LeaseRequest AskFor(std::string session_id) {
+  LeaseRequest request;
+  request.session_id = std::move(session_id);
+  return request;
+}
+
+// Passes a lease on as it is: `lease`, under which `applied_number` was applied.
+inline LeaseRequest PassTo(std::string session_id, std::uint64_t fence, const Lease& lease,
+                           std::uint64_t applied_number) {
+  LeaseRequest request = AskFor(std::move(session_id));
+  request.action = LeaseRequest::Action::kPass;
+  request.fence = fence;
+  request.owner = lease.owner;
+  request.ttl = lease.held() ? lease.remaining : absl::ZeroDuration();
+  request.next_fence = lease.fence;
+  request.applied_number = applied_number;
+  return request;
+}
+
+inline std::vector<absl::Status> ChangeIn(NearStore& store, std::vector<HomeChange> changes, absl::Time deadline) {
+  return AwaitCall<std::vector<absl::Status>>(
+      [&](auto done) { store.Change(std::move(changes), deadline, std::move(done)); });
+}
+
+inline absl::Status ChangeIn(NearStore& store, HomeChange change, absl::Time deadline) {
+  std::vector<HomeChange> changes;
+  changes.push_back(std::move(change));
+  return ChangeIn(store, std::move(changes), deadline).front();
+}
+
+inline HomeChange Step(HomeChange::Step step, std::string session_id) {
+  HomeChange change;
+  change.step = step;
+  change.session_id = std::move(session_id);
+  return change;
+}
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_WRITE_BEHIND_STORES_H_

@@ -1,0 +1,422 @@
+#include "storage/write_behind/write_behind.h"
+
+#include <atomic>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "storage/batch_room.h"
+#include "storage/error.h"
+#include "storage/write_behind/claims.h"
+#include "storage/write_behind/far_link.h"
+#include "storage/write_behind/flusher.h"
+#include "storage/write_behind/home_table.h"
+#include "storage/write_behind/listing.h"
+#include "storage/write_behind/stores.h"
+
+namespace authstate::storage {
+namespace {
+
+// How often it is looked for those whose deadline has passed, while anybody is held.
+constexpr absl::Duration kLookAtHeld = absl::Milliseconds(50);
+// How long who gives a session up waits for it to have left: it has been given up all the same.
+constexpr absl::Duration kLeavePatience = absl::Seconds(1);
+
+absl::Status FarIsAway() {
+  return WithOutcome(Error(absl::StatusCode::kUnavailable, kDatabaseUnavailable,
+                           "the database is away, and the session is not at home in this server's file"),
+                     Outcome::kNotApplied);
+}
+
+// A call for several sessions, whose parts go different ways.
+template <typename Request, typename Result>
+struct SplitCall {
+  using Done = absl::AnyInvocable<void(std::vector<absl::StatusOr<Result>>) &&>;
+
+  SplitCall(std::size_t size, absl::Time by, Done then)
+      : results(size), left(size), deadline(by), done(std::move(then)) {}
+
+  void Answer(std::size_t place, absl::StatusOr<Result> result) {
+    results[place] = std::move(result);
+    if (left.fetch_sub(1) == 1) std::move(done)(std::move(results));
+  }
+
+  std::vector<absl::StatusOr<Result>> results;
+  std::atomic<std::size_t> left;
+  const absl::Time deadline;
+  Done done;
+};
+
+// Some requests of a call, with their places in it.
+template <typename Request>
+struct Part {
+  std::vector<std::size_t> places;
+  std::vector<Request> requests;
+
+  void Add(std::size_t place, Request request) {
+    places.push_back(place);
+    requests.push_back(std::move(request));
+  }
+};
+
+template <typename Call, typename Request>
+void AnswerAll(Call& call, const Part<Request>& part, const absl::Status& status) {
+  for (const std::size_t place : part.places) call.Answer(place, status);
+}
+
+HomeTable::Use UseOf(const Commit& /*commit*/) { return HomeTable::Use::kCommit; }
+HomeTable::Use UseOf(const ReadRequest& /*request*/) { return HomeTable::Use::kRead; }
+HomeTable::Use UseOf(const LeaseRequest& /*request*/) { return HomeTable::Use::kWrite; }
+
+class WriteBehindBackend final : public Backend {
+ public:
+  WriteBehindBackend(std::unique_ptr<NearStore> near, std::unique_ptr<FarLink> far, const std::vector<Home>& homes,
+                     std::string owner, const WriteBehindOptions& options)
+      : timer_(options.timer),
+        table_(options.max_bytes, options.max_age, [this] { look_at_held_.SetIfEarlier(absl::Now() + kLookAtHeld); }),
+        look_at_held_(*timer_, [this] { LookAtHeld(); }),
+        near_(std::move(near)),
+        far_(std::move(far)),
+        claims_(near_.get(), far_.get(), Filled(homes), &copies_, std::move(owner), options),
+        flusher_(near_.get(), far_.get(), &table_, &copies_, &claims_, options) {}
+
+  void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
+    Begin<Commit, Applied>(std::move(commits), deadline, std::move(done));
+  }
+
+  void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override {
+    Begin<ReadRequest, ReadResult>(std::move(requests), deadline, std::move(done));
+  }
+
+  void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
+    Begin<LeaseRequest, LeaseResult>(std::move(requests), deadline, std::move(done));
+  }
+
+  void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) override {
+    // It goes one of three ways.
+    auto shared = std::make_shared<std::pair<SnapshotRequest, SnapshotDone>>(std::move(request), std::move(done));
+    HomeTable::Resume resume = [this, shared, deadline](const absl::Status& status) {
+      if (!status.ok()) return std::move(shared->second)(status);
+      OpenSnapshot(std::move(shared->first), deadline, std::move(shared->second));
+    };
+    switch (table_.Enter(shared->first.session_id, HomeTable::Use::kRead, deadline, &resume)) {
+      case HomeTable::Place::kNear:
+        return near_->OpenSnapshot(std::move(shared->first), deadline, std::move(shared->second));
+      case HomeTable::Place::kFar:
+        if (far_->get() == nullptr) return std::move(shared->second)(FarIsAway());
+        return far_->get()->OpenSnapshot(std::move(shared->first), deadline, std::move(shared->second));
+      case HomeTable::Place::kHeld:
+        return;
+    }
+  }
+
+  void List(ListRequest request, absl::Time deadline, ListDone done) override {
+    if (far_->get() == nullptr) return std::move(done)(FarIsAway());
+    ListBoth(*near_, *far_->get(), table_.Sessions(), std::move(request), deadline, std::move(done));
+  }
+
+  void PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) override {
+    if (far_->get() == nullptr) return std::move(done)(FarIsAway());
+    far_->get()->PurgeExpired(std::move(request), deadline, std::move(done));
+  }
+
+  void Grants(GrantRequest request, absl::Time deadline, GrantsDone done) override {
+    Backend* const far = far_->get();
+    if (request.action != GrantRequest::Action::kList) {
+      if (far == nullptr) return std::move(done)(FarIsAway());
+      return far->Grants(std::move(request), deadline, std::move(done));
+    }
+    if (far == nullptr) return near_->Grants(std::move(request), deadline, std::move(done));
+    GrantRequest asked = request;
+    far->Grants(std::move(asked), deadline,
+                [this, deadline, request = std::move(request),
+                 done = std::move(done)](absl::StatusOr<GrantResult> listed) mutable {
+                  if (absl::IsUnavailable(listed.status())) {
+                    return near_->Grants(std::move(request), deadline, std::move(done));
+                  }
+                  if (listed.ok() && listed->grants.has_value()) {
+                    near_->KeepGrants(*listed, deadline, [](const absl::Status& /*kept*/) {});
+                  }
+                  std::move(done)(std::move(listed));
+                });
+  }
+
+  // It serves while the near store does.
+  void Ping(absl::Time deadline, PingDone done) override { near_->Ping(deadline, std::move(done)); }
+
+  Description Describe() const override {
+    Backend* const far = far_->get();
+    return far != nullptr ? far->Describe() : Description{"postgres", "postgres", "", 0, "", "", "", near_->far_id()};
+  }
+
+  absl::Status CheckHolds(const Commit& commit) const override {
+    Backend* const far = far_->get();
+    return far != nullptr ? far->CheckHolds(commit) : absl::OkStatus();
+  }
+
+ private:
+  template <typename Request, typename Result>
+  using Call = std::shared_ptr<SplitCall<Request, Result>>;
+
+  HomeTable* Filled(const std::vector<Home>& homes) {
+    for (const Home& home : homes) {
+      if (home.state == Home::State::kAway) {
+        copies_.Put(home.session_id, {home.far_fence, home.revision});
+      } else {
+        table_.AddHome(home.session_id, home.state == Home::State::kLeaving, home.dirty_bytes, home.dirty_since,
+                       home.lease, absl::Now());
+      }
+    }
+    return &table_;
+  }
+
+  template <typename Request, typename Result, typename Done>
+  void Begin(std::vector<Request> requests, absl::Time deadline, Done done) {
+    if (requests.empty()) return std::move(done)({});
+    auto call = std::make_shared<SplitCall<Request, Result>>(requests.size(), deadline, std::move(done));
+    Part<Request> part;
+    for (std::size_t i = 0; i < requests.size(); ++i) part.Add(i, std::move(requests[i]));
+    Route<Request, Result>(std::move(call), std::move(part), /*may_claim=*/true);
+  }
+
+  // All requests of a session go the same way, in their order.
+  template <typename Request, typename Result>
+  void Route(Call<Request, Result> call, Part<Request> part, bool may_claim) {
+    std::map<std::string, Part<Request>> sessions;
+    for (std::size_t i = 0; i < part.places.size(); ++i) {
+      std::string session_id = part.requests[i].session_id;
+      sessions[std::move(session_id)].Add(part.places[i], std::move(part.requests[i]));
+    }
+    Part<Request> near;
+    Part<Request> far;
+    for (auto& [session_id, of_session] : sessions) {
+      if (call->deadline <= absl::Now()) {
+        AnswerAll(*call, of_session, DeadlinePassedInQueue());
+        continue;
+      }
+      auto held = std::make_shared<Part<Request>>(std::move(of_session));
+      bool claims = may_claim && BeginsClaim(session_id, held->requests);
+      HomeTable::Resume resume = [this, call, held, claims](const absl::Status& status) {
+        if (!status.ok()) return AnswerAll(*call, *held, status);
+        Route<Request, Result>(call, std::move(*held), !claims);
+      };
+      std::optional<LeaseRequest> claim = claims ? FirstOf(held->requests) : std::nullopt;
+      // A request counts by itself where it ends, so each enters.
+      const HomeTable::Place place = table_.Enter(session_id, UseOf(held->requests.front()), call->deadline, &resume);
+      if (claim.has_value()) claims_.Claim(*std::move(claim));
+      if (place == HomeTable::Place::kHeld) continue;
+      Part<Request>& to = place == HomeTable::Place::kNear ? near : far;
+      for (std::size_t i = 0; i < held->places.size(); ++i) to.Add(held->places[i], std::move(held->requests[i]));
+    }
+    if (!near.places.empty()) SendNear(call, std::move(near));
+    if (!far.places.empty()) SendFar(call, std::move(far));
+  }
+
+  // Whether the session is to come home for them: then its claim has begun.
+  bool BeginsClaim(const std::string& session_id, const std::vector<LeaseRequest>& requests) {
+    const bool wants = requests.front().action == LeaseRequest::Action::kAcquire ||
+                       requests.front().action == LeaseRequest::Action::kRenew;
+    return wants && far_->get() != nullptr && table_.BeginClaim(session_id);
+  }
+  template <typename Request>
+  bool BeginsClaim(const std::string& /*session_id*/, const std::vector<Request>& /*requests*/) {
+    return false;
+  }
+  static std::optional<LeaseRequest> FirstOf(const std::vector<LeaseRequest>& requests) { return requests.front(); }
+  template <typename Request>
+  static std::optional<LeaseRequest> FirstOf(const std::vector<Request>& /*requests*/) {
+    return std::nullopt;
+  }
+
+  template <typename Call>
+  void SendNear(const Call& call, Part<Commit> part) {
+    // What the far store cannot hold would be acknowledged here and never get there.
+    Part<Commit> sound;
+    struct Size {
+      std::string session_id;
+      std::uint64_t bytes;
+    };
+    std::map<std::string, std::uint64_t> bytes;
+    for (std::size_t i = 0; i < part.places.size(); ++i) {
+      std::uint64_t& of_session = bytes[part.requests[i].session_id];
+      if (absl::Status holds = CheckHolds(part.requests[i]); !holds.ok()) {
+        call->Answer(part.places[i], std::move(holds));
+        continue;
+      }
+      of_session += ByteSize(part.requests[i]) + kKeyOverheadBytes;
+      sound.Add(part.places[i], std::move(part.requests[i]));
+    }
+    std::vector<std::string> order;
+    for (const Commit& commit : sound.requests) order.push_back(commit.session_id);
+    near_->Apply(std::move(sound.requests), call->deadline,
+                 [this, call, places = std::move(sound.places), order = std::move(order),
+                  bytes = std::move(bytes)](std::vector<absl::StatusOr<Applied>> results) {
+                   std::map<std::string, bool> changed;
+                   for (std::size_t i = 0; i < results.size(); ++i) {
+                     // One in doubt may have been applied.
+                     changed[order[i]] |= OutcomeOf(results[i].status()) != Outcome::kNotApplied;
+                   }
+                   for (const auto& [session_id, size] : bytes) {
+                     table_.EndWrite(session_id, size, changed[session_id], absl::Now());
+                   }
+                   for (std::size_t i = 0; i < results.size(); ++i) call->Answer(places[i], std::move(results[i]));
+                 });
+  }
+
+  template <typename Call>
+  void SendNear(const Call& call, Part<ReadRequest> part) {
+    near_->Read(std::move(part.requests), call->deadline,
+                [call, places = std::move(part.places)](std::vector<absl::StatusOr<ReadResult>> results) {
+                  for (std::size_t i = 0; i < results.size(); ++i) call->Answer(places[i], std::move(results[i]));
+                });
+  }
+
+  template <typename Call>
+  void SendNear(const Call& call, Part<LeaseRequest> part) {
+    std::vector<LeaseRequest> asked = part.requests;
+    near_->Leases(std::move(part.requests), call->deadline,
+                  [this, call, places = std::move(part.places),
+                   asked = std::move(asked)](std::vector<absl::StatusOr<LeaseResult>> results) {
+                    EndLeases(asked, results, [call, places, results] {
+                      for (std::size_t i = 0; i < results.size(); ++i) call->Answer(places[i], results[i]);
+                    });
+                  });
+  }
+
+  // Where a session has become nobody's it leaves, and whoever gave it up is answered when it has: then it is free
+  // elsewhere too.
+  template <typename AnswerAllOf>
+  void EndLeases(const std::vector<LeaseRequest>& asked, const std::vector<absl::StatusOr<LeaseResult>>& results,
+                 AnswerAllOf answer) {
+    std::map<std::string, std::optional<Lease>> leases;
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+      std::optional<Lease>& lease = leases[asked[i].session_id];
+      if (results[i].ok()) lease = results[i]->lease;
+    }
+    std::vector<std::string> leaving;
+    for (const auto& [session_id, lease] : leases) {
+      if (lease.has_value()) table_.SetLease(session_id, *lease, absl::Now());
+      if (lease.has_value() && !lease->held()) leaving.push_back(session_id);
+      table_.EndWrite(session_id, 0, /*changed=*/false, absl::Now());
+    }
+    if (leaving.empty()) return answer();
+    auto left = std::make_shared<std::atomic<std::size_t>>(leaving.size());
+    for (const std::string& session_id : leaving) {
+      table_.WantToLeave(session_id, absl::Now() + kLeavePatience, [left, answer]() mutable {
+        if (left->fetch_sub(1) == 1) answer();
+      });
+    }
+  }
+
+  void SendFar(const Call<Commit, Applied>& call, Part<Commit> part) { Ask(call, std::move(part), &Backend::Apply); }
+  void SendFar(const Call<ReadRequest, ReadResult>& call, Part<ReadRequest> part) {
+    Ask(call, std::move(part), &Backend::Read);
+  }
+  void SendFar(const Call<LeaseRequest, LeaseResult>& call, Part<LeaseRequest> part) {
+    Ask(call, std::move(part), &Backend::Leases);
+  }
+  template <typename Call, typename Request, typename Method>
+  void Ask(const Call& call, Part<Request> part, Method method) {
+    Backend* const far = far_->get();
+    if (far == nullptr) return AnswerAll(*call, part, FarIsAway());
+    (far->*method)(std::move(part.requests), call->deadline, [call, places = std::move(part.places)](auto results) {
+      for (std::size_t i = 0; i < results.size(); ++i) call->Answer(places[i], std::move(results[i]));
+    });
+  }
+
+  void LookAtHeld() {
+    table_.Expire(absl::Now());
+    if (table_.AnybodyHeld()) look_at_held_.SetIfEarlier(absl::Now() + kLookAtHeld);
+  }
+
+  // In the order in which they need each other: the flusher ends first, and the calls under way after it with the
+  // stores.
+  const std::shared_ptr<DeadlineTimer> timer_;
+  Copies copies_;
+  HomeTable table_;
+  DeadlineTimer::Deadline look_at_held_;
+  const std::unique_ptr<NearStore> near_;
+  const std::unique_ptr<FarLink> far_;
+  Claims claims_;
+  Flusher flusher_;
+};
+
+// A near store stays with the far store that it was made before. Once it does it has that one's grants: else a store
+// that starts while that is away would take it for one that has none, and is open to everybody.
+absl::Status Pair(NearStore& near, Backend& far, absl::Duration step_timeout) {
+  if (far.Describe().hides_key_ids) {
+    return Error(absl::StatusCode::kFailedPrecondition, kNearStoreMismatch,
+                 absl::StrCat(near.Describe().location,
+                              ": the database hides the ids of keys, which the file of --write-behind would show"));
+  }
+  const std::string far_id = far.Describe().store_id;
+  if (near.far_id().empty()) {
+    const absl::Time deadline = absl::Now() + step_timeout;
+    auto listed = AwaitCall<absl::StatusOr<GrantResult>>([&](auto done) { far.Grants({}, deadline, std::move(done)); });
+    if (!listed.ok()) return listed.status();
+    absl::Status kept =
+        AwaitCall<absl::Status>([&](auto done) { near.KeepGrants(*std::move(listed), deadline, std::move(done)); });
+    return kept.ok() ? near.SetFarId(far_id) : kept;
+  }
+  if (near.far_id() == far_id) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition, kNearStoreMismatch,
+               absl::StrCat(near.Describe().location,
+                            ": is the file of --write-behind before another database; name another file, or that "
+                            "database"));
+}
+
+// Whether a file of this address, which is not this one, is known to have sessions.
+absl::Status CheckForLostHomes(const NearStore& near, Backend& far, const WriteBehindOptions& options) {
+  if (options.advertise.empty()) return absl::OkStatus();
+  ListRequest request;
+  request.leased = true;
+  request.owner_prefix = std::string(kHomeOwnerPrefix);
+  request.limit = 1000;
+  std::size_t lost = 0;
+  std::string id;
+  while (true) {
+    const auto listed = AwaitCall<absl::StatusOr<std::vector<SessionSummary>>>(
+        [&](auto done) { far.List(request, absl::Now() + options.step_timeout, std::move(done)); });
+    if (!listed.ok()) return listed.status();
+    for (const SessionSummary& session : *listed) {
+      request.after = session.session_id;
+      const std::string& owner = session.lease.owner;
+      const bool here = absl::EndsWith(owner, absl::StrCat("@", options.advertise));
+      if (!here || absl::StartsWith(owner, absl::StrCat(kHomeOwnerPrefix, near.id()))) continue;
+      ++lost;
+      id = owner.substr(kHomeOwnerPrefix.size(), near.id().size());
+    }
+    if (listed->size() < request.limit) break;
+  }
+  if (lost == 0) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition, kHomesLost,
+               absl::StrCat("the database has ", lost, " sessions at home in the file ", id, " of ", options.advertise,
+                            ", and ", near.Describe().location, " is another one: put that file back"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Backend>> OpenWriteBehind(std::unique_ptr<NearStore> near, WriteBehindOptions options) {
+  NearStore* const store = near.get();
+  auto far = std::make_unique<FarLink>(options.open_far, [store, options](Backend& opened) {
+    absl::Status paired = Pair(*store, opened, options.step_timeout);
+    return paired.ok() ? CheckForLostHomes(*store, opened, options) : paired;
+  });
+  const absl::Status opened = far->Open();
+  // Without the far store it is known only of a near store that was before one what it is for.
+  if (!opened.ok() && (!absl::IsUnavailable(opened) || near->far_id().empty())) return opened;
+  const auto homes = AwaitCall<absl::StatusOr<std::vector<Home>>>(
+      [&](auto done) { near->ReadHomes(absl::Now() + options.step_timeout, std::move(done)); });
+  if (!homes.ok()) return homes.status();
+  std::string owner = absl::StrCat(kHomeOwnerPrefix, near->id());
+  if (!options.advertise.empty()) absl::StrAppend(&owner, "@", options.advertise);
+  if (!opened.ok()) options.log(absl::StrCat("the database is away: ", opened.message()));
+  return std::make_unique<WriteBehindBackend>(std::move(near), std::move(far), *homes, std::move(owner), options);
+}
+
+}  // namespace authstate::storage

@@ -1,0 +1,173 @@
+// What the far store has of a session that is at home, whatever becomes of questions and answers.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "storage/error.h"
+#include "storage/memory/memory_backend.h"
+#include "tests/unit/write_behind/tier.h"
+
+namespace authstate::storage {
+namespace {
+
+class FlushTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(server_.Open().ok());
+    fence_ = server_.Acquire("s", "a");
+  }
+
+  std::uint64_t MustApply(Commit commit) {
+    const auto applied = server_.Apply(std::move(commit));
+    EXPECT_TRUE(applied.ok()) << applied.status();
+    return applied.value_or(0);
+  }
+  std::uint64_t MustSet(const std::string& id, const std::string& value) {
+    return MustApply(SetKey("s", fence_, id, value));
+  }
+  Commit Of(Commit::Action action) const {
+    Commit commit;
+    commit.session_id = "s";
+    commit.fence = fence_;
+    commit.action = action;
+    return commit;
+  }
+  void AwaitFlushed() { AwaitSame(server_.backend(), *far_, "s"); }
+  // Until so many flushes have been tried since.
+  void AwaitTries(int tries) {
+    const int before = server_.far().commits;
+    while (server_.far().commits < before + tries) {
+    }
+  }
+
+  const std::unique_ptr<Backend> far_ = NewMemoryBackend();
+  Server server_{far_.get()};
+  std::uint64_t fence_ = 0;
+};
+
+TEST_F(FlushTest, FollowsWithTheSameContentAndRevision) {
+  EXPECT_EQ(MustSet("1", "v"), 1U);
+  AwaitFlushed();
+  EXPECT_EQ(MustSet("2", "w"), 2U);
+  Commit creds = Of(Commit::Action::kWrite);
+  creds.creds = Value{ValueKind::kJson, "{}"};
+  creds.deletes = {{"t", "1"}};
+  MustApply(creds);
+  AwaitFlushed();
+}
+
+TEST_F(FlushTest, RewritesOfAnOutageAreOneCommit) {
+  server_.far().mode = FarBehaviour::kAway;
+  for (int i = 0; i < 20; ++i) MustSet("1", absl::StrCat("v", i));
+  EXPECT_EQ(server_.Key("s", "1")->bytes, "v19");
+  server_.far().mode = FarBehaviour::kWorks;
+  AwaitFlushed();
+}
+
+TEST_F(FlushTest, DeletionsOfAnOutageGetThere) {
+  Commit creds = Of(Commit::Action::kWrite);
+  creds.creds = Value{ValueKind::kJson, "{}"};
+  MustApply(creds);
+  MustSet("1", "v");
+  MustSet("2", "v");
+  AwaitFlushed();
+  server_.far().mode = FarBehaviour::kAway;
+  MustApply(Of(Commit::Action::kDeleteCreds));
+  Commit clear = SetKey("s", fence_, "3", "w");
+  clear.clear_keys = true;
+  MustApply(clear);
+  server_.far().mode = FarBehaviour::kWorks;
+  AwaitFlushed();
+  server_.far().mode = FarBehaviour::kAway;
+  MustApply(Of(Commit::Action::kDeleteSession));
+  MustSet("4", "x");
+  server_.far().mode = FarBehaviour::kWorks;
+  AwaitFlushed();
+  MustApply(Of(Commit::Action::kDeleteSession));
+  AwaitFlushed();
+}
+
+TEST_F(FlushTest, SessionThatCameAndWentInAnOutageIsNotThere) {
+  server_.far().mode = FarBehaviour::kAway;
+  MustSet("1", "v");
+  MustApply(Of(Commit::Action::kDeleteSession));
+  server_.far().mode = FarBehaviour::kWorks;
+  AwaitFlushed();
+  ASSERT_TRUE(server_.Release("s", fence_).ok());
+  EXPECT_EQ(server_.Apply(SetKey("s", 0, "1", "w")).value_or(0), 3U);
+}
+
+TEST_F(FlushTest, LostAnswerIsNoSecondMoment) {
+  server_.far().mode = FarBehaviour::kLosesAnswers;
+  MustSet("1", "v");
+  AwaitTries(2);
+  // The next attempt at the same number has more than the one that was applied.
+  MustSet("2", "w");
+  AwaitTries(2);
+  server_.far().mode = FarBehaviour::kWorks;
+  AwaitFlushed();
+  MustSet("3", "x");
+  AwaitFlushed();
+}
+
+TEST_F(FlushTest, LostQuestionIsAskedAgain) {
+  server_.far().mode = FarBehaviour::kLosesQuestions;
+  MustSet("1", "v");
+  AwaitTries(2);
+  server_.far().mode = FarBehaviour::kWorks;
+  AwaitFlushed();
+}
+
+TEST_F(FlushTest, WhatTheFarStoreHasLostIsFlushedAgain) {
+  MustSet("1", "v");
+  AwaitFlushed();
+  server_.far().mode = FarBehaviour::kForgets;
+  MustSet("2", "w");
+  AwaitTries(0);
+  while (server_.far().commits < 2) {
+  }
+  server_.far().mode = FarBehaviour::kWorks;
+  MustSet("3", "x");
+  AwaitFlushed();
+  EXPECT_EQ(LeaseIn(*far_, "s").fence, kFencesOfAHome);
+}
+
+TEST_F(FlushTest, CommitsWaitForRoomAndAreRefusedAtTheirDeadline) {
+  server_.Close();
+  server_.options().max_bytes = 100;
+  ASSERT_TRUE(server_.Open().ok());
+  fence_ = server_.Acquire("s", "a");
+  server_.far().mode = FarBehaviour::kAway;
+  MustSet("1", std::string(200, 'v'));
+  const auto refused = server_.Apply(SetKey("s", fence_, "2", "w"), absl::Milliseconds(50));
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ReasonOf(refused.status()), kWriteBehindFull);
+  EXPECT_EQ(OutcomeOf(refused.status()), Outcome::kNotApplied);
+  server_.far().mode = FarBehaviour::kWorks;
+  EXPECT_EQ(MustSet("2", "w"), 2U);
+  AwaitFlushed();
+}
+
+TEST_F(FlushTest, CommitIdsAreKnownOnBothSides) {
+  Commit commit = SetKey("s", fence_, "1", "v");
+  commit.id = 7;
+  EXPECT_EQ(MustApply(commit), 1U);
+  MustSet("2", "w");
+  ASSERT_TRUE(server_.Release("s", fence_).ok());
+  // By the far store.
+  commit.fence = 0;
+  EXPECT_EQ(MustApply(commit), 1U);
+  commit.id = 8;
+  EXPECT_EQ(MustApply(commit), 3U);
+  commit.fence = server_.Acquire("s", "a");
+  EXPECT_EQ(MustApply(commit), 3U);
+  commit.id = 7;
+  EXPECT_EQ(MustApply(commit), 1U);
+}
+
+}  // namespace
+}  // namespace authstate::storage

@@ -1,0 +1,337 @@
+// How sessions come home and leave: with the far store's consent, and never to two owners.
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "storage/error.h"
+#include "storage/memory/memory_backend.h"
+#include "storage/sqlite/sqlite_backend.h"
+#include "storage/write_behind/stores.h"
+#include "tests/unit/write_behind/tier.h"
+
+namespace authstate::storage {
+namespace {
+
+using testing::HasSubstr;
+
+class HomeTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(one_.Open().ok());
+    ASSERT_TRUE(two_.Open().ok());
+  }
+
+  absl::Status TryAcquire(Server& server, const std::string& owner) {
+    LeaseRequest request = AskFor("s");
+    request.action = LeaseRequest::Action::kAcquire;
+    request.owner = owner;
+    request.ttl = absl::Hours(1);
+    return server.Lease(request).status();
+  }
+  absl::StatusOr<LeaseResult> Renew(Server& server, std::uint64_t fence) {
+    LeaseRequest request = AskFor("s");
+    request.action = LeaseRequest::Action::kRenew;
+    request.fence = fence;
+    request.ttl = absl::Hours(1);
+    return server.Lease(request);
+  }
+  static void MustSet(Server& server, std::uint64_t fence, const std::string& value, std::uint64_t number = 0) {
+    Commit commit = SetKey("s", fence, "1", value);
+    commit.number = number;
+    const auto applied = server.Apply(commit);
+    EXPECT_TRUE(applied.ok()) << applied.status();
+  }
+  bool IsHome() { return absl::StartsWith(LeaseIn(*far_, "s").owner, kHomeOwnerPrefix); }
+
+  const std::unique_ptr<Backend> far_ = NewMemoryBackend();
+  Server one_{far_.get(), "one:1"};
+  Server two_{far_.get(), "two:2"};
+};
+
+TEST_F(HomeTest, OthersAreToldWhoHasIt) {
+  one_.Acquire("s", "a");
+  const absl::Status held = TryAcquire(two_, "b");
+  EXPECT_EQ(ReasonOf(held), kLeaseHeld);
+  EXPECT_TRUE(absl::EndsWith(*OwnerOf(held), "@one:1")) << held;
+}
+
+TEST_F(HomeTest, GivenUpItIsFreeElsewhereWithAllThatWasWritten) {
+  const std::uint64_t fence = one_.Acquire("s", "a");
+  MustSet(one_, fence, "v");
+  ASSERT_TRUE(one_.Release("s", fence).ok());
+  EXPECT_FALSE(IsHome());
+  const std::uint64_t next = two_.Acquire("s", "b");
+  EXPECT_EQ(next, fence + 2);
+  EXPECT_EQ(two_.Key("s", "1")->bytes, "v");
+  EXPECT_EQ(ReasonOf(one_.Apply(SetKey("s", fence, "1", "late")).status()), kStaleFence);
+  EXPECT_EQ(ReasonOf(one_.Apply(SetKey("s", next, "1", "guess")).status()), kStaleFence);
+}
+
+TEST_F(HomeTest, CopyThatIsStillTheSameIsNotReadAgain) {
+  const std::uint64_t fence = one_.Acquire("s", "a");
+  MustSet(one_, fence, "v");
+  ASSERT_TRUE(one_.Release("s", fence).ok());
+  const int snapshots = one_.far().snapshots;
+  const std::uint64_t again = one_.Acquire("s", "a");
+  EXPECT_EQ(one_.far().snapshots, snapshots);
+  EXPECT_EQ(one_.Key("s", "1")->bytes, "v");
+  ASSERT_TRUE(one_.Release("s", again).ok());
+  MustSet(one_, 0, "w");
+  one_.Acquire("s", "a");
+  EXPECT_EQ(one_.far().snapshots, snapshots + 1);
+  EXPECT_EQ(one_.Key("s", "1")->bytes, "w");
+}
+
+TEST_F(HomeTest, OwnerStaysOwnerWhenItsServerStops) {
+  const std::uint64_t fence = one_.Acquire("s", "a");
+  MustSet(one_, fence, "one", 1);
+  MustSet(one_, fence, "two", 2);
+  one_.Close();
+  EXPECT_EQ(LeaseIn(*far_, "s").owner, "a");
+  EXPECT_EQ(LeaseIn(*far_, "s").fence, fence);
+  const auto resumed = Renew(two_, fence);
+  ASSERT_TRUE(resumed.ok()) << resumed.status();
+  EXPECT_EQ(resumed->lease.fence, fence);
+  EXPECT_EQ(resumed->applied_number, 2U);
+  EXPECT_TRUE(IsHome());
+  MustSet(two_, fence, "two again", 2);
+  EXPECT_EQ(two_.Key("s", "1")->bytes, "two");
+  MustSet(two_, fence, "three", 3);
+  AwaitSame(two_.backend(), *far_, "s");
+}
+
+TEST_F(HomeTest, WhatIsAtHomeIsServedByAServerThatStartsInAnOutage) {
+  const std::uint64_t fence = one_.Acquire("s", "a");
+  one_.options().stop_timeout = absl::ZeroDuration();
+  one_.Close();
+  ASSERT_TRUE(one_.Open().ok());
+  ASSERT_TRUE(Renew(one_, fence).ok());
+  one_.far().mode = FarBehaviour::kAway;
+  MustSet(one_, fence, "v", 1);
+  one_.Close();
+  ASSERT_TRUE(one_.Open().ok());
+  EXPECT_EQ(one_.Key("s", "1")->bytes, "v");
+  EXPECT_EQ(Renew(one_, fence)->applied_number, 1U);
+  MustSet(one_, fence, "w", 2);
+  EXPECT_TRUE(absl::IsUnavailable(one_.Apply(SetKey("other", 0, "1", "v")).status()));
+  one_.far().mode = FarBehaviour::kWorks;
+  AwaitSame(one_.backend(), *far_, "s");
+  EXPECT_TRUE(one_.Apply(SetKey("other", 0, "1", "v")).ok());
+}
+
+TEST_F(HomeTest, StolenOneIsLostAndItsUnflushedCommitsAreKeptAside) {
+  const std::uint64_t fence = one_.Acquire("s", "a");
+  MustSet(one_, fence, "v");
+  AwaitSame(one_.backend(), *far_, "s");
+  one_.far().mode = FarBehaviour::kAway;
+  MustSet(one_, fence, "unflushed");
+  const std::uint64_t thief = two_.Acquire("s", "b", /*steal=*/true);
+  EXPECT_GT(thief, fence);
+  EXPECT_EQ(two_.Key("s", "1")->bytes, "v");
+  one_.far().mode = FarBehaviour::kWorks;
+  while (Renew(one_, fence).ok()) {
+  }
+  EXPECT_EQ(ReasonOf(Renew(one_, fence).status()), kStaleFence);
+  one_.Close();
+  SQLite::Database file(one_.path());
+  SQLite::Statement orphan(file,
+                           "SELECT o.session_id, o.revision, o.flushed_revision, c.key_id, o.taken_by FROM "
+                           "auth_orphans o JOIN auth_orphan_changes c USING (orphan_id)");
+  ASSERT_TRUE(orphan.executeStep());
+  EXPECT_EQ(orphan.getColumn(0).getString(), "s");
+  EXPECT_EQ(orphan.getColumn(1).getInt(), 2);
+  EXPECT_EQ(orphan.getColumn(2).getInt(), 1);
+  EXPECT_EQ(orphan.getColumn(3).getString(), "1");
+  EXPECT_THAT(orphan.getColumn(4).getString(), HasSubstr("@two:2"));
+  EXPECT_FALSE(orphan.executeStep());
+}
+
+TEST_F(HomeTest, StolenByACallerOfTheFarStoreItsFenceIsAheadOfAll) {
+  std::uint64_t fence = one_.Acquire("s", "a");
+  for (int i = 0; i < 5; ++i) fence = one_.Acquire("s", absl::StrCat("a", i), /*steal=*/true);
+  LeaseRequest steal = AskFor("s");
+  steal.action = LeaseRequest::Action::kAcquire;
+  steal.owner = "plain";
+  steal.ttl = absl::Hours(1);
+  steal.steal = true;
+  const auto stolen = AskLease(*far_, steal, absl::InfiniteFuture());
+  ASSERT_TRUE(stolen.ok());
+  EXPECT_GT(stolen->lease.fence, fence);
+  EXPECT_FALSE(one_.Apply(SetKey("s", fence, "1", "v")).ok() && one_.Apply(SetKey("s", fence, "1", "w")).ok() &&
+               LeaseIn(*far_, "s").owner != "plain");
+}
+
+TEST_F(HomeTest, ClaimInDoubtIsNoHomeForEver) {
+  for (const auto mode : {FarBehaviour::kLosesAnswers, FarBehaviour::kLosesQuestions}) {
+    one_.far().mode = mode;
+    EXPECT_FALSE(TryAcquire(one_, "a").ok());
+    one_.far().mode = FarBehaviour::kWorks;
+    while (IsHome()) {
+    }
+    const std::uint64_t fence = two_.Acquire("s", "b");
+    ASSERT_TRUE(two_.Release("s", fence).ok());
+  }
+}
+
+TEST_F(HomeTest, InDoubtWhetherItLeftItIsServedOnceThatIsKnown) {
+  for (const auto mode : {FarBehaviour::kLosesAnswers, FarBehaviour::kLosesQuestions}) {
+    const std::uint64_t fence = one_.Acquire("s", "a");
+    MustSet(one_, fence, absl::StrCat("v", mode));
+    AwaitSame(one_.backend(), *far_, "s");
+    one_.far().mode = mode;
+    ASSERT_TRUE(one_.Release("s", fence).ok());
+    // Nobody knows where it is.
+    EXPECT_FALSE(one_.Apply(SetKey("s", 0, "1", "w"), absl::Milliseconds(10)).ok());
+    one_.far().mode = FarBehaviour::kWorks;
+    while (IsHome()) {
+    }
+    const std::uint64_t next = two_.Acquire("s", "b");
+    EXPECT_EQ(next, fence + 2);
+    EXPECT_EQ(two_.Key("s", "1")->bytes, absl::StrCat("v", mode));
+    ASSERT_TRUE(two_.Release("s", next).ok());
+  }
+}
+
+TEST_F(HomeTest, InDoubtWhetherItLeftItIsNotServedByTheNextServerEither) {
+  one_.Close();
+  one_.options().stop_timeout = absl::ZeroDuration();
+  ASSERT_TRUE(one_.Open().ok());
+  const std::uint64_t fence = one_.Acquire("s", "a");
+  MustSet(one_, fence, "v");
+  AwaitSame(one_.backend(), *far_, "s");
+  one_.far().mode = FarBehaviour::kLosesAnswers;
+  ASSERT_TRUE(one_.Release("s", fence).ok());
+  while (IsHome()) {
+  }
+  one_.CloseWithoutFar();
+  ASSERT_TRUE(one_.Open().ok());
+  const std::uint64_t other = two_.Acquire("s", "b");
+  MustSet(two_, other, "w");
+  EXPECT_FALSE(one_.Apply(SetKey("s", 0, "1", "x"), absl::Milliseconds(10)).ok());
+  one_.far().mode = FarBehaviour::kWorks;
+  while (ReasonOf(one_.Apply(SetKey("s", 0, "1", "x"), absl::Milliseconds(10)).status()) != kLeaseHeld) {
+  }
+}
+
+TEST_F(HomeTest, LeaseThatHasEndedIsGivenBackAsThat) {
+  LeaseRequest request = AskFor("s");
+  request.action = LeaseRequest::Action::kAcquire;
+  request.owner = "a";
+  request.ttl = absl::Milliseconds(1);
+  const auto acquired = one_.Lease(request);
+  ASSERT_TRUE(acquired.ok());
+  while (IsHome()) {
+  }
+  EXPECT_EQ(LeaseIn(*far_, "s").owner, "a");
+  EXPECT_FALSE(LeaseIn(*far_, "s").live());
+  EXPECT_TRUE(Renew(two_, acquired->lease.fence).ok());
+}
+
+TEST_F(HomeTest, LeaseOfTheFarStoreComesHomeWithItsOwner) {
+  LeaseRequest request = AskFor("s");
+  request.action = LeaseRequest::Action::kAcquire;
+  request.owner = "a";
+  request.ttl = absl::Hours(1);
+  ASSERT_TRUE(AskLease(*far_, request, absl::InfiniteFuture()).ok());
+  EXPECT_EQ(ReasonOf(TryAcquire(one_, "b")), kLeaseHeld);
+  EXPECT_FALSE(IsHome());
+  EXPECT_EQ(one_.Acquire("s", "a"), 1U);
+  EXPECT_TRUE(IsHome());
+}
+
+TEST_F(HomeTest, FileOfAnotherDatabaseIsRefused) {
+  one_.Close();
+  const std::unique_ptr<Backend> other = NewMemoryBackend();
+  SqliteOptions sqlite;
+  sqlite.path = one_.path();
+  auto near = OpenSqliteNearStore(sqlite);
+  ASSERT_TRUE(near.ok()) << near.status();
+  WriteBehindOptions options = one_.options();
+  options.open_far = [&other]() -> absl::StatusOr<std::unique_ptr<Backend>> {
+    return std::make_unique<ForwardingBackend>(other.get());
+  };
+  EXPECT_EQ(ReasonOf(OpenWriteBehind(*std::move(near), options).status()), kNearStoreMismatch);
+}
+
+TEST_F(HomeTest, DatabaseThatHidesKeyIdsIsRefused) {
+  class Hiding final : public ForwardingBackend {
+   public:
+    explicit Hiding(Backend* store) : ForwardingBackend(store) {}
+    Description Describe() const override {
+      Description description = inner().Describe();
+      description.hides_key_ids = true;
+      return description;
+    }
+  };
+  one_.Close();
+  SqliteOptions sqlite;
+  sqlite.path = one_.path();
+  auto near = OpenSqliteNearStore(sqlite);
+  ASSERT_TRUE(near.ok()) << near.status();
+  WriteBehindOptions options = one_.options();
+  options.open_far = [this]() -> absl::StatusOr<std::unique_ptr<Backend>> {
+    return std::make_unique<Hiding>(far_.get());
+  };
+  EXPECT_EQ(ReasonOf(OpenWriteBehind(*std::move(near), options).status()), kNearStoreMismatch);
+}
+
+TEST_F(HomeTest, FileIsANearStoreOrOneByItself) {
+  one_.Close();
+  SqliteOptions sqlite;
+  sqlite.path = one_.path();
+  EXPECT_EQ(ReasonOf(OpenSqliteBackend(sqlite).status()), kNearStoreMismatch);
+  test::TempDir folder;
+  sqlite.path = folder.File("plain.db");
+  ASSERT_TRUE(OpenSqliteBackend(sqlite).ok());
+  EXPECT_EQ(ReasonOf(OpenSqliteNearStore(sqlite).status()), kNearStoreMismatch);
+}
+
+TEST_F(HomeTest, LostFileIsNotAnEmptyStart) {
+  one_.Acquire("s", "a");
+  Server replaced{far_.get(), "one:1"};
+  const absl::Status refused = replaced.Open();
+  EXPECT_EQ(ReasonOf(refused), kHomesLost);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("1 sessions at home"));
+}
+
+TEST_F(HomeTest, NewFileDoesNotStartInAnOutage) {
+  Server fresh{far_.get()};
+  fresh.far().mode = FarBehaviour::kAway;
+  EXPECT_TRUE(absl::IsUnavailable(fresh.Open()));
+}
+
+TEST_F(HomeTest, ListHasTheSessionsOfBoth) {
+  MustSet(one_, 0, "far");
+  for (const char* const id : {"a", "c", "t"}) {
+    const std::uint64_t fence = one_.Acquire(id, "owner");
+    ASSERT_TRUE(one_.Apply(SetKey(id, fence, "1", "v")).ok());
+  }
+  one_.far().mode = FarBehaviour::kWorks;
+  ListRequest request;
+  for (const std::size_t limit : {1U, 2U, 10U}) {
+    std::string ids;
+    request.after.clear();
+    request.limit = limit;
+    while (true) {
+      const auto page = AwaitCall<absl::StatusOr<std::vector<SessionSummary>>>(
+          [&](auto done) { one_.backend().List(request, absl::InfiniteFuture(), std::move(done)); });
+      ASSERT_TRUE(page.ok());
+      for (const SessionSummary& session : *page) {
+        ids += session.session_id;
+        request.after = session.session_id;
+        EXPECT_EQ(session.lease.owner, session.session_id == "s" ? "" : "owner");
+      }
+      if (page->size() < limit) break;
+    }
+    EXPECT_EQ(ids, "acst");
+  }
+}
+
+}  // namespace
+}  // namespace authstate::storage

@@ -1,0 +1,169 @@
+#include "tests/unit/write_behind/tier.h"
+
+#include "absl/time/clock.h"
+#include "storage/decorators/session_digest.h"
+#include "storage/error.h"
+#include "storage/sqlite/sqlite_backend.h"
+#include "storage/write_behind/stores.h"
+
+namespace authstate::storage {
+namespace {
+
+absl::Status Away(Outcome outcome) {
+  return WithOutcome(Error(absl::StatusCode::kUnavailable, kDatabaseUnavailable, "away"), outcome);
+}
+
+template <typename Result, typename Done>
+auto LosingTheAnswer(Done done) {
+  return [done = std::move(done)](std::vector<absl::StatusOr<Result>> results) mutable {
+    std::move(done)(std::vector<absl::StatusOr<Result>>(results.size(), Away(Outcome::kUnknown)));
+  };
+}
+
+}  // namespace
+
+void FarStore::Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) {
+  ++behaviour_.commits;
+  std::vector<absl::StatusOr<Applied>> results;
+  switch (behaviour_.mode.load()) {
+    case FarBehaviour::kAway:
+    case FarBehaviour::kLosesQuestions: {
+      const bool away = behaviour_.mode.load() == FarBehaviour::kAway;
+      results.assign(commits.size(), Away(away ? Outcome::kNotApplied : Outcome::kUnknown));
+      return std::move(done)(std::move(results));
+    }
+    case FarBehaviour::kForgets:
+      for (const Commit& commit : commits) {
+        results.emplace_back(Applied{commit.carried.has_value() ? commit.carried->revision : 1});
+      }
+      return std::move(done)(std::move(results));
+    case FarBehaviour::kLosesAnswers:
+      return inner().Apply(std::move(commits), deadline, LosingTheAnswer<Applied>(std::move(done)));
+    default:
+      return inner().Apply(std::move(commits), deadline, std::move(done));
+  }
+}
+
+void FarStore::Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) {
+  ++behaviour_.leases;
+  switch (behaviour_.mode.load()) {
+    case FarBehaviour::kAway:
+    case FarBehaviour::kLosesQuestions: {
+      const bool away = behaviour_.mode.load() == FarBehaviour::kAway;
+      return std::move(done)(std::vector<absl::StatusOr<LeaseResult>>(
+          requests.size(), Away(away ? Outcome::kNotApplied : Outcome::kUnknown)));
+    }
+    case FarBehaviour::kLosesAnswers:
+      if (requests.front().action == LeaseRequest::Action::kGet) break;
+      return inner().Leases(std::move(requests), deadline, LosingTheAnswer<LeaseResult>(std::move(done)));
+    default:
+      break;
+  }
+  inner().Leases(std::move(requests), deadline, std::move(done));
+}
+
+void FarStore::OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) {
+  ++behaviour_.snapshots;
+  if (behaviour_.mode.load() == FarBehaviour::kAway) return std::move(done)(Away(Outcome::kNotApplied));
+  inner().OpenSnapshot(std::move(request), deadline, std::move(done));
+}
+
+void FarStore::List(ListRequest request, absl::Time deadline, ListDone done) {
+  if (behaviour_.mode.load() == FarBehaviour::kAway) return std::move(done)(Away(Outcome::kNotApplied));
+  inner().List(std::move(request), deadline, std::move(done));
+}
+
+absl::Status Server::Open() {
+  SqliteOptions sqlite;
+  sqlite.path = path();
+  auto near = OpenSqliteNearStore(std::move(sqlite));
+  if (!near.ok()) return near.status();
+  options_.timer = timer_;
+  options_.advertise = advertise_;
+  options_.open_far = [this]() -> absl::StatusOr<std::unique_ptr<Backend>> {
+    if (behaviour_.mode.load() == FarBehaviour::kAway) return Away(Outcome::kNotApplied);
+    return std::make_unique<FarStore>(&far_, &behaviour_);
+  };
+  auto backend = OpenWriteBehind(*std::move(near), options_);
+  if (!backend.ok()) return backend.status();
+  backend_ = *std::move(backend);
+  return absl::OkStatus();
+}
+
+void Server::CloseWithoutFar() {
+  behaviour_.mode = FarBehaviour::kAway;
+  Close();
+}
+
+absl::StatusOr<LeaseResult> Server::Lease(LeaseRequest request, absl::Duration patience) {
+  return AskLease(*backend_, std::move(request), absl::Now() + patience);
+}
+
+absl::StatusOr<std::uint64_t> Server::Apply(Commit commit, absl::Duration patience) {
+  std::vector<Commit> commits;
+  commits.push_back(std::move(commit));
+  const auto results = ApplyTo(*backend_, std::move(commits), absl::Now() + patience);
+  if (!results.front().ok()) return results.front().status();
+  return results.front()->revision;
+}
+
+std::uint64_t Server::Acquire(const std::string& session_id, const std::string& owner, bool steal) {
+  LeaseRequest request = AskFor(session_id);
+  request.action = LeaseRequest::Action::kAcquire;
+  request.owner = owner;
+  request.ttl = absl::Hours(1);
+  request.steal = steal;
+  const auto acquired = Lease(request);
+  EXPECT_TRUE(acquired.ok()) << acquired.status();
+  return acquired.ok() ? acquired->lease.fence : 0;
+}
+
+absl::StatusOr<LeaseResult> Server::Release(const std::string& session_id, std::uint64_t fence) {
+  LeaseRequest request = AskFor(session_id);
+  request.action = LeaseRequest::Action::kRelease;
+  request.fence = fence;
+  return Lease(request);
+}
+
+std::optional<Value> Server::Key(const std::string& session_id, const std::string& id) {
+  ReadRequest request;
+  request.session_id = session_id;
+  request.keys = {{"t", id}};
+  const auto read = AwaitCall<std::vector<absl::StatusOr<ReadResult>>>(
+      [&](auto done) { backend_->Read({request}, absl::Now() + absl::Minutes(1), std::move(done)); });
+  EXPECT_TRUE(read.front().ok()) << read.front().status();
+  return read.front().ok() ? read.front()->values.front() : std::nullopt;
+}
+
+Commit SetKey(const std::string& session_id, std::uint64_t fence, const std::string& id, std::string value) {
+  Commit commit;
+  commit.session_id = session_id;
+  commit.fence = fence;
+  commit.sets.push_back({{"t", id}, {ValueKind::kRaw, std::move(value)}});
+  return commit;
+}
+
+bool Same(Backend& a, Backend& b, const std::string& session_id) {
+  const absl::Time deadline = absl::Now() + absl::Minutes(1);
+  auto of_a = DigestSession(a, session_id, deadline);
+  auto of_b = DigestSession(b, session_id, deadline);
+  EXPECT_TRUE(of_a.ok()) << of_a.status();
+  EXPECT_TRUE(of_b.ok()) << of_b.status();
+  if (!of_a.ok() || !of_b.ok()) return true;
+  // The fence of a session at home is another one.
+  of_a->fence = of_b->fence;
+  return of_a->SameContent(*of_b) && of_a->revision == of_b->revision;
+}
+
+void AwaitSame(Backend& a, Backend& b, const std::string& session_id) {
+  while (!Same(a, b, session_id)) {
+  }
+}
+
+storage::Lease LeaseIn(Backend& store, const std::string& session_id) {
+  const auto found = AskLease(store, AskFor(session_id), absl::Now() + absl::Minutes(1));
+  EXPECT_TRUE(found.ok()) << found.status();
+  return found.ok() ? found->lease : storage::Lease();
+}
+
+}  // namespace authstate::storage
