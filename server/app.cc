@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -44,6 +45,7 @@
 #include "storage/error.h"
 #include "storage/postgres/postgres_backend.h"
 #include "storage/sqlite/sqlite_backend.h"
+#include "storage/write_behind/write_behind.h"
 #ifdef AUTHSTATE_FAILPOINTS
 #include "storage/failpoints/faults_of_environment.h"
 #endif
@@ -144,16 +146,47 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> Decorated(const Options& optio
   return storage::NewBatchingBackend(std::move(backend), batching);
 }
 
+// PostgreSQL behind the file of write-behind.
+absl::StatusOr<std::unique_ptr<storage::Backend>> BehindFile(
+    const Options& options, const Shared& shared,
+    std::function<absl::StatusOr<std::unique_ptr<storage::Backend>>()> open_far) {
+  storage::SqliteOptions sqlite;
+  sqlite.path = options.write_behind;
+  sqlite.create = options.create;
+  sqlite.on_created = [](const std::string& path) {
+    Log(LogLevel::kWarn, absl::StrCat("new file of write-behind at ", path));
+  };
+  sqlite.migrate = options.migrate;
+  sqlite.keyring = shared.keyring;
+  auto near = storage::OpenSqliteNearStore(std::move(sqlite));
+  if (!near.ok()) return near.status();
+  for (const std::string& warning : profiles::WarningsOfDatabaseReaders(options.write_behind)) {
+    Log(LogLevel::kWarn, warning);
+  }
+  storage::WriteBehindOptions behind;
+  behind.open_far = std::move(open_far);
+  behind.advertise = options.advertise;
+  behind.max_bytes = options.write_behind_max_bytes;
+  behind.max_age = options.write_behind_max_age;
+  behind.stop_timeout = options.drain_timeout;
+  behind.timer = shared.timer;
+  behind.log = [](const std::string& line) { Log(LogLevel::kWarn, line); };
+  return storage::OpenWriteBehind(*std::move(near), std::move(behind));
+}
+
 // A database that may serve. `options` outlives it.
 storage::BackendSwitch::TargetOptions Target(const Options& options, profiles::BackendChoice choice,
                                              const Shared& shared) {
   storage::BackendSwitch::TargetOptions target;
   target.name = profiles::NameOf(choice);
-  target.open = [&options, choice, shared, stats = target.stats] {
+  const auto open = [&options, choice, shared, stats = target.stats] {
     return Decorated(options, choice, shared,
                      choice == profiles::BackendChoice::kSqlite ? OpenSqlite(options, shared, stats)
                                                                 : OpenPostgres(options, choice, shared, stats));
   };
+  target.open = open;
+  if (!options.write_behind.empty())
+    target.open = [&options, shared, open] { return BehindFile(options, shared, open); };
   return target;
 }
 
@@ -162,6 +195,8 @@ storage::BackendSwitch::Options SwitchOptions(const Options& options, const Shar
   const profiles::BackendChoice chosen = options.databases.backend;
   storage::BackendSwitch::Options result;
   result.targets.push_back(Target(options, chosen, shared));
+  // Its file belongs to the data of one database.
+  if (!options.write_behind.empty()) return result;
   for (const profiles::BackendChoice choice : profiles::ConfiguredProfiles(options.databases)) {
     if (choice != chosen) result.targets.push_back(Target(options, choice, shared));
   }

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -44,6 +46,7 @@ const std::vector<std::pair<std::string, LogFormat>> kLogFormats = {{"json", Log
 const std::vector<std::pair<std::string, AuditMode>> kAuditModes = {
     {"off", AuditMode::kOff}, {"on", AuditMode::kOn}, {"required", AuditMode::kRequired}};
 constexpr std::uint64_t kMaxPipeStreams = 65'536;
+constexpr std::size_t kMaxAdvertiseBytes = 80;
 constexpr std::uint64_t kMaxOfACaller = 1'000'000;
 constexpr std::uint64_t kMaxMilliseconds = 3'600'000;
 // What gRPC can count in milliseconds is a little more.
@@ -89,6 +92,14 @@ std::vector<Option> Declare(Options* options, bool* no_create, bool* print_confi
           [options] { return static_cast<std::uint64_t>(BatchesOf(*options)); }),
       Number("--cache-bytes", &options->cache_bytes, 0, profiles::kMaxMemoryBytes,
              "Memory for answering reads of an SQLite store; 0 turns that off"),
+      Text("--write-behind", &options->write_behind,
+           "SQLite file that acknowledges before PostgreSQL has it, which follows; empty: PostgreSQL does"),
+      Number("--write-behind-max-bytes", &options->write_behind_max_bytes, 1, profiles::kMaxMemoryBytes,
+             "What may be written and not be in PostgreSQL yet; then commits wait, and fail"),
+      Duration("--write-behind-max-age", &options->write_behind_max_age, absl::Seconds(1), absl::Hours(24 * 365),
+               "Since when something may be written and not be in PostgreSQL yet"),
+      Text("--advertise", &options->advertise,
+           "host:port of this server for others: told to who asks elsewhere for a session at home here"),
       Number("--max-calls-per-caller", &options->max_calls_per_caller, 0, kMaxOfACaller,
              "Calls and streams under way at once for one token or certificate; 0: no bound"),
       Number("--max-rate-per-caller", &options->max_rate_per_caller, 0, kMaxOfACaller,
@@ -158,6 +169,14 @@ std::variant<Options, PrintAndExit> ParseOptions(const std::vector<std::string>&
   }
   if (options.tls.certificate.empty() && !options.tls.client_ca.empty()) {
     return UsageError("--tls-client-ca needs --tls-certificate and --tls-key");
+  }
+  if (options.databases.backend == profiles::BackendChoice::kSqlite && !options.write_behind.empty()) {
+    return UsageError("--write-behind stands before PostgreSQL; --backend is sqlite, which is as near itself");
+  }
+  // An owner's name holds it, with the id of the file (contract/limits.h).
+  if (options.advertise.size() > kMaxAdvertiseBytes ||
+      !std::all_of(options.advertise.begin(), options.advertise.end(), absl::ascii_isgraph)) {
+    return UsageError(absl::StrCat("--advertise: not host:port of at most ", kMaxAdvertiseBytes, " characters"));
   }
   if (options.databases.backend != profiles::BackendChoice::kSqlite) {
     const auto target = profiles::ResolveTarget(options.databases, options.databases.backend);

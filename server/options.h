@@ -46,6 +46,12 @@ struct Options {
   std::optional<int> batches;
   // For reads answered from memory, where that is possible (storage/decorators/caching_backend.h); 0: none are.
   std::size_t cache_bytes = std::size_t{64} << 20;
+  // The near store of write-behind (storage/write_behind/write_behind.h); empty: there is none. Its bounds, and what
+  // other servers tell those who ask for a session that is at home there.
+  std::string write_behind;
+  std::size_t write_behind_max_bytes = std::size_t{256} << 20;
+  absl::Duration write_behind_max_age = absl::Hours(1);
+  std::string advertise;
   // What one caller may ask for (CallerLimits); 0: no bound.
   std::size_t max_calls_per_caller = 2048;
   std::size_t max_rate_per_caller = 0;

@@ -1,0 +1,165 @@
+// authstated with --write-behind, before a PostgreSQL that goes away, and killed meanwhile.
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "authstate/v1/auth_state_service.grpc.pb.h"
+#include "tests/support/postgres_test.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/test_server.h"
+
+namespace authstate::test {
+namespace {
+
+constexpr char kSession[] = "s";
+
+class Client {
+ public:
+  explicit Client(const std::string& address)
+      : stub_(v1::AuthStateService::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))) {}
+
+  grpc::Status Acquire(const std::string& owner, std::uint64_t* fence) {
+    grpc::ClientContext context;
+    Prepare(context);
+    v1::AcquireLeaseRequest request;
+    request.set_session_id(kSession);
+    request.set_owner(owner);
+    request.mutable_ttl()->set_seconds(600);
+    v1::AcquireLeaseResponse response;
+    const grpc::Status status = stub_->AcquireLease(&context, request, &response);
+    *fence = response.lease().fence();
+    return status;
+  }
+
+  // Key `id` gets the value `value`.
+  grpc::Status Set(std::uint64_t fence, const std::string& id, const std::string& value) {
+    grpc::ClientContext context;
+    Prepare(context);
+    v1::CommitRequest request;
+    request.set_session_id(kSession);
+    request.set_fence(fence);
+    v1::KeyEntry& entry = *request.add_sets();
+    entry.mutable_key()->set_type("session");
+    entry.mutable_key()->set_id(id);
+    entry.mutable_value()->set_raw(value);
+    v1::CommitResponse response;
+    return stub_->Commit(&context, request, &response);
+  }
+
+  std::string Get(const std::string& id) {
+    grpc::ClientContext context;
+    Prepare(context);
+    v1::GetKeysRequest request;
+    request.set_session_id(kSession);
+    v1::KeySelection& keys = *request.add_keys();
+    keys.set_type("session");
+    keys.add_ids(id);
+    v1::GetKeysResponse response;
+    const grpc::Status status = stub_->GetKeys(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response.found_size() == 1 ? response.found(0).value().raw() : "";
+  }
+
+ private:
+  static void Prepare(grpc::ClientContext& context) {
+    context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(60)));
+    context.set_wait_for_ready(true);
+  }
+
+  const std::unique_ptr<v1::AuthStateService::Stub> stub_;
+};
+
+class WriteBehindTest : public PostgresTest {
+ protected:
+  std::unique_ptr<TestServer> Start(const std::string& file) {
+    TestServer::Options options;
+    options.arguments = {"--backend", "postgres", "--postgres-url", url(), "--drain-timeout-ms", "5000"};
+    if (!file.empty()) {
+      options.arguments.insert(options.arguments.end(),
+                               {"--write-behind", folder_.File(file), "--advertise", absl::StrCat(file, ":1")});
+    }
+    auto server = TestServer::Create(std::move(options));
+    EXPECT_TRUE(server.ok()) << server.status();
+    return server.ok() ? *std::move(server) : nullptr;
+  }
+
+  void AwaitRevision(int revision) {
+    const absl::Status reached = TestPostgres::AwaitAnswer(
+        url(), "SELECT revision FROM authstate.auth_sessions WHERE session_id = 's'", absl::StrCat(revision));
+    EXPECT_TRUE(reached.ok()) << reached;
+  }
+
+  TempDir folder_;
+};
+
+TEST_F(WriteBehindTest, NothingIsLostWhereTheDatabaseIsAwayAndTheServerKilled) {
+  const auto server = Start("near.db");
+  ASSERT_NE(server, nullptr);
+  std::uint64_t fence = 0;
+  ASSERT_TRUE(Client(server->address()).Acquire("pool", &fence).ok());
+  int commits = 0;
+  const auto set = [&](const std::string& id) {
+    const grpc::Status status = Client(server->address()).Set(fence, id, absl::StrCat("v", ++commits));
+    EXPECT_TRUE(status.ok()) << status.error_message();
+  };
+  set("0");
+  AwaitRevision(1);
+  ASSERT_TRUE(postgres().Kill().ok());
+  constexpr int kKills = 3;
+  for (int kill = 0; kill < kKills; ++kill) {
+    for (int i = 0; i < 10; ++i) set(absl::StrCat(i));
+    ASSERT_TRUE(server->Kill().ok());
+    ASSERT_TRUE(server->Restart().ok());
+    EXPECT_EQ(Client(server->address()).Get("9"), absl::StrCat("v", commits));
+  }
+  ASSERT_TRUE(postgres().Start().ok());
+  AwaitRevision(commits);
+  const auto plain = Start("");
+  ASSERT_NE(plain, nullptr);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(Client(plain->address()).Get(absl::StrCat(i)), absl::StrCat("v", commits - 9 + i));
+  }
+}
+
+TEST_F(WriteBehindTest, StoppedServerGivesItsSessionsBackToTheirOwners) {
+  const auto server = Start("near.db");
+  ASSERT_NE(server, nullptr);
+  std::uint64_t fence = 0;
+  ASSERT_TRUE(Client(server->address()).Acquire("pool", &fence).ok());
+  ASSERT_TRUE(Client(server->address()).Set(fence, "1", "v").ok());
+  const auto ended = server->Terminate();
+  ASSERT_TRUE(ended.ok()) << ended.status();
+  EXPECT_EQ(Query("SELECT lease_owner || fence FROM authstate.auth_sessions"), absl::StrCat("pool", fence));
+  const auto plain = Start("");
+  ASSERT_NE(plain, nullptr);
+  EXPECT_EQ(Client(plain->address()).Get("1"), "v");
+  EXPECT_TRUE(Client(plain->address()).Set(fence, "1", "w").ok());
+}
+
+TEST_F(WriteBehindTest, OtherServerNamesTheOneThatHasTheSession) {
+  const auto server = Start("near.db");
+  const auto other = Start("other.db");
+  ASSERT_NE(server, nullptr);
+  ASSERT_NE(other, nullptr);
+  std::uint64_t fence = 0;
+  ASSERT_TRUE(Client(server->address()).Acquire("pool", &fence).ok());
+  const grpc::Status held = Client(other->address()).Acquire("another", &fence);
+  EXPECT_EQ(held.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_NE(held.error_message().find("@near.db:1"), std::string::npos) << held.error_message();
+}
+
+TEST_F(WriteBehindTest, NobodyIsNamedAsAStore) {
+  const auto server = Start("");
+  ASSERT_NE(server, nullptr);
+  std::uint64_t fence = 0;
+  EXPECT_EQ(Client(server->address()).Acquire("home:x", &fence).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+}  // namespace
+}  // namespace authstate::test
