@@ -73,6 +73,20 @@ TEST_F(HomeTest, GivenUpItIsFreeElsewhereWithAllThatWasWritten) {
   EXPECT_EQ(ReasonOf(one_.Apply(SetKey("s", next, "1", "guess")).status()), kStaleFence);
 }
 
+TEST_F(HomeTest, IsNotGivenBackBeforeItIsFlushed) {
+  const std::uint64_t fence = one_.Acquire("s", "a");
+  one_.far().mode = FarBehaviour::kLocks;
+  MustSet(one_, fence, "v");
+  ASSERT_TRUE(one_.Release("s", fence).ok());
+  ASSERT_TRUE(IsHome());
+  ASSERT_EQ(ReasonOf(TryAcquire(two_, "b")), kLeaseHeld);
+  one_.far().mode = FarBehaviour::kWorks;
+  while (IsHome()) {
+  }
+  two_.Acquire("s", "b");
+  EXPECT_EQ(two_.Key("s", "1")->bytes, "v");
+}
+
 TEST_F(HomeTest, CopyThatIsStillTheSameIsNotReadAgain) {
   const std::uint64_t fence = one_.Acquire("s", "a");
   MustSet(one_, fence, "v");

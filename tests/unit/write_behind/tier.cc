@@ -37,6 +37,9 @@ void FarStore::Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone
         results.emplace_back(Applied{commit.carried.has_value() ? commit.carried->revision : 1});
       }
       return std::move(done)(std::move(results));
+    case FarBehaviour::kLocks:
+      results.assign(commits.size(), SessionLocked());
+      return std::move(done)(std::move(results));
     case FarBehaviour::kLosesAnswers:
       return inner().Apply(std::move(commits), deadline, LosingTheAnswer<Applied>(std::move(done)));
     default:
@@ -156,7 +159,11 @@ bool Same(Backend& a, Backend& b, const std::string& session_id) {
 }
 
 void AwaitSame(Backend& a, Backend& b, const std::string& session_id) {
+  const absl::Time given_up = absl::Now() + absl::Minutes(1);
   while (!Same(a, b, session_id)) {
+    if (absl::Now() < given_up) continue;
+    ADD_FAILURE() << "the stores still differ in " << session_id;
+    return;
   }
 }
 

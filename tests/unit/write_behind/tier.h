@@ -33,6 +33,8 @@ struct FarBehaviour {
     kLosesQuestions,
     // It is not done, and said to be.
     kForgets,
+    // Commits find their session locked.
+    kLocks,
   };
   std::atomic<int> mode = kWorks;
   // Of flushes, and of what is asked about leases.
@@ -90,7 +92,7 @@ Commit SetKey(const std::string& session_id, std::uint64_t fence, const std::str
 
 // Whether both have the same of the session, at the same revision.
 bool Same(Backend& a, Backend& b, const std::string& session_id);
-// Waits until that is so.
+// Waits until that is so, for a minute.
 void AwaitSame(Backend& a, Backend& b, const std::string& session_id);
 // The lease of a session in a store.
 storage::Lease LeaseIn(Backend& store, const std::string& session_id);
