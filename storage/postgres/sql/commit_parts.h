@@ -54,7 +54,8 @@ inline constexpr char kOldBarrierAndCommits[] = R"sql(         coalesce(s.barrie
 
 // The end of an upsert of the session's row, what each layout has of its own left out in the middle. The condition: the
 // row still is as the snapshot had it. Only its lease may have changed meanwhile, and then the rules of leases hold for
-// what it is now.
+// what it is now. Where nothing is carried the revision goes on by one, which tells it without a look at `old`; the
+// look is by a hash that is made once.
 inline constexpr char kReplaced[] =
     R"sql(  ON CONFLICT (session_id) DO UPDATE
     SET revision = excluded.revision, present = excluded.present, updated_at = excluded.updated_at,
@@ -62,7 +63,10 @@ inline constexpr char kReplaced[] =
         recent_times = excluded.recent_times,
         fence = excluded.fence, lease_owner = excluded.lease_owner, applied_number = excluded.applied_number)sql";
 inline constexpr char kUnlessChanged[] =
-    R"sql(    WHERE s.revision = (SELECT old.revision FROM old WHERE old.session_id = s.session_id) AND s.barrier = excluded.barrier
+    R"sql(    WHERE CASE WHEN EXISTS (SELECT FROM input WHERE carried_revision IS NOT NULL)
+               THEN (s.session_id, s.revision) IN (SELECT old.session_id, old.revision FROM old)
+               ELSE s.revision = excluded.revision - 1 END
+      AND s.barrier = excluded.barrier
       AND CASE WHEN s.lease_owner <> '' AND excluded.lease_owner = ''
                THEN s.fence = excluded.fence - 1 AND s.lease_expires_at <= now()
                ELSE s.fence = excluded.fence END
