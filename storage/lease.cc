@@ -30,7 +30,7 @@ void End(std::uint64_t fence, Lease* lease) {
 
 }  // namespace
 
-absl::Status Advance(const LeaseRequest& request, absl::Time now, Lease* lease) {
+absl::Status Advance(const LeaseRequest& request, absl::Time now, Lease* lease, std::uint64_t* applied_number) {
   switch (request.action) {
     case LeaseRequest::Action::kGet:
       return absl::OkStatus();
@@ -38,6 +38,7 @@ absl::Status Advance(const LeaseRequest& request, absl::Time now, Lease* lease) 
       if (lease->owner != request.owner) {
         if (lease->live() && !request.steal) return LeaseHeld(*lease);
         PassTo(request.owner, lease->fence + request.fence_step, lease);
+        *applied_number = 0;
       }
       Extend(request.ttl, now, lease);
       return absl::OkStatus();
@@ -48,24 +49,23 @@ absl::Status Advance(const LeaseRequest& request, absl::Time now, Lease* lease) 
     case LeaseRequest::Action::kRelease:
       if (absl::Status checked = CheckFence(*lease, request.fence); !checked.ok()) return checked;
       End(lease->fence + 1, lease);
+      *applied_number = 0;
       return absl::OkStatus();
     case LeaseRequest::Action::kPass:
       if (absl::Status checked = CheckFence(*lease, request.fence); !checked.ok()) return checked;
+      if (request.expected_number.value_or(*applied_number) != *applied_number) {
+        return NumberGap(*request.expected_number, *applied_number);
+      }
       if (request.owner.empty()) {
         End(request.next_fence, lease);
       } else {
         PassTo(request.owner, request.next_fence, lease);
         Extend(request.ttl, now, lease);
       }
+      *applied_number = request.applied_number.value_or(*applied_number);
       return absl::OkStatus();
   }
   return absl::OkStatus();
-}
-
-std::uint64_t AppliedNumberAfter(const LeaseRequest& request, std::uint64_t before, const Lease& after,
-                                 std::uint64_t applied_number) {
-  if (request.action == LeaseRequest::Action::kPass) return request.applied_number.value_or(applied_number);
-  return after.fence == before ? applied_number : 0;
 }
 
 absl::Status CheckFence(const Lease& lease, std::uint64_t fence) {

@@ -59,7 +59,8 @@ struct LeaseRequest {
     kRelease,
     // Lets the lease under `fence` become that of `owner`, or nobody's where that is empty, for `ttl` from now, which
     // may be negative, under the fence `next_fence`. What has been applied under the one fence counts under the other.
-    // StaleFence when `fence` is not the current one.
+    // StaleFence when `fence` is not the current one, NumberGap when not `expected_number` is the highest one applied
+    // under it.
     kPass,
   };
 
@@ -77,6 +78,8 @@ struct LeaseRequest {
   std::uint64_t next_fence = 0;
   // For kPass: the highest number applied under the next fence; nullopt: that of the one before.
   std::optional<std::uint64_t> applied_number;
+  // For kPass, if it matters. A store that has gone back to an earlier moment does not have all that it acknowledged.
+  std::optional<std::uint64_t> expected_number;
   // Whether to wait for the lock of the session's row (Commit::wait_for_lock).
   bool wait_for_lock = true;
 };
@@ -90,13 +93,9 @@ struct LeaseResult {
   std::uint64_t applied_number = 0;
 };
 
-// The lease that follows from `request` at time `now`, or why it is refused. Changes nothing itself.
-absl::Status Advance(const LeaseRequest& request, absl::Time now, Lease* lease);
-
-// The highest number applied under the fence of `after`, the lease that followed from `request` to one whose fence was
-// `before`, under which it was `applied_number`.
-std::uint64_t AppliedNumberAfter(const LeaseRequest& request, std::uint64_t before, const Lease& after,
-                                 std::uint64_t applied_number);
+// The lease that follows from `request` at time `now`, and the highest number applied under its fence; or why the
+// request is refused, and then neither has changed.
+absl::Status Advance(const LeaseRequest& request, absl::Time now, Lease* lease, std::uint64_t* applied_number);
 
 // Whether a read or commit that names `fence` may go on: StaleFence if not.
 absl::Status CheckFence(const Lease& lease, std::uint64_t fence);

@@ -13,16 +13,16 @@ CREATE TABLE auth_near_store (
 -- The sessions that are served here, and the copies that are kept of those that were.
 CREATE TABLE auth_homes (
   session_id TEXT PRIMARY KEY NOT NULL,
-  -- 1 at home; 2 leaving: the far store may have it back; 3 away: a copy.
+  -- 1 at home; 2 leaving: the far store may have it back; 3 away: a copy; 4 on its way here, with the lease that goes on.
   state INTEGER NOT NULL,
-  -- At home and leaving: the fence in the far store. Away: that with which the far store got it back.
+  -- At home, leaving and on its way: the fence in the far store. Away: that with which the far store got it back.
   far_fence INTEGER NOT NULL,
   -- The number of the last flush under that fence, and the revision that it took the far store to.
   far_number INTEGER NOT NULL,
   flushed_revision INTEGER NOT NULL,
   -- Since when something is not flushed, in microseconds since the Unix epoch; 0: nothing was written since the last flush.
   dirty_since INTEGER NOT NULL,
-  -- Whether the next flush is of everything.
+  -- Whether the next flush is of everything; on its way: whether there is no copy yet.
   whole INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

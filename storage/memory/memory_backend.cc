@@ -204,13 +204,12 @@ absl::StatusOr<LeaseResult> MemoryBackend::LeaseOne(const LeaseRequest& request)
   if (found != sessions_.end()) {
     result = {At(found->second.lease, now), found->second.revision, found->second.applied_number};
   }
-  const std::uint64_t fence = result.lease.fence;
-  if (absl::Status advanced = Advance(request, now, &result.lease); !advanced.ok()) return advanced;
+  absl::Status advanced = Advance(request, now, &result.lease, &result.applied_number);
+  if (!advanced.ok()) return advanced;
   if (found == sessions_.end() && request.action == LeaseRequest::Action::kGet) return result;
   Session& session = sessions_[request.session_id];
   session.lease = result.lease;
-  session.applied_number = AppliedNumberAfter(request, fence, result.lease, session.applied_number);
-  result.applied_number = session.applied_number;
+  session.applied_number = result.applied_number;
   return result;
 }
 

@@ -24,11 +24,14 @@ struct Home {
     kLeaving = 2,
     // It is served elsewhere, or nowhere, and there is a copy here.
     kAway = 3,
+    // The far store was asked for it, or is about to be; it is not served here. Its lease is the one that goes on if it
+    // comes, and is given back if it came and nobody waits for it any more.
+    kTaking = 4,
   };
 
   std::string session_id;
   State state = State::kHome;
-  // In the far store: of the home; for kAway that with which the far store got it back.
+  // In the far store: of the home, also of one that was asked for; for kAway that with which the far store got it back.
   std::uint64_t far_fence = 0;
   // The number of the last flush under that fence, and the revision that it took the far store to.
   std::uint64_t far_number = 0;
@@ -45,8 +48,7 @@ struct Home {
 // What of a session is not in the far store yet, all of one moment.
 struct UnflushedChanges {
   Home home;
-  // Of the session at that moment.
-  bool present = false;
+  // Under its lease.
   std::uint64_t applied_number = 0;
   // Whether anything is.
   bool any = false;
@@ -57,18 +59,24 @@ struct UnflushedChanges {
 // A step of a session's way between the stores, durable when it is answered.
 struct HomeChange {
   enum class Step : std::uint8_t {
-    // Forgets the copy, as a new one is about to be made.
-    kForget,
-    // Adds `commit` to the copy, whatever leases and changes there are.
+    // kTaking, under `home.far_fence`, from `home.lease`, under which `applied_number` was applied. The copy is kept if
+    // that is wanted, and it is of that lease, that number and `home.revision`; else it is forgotten, and has to be
+    // filled.
+    kTake,
+    // Adds `commit`, which names the fence of the lease, to the copy.
     kFill,
-    // The copy is whole, and the session at home: with `home.far_fence`, `home.far_number`, `home.revision` and
-    // `home.lease`, under which `applied_number` was applied; and `recent`, where it was filled.
+    // From kTaking under `home.far_fence` to kHome: with `home.far_number`, `home.revision` and `home.lease`, under
+    // which `applied_number` was applied; and `recent`, where it was filled. FailedPrecondition where it was not
+    // filled and the copy is not kept, or not of that revision.
     kArrive,
-    // The far store is at `home.flushed_revision`, by the flush of the number `home.far_number`.
+    // The far store is at `home.flushed_revision`, by the flush of the number `home.far_number`. FailedPrecondition
+    // unless the home is under `home.far_fence`.
     kFlushed,
     // The far store lost what it had: the next flush, under `home.far_fence` after `home.far_number`, is of everything.
+    // kHome, also where it was leaving.
     kStartOver,
-    // kLeaving, back to kHome, and kAway with `home.far_fence`.
+    // kLeaving, back to kHome, and kAway with `home.far_fence`. FailedPrecondition for one to leave with something that
+    // is not flushed.
     kLeave,
     kStay,
     kLeft,
@@ -76,11 +84,13 @@ struct HomeChange {
     kLose,
   };
 
-  Step step = Step::kForget;
+  Step step = Step::kTake;
   Home home;
   // Of the session that steps.
   std::string session_id;
   std::uint64_t applied_number = 0;
+  bool keeps_copy = false;
+  bool filled = false;
   std::optional<RecentCommits> recent;
   Commit commit;
   // For kLose: who has taken it.

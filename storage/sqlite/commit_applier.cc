@@ -117,14 +117,18 @@ void DeleteSession(SqliteConnection& connection, const std::string& session_id) 
 }  // namespace
 
 absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& commit, absl::Time now,
-                                    const SessionKeys& keys) {
+                                    const SessionKeys& keys, bool* replayed) {
+  const auto replay = [replayed](std::uint64_t revision) {
+    if (replayed != nullptr) *replayed = true;
+    return Applied{revision};
+  };
   absl::StatusOr<SessionRow> found = SelectSessionRow(connection, commit.session_id, now);
   if (!found.ok()) return WithOutcome(found.status(), Outcome::kNotApplied);
   SessionRow& row = *found;
-  if (const auto revision = row.recent_commits.Find(commit.id)) return Applied{*revision};
+  if (const auto revision = row.recent_commits.Find(commit.id)) return replay(*revision);
   if (absl::Status passed = PassLease(commit, &row); !passed.ok()) return passed;
   if (commit.number != 0) {
-    if (commit.number <= row.applied_number) return Applied{row.revision};
+    if (commit.number <= row.applied_number) return replay(row.revision);
     if (commit.number > row.applied_number + 1) return NumberGap(commit.number, row.applied_number);
     row.applied_number = commit.number;
   }

@@ -13,9 +13,10 @@ namespace authstate::storage {
 
 // Applies one commit inside a transaction that the caller has begun and will end. An error (NotFound, Aborted,
 // FailedPrecondition) means that nothing was changed. `now` is the time of the store. Throws SQLite::Exception, after
-// which the caller has to undo what was done.
+// which the caller has to undo what was done. `replayed`, if any, becomes true where it was applied before, and so
+// changes nothing now.
 absl::StatusOr<Applied> ApplyCommit(SqliteConnection& connection, const Commit& commit, absl::Time now,
-                                    const SessionKeys& keys);
+                                    const SessionKeys& keys, bool* replayed = nullptr);
 
 }  // namespace authstate::storage
 

@@ -12,11 +12,8 @@ absl::StatusOr<LeaseResult> ApplyLeaseRequest(SqliteConnection& connection, cons
   absl::StatusOr<SessionRow> found = SelectSessionRow(connection, request.session_id, now);
   if (!found.ok()) return WithOutcome(found.status(), Outcome::kNotApplied);
   SessionRow& row = *found;
-  Lease lease = row.lease;
-  if (absl::Status advanced = Advance(request, now, &lease); !advanced.ok()) return advanced;
+  if (absl::Status advanced = Advance(request, now, &row.lease, &row.applied_number); !advanced.ok()) return advanced;
   if (request.action != LeaseRequest::Action::kGet) {
-    row.applied_number = AppliedNumberAfter(request, row.lease.fence, lease, row.applied_number);
-    row.lease = std::move(lease);
     row.lease_ttl = request.ttl;
     UpsertSessionRow(connection, request.session_id, row);
   }

@@ -117,8 +117,10 @@ class SqliteBackend final : public NearStore {
     auto job = std::make_unique<BatchJob<Commit, Applied>>(
         std::move(commits), deadline,
         [this](SqliteConnection& connection, const Commit& commit, absl::Time now) {
-          absl::StatusOr<Applied> applied = ApplyCommit(connection, commit, now, keys_);
-          if (near_.has_value() && applied.ok()) RememberChanges(connection, commit, applied->revision, now);
+          bool replayed = false;
+          absl::StatusOr<Applied> applied = ApplyCommit(connection, commit, now, keys_, &replayed);
+          if (near_.has_value() && applied.ok() && !replayed)
+            RememberChanges(connection, commit, applied->revision, now);
           return applied;
         },
         std::move(done));

@@ -15,8 +15,6 @@ constexpr std::size_t kPageBytes = std::size_t{1} << 20;
 // Where others move the lease meanwhile.
 constexpr int kMaxTries = 5;
 
-bool IsHome(const Lease& lease) { return absl::StartsWith(lease.owner, kHomeOwnerPrefix); }
-
 Lease NobodysUnder(std::uint64_t fence) {
   Lease lease;
   lease.fence = fence;
@@ -25,12 +23,11 @@ Lease NobodysUnder(std::uint64_t fence) {
 
 }  // namespace
 
-Claims::Claims(NearStore* near, const FarLink* far, HomeTable* table, Copies* copies, std::string owner,
+Claims::Claims(NearStore* near, const FarLink* far, HomeTable* table, std::string owner,
                const WriteBehindOptions& options)
     : near_(*near),
       far_(*far),
       table_(*table),
-      copies_(*copies),
       owner_(std::move(owner)),
       owner_prefix_(absl::StrCat(kHomeOwnerPrefix, near->id())),
       step_timeout_(options.step_timeout) {
@@ -47,110 +44,152 @@ Claims::~Claims() {
 
 absl::Time Claims::Soon() const { return absl::Now() + step_timeout_; }
 
-void Claims::Claim(LeaseRequest request) {
+void Claims::Claim(LeaseRequest request, absl::Time deadline) {
   const absl::MutexLock lock(&mutex_);
-  queue_.push_back(std::move(request));
+  queue_.push_back({std::move(request), deadline});
 }
 
 void Claims::Run() {
   while (true) {
-    LeaseRequest request;
+    Queued queued;
     bool closed = false;
     {
       const absl::MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(this, &Claims::Ready));
       if (queue_.empty()) return;
-      request = std::move(queue_.front());
+      queued = std::move(queue_.front());
       queue_.pop_front();
       closed = closed_;
     }
-    const std::string& session_id = request.session_id;
     Backend* const far = far_.get();
-    absl::StatusOr<Taken> taken = far == nullptr || closed ? QueueFull() : Take(*far, request);
-    bool at_home = false;
-    if (taken.ok()) {
-      bool arriving = false;
-      at_home = Bring(*far, session_id, *taken, &arriving).ok();
-      if (!at_home) GiveBack(*far, session_id, *taken, arriving);
-    }
-    table_.EndClaim(session_id, at_home, at_home ? taken->lease : Lease(), absl::Now());
+    Lease lease;
+    const bool at_home =
+        far != nullptr && !closed && queued.deadline > absl::Now() && Bring(*far, queued.request, &lease);
+    table_.EndClaim(queued.request.session_id, at_home, lease, absl::Now());
   }
 }
 
+bool Claims::Bring(Backend& far, const LeaseRequest& request, Lease* lease) {
+  const std::string& session_id = request.session_id;
+  const absl::StatusOr<Taken> taken = Take(far, request);
+  if (!taken.ok()) return false;
+  const absl::Status arrived = Arrive(far, session_id, *taken);
+  if (arrived.ok()) {
+    *lease = taken->origin.lease;
+    return true;
+  }
+  // What may be a home in the near store would be served from there after a restart.
+  const std::uint64_t fence = taken->home.lease.fence;
+  const bool is_none = OutcomeOf(arrived) == Outcome::kNotApplied ||
+                       Note(session_id, taken->origin, fence, /*revision_of_copy=*/std::nullopt).ok();
+  if (!is_none || !GiveBack(far, session_id, fence).ok()) doubt_.store(true);
+  return false;
+}
+
 absl::StatusOr<Claims::Taken> Claims::Take(Backend& far, const LeaseRequest& request) {
+  const std::string& session_id = request.session_id;
+  // The same in all tries: one that was in doubt and took the session is found again by its fence.
+  const std::uint64_t ahead = NextHomeFence(0);
   absl::Status last;
   for (int i = 0; i < kMaxTries; ++i) {
-    const absl::StatusOr<LeaseResult> found = AskLease(far, AskFor(request.session_id), Soon());
+    const absl::StatusOr<LeaseResult> found = AskLease(far, AskFor(session_id), Soon());
     if (!found.ok()) return found.status();
     const Lease& lease = found->lease;
     Taken taken;
-    LeaseRequest take = AskFor(request.session_id);
+    taken.origin = {lease, found->applied_number};
+    LeaseRequest take = AskFor(session_id);
+    take.action = LeaseRequest::Action::kPass;
     take.owner = owner_;
     take.ttl = kEndlessLease;
-    const bool ours = absl::StartsWith(lease.owner, owner_prefix_);
-    if (ours) {
+    take.fence = lease.fence;
+    take.expected_number = found->applied_number;
+    take.fence_step = ahead;
+    take.next_fence = lease.fence + ahead;
+    if (absl::StartsWith(lease.owner, owner_prefix_)) {
       // Of a claim that was in doubt. Nobody has had it since.
-      take.action = LeaseRequest::Action::kPass;
-      take.fence = lease.fence;
-      take.next_fence = lease.fence;
+      absl::StatusOr<Origin> origin = OriginOf(session_id, lease.fence);
+      if (!origin.ok()) return origin.status();
+      taken.origin = *std::move(origin);
     } else {
-      Lease next = lease;
+      LeaseResult next = *found;
       // The far store tells why better than this can.
-      if (absl::Status may = Advance(request, absl::Now(), &next); !may.ok()) return may;
-      take.action = lease.held() ? LeaseRequest::Action::kPass : LeaseRequest::Action::kAcquire;
-      take.fence = lease.fence;
-      take.next_fence = lease.fence + kFencesOfAHome;
-      take.fence_step = kFencesOfAHome;
+      absl::Status may = Advance(request, absl::Now(), &next.lease, &next.applied_number);
+      if (!may.ok()) return may;
+      if (!lease.held() || next.lease.owner != lease.owner) {
+        // It has another owner from now on, if the far store finds that it may.
+        take.action = LeaseRequest::Action::kAcquire;
+        take.steal = request.steal;
+        taken.origin = {NobodysUnder(lease.fence), lease.held() ? 0 : found->applied_number};
+      }
     }
-    absl::StatusOr<LeaseResult> home = AskLease(far, std::move(take), Soon());
+    absl::Status noted = Note(session_id, taken.origin, take.next_fence, found->revision);
+    if (!noted.ok()) return noted;
+    const absl::StatusOr<LeaseResult> home = AskLease(far, take, Soon());
     if (!home.ok()) {
       last = home.status();
-      if (OutcomeOf(last) != Outcome::kNotApplied) {
-        doubt_.store(true);
-        return last;
-      }
-      if (ReasonOf(last) == kStaleFence || ReasonOf(last) == kLeaseHeld) continue;
-      return last;
+      const bool in_doubt = OutcomeOf(last) != Outcome::kNotApplied;
+      if (in_doubt) doubt_.store(true);
+      const bool again =
+          in_doubt || ReasonOf(last) == kStaleFence || ReasonOf(last) == kLeaseHeld || ReasonOf(last) == kNumberGap;
+      if (!again) return last;
+      continue;
     }
-    taken.home = *std::move(home);
-    if (!ours && lease.held() && !IsHome(lease)) {
-      // Its owner stays that, or loses it to the request, by the rules of the near store.
-      taken.lease = lease;
-      taken.applied_number = taken.home.applied_number;
-    } else if (!ours && lease.held()) {
-      // Stolen from another home: all fences that it gave are less than its own.
-      taken.lease = NobodysUnder(lease.fence);
-    } else {
-      taken.lease = NobodysUnder(taken.home.lease.fence - kFencesOfAHome);
-    }
+    // Else others have moved it meanwhile: it was taken from another fence than that which is written down.
+    if (home->lease.fence != take.next_fence) continue;
+    taken.home = *home;
     return taken;
   }
   return last;
 }
 
-absl::Status Claims::Bring(Backend& far, const std::string& session_id, const Taken& taken, bool* arriving) {
+absl::StatusOr<Claims::Origin> Claims::OriginOf(const std::string& session_id, std::uint64_t fence) {
+  const auto read = AwaitCall<std::vector<absl::StatusOr<UnflushedChanges>>>(
+      [&](auto done) { near_.ReadUnflushed({session_id}, 0, Soon(), std::move(done)); });
+  const absl::StatusOr<UnflushedChanges>& noted = read.front();
+  if (!noted.ok() && !absl::IsNotFound(noted.status())) return noted.status();
+  if (noted.ok() && noted->home.state == Home::State::kTaking && noted->home.far_fence == fence) {
+    return Origin{noted->home.lease, noted->applied_number};
+  }
+  // The far store has gone back, or taken late what was asked long ago. All fences of that time are behind this one.
+  Origin nobody{NobodysUnder(fence + 1), 0};
+  if (absl::Status made = Note(session_id, nobody, fence, /*revision_of_copy=*/std::nullopt); !made.ok()) return made;
+  return nobody;
+}
+
+absl::Status Claims::Note(const std::string& session_id, const Origin& origin, std::uint64_t far_fence,
+                          std::optional<std::uint64_t> revision_of_copy) {
+  HomeChange take = Step(HomeChange::Step::kTake, session_id);
+  take.home.far_fence = far_fence;
+  take.home.lease = origin.lease;
+  take.applied_number = origin.applied_number;
+  take.keeps_copy = revision_of_copy.has_value();
+  take.home.revision = revision_of_copy.value_or(0);
+  return ChangeIn(near_, std::move(take), Soon());
+}
+
+absl::Status Claims::Arrive(Backend& far, const std::string& session_id, const Taken& taken) {
   HomeChange arrive = Step(HomeChange::Step::kArrive, session_id);
   arrive.home.far_fence = taken.home.lease.fence;
   arrive.home.far_number = taken.home.applied_number;
   arrive.home.revision = taken.home.revision;
-  arrive.home.lease = taken.lease;
-  arrive.applied_number = taken.applied_number;
-  const std::optional<Copies::Copy> copy = copies_.Take(session_id);
+  arrive.home.lease = taken.origin.lease;
+  arrive.applied_number = taken.origin.applied_number;
   // In the legacy layout others write without a new revision.
-  const bool same = copy.has_value() && copy->revision == taken.home.revision && copy->far_fence == taken.lease.fence &&
-                    far.Describe().layout != "legacy";
-  if (!same) {
-    absl::Status filled = Fill(far, session_id, &arrive.home.revision, &arrive.recent);
-    if (!filled.ok()) return filled;
+  if (far.Describe().layout != "legacy") {
+    absl::Status arrived = ChangeIn(near_, arrive, Soon());
+    if (!absl::IsFailedPrecondition(arrived)) return arrived;
   }
-  *arriving = true;
+  if (absl::Status filled = Fill(far, taken, &arrive); !filled.ok()) {
+    return WithOutcome(filled, Outcome::kNotApplied);
+  }
   return ChangeIn(near_, std::move(arrive), Soon());
 }
 
-absl::Status Claims::Fill(Backend& far, const std::string& session_id, std::uint64_t* revision,
-                          std::optional<RecentCommits>* recent) {
-  absl::Status forgotten = ChangeIn(near_, Step(HomeChange::Step::kForget, session_id), Soon());
-  if (!forgotten.ok()) return forgotten;
+absl::Status Claims::Fill(Backend& far, const Taken& taken, HomeChange* arrive) {
+  const std::string& session_id = arrive->session_id;
+  absl::Status emptied = Note(session_id, taken.origin, taken.home.lease.fence, /*revision_of_copy=*/std::nullopt);
+  if (!emptied.ok()) return emptied;
+  arrive->filled = true;
   SnapshotRequest request;
   request.session_id = session_id;
   const absl::Time deadline = Soon();
@@ -164,8 +203,8 @@ absl::Status Claims::Fill(Backend& far, const std::string& session_id, std::uint
   }
   if (absl::IsNotFound(snapshot.status())) return absl::OkStatus();
   if (!snapshot.ok()) return snapshot.status();
-  *revision = (*snapshot)->revision();
-  *recent = (*snapshot)->recent_commits();
+  arrive->home.revision = (*snapshot)->revision();
+  arrive->recent = (*snapshot)->recent_commits();
   bool first = true;
   while (true) {
     auto page = AwaitCall<absl::StatusOr<Snapshot::Page>>(
@@ -173,6 +212,7 @@ absl::Status Claims::Fill(Backend& far, const std::string& session_id, std::uint
     if (!page.ok()) return page.status();
     HomeChange fill = Step(HomeChange::Step::kFill, session_id);
     fill.commit.session_id = session_id;
+    if (taken.origin.lease.held()) fill.commit.fence = taken.origin.lease.fence;
     if (std::exchange(first, false)) fill.commit.creds = (*snapshot)->creds();
     fill.commit.sets = std::move(page->keys);
     if (absl::Status filled = ChangeIn(near_, std::move(fill), Soon()); !filled.ok()) return filled;
@@ -180,13 +220,10 @@ absl::Status Claims::Fill(Backend& far, const std::string& session_id, std::uint
   }
 }
 
-void Claims::GiveBack(Backend& far, const std::string& session_id, const Taken& taken, bool arriving) {
-  // What is a home in the near store is served from there after a restart.
-  const bool forgotten = !arriving || ChangeIn(near_, Step(HomeChange::Step::kForget, session_id), Soon()).ok();
-  const bool passed =
-      forgotten &&
-      AskLease(far, PassTo(session_id, taken.home.lease.fence, taken.lease, taken.applied_number), Soon()).ok();
-  if (!passed) doubt_.store(true);
+absl::Status Claims::GiveBack(Backend& far, const std::string& session_id, std::uint64_t fence) {
+  const absl::StatusOr<Origin> origin = OriginOf(session_id, fence);
+  if (!origin.ok()) return origin.status();
+  return AskLease(far, PassTo(session_id, fence, origin->lease, origin->applied_number), Soon()).status();
 }
 
 }  // namespace authstate::storage

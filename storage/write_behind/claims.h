@@ -10,9 +10,10 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "storage/near/near_store.h"
 #include "storage/write_behind/far_link.h"
 #include "storage/write_behind/home_table.h"
@@ -20,46 +21,24 @@
 
 namespace authstate::storage {
 
-// What is known of the copies of sessions that were at home. Thread-safe.
-class Copies {
- public:
-  struct Copy {
-    // With which the far store got it back.
-    std::uint64_t far_fence = 0;
-    std::uint64_t revision = 0;
-  };
-  void Put(const std::string& session_id, Copy copy) {
-    const absl::MutexLock lock(&mutex_);
-    copies_[session_id] = copy;
-  }
-  std::optional<Copy> Take(const std::string& session_id) {
-    const absl::MutexLock lock(&mutex_);
-    const auto found = copies_.find(session_id);
-    if (found == copies_.end()) return std::nullopt;
-    const Copy copy = found->second;
-    copies_.erase(found);
-    return copy;
-  }
-
- private:
-  absl::Mutex mutex_;
-  absl::flat_hash_map<std::string, Copy> copies_ ABSL_GUARDED_BY(mutex_);
-};
-
-// Brings sessions home: takes the lease of the far store, then the session's content, if the copy here is not of the
-// same revision, and last makes it a home. Thread-safe.
+// Brings sessions home: writes down here whose lease it takes, takes that in the far store, then the session's content,
+// if the copy here is not of the same revision, and last makes it a home. Thread-safe.
 class Claims {
  public:
   // All outlive it. `owner`: as homes of the near store are named in the far one.
-  Claims(NearStore* near, const FarLink* far, HomeTable* table, Copies* copies, std::string owner,
-         const WriteBehindOptions& options);
+  Claims(NearStore* near, const FarLink* far, HomeTable* table, std::string owner, const WriteBehindOptions& options);
   // Answers what is queued: not at home.
   ~Claims();
   Claims(const Claims&) = delete;
   Claims& operator=(const Claims&) = delete;
 
-  // Of a session whose claim has begun in the table, for a request about its lease that is to take place at home.
-  void Claim(LeaseRequest request);
+  // Of a session whose claim has begun in the table, for a request about its lease that is to take place at home,
+  // unless `deadline` has passed before its turn.
+  void Claim(LeaseRequest request, absl::Time deadline);
+
+  // Blocks. Of a session that is not in use here, and which the far store takes to be at home here under `fence`: gives
+  // it back to whom it was taken from.
+  absl::Status GiveBack(Backend& far, const std::string& session_id, std::uint64_t fence);
 
   const std::string& owner() const { return owner_; }
 
@@ -67,34 +46,44 @@ class Claims {
   bool TakeDoubt() { return doubt_.exchange(false); }
 
  private:
-  // What the session has been in the far store.
-  struct Taken {
-    LeaseResult home;
-    // Which goes on in the near store, and what was applied under it.
+  struct Queued {
+    LeaseRequest request;
+    absl::Time deadline;
+  };
+  // A lease that goes on in the near store, with the highest number applied under it.
+  struct Origin {
     Lease lease;
     std::uint64_t applied_number = 0;
   };
+  struct Taken {
+    LeaseResult home;
+    Origin origin;
+  };
 
   void Run();
+  // Whether it is at home.
+  bool Bring(Backend& far, const LeaseRequest& request, Lease* lease);
   absl::StatusOr<Taken> Take(Backend& far, const LeaseRequest& request);
-  // `arriving`: whether it may be a home, also where this fails.
-  absl::Status Bring(Backend& far, const std::string& session_id, const Taken& taken, bool* arriving);
-  absl::Status Fill(Backend& far, const std::string& session_id, std::uint64_t* revision,
-                    std::optional<RecentCommits>* recent);
-  void GiveBack(Backend& far, const std::string& session_id, const Taken& taken, bool arriving);
+  // From whom the home under `fence`, which was not served since, was taken; written down from now on, so that it is
+  // not served after a restart either.
+  absl::StatusOr<Origin> OriginOf(const std::string& session_id, std::uint64_t fence);
+  absl::Status Note(const std::string& session_id, const Origin& origin, std::uint64_t far_fence,
+                    std::optional<std::uint64_t> revision_of_copy);
+  absl::Status Arrive(Backend& far, const std::string& session_id, const Taken& taken);
+  // Makes the copy, and `arrive` one with that.
+  absl::Status Fill(Backend& far, const Taken& taken, HomeChange* arrive);
   absl::Time Soon() const;
   bool Ready() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return closed_ || !queue_.empty(); }
 
   NearStore& near_;
   const FarLink& far_;
   HomeTable& table_;
-  Copies& copies_;
   const std::string owner_;
   const std::string owner_prefix_;
   const absl::Duration step_timeout_;
   std::atomic<bool> doubt_ = false;
   absl::Mutex mutex_;
-  std::deque<LeaseRequest> queue_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Queued> queue_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
@@ -28,14 +29,27 @@ bool IsAway(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsResourceExhausted(status);
 }
 
+bool IsElsewhere(const absl::Status& status) {
+  return ReasonOf(status) == kStaleFence || ReasonOf(status) == kNumberGap;
+}
+
+// Whether the far store has the session as the home was flushed last.
+bool IsAsFlushed(const LeaseResult& found, const Home& home) {
+  return found.lease.fence == home.far_fence && found.applied_number == home.far_number;
+}
+
+// Whether it has the session as one that left.
+bool IsAsLeft(const LeaseResult& found, const UnflushedChanges& changes) {
+  return found.lease.fence == changes.home.lease.fence && found.lease.owner == changes.home.lease.owner &&
+         found.revision == changes.home.flushed_revision && found.applied_number == changes.applied_number;
+}
+
 }  // namespace
 
-Flusher::Flusher(NearStore* near, FarLink* far, HomeTable* table, Copies* copies, Claims* claims,
-                 const WriteBehindOptions& options)
+Flusher::Flusher(NearStore* near, FarLink* far, HomeTable* table, Claims* claims, const WriteBehindOptions& options)
     : near_(*near),
       far_(*far),
       table_(*table),
-      copies_(*copies),
       claims_(*claims),
       options_(options),
       owner_prefix_(absl::StrCat(kHomeOwnerPrefix, near->id())),
@@ -73,7 +87,7 @@ void Flusher::Run() {
 
 void Flusher::Look(absl::Time now) {
   looked_at_ = now;
-  table_.LetWaitingGoOn(now, /*anyway=*/true);
+  table_.LetWaitingGoOn();
   for (auto at = later_.begin(); at != later_.end();) {
     if (at->second > now) {
       ++at;
@@ -123,7 +137,7 @@ bool Flusher::Work(absl::Time now) {
   if (!Resolve(far, table_.TakeInDoubt())) return false;
   if (!Leave(far, table_.TakeLeaving(kSessions))) return false;
   if (sweep_) sweep_ = !Sweep(far);
-  if (!dirty.empty()) table_.LetWaitingGoOn(absl::Now(), /*anyway=*/false);
+  if (!dirty.empty()) table_.LetWaitingGoOn();
   return !sweep_;
 }
 
@@ -165,8 +179,16 @@ bool Flusher::Flush(Backend& far, const Sessions& sessions) {
   if (commits.empty()) return true;
   const auto results = ApplyTo(far, std::move(commits), Soon());
   std::vector<HomeChange> steps;
+  // One session that always takes too long does not mean that the far store is away.
+  const bool answers = std::any_of(results.begin(), results.end(), [](const auto& result) {
+    return result.ok() || (IsNotApplied(result.status()) && !IsAway(result.status()));
+  });
   bool there = true;
-  for (std::size_t i = 0; i < flushed.size(); ++i) there = Understand(far, *flushed[i], results[i], &steps) && there;
+  for (std::size_t i = 0; i < flushed.size(); ++i) {
+    const bool understood = Understand(far, *flushed[i], results[i], &steps);
+    if (!understood && answers) later_[flushed[i]->home.session_id] = absl::Now() + kLater;
+    there = there && (understood || answers);
+  }
   if (steps.empty()) return there;
   const std::vector<absl::Status> changed = ChangeIn(near_, steps, Soon());
   std::size_t place = 0;
@@ -198,13 +220,9 @@ bool Flusher::Understand(Backend& far, const UnflushedChanges& changes, const ab
     later_[session_id] = absl::Now();
     return true;
   }
-  if (ReasonOf(status) == kStaleFence || ReasonOf(status) == kNumberGap) {
-    const Fate fate = FateOf(far, changes);
-    if (fate == Fate::kTaken) {
-      lost_[session_id] = OwnerOf(status).value_or("");
-      table_.Shut(session_id);
-      return true;
-    }
+  if (IsElsewhere(status)) {
+    const Fate fate = StartOver(far, changes);
+    if (fate == Fate::kGone) return true;
     table_.Flushed(session_id, /*ok=*/false, absl::Now());
     return fate == Fate::kStartedOver;
   }
@@ -218,22 +236,37 @@ bool Flusher::Understand(Backend& far, const UnflushedChanges& changes, const ab
 }
 
 // The far store may have gone back to an earlier moment, as a standby does that was promoted without all that the
-// primary had acknowledged. The near store has everything.
-Flusher::Fate Flusher::FateOf(Backend& far, const UnflushedChanges& changes) {
+// primary had acknowledged. The near store has everything. It goes on under a fence of its own, so that no flush that
+// was on its way before comes in between.
+Flusher::Fate Flusher::StartOver(Backend& far, const UnflushedChanges& changes) {
   const std::string& session_id = changes.home.session_id;
+  const Home& home = changes.home;
   absl::StatusOr<LeaseResult> found = AskLease(far, AskFor(session_id), Soon());
   if (!found.ok()) return Fate::kUnknown;
-  if (found->lease.fence != changes.home.far_fence) {
-    const bool went_back = found->lease.fence < changes.home.far_fence && found->revision < changes.home.revision;
-    if (!went_back || found->lease.live()) return Fate::kTaken;
-    LeaseRequest acquire = AskFor(session_id);
-    acquire.action = LeaseRequest::Action::kAcquire;
-    acquire.owner = claims_.owner();
-    acquire.ttl = kEndlessLease;
-    acquire.fence_step = changes.home.far_fence - found->lease.fence + kFencesOfAHome;
-    found = AskLease(far, std::move(acquire), Soon());
-    if (!found.ok()) return Fate::kUnknown;
+  const Lease& lease = found->lease;
+  if (home.state == Home::State::kLeaving && IsAsLeft(*found, changes)) return Fate::kGone;
+  if (IsAsFlushed(*found, home)) return Fate::kUnknown;
+  const bool ours = absl::StartsWith(lease.owner, owner_prefix_);
+  const bool before_it_came = lease.fence == home.lease.fence && lease.owner == home.lease.owner;
+  const bool went_back =
+      lease.fence <= home.lease.fence && found->revision <= home.flushed_revision && (before_it_came || !lease.live());
+  if (!ours && !went_back) {
+    if (home.state == Home::State::kLeaving) return Fate::kGone;
+    lost_[session_id] = lease.owner;
+    table_.Shut(session_id);
+    return Fate::kGone;
   }
+  LeaseRequest take = AskFor(session_id);
+  const bool pass = ours || (before_it_came && lease.held());
+  take.action = pass ? LeaseRequest::Action::kPass : LeaseRequest::Action::kAcquire;
+  take.owner = claims_.owner();
+  take.ttl = kEndlessLease;
+  take.fence = lease.fence;
+  take.expected_number = found->applied_number;
+  take.next_fence = NextHomeFence(std::max(lease.fence, home.far_fence));
+  take.fence_step = take.next_fence - lease.fence;
+  found = AskLease(far, std::move(take), Soon());
+  if (!found.ok()) return Fate::kUnknown;
   HomeChange step = Step(HomeChange::Step::kStartOver, session_id);
   step.home.far_fence = found->lease.fence;
   step.home.far_number = found->applied_number;
@@ -271,8 +304,7 @@ bool Flusher::Leave(Backend& far, const Sessions& sessions) {
   const auto read = AwaitCall<std::vector<absl::StatusOr<UnflushedChanges>>>([&](auto done) {
     near_.ReadUnflushed(leaving, std::numeric_limits<std::size_t>::max(), Soon(), std::move(done));
   });
-  std::vector<LeaseRequest> requests;
-  std::vector<HomeChange> steps;
+  std::vector<UnflushedChanges> flushed;
   for (std::size_t i = 0; i < read.size(); ++i) {
     const std::string& session_id = leaving[i];
     if (!read[i].ok()) {
@@ -285,49 +317,69 @@ bool Flusher::Leave(Backend& far, const Sessions& sessions) {
         table_.Flushed(session_id, /*ok=*/false, absl::Now());
       }
     } else {
-      requests.push_back(PassTo(session_id, read[i]->home.far_fence, read[i]->home.lease, read[i]->applied_number));
-      steps.push_back(Step(HomeChange::Step::kLeave, session_id));
+      flushed.push_back(*read[i]);
     }
   }
-  if (steps.empty()) return lost;
+  return GiveBack(far, flushed) && lost;
+}
+
+bool Flusher::GiveBack(Backend& far, const std::vector<UnflushedChanges>& leaving) {
+  if (leaving.empty()) return true;
+  // In an outage nothing moves, and nobody is shut out: only a far store that has just answered is asked.
+  std::vector<LeaseRequest> asked;
+  for (const UnflushedChanges& changes : leaving) asked.push_back(AskFor(changes.home.session_id));
+  const auto found = AskLeases(far, std::move(asked), Soon());
+  bool all = true;
+  std::vector<LeaseRequest> requests;
+  std::vector<HomeChange> steps;
+  for (std::size_t i = 0; i < leaving.size(); ++i) {
+    const Home& home = leaving[i].home;
+    if (found[i].ok() && IsAsFlushed(*found[i], home)) {
+      requests.push_back(PassTo(home.session_id, home.far_fence, home.lease, leaving[i].applied_number));
+      requests.back().expected_number = home.far_number;
+      steps.push_back(Step(HomeChange::Step::kLeave, home.session_id));
+      continue;
+    }
+    if (!found[i].ok() || StartOver(far, leaving[i]) != Fate::kGone) table_.Stay(home.session_id);
+    all = false;
+  }
+  if (steps.empty()) return all;
   const std::vector<absl::Status> left = ChangeIn(near_, std::move(steps), Soon());
   std::vector<LeaseRequest> passing;
   for (std::size_t i = 0; i < left.size(); ++i) {
     if (left[i].ok()) {
       passing.push_back(std::move(requests[i]));
+      continue;
+    }
+    all = false;
+    if (IsNotApplied(left[i])) {
+      table_.Stay(requests[i].session_id);
     } else {
       table_.Doubt(requests[i].session_id);
     }
   }
-  if (passing.empty()) return false;
+  if (passing.empty()) return all;
   const auto passed = AskLeases(far, passing, Soon());
-  bool there = lost && passing.size() == left.size();
   std::vector<HomeChange> gone;
   for (std::size_t i = 0; i < passing.size(); ++i) {
     const std::string& session_id = passing[i].session_id;
     if (passed[i].ok()) {
       gone.push_back(Step(HomeChange::Step::kLeft, session_id));
       gone.back().home.far_fence = passing[i].next_fence;
-      gone.back().home.revision = passed[i]->revision;
       continue;
     }
-    const bool not_applied = OutcomeOf(passed[i].status()) == Outcome::kNotApplied;
-    if (not_applied && ReasonOf(passed[i].status()) != kStaleFence &&
+    all = false;
+    if (IsNotApplied(passed[i].status()) && !IsElsewhere(passed[i].status()) &&
         ChangeIn(near_, Step(HomeChange::Step::kStay, session_id), Soon()).ok()) {
       table_.Stay(session_id);
     } else {
       table_.Doubt(session_id);
     }
-    there = false;
   }
-  const std::vector<absl::Status> known = ChangeIn(near_, gone, Soon());
-  for (std::size_t i = 0; i < gone.size(); ++i) {
-    const HomeChange& step = gone[i];
-    // Where it is not known here it may be asked for again.
-    if (known[i].ok()) copies_.Put(step.session_id, {step.home.far_fence, step.home.revision});
-    table_.Remove(step.session_id);
-  }
-  return there;
+  // Where it is not known here, the copy is not used.
+  (void)ChangeIn(near_, gone, Soon());
+  for (const HomeChange& step : gone) table_.Remove(step.session_id);
+  return all;
 }
 
 // What is in doubt is asked for again until it is known to be done: the first request, should it still be on its way,
@@ -338,15 +390,22 @@ bool Flusher::Resolve(Backend& far, const Sessions& sessions) {
         [&](auto done) { near_.ReadUnflushed({session_id}, 0, Soon(), std::move(done)); });
     if (!read.front().ok()) return false;
     const UnflushedChanges& changes = *read.front();
-    const auto passed =
-        AskLease(far, PassTo(session_id, changes.home.far_fence, changes.home.lease, changes.applied_number), Soon());
-    if (!passed.ok() && ReasonOf(passed.status()) != kStaleFence) return false;
+    const Home& home = changes.home;
+    // What is served again after a restart is not asked to be given back.
+    if (home.state == Home::State::kHome && !ChangeIn(near_, Step(HomeChange::Step::kLeave, session_id), Soon()).ok()) {
+      return false;
+    }
+    LeaseRequest pass = PassTo(session_id, home.far_fence, home.lease, changes.applied_number);
+    pass.expected_number = home.far_number;
+    const absl::Status passed = AskLease(far, std::move(pass), Soon()).status();
+    if (!passed.ok() && !IsElsewhere(passed)) return false;
     if (!passed.ok()) {
       // Done before, as a rule.
-      const Fate fate = FateOf(far, changes);
+      UnflushedChanges leaving = changes;
+      leaving.home.state = Home::State::kLeaving;
+      const Fate fate = StartOver(far, leaving);
       if (fate == Fate::kUnknown) return false;
       if (fate == Fate::kStartedOver) {
-        if (!ChangeIn(near_, Step(HomeChange::Step::kStay, session_id), Soon()).ok()) return false;
         table_.Stay(session_id);
         continue;
       }
@@ -372,12 +431,9 @@ bool Flusher::Sweep(Backend& far) {
       request.after = session.session_id;
       // A claim of it that begins meanwhile passes it on itself, and this is refused then.
       if (!table_.BeginClaim(session.session_id)) continue;
-      const bool forgotten = ChangeIn(near_, Step(HomeChange::Step::kForget, session.session_id), Soon()).ok();
-      Lease lease;
-      lease.fence = session.lease.fence - kFencesOfAHome;
-      if (forgotten) (void)AskLease(far, PassTo(session.session_id, session.lease.fence, lease, 0), Soon());
+      const absl::Status given = claims_.GiveBack(far, session.session_id, session.lease.fence);
       table_.EndClaim(session.session_id, /*at_home=*/false, Lease(), absl::Now());
-      if (!forgotten) return false;
+      if (!given.ok() && !IsElsewhere(given)) return false;
     }
     if (listed->size() < request.limit) return true;
   }

@@ -26,8 +26,7 @@ namespace authstate::storage {
 class Flusher {
  public:
   // All outlive it.
-  Flusher(NearStore* near, FarLink* far, HomeTable* table, Copies* copies, Claims* claims,
-          const WriteBehindOptions& options);
+  Flusher(NearStore* near, FarLink* far, HomeTable* table, Claims* claims, const WriteBehindOptions& options);
   // Flushes and gives back what it can within the time for that, and tells what it could not.
   ~Flusher();
   Flusher(const Flusher&) = delete;
@@ -45,20 +44,22 @@ class Flusher {
   // Tells it, unless that was the last that was told of the session, or of the store.
   void Refuse(const std::string& session_id, const std::string& what, const absl::Status& status);
   bool Flush(Backend& far, const Sessions& sessions);
-  // Of the sessions that nobody writes any more: those with nothing to flush leave. Whether all could.
+  // Of the sessions that nobody uses any more: those with nothing to flush leave. Whether all could.
   bool Leave(Backend& far, const Sessions& sessions);
+  // Asks for those which may leave to be given back. Whether all were.
+  bool GiveBack(Backend& far, const std::vector<UnflushedChanges>& leaving);
   bool Resolve(Backend& far, const Sessions& sessions);
   // Gives back what the far store takes to be at home here, and is not.
   bool Sweep(Backend& far);
   enum class Fate : std::uint8_t {
-    // Another has the session.
-    kTaken,
-    // The session is at home still, or again, and is flushed whole.
+    // Another has the session. It is among those that are lost, unless it was given back.
+    kGone,
+    // The session is at home again, under another fence, and is flushed whole.
     kStartedOver,
     kUnknown,
   };
-  // Of a session whose fence or number is not what it was when it was flushed last.
-  Fate FateOf(Backend& far, const UnflushedChanges& changes);
+  // Starts over with a session which the far store no longer has as it was flushed last, if nobody else has it.
+  Fate StartOver(Backend& far, const UnflushedChanges& changes);
   bool Lose(const std::string& session_id);
   // What the far store makes of a flush. Whether it was there.
   bool Understand(Backend& far, const UnflushedChanges& changes, const absl::StatusOr<Applied>& result,
@@ -77,7 +78,6 @@ class Flusher {
   NearStore& near_;
   FarLink& far_;
   HomeTable& table_;
-  Copies& copies_;
   Claims& claims_;
   const WriteBehindOptions options_;
   const std::string owner_prefix_;

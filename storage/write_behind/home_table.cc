@@ -7,7 +7,7 @@
 namespace authstate::storage {
 namespace {
 
-absl::Status Full() {
+absl::Status NoRoom() {
   return WithRetryDelay(
       WithOutcome(
           Error(absl::StatusCode::kResourceExhausted, kWriteBehindFull,
@@ -53,16 +53,13 @@ HomeTable::~HomeTable() {
   GoOn(std::move(ready));
 }
 
-bool HomeTable::Full(absl::Time now) const { return bytes_ >= max_bytes_ || now - oldest_ >= max_age_; }
+bool HomeTable::Full(const Entry& entry, absl::Time now) const {
+  return bytes_ >= max_bytes_ || now - entry.dirty_since >= max_age_;
+}
 
 void HomeTable::MarkDirty(const std::string& session_id, Entry* entry) {
   entry->dirty = true;
   dirty_.insert(session_id);
-}
-
-void HomeTable::MarkLeaving(const std::string& session_id, Entry* entry) {
-  entry->wants_to_leave = true;
-  leaving_.insert(session_id);
 }
 
 HomeTable::Place HomeTable::Enter(const std::string& session_id, Use use, absl::Time deadline, Resume* resume) {
@@ -76,23 +73,31 @@ HomeTable::Place HomeTable::Enter(const std::string& session_id, Use use, absl::
     Hold(&entry.held, {deadline, std::move(*resume)});
     return Place::kHeld;
   }
-  if (use == Use::kCommit && Full(now)) {
+  if (use == Use::kCommit && Full(entry, now)) {
     Hold(&waiting_, {deadline, std::move(*resume)});
     return Place::kHeld;
   }
-  if (use != Use::kRead) ++entry.writes;
+  ++entry.uses;
   return Place::kNear;
 }
 
-void HomeTable::EndWrite(const std::string& session_id, std::uint64_t bytes, bool changed, absl::Time now) {
-  const absl::MutexLock lock(&mutex_);
+HomeTable::Entry& HomeTable::Ended(const std::string& session_id) {
   Entry& entry = entries_.at(session_id);
-  --entry.writes;
-  if (!changed) return;
+  --entry.uses;
+  return entry;
+}
+
+void HomeTable::EndUse(const std::string& session_id) {
+  const absl::MutexLock lock(&mutex_);
+  Ended(session_id);
+}
+
+void HomeTable::EndCommit(const std::string& session_id, std::uint64_t bytes, absl::Time now) {
+  const absl::MutexLock lock(&mutex_);
+  Entry& entry = Ended(session_id);
   entry.bytes += bytes;
   bytes_ += bytes;
   entry.dirty_since = std::min(entry.dirty_since, now);
-  oldest_ = std::min(oldest_, now);
   MarkDirty(session_id, &entry);
 }
 
@@ -118,9 +123,11 @@ void HomeTable::EndClaim(const std::string& session_id, bool at_home, const Leas
       entry.phase = Entry::Phase::kOpen;
       // Somebody is about to take it.
       entry.lease_end = now + (lease.live() ? lease.remaining : absl::Seconds(1));
-      if (claims_ended_) MarkLeaving(session_id, &entry);
+      if (claims_ended_) leaving_.insert(session_id);
     } else {
       entries_.erase(session_id);
+      dirty_.erase(session_id);
+      leaving_.erase(session_id);
     }
   }
   GoOn(std::move(ready));
@@ -134,7 +141,6 @@ void HomeTable::AddHome(const std::string& session_id, bool leaving, std::uint64
   entry.bytes = dirty_bytes;
   bytes_ += dirty_bytes;
   entry.dirty_since = dirty_since;
-  oldest_ = std::min(oldest_, dirty_since);
   entry.lease_end = lease.held() ? now + lease.remaining : absl::InfinitePast();
   if (dirty_since != absl::InfiniteFuture()) MarkDirty(session_id, &entry);
   if (leaving) leaving_.insert(session_id);
@@ -177,7 +183,7 @@ void HomeTable::WantToLeave(const std::string& session_id, absl::Time deadline, 
       Hold(&found->second.settled, {deadline, [settled = std::move(settled)](const absl::Status& /*status*/) mutable {
                                       std::move(settled)();
                                     }});
-      MarkLeaving(session_id, &found->second);
+      leaving_.insert(session_id);
       return;
     }
   }
@@ -187,7 +193,7 @@ void HomeTable::WantToLeave(const std::string& session_id, absl::Time deadline, 
 void HomeTable::WantExpiredToLeave(absl::Time now) {
   const absl::MutexLock lock(&mutex_);
   for (auto& [session_id, entry] : entries_) {
-    if (entry.phase == Entry::Phase::kOpen && entry.lease_end <= now) MarkLeaving(session_id, &entry);
+    if (entry.phase == Entry::Phase::kOpen && entry.lease_end <= now) leaving_.insert(session_id);
   }
 }
 
@@ -195,7 +201,7 @@ void HomeTable::WantAllToLeave() {
   const absl::MutexLock lock(&mutex_);
   claims_ended_ = true;
   for (auto& [session_id, entry] : entries_) {
-    if (entry.phase == Entry::Phase::kOpen) MarkLeaving(session_id, &entry);
+    if (entry.phase == Entry::Phase::kOpen) leaving_.insert(session_id);
   }
 }
 
@@ -206,7 +212,7 @@ std::vector<std::string> HomeTable::TakeLeaving(std::size_t limit) {
     Entry& entry = entries_.at(session_id);
     if (entry.phase != Entry::Phase::kOpen && entry.phase != Entry::Phase::kShut) continue;
     entry.phase = Entry::Phase::kShut;
-    if (entry.writes == 0 && taken.size() < limit) taken.push_back(session_id);
+    if (entry.uses == 0 && taken.size() < limit) taken.push_back(session_id);
   }
   return taken;
 }
@@ -224,7 +230,7 @@ void HomeTable::Shut(const std::string& session_id) {
   const absl::MutexLock lock(&mutex_);
   Entry& entry = entries_.at(session_id);
   entry.phase = Entry::Phase::kShut;
-  MarkLeaving(session_id, &entry);
+  leaving_.insert(session_id);
 }
 
 std::vector<std::string> HomeTable::Leaving() const {
@@ -243,7 +249,6 @@ void HomeTable::Stay(const std::string& session_id) {
     const absl::MutexLock lock(&mutex_);
     Entry& entry = entries_.at(session_id);
     entry.phase = Entry::Phase::kOpen;
-    entry.wants_to_leave = false;
     leaving_.erase(session_id);
     Release(&entry, &ready);
   }
@@ -298,19 +303,16 @@ void HomeTable::Expire(absl::Time now) {
         held_ += all->size();
       }
     }
-    expire(&waiting_, authstate::storage::Full());
+    expire(&waiting_, NoRoom());
   }
   GoOn(std::move(ready));
 }
 
-void HomeTable::LetWaitingGoOn(absl::Time now, bool anyway) {
+void HomeTable::LetWaitingGoOn() {
   std::deque<Held> waiting;
   {
     const absl::MutexLock lock(&mutex_);
-    if (waiting_.empty() && !anyway) return;
-    oldest_ = absl::InfiniteFuture();
-    for (const auto& entry : entries_) oldest_ = std::min(oldest_, entry.second.dirty_since);
-    if (!Full(now)) waiting.swap(waiting_);
+    if (bytes_ < max_bytes_) waiting.swap(waiting_);
   }
   for (Held& held : waiting) std::move(held.resume)(absl::OkStatus());
 }
@@ -341,17 +343,12 @@ absl::flat_hash_set<std::string> HomeTable::Sessions() const {
   return sessions;
 }
 
-bool HomeTable::Has(const std::string& session_id) const {
-  const absl::MutexLock lock(&mutex_);
-  return entries_.contains(session_id);
-}
-
 bool HomeTable::SomethingToDo() const {
   if (!dirty_.empty()) return true;
   return std::any_of(leaving_.begin(), leaving_.end(),
                      [this](const std::string& session_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
                        const Entry& entry = entries_.at(session_id);
-                       return entry.phase != Entry::Phase::kShut || entry.writes == 0;
+                       return entry.phase != Entry::Phase::kShut || entry.uses == 0;
                      });
 }
 

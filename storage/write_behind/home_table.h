@@ -28,13 +28,8 @@ class HomeTable {
   // What is held: told OK when it may ask anew, else why it may not.
   using Resume = absl::AnyInvocable<void(absl::Status) &&>;
   enum class Place : std::uint8_t { kNear, kFar, kHeld };
-  enum class Use : std::uint8_t {
-    kRead,
-    // Of the near store: the session does not leave before EndWrite.
-    kWrite,
-    // A write that adds to what is not flushed.
-    kCommit,
-  };
+  // A commit adds to what is not flushed, and waits for room.
+  enum class Use : std::uint8_t { kOther, kCommit };
 
   // `on_hold` is told whenever somebody is held, and calls Expire soon then. It must not call this.
   HomeTable(std::uint64_t max_bytes, absl::Duration max_age, std::function<void()> on_hold)
@@ -44,10 +39,12 @@ class HomeTable {
   HomeTable(const HomeTable&) = delete;
   HomeTable& operator=(const HomeTable&) = delete;
 
-  // Where a call for the session goes. kHeld: `resume` was taken, and will be told by `deadline` or soon after.
+  // Where a call for the session goes. kNear: the session does not leave before EndUse. kHeld: `resume` was taken, and
+  // will be told by `deadline` or soon after.
   Place Enter(const std::string& session_id, Use use, absl::Time deadline, Resume* resume);
-  // Of a write or a commit of `bytes`, which has changed something, or may have.
-  void EndWrite(const std::string& session_id, std::uint64_t bytes, bool changed, absl::Time now);
+  void EndUse(const std::string& session_id);
+  // The same of a commit of `bytes`, which has changed something, or may have.
+  void EndCommit(const std::string& session_id, std::uint64_t bytes, absl::Time now);
   // After a request about its lease.
   void SetLease(const std::string& session_id, const Lease& lease, absl::Time now);
 
@@ -82,8 +79,8 @@ class HomeTable {
 
   // Tells those held that their time is over.
   void Expire(absl::Time now);
-  // Where some wait for room, or `anyway`, looks up since when something is not flushed; if there is room, they go on.
-  void LetWaitingGoOn(absl::Time now, bool anyway);
+  // Those that wait for room try again, if there is any.
+  void LetWaitingGoOn();
   bool AnybodyHeld() const;
 
   struct State {
@@ -94,7 +91,6 @@ class HomeTable {
   };
   State Now() const;
   absl::flat_hash_set<std::string> Sessions() const;
-  bool Has(const std::string& session_id) const;
   // Waits until `until`, or if `eager` until there is something to do: to flush, to leave, or where it is in doubt.
   void AwaitWork(absl::Time until, bool eager);
   // Ends the wait.
@@ -108,8 +104,8 @@ class HomeTable {
   struct Entry {
     enum class Phase : std::uint8_t { kClaiming, kOpen, kShut, kInDoubt };
     Phase phase = Phase::kClaiming;
-    bool wants_to_leave = false;
-    int writes = 0;
+    // Of the near store, under way.
+    int uses = 0;
     bool dirty = false;
     // Not flushed, of which so much is under way in a flush.
     std::uint64_t bytes = 0;
@@ -126,11 +122,12 @@ class HomeTable {
   static void Take(std::deque<Held>* all, const absl::Status& status, Ready* ready);
 
   static void GoOn(Ready ready);
+  Entry& Ended(const std::string& session_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Release(Entry* entry, Ready* ready) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool SomethingToDo() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool Full(absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether the session may not have more that is not flushed.
+  bool Full(const Entry& entry, absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void MarkDirty(const std::string& session_id, Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void MarkLeaving(const std::string& session_id, Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::uint64_t max_bytes_;
   const absl::Duration max_age_;
@@ -143,8 +140,6 @@ class HomeTable {
   std::uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   // By sessions, `settled` included.
   std::size_t held_ ABSL_GUARDED_BY(mutex_) = 0;
-  // Looked up now and then.
-  absl::Time oldest_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
   bool claims_ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;
 };

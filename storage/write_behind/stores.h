@@ -1,10 +1,12 @@
 #ifndef AUTHSTATE_STORAGE_WRITE_BEHIND_STORES_H_
 #define AUTHSTATE_STORAGE_WRITE_BEHIND_STORES_H_
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/random/random.h"
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -14,6 +16,8 @@
 
 // Calls to the two stores that wait for their answer: of threads that have nothing else to do.
 namespace authstate::storage {
+
+inline constexpr std::uint64_t kMaxTenure = std::uint64_t{1} << 40U;
 
 inline std::vector<absl::StatusOr<Applied>> ApplyTo(Backend& store, std::vector<Commit> commits, absl::Time deadline) {
   return AwaitCall<std::vector<absl::StatusOr<Applied>>>(
@@ -38,6 +42,13 @@ inline LeaseRequest AskFor(std::string session_id) {
   return request;
 }
 
+// Of a home that begins where the fence has come to `fence`. Ahead of all fences that the home may give by so much, by
+// chance, that no two homes have the same one: what was asked for under one of them and comes late finds it nowhere.
+inline std::uint64_t NextHomeFence(std::uint64_t fence) {
+  absl::BitGen random;
+  return fence + kFencesOfAHome + absl::Uniform<std::uint64_t>(absl::IntervalClosed, random, 1, kMaxTenure);
+}
+
 // Passes a lease on as it is: `lease`, under which `applied_number` was applied.
 inline LeaseRequest PassTo(std::string session_id, std::uint64_t fence, const Lease& lease,
                            std::uint64_t applied_number) {
@@ -48,8 +59,12 @@ inline LeaseRequest PassTo(std::string session_id, std::uint64_t fence, const Le
   request.ttl = lease.held() ? lease.remaining : absl::ZeroDuration();
   request.next_fence = lease.fence;
   request.applied_number = applied_number;
+  request.wait_for_lock = false;
   return request;
 }
+
+// Whether a result says that something was not done, and will not be.
+inline bool IsNotApplied(const absl::Status& status) { return OutcomeOf(status) == Outcome::kNotApplied; }
 
 inline std::vector<absl::Status> ChangeIn(NearStore& store, std::vector<HomeChange> changes, absl::Time deadline) {
   return AwaitCall<std::vector<absl::Status>>(

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -70,8 +71,10 @@ void AnswerAll(Call& call, const Part<Request>& part, const absl::Status& status
 }
 
 HomeTable::Use UseOf(const Commit& /*commit*/) { return HomeTable::Use::kCommit; }
-HomeTable::Use UseOf(const ReadRequest& /*request*/) { return HomeTable::Use::kRead; }
-HomeTable::Use UseOf(const LeaseRequest& /*request*/) { return HomeTable::Use::kWrite; }
+template <typename Request>
+HomeTable::Use UseOf(const Request& /*request*/) {
+  return HomeTable::Use::kOther;
+}
 
 class WriteBehindBackend final : public Backend {
  public:
@@ -82,8 +85,8 @@ class WriteBehindBackend final : public Backend {
         look_at_held_(*timer_, [this] { LookAtHeld(); }),
         near_(std::move(near)),
         far_(std::move(far)),
-        claims_(near_.get(), far_.get(), Filled(homes), &copies_, std::move(owner), options),
-        flusher_(near_.get(), far_.get(), &table_, &copies_, &claims_, options) {}
+        claims_(near_.get(), far_.get(), Filled(homes), std::move(owner), options),
+        flusher_(near_.get(), far_.get(), &table_, &claims_, options) {}
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
     Begin<Commit, Applied>(std::move(commits), deadline, std::move(done));
@@ -104,9 +107,13 @@ class WriteBehindBackend final : public Backend {
       if (!status.ok()) return std::move(shared->second)(status);
       OpenSnapshot(std::move(shared->first), deadline, std::move(shared->second));
     };
-    switch (table_.Enter(shared->first.session_id, HomeTable::Use::kRead, deadline, &resume)) {
+    switch (table_.Enter(shared->first.session_id, HomeTable::Use::kOther, deadline, &resume)) {
       case HomeTable::Place::kNear:
-        return near_->OpenSnapshot(std::move(shared->first), deadline, std::move(shared->second));
+        return near_->OpenSnapshot(shared->first, deadline,
+                                   [this, shared](absl::StatusOr<std::unique_ptr<Snapshot>> snapshot) {
+                                     table_.EndUse(shared->first.session_id);
+                                     std::move(shared->second)(std::move(snapshot));
+                                   });
       case HomeTable::Place::kFar:
         if (far_->get() == nullptr) return std::move(shared->second)(FarIsAway());
         return far_->get()->OpenSnapshot(std::move(shared->first), deadline, std::move(shared->second));
@@ -165,12 +172,9 @@ class WriteBehindBackend final : public Backend {
 
   HomeTable* Filled(const std::vector<Home>& homes) {
     for (const Home& home : homes) {
-      if (home.state == Home::State::kAway) {
-        copies_.Put(home.session_id, {home.far_fence, home.revision});
-      } else {
-        table_.AddHome(home.session_id, home.state == Home::State::kLeaving, home.dirty_bytes, home.dirty_since,
-                       home.lease, absl::Now());
-      }
+      if (home.state != Home::State::kHome && home.state != Home::State::kLeaving) continue;
+      table_.AddHome(home.session_id, home.state == Home::State::kLeaving, home.dirty_bytes, home.dirty_since,
+                     home.lease, absl::Now());
     }
     return &table_;
   }
@@ -208,7 +212,7 @@ class WriteBehindBackend final : public Backend {
       std::optional<LeaseRequest> claim = claims ? FirstOf(held->requests) : std::nullopt;
       // A request counts by itself where it ends, so each enters.
       const HomeTable::Place place = table_.Enter(session_id, UseOf(held->requests.front()), call->deadline, &resume);
-      if (claim.has_value()) claims_.Claim(*std::move(claim));
+      if (claim.has_value()) claims_.Claim(*std::move(claim), call->deadline);
       if (place == HomeTable::Place::kHeld) continue;
       Part<Request>& to = place == HomeTable::Place::kNear ? near : far;
       for (std::size_t i = 0; i < held->places.size(); ++i) to.Add(held->places[i], std::move(held->requests[i]));
@@ -237,10 +241,6 @@ class WriteBehindBackend final : public Backend {
   void SendNear(const Call& call, Part<Commit> part) {
     // What the far store cannot hold would be acknowledged here and never get there.
     Part<Commit> sound;
-    struct Size {
-      std::string session_id;
-      std::uint64_t bytes;
-    };
     std::map<std::string, std::uint64_t> bytes;
     for (std::size_t i = 0; i < part.places.size(); ++i) {
       std::uint64_t& of_session = bytes[part.requests[i].session_id];
@@ -262,7 +262,11 @@ class WriteBehindBackend final : public Backend {
                      changed[order[i]] |= OutcomeOf(results[i].status()) != Outcome::kNotApplied;
                    }
                    for (const auto& [session_id, size] : bytes) {
-                     table_.EndWrite(session_id, size, changed[session_id], absl::Now());
+                     if (changed[session_id]) {
+                       table_.EndCommit(session_id, size, absl::Now());
+                     } else {
+                       table_.EndUse(session_id);
+                     }
                    }
                    for (std::size_t i = 0; i < results.size(); ++i) call->Answer(places[i], std::move(results[i]));
                  });
@@ -270,8 +274,12 @@ class WriteBehindBackend final : public Backend {
 
   template <typename Call>
   void SendNear(const Call& call, Part<ReadRequest> part) {
+    std::set<std::string> used;
+    for (const ReadRequest& request : part.requests) used.insert(request.session_id);
     near_->Read(std::move(part.requests), call->deadline,
-                [call, places = std::move(part.places)](std::vector<absl::StatusOr<ReadResult>> results) {
+                [this, call, used = std::move(used),
+                 places = std::move(part.places)](std::vector<absl::StatusOr<ReadResult>> results) {
+                  for (const std::string& session_id : used) table_.EndUse(session_id);
                   for (std::size_t i = 0; i < results.size(); ++i) call->Answer(places[i], std::move(results[i]));
                 });
   }
@@ -302,15 +310,16 @@ class WriteBehindBackend final : public Backend {
     for (const auto& [session_id, lease] : leases) {
       if (lease.has_value()) table_.SetLease(session_id, *lease, absl::Now());
       if (lease.has_value() && !lease->held()) leaving.push_back(session_id);
-      table_.EndWrite(session_id, 0, /*changed=*/false, absl::Now());
     }
-    if (leaving.empty()) return answer();
     auto left = std::make_shared<std::atomic<std::size_t>>(leaving.size());
     for (const std::string& session_id : leaving) {
       table_.WantToLeave(session_id, absl::Now() + kLeavePatience, [left, answer]() mutable {
         if (left->fetch_sub(1) == 1) answer();
       });
     }
+    // Only now may they be gone.
+    for (const auto& of_session : leases) table_.EndUse(of_session.first);
+    if (leaving.empty()) answer();
   }
 
   void SendFar(const Call<Commit, Applied>& call, Part<Commit> part) { Ask(call, std::move(part), &Backend::Apply); }
@@ -337,7 +346,6 @@ class WriteBehindBackend final : public Backend {
   // In the order in which they need each other: the flusher ends first, and the calls under way after it with the
   // stores.
   const std::shared_ptr<DeadlineTimer> timer_;
-  Copies copies_;
   HomeTable table_;
   DeadlineTimer::Deadline look_at_held_;
   const std::unique_ptr<NearStore> near_;
@@ -345,30 +353,6 @@ class WriteBehindBackend final : public Backend {
   Claims claims_;
   Flusher flusher_;
 };
-
-// A near store stays with the far store that it was made before. Once it does it has that one's grants: else a store
-// that starts while that is away would take it for one that has none, and is open to everybody.
-absl::Status Pair(NearStore& near, Backend& far, absl::Duration step_timeout) {
-  if (far.Describe().hides_key_ids) {
-    return Error(absl::StatusCode::kFailedPrecondition, kNearStoreMismatch,
-                 absl::StrCat(near.Describe().location,
-                              ": the database hides the ids of keys, which the file of --write-behind would show"));
-  }
-  const std::string far_id = far.Describe().store_id;
-  if (near.far_id().empty()) {
-    const absl::Time deadline = absl::Now() + step_timeout;
-    auto listed = AwaitCall<absl::StatusOr<GrantResult>>([&](auto done) { far.Grants({}, deadline, std::move(done)); });
-    if (!listed.ok()) return listed.status();
-    absl::Status kept =
-        AwaitCall<absl::Status>([&](auto done) { near.KeepGrants(*std::move(listed), deadline, std::move(done)); });
-    return kept.ok() ? near.SetFarId(far_id) : kept;
-  }
-  if (near.far_id() == far_id) return absl::OkStatus();
-  return Error(absl::StatusCode::kFailedPrecondition, kNearStoreMismatch,
-               absl::StrCat(near.Describe().location,
-                            ": is the file of --write-behind before another database; name another file, or that "
-                            "database"));
-}
 
 // Whether a file of this address, which is not this one, is known to have sessions.
 absl::Status CheckForLostHomes(const NearStore& near, Backend& far, const WriteBehindOptions& options) {
@@ -399,14 +383,38 @@ absl::Status CheckForLostHomes(const NearStore& near, Backend& far, const WriteB
                             ", and ", near.Describe().location, " is another one: put that file back"));
 }
 
+// A near store stays with the far store that it was made before. Once it does it has that one's grants: else a store
+// that starts while that is away would take it for one that has none, and is open to everybody.
+absl::Status Pair(NearStore& near, Backend& far, const WriteBehindOptions& options) {
+  if (far.Describe().hides_key_ids) {
+    return Error(absl::StatusCode::kFailedPrecondition, kNearStoreMismatch,
+                 absl::StrCat(near.Describe().location,
+                              ": the database hides the ids of keys, which the file of --write-behind would show"));
+  }
+  const std::string far_id = far.Describe().store_id;
+  if (!near.far_id().empty() && near.far_id() != far_id) {
+    return Error(absl::StatusCode::kFailedPrecondition, kNearStoreMismatch,
+                 absl::StrCat(near.Describe().location,
+                              ": is the file of --write-behind before another database; name another file, or that "
+                              "database"));
+  }
+  // First, as one that is paired starts in an outage too.
+  if (absl::Status found = CheckForLostHomes(near, far, options); !found.ok()) return found;
+  if (!near.far_id().empty()) return absl::OkStatus();
+  const absl::Time deadline = absl::Now() + options.step_timeout;
+  auto listed = AwaitCall<absl::StatusOr<GrantResult>>([&](auto done) { far.Grants({}, deadline, std::move(done)); });
+  if (!listed.ok()) return listed.status();
+  absl::Status kept =
+      AwaitCall<absl::Status>([&](auto done) { near.KeepGrants(*std::move(listed), deadline, std::move(done)); });
+  return kept.ok() ? near.SetFarId(far_id) : kept;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Backend>> OpenWriteBehind(std::unique_ptr<NearStore> near, WriteBehindOptions options) {
   NearStore* const store = near.get();
-  auto far = std::make_unique<FarLink>(options.open_far, [store, options](Backend& opened) {
-    absl::Status paired = Pair(*store, opened, options.step_timeout);
-    return paired.ok() ? CheckForLostHomes(*store, opened, options) : paired;
-  });
+  auto far = std::make_unique<FarLink>(options.open_far,
+                                       [store, options](Backend& opened) { return Pair(*store, opened, options); });
   const absl::Status opened = far->Open();
   // Without the far store it is known only of a near store that was before one what it is for.
   if (!opened.ok() && (!absl::IsUnavailable(opened) || near->far_id().empty())) return opened;

@@ -128,6 +128,19 @@ TEST_F(MoveTest, WhatWasAppliedCountsUnderThePassedFence) {
   EXPECT_EQ(Must(Get("s")).applied_number, 6U);
 }
 
+TEST_F(MoveTest, PassIsRefusedWhereNotAllWasApplied) {
+  const std::uint64_t home = TakeHome("s").lease.fence;
+  MustApply(Numbered(home, 1, OneKey("s", "one")));
+  LeaseRequest back = Pass("s", home, "a", 3);
+  for (const std::uint64_t number : {0U, 2U}) {
+    back.expected_number = number;
+    EXPECT_TRUE(StatusIs(Do(back).status(), absl::StatusCode::kFailedPrecondition, storage::kNumberGap));
+    EXPECT_EQ(Must(Get("s")).lease.fence, home);
+  }
+  back.expected_number = 1;
+  EXPECT_EQ(Must(back).lease.fence, 3U);
+}
+
 TEST_F(MoveTest, ListNamesTheSessionsOfOneOwner) {
   TakeHome("a");
   Must(Acquire("b", "home:y"));

@@ -33,6 +33,14 @@ std::int16_t Number(LeaseRequest::Action action) {
   return 4;
 }
 
+void AddNumber(std::optional<std::uint64_t> number, PgArray* array) {
+  if (number.has_value()) {
+    array->AddInt8(static_cast<std::int64_t>(*number));
+  } else {
+    array->AddNull();
+  }
+}
+
 }  // namespace
 
 LeaseBatch::LeaseBatch(const Layout& layout, std::vector<LeaseRequest> requests, absl::Time deadline,
@@ -64,6 +72,7 @@ PgConnection::Parameters LeaseBatch::Parameters(const Wave& wave) const {
   PgArray steal = PgArray::Bool();
   PgArray next_fence = PgArray::Int8();
   PgArray applied_number = PgArray::Int8();
+  PgArray expected_number = PgArray::Int8();
   for (const std::size_t member : wave) {
     const LeaseRequest& request = waves_[member];
     session_id.AddBytes(request.session_id);
@@ -74,14 +83,12 @@ PgConnection::Parameters LeaseBatch::Parameters(const Wave& wave) const {
     steal.AddBool(request.steal);
     const bool passes = request.action == LeaseRequest::Action::kPass;
     next_fence.AddInt8(static_cast<std::int64_t>(passes ? request.next_fence : request.fence_step));
-    if (request.applied_number.has_value()) {
-      applied_number.AddInt8(static_cast<std::int64_t>(*request.applied_number));
-    } else {
-      applied_number.AddNull();
-    }
+    AddNumber(request.applied_number, &applied_number);
+    AddNumber(request.expected_number, &expected_number);
   }
   PgConnection::Parameters parameters;
-  for (PgArray* array : {&session_id, &action, &owner, &fence, &ttl, &steal, &next_fence, &applied_number}) {
+  for (PgArray* array :
+       {&session_id, &action, &owner, &fence, &ttl, &steal, &next_fence, &applied_number, &expected_number}) {
     parameters.push_back(std::move(*array).Encode());
   }
   return parameters;
@@ -119,8 +126,8 @@ void LeaseBatch::Understand(std::size_t place, const pqxx::row& row) {
     if (result.lease.held()) result.lease.remaining = request.ttl;
     return waves_.Answer(place, std::move(result));
   }
-  Lease next = result.lease;
-  absl::Status refused = Advance(request, absl::UnixEpoch(), &next);
+  LeaseResult next = result;
+  absl::Status refused = Advance(request, absl::UnixEpoch(), &next.lease, &next.applied_number);
   if (!refused.ok()) {
     // One that gives the fence up may be refused because it was done before.
     const bool gives_up =

@@ -5,10 +5,10 @@
 // decides whether a lease is live, so that one that waited for a lock errs towards the owner.
 namespace authstate::storage::statements {
 
-// Lease requests of many sessions, each at most once. $1 to $8: one element a member: session, action (0 get,
+// Lease requests of many sessions, each at most once. $1 to $9: one element a member: session, action (0 get,
 // 1 acquire, 2 renew, 3 release, 4 pass), owner, fence, length in microseconds, steal, what a new fence adds to the one
-// before or, of a pass, the next fence, and the applied number of a pass, unless it stays. $9: how long it may wait for
-// a lock, in ms.
+// before or, of a pass, the next fence, the applied number of a pass, unless it stays, and what that must be before,
+// unless it does not matter. $10: how long it may wait for a lock, in ms.
 //
 // The conditions are checked on the row as it is once it is locked, so nothing comes between them and the change. The
 // last part shows a member that was refused as the statement's snapshot had it; where that would have been allowed, the
@@ -18,13 +18,14 @@ namespace authstate::storage::statements {
 // number.
 inline constexpr char kLeases[] = R"sql(
 WITH limits AS MATERIALIZED (
-  SELECT set_config('lock_timeout', $9::text, true) AS lock_timeout
+  SELECT set_config('lock_timeout', $10::text, true) AS lock_timeout
 ), input AS MATERIALIZED (
   SELECT i.*
   FROM limits
   CROSS JOIN unnest((SELECT $1::text[]), (SELECT $2::int2[]), (SELECT $3::text[]), (SELECT $4::int8[]),
-                    (SELECT $5::int8[]), (SELECT $6::bool[]), (SELECT $7::int8[]), (SELECT $8::int8[])) WITH ORDINALITY
-    AS i(session_id, action, owner, fence, ttl, steal, next_fence, applied_number, member)
+                    (SELECT $5::int8[]), (SELECT $6::bool[]), (SELECT $7::int8[]), (SELECT $8::int8[]),
+                    (SELECT $9::int8[])) WITH ORDINALITY
+    AS i(session_id, action, owner, fence, ttl, steal, next_fence, applied_number, expected_number, member)
 ), acquired AS (
   INSERT INTO auth_sessions AS s (session_id, revision, present, updated_at, fence, lease_owner, lease_expires_at)
   SELECT session_id, 0, false, now(), next_fence, owner, clock_timestamp() + ttl * interval '1 microsecond'
@@ -49,6 +50,7 @@ WITH limits AS MATERIALIZED (
                               ELSE clock_timestamp() + i.ttl * interval '1 microsecond' END
   FROM input i
   WHERE i.action IN (2, 3, 4) AND s.session_id = i.session_id AND s.lease_owner <> '' AND s.fence = i.fence
+    AND (i.expected_number IS NULL OR s.applied_number = i.expected_number)
   RETURNING s.session_id, s.fence, s.lease_owner, s.lease_expires_at, s.revision, s.applied_number
 ), shown AS (
   SELECT true AS done, * FROM acquired

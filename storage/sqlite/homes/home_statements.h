@@ -22,9 +22,9 @@ inline constexpr char kSumChanges[] =
     "SELECT c.session_id, sum(coalesce(length(k.value), 0)) FROM auth_changes c LEFT JOIN auth_keys k "
     "ON k.session_id = c.session_id AND k.key_type = c.key_type AND k.key_id = c.key_id GROUP BY c.session_id";
 inline constexpr char kUpsertHome[] =
-    "INSERT INTO auth_homes (session_id, state, far_fence, far_number, flushed_revision, dirty_since, whole) "
-    "VALUES (?1, 1, ?2, ?3, ?4, 0, 0) ON CONFLICT (session_id) DO UPDATE SET state = 1, far_fence = ?2, "
-    "far_number = ?3, flushed_revision = ?4, dirty_since = 0, whole = 0";
+    "INSERT INTO auth_homes (session_id, far_fence, far_number, flushed_revision, dirty_since, state, whole) "
+    "VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6) ON CONFLICT (session_id) DO UPDATE SET far_fence = ?2, far_number = ?3, "
+    "flushed_revision = ?4, dirty_since = 0, state = ?5, whole = ?6";
 inline constexpr char kSetHomeState[] = "UPDATE auth_homes SET state = ?2 WHERE session_id = ?1";
 inline constexpr char kSetLeft[] = "UPDATE auth_homes SET state = 3, far_fence = ?2 WHERE session_id = ?1";
 // ?5: since when the session is dirty, if it has passed the revision ?4 that was flushed.
@@ -34,15 +34,15 @@ inline constexpr char kSetFlushed[] =
     "WHERE session_id = ?1 AND far_fence = ?2";
 // ?5 as before.
 inline constexpr char kStartOver[] =
-    "UPDATE auth_homes SET far_fence = ?2, far_number = ?3, flushed_revision = ?4, whole = 1, dirty_since = ?5 "
+    "UPDATE auth_homes SET state = 1, far_fence = ?2, far_number = ?3, flushed_revision = ?4, whole = 1, "
+    "dirty_since = ?5 "
     "WHERE session_id = ?1";
 inline constexpr char kSetDirty[] = "UPDATE auth_homes SET dirty_since = ?2 WHERE session_id = ?1 AND dirty_since = 0";
 inline constexpr char kDeleteHome[] = "DELETE FROM auth_homes WHERE session_id = ?1";
 
-// A commit that was applied before comes with the revision that it led to then.
 inline constexpr char kUpsertChange[] =
     "INSERT INTO auth_changes (session_id, key_type, key_id, revision) VALUES (?1, ?2, ?3, ?4) "
-    "ON CONFLICT (session_id, key_type, key_id) DO UPDATE SET revision = max(revision, ?4)";
+    "ON CONFLICT (session_id, key_type, key_id) DO UPDATE SET revision = ?4";
 inline constexpr char kSelectChanges[] = "SELECT key_type, key_id FROM auth_changes WHERE session_id = ?1";
 inline constexpr char kDeleteChanges[] = "DELETE FROM auth_changes WHERE session_id = ?1 AND revision <= ?2";
 

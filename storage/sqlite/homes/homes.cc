@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
 #include "storage/error.h"
 #include "storage/sqlite/commit_applier.h"
 #include "storage/sqlite/homes/home_statements.h"
@@ -83,33 +84,91 @@ void Forget(SqliteConnection& connection, const std::string& session_id) {
   DeleteChanges(connection, session_id, std::numeric_limits<std::int64_t>::max());
 }
 
-absl::Status Arrive(SqliteConnection& connection, const HomeChange& change, absl::Time now) {
-  absl::StatusOr<SessionRow> row = SelectSessionRow(connection, change.session_id, now);
-  if (!row.ok()) return row.status();
-  row->revision = change.home.revision;
+void SetState(SqliteConnection& connection, const std::string& session_id, Home::State state) {
+  SQLite::Statement& update = PrepareFor(connection, sql::kSetHomeState, session_id);
+  update.bind(2, static_cast<int>(state));
+  Run(update);
+}
+
+absl::Status Refused(const std::string& session_id, const char* why) {
+  return WithOutcome(absl::FailedPreconditionError(absl::StrCat("session ", session_id, ": ", why)),
+                     Outcome::kNotApplied);
+}
+
+// The lease of the far store, which goes on here.
+void SetLeaseOfHome(const HomeChange& change, absl::Time now, SessionRow* row) {
   row->lease = change.home.lease;
-  row->lease_ttl =
-      std::max(change.home.lease.held() ? change.home.lease.remaining : absl::ZeroDuration(), absl::ZeroDuration());
-  if (row->lease.held()) row->lease.expire_time = now + change.home.lease.remaining;
+  row->lease_ttl = row->lease.held() ? std::max(row->lease.remaining, absl::ZeroDuration()) : absl::ZeroDuration();
+  if (row->lease.held()) row->lease.expire_time = now + row->lease.remaining;
   row->applied_number = change.applied_number;
-  if (change.recent.has_value()) row->recent_commits = *change.recent;
-  UpsertSessionRow(connection, change.session_id, *row);
+}
+
+void UpsertHome(SqliteConnection& connection, const HomeChange& change, std::uint64_t flushed_revision,
+                Home::State state, bool whole) {
   SQLite::Statement& upsert = PrepareFor(connection, sql::kUpsertHome, change.session_id);
   upsert.bind(2, Number(change.home.far_fence));
   upsert.bind(3, Number(change.home.far_number));
-  upsert.bind(4, Number(change.home.revision));
+  upsert.bind(4, Number(flushed_revision));
+  upsert.bind(5, static_cast<int>(state));
+  upsert.bind(6, whole ? 1 : 0);
   Run(upsert);
+}
+
+absl::Status Take(SqliteConnection& connection, const HomeChange& change, absl::Time now) {
+  const std::optional<HomeRow> home = SelectHome(connection, change.session_id, now);
+  absl::StatusOr<SessionRow> row = SelectSessionRow(connection, change.session_id, now);
+  const bool is_copy = home.has_value() && !home->whole &&
+                       (home->home.state == Home::State::kAway || home->home.state == Home::State::kTaking);
+  const bool keep = change.keeps_copy && is_copy && row.ok() && row->lease.fence == change.home.lease.fence &&
+                    row->applied_number == change.applied_number && row->revision == change.home.revision;
+  if (!keep) {
+    Forget(connection, change.session_id);
+    row = SessionRow();
+  }
+  SetLeaseOfHome(change, now, &*row);
+  UpsertSessionRow(connection, change.session_id, *row);
+  UpsertHome(connection, change, row->revision, Home::State::kTaking, /*whole=*/!keep);
+  return absl::OkStatus();
+}
+
+absl::Status Arrive(SqliteConnection& connection, const HomeChange& change, absl::Time now) {
+  const std::optional<HomeRow> home = SelectHome(connection, change.session_id, now);
+  if (!home.has_value() || home->home.state != Home::State::kTaking || home->home.far_fence != change.home.far_fence) {
+    return Refused(change.session_id, "is not on its way here");
+  }
+  absl::StatusOr<SessionRow> row = SelectSessionRow(connection, change.session_id, now);
+  if (!row.ok()) return row.status();
+  if (!change.filled && (home->whole || row->revision != change.home.revision)) {
+    return Refused(change.session_id, "has no copy of that revision");
+  }
+  row->revision = change.home.revision;
+  SetLeaseOfHome(change, now, &*row);
+  if (change.filled) row->recent_commits = change.recent.value_or(RecentCommits());
+  UpsertSessionRow(connection, change.session_id, *row);
+  UpsertHome(connection, change, change.home.revision, Home::State::kHome, /*whole=*/false);
   DeleteChanges(connection, change.session_id, std::numeric_limits<std::int64_t>::max());
   return absl::OkStatus();
 }
 
-void SetFlushed(SqliteConnection& connection, const char* sql, const HomeChange& change, absl::Time now) {
+absl::Status Leave(SqliteConnection& connection, const std::string& session_id, absl::Time now) {
+  const std::optional<HomeRow> home = SelectHome(connection, session_id, now);
+  const bool served =
+      home.has_value() && (home->home.state == Home::State::kHome || home->home.state == Home::State::kLeaving);
+  if (!served || home->whole || home->home.revision != home->home.flushed_revision) {
+    return Refused(session_id, "is not at home, or not flushed");
+  }
+  SetState(connection, session_id, Home::State::kLeaving);
+  return absl::OkStatus();
+}
+
+// Whether the session is a home.
+bool SetFlushed(SqliteConnection& connection, const char* sql, const HomeChange& change, absl::Time now) {
   SQLite::Statement& update = PrepareFor(connection, sql, change.session_id);
   update.bind(2, Number(change.home.far_fence));
   update.bind(3, Number(change.home.far_number));
   update.bind(4, Number(change.home.flushed_revision));
   update.bind(5, absl::ToUnixMicros(now));
-  Run(update);
+  return Run(update) > 0;
 }
 
 void Lose(SqliteConnection& connection, const HomeChange& change, absl::Time now) {
@@ -124,12 +183,6 @@ void Lose(SqliteConnection& connection, const HomeChange& change, absl::Time now
     Run(copy);
   }
   Forget(connection, change.session_id);
-}
-
-void SetState(SqliteConnection& connection, const std::string& session_id, Home::State state) {
-  SQLite::Statement& update = PrepareFor(connection, sql::kSetHomeState, session_id);
-  update.bind(2, static_cast<int>(state));
-  Run(update);
 }
 
 // The names of what changed; whether the keys were cleared, and whether the creds are among it.
@@ -206,23 +259,23 @@ void RememberChanges(SqliteConnection& connection, const Commit& commit, std::ui
 absl::Status ApplyHomeChange(SqliteConnection& connection, const HomeChange& change, absl::Time now,
                              const SessionKeys& keys) {
   switch (change.step) {
-    case HomeChange::Step::kForget:
-      Forget(connection, change.session_id);
-      return absl::OkStatus();
+    case HomeChange::Step::kTake:
+      return Take(connection, change, now);
     case HomeChange::Step::kFill:
       return ApplyCommit(connection, change.commit, now, keys).status();
     case HomeChange::Step::kArrive:
       return Arrive(connection, change, now);
     case HomeChange::Step::kFlushed:
-      SetFlushed(connection, sql::kSetFlushed, change, now);
+      if (!SetFlushed(connection, sql::kSetFlushed, change, now)) {
+        return Refused(change.session_id, "is not at home under that fence");
+      }
       DeleteChanges(connection, change.session_id, change.home.flushed_revision);
       return absl::OkStatus();
     case HomeChange::Step::kStartOver:
       SetFlushed(connection, sql::kStartOver, change, now);
       return absl::OkStatus();
     case HomeChange::Step::kLeave:
-      SetState(connection, change.session_id, Home::State::kLeaving);
-      return absl::OkStatus();
+      return Leave(connection, change.session_id, now);
     case HomeChange::Step::kStay:
       SetState(connection, change.session_id, Home::State::kHome);
       return absl::OkStatus();
@@ -253,7 +306,6 @@ absl::StatusOr<UnflushedChanges> SelectUnflushed(SqliteConnection& connection, c
   SessionRow row;
   absl::StatusOr<ReadResult> read = ReadSession(connection, request, now, keys, &row);
   if (!read.ok()) return read.status();
-  unflushed.present = row.present;
   unflushed.applied_number = row.applied_number;
   unflushed.any = found->whole || row.revision > unflushed.home.flushed_revision;
   if (!unflushed.any) return unflushed;

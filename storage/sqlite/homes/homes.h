@@ -27,7 +27,7 @@ std::optional<NearStoreIdentity> SelectNearStore(SqliteConnection& connection);
 void InsertNearStore(SqliteConnection& connection, const std::string& id);
 void SetFarStore(SqliteConnection& connection, const std::string& far_id);
 
-// After a commit that led to `revision`: remembers what it changed.
+// After a commit that led to `revision`, and was not applied before: remembers what it changed.
 void RememberChanges(SqliteConnection& connection, const Commit& commit, std::uint64_t revision, absl::Time now);
 
 // Takes a step; an error means that nothing was changed.

@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "storage/error.h"
 #include "storage/memory/memory_backend.h"
+#include "storage/write_behind/stores.h"
 #include "tests/unit/write_behind/tier.h"
 
 namespace authstate::storage {
@@ -133,7 +134,77 @@ TEST_F(FlushTest, WhatTheFarStoreHasLostIsFlushedAgain) {
   server_.far().mode = FarBehaviour::kWorks;
   MustSet("3", "x");
   AwaitFlushed();
-  EXPECT_EQ(LeaseIn(*far_, "s").fence, kFencesOfAHome);
+  EXPECT_TRUE(LeaseIn(*far_, "s").held());
+}
+
+// A standby that was promoted without the last flush.
+TEST_F(FlushTest, IsNotGivenBackToAFarStoreThatHasLostTheLastFlush) {
+  MustSet("1", "v");
+  AwaitFlushed();
+  server_.far().mode = FarBehaviour::kForgets;
+  const int before = server_.far().commits;
+  MustSet("2", "w");
+  while (server_.far().commits == before) {
+  }
+  server_.far().mode = FarBehaviour::kWorks;
+  ASSERT_TRUE(server_.Release("s", fence_).ok());
+  while (LeaseIn(*far_, "s").held()) {
+  }
+  Server other{far_.get()};
+  ASSERT_TRUE(other.Open().ok());
+  const auto value = other.Key("s", "2");
+  ASSERT_TRUE(value.has_value());
+  EXPECT_EQ(value->bytes, "w");
+}
+
+// One that was promoted without the claim.
+TEST_F(FlushTest, FarStoreThatHasLostTheClaimIsNoThief) {
+  MustSet("1", "v");
+  AwaitFlushed();
+  for (const std::string owner : {"a", ""}) {
+    Lease before = LeaseIn(server_.backend(), "s");
+    before.owner = owner;
+    ASSERT_TRUE(AskLease(*far_, PassTo("s", LeaseIn(*far_, "s").fence, before, 0), absl::InfiniteFuture()).ok());
+    MustSet("2", absl::StrCat("of ", owner));
+    AwaitFlushed();
+    ASSERT_TRUE(LeaseIn(*far_, "s").held());
+  }
+}
+
+TEST_F(FlushTest, OwnClaimWhoseAnswerWasLostIsNoThief) {
+  MustSet("1", "v");
+  AwaitFlushed();
+  Lease before = LeaseIn(server_.backend(), "s");
+  before.owner = "";
+  ASSERT_TRUE(AskLease(*far_, PassTo("s", LeaseIn(*far_, "s").fence, before, 0), absl::InfiniteFuture()).ok());
+  server_.far().mode = FarBehaviour::kDelaysLeases;
+  const int asked = server_.far().leases;
+  MustSet("2", "w");
+  // Each time how it is, and to have it again.
+  while (server_.far().leases < asked + 3) {
+  }
+  server_.far().DeliverLate(*far_);
+  ASSERT_TRUE(LeaseIn(*far_, "s").held());
+  server_.far().mode = FarBehaviour::kWorks;
+  AwaitFlushed();
+  EXPECT_TRUE(LeaseIn(*far_, "s").held());
+}
+
+TEST_F(FlushTest, CommitThatIsSentAgainIsNotFlushedAgain) {
+  Commit by_id = SetKey("s", fence_, "1", "v");
+  by_id.clear_keys = true;
+  by_id.id = 7;
+  MustApply(by_id);
+  Commit by_number = SetKey("s", fence_, "2", "v");
+  by_number.clear_keys = true;
+  by_number.number = 1;
+  MustApply(by_number);
+  MustSet("3", "v");
+  AwaitFlushed();
+  EXPECT_EQ(MustApply(by_id), 1U);
+  EXPECT_EQ(MustApply(by_number), 3U);
+  MustSet("4", "v");
+  AwaitFlushed();
 }
 
 TEST_F(FlushTest, CommitsWaitForRoomAndAreRefusedAtTheirDeadline) {

@@ -194,7 +194,7 @@ TEST_F(HomeTest, ClaimInDoubtIsNoHomeForEver) {
 }
 
 TEST_F(HomeTest, InDoubtWhetherItLeftItIsServedOnceThatIsKnown) {
-  for (const auto mode : {FarBehaviour::kLosesAnswers, FarBehaviour::kLosesQuestions}) {
+  for (const auto mode : {FarBehaviour::kLosesAnswers, FarBehaviour::kDelaysLeases}) {
     const std::uint64_t fence = one_.Acquire("s", "a");
     MustSet(one_, fence, absl::StrCat("v", mode));
     AwaitSame(one_.backend(), *far_, "s");
@@ -231,6 +231,115 @@ TEST_F(HomeTest, InDoubtWhetherItLeftItIsNotServedByTheNextServerEither) {
   one_.far().mode = FarBehaviour::kWorks;
   while (ReasonOf(one_.Apply(SetKey("s", 0, "1", "x"), absl::Milliseconds(10)).status()) != kLeaseHeld) {
   }
+}
+
+// In an outage nothing moves.
+TEST_F(HomeTest, GivenUpInAnOutageItIsServedOn) {
+  const std::uint64_t fence = one_.Acquire("s", "a");
+  MustSet(one_, fence, "v");
+  AwaitSame(one_.backend(), *far_, "s");
+  one_.far().mode = FarBehaviour::kLosesQuestions;
+  ASSERT_TRUE(one_.Release("s", fence).ok());
+  MustSet(one_, 0, "w");
+  one_.options().stop_timeout = absl::ZeroDuration();
+  one_.CloseWithoutFar();
+  ASSERT_TRUE(one_.Open().ok());
+  EXPECT_EQ(one_.Key("s", "1")->bytes, "w");
+  one_.far().mode = FarBehaviour::kWorks;
+  while (IsHome()) {
+  }
+  EXPECT_EQ(two_.Key("s", "1")->bytes, "w");
+}
+
+// What was asked for by a home that has ended finds nothing of that fence, however late it comes.
+TEST_F(HomeTest, LateGivingBackEndsNoLaterHome) {
+  const std::uint64_t fence = one_.Acquire("s", "a");
+  MustSet(one_, fence, "v");
+  AwaitSame(one_.backend(), *far_, "s");
+  one_.options().stop_timeout = absl::Milliseconds(50);
+  one_.Close();
+  ASSERT_TRUE(one_.Open().ok());
+  ASSERT_TRUE(Renew(one_, fence).ok());
+  one_.far().mode = FarBehaviour::kDelaysLeases;
+  one_.Close();
+  one_.far().mode = FarBehaviour::kWorks;
+  ASSERT_TRUE(one_.Open().ok());
+  while (IsHome()) {
+  }
+  ASSERT_TRUE(Renew(one_, fence).ok());
+  ASSERT_TRUE(IsHome());
+  one_.far().DeliverLate(*far_);
+  EXPECT_TRUE(IsHome());
+  MustSet(one_, fence, "w");
+  AwaitSame(one_.backend(), *far_, "s");
+  EXPECT_TRUE(Renew(one_, fence).ok());
+}
+
+TEST_F(HomeTest, CopyOfAClaimInDoubtIsNotVouchedFor) {
+  for (const bool restart : {false, true}) {
+    const std::uint64_t fence = one_.Acquire("s", "a");
+    MustSet(one_, fence, absl::StrCat("v", restart));
+    ASSERT_TRUE(one_.Release("s", fence).ok());
+    one_.far().mode = FarBehaviour::kLosesAnswers;
+    EXPECT_FALSE(TryAcquire(one_, "a").ok());
+    if (restart) {
+      one_.CloseWithoutFar();
+      ASSERT_TRUE(one_.Open().ok());
+    }
+    one_.far().mode = FarBehaviour::kWorks;
+    while (IsHome()) {
+    }
+    const std::uint64_t again = one_.Acquire("s", "a");
+    const auto value = one_.Key("s", "1");
+    ASSERT_TRUE(value.has_value());
+    EXPECT_EQ(value->bytes, absl::StrCat("v", restart));
+    ASSERT_TRUE(one_.Release("s", again).ok());
+  }
+}
+
+TEST_F(HomeTest, ClaimInDoubtTakesTheLeaseFromNobody) {
+  LeaseRequest request = AskFor("s");
+  request.action = LeaseRequest::Action::kAcquire;
+  request.owner = "a";
+  request.ttl = absl::Hours(1);
+  ASSERT_TRUE(AskLease(*far_, request, absl::InfiniteFuture()).ok());
+  for (const bool restart : {false, true}) {
+    one_.far().mode = FarBehaviour::kLosesAnswers;
+    EXPECT_FALSE(TryAcquire(one_, "a").ok());
+    if (restart) {
+      one_.CloseWithoutFar();
+      ASSERT_TRUE(one_.Open().ok());
+    }
+    one_.far().mode = FarBehaviour::kWorks;
+    while (IsHome()) {
+    }
+    EXPECT_EQ(LeaseIn(*far_, "s").owner, "a");
+    EXPECT_EQ(LeaseIn(*far_, "s").fence, 1U);
+    EXPECT_TRUE(LeaseIn(*far_, "s").live());
+  }
+}
+
+TEST_F(HomeTest, IsNotAskedToBeGivenBackBeforeThatIsDurable) {
+  const std::uint64_t fence = one_.Acquire("s", "a");
+  MustSet(one_, fence, "v");
+  AwaitSame(one_.backend(), *far_, "s");
+  one_.CloseWithoutFar();
+  {
+    SQLite::Database file(one_.path(), SQLite::OPEN_READWRITE);
+    file.exec(
+        "CREATE TRIGGER refuses BEFORE UPDATE OF state ON auth_homes WHEN NEW.state = 2 "
+        "BEGIN SELECT RAISE(ABORT, 'refused'); END");
+  }
+  ASSERT_TRUE(one_.Open().ok());
+  one_.far().mode = FarBehaviour::kWorks;
+  // As often as it is tried.
+  for (int i = 0; i < 3; ++i) {
+    const int before = one_.far().leases;
+    ASSERT_TRUE(one_.Release("s", one_.Acquire("s", "a")).ok());
+    while (one_.far().leases == before) {
+    }
+  }
+  EXPECT_TRUE(IsHome());
 }
 
 TEST_F(HomeTest, LeaseThatHasEndedIsGivenBackAsThat) {
@@ -312,6 +421,9 @@ TEST_F(HomeTest, LostFileIsNotAnEmptyStart) {
   const absl::Status refused = replaced.Open();
   EXPECT_EQ(ReasonOf(refused), kHomesLost);
   EXPECT_THAT(std::string(refused.message()), HasSubstr("1 sessions at home"));
+  // Nor in an outage.
+  replaced.far().mode = FarBehaviour::kAway;
+  EXPECT_TRUE(absl::IsUnavailable(replaced.Open()));
 }
 
 TEST_F(HomeTest, NewFileDoesNotStartInAnOutage) {

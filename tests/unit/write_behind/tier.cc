@@ -22,6 +22,16 @@ auto LosingTheAnswer(Done done) {
 
 }  // namespace
 
+void FarBehaviour::DeliverLate(Backend& far) {
+  std::vector<std::vector<LeaseRequest>> delivered;
+  {
+    const absl::MutexLock lock(&mutex);
+    delivered.swap(late);
+  }
+  EXPECT_FALSE(delivered.empty());
+  for (std::vector<LeaseRequest>& requests : delivered) AskLeases(far, std::move(requests), absl::InfiniteFuture());
+}
+
 void FarStore::Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) {
   ++behaviour_.commits;
   std::vector<absl::StatusOr<Applied>> results;
@@ -59,6 +69,15 @@ void FarStore::Leases(std::vector<LeaseRequest> requests, absl::Time deadline, L
     case FarBehaviour::kLosesAnswers:
       if (requests.front().action == LeaseRequest::Action::kGet) break;
       return inner().Leases(std::move(requests), deadline, LosingTheAnswer<LeaseResult>(std::move(done)));
+    case FarBehaviour::kDelaysLeases: {
+      if (requests.front().action == LeaseRequest::Action::kGet) break;
+      const std::size_t size = requests.size();
+      {
+        const absl::MutexLock lock(&behaviour_.mutex);
+        behaviour_.late.push_back(std::move(requests));
+      }
+      return std::move(done)(std::vector<absl::StatusOr<LeaseResult>>(size, Away(Outcome::kUnknown)));
+    }
     default:
       break;
   }

@@ -11,7 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "storage/backend.h"
 #include "storage/deadline_timer.h"
@@ -35,12 +37,18 @@ struct FarBehaviour {
     kForgets,
     // Commits find their session locked.
     kLocks,
+    // What is to change a lease is done when DeliverLate is called, and nobody is told; the rest works.
+    kDelaysLeases,
   };
   std::atomic<int> mode = kWorks;
   // Of flushes, and of what is asked about leases.
   std::atomic<int> commits = 0;
   std::atomic<int> leases = 0;
   std::atomic<int> snapshots = 0;
+
+  absl::Mutex mutex;
+  std::vector<std::vector<LeaseRequest>> late ABSL_GUARDED_BY(mutex);
+  void DeliverLate(Backend& far);
 };
 
 // As one server sees the far store that many share.

@@ -1,0 +1,62 @@
+// Who may go where while sessions come, leave, and wait.
+#include "storage/write_behind/home_table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+
+#include "absl/time/clock.h"
+
+namespace authstate::storage {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class HomeTableTest : public testing::Test {
+ protected:
+  void AddHome(const std::string& session_id, absl::Time dirty_since = absl::InfiniteFuture()) {
+    table_.AddHome(session_id, /*leaving=*/false, /*dirty_bytes=*/0, dirty_since, Lease(), absl::Now());
+  }
+  HomeTable::Place Enter(const std::string& session_id, HomeTable::Use use) {
+    HomeTable::Resume resume = [](const absl::Status& /*status*/) {};
+    return table_.Enter(session_id, use, absl::InfiniteFuture(), &resume);
+  }
+
+  HomeTable table_{1'000, absl::Hours(1), nullptr};
+};
+
+TEST_F(HomeTableTest, OneThatCannotBeFlushedHoldsItsOwnCommitsAlone) {
+  AddHome("old", absl::Now() - absl::Hours(2));
+  AddHome("new");
+  EXPECT_EQ(Enter("old", HomeTable::Use::kCommit), HomeTable::Place::kHeld);
+  EXPECT_EQ(Enter("old", HomeTable::Use::kOther), HomeTable::Place::kNear);
+  EXPECT_EQ(Enter("new", HomeTable::Use::kCommit), HomeTable::Place::kNear);
+}
+
+// Else a read would find nothing of a session that is forgotten meanwhile, and take it for one that does not exist.
+TEST_F(HomeTableTest, DoesNotLeaveWhileItIsRead) {
+  AddHome("s");
+  ASSERT_EQ(Enter("s", HomeTable::Use::kOther), HomeTable::Place::kNear);
+  table_.Shut("s");
+  EXPECT_THAT(table_.TakeLeaving(10), IsEmpty());
+  EXPECT_EQ(Enter("s", HomeTable::Use::kOther), HomeTable::Place::kHeld);
+  table_.EndUse("s");
+  EXPECT_THAT(table_.TakeLeaving(10), ElementsAre("s"));
+}
+
+TEST_F(HomeTableTest, ClaimThatFailedLeavesNothingToDo) {
+  ASSERT_TRUE(table_.BeginClaim("s"));
+  bool settled = false;
+  table_.WantToLeave("s", absl::InfiniteFuture(), [&settled] { settled = true; });
+  table_.EndClaim("s", /*at_home=*/false, Lease(), absl::Now());
+  EXPECT_TRUE(settled);
+  EXPECT_THAT(table_.TakeLeaving(10), IsEmpty());
+  EXPECT_THAT(table_.TakeDirty(10), IsEmpty());
+  EXPECT_EQ(Enter("s", HomeTable::Use::kOther), HomeTable::Place::kFar);
+}
+
+}  // namespace
+}  // namespace authstate::storage
