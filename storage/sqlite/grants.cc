@@ -130,6 +130,9 @@ absl::StatusOr<GrantResult> ApplyGrantRequest(SqliteConnection& connection, cons
 
 void ReplaceGrants(SqliteConnection& connection, const GrantResult& listed) {
   if (!listed.grants.has_value()) return;
+  // What was listed before may be told after what was listed later.
+  const absl::StatusOr<GrantResult> kept = ListGrants(connection, listed.version, listed.now);
+  if (kept.ok() && kept->version > listed.version) return;
   Run(connection.Prepare(sql::kDeleteGrants));
   for (const Grant& grant : *listed.grants) Upsert(connection, grant);
   SQLite::Statement& set = connection.Prepare(sql::kSetGrantsVersion);

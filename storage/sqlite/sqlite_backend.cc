@@ -364,9 +364,8 @@ void Configure(SqliteConnection& writer) {
   writer.database().exec("PRAGMA synchronous = FULL");
 }
 
-// Whether the file is what it is to be: a near store, or one by itself. A new one becomes that.
-absl::StatusOr<std::optional<NearStoreIdentity>> IdentityOf(SqliteConnection& connection, bool is_near, bool made) {
-  if (is_near && made) InsertNearStore(connection, RandomStoreId());
+// Whether the file is what it is to be: a near store, or one by itself.
+absl::StatusOr<std::optional<NearStoreIdentity>> IdentityOf(SqliteConnection& connection, bool is_near) {
   std::optional<NearStoreIdentity> near = SelectNearStore(connection);
   if (near.has_value() == is_near) return near;
   return Error(absl::StatusCode::kFailedPrecondition, kNearStoreMismatch,
@@ -381,7 +380,8 @@ absl::StatusOr<std::unique_ptr<SqliteBackend>> OpenFile(SqliteOptions options, b
   if (!lock.ok()) return lock.status();
   return CatchSqlite([&]() -> absl::StatusOr<std::unique_ptr<SqliteBackend>> {
     auto writer = std::make_unique<SqliteConnection>(options.path, SqliteConnection::Mode::kReadWrite);
-    const absl::StatusOr<PreparedSchema> schema = PrepareSqliteSchema(*writer, options.migrate, options.create);
+    const absl::StatusOr<PreparedSchema> schema =
+        PrepareSqliteSchema(*writer, options.migrate, options.create, is_near ? RandomStoreId() : "");
     if (!schema.ok()) return schema.status();
     if (!options.without_keyring) {
       if (absl::Status fits = FitKeyring(*writer, options.keyring.get()); !fits.ok()) return fits;
@@ -391,7 +391,7 @@ absl::StatusOr<std::unique_ptr<SqliteBackend>> OpenFile(SqliteOptions options, b
     }
     // Only now is it known to be ours: this changes the file.
     Configure(*writer);
-    absl::StatusOr<std::optional<NearStoreIdentity>> near = IdentityOf(*writer, is_near, schema->made);
+    absl::StatusOr<std::optional<NearStoreIdentity>> near = IdentityOf(*writer, is_near);
     if (!near.ok()) return near.status();
     // The log is made with the store, so that its permissions are the store's.
     if (schema->made) Run(writer->Prepare(sql::kTrialWrite));

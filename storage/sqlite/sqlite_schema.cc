@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "storage/error.h"
+#include "storage/sqlite/homes/homes.h"
 #include "storage/sqlite/statements.h"
 
 namespace authstate::storage {
@@ -58,10 +59,12 @@ void ApplySqliteMigration(SqliteConnection& connection, const Migration& migrati
   Run(insert);
 }
 
-absl::StatusOr<PreparedSchema> PrepareSqliteSchema(SqliteConnection& connection, bool migrate, bool create) {
+absl::StatusOr<PreparedSchema> PrepareSqliteSchema(SqliteConnection& connection, bool migrate, bool create,
+                                                   const std::string& near_id) {
   Run(connection.Prepare(sql::kBeginImmediate));
   absl::StatusOr<PreparedSchema> prepared = PrepareInTransaction(connection, migrate, create);
   if (prepared.ok()) {
+    if (prepared->made && !near_id.empty()) InsertNearStore(connection, near_id);
     Run(connection.Prepare(sql::kCommit));
   } else {
     connection.RollBackQuietly();

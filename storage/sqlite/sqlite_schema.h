@@ -27,8 +27,10 @@ struct PreparedSchema {
 };
 
 // Brings the schema up to date in one transaction, as PlanMigrations allows. A file that has tables but none of ours is
-// refused with FailedPrecondition, reason kSchemaUnknown; one that has none at all with NotFound unless `create`.
-absl::StatusOr<PreparedSchema> PrepareSqliteSchema(SqliteConnection& connection, bool migrate, bool create);
+// refused with FailedPrecondition, reason kSchemaUnknown; one that has none at all with NotFound unless `create`. A
+// store that is made is the near store of that id, unless it is empty.
+absl::StatusOr<PreparedSchema> PrepareSqliteSchema(SqliteConnection& connection, bool migrate, bool create,
+                                                   const std::string& near_id = "");
 
 }  // namespace authstate::storage
 

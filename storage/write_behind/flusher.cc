@@ -100,6 +100,29 @@ void Flusher::Look(absl::Time now) {
   if (stopping()) table_.WantAllToLeave();
 }
 
+bool Flusher::LookAtHomes(Backend& far) {
+  const auto of_table = table_.Sessions();
+  Sessions homes(of_table.begin(), of_table.end());
+  std::sort(homes.begin(), homes.end());
+  homes.erase(homes.begin(), std::upper_bound(homes.begin(), homes.end(), looked_up_to_));
+  if (homes.size() > kSessions) homes.resize(kSessions);
+  looked_up_to_ = homes.size() < kSessions ? "" : homes.back();
+  if (homes.empty()) return true;
+  std::vector<LeaseRequest> asked;
+  for (const std::string& session_id : homes) asked.push_back(AskFor(session_id));
+  const auto found = AskLeases(far, std::move(asked), Soon());
+  bool there = false;
+  for (std::size_t i = 0; i < homes.size(); ++i) {
+    if (!found[i].ok()) continue;
+    there = true;
+    if (absl::StartsWith(found[i]->lease.owner, owner_prefix_)) continue;
+    const auto read = AwaitCall<std::vector<absl::StatusOr<UnflushedChanges>>>(
+        [&](auto done) { near_.ReadUnflushed({homes[i]}, 0, Soon(), std::move(done)); });
+    if (read.front().ok() && read.front()->home.state == Home::State::kHome) StartOver(far, *read.front());
+  }
+  return there;
+}
+
 void Flusher::Tell(bool there) {
   if (there == std::exchange(there_, there)) return;
   const HomeTable::State state = table_.Now();
@@ -122,8 +145,11 @@ bool Flusher::Work(absl::Time now) {
     if (!absl::IsUnavailable(opened)) Refuse("", "the database cannot be used", opened);
     return false;
   }
-  if (now - looked_at_ >= kLook || stopping()) Look(now);
   Backend& far = *far_.get();
+  if (now - looked_at_ >= kLook || stopping()) {
+    Look(now);
+    if (!LookAtHomes(far)) return false;
+  }
   // What is still on its way after a claim that was in doubt has come to an end, one way or the other, a step later.
   if (claims_.TakeDoubt()) {
     sweep_ = true;
@@ -283,7 +309,7 @@ bool Flusher::Lose(const std::string& session_id) {
   step.taken_by = lost_[session_id];
   options_.log(absl::StrCat("session ", session_id, " was taken by ",
                             step.taken_by.empty() ? "somebody" : step.taken_by,
-                            "; what was not flushed is kept aside: authstatectl write-behind orphans list"));
+                            "; what of it was not flushed is kept aside in this server's file"));
   if (!ChangeIn(near_, std::move(step), Soon()).ok()) return false;
   lost_.erase(session_id);
   table_.Remove(session_id);

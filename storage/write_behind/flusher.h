@@ -41,6 +41,8 @@ class Flusher {
   bool Work(absl::Time now);
   // What is to be looked at now and then.
   void Look(absl::Time now);
+  // Of some of the homes, in turn: whether they are. One that writes nothing would not learn that it was taken.
+  bool LookAtHomes(Backend& far);
   // Tells it, unless that was the last that was told of the session, or of the store.
   void Refuse(const std::string& session_id, const std::string& what, const absl::Status& status);
   bool Flush(Backend& far, const Sessions& sessions);
@@ -86,6 +88,7 @@ class Flusher {
   bool sweep_ = true;
   absl::Time sweep_again_at_ = absl::InfiniteFuture();
   absl::Time looked_at_ = absl::InfinitePast();
+  std::string looked_up_to_;
   // Sessions that others have taken, and who.
   std::map<std::string, std::string> lost_;
   // Those whose flush was refused, which is told once.

@@ -12,38 +12,40 @@
 #include "storage/deadline_timer.h"
 #include "storage/near/near_store.h"
 
-// A near store, which acknowledges, before a far one, which follows. A session that somebody has
-// a lease of is at home in the near store: everything of it happens there, and the flusher takes the far store after
-// it. Every other session is served by the far store, as if this were not there.
+// A near store, which acknowledges, before a far one, which follows. A session that somebody has a lease of is at home
+// in the near store: everything of it happens there, and the flusher takes the far store after it. Every other session
+// is served by the far store, as if this were not there.
 //
 // What is promised, and why it holds:
 //
 //   1. Never two owners that write. The home is a lease of the far store, without an end, so nobody else writes the
 //      session there. Here it is served only between two moments that are durable in the near store: kArrive, which
 //      follows the far store's consent, and kLeave, which comes before it is asked to take the session back. In between
-//      only a steal ends the home, which the far store tells with the next flush.
+//      only a steal ends the home, which the far store tells with the next flush, or when it is looked at.
 //   2. Nothing acknowledged is lost, but by the loss of the near file, or a steal; and then it is an orphan. What a
-//   commit
-//      changed is remembered in the transaction of the commit, and forgotten when a later revision is known to be
-//      flushed.
+//      commit changed is remembered in the transaction of the commit, and forgotten when a later revision is known to
+//      be flushed. The far store takes a session back only if it has every flush: it may have gone back to an earlier
+//      moment, as a standby does that was promoted too early, and then the session is flushed whole.
 //   3. Moments never go backwards. A flush is read from one moment of the near store, and carries its revision over.
-//   The
-//      next one begins when it is answered. Each has the next number under the home's fence, so that one whose outcome
-//      is in doubt is sent again as the same number: if the first one was applied, the answer has the revision of that,
-//      and what is of later revisions stays to be flushed.
-//   4. Fences and revisions never go back. A home's fence is ahead of the last one by kFencesOfAHome (storage/lease.h);
-//   the
-//      near store goes on from the last one itself, and gives its own; with the session the far store gets the lease as
-//      it then is, owner, fence and numbers. So a pool that goes to another server is still the owner there, and a
-//      fence of the near store is never that of the home, under which the flusher commits. Revisions go on by one a
-//      commit.
-//   5. A claim in doubt is asked again: an owner that acquires again has what it had. Where nobody asks, what the far
-//   store
-//      says is at home here, and is not, is given back (Sweep).
-//   6. A session that may have left is not served until the far store says where it is.
+//      The next one begins when it is answered. Each has the next number under the home's fence, so that one whose
+//      outcome is in doubt is sent again as the same number: if the first one was applied, the answer has the revision
+//      of that, and what is of later revisions stays to be flushed.
+//   4. Fences and revisions never go back. A home's fence is ahead of the last one by more than kFencesOfAHome
+//      (storage/lease.h); the near store goes on from the last one itself, and gives its own; with the session the far
+//      store gets the lease as it then is, owner, fence and numbers. So a pool that goes to another server is still the
+//      owner there, and a fence of the near store is never that of the home, under which the flusher commits. No two
+//      homes have the same fence (NextHomeFence), so what one of them has asked for and comes late does nothing to the
+//      next. Revisions go on by one a commit.
+//   5. What was claimed and did not come is given back to whom it was taken from: that is written down before the far
+//      store is asked (kTake). An owner that acquires again has what it had; where nobody asks, what the far store says
+//      is at home here, and is not, is given back (Sweep).
+//   6. A session that may have left is not served until the far store says where it is. None begins to leave while that
+//      does not answer.
+//   7. A copy is used only if the near store finds it whole, and of the lease and the revision that the far store has,
+//      in the transaction that makes it a home.
 //
 // A crash between any two steps leaves: a home without a copy (5); a copy that is not whole, which kArrive has not made
-// a home; a home, served at once (1); a session that is leaving (6).
+// a home (7); a home, served at once (1); a session that is leaving (6).
 namespace authstate::storage {
 
 struct WriteBehindOptions {

@@ -166,6 +166,14 @@ TEST_F(HomeTest, StolenOneIsLostAndItsUnflushedCommitsAreKeptAside) {
   EXPECT_FALSE(orphan.executeStep());
 }
 
+TEST_F(HomeTest, IdleOneLearnsThatItWasStolen) {
+  const std::uint64_t fence = one_.Acquire("s", "a");
+  two_.Acquire("s", "b", /*steal=*/true);
+  while (Renew(one_, fence).ok()) {
+  }
+  EXPECT_EQ(ReasonOf(Renew(one_, fence).status()), kStaleFence);
+}
+
 TEST_F(HomeTest, StolenByACallerOfTheFarStoreItsFenceIsAheadOfAll) {
   std::uint64_t fence = one_.Acquire("s", "a");
   for (int i = 0; i < 5; ++i) fence = one_.Acquire("s", absl::StrCat("a", i), /*steal=*/true);
@@ -235,13 +243,15 @@ TEST_F(HomeTest, InDoubtWhetherItLeftItIsNotServedByTheNextServerEither) {
 
 // In an outage nothing moves.
 TEST_F(HomeTest, GivenUpInAnOutageItIsServedOn) {
+  one_.Close();
+  one_.options().stop_timeout = absl::ZeroDuration();
+  ASSERT_TRUE(one_.Open().ok());
   const std::uint64_t fence = one_.Acquire("s", "a");
   MustSet(one_, fence, "v");
   AwaitSame(one_.backend(), *far_, "s");
   one_.far().mode = FarBehaviour::kLosesQuestions;
   ASSERT_TRUE(one_.Release("s", fence).ok());
   MustSet(one_, 0, "w");
-  one_.options().stop_timeout = absl::ZeroDuration();
   one_.CloseWithoutFar();
   ASSERT_TRUE(one_.Open().ok());
   EXPECT_EQ(one_.Key("s", "1")->bytes, "w");
@@ -320,6 +330,9 @@ TEST_F(HomeTest, ClaimInDoubtTakesTheLeaseFromNobody) {
 }
 
 TEST_F(HomeTest, IsNotAskedToBeGivenBackBeforeThatIsDurable) {
+  one_.Close();
+  one_.options().stop_timeout = absl::ZeroDuration();
+  ASSERT_TRUE(one_.Open().ok());
   const std::uint64_t fence = one_.Acquire("s", "a");
   MustSet(one_, fence, "v");
   AwaitSame(one_.backend(), *far_, "s");
