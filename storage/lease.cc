@@ -2,14 +2,17 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "storage/error.h"
 
 namespace authstate::storage {
 namespace {
 
+// But the fence of a store, under which whoever knew it could write in its name.
 absl::Status WithLease(absl::Status status, const Lease& lease) {
-  return WithOwner(WithFence(WithOutcome(std::move(status), Outcome::kNotApplied), lease.fence), lease.owner);
+  status = WithOwner(WithOutcome(std::move(status), Outcome::kNotApplied), lease.owner);
+  return absl::StartsWith(lease.owner, kHomeOwnerPrefix) ? status : WithFence(std::move(status), lease.fence);
 }
 
 void PassTo(std::string owner, std::uint64_t fence, Lease* lease) {

@@ -145,6 +145,7 @@ bool Flusher::Work(absl::Time now) {
     if (!absl::IsUnavailable(opened)) Refuse("", "the database cannot be used", opened);
     return false;
   }
+  refused_.erase("");
   Backend& far = *far_.get();
   if (now - looked_at_ >= kLook || stopping()) {
     Look(now);
@@ -248,9 +249,8 @@ bool Flusher::Understand(Backend& far, const UnflushedChanges& changes, const ab
   }
   if (IsElsewhere(status)) {
     const Fate fate = StartOver(far, changes);
-    if (fate == Fate::kGone) return true;
-    table_.Flushed(session_id, /*ok=*/false, absl::Now());
-    return fate == Fate::kStartedOver;
+    if (fate == Fate::kUnknown) table_.Flushed(session_id, /*ok=*/false, absl::Now());
+    return fate != Fate::kUnknown;
   }
   if (IsAway(status) || OutcomeOf(status) != Outcome::kNotApplied) {
     table_.Flushed(session_id, /*ok=*/false, absl::Now());

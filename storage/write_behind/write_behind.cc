@@ -206,7 +206,8 @@ class WriteBehindBackend final : public Backend {
       auto held = std::make_shared<Part<Request>>(std::move(of_session));
       bool claims = may_claim && BeginsClaim(session_id, held->requests);
       HomeTable::Resume resume = [this, call, held, claims](const absl::Status& status) {
-        if (!status.ok()) return AnswerAll(*call, *held, status);
+        // Its claim may go on.
+        if (!status.ok()) return AnswerAll(*call, *held, claims ? WithOutcome(status, Outcome::kUnknown) : status);
         Route<Request, Result>(call, std::move(*held), !claims);
       };
       std::optional<LeaseRequest> claim = claims ? FirstOf(held->requests) : std::nullopt;
