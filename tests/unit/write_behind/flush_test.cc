@@ -187,6 +187,7 @@ TEST_F(FlushTest, OwnClaimWhoseAnswerWasLostIsNoThief) {
   ASSERT_TRUE(LeaseIn(*far_, "s").held());
   server_.far().mode = FarBehaviour::kWorks;
   AwaitFlushed();
+  EXPECT_TRUE(server_.Key("s", "2").has_value());
   EXPECT_TRUE(LeaseIn(*far_, "s").held());
 }
 
