@@ -163,6 +163,7 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> BehindFile(
   for (const std::string& warning : profiles::WarningsOfDatabaseReaders(options.write_behind)) {
     Log(LogLevel::kWarn, warning);
   }
+  Log(LogLevel::kWarn, "write-behind is a preview: docs/write-behind.md says what is still to come");
   storage::WriteBehindOptions behind;
   behind.open_far = std::move(open_far);
   behind.advertise = options.advertise;
@@ -185,8 +186,9 @@ storage::BackendSwitch::TargetOptions Target(const Options& options, profiles::B
                                                                 : OpenPostgres(options, choice, shared, stats));
   };
   target.open = open;
-  if (!options.write_behind.empty())
+  if (!options.write_behind.empty()) {
     target.open = [&options, shared, open] { return BehindFile(options, shared, open); };
+  }
   return target;
 }
 
