@@ -84,7 +84,7 @@ struct Commit {
     kDeleteCreds,
     // Deletes creds and keys; the session then does not exist, and keeps its revision. NotFound when it does not exist.
     kDeleteSession,
-    // As kWrite, but of no creds: those that there are go.
+    // As kWrite, and deletes the creds of the session, if it has any; `creds` is empty.
     kWriteWithoutCreds,
   };
   // What a session has been through in another store.

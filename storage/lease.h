@@ -66,11 +66,11 @@ struct LeaseRequest {
 
   std::string session_id;
   Action action = Action::kGet;
-  // For kAcquire, not empty; and for kPass.
+  // Who gets the lease. For kAcquire it is not empty; for kPass empty means nobody.
   std::string owner;
   absl::Duration ttl;
   bool steal = false;
-  // For kRenew, kRelease and kPass.
+  // The fence that the caller takes for the current one, for kRenew, kRelease and kPass.
   std::uint64_t fence = 0;
   // For kAcquire: how far a new fence is ahead of the one before.
   std::uint64_t fence_step = 1;

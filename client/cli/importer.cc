@@ -131,7 +131,7 @@ class Comparison {
   const std::uint64_t revision_;
   bool creds_equal_ = false;
   std::size_t keys_ = 0;
-  // By their places among those that were imported.
+  // For each key of `imported_`, in its order: whether the store has it.
   std::vector<bool> found_;
 };
 

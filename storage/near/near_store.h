@@ -36,7 +36,7 @@ struct Home {
   // The number of the last flush under that fence, and the revision that it took the far store to.
   std::uint64_t far_number = 0;
   std::uint64_t flushed_revision = 0;
-  // Of the session here.
+  // The revision and the lease of the session as they are in the near store.
   std::uint64_t revision = 0;
   Lease lease;
   // Since when something is not flushed; InfiniteFuture: nothing was written since the last flush. About how many bytes

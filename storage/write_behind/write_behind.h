@@ -30,12 +30,12 @@
 //      The next one begins when it is answered. Each has the next number under the home's fence, so that one whose
 //      outcome is in doubt is sent again as the same number: if the first one was applied, the answer has the revision
 //      of that, and what is of later revisions stays to be flushed.
-//   4. Fences and revisions never go back. A home's fence is ahead of the last one by more than kFencesOfAHome
+//   4. Fences never go back. A home's fence is ahead of the last one by more than kFencesOfAHome
 //      (storage/lease.h); the near store goes on from the last one itself, and gives its own; with the session the far
 //      store gets the lease as it then is, owner, fence and numbers. So a pool that goes to another server is still the
 //      owner there, and a fence of the near store is never that of the home, under which the flusher commits. No two
 //      homes have the same fence (NextHomeFence), so what one of them has asked for and comes late does nothing to the
-//      next. Revisions go on by one a commit.
+//      next. Revisions go on by one a commit; who steals a session goes on from that of its last flush.
 //   5. What was claimed and did not come is given back to whom it was taken from: that is written down before the far
 //      store is asked (kTake). An owner that acquires again has what it had; where nobody asks, what the far store says
 //      is at home here, and is not, is given back (Sweep).

@@ -24,7 +24,7 @@ struct KeyringOptions {
   // For the commands that change a keyring file: init, add, activate.
   std::string path;
   std::string id;
-  // For those that look into a database: status, rewrap.
+  // The options of status and rewrap, which look into a database.
   DatabaseChoice database;
   KeyringSource keyring;
   bool plain = false;
