@@ -28,9 +28,9 @@
 // that fails leaves the others alone. A unary call is a batch of one. Batches are what make a durable commit and a
 // network round trip cheap, so the interface hands them through whole.
 //
-// Asynchronous. A call returns without blocking; `done` is called exactly once, from any thread, possibly before the
-// call returns, and must not block. So a decorator that already knows the answer gives it in place, and a driver may
-// hold thousands of calls with a few threads.
+// Asynchronous. A call returns without blocking, but for a lone small commit to SQLite (group_writer.h); `done` is
+// called exactly once, from any thread, possibly before the call returns, and must not block. So a decorator that knows
+// the answer gives it in place, and a driver may hold thousands of calls with a few threads.
 //
 // Promises, shown for every backend by tests/conformance:
 //   1. A commit is atomic, and durable once its result is OK.
