@@ -47,6 +47,7 @@ absl::StatusOr<std::shared_ptr<const Keyring>> Keyring::Parse(absl::string_view 
   const std::shared_ptr<Keyring> keyring(new Keyring);
   if (keyring->keys_ == nullptr) return absl::ResourceExhaustedError("there is no memory to keep the keys in");
   std::size_t number = 1;
+  bool chosen = false;
   while (!text.empty()) {
     // A comment goes to the end of its line.
     const bool comment = absl::StartsWith(absl::StripLeadingAsciiWhitespace(text.substr(0, text.find('\n'))), "#");
@@ -57,14 +58,16 @@ absl::StatusOr<std::shared_ptr<const Keyring>> Keyring::Parse(absl::string_view 
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty() || comment) continue;
     const std::vector<absl::string_view> words = absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
+    const bool plain = words[0] == "plain" && words.size() == 1;
     const bool active = words[0] == "active" && words.size() == 2;
-    if (!active && !(words[0] == "key" && words.size() == 3)) {
-      return Wrong(here, "\"active ID\" or \"key ID DIGITS\" is expected");
+    if (!plain && !active && !(words[0] == "key" && words.size() == 3)) {
+      return Wrong(here, "\"active ID\", \"plain\" or \"key ID DIGITS\" is expected");
     }
-    if (!IsKeyringId(words[1])) return Wrong(here, "an id has 1 to 32 characters of A-Z a-z 0-9 . _ -");
-    if (active) {
-      if (!keyring->active_.empty()) return Wrong(here, "only one key can be active");
-      keyring->active_ = std::string(words[1]);
+    if (!plain && !IsKeyringId(words[1])) return Wrong(here, "an id has 1 to 32 characters of A-Z a-z 0-9 . _ -");
+    if (plain || active) {
+      if (chosen) return Wrong(here, "only one key can be active, or none with \"plain\"");
+      chosen = true;
+      if (active) keyring->active_ = std::string(words[1]);
       continue;
     }
     if (keyring->Find(words[1]) != nullptr) return Wrong(here, absl::StrCat("a second key \"", words[1], "\""));
@@ -75,8 +78,8 @@ absl::StatusOr<std::shared_ptr<const Keyring>> Keyring::Parse(absl::string_view 
     }
     keyring->ids_.emplace_back(words[1]);
   }
-  if (keyring->active_.empty()) return absl::InvalidArgumentError("no key is active: a line \"active ID\" is missing");
-  if (keyring->Find(keyring->active_) == nullptr) {
+  if (!chosen) return absl::InvalidArgumentError("no key is active: a line \"active ID\" is missing");
+  if (!keyring->active_.empty() && keyring->Find(keyring->active_) == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat("the active key \"", keyring->active_, "\" is not there"));
   }
   (void)sodium_mprotect_readonly(keyring->keys_.get());

@@ -18,9 +18,10 @@
 //   key 2026-11 6f1d…   (64 hexadecimal digits: 256 bits)
 //   key 2025-06 a04b…
 //
-// `active` names the key that new data keys are wrapped under; the others open what was wrapped before. Lines come in
-// any order, empty ones count for nothing, and a semicolon divides them as an end of line does, for where those cannot
-// be written. An id has 1 to 32 characters of A-Z a-z 0-9 . _ -
+// `active` names the key that new data keys are wrapped under; the others open what was wrapped before. The line
+// `plain` in its place says that new sessions are not encrypted any more. Lines come in any order, empty ones count for
+// nothing, and a semicolon divides them as an end of line does, for where those cannot be written. An id has 1 to 32
+// characters of A-Z a-z 0-9 . _ -
 namespace authstate {
 
 inline constexpr std::size_t kKeyringKeyBytes = 32;
@@ -37,6 +38,7 @@ class Keyring {
   // InvalidArgument with the number of the line and what is wrong with it; no part of a key is ever told.
   static absl::StatusOr<std::shared_ptr<const Keyring>> Parse(absl::string_view text);
 
+  // Empty: no key is, and new sessions are plain.
   const std::string& active() const { return active_; }
   // In the order of the text.
   const std::vector<std::string>& ids() const { return ids_; }

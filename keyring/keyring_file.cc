@@ -90,6 +90,33 @@ absl::StatusOr<OpenedFile> Open(const std::string& path) {
   return named(keyring.status());
 }
 
+// Puts `choice` in the place of the line that says which key is active.
+absl::Status Choose(const std::string& path, OpenedFile opened, absl::string_view choice) {
+  std::string text;
+  // At once, so that no copy is left behind as it grows.
+  text.reserve(opened.text.size() + choice.size());
+  const absl::Cleanup wipe = [&] {
+    Wipe(&opened.text);
+    Wipe(&text);
+  };
+  // A divider stays with the line before it, and a semicolon in a comment is none.
+  absl::string_view left = opened.text;
+  while (!left.empty()) {
+    const bool comment = absl::StartsWith(absl::StripLeadingAsciiWhitespace(left), "#");
+    const std::size_t end = std::min(left.find_first_of(comment ? "\n" : "\n;"), left.size());
+    const std::vector<absl::string_view> words =
+        absl::StrSplit(left.substr(0, end), absl::ByAnyChar(" \t\r"), absl::SkipEmpty());
+    if (!words.empty() && (words[0] == "active" || words[0] == "plain")) {
+      absl::StrAppend(&text, choice);
+    } else {
+      absl::StrAppend(&text, left.substr(0, end));
+    }
+    absl::StrAppend(&text, left.substr(end, end < left.size() ? 1 : 0));
+    left.remove_prefix(std::min(end + 1, left.size()));
+  }
+  return Store(path, text, /*replace=*/true);
+}
+
 }  // namespace
 
 absl::Status InitKeyringFile(const std::string& path, absl::string_view id) {
@@ -128,32 +155,17 @@ absl::Status ActivateKeyringKey(const std::string& path, absl::string_view id) {
   if (absl::Status checked = CheckId(id); !checked.ok()) return checked;
   absl::StatusOr<OpenedFile> opened = Open(path);
   if (!opened.ok()) return opened.status();
-  std::string text;
-  // At once, so that no copy is left behind as it grows.
-  text.reserve(opened->text.size() + id.size() + 1);
-  const absl::Cleanup wipe = [&] {
-    Wipe(&opened->text);
-    Wipe(&text);
-  };
   if (opened->keyring->Find(id) == nullptr) {
+    Wipe(&opened->text);
     return absl::NotFoundError(absl::StrCat(path, ": has no key \"", id, "\""));
   }
-  // A divider stays with the line before it, and a semicolon in a comment is none.
-  absl::string_view left = opened->text;
-  while (!left.empty()) {
-    const bool comment = absl::StartsWith(absl::StripLeadingAsciiWhitespace(left), "#");
-    const std::size_t end = std::min(left.find_first_of(comment ? "\n" : "\n;"), left.size());
-    const std::vector<absl::string_view> words =
-        absl::StrSplit(left.substr(0, end), absl::ByAnyChar(" \t\r"), absl::SkipEmpty());
-    if (!words.empty() && words[0] == "active") {
-      absl::StrAppend(&text, "active ", id);
-    } else {
-      absl::StrAppend(&text, left.substr(0, end));
-    }
-    absl::StrAppend(&text, left.substr(end, end < left.size() ? 1 : 0));
-    left.remove_prefix(std::min(end + 1, left.size()));
-  }
-  return Store(path, text, /*replace=*/true);
+  return Choose(path, *std::move(opened), absl::StrCat("active ", id));
+}
+
+absl::Status DeactivateKeyring(const std::string& path) {
+  absl::StatusOr<OpenedFile> opened = Open(path);
+  if (!opened.ok()) return opened.status();
+  return Choose(path, *std::move(opened), "plain");
 }
 
 }  // namespace authstate

@@ -21,6 +21,9 @@ absl::Status AddKeyringKey(const std::string& path, absl::string_view id);
 // Makes a key of the file the active one; NotFound when it has none of that id.
 absl::Status ActivateKeyringKey(const std::string& path, absl::string_view id);
 
+// Makes none of them active: new sessions are plain.
+absl::Status DeactivateKeyring(const std::string& path);
+
 }  // namespace authstate
 
 #endif  // AUTHSTATE_KEYRING_KEYRING_FILE_H_

@@ -37,30 +37,33 @@ absl::Status ForEach(SessionSealer& sealer, Visit visit) {
   }
 }
 
-absl::Status CheckKeyring(SessionSealer& sealer, const Keyring& keyring, SealingGoal goal) {
+// Whether sessions are to be plain.
+bool ToPlain(const Keyring& keyring) { return keyring.active().empty(); }
+
+absl::Status CheckKeyring(SessionSealer& sealer, const Keyring& keyring) {
   const auto marks = sealer.Marks();
   if (!marks.ok()) return marks.status();
   if (absl::Status checked = storage::CheckKeyring(&keyring, *marks); !checked.ok()) return checked;
   const bool known = std::any_of(marks->begin(), marks->end(), [&keyring](const storage::KeyringMark& mark) {
     return mark.key_id == keyring.active();
   });
-  if (known || goal == SealingGoal::kPlain) return absl::OkStatus();
+  if (known || ToPlain(keyring)) return absl::OkStatus();
   return storage::Error(absl::StatusCode::kFailedPrecondition, storage::kKeyringMismatch,
                         absl::StrCat("no server was started with the active key \"", keyring.active(),
                                      "\" yet: start all of them with this keyring, and then do this"));
 }
 
 // Whether there is something to do.
-bool IsThere(const SessionSealer::Session& session, const Keyring& keyring, SealingGoal goal) {
-  if (goal == SealingGoal::kPlain) return session.wrapped.empty();
+bool IsThere(const SessionSealer::Session& session, const Keyring& keyring) {
+  if (ToPlain(keyring)) return session.wrapped.empty();
   return !session.wrapped.empty() && storage::WrappedUnder(session.wrapped) == keyring.active();
 }
 
 // False when the session was changed by others meanwhile.
 absl::StatusOr<bool> Bring(SessionSealer& sealer, const SessionSealer::Session& session, const Keyring& keyring,
-                           SealingGoal goal, SealingReport* report) {
+                           SealingReport* report) {
   absl::StatusOr<bool> done = false;
-  if (goal == SealingGoal::kPlain) {
+  if (ToPlain(keyring)) {
     const auto from = storage::UnwrapKey(&keyring, session.id, session.wrapped);
     if (!from.ok()) return from.status();
     done = sealer.Reseal(session, &*from, "", nullptr);
@@ -81,15 +84,11 @@ absl::StatusOr<bool> Bring(SessionSealer& sealer, const SessionSealer::Session& 
 }
 
 // Brings the key that hides key ids there too. Whoever was faster has made it the active key's. Whether there is one.
-absl::StatusOr<bool> BringHidingKey(SessionSealer& sealer, const Keyring& keyring, SealingGoal goal) {
+absl::StatusOr<bool> BringHidingKey(SessionSealer& sealer, const Keyring& keyring) {
   const auto wrapped = sealer.HidingKey();
   if (!wrapped.ok()) return wrapped.status();
   if (wrapped->empty()) return false;
-  if (goal == SealingGoal::kPlain) {
-    return storage::Error(absl::StatusCode::kFailedPrecondition, storage::kKeyringMismatch,
-                          "the key ids are hidden, which plain values would show: bring the sessions to a store that "
-                          "does not hide them, by session export and import");
-  }
+  if (ToPlain(keyring)) return storage::PlainShowsNames();
   if (storage::WrappedUnder(*wrapped) == keyring.active()) return true;
   const auto rewrapped = storage::HiddenNames::Rewrap(keyring, *wrapped);
   if (!rewrapped.ok()) return rewrapped.status();
@@ -131,10 +130,10 @@ absl::StatusOr<SealingState> ReadSealingState(SessionSealer& sealer) {
   return state;
 }
 
-absl::StatusOr<SealingReport> SealSessions(SessionSealer& sealer, const Keyring& keyring, SealingGoal goal,
+absl::StatusOr<SealingReport> SealSessions(SessionSealer& sealer, const Keyring& keyring,
                                            const SealingProgress& progress) {
-  if (absl::Status checked = CheckKeyring(sealer, keyring, goal); !checked.ok()) return checked;
-  const absl::StatusOr<bool> hides_key_ids = BringHidingKey(sealer, keyring, goal);
+  if (absl::Status checked = CheckKeyring(sealer, keyring); !checked.ok()) return checked;
+  const absl::StatusOr<bool> hides_key_ids = BringHidingKey(sealer, keyring);
   if (!hides_key_ids.ok()) return hides_key_ids.status();
   SealingReport report;
   bool changed_meanwhile = true;
@@ -144,9 +143,9 @@ absl::StatusOr<SealingReport> SealSessions(SessionSealer& sealer, const Keyring&
     std::uint64_t looked_at = 0;
     const absl::Status passed = ForEach(sealer, [&](const SessionSealer::Session& session) -> absl::Status {
       progress(++looked_at);
-      if (IsThere(session, keyring, goal)) return absl::OkStatus();
+      if (IsThere(session, keyring)) return absl::OkStatus();
       const absl::StatusOr<bool> done = storage::HidesKeyIds(session.wrapped) == *hides_key_ids
-                                            ? Bring(sealer, session, keyring, goal, &report)
+                                            ? Bring(sealer, session, keyring, &report)
                                             : storage::DamagedSession();
       if (absl::IsDataLoss(done.status())) {
         report.failed.emplace_back(session.id, done.status());
@@ -163,7 +162,7 @@ absl::StatusOr<SealingReport> SealSessions(SessionSealer& sealer, const Keyring&
     return absl::UnavailableError("others changed, or have locked, some sessions all the while; run it again");
   }
   if (!report.failed.empty()) return report;
-  auto unused = sealer.ForgetUnused(goal == SealingGoal::kPlain ? "" : keyring.active());
+  auto unused = sealer.ForgetUnused(keyring.active());
   if (!unused.ok()) return unused.status();
   report.unused = *std::move(unused);
   return report;

@@ -32,13 +32,6 @@ struct SealingState {
 };
 absl::StatusOr<SealingState> ReadSealingState(storage::SessionSealer& sealer);
 
-enum class SealingGoal : std::uint8_t {
-  // Every session is encrypted, under the active key.
-  kActiveKey,
-  // None is.
-  kPlain,
-};
-
 struct SealingReport {
   // Sessions whose values were encrypted, or opened.
   std::uint64_t resealed = 0;
@@ -53,11 +46,11 @@ struct SealingReport {
 // Told how many sessions were looked at so far.
 using SealingProgress = std::function<void(std::uint64_t)>;
 
-// Brings every session there. What is there already is left alone, so it can be run again after it ended early. Where a
-// session is damaged, or its key is not in the keyring, it goes on with the next one. FailedPrecondition with reason
-// kKeyringMismatch when the keyring is not that of the database, or no server was started with its active key yet; and
-// where key ids are hidden, which plain values would show.
-absl::StatusOr<SealingReport> SealSessions(storage::SessionSealer& sealer, const Keyring& keyring, SealingGoal goal,
+// Brings every session under the keyring's active key, or in plain where none is. What is so already is left alone, and
+// it can be run again after it ended early. Where a session is damaged, or its key is not in the keyring, it goes on
+// with the next one. FailedPrecondition with reason kKeyringMismatch when the keyring is not that of the database, or
+// no server was started with its active key yet; and where key ids are hidden, which plain values would show.
+absl::StatusOr<SealingReport> SealSessions(storage::SessionSealer& sealer, const Keyring& keyring,
                                            const SealingProgress& progress);
 
 }  // namespace authstate::migrations

@@ -330,6 +330,12 @@ absl::Status CheckAccess(const Options& options, const AccessWatch::Current& acc
       "accounts: make a token (authstatectl token create --config FILE), or give --allow-insecure"));
 }
 
+std::string EncryptionOf(const Keyring* keyring, const storage::Description& description) {
+  if (keyring == nullptr) return "off";
+  if (keyring->active().empty()) return "off for new sessions";
+  return absl::StrCat("on, under the key ", keyring->active(), description.hides_key_ids ? ", key ids hidden" : "");
+}
+
 void AnnounceReady(const std::string& address, const TlsFiles& tls, bool open, const Keyring* keyring,
                    const storage::Description& description) {
   std::printf("authstated ready on %s, backend %s %s\n", address.c_str(), description.name.c_str(),
@@ -343,9 +349,7 @@ void AnnounceReady(const std::string& address, const TlsFiles& tls, bool open, c
                                              : "mutual TLS"},
        {"access", open ? "open: nobody has been given rights, so whoever reaches the address may do everything"
                        : "tokens and client certificates"},
-       {"encryption", keyring == nullptr ? "off"
-                                         : absl::StrCat("on, under the key ", keyring->active(),
-                                                        description.hides_key_ids ? ", key ids hidden" : "")},
+       {"encryption", EncryptionOf(keyring, description)},
        {"backend", description.name},
        {"location", description.location},
        {"schema_version", absl::StrCat(description.schema_version)}});

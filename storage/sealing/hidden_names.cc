@@ -53,4 +53,10 @@ absl::Status CannotHideNames() {
                "make another one with it, and bring the sessions there by session export and import");
 }
 
+absl::Status PlainShowsNames() {
+  return Error(absl::StatusCode::kFailedPrecondition, kKeyringMismatch,
+               "no key of the keyring is active, and plain sessions show the key ids that this store hides: bring the "
+               "sessions to a store that does not hide them, by session export and import");
+}
+
 }  // namespace authstate::storage

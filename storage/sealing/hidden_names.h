@@ -45,6 +45,8 @@ class HiddenNames {
 
 // FailedPrecondition with reason kKeyringMismatch: there are sessions whose ids are not hidden.
 absl::Status CannotHideNames();
+// FailedPrecondition with reason kKeyringMismatch: new sessions are to be plain, and ids are hidden, or to be.
+absl::Status PlainShowsNames();
 
 // `store`, and where `wrapped` is not empty with names that are hidden by this key: callers see none of that. Pages of
 // snapshots are ordered by type and by what stands in the place of the id, and count what is stored: less fits them,

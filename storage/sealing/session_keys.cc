@@ -51,7 +51,7 @@ void SessionKeys::Learn(absl::string_view session_id, std::string wrapped) {
 void SessionKeys::Saw(absl::string_view session_id, bool present, std::string wrapped) {
   if (!present) return Forget(session_id);
   // Without a keyring, what is not known is plain.
-  if (seals() || !wrapped.empty()) Learn(session_id, std::move(wrapped));
+  if (keyring_ != nullptr || !wrapped.empty()) Learn(session_id, std::move(wrapped));
 }
 
 void SessionKeys::Forget(absl::string_view session_id) {

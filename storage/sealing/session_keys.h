@@ -43,7 +43,7 @@ class SessionKeys {
       : keyring_(std::move(keyring)), hides_key_ids_(hides_key_ids) {}
 
   // Whether new sessions are sealed.
-  bool seals() const { return keyring_ != nullptr; }
+  bool seals() const { return keyring_ != nullptr && !keyring_->active().empty(); }
   // For one; wrapped.
   std::string Make(absl::string_view session_id) const { return NewWrappedKey(*keyring_, session_id, hides_key_ids_); }
 

@@ -206,6 +206,8 @@ class SealedSessionsTest : public testing::TestWithParam<const char*> {
 
   Store& store() { return *store_; }
   const SharedKeyring keyring_ = MakeKeyring({{"k", 'a'}});
+  // The same, and new sessions are plain.
+  const SharedKeyring inactive_ = test::MakeInactiveKeyring("k", 'a');
 
  private:
   std::unique_ptr<Store> store_;

@@ -10,7 +10,6 @@
 namespace authstate::storage {
 namespace {
 
-using migrations::SealingGoal;
 using migrations::SealingReport;
 using migrations::SealSessions;
 using ::testing::ElementsAre;
@@ -20,13 +19,13 @@ using ::testing::Pair;
 
 class SessionSealerTest : public SealedSessionsTest {
  protected:
-  absl::StatusOr<SealingReport> Seal(const SharedKeyring& keyring, SealingGoal goal = SealingGoal::kActiveKey) {
+  absl::StatusOr<SealingReport> Seal(const SharedKeyring& keyring) {
     const auto sealer = store().OpenSealer();
     if (!sealer.ok()) return sealer.status();
-    return SealSessions(**sealer, *keyring, goal, [](std::uint64_t) {});
+    return SealSessions(**sealer, *keyring, [](std::uint64_t) {});
   }
-  SealingReport MustSeal(const SharedKeyring& keyring, SealingGoal goal = SealingGoal::kActiveKey) {
-    auto report = Seal(keyring, goal);
+  SealingReport MustSeal(const SharedKeyring& keyring) {
+    auto report = Seal(keyring);
     EXPECT_TRUE(report.ok()) << report.status();
     return report.value_or(SealingReport());
   }
@@ -47,6 +46,7 @@ class SessionSealerTest : public SealedSessionsTest {
     }
     Open(keyring_).reset();
   }
+  void BringUnderTraffic(const SharedKeyring& from, const SharedKeyring& to);
   void ExpectValues(Backend& backend) {
     EXPECT_EQ(TextOf(Read(backend, "p")), "\"one\"");
     EXPECT_EQ(TextOf(Read(backend, "p", kOther)), "\"two\"");
@@ -98,7 +98,7 @@ TEST_P(SessionSealerTest, RotatedKeyCanGo) {
 TEST_P(SessionSealerTest, OpenedStoreNeedsNoKeyring) {
   ASSERT_NO_FATAL_FAILURE(MakePlain());
   MustSeal(keyring_);
-  EXPECT_EQ(MustSeal(keyring_, SealingGoal::kPlain).resealed, 2U);
+  EXPECT_EQ(MustSeal(inactive_).resealed, 2U);
   EXPECT_EQ(State().plain, 2U);
   EXPECT_THAT(State().under, IsEmpty());
   const auto backend = Open(nullptr);
@@ -126,20 +126,16 @@ TEST_P(SessionSealerTest, KeyringOfAnotherStoreChangesNothing) {
   EXPECT_EQ(State().plain, 2U);
 }
 
-// What only a database does that has several servers.
-class SharedSealerTest : public SessionSealerTest {};
-
-INSTANTIATE_TEST_SUITE_P(Stores, SharedSealerTest, testing::Values("Postgres"),
-                         [](const auto& info) { return std::string(info.param); });
-
-TEST_P(SharedSealerTest, ServersGoOnAndLoseNothing) {
+// Beside servers, several where the database allows that: sessions that were written `from` are brought to `to`, under
+// which the servers run by then.
+void SessionSealerTest::BringUnderTraffic(const SharedKeyring& from, const SharedKeyring& to) {
   constexpr int kSessions = 40;
   {
-    const auto plain = Open(nullptr);
-    for (int i = 0; i < kSessions; ++i) ASSERT_TRUE(Apply(*plain, Write(absl::StrCat("s", i), "0", kOther)).ok());
+    const auto before = Open(from);
+    for (int i = 0; i < kSessions; ++i) ASSERT_TRUE(Apply(*before, Write(absl::StrCat("s", i), "0", kOther)).ok());
   }
-  const auto one = Open(keyring_);
-  const auto other = Open(keyring_);
+  const std::shared_ptr<Backend> one = Open(to);
+  const std::shared_ptr<Backend> other = GetParam() == std::string("Sqlite") ? one : Open(to);
   std::atomic<bool> sealed = false;
   std::vector<int> written(kSessions);
   std::thread writer([&] {
@@ -157,20 +153,46 @@ TEST_P(SharedSealerTest, ServersGoOnAndLoseNothing) {
     }
   });
   // Two at once.
-  std::thread second([&] { EXPECT_TRUE(Seal(keyring_).ok()); });
-  EXPECT_TRUE(Seal(keyring_).ok());
+  std::thread second([&] { EXPECT_TRUE(Seal(to).ok()); });
+  EXPECT_TRUE(Seal(to).ok());
   second.join();
   sealed.store(true);
   writer.join();
-  EXPECT_EQ(State().plain, 0U);
-  const auto third = Open(keyring_);
   for (int i = 0; i < kSessions; ++i) {
     const std::string id = absl::StrCat("s", i);
-    EXPECT_EQ(TextOf(Read(*third, id)), absl::StrCat("\"", written[static_cast<std::size_t>(i)], "\""));
-    EXPECT_EQ(TextOf(Read(*third, id, kOther)), "\"0\"");
-    EXPECT_TRUE(ReadWhole(*third, id).ok());
+    EXPECT_EQ(TextOf(Read(*one, id)), absl::StrCat("\"", written[static_cast<std::size_t>(i)], "\""));
+    EXPECT_EQ(TextOf(Read(*one, id, kOther)), "\"0\"");
+    EXPECT_TRUE(ReadWhole(*one, id).ok());
   }
 }
+
+TEST_P(SessionSealerTest, ServersGoOnWhileSessionsAreEncrypted) {
+  ASSERT_NO_FATAL_FAILURE(BringUnderTraffic(nullptr, keyring_));
+  EXPECT_EQ(State().plain, 0U);
+}
+
+TEST_P(SessionSealerTest, ServersGoOnWhileSessionsAreOpened) {
+  ASSERT_NO_FATAL_FAILURE(BringUnderTraffic(keyring_, inactive_));
+  EXPECT_THAT(State().under, IsEmpty());
+  const auto backend = Open(nullptr);
+  EXPECT_EQ(TextOf(Read(*backend, "s0", kOther)), "\"0\"");
+}
+
+TEST_P(SessionSealerTest, NewSessionIsPlainWhereNoKeyIsActive) {
+  ASSERT_NO_FATAL_FAILURE(MakePlain());
+  MustSeal(keyring_);
+  const auto backend = Open(inactive_);
+  ExpectValues(*backend);
+  ASSERT_TRUE(Apply(*backend, Write("new", "six")).ok());
+  ASSERT_TRUE(Apply(*backend, Write("p", "one")).ok());
+  EXPECT_EQ(State().plain, 1U) << "a session that is encrypted stays so until it is brought";
+}
+
+// What only a database does that has several servers.
+class SharedSealerTest : public SessionSealerTest {};
+
+INSTANTIATE_TEST_SUITE_P(Stores, SharedSealerTest, testing::Values("Postgres"),
+                         [](const auto& info) { return std::string(info.param); });
 
 TEST_P(SharedSealerTest, PatchedValueIsWrittenWholeAndPatchedAgain) {
   test::GrowingRecord record(400);

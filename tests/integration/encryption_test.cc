@@ -217,9 +217,41 @@ TEST_F(EncryptionTest, SessionsFromBeforeAreEncryptedByTheCommandLine) {
   EXPECT_EQ(run({"keyring", "rewrap", "--keyring-file", path}).code, kRefused) << "no server has that key active yet";
   Serve({"--keyring-file", path});
   EXPECT_THAT(run({"keyring", "rewrap", "--keyring-file", path}).out, HasSubstr("no session is under the key old"));
-  EXPECT_EQ(run({"keyring", "rewrap", "--keyring-file", path, "--plain"}).code, kRefused) << "that wants a --yes";
-  EXPECT_EQ(run({"keyring", "rewrap", "--keyring-file", path, "--plain", "--yes"}).code, kOk);
+  EXPECT_EQ(cli.Run({"keyring", "deactivate", path}).code, kOk);
+  EXPECT_THAT(Serve({"--keyring-file", path}), HasSubstr(R"("encryption":"off for new sessions")"));
+  EXPECT_EQ(run({"keyring", "rewrap", "--keyring-file", path}).code, kRefused) << "that wants a --yes";
+  EXPECT_EQ(run({"keyring", "rewrap", "--keyring-file", path, "--yes"}).code, kOk);
   EXPECT_THAT(Serve({}), HasSubstr(R"("encryption":"off")"));
+}
+
+TEST_F(EncryptionTest, ServerOfAFileGoesOnWhileItsSessionsAreEncrypted) {
+  constexpr int kSessions = 20;
+  Serve({});
+  {
+    auto plain = TestServer::Create({Arguments({}), {}});
+    ASSERT_TRUE(plain.ok()) << plain.status();
+    for (int i = 1; i < kSessions; ++i) {
+      EXPECT_EQ(CliRunner((*plain)->address()).Run({"session", "copy", "s", absl::StrCat("copy", i)}).code, kOk);
+    }
+  }
+  const std::string path = NewKeyring("keyring");
+  auto server = TestServer::Create({Arguments({"--keyring-file", path}), {}});
+  ASSERT_TRUE(server.ok()) << server.status();
+  const CliRunner cli((*server)->address());
+  auto rewrap = Subprocess::Start({{test::ProgramPath("authstatectl"), "keyring", "rewrap", "--keyring-file", path,
+                                    "--sqlite-path", directory_.File("authstate.db"), "--json"},
+                                   {}});
+  ASSERT_TRUE(rewrap.ok()) << rewrap.status();
+  bool ended = false;
+  for (int round = 0; !ended; ++round) {
+    ended = (*rewrap)->Wait(absl::ZeroDuration()).ok();
+    EXPECT_EQ(cli.Run({"keys", "set", "s", "session", "1", absl::StrCat(round)}).code, kOk);
+    EXPECT_EQ(cli.Run({"keys", "get", "s", "session", "1"}).out, absl::StrCat(round, "\n"));
+    EXPECT_THAT(cli.Run({"creds", "get", "s"}).out, HasSubstr(kCanary));
+  }
+  EXPECT_EQ((*rewrap)->Wait(kPatience)->code, kOk);
+  EXPECT_EQ(nlohmann::json::parse((*rewrap)->output(Subprocess::Stream::kStdout))["encrypted"], kSessions);
+  EXPECT_THAT(cli.Run({"creds", "get", "s"}).out, HasSubstr(kCanary));
 }
 
 TEST_F(EncryptionTest, TokenOfAnEncryptedStoreIsMadeWithoutItsKeyring) {

@@ -21,13 +21,12 @@ namespace authstate::cli {
 namespace {
 
 struct KeyringOptions {
-  // For the commands that change a keyring file: init, add, activate.
+  // For the commands that change a keyring file: init, add, activate, deactivate.
   std::string path;
   std::string id;
   // The options of status and rewrap, which look into a database.
   DatabaseChoice database;
   KeyringSource keyring;
-  bool plain = false;
   bool yes = false;
 };
 
@@ -57,6 +56,13 @@ absl::Status Activate(CommandContext& context, const KeyringOptions& options) {
                 absl::StrCat("the key ", options.id,
                              " is active: a server that is started from now on encrypts new sessions under it; "
                              "authstatectl keyring rewrap then brings those that are there"));
+}
+
+absl::Status Deactivate(CommandContext& context, const KeyringOptions& options) {
+  if (absl::Status plain = DeactivateKeyring(options.path); !plain.ok()) return plain;
+  return Report(context, options,
+                "no key is active: a server that is started from now on makes new sessions in plain, and opens those "
+                "that are encrypted; authstatectl keyring rewrap --yes then writes these in plain too");
 }
 
 absl::StatusOr<std::unique_ptr<storage::SessionSealer>> Open(const KeyringOptions& options) {
@@ -116,9 +122,6 @@ absl::Status WriteReport(CommandContext& context, const migrations::SealingRepor
 }
 
 absl::Status Rewrap(CommandContext& context, const KeyringOptions& options) {
-  if (options.plain && !options.yes) {
-    return absl::FailedPreconditionError("--plain writes every session readable for who has the database: say --yes");
-  }
   KeyringSource source = options.keyring;
   const char* const text = std::getenv(kKeyringVariable);
   if (!source.given() && text != nullptr) source.text = text;
@@ -127,14 +130,18 @@ absl::Status Rewrap(CommandContext& context, const KeyringOptions& options) {
   profiles::HideVariable(kKeyringVariable);
   if (!keyring.ok()) return keyring.status();
   if (*keyring == nullptr) return absl::InvalidArgumentError("--keyring-file or --keyring-command is needed");
+  const bool plain = (*keyring)->active().empty();
+  if (plain && !options.yes) {
+    return absl::FailedPreconditionError(
+        "no key is active, so every session is written readable for who has the database: say --yes");
+  }
   const auto sealer = Open(options);
   if (!sealer.ok()) return sealer.status();
   Progress progress(context.output().json());
   const auto report = migrations::SealSessions(
-      **sealer, **keyring, options.plain ? migrations::SealingGoal::kPlain : migrations::SealingGoal::kActiveKey,
-      [&progress](std::uint64_t sessions) { progress.Show("sessions", sessions, 0); });
+      **sealer, **keyring, [&progress](std::uint64_t sessions) { progress.Show("sessions", sessions, 0); });
   if (!report.ok()) return report.status();
-  absl::Status written = WriteReport(context, *report, options.plain);
+  absl::Status written = WriteReport(context, *report, plain);
   if (!written.ok() || report->failed.empty()) return written;
   return absl::DataLossError(absl::StrCat(Count(report->failed.size(), "session"), " could not be brought there"));
 }
@@ -162,18 +169,17 @@ Command KeyringCommands(Action* action) {
        leaf("add", "Add a new key to a keyring file, which is not active yet", of_file, Add),
        leaf("activate", "Make a key of a keyring file the one that new sessions are encrypted under", of_file,
             Activate),
+       leaf("deactivate", "Make none of its keys active: new sessions are plain", {of_file[0]}, Deactivate),
        leaf("status", "Count the sessions of a database that are plain, and those under each key", {}, ShowStatus),
-       leaf(
-           "rewrap",
-           "Bring every session of a database under the active key, those that are plain too. Servers of PostgreSQL go "
-           "on meanwhile; that of an SQLite file is stopped before. Run again, it goes on where it ended",
-           {OfVariable(Text("--keyring-file", &options->keyring.file, "The keyring file of the servers"),
-                       "AUTHSTATE_KEYRING_FILE"),
-            OfVariable(Text("--keyring-command", &options->keyring.command, "Command of the shell that prints it"),
-                       "AUTHSTATE_KEYRING_COMMAND"),
-            Flag("--plain", &options->plain, "Open every session instead; then no keyring is needed any more"),
-            Yes(&options->yes, "The sessions may be written in plain")},
-           Rewrap)});
+       leaf("rewrap",
+            "Bring every session of a database under the active key, those that are plain too; in plain where none is "
+            "active. Servers go on meanwhile. Run again, it goes on where it ended",
+            {OfVariable(Text("--keyring-file", &options->keyring.file, "The keyring file of the servers"),
+                        "AUTHSTATE_KEYRING_FILE"),
+             OfVariable(Text("--keyring-command", &options->keyring.command, "Command of the shell that prints it"),
+                        "AUTHSTATE_KEYRING_COMMAND"),
+             Yes(&options->yes, "The sessions may be written in plain")},
+            Rewrap)});
   DeclareDatabase(&options->database, &keyring);
   return keyring;
 }

@@ -34,7 +34,8 @@ absl::Status FitKeyring(PgConnection& connection, const Layout& layout, const Ke
   if (layout.sealing.keyring == nullptr) return keyring == nullptr ? absl::OkStatus() : LegacyCannotBeSealed();
   auto marks = KeyringMarks(connection, layout, deadline);
   if (!marks.ok()) return marks.status();
-  if (absl::Status checked = CheckKeyring(keyring, *marks); !checked.ok() || keyring == nullptr) return checked;
+  absl::Status checked = CheckKeyring(keyring, *marks);
+  if (!checked.ok() || keyring == nullptr || keyring->active().empty()) return checked;
   if (Has(*marks, keyring->active())) return absl::OkStatus();
   const KeyringMark mark = MarkOf(*keyring, keyring->active());
   const auto remembered = connection.Execute(layout.sealing.remember_key, {mark.key_id, mark.key_check}, deadline);
@@ -54,6 +55,7 @@ absl::StatusOr<std::string> FitHidingKey(PgConnection& connection, const Layout&
                                          bool hide, absl::Time deadline) {
   if (keyring == nullptr) return "";
   auto wrapped = HidingKey(connection, layout, deadline);
+  if (wrapped.ok() && keyring->active().empty() && (hide || !wrapped->empty())) return PlainShowsNames();
   if (!wrapped.ok() || !wrapped->empty() || !hide) return wrapped;
   const auto made = connection.Execute(layout.sealing.hide_key_ids, {HiddenNames::NewKey(*keyring)}, deadline);
   if (made.failure.has_value()) return ToStatus(*made.failure);

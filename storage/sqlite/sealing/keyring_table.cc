@@ -28,7 +28,10 @@ std::vector<KeyringMark> KeyringMarks(SqliteConnection& connection) {
 
 absl::Status FitKeyring(SqliteConnection& connection, const Keyring* keyring) {
   const std::vector<KeyringMark> marks = KeyringMarks(connection);
-  if (absl::Status checked = CheckKeyring(keyring, marks); !checked.ok() || keyring == nullptr) return checked;
+  if (absl::Status checked = CheckKeyring(keyring, marks);
+      !checked.ok() || keyring == nullptr || keyring->active().empty()) {
+    return checked;
+  }
   const bool known = std::any_of(marks.begin(), marks.end(),
                                  [keyring](const KeyringMark& mark) { return mark.key_id == keyring->active(); });
   if (known) return absl::OkStatus();
@@ -53,6 +56,7 @@ std::string HidingKey(SqliteConnection& connection) {
 absl::StatusOr<std::string> FitHidingKey(SqliteConnection& connection, const Keyring* keyring, bool hide) {
   if (keyring == nullptr) return "";
   std::string wrapped = HidingKey(connection);
+  if (keyring->active().empty() && (hide || !wrapped.empty())) return PlainShowsNames();
   if (!wrapped.empty() || !hide) return wrapped;
   wrapped = HiddenNames::NewKey(*keyring);
   Run(connection.Prepare(sql::kBeginImmediate));

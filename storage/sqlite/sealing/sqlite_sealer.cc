@@ -1,7 +1,5 @@
 #include "storage/sqlite/sealing/sqlite_sealer.h"
 
-#include <fcntl.h>
-
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -13,7 +11,6 @@
 #include "storage/error.h"
 #include "storage/packed_value.h"
 #include "storage/sqlite/connection.h"
-#include "storage/sqlite/file_lock.h"
 #include "storage/sqlite/sealing/keyring_table.h"
 #include "storage/sqlite/session_row.h"
 #include "storage/sqlite/sqlite_error.h"
@@ -26,8 +23,8 @@ namespace {
 
 class SqliteSealer final : public SessionSealer {
  public:
-  SqliteSealer(std::string path, FileLock lock)
-      : path_(std::move(path)), lock_(std::move(lock)), connection_(path_, SqliteConnection::Mode::kReadWrite) {
+  explicit SqliteSealer(std::string path)
+      : path_(std::move(path)), connection_(path_, SqliteConnection::Mode::kReadWrite) {
     connection_.database().exec("PRAGMA synchronous = FULL");
   }
 
@@ -152,7 +149,6 @@ class SqliteSealer final : public SessionSealer {
   }
 
   const std::string path_;
-  const FileLock lock_;
   SqliteConnection connection_;
   const StoreClock clock_;
 };
@@ -161,16 +157,11 @@ class SqliteSealer final : public SessionSealer {
 
 absl::StatusOr<std::unique_ptr<SessionSealer>> OpenSqliteSealer(const std::string& path) {
   const std::string absolute = AbsolutePath(path);
-  const auto named = [&absolute](const absl::Status& status) {
-    return absl::Status(status.code(), absl::StrCat(absolute, ": ", status.message()));
-  };
-  absl::StatusOr<FileLock> lock = FileLock::Open(absolute, O_RDWR);
-  if (!lock.ok()) return named(lock.status());
-  if (absl::Status locked = lock->Lock(); !locked.ok()) return named(locked);
-  if (absl::Status log = CheckLogHasItsDatabase(absolute); !log.ok()) return named(log);
-  return CatchSqlite([&]() -> absl::StatusOr<std::unique_ptr<SessionSealer>> {
-    return std::make_unique<SqliteSealer>(absolute, *std::move(lock));
-  });
+  if (absl::Status log = CheckLogHasItsDatabase(absolute); !log.ok()) {
+    return absl::Status(log.code(), absl::StrCat(absolute, ": ", log.message()));
+  }
+  return CatchSqlite(
+      [&]() -> absl::StatusOr<std::unique_ptr<SessionSealer>> { return std::make_unique<SqliteSealer>(absolute); });
 }
 
 }  // namespace authstate::storage

@@ -9,8 +9,8 @@
 
 namespace authstate::storage {
 
-// Opens the file, whose schema is one that a server of this version serves, and keeps servers from it meanwhile: a file
-// has one writer. FailedPrecondition while one serves it; else fails as the driver does.
+// Opens the file, whose schema is one that a server of this version serves. Its server goes on: a change is a
+// transaction of SQLite, and whoever writes waits for the other's. Fails as the driver does.
 absl::StatusOr<std::unique_ptr<SessionSealer>> OpenSqliteSealer(const std::string& path);
 
 }  // namespace authstate::storage

@@ -44,17 +44,27 @@ TEST(KeyringTest, SaysWhatIsWrongInWhichLineAndNoPartOfAKey) {
            {absl::StrCat("key k ", kDigits), "no key is active"},
            {"active k", "the active key \"k\" is not there"},
            {good + "active k", "line 3: only one key can be active"},
+           {good + "plain", "line 3: only one key can be active"},
+           {"plain\nplain", "line 2: only one key can be active"},
+           {"plain k", "line 1: \"active ID\", \"plain\" or"},
            {good + "key k " + kDigits, "line 3: a second key \"k\""},
            {good + "key j " + kDigits.substr(1), "line 3: the key \"j\" is not 64 hexadecimal digits"},
            {good + "key j " + kDigits.substr(1) + "g", "line 3: the key \"j\" is not 64 hexadecimal digits"},
-           {good + "key " + kDigits, "line 3: \"active ID\" or \"key ID DIGITS\" is expected"},
+           {good + "key " + kDigits, "line 3: \"active ID\", \"plain\" or \"key ID DIGITS\" is expected"},
            {good + "key " + kDigits + " j", "line 3: an id has"},
-           {good + kDigits, "line 3: \"active ID\" or"},
+           {good + kDigits, "line 3: \"active ID\", \"plain\" or"},
            {good + "active " + kDigits, "line 3: an id has"},
        }) {
     EXPECT_THAT(WhyNot(text), HasSubstr(why));
     EXPECT_THAT(WhyNot(text), Not(HasSubstr("aaaa")));
   }
+}
+
+TEST(KeyringTest, MayHaveNoActiveKey) {
+  const auto keyring = Keyring::Parse(absl::StrCat("plain; key k ", kDigits));
+  ASSERT_TRUE(keyring.ok()) << keyring.status();
+  EXPECT_EQ((*keyring)->active(), "");
+  EXPECT_NE((*keyring)->Find("k"), nullptr);
 }
 
 TEST(KeyringTest, HasAtMostSixtyFourKeys) {

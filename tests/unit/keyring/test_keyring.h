@@ -18,6 +18,11 @@ inline std::string KeyringText(const std::vector<std::pair<std::string, char>>& 
   return text;
 }
 
+// One with a key that is not active.
+inline std::shared_ptr<const Keyring> MakeInactiveKeyring(const std::string& id, char digit) {
+  return *Keyring::Parse(absl::StrCat("plain\nkey ", id, " ", std::string(64, digit)));
+}
+
 inline std::shared_ptr<const Keyring> MakeKeyring(const std::vector<std::pair<std::string, char>>& keys) {
   return *Keyring::Parse(KeyringText(keys));
 }
