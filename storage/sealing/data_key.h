@@ -7,8 +7,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "keyring/aead.h"
 #include "keyring/keyring.h"
-#include "storage/sealing/aead.h"
 
 // The key of one session, which its values are sealed with. It is stored in the session's row, wrapped under a key of
 // the keyring, so that another key of the keyring takes one write of that row and touches no value. When the session is
@@ -19,7 +19,7 @@
 //   1    the version of this format: 1, or 2 where the store hides key ids (storage/sealing/hidden_names.h), so that a
 //        server which knows nothing of that takes the session for damaged, and does not look for keys by their ids
 //   16   the id of the data key, random: as long as this is the same, the values are sealed with the same key
-//   72   the data key, sealed (storage/sealing/aead.h) under the key of the keyring; associated are all other parts of
+//   72   the data key, sealed (keyring/aead.h) under the key of the keyring; associated are all other parts of
 //        this form and the session's id
 //   1–32 the id of that key in the keyring
 namespace authstate::storage {

@@ -3,9 +3,9 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "keyring/aead.h"
 #include "storage/error.h"
 #include "storage/packed_value.h"
-#include "storage/sealing/aead.h"
 
 namespace authstate::storage {
 namespace {

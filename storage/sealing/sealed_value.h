@@ -14,7 +14,7 @@
 // 3 to 6, and four more, so 7 raw bytes, 8 JSON text, 9 and 10 the same with a patch.
 //
 // The four bytes of the length stay as they are, in front, as SQL reads them. What follows is sealed
-// (storage/sealing/aead.h): the tag has the place of the checksum, and is what a base is known by to its patches.
+// (keyring/aead.h): the tag has the place of the checksum, and is what a base is known by to its patches.
 // Associated are the version of this format, the length, the stored kind, the session, the type and the id, and for a
 // patch the tag of its base: so nothing can be moved to another place, nor a patch put on another base, and be taken
 // for a value. In a session that has a data key nothing but sealed values is a value.

@@ -1,8 +1,8 @@
-#include "storage/sealing/aead.h"
+#include "keyring/aead.h"
 
 #include <sodium.h>
 
-namespace authstate::storage {
+namespace authstate {
 namespace {
 
 static_assert(kSealKeyBytes == crypto_aead_xchacha20poly1305_ietf_KEYBYTES);
@@ -36,4 +36,4 @@ std::optional<std::string> OpenSealed(const unsigned char* key, absl::string_vie
   return plain;
 }
 
-}  // namespace authstate::storage
+}  // namespace authstate

@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_STORAGE_SEALING_AEAD_H_
-#define AUTHSTATE_STORAGE_SEALING_AEAD_H_
+#ifndef AUTHSTATE_KEYRING_AEAD_H_
+#define AUTHSTATE_KEYRING_AEAD_H_
 
 #include <cstddef>
 #include <optional>
@@ -10,7 +10,7 @@
 // XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03). What is sealed is a nonce of 24 random bytes, as many bytes as there
 // were, encrypted, and a tag of 16. Nonces of that size may be drawn at random however often one key is used.
 // Thread-safe.
-namespace authstate::storage {
+namespace authstate {
 
 inline constexpr std::size_t kSealKeyBytes = 32;
 inline constexpr std::size_t kSealNonceBytes = 24;
@@ -22,6 +22,6 @@ void AppendSealed(const unsigned char* key, absl::string_view associated, absl::
 // nullopt when it was not sealed so: a byte is another, the key, or what is associated.
 std::optional<std::string> OpenSealed(const unsigned char* key, absl::string_view associated, absl::string_view sealed);
 
-}  // namespace authstate::storage
+}  // namespace authstate
 
-#endif  // AUTHSTATE_STORAGE_SEALING_AEAD_H_
+#endif  // AUTHSTATE_KEYRING_AEAD_H_
