@@ -102,7 +102,9 @@ absl::StatusOr<SessionListing> Client::ListSessions(const SessionFilter& filter,
     if (status.ok()) status = impl_->CheckKnown(request, response.knows_fields_up_to());
     if (!status.ok()) return status;
     for (v1::Session& session : *response.mutable_sessions()) {
-      status = on_session(FromMessage(std::move(session)));
+      SessionSummary summary = FromMessage(std::move(session));
+      summary.revision_tells_all = response.revisions_tell_all();
+      status = on_session(std::move(summary));
       if (!status.ok()) return status;
     }
     for (std::string& id : *response.mutable_unaddressable_ids()) listing.unaddressable_ids.push_back(std::move(id));
@@ -126,12 +128,13 @@ absl::StatusOr<std::uint64_t> Client::DeleteSession(const std::string& session_i
 }
 
 absl::StatusOr<Lease> Client::AcquireLease(const std::string& session_id, const std::string& owner, absl::Duration ttl,
-                                           bool steal) {
+                                           bool steal, std::uint64_t fence_step) {
   v1::AcquireLeaseRequest request;
   request.set_session_id(session_id);
   request.set_owner(owner);
   *request.mutable_ttl() = ToMessage(ttl);
   request.set_steal(steal);
+  request.set_fence_step(fence_step);
   return impl_->LeaseOf<v1::AcquireLeaseResponse>(Rpc::kAcquireLease, &Impl::Store::AcquireLease, request);
 }
 

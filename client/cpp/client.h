@@ -101,9 +101,10 @@ class Client {
                                               std::uint64_t fence = 0);
 
   // Makes `owner` the one that may change the session, for 1 s to 1 h. FailedPrecondition when another owner has a live
-  // lease and `steal` is not set; error.h tells whose.
+  // lease and `steal` is not set; error.h tells whose. A new fence is `fence_step` (1 to 2^31; 0 means 1) ahead of the
+  // one before; 1 where the server is of an older version.
   absl::StatusOr<Lease> AcquireLease(const std::string& session_id, const std::string& owner, absl::Duration ttl,
-                                     bool steal = false);
+                                     bool steal = false, std::uint64_t fence_step = 0);
   // FailedPrecondition when `fence` is not the session's current one.
   absl::StatusOr<Lease> RenewLease(const std::string& session_id, std::uint64_t fence, absl::Duration ttl);
   absl::Status ReleaseLease(const std::string& session_id, std::uint64_t fence);

@@ -59,6 +59,7 @@ v1::CommitRequest ToMessage(CommitRequest commit) {
   if (commit.expected_revision.has_value()) message.set_expected_revision(*commit.expected_revision);
   message.set_commit_id(commit.commit_id);
   message.set_fence(commit.fence);
+  message.set_carried_revision(commit.carried_revision);
   return message;
 }
 

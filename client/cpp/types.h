@@ -64,6 +64,8 @@ struct CommitRequest {
   std::uint64_t commit_id = 0;
   // The fence of the session's lease; 0: none.
   std::uint64_t fence = 0;
+  // The session's revision after it, which has to be greater than the present one; 0: the next one.
+  std::uint64_t carried_revision = 0;
 };
 
 // Who may change a session.
@@ -120,6 +122,8 @@ struct SessionSummary {
   std::uint64_t stored_bytes = 0;
   // nullopt where it was not asked for, or is one that this client does not know.
   std::optional<SessionState> state;
+  // Whether nothing changes the session without moving its revision.
+  bool revision_tells_all = false;
 };
 
 // Which sessions a listing holds.

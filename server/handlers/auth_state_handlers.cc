@@ -35,6 +35,8 @@ void AuthStateHandlers::Apply(Request request, absl::Time deadline, Respond<Resp
   absl::StatusOr<storage::Commit> commit = Validate(std::move(request));
   if (!commit.ok()) return std::move(respond)(commit.status());
   if (commit->id == 0) commit->id = NewCommitId();
+  // By which a later attempt, or the store after a lost answer, finds that it was applied.
+  if (commit->carried.has_value()) commit->carried->recent.Add(commit->id, commit->carried->revision);
   backend_->Apply(One(*std::move(commit)), deadline,
                   [respond = std::move(respond)](std::vector<absl::StatusOr<storage::Applied>> results) mutable {
                     if (!results[0].ok()) return std::move(respond)(results[0].status());

@@ -1,5 +1,7 @@
 #include "server/handlers/lease_validation.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
 
 #include "absl/strings/match.h"
@@ -12,6 +14,9 @@
 
 namespace authstate::server {
 namespace {
+
+// Half of what stands between the fences of a home and those that clients get there (storage/lease.h).
+constexpr std::uint64_t kMaxFenceStep = storage::kFencesOfAHome / 2;
 
 absl::Status CheckField(absl::string_view field, const absl::Status& rule) {
   return rule.ok() ? rule : InvalidField(field, rule.message());
@@ -71,8 +76,12 @@ absl::StatusOr<storage::LeaseRequest> Validate(const v1::AcquireLeaseRequest& re
   absl::Status status = CheckOwnerOfClient(request.owner());
   if (status.ok()) status = TakeTtl(request.ttl(), &lease->ttl);
   if (!status.ok()) return status;
+  if (request.fence_step() > kMaxFenceStep) {
+    return InvalidField("fence_step", absl::StrCat("more than ", kMaxFenceStep));
+  }
   lease->owner = request.owner();
   lease->steal = request.steal();
+  lease->fence_step = std::max<std::uint64_t>(request.fence_step(), 1);
   return lease;
 }
 

@@ -17,6 +17,9 @@
 namespace authstate::server {
 namespace {
 
+// Leaves as many again, which is half of what every store can count.
+constexpr std::uint64_t kMaxCarriedRevision = std::uint64_t{1} << 62U;
+
 // Makes the name of a field when an error needs it, and only then.
 using FieldName = absl::FunctionRef<std::string()>;
 
@@ -100,6 +103,14 @@ class CommitBuilder {
     absl::Status status = CheckKey(type_field, id_field, name);
     if (!status.ok()) return status;
     commit_.deletes.push_back(std::move(name));
+    return absl::OkStatus();
+  }
+
+  absl::Status Carry(std::uint64_t revision) {
+    if (revision > kMaxCarriedRevision) {
+      return InvalidField("carried_revision", absl::StrCat("more than ", kMaxCarriedRevision));
+    }
+    if (revision != 0) commit_.carried = storage::Commit::Carried{revision, {}};
     return absl::OkStatus();
   }
 
@@ -287,6 +298,7 @@ absl::StatusOr<storage::Commit> Validate(v1::CommitRequest request) {
   if (request.clear_keys()) builder.ClearKeys();
   absl::Status status = builder.Begin(std::move(*request.mutable_session_id()), CountChanges(request), "commit");
   if (status.ok()) status = TakeChanges(&request, &builder);
+  if (status.ok()) status = builder.Carry(request.carried_revision());
   if (!status.ok()) return status;
   return builder.Finish(request);
 }

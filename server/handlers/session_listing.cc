@@ -28,6 +28,7 @@ struct Page {
   std::vector<std::optional<SessionState>> states;
   // Whether another page follows.
   bool more = false;
+  bool revisions_tell_all = false;
 
   void CutTo(std::size_t size) {
     if (sessions.size() <= size) return;
@@ -35,6 +36,11 @@ struct Page {
     more = true;
   }
 };
+
+// What other programs write to the legacy tables moves no revision (docs/legacy.md).
+bool TellsAllByRevisions(const storage::Description& backend) {
+  return backend.kind != "postgres" || backend.layout == "native";
+}
 
 // No more of `id` than an id may have, and no half of a character.
 std::string Cut(std::string id) {
@@ -47,6 +53,7 @@ std::string Cut(std::string id) {
 v1::ListSessionsResponse ToResponse(Page page, const Listing& listing) {
   v1::ListSessionsResponse response;
   response.set_knows_fields_up_to(KnownFieldsOf<v1::ListSessionsRequest>());
+  response.set_revisions_tell_all(page.revisions_tell_all);
   if (page.more) response.set_next_page_token(MakePageToken(page.sessions.back().session_id));
   for (std::size_t i = 0; i < page.sessions.size(); ++i) {
     storage::SessionSummary& summary = page.sessions[i];
@@ -127,6 +134,7 @@ void ListSessions(storage::Backend* backend, Listing listing, std::vector<storag
                 Page page;
                 page.sessions = *std::move(sessions);
                 page.CutTo(page_size);
+                page.revisions_tell_all = TellsAllByRevisions(backend->Describe());
                 if (!listing.want_state) return std::move(respond)(ToResponse(std::move(page), listing));
                 TellStates(backend, std::move(page), std::move(listing), deadline, std::move(respond));
               });

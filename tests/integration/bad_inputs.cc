@@ -240,6 +240,9 @@ void AddCommit(std::vector<BadInput>* table) {
   table->push_back(Bad("creds no object", &Stub::Commit, creds, "creds", true));
   creds.mutable_creds()->set_json("{");
   table->push_back(Bad("creds torn", &Stub::Commit, creds, "creds.json", true));
+  v1::CommitRequest carried = valid;
+  carried.set_carried_revision((std::uint64_t{1} << 62U) + 1);
+  table->push_back(Bad("revision too large", &Stub::Commit, carried, "carried_revision", true));
   v1::CommitRequest nothing;
   nothing.set_session_id(kSession);
   table->push_back(Bad("nothing to do", &Stub::Commit, nothing, "commit", true));
@@ -342,6 +345,9 @@ void AddLeases(std::vector<BadInput>* table) {
     acquire.set_owner(bad.value);
     table->push_back(Bad(bad.what, &Stub::AcquireLease, acquire, "owner", true));
   }
+  acquire.set_owner("a");
+  acquire.set_fence_step((std::uint64_t{1} << 31U) + 1);
+  table->push_back(Bad("fence step too large", &Stub::AcquireLease, acquire, "fence_step", true));
   v1::RenewLeaseRequest renew;
   renew.set_fence(1);
   renew.mutable_ttl()->set_seconds(1);

@@ -10,7 +10,7 @@ const VALUE_BYTES = 1_000;
 const keyOf = (id: string, type = "pre-key"): Key => ({ type, id });
 const valueOf = (text: string): Value => ({ kind: { $case: "json", value: text.padEnd(VALUE_BYTES) } });
 const commitOf = (changes: Partial<CommitRequest>): CommitRequest => ({
-  ...{ sessionId: "s", commitId: 1n, fence: 0n, creds: undefined, expectedRevision: undefined },
+  ...{ sessionId: "s", commitId: 1n, fence: 0n, creds: undefined, expectedRevision: undefined, carriedRevision: 0n },
   ...{ sets: [], deletes: [], clearKeys: false, ...changes },
 });
 const set = (cache: SessionCache, ...ids: string[]): void =>

@@ -41,7 +41,7 @@ export async function attachByCalls(transport: Transport, request: AttachRequest
     await transport.renewLease(sessionId, fence, ttlMs, ATTEMPT_TIMEOUT_MS);
     return new UnaryLink(transport, sessionId, fence);
   }
-  const acquire = { sessionId, owner, ttl: toDuration(ttlMs), steal };
+  const acquire = { sessionId, owner, ttl: toDuration(ttlMs), steal, fenceStep: 0n };
   const { lease } = await transport.acquireLease(acquire, ATTEMPT_TIMEOUT_MS);
   if (lease === undefined || lease.fence === 0n) throw brokenAnswer("AcquireLease: no lease");
   return new UnaryLink(transport, sessionId, lease.fence);

@@ -56,7 +56,7 @@ export function newCommitId(): bigint {
 }
 
 function emptyCommit(sessionId: string): CommitRequest {
-  const none = { creds: undefined, expectedRevision: undefined, fence: 0n };
+  const none = { creds: undefined, expectedRevision: undefined, carriedRevision: 0n, fence: 0n };
   return { sessionId, commitId: newCommitId(), sets: [], deletes: [], clearKeys: false, ...none };
 }
 

@@ -167,7 +167,7 @@ export class LeaseServer extends TestServer {
     Object.assign(session, { owner, live: true, fence: session.fence + 1n, applied: 0n });
   }
 
-  #acquire({ sessionId, owner, steal }: AcquireLeaseRequest) {
+  #acquire({ sessionId, owner, steal }: Pick<AcquireLeaseRequest, "sessionId" | "owner" | "steal">) {
     const session = this.session(sessionId);
     if (session.owner !== owner) {
       if (session.live && !steal) this.#refuse("LEASE_HELD", session);

@@ -91,6 +91,12 @@ export interface AcquireLeaseRequest {
    * does not allow it.
    */
   steal: boolean;
+  /**
+   * How far a new fence is ahead of the one before: 1 to 2,147,483,648; 0 means 1. For a session that comes back from a
+   * backup, whose former owners had fences that this store does not know. A server of before this field gives the next
+   * fence all the same: look at what it answers.
+   */
+  fenceStep: bigint;
 }
 
 /** Response of AcquireLease. */
@@ -306,6 +312,12 @@ export interface CommitRequest {
   commitId: bigint;
   /** If set, the current fence of the session's lease, else FAILED_PRECONDITION. 0: none. Required while a lease is live. */
   fence: bigint;
+  /**
+   * The session's revision after this commit, in place of the next one: for a session that comes back from a backup, and
+   * had been written so often where that was made. Greater than its present one, else ABORTED; up to 2^62; 0: the next
+   * one. Of the commits before, the session then recognises none by its id.
+   */
+  carriedRevision: bigint;
 }
 
 /** Response of Commit. */
@@ -451,6 +463,11 @@ export interface ListSessionsResponse {
    * 0: a server of before this field, which knows those up to `leased`.
    */
   knowsFieldsUpTo: number;
+  /**
+   * Whether nothing changes a session without moving its revision, so that what was read at a revision need not be read
+   * again. False for the legacy tables, which other programs write too, and of a server of before this field.
+   */
+  revisionsTellAll: boolean;
 }
 
 /** Request of DeleteSession. */
@@ -727,7 +744,7 @@ export const Lease: MessageFns<Lease> = {
 };
 
 function createBaseAcquireLeaseRequest(): AcquireLeaseRequest {
-  return { sessionId: "", owner: "", ttl: undefined, steal: false };
+  return { sessionId: "", owner: "", ttl: undefined, steal: false, fenceStep: 0n };
 }
 
 export const AcquireLeaseRequest: MessageFns<AcquireLeaseRequest> = {
@@ -743,6 +760,12 @@ export const AcquireLeaseRequest: MessageFns<AcquireLeaseRequest> = {
     }
     if (message.steal !== false) {
       writer.uint32(32).bool(message.steal);
+    }
+    if (message.fenceStep !== 0n) {
+      if (BigInt.asUintN(64, message.fenceStep) !== message.fenceStep) {
+        throw new globalThis.Error("value provided for field message.fenceStep of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.fenceStep);
     }
     return writer;
   },
@@ -790,6 +813,14 @@ export const AcquireLeaseRequest: MessageFns<AcquireLeaseRequest> = {
             }
 
             message.steal = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.fenceStep = reader.uint64() as bigint;
             continue;
           }
         }
@@ -2090,6 +2121,7 @@ function createBaseCommitRequest(): CommitRequest {
     expectedRevision: undefined,
     commitId: 0n,
     fence: 0n,
+    carriedRevision: 0n,
   };
 }
 
@@ -2127,6 +2159,12 @@ export const CommitRequest: MessageFns<CommitRequest> = {
         throw new globalThis.Error("value provided for field message.fence of type uint64 too large");
       }
       writer.uint32(64).uint64(message.fence);
+    }
+    if (message.carriedRevision !== 0n) {
+      if (BigInt.asUintN(64, message.carriedRevision) !== message.carriedRevision) {
+        throw new globalThis.Error("value provided for field message.carriedRevision of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.carriedRevision);
     }
     return writer;
   },
@@ -2206,6 +2244,14 @@ export const CommitRequest: MessageFns<CommitRequest> = {
             }
 
             message.fence = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.carriedRevision = reader.uint64() as bigint;
             continue;
           }
         }
@@ -2857,7 +2903,7 @@ export const Session: MessageFns<Session> = {
 };
 
 function createBaseListSessionsResponse(): ListSessionsResponse {
-  return { sessions: [], nextPageToken: "", unaddressableIds: [], knowsFieldsUpTo: 0 };
+  return { sessions: [], nextPageToken: "", unaddressableIds: [], knowsFieldsUpTo: 0, revisionsTellAll: false };
 }
 
 export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
@@ -2873,6 +2919,9 @@ export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
     }
     if (message.knowsFieldsUpTo !== 0) {
       writer.uint32(32).uint32(message.knowsFieldsUpTo);
+    }
+    if (message.revisionsTellAll !== false) {
+      writer.uint32(40).bool(message.revisionsTellAll);
     }
     return writer;
   },
@@ -2920,6 +2969,14 @@ export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
             }
 
             message.knowsFieldsUpTo = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.revisionsTellAll = reader.bool();
             continue;
           }
         }
