@@ -38,14 +38,19 @@ void ChooseToken(const std::vector<std::string>& words, GlobalOptions* options) 
   if (!options->token.empty()) options->token_file.clear();
 }
 
+client::ClientOptions ClientOptionsOf(const GlobalOptions& options) {
+  client::ClientOptions of_client;
+  of_client.address = options.address;
+  of_client.tls = options.tls;
+  if (!options.token.empty()) of_client.token = client::NewFixedToken(options.token);
+  if (!options.token_file.empty()) of_client.token = client::NewTokenFile(options.token_file);
+  of_client.insecure_token = options.insecure_token;
+  return of_client;
+}
+
 client::Client& CommandContext::client() {
   if (client_ == nullptr) {
-    client::ClientOptions options;
-    options.address = options_.address;
-    options.tls = options_.tls;
-    if (!options_.token.empty()) options.token = client::NewFixedToken(options_.token);
-    if (!options_.token_file.empty()) options.token = client::NewTokenFile(options_.token_file);
-    options.insecure_token = options_.insecure_token;
+    client::ClientOptions options = ClientOptionsOf(options_);
     options.deadline = options_.timeout;
     host_exists_ = CheckHostExists(options_.address);
     options.patience = host_exists_.ok() ? std::min(kPatience, options_.timeout) : absl::ZeroDuration();

@@ -43,6 +43,9 @@ absl::Status ReadTlsOptions(GlobalOptions* options);
 // same. `words` are those of the line.
 void ChooseToken(const std::vector<std::string>& words, GlobalOptions* options);
 
+// How a client reaches the server that they name.
+client::ClientOptions ClientOptionsOf(const GlobalOptions& options);
+
 // What a command works with. Not thread-safe.
 class CommandContext {
  public:

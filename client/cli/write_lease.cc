@@ -36,8 +36,7 @@ std::string NewOwner() {
 }
 
 client::ClientOptions LeaseClientOptions(const GlobalOptions& options) {
-  client::ClientOptions lease;
-  lease.address = options.address;
+  client::ClientOptions lease = ClientOptionsOf(options);
   lease.deadline = std::min(options.timeout, kReleasePatience);
   lease.patience = lease.deadline;
   return lease;

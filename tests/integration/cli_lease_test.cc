@@ -54,6 +54,19 @@ TEST_F(CliLeaseTest, EveryWriteIsRefusedForALiveLeaseAndSaysTheWayPast) {
   EXPECT_EQ(Lease("s")["owner"], "pool-1");
 }
 
+TEST_F(CliLeaseTest, TakenLeaseIsGivenBackWithTheTokenOfTheCommand) {
+  const CliResult token =
+      Run({"token", "create", "--label", "t", "--rights", "read,write,admin", "--all-sessions", "--quiet"});
+  ASSERT_EQ(token.code, kOk) << token.err;
+  const std::vector<std::string> shown = {"--token", token.out.substr(0, token.out.find('\n'))};
+  std::vector<std::string> write = {"keys", "set", "s", "pre-key", "1", "1", "--take-lease"};
+  write.insert(write.end(), shown.begin(), shown.end());
+  const CliResult written = Run(write);
+  EXPECT_EQ(written.code, kOk) << written.err;
+  EXPECT_EQ(written.err, "");
+  EXPECT_EQ(Run({"lease", "show", "s", "--json"}, shown).OutJson()["owner"], "");
+}
+
 TEST_F(CliLeaseTest, TheHolderOfAMaintenanceLeaseWritesUnderItsFence) {
   (void)Acquire("s", "pool-1");
   const std::string fence = std::to_string(Acquire("s", "maintenance"));
