@@ -62,6 +62,7 @@ absl::StatusOr<std::uint64_t> Write(client::Client& client, const ImportTarget& 
   progress.Show("writing", applied, total);
   for (client::CommitRequest commit : plan.commits) {
     commit.expected_revision = revision;
+    if (target.revision_above > revision) commit.carried_revision = target.revision_above + 1;
     commit.fence = target.fence;
     const absl::StatusOr<std::uint64_t> written = client.Commit(std::move(commit));
     if (!written.ok()) return Unfinished(written.status(), plan, applied);
@@ -135,17 +136,6 @@ class Comparison {
   std::vector<bool> found_;
 };
 
-absl::Status Compare(client::Client& client, const std::string& session_id, const Folder& imported,
-                     std::uint64_t revision, Progress& progress) {
-  Comparison comparison(imported, revision);
-  absl::Status status = client.LoadSession(session_id, 0, [&](const client::SessionPage& page) {
-    absl::Status equal = comparison.Take(page);
-    progress.Show("comparing", comparison.keys(), imported.keys.size());
-    return equal;
-  });
-  return status.ok() ? comparison.Finish() : status;
-}
-
 // What becomes of a session that exists and was not to be replaced.
 absl::StatusOr<ImportResult> GoOnWith(client::Client& client, const ImportTarget& target, const Folder& folder,
                                       const Standing& standing, Progress& progress) {
@@ -161,7 +151,7 @@ absl::StatusOr<ImportResult> GoOnWith(client::Client& client, const ImportTarget
                                                  " that ended early: finish that, or replace it with --replace"));
   }
   if (standing.has_creds == folder.creds.has_value()) {
-    const absl::Status equal = Compare(client, target.session_id, folder, standing.revision, progress);
+    const absl::Status equal = CompareWithStore(client, target.session_id, folder, standing.revision, progress);
     if (!equal.ok() && !absl::IsDataLoss(equal)) return equal;
     result.unchanged = equal.ok();
   }
@@ -200,6 +190,17 @@ absl::StatusOr<Prepared> Prepare(client::Client& client, const ImportTarget& tar
 
 }  // namespace
 
+absl::Status CompareWithStore(client::Client& client, const std::string& session_id, const Folder& folder,
+                              std::uint64_t revision, Progress& progress) {
+  Comparison comparison(folder, revision);
+  absl::Status status = client.LoadSession(session_id, 0, [&](const client::SessionPage& page) {
+    absl::Status equal = comparison.Take(page);
+    progress.Show("comparing", comparison.keys(), folder.keys.size());
+    return equal;
+  });
+  return status.ok() ? comparison.Finish() : status;
+}
+
 absl::StatusOr<ImportResult> PreviewImport(client::Client& client, const ImportTarget& target, const Folder& folder,
                                            Progress& progress) {
   const absl::StatusOr<Prepared> prepared = Prepare(client, target, folder, progress);
@@ -215,7 +216,7 @@ absl::StatusOr<ImportResult> Import(client::Client& client, const ImportTarget& 
   const absl::StatusOr<std::uint64_t> revision = Write(client, target, prepared->plan, result.revision, progress);
   if (!revision.ok()) return revision.status();
   result.revision = *revision;
-  const absl::Status equal = Compare(client, target.session_id, folder, result.revision, progress);
+  const absl::Status equal = CompareWithStore(client, target.session_id, folder, result.revision, progress);
   if (equal.ok()) return result;
   if (absl::IsDataLoss(equal)) return equal;
   return WithMessage(equal,

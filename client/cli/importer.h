@@ -33,6 +33,8 @@ struct ImportTarget {
   bool replace = false;
   // That of the lease it is written under; 0: none.
   std::uint64_t fence = 0;
+  // What the session's revision is greater than afterwards, whatever it was here; 0: it only goes on.
+  std::uint64_t revision_above = 0;
 };
 
 // Brings `folder` into the session, by the commits of PlanImport, then reads the session back and compares it byte for
@@ -44,6 +46,11 @@ struct ImportTarget {
 // without creds, and says so; the same import run again finishes it.
 absl::StatusOr<ImportResult> Import(client::Client& client, const ImportTarget& target, const Folder& folder,
                                     Progress& progress);
+
+// Whether the session, at `revision`, holds what `folder` holds and nothing else. DataLoss, with what differs, when it
+// does not; Aborted when it is at another revision by now.
+absl::Status CompareWithStore(client::Client& client, const std::string& session_id, const Folder& folder,
+                              std::uint64_t revision, Progress& progress);
 
 // What Import would do, or the error with which it would refuse, without writing anything: the commits are those to be
 // written, the revision is that of now.

@@ -26,6 +26,7 @@ constexpr absl::string_view kExamples = R"(Examples:
   authstatectl session list
   authstatectl session import sales ./baileys_auth_info
   authstatectl session export sales ./backup
+  authstatectl backup create /var/backups/authstate --keyring-file /etc/authstate/backup.keyring
   authstatectl creds get sales --json
   authstatectl keys get sales pre-key 5 6
   authstatectl backend status --probe
@@ -57,7 +58,8 @@ Command TheProgram(GlobalOptions* options, Action* action) {
       Group("authstatectl", "Looks into an authstated, and moves sessions in and out",
             {SessionCommands(action), CredsCommands(action), KeysCommands(action), LeaseCommands(action),
              ServerCommands(action), TokenCommands(action), KeyringCommands(action), SchemaCommands(action),
-             StoreCommands(action), LegacyCommands(action), BackendCommands(action), CompletionCommand(action)});
+             StoreCommands(action), BackupCommands(action), LegacyCommands(action), BackendCommands(action),
+             CompletionCommand(action)});
   const auto inherited = [](const char* name, const char* variable, std::string* value, const char* needs,
                             const char* help) {
     Option option = profiles::Text(name, value, help);

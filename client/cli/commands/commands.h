@@ -40,6 +40,7 @@ Command StoreCommands(Action* action);
 Command TokenCommands(Action* action);
 Command LegacyCommands(Action* action);
 Command BackendCommands(Action* action);
+Command BackupCommands(Action* action);
 Command ServerCommands(Action* action);
 Command CompletionCommand(Action* action);
 

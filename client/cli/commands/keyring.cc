@@ -1,5 +1,4 @@
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -10,12 +9,12 @@
 #include "absl/strings/string_view.h"
 #include "client/cli/commands/commands.h"
 #include "client/cli/database_choice.h"
+#include "client/cli/keyring_choice.h"
 #include "client/cli/terminal/progress.h"
 #include "client/cli/terminal/text.h"
 #include "keyring/keyring_file.h"
 #include "keyring/keyring_source.h"
 #include "migrations/seal_sessions.h"
-#include "profiles/secrets.h"
 
 namespace authstate::cli {
 namespace {
@@ -122,14 +121,8 @@ absl::Status WriteReport(CommandContext& context, const migrations::SealingRepor
 }
 
 absl::Status Rewrap(CommandContext& context, const KeyringOptions& options) {
-  KeyringSource source = options.keyring;
-  const char* const text = std::getenv(kKeyringVariable);
-  if (!source.given() && text != nullptr) source.text = text;
-  const auto keyring = LoadKeyring(source);
-  Wipe(&source.text);
-  profiles::HideVariable(kKeyringVariable);
+  const auto keyring = ReadKeyring(options.keyring);
   if (!keyring.ok()) return keyring.status();
-  if (*keyring == nullptr) return absl::InvalidArgumentError("--keyring-file or --keyring-command is needed");
   const bool plain = (*keyring)->active().empty();
   if (plain && !options.yes) {
     return absl::FailedPreconditionError(
@@ -146,11 +139,6 @@ absl::Status Rewrap(CommandContext& context, const KeyringOptions& options) {
   return absl::DataLossError(absl::StrCat(Count(report->failed.size(), "session"), " could not be brought there"));
 }
 
-Option OfVariable(Option option, const char* variable) {
-  option.variable = variable;
-  return option;
-}
-
 }  // namespace
 
 Command KeyringCommands(Action* action) {
@@ -162,6 +150,8 @@ Command KeyringCommands(Action* action) {
   const std::vector<Option> of_file = {
       Required(Text("FILE", &options->path, "The keyring file")),
       Required(Text("ID", &options->id, "What the key is called: 1 to 32 of A-Z a-z 0-9 . _ -"))};
+  std::vector<Option> of_rewrap = DeclareKeyring(&options->keyring, "The keyring file of the servers");
+  of_rewrap.push_back(Yes(&options->yes, "The sessions may be written in plain"));
   Command keyring = Group(
       "keyring",
       "Make and change the file with the keys of encryption; look how a database is encrypted, and change that",
@@ -174,12 +164,7 @@ Command KeyringCommands(Action* action) {
        leaf("rewrap",
             "Bring every session of a database under the active key, those that are plain too; in plain where none is "
             "active. Servers go on meanwhile. Run again, it goes on where it ended",
-            {OfVariable(Text("--keyring-file", &options->keyring.file, "The keyring file of the servers"),
-                        "AUTHSTATE_KEYRING_FILE"),
-             OfVariable(Text("--keyring-command", &options->keyring.command, "Command of the shell that prints it"),
-                        "AUTHSTATE_KEYRING_COMMAND"),
-             Yes(&options->yes, "The sessions may be written in plain")},
-            Rewrap)});
+            of_rewrap, Rewrap)});
   DeclareDatabase(&options->database, &keyring);
   return keyring;
 }

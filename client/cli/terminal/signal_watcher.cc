@@ -49,6 +49,14 @@ absl::Status SignalWatcher::Check() const {
   return signalled_ ? absl::CancelledError("interrupted") : absl::OkStatus();
 }
 
+absl::Status SignalWatcher::Sleep(absl::Duration duration) const {
+  {
+    const absl::MutexLock lock(&mutex_);
+    (void)mutex_.AwaitWithTimeout(absl::Condition(&signalled_), duration);
+  }
+  return Check();
+}
+
 void SignalWatcher::Watch() {
   std::array<pollfd, 2> events{{{stop_fd_, POLLIN, 0}, {signal_fd_, POLLIN, 0}}};
   while (poll(events.data(), events.size(), kForever) < 0) {

@@ -8,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 
 namespace authstate::cli {
 
@@ -30,6 +31,8 @@ class SignalWatcher {
 
   // Cancelled once a signal has come.
   absl::Status Check() const;
+  // The same after `duration`, or as soon as one comes.
+  absl::Status Sleep(absl::Duration duration) const;
 
  private:
   void Watch();

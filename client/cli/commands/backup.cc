@@ -1,0 +1,30 @@
+#include "client/cli/commands/backup.h"
+
+#include <utility>
+
+#include "client/cli/keyring_choice.h"
+
+namespace authstate::cli {
+
+Option BackupFolderArgument(std::string* folder) {
+  return Required(Text("DIR", folder, "The folder of the backups, a file each"));
+}
+
+Option BackupArgument(std::string* path) {
+  return Required(Text("PATH", path, "A backup, or a folder of them, which stands for its newest"));
+}
+
+std::vector<Option> WithBackupKeyring(KeyringSource* source, std::vector<Option> declared) {
+  for (Option& option :
+       DeclareKeyring(source, "The keyring file of the backups; the servers' one, or one of its own")) {
+    declared.push_back(std::move(option));
+  }
+  return declared;
+}
+
+Command BackupCommands(Action* action) {
+  return Group("backup", "Save all sessions in encrypted files, and look after these",
+               {BackupCreate(action), BackupVerify(action), BackupList(action), BackupPrune(action)});
+}
+
+}  // namespace authstate::cli

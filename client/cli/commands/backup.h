@@ -1,0 +1,26 @@
+#ifndef AUTHSTATE_CLIENT_CLI_COMMANDS_BACKUP_H_
+#define AUTHSTATE_CLIENT_CLI_COMMANDS_BACKUP_H_
+
+#include <string>
+#include <vector>
+
+#include "client/cli/commands/commands.h"
+#include "keyring/keyring_source.h"
+
+// The commands below `backup`, as in commands.h, and what they share.
+namespace authstate::cli {
+
+Command BackupCreate(Action* action);
+Command BackupVerify(Action* action);
+Command BackupList(Action* action);
+Command BackupPrune(Action* action);
+
+Option BackupFolderArgument(std::string* folder);
+// A file, or a folder, which stands for its newest file.
+Option BackupArgument(std::string* path);
+// `declared`, and the options of the keyring that backups are encrypted under.
+std::vector<Option> WithBackupKeyring(KeyringSource* source, std::vector<Option> declared);
+
+}  // namespace authstate::cli
+
+#endif  // AUTHSTATE_CLIENT_CLI_COMMANDS_BACKUP_H_

@@ -1,0 +1,243 @@
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "client/cli/backup/backup_folder.h"
+#include "client/cli/backup/collector.h"
+#include "client/cli/backup/verification.h"
+#include "client/cli/commands/backup.h"
+#include "client/cli/keyring_choice.h"
+#include "client/cli/terminal/progress.h"
+#include "client/cli/terminal/signal_watcher.h"
+#include "client/cli/terminal/text.h"
+
+namespace authstate::cli {
+namespace {
+
+constexpr std::uint64_t kMaxRate = std::uint64_t{1} << 40U;
+
+struct CreateOptions {
+  std::string folder;
+  KeyringSource keyring;
+  // Bytes of values a second; 0: as fast as it goes.
+  std::uint64_t rate = 0;
+  bool full = false;
+  bool allow_empty = false;
+};
+
+// What became of the sessions.
+struct Tally {
+  std::uint64_t read = 0;
+  std::uint64_t taken_over = 0;
+  std::vector<std::string> kept;
+  std::vector<std::string> damaged;
+
+  std::uint64_t sessions() const { return read + taken_over + kept.size() + damaged.size(); }
+
+  void Add(Collected collected, const std::string& session_id) {
+    switch (collected) {
+      case Collected::kRead:
+        ++read;
+        return;
+      case Collected::kTakenOver:
+        ++taken_over;
+        return;
+      case Collected::kKept:
+        kept.push_back(session_id);
+        return;
+      case Collected::kDamaged:
+        damaged.push_back(session_id);
+        return;
+      case Collected::kGone:
+        return;
+    }
+  }
+};
+
+// Gives `collector` what there is of earlier files: that of a run which ended early, and the newest.
+void AddSources(const Output& output, const BackupList& list, const Keyring& keyring, Collector* collector) {
+  if (!list.unfinished.empty()) {
+    absl::StatusOr<std::unique_ptr<BackupReader>> reader = BackupReader::Open(list.unfinished.front(), keyring);
+    if (reader.ok()) collector->AddSource(*std::move(reader), /*finished=*/false);
+  }
+  if (list.files.empty()) return;
+  absl::StatusOr<std::unique_ptr<BackupReader>> reader = BackupReader::Open(list.files.back().path, keyring);
+  if (reader.ok()) return collector->AddSource(*std::move(reader), /*finished=*/true);
+  output.Warn(absl::StrCat(reader.status().message(), "; every session is read from the server"));
+}
+
+// Collects every session that the server lists, no faster than the options say.
+absl::Status CollectAll(CommandContext& context, const CreateOptions& options, const SignalWatcher& signals,
+                        Collector* collector, Tally* tally) {
+  Progress progress(context.output().json());
+  const absl::Time begin = absl::Now();
+  const auto listing = context.client().ListSessions({}, [&](const client::SessionSummary& session) {
+    progress.Show("sessions:", tally->sessions(), 0);
+    const absl::StatusOr<Collected> collected = collector->Collect(session);
+    if (!collected.ok()) {
+      return WithMessage(collected.status(),
+                         absl::StrCat("session ", session.session_id, ": ", collected.status().message()));
+    }
+    tally->Add(*collected, session.session_id);
+    if (options.rate == 0) return signals.Check();
+    // Between sessions, as the server keeps the snapshot of one for as long as it is read.
+    const absl::Duration due = absl::Seconds(1) * collector->bytes_read() / options.rate;
+    return signals.Sleep(begin + due - absl::Now());
+  });
+  if (!listing.ok()) return listing.status();
+  for (const std::string& id : listing->unaddressable_ids) {
+    context.output().Warn(absl::StrCat("a session is left out, as no call can name it: ", id));
+  }
+  return absl::OkStatus();
+}
+
+// A store that shows nothing may be the wrong one, or be shown to somebody who may see nothing.
+absl::Status CheckNotEmpty(const CreateOptions& options, const BackupList& list, const Keyring& keyring) {
+  if (options.allow_empty || list.files.empty()) return absl::OkStatus();
+  const absl::StatusOr<std::unique_ptr<RecordReader>> newest = RecordReader::Open(list.files.back().path, keyring);
+  const auto footer = newest.ok() ? (*newest)->ReadFooter() : absl::StatusOr<backup::v1::Footer>(newest.status());
+  if (footer.ok() && footer->sessions() == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the server shows no session, and ", list.files.back().path,
+                   " has some: is it the right server and the right token? --allow-empty says that it is"));
+}
+
+struct Made {
+  std::string path;
+  VerifiedBackup verified;
+};
+
+// Makes the file a backup: once it has been read back.
+absl::StatusOr<Made> Publish(const BackupFolderLock& lock, const Keyring& keyring, const SignalWatcher& signals,
+                             const BackupTotals& written, UnfinishedBackup* file, Progress* progress) {
+  absl::StatusOr<VerifiedBackup> verified = VerifyBackup(file->path(), keyring, [&](std::uint64_t sessions) {
+    progress->Show("reading back:", sessions, written.sessions);
+    return signals.Check();
+  });
+  if (!verified.ok()) return verified.status();
+  if (!(verified->totals == written)) return absl::DataLossError("what was read back is not what was written");
+  absl::StatusOr<std::string> path = file->Publish(verified->header);
+  if (!path.ok()) return path.status();
+  const absl::Status synced = lock.Sync();
+  if (!synced.ok()) return synced;
+  return Made{*std::move(path), *std::move(verified)};
+}
+
+absl::Status Report(Output& output, const Made& made, const Tally& tally, absl::Duration took) {
+  const BackupTotals& totals = made.verified.totals;
+  if (output.json()) {
+    return output.WriteJson({{"file", made.path},
+                             {"number", made.verified.header.number},
+                             {"sessions", totals.sessions},
+                             {"keys", totals.keys},
+                             {"value_bytes", totals.value_bytes},
+                             {"read", tally.read},
+                             {"taken_over", tally.taken_over},
+                             {"kept", tally.kept},
+                             {"damaged", tally.damaged},
+                             {"seconds", absl::ToDoubleSeconds(took)}});
+  }
+  for (const std::string& id : tally.kept) {
+    absl::Status written =
+        output.WriteLine(absl::StrCat("session ", id, " cannot be read; the backup has it as an earlier one had it"));
+    if (!written.ok()) return written;
+  }
+  for (const std::string& id : tally.damaged) {
+    absl::Status written =
+        output.WriteLine(absl::StrCat("session ", id, " cannot be read, and the newest backup does not have it"));
+    if (!written.ok()) return written;
+  }
+  return output.WriteLine(absl::StrCat("saved ", Count(totals.sessions, "session"), " with ", Count(totals.keys, "key"),
+                                       " and ", totals.value_bytes, " bytes of values to ", made.path, ": ", tally.read,
+                                       " read, ", tally.taken_over,
+                                       " unchanged since the last one; read back and right, in ",
+                                       absl::FormatDuration(absl::Trunc(took, absl::Milliseconds(1)))));
+}
+
+// Of the files that were never finished, the longest is as far as any run has come.
+absl::Status KeepLongest(const BackupFolderLock& lock, const BackupList& list) {
+  absl::Status status;
+  for (std::size_t i = 1; i < list.unfinished.size() && status.ok(); ++i) status = lock.Delete(list.unfinished[i]);
+  return status;
+}
+
+// The error of a run that made no backup. The file stays where another run can go on with it.
+absl::Status Unmade(const BackupFolderLock& lock, const UnfinishedBackup& file, const absl::Status& why,
+                    bool ended_early, std::uint64_t sessions) {
+  // A full disk, which is Internal, needs the room.
+  const bool goes_on = !absl::IsInternal(why) && (ended_early || absl::IsCancelled(why));
+  if (!goes_on) {
+    (void)lock.Delete(file.path());
+    return why;
+  }
+  return WithMessage(why, absl::StrCat(why.message(), "; ", Count(sessions, "session"),
+                                       " done: run it again, and it goes on with those"));
+}
+
+absl::Status CreateBackup(CommandContext& context, const CreateOptions& options) {
+  const auto keyring = ReadKeyring(options.keyring);
+  if (!keyring.ok()) return keyring.status();
+  const absl::StatusOr<BackupFolderLock> lock = BackupFolderLock::Take(options.folder);
+  if (!lock.ok()) return lock.status();
+  const absl::StatusOr<BackupList> list = ListBackups(options.folder);
+  if (!list.ok()) return list.status();
+  absl::Status status = KeepLongest(*lock, *list);
+  if (!status.ok()) return status;
+  const absl::Time begin = absl::Now();
+  SignalWatcher signals;
+  client::Client& client = context.client(signals);
+  absl::StatusOr<UnfinishedBackup> file = UnfinishedBackup::Create(options.folder);
+  if (!file.ok()) return file.status();
+  absl::StatusOr<std::unique_ptr<RecordWriter>> records =
+      RecordWriter::Begin(file->fd(), **keyring, list->next_number(), begin);
+  if (!records.ok()) return records.status();
+  BackupWriter writer(*std::move(records));
+  Collector collector(client, writer);
+  if (!options.full) AddSources(context.output(), *list, **keyring, &collector);
+  Tally tally;
+  status = CollectAll(context, options, signals, &collector, &tally);
+  for (const absl::Status& error : collector.source_errors()) context.output().Warn(error.message());
+  const bool ended_early = !status.ok();
+  if (status.ok() && tally.sessions() == 0) status = CheckNotEmpty(options, *list, **keyring);
+  if (status.ok()) status = writer.Finish();
+  Progress progress(context.output().json());
+  absl::StatusOr<Made> made = status.ok() ? Publish(*lock, **keyring, signals, writer.totals(), &*file, &progress)
+                                          : absl::StatusOr<Made>(status);
+  if (!made.ok()) return Unmade(*lock, *file, made.status(), ended_early, tally.sessions());
+  if (!list->unfinished.empty()) status = lock->Delete(list->unfinished.front());
+  if (!status.ok()) return status;
+  status = Report(context.output(), *made, tally, absl::Now() - begin);
+  const std::size_t unread = tally.kept.size() + tally.damaged.size();
+  if (!status.ok() || unread == 0) return status;
+  return absl::DataLossError(absl::StrCat(Count(unread, "session"), " could not be read; the backup itself is right"));
+}
+
+}  // namespace
+
+Command BackupCreate(Action* action) {
+  const auto options = std::make_shared<CreateOptions>();
+  Command command = Leaf(
+      "create", "Save all sessions, each from one snapshot, in a new encrypted file, which is read back", options,
+      WithBackupKeyring(
+          &options->keyring,
+          {BackupFolderArgument(&options->folder),
+           profiles::Number("--rate", &options->rate, 1, kMaxRate,
+                            "How many bytes of values a second to ask the server for at most"),
+           Flag("--full", &options->full, "Read every session anew, also those that the newest backup has as they are"),
+           Flag("--allow-empty", &options->allow_empty, "Save a store without a session after one with some")}),
+      CreateBackup, action);
+  command.footer =
+      "Every file is complete in itself. Sessions that have not changed since the newest one are taken from there and "
+      "not\n"
+      "read again, but those of the legacy tables. Run again after it ended early, however that was, it goes on.";
+  return command;
+}
+
+}  // namespace authstate::cli
