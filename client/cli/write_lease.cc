@@ -14,6 +14,7 @@
 #include "client/cli/terminal/signal_watcher.h"
 #include "client/cli/terminal/text.h"
 #include "client/cpp/error.h"
+#include "client/cpp/known_fields.h"
 
 namespace authstate::cli {
 namespace {
@@ -60,15 +61,21 @@ class TakenLease {
   }
 
   // By a client that a signal cancels. Whatever the answer, Release has to follow.
-  absl::Status Acquire(client::Client& client, bool steal) {
-    const absl::StatusOr<client::Lease> lease = client.AcquireLease(session_id_, owner_, kTakenLease, steal);
-    if (!lease.ok()) {
-      may_be_ours_ = client::OutcomeOf(lease.status()) == client::Outcome::kUnknown;
-      return lease.status();
+  absl::Status Acquire(client::Client& client, const WriteOptions& options) {
+    absl::Status status = AcquireAhead(client, options.steal, 0);
+    // One step goes only so far, and a lease that is kept keeps its fence.
+    while (status.ok() && fence_ <= options.fence_above) {
+      const std::uint64_t before = fence_;
+      status = client.ReleaseLease(session_id_, before);
+      if (!status.ok()) break;
+      fence_ = 0;
+      const std::uint64_t step = std::min(options.fence_above - before, kMaxFenceStep);
+      status = AcquireAhead(client, /*steal=*/false, step);
+      // The release and an acquiring of one step.
+      if (status.ok() && fence_ < before + step) return client::ServerTooOld("", {"fence_step"});
     }
-    fence_ = lease->fence;
-    renewing_ = std::thread([this] { Renew(); });
-    return absl::OkStatus();
+    if (status.ok()) renewing_ = std::thread([this] { Renew(); });
+    return status;
   }
 
   std::uint64_t fence() const { return fence_; }
@@ -86,6 +93,18 @@ class TakenLease {
   }
 
  private:
+  static constexpr std::uint64_t kMaxFenceStep = std::uint64_t{1} << 31U;
+
+  absl::Status AcquireAhead(client::Client& client, bool steal, std::uint64_t step) {
+    const absl::StatusOr<client::Lease> lease = client.AcquireLease(session_id_, owner_, kTakenLease, steal, step);
+    if (lease.ok()) {
+      fence_ = lease->fence;
+    } else {
+      may_be_ours_ = client::OutcomeOf(lease.status()) == client::Outcome::kUnknown;
+    }
+    return lease.status();
+  }
+
   void Renew() {
     const absl::MutexLock lock(&mutex_);
     while (!mutex_.AwaitWithTimeout(absl::Condition(&done_), kRenewEvery)) {
@@ -123,7 +142,7 @@ absl::Status WriteUnderWatch(CommandContext& context, const std::string& session
                              Write write) {
   if (!options.take_lease) return WithWayPast(write(options.fence), options);
   TakenLease lease(context.options(), session_id);
-  const absl::Status acquired = lease.Acquire(context.client(), options.steal);
+  const absl::Status acquired = lease.Acquire(context.client(), options);
   absl::Status status = acquired.ok() ? write(lease.fence()) : WithWayPast(acquired, options);
   const absl::Status released = lease.Release();
   if (!released.ok()) {

@@ -18,6 +18,9 @@ struct WriteOptions {
   bool take_lease = false;
   // Also from an owner that is alive.
   bool steal = false;
+  // What the fence of the taken lease is greater than, whatever the session's was. FailedPrecondition (SERVER_TOO_OLD)
+  // where the server, of an older version, cannot do that.
+  std::uint64_t fence_above = 0;
 };
 
 // What a command does under a fence; 0: under none.

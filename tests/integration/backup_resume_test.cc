@@ -102,7 +102,9 @@ TEST_P(BackupResumeTest, KilledAgainAndAgainUnderTrafficItGoesOn) {
   EXPECT_GT(writes, 0);
   const nlohmann::json created = Create(store);
   EXPECT_EQ(created["sessions"], kSessions);
-  if (GetParam() != Store::kLegacy) EXPECT_GT(created["taken_over"], 0);
+  if (GetParam() != Store::kLegacy) {
+    EXPECT_GT(created["taken_over"], 0);
+  }
   EXPECT_THAT(Files(".unfinished-"), SizeIs(0));
   const CliResult live = Backup(store, "verify", {"--live", "--json"});
   EXPECT_EQ(live.code, kOk) << live.err;

@@ -93,7 +93,7 @@ class FakeServer : public v1::AuthStateService::Service {
   grpc::Status ReleaseLease(grpc::ServerContext* /*context*/, const v1::ReleaseLeaseRequest* request,
                             v1::ReleaseLeaseResponse* /*response*/) override {
     EXPECT_EQ(request->fence(), kFence);
-    released.Notify();
+    if (!released.HasBeenNotified()) released.Notify();
     return grpc::Status::OK;
   }
   grpc::Status GetCreds(grpc::ServerContext* /*context*/, const v1::GetCredsRequest* /*request*/,
@@ -203,6 +203,29 @@ TEST_F(CliFakeServerTest, WhatAnOlderServerWouldIgnoreIsRefused) {
   EXPECT_EQ(every.code, kRefused);
   EXPECT_THAT(every.err, AllOf(HasSubstr("session a"), HasSubstr("upgrade it")));
   EXPECT_THAT(every.out, AllOf(Not(HasSubstr("session b")), Not(HasSubstr("pruned"))));
+}
+
+// Owners that had the session since the backup would be met again.
+TEST_F(CliFakeServerTest, RestoreThroughAServerThatCannotRaiseAFenceWritesNothing) {
+  const auto real = test::TestServer::Create({{"--sqlite-path", directory_.File("real.db")}, {}});
+  ASSERT_TRUE(real.ok()) << real.status();
+  const CliRunner on_real((*real)->address());
+  const std::string keyring = directory_.File("keyring");
+  const std::string backups = directory_.File("backups");
+  ASSERT_EQ(on_real.Run({"keyring", "init", keyring, "k"}).code, kOk);
+  ASSERT_EQ(on_real.Run({"creds", "set", "s", test::WorkingCreds()}).code, kOk);
+  ASSERT_EQ(on_real.Run({"backup", "create", backups, "--keyring-file", keyring}).code, kOk);
+  server_.commit = [](grpc::ServerContext* /*context*/, const v1::CommitRequest& /*request*/,
+                      v1::CommitResponse* /*response*/) {
+    ADD_FAILURE() << "a commit";
+    return grpc::Status::OK;
+  };
+  for (const std::string which : {"s", "--all"}) {
+    const CliResult refused = cli_.Run({"backup", "restore", backups, which, "--keyring-file", keyring});
+    EXPECT_EQ(refused.code, kRefused);
+    EXPECT_THAT(refused.err, AllOf(HasSubstr("fence_step"), HasSubstr("upgrade it")));
+  }
+  EXPECT_TRUE(server_.released.HasBeenNotified());
 }
 
 TEST_F(CliFakeServerTest, ImportAsksForTheRevisionItSaw) {

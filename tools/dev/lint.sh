@@ -86,7 +86,7 @@ lint_node() {
 
 lint_deploy() {
   configure_programs
-  compile default authstated
+  compile default authstated authstatectl
   step lint-deploy check_deploy
 }
 
@@ -205,16 +205,19 @@ check_options_page() {
 }
 
 check_deploy() {
-  local units status=0
+  local unit units status=0
   build/bin/authstated --config deploy/authstated.toml --print-config || return
   check_options_page && check_example_environment && check_no_create || return
   command -v systemd-analyze >/dev/null || return 0
   # systemd wants the program to exist where the unit says. 12: an exposure of 1.2 at most.
   units=$(mktemp -d)
-  sed "s|=/usr/local/bin/authstated|=$AUTHSTATE_ROOT/build/bin/authstated|" deploy/authstated.service \
-    >"$units/authstated.service" &&
-    systemd-analyze verify --man=no "$units/authstated.service" &&
-    systemd-analyze security --offline=true --no-pager --threshold=12 "$units/authstated.service" || status=$?
+  cp deploy/authstate-backup.timer "$units"
+  for unit in authstated authstate-backup; do
+    sed "s|=/usr/local/bin/|=$AUTHSTATE_ROOT/build/bin/|" "deploy/$unit.service" >"$units/$unit.service" &&
+      systemd-analyze verify --man=no "$units/$unit.service" &&
+      systemd-analyze security --offline=true --no-pager --threshold=12 "$units/$unit.service" || status=$?
+  done
+  systemd-analyze verify --man=no "$units/authstate-backup.timer" || status=$?
   rm -rf "$units"
   return "$status"
 }

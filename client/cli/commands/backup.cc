@@ -23,8 +23,9 @@ std::vector<Option> WithBackupKeyring(KeyringSource* source, std::vector<Option>
 }
 
 Command BackupCommands(Action* action) {
-  return Group("backup", "Save all sessions in encrypted files, and look after these",
-               {BackupCreate(action), BackupVerify(action), BackupList(action), BackupPrune(action)});
+  return Group("backup", "Save all sessions in encrypted files, look after these, and bring sessions back",
+               {BackupCreate(action), BackupVerify(action), BackupList(action), BackupRestore(action),
+                BackupPrune(action), BackupDrill(action)});
 }
 
 }  // namespace authstate::cli

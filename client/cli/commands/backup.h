@@ -13,7 +13,9 @@ namespace authstate::cli {
 Command BackupCreate(Action* action);
 Command BackupVerify(Action* action);
 Command BackupList(Action* action);
+Command BackupRestore(Action* action);
 Command BackupPrune(Action* action);
+Command BackupDrill(Action* action);
 
 Option BackupFolderArgument(std::string* folder);
 // A file, or a folder, which stands for its newest file.

@@ -1,0 +1,373 @@
+// authstatectl backup, against real servers on every kind of tables: what comes back is what was saved, and nothing
+// that lives is put back by mistake.
+#include "tests/integration/backup_test.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "absl/strings/strip.h"
+
+namespace authstate {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+class BackupOfEveryStoreTest : public BackupTest, public testing::WithParamInterface<Store> {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(BackupTest::SetUp());
+    store_ = Serve(GetParam());
+    ASSERT_NE(store_.server, nullptr);
+  }
+  client::Client& client() { return *store_.client; }
+  void Delete(const std::string& session_id) {
+    const auto deleted = client().DeleteSession(session_id);
+    ASSERT_TRUE(deleted.ok()) << deleted.status();
+  }
+
+  ServedStore store_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Stores, BackupOfEveryStoreTest, testing::ValuesIn(kStores),
+                         [](const auto& info) { return NameOf(info.param); });
+
+TEST_P(BackupOfEveryStoreTest, WhatWasSavedIsVerifiedAloneAndBesideTheServer) {
+  for (int i = 0; i < 3; ++i) Write(client(), Id(i), absl::StrCat("m", i), 5);
+  const nlohmann::json created = Create(store_);
+  EXPECT_EQ(created["sessions"], 3);
+  EXPECT_EQ(created["keys"], 15);
+  EXPECT_EQ(created["read"], 3);
+  EXPECT_THAT(Files("authstate-000001-"), SizeIs(1));
+  EXPECT_THAT(Files(".unfinished-"), SizeIs(0));
+  EXPECT_EQ(Backup(store_, "verify", {"--json"}).OutJson()["sessions"], 3);
+  EXPECT_EQ(Backup(store_, "verify", {"--live", "--json"}).OutJson()["equal"], 3);
+  // One moves on, one goes, one comes.
+  Write(client(), Id(0), "next", 1);
+  Delete(Id(1));
+  Write(client(), "other", "o", 1);
+  const CliResult live = Backup(store_, "verify", {"--live", "--json"});
+  EXPECT_EQ(live.code, kNotFound) << live.err;
+  EXPECT_EQ(live.OutJson()["equal"], 1);
+  EXPECT_EQ(live.OutJson()["live_is_newer"], 1);
+  EXPECT_THAT(live.OutJson()["missing"], ElementsAre(Id(1)));
+  EXPECT_EQ(live.OutJson()["not_in_backup"], 1);
+}
+
+TEST_P(BackupOfEveryStoreTest, AbsentSessionComesBackAheadOfAllThatWasKnown) {
+  Write(client(), "s", "mark", 20);
+  const auto lease = client().AcquireLease("s", "bot", absl::Hours(1));
+  ASSERT_TRUE(lease.ok()) << lease.status();
+  Create(store_);
+  // What happens after the backup is not known to it.
+  ASSERT_TRUE(client().ReleaseLease("s", lease->fence).ok());
+  const auto later = client().AcquireLease("s", "bot 2", absl::Hours(1));
+  ASSERT_TRUE(later.ok()) << later.status();
+  ASSERT_TRUE(client().DeleteSession("s", std::nullopt, later->fence).ok());
+  ASSERT_TRUE(client().ReleaseLease("s", later->fence).ok());
+  const CliResult dry = Backup(store_, "restore", {"s", "--dry-run"});
+  EXPECT_EQ(dry.code, kOk) << dry.err;
+  EXPECT_THAT(dry.out, HasSubstr("would restore session s, of revision 1"));
+  EXPECT_TRUE(absl::IsNotFound(client().GetCreds("s").status()));
+  const CliResult restored = Backup(store_, "restore", {"s"});
+  ASSERT_EQ(restored.code, kOk) << restored.err;
+  EXPECT_THAT(restored.out,
+              AllOf(HasSubstr("restored creds and 20 keys of session s"), HasSubstr("read back and equal")));
+  EXPECT_THAT(restored.err, HasSubstr("messages that came since may not be decrypted"));
+  EXPECT_GT(RevisionOf(store_, "s"), 1'000'000U);
+  const auto now = client().GetLease("s");
+  ASSERT_TRUE(now.ok()) << now.status();
+  EXPECT_EQ(now->owner, "");
+  EXPECT_GT(now->fence, later->fence + 1'000'000U);
+  // Again, there is nothing to do; and whoever had it is refused.
+  EXPECT_THAT(Backup(store_, "restore", {"s"}).out, HasSubstr("session s holds what the backup has"));
+  EXPECT_TRUE(absl::IsFailedPrecondition(
+      client().SetKeys("s", {{{"session", "1"}, JsonOf("1")}}, std::nullopt, later->fence).status()));
+  // It goes on by one.
+  const std::uint64_t revision = RevisionOf(store_, "s");
+  const auto next = client().SetKeys("s", {{{"session", "1"}, JsonOf("1")}});
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_EQ(*next, revision + 1);
+}
+
+TEST_P(BackupOfEveryStoreTest, OldBackupOverALiveSessionIsRefused) {
+  Write(client(), "s", "old", 3);
+  Create(store_);
+  Write(client(), "s", "new", 3);
+  const auto lease = client().AcquireLease("s", "bot", absl::Hours(1));
+  ASSERT_TRUE(lease.ok()) << lease.status();
+  const auto is = [&](const std::string& mark) {
+    const auto creds = client().GetCreds("s");
+    return creds.ok() && absl::StrContains(creds->value.bytes, absl::StrCat("\"", mark, "\""));
+  };
+  const CliResult refused = Backup(store_, "restore", {"s"});
+  EXPECT_EQ(refused.code, kRefused);
+  EXPECT_THAT(refused.err, HasSubstr("--overwrite"));
+  const CliResult all = Backup(store_, "restore", {"--all", "--json"});
+  EXPECT_EQ(all.code, kOk) << all.err;
+  EXPECT_EQ(all.OutJson()["already"], 1);
+  EXPECT_EQ(all.OutJson()["sessions"][0]["outcome"], "left_alone");
+  for (const bool dry : {true, false}) {
+    std::vector<std::string> words = {"s", "--overwrite"};
+    if (dry) words.emplace_back("--dry-run");
+    const CliResult held = Backup(store_, "restore", words);
+    EXPECT_EQ(held.code, kRefused);
+    EXPECT_THAT(held.err, AllOf(HasSubstr("bot"), HasSubstr("--steal")));
+  }
+  EXPECT_TRUE(is("new"));
+  const std::uint64_t before = RevisionOf(store_, "s");
+  const CliResult stolen = Backup(store_, "restore", {"s", "--overwrite", "--steal"});
+  ASSERT_EQ(stolen.code, kOk) << stolen.err;
+  EXPECT_TRUE(is("old"));
+  EXPECT_GT(RevisionOf(store_, "s"), before);
+  EXPECT_TRUE(absl::IsFailedPrecondition(client().RenewLease("s", lease->fence, absl::Hours(1)).status()));
+}
+
+TEST_P(BackupOfEveryStoreTest, SessionsComeBackInEveryOtherKindOfTables) {
+  for (int i = 0; i < 4; ++i) Write(client(), Id(i), "m", 5);
+  ASSERT_TRUE(client().SetKeys("bare", {{{"sender-key", "g::1"}, {ValueKind::kRaw, std::string("\0\1\xff", 3)}}}).ok());
+  Create(store_);
+  for (const Store kind : kStores) {
+    const ServedStore target = Serve(kind);
+    ASSERT_NE(target.server, nullptr);
+    Write(*target.client, Id(1), "mine", 1);
+    const CliResult some = Backup(target, "restore", {"--prefix", "session-", "--json"});
+    ASSERT_EQ(some.code, kOk) << some.err;
+    EXPECT_EQ(some.OutJson()["done"], 3);
+    EXPECT_EQ(some.OutJson()["already"], 1);
+    EXPECT_EQ(Backup(target, "restore", {"--all", "--json"}).OutJson()["done"], 1);
+    const auto keys = target.client->GetKeys("bare", {{"sender-key", "g::1"}});
+    ASSERT_TRUE(keys.ok()) << keys.status();
+    ASSERT_THAT(keys->found, SizeIs(1));
+    EXPECT_EQ(keys->found[0].value.bytes, std::string("\0\1\xff", 3));
+    EXPECT_TRUE(target.client->GetCreds(Id(1))->value.bytes.find("mine") != std::string::npos);
+    EXPECT_GT(RevisionOf(target, Id(0)), 1'000'000U);
+  }
+}
+
+TEST_P(BackupOfEveryStoreTest, OnlyWhatHasChangedIsReadAgain) {
+  for (int i = 0; i < 5; ++i) Write(client(), Id(i), "m", 3);
+  Create(store_);
+  Write(client(), Id(2), "n", 3);
+  const auto lease = client().AcquireLease(Id(3), "bot", absl::Hours(1));
+  ASSERT_TRUE(lease.ok()) << lease.status();
+  Delete(Id(4));
+  const nlohmann::json second = Create(store_);
+  EXPECT_EQ(second["number"], 2);
+  EXPECT_EQ(second["sessions"], 4);
+  // Others write the legacy tables without a word.
+  const int unchanged = GetParam() == Store::kLegacy ? 0 : 2;
+  EXPECT_EQ(second["taken_over"], unchanged);
+  EXPECT_EQ(second["read"], 4 - unchanged);
+  EXPECT_EQ(Create(store_, {"--full"})["read"], 4);
+  EXPECT_EQ(Backup(store_, "verify", {"--live", "--json"}).OutJson()["equal"], 4);
+  // The first one is whole by itself.
+  const CliResult first = store_.cli->Run(
+      {"backup", "restore", Files("authstate-000001-").front(), "--keyring-file", keyring_, "--all", "--json"});
+  EXPECT_EQ(first.OutJson()["done"], 1) << first.err;
+}
+
+TEST_P(BackupOfEveryStoreTest, DrillRestoresAllOfItIntoAScratchStore) {
+  for (int i = 0; i < 3; ++i) Write(client(), Id(i), "m", 5);
+  Create(store_);
+  const CliResult drill = Backup(store_, "drill", {"--json"});
+  ASSERT_EQ(drill.code, kOk) << drill.err;
+  EXPECT_EQ(drill.OutJson()["sessions"], 3);
+  EXPECT_EQ(drill.OutJson()["keys"], 15);
+  EXPECT_GT(drill.OutJson()["seconds"], 0.0);
+  // The server that is saved was not asked for anything, nor need it be there.
+  ASSERT_TRUE(store_.server->Kill().ok());
+  EXPECT_EQ(Backup(store_, "drill").code, kOk);
+  EXPECT_EQ(Backup(store_, "drill", {"--server", "/bin/false"}).code, kRefused);
+}
+
+class BackupOfSqliteTest : public BackupTest {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(BackupTest::SetUp());
+    store_ = Serve(Store::kSqlite);
+    ASSERT_NE(store_.server, nullptr);
+  }
+  static void Flip(const std::string& path, std::streamoff from_end) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(-from_end, std::ios::end);
+    const int byte = file.get();
+    file.seekp(-from_end, std::ios::end);
+    file.put(static_cast<char>(byte ^ 1));
+  }
+  // A new token for all sessions.
+  std::string Token(std::vector<std::string> more) const {
+    std::vector<std::string> words = {"token", "create", "--label", "test", "--all-sessions", "--quiet"};
+    words.insert(words.end(), more.begin(), more.end());
+    const CliResult created = store_.cli->Run(std::move(words));
+    EXPECT_EQ(created.code, kOk) << created.err;
+    return std::string(absl::StripSuffix(created.out, "\n"));
+  }
+  void Damage(const std::string& session_id) {
+    ASSERT_EQ(
+        store_.cli
+            ->Bash(absl::StrCat("sqlite3 ", store_.place,
+                                " \"UPDATE auth_keys SET value = zeroblob(40) WHERE session_id = '", session_id, "'\""))
+            .code,
+        kOk);
+  }
+
+  ServedStore store_;
+};
+
+TEST_F(BackupOfSqliteTest, SessionsBecomeFoldersWithoutAServer) {
+  Write(*store_.client, "a", "m", 3);
+  ASSERT_TRUE(store_.client->SetKeys("bare", {{{"pre-key", "1"}, JsonOf("1")}}).ok());
+  Create(store_);
+  ASSERT_TRUE(store_.server->Kill().ok());
+  const std::string out = directory_.File("out");
+  const CliResult written = Backup(store_, "restore", {"--all", "--as-folders", out});
+  EXPECT_EQ(written.code, kRefused);
+  EXPECT_THAT(written.out, AllOf(HasSubstr("wrote creds and 3 keys of session a"), HasSubstr("session bare FAILED")));
+  EXPECT_TRUE(fs::exists(out + "/a/creds.json"));
+  EXPECT_TRUE(fs::exists(out + "/a/session-2.json"));
+  EXPECT_EQ(Backup(store_, "restore", {"a", "--as-folders", out}).code, kRefused);
+  EXPECT_EQ(Backup(store_, "restore", {"a", "--as-folders", out, "--overwrite"}).code, kOk);
+}
+
+TEST_F(BackupOfSqliteTest, SessionThatCannotBeReadIsKeptFromTheLastBackup) {
+  for (const std::string id : {"a", "b"}) Write(*store_.client, id, "m", 3);
+  Create(store_);
+  // A commit moves the revision, so that the session has to be read again; and then it cannot be.
+  for (const std::string id : {"a", "b"})
+    ASSERT_TRUE(store_.client->SetCreds(id, JsonOf(test::WorkingCreds("n"))).ok());
+  Damage("a");
+  Write(*store_.client, "c", "m", 1);
+  Damage("c");
+  const CliResult created = Backup(store_, "create", {"--json"});
+  EXPECT_EQ(created.code, kDataLoss);
+  EXPECT_THAT(created.OutJson()["kept"], ElementsAre("a"));
+  EXPECT_THAT(created.OutJson()["damaged"], ElementsAre("c"));
+  EXPECT_EQ(created.OutJson()["sessions"], 2);
+  EXPECT_THAT(Backup(store_, "verify", {"--json"}).OutJson()["kept"], ElementsAre("a"));
+  // And so on, for as long as it cannot.
+  EXPECT_THAT(Backup(store_, "create", {"--json"}).OutJson()["kept"], ElementsAre("a"));
+  EXPECT_EQ(Backup(store_, "restore", {"a", "--overwrite"}).code, kOk);
+  EXPECT_EQ(store_.client->GetKeys("a", {{"session", "1"}})->found.size(), 1U);
+}
+
+TEST_F(BackupOfSqliteTest, SessionLargerThanACommitComesBack) {
+  client::Client& client = *store_.client;
+  Write(client, "large", "m", 1);
+  for (int i = 0; i < 9; ++i) {
+    ASSERT_TRUE(client
+                    .SetKeys("large", {{{"blob", absl::StrCat(i)},
+                                        {ValueKind::kRaw, std::string(5'000'000, static_cast<char>('a' + i))}}})
+                    .ok());
+  }
+  Create(store_);
+  ASSERT_TRUE(client.DeleteSession("large").ok());
+  const CliResult restored = Backup(store_, "restore", {"large"});
+  ASSERT_EQ(restored.code, kOk) << restored.err;
+  EXPECT_THAT(restored.out, HasSubstr("restored creds and 10 keys"));
+  EXPECT_GT(RevisionOf(store_, "large"), 1'000'000U);
+}
+
+TEST_F(BackupOfSqliteTest, PruneKeepsTheNewestThatIsRight) {
+  Write(*store_.client, "a", "m", 3);
+  for (int i = 0; i < 4; ++i) Create(store_);
+  EXPECT_EQ(Backup(store_, "prune").code, kRefused);
+  const CliResult dry = Backup(store_, "prune", {"--keep-daily", "1", "--dry-run"});
+  EXPECT_THAT(dry.out, HasSubstr("would keep 1 of 4"));
+  EXPECT_THAT(Files("authstate-"), SizeIs(4));
+  Flip(Files("authstate-000004-").front(), 30);
+  const CliResult pruned = Backup(store_, "prune", {"--keep-daily", "1"});
+  EXPECT_EQ(pruned.code, kOk) << pruned.err;
+  EXPECT_THAT(pruned.err, HasSubstr("is damaged"));
+  EXPECT_THAT(Files("authstate-"), SizeIs(2));
+  EXPECT_THAT(Files("authstate-000003-"), SizeIs(1));
+  // None that is right: nothing goes.
+  Flip(Files("authstate-000003-").front(), 30);
+  EXPECT_EQ(Backup(store_, "prune", {"--keep-daily", "1"}).code, kDataLoss);
+  EXPECT_THAT(Files("authstate-"), SizeIs(2));
+}
+
+TEST_F(BackupOfSqliteTest, DamagedBackupIsToldAndNotBuiltUpon) {
+  Write(*store_.client, "a", "m", 3);
+  Create(store_);
+  EXPECT_EQ(Backup(store_, "list", {"--json"}).OutJson()["backups"][0]["sessions"], 1);
+  // In the middle, past its header.
+  Flip(Files("authstate-").front(), static_cast<std::streamoff>(fs::file_size(Files("authstate-").front()) / 2));
+  EXPECT_EQ(Backup(store_, "verify").code, kDataLoss);
+  EXPECT_EQ(Backup(store_, "restore", {"--all"}).code, kDataLoss);
+  EXPECT_EQ(Backup(store_, "drill").code, kDataLoss);
+  const CliResult next = Backup(store_, "create", {"--json"});
+  EXPECT_EQ(next.code, kOk) << next.err;
+  EXPECT_EQ(next.OutJson()["read"], 1);
+  EXPECT_THAT(next.err, HasSubstr("is damaged"));
+  EXPECT_EQ(Backup(store_, "verify").code, kOk);
+}
+
+TEST_F(BackupOfSqliteTest, EmptyStoreAfterAFullOneIsRefused) {
+  EXPECT_EQ(Create(store_)["sessions"], 0);
+  EXPECT_EQ(Create(store_)["sessions"], 0);
+  Write(*store_.client, "a", "m", 1);
+  Create(store_);
+  ASSERT_TRUE(store_.client->DeleteSession("a").ok());
+  const CliResult refused = Backup(store_, "create");
+  EXPECT_EQ(refused.code, kRefused);
+  EXPECT_THAT(refused.err, HasSubstr("--allow-empty"));
+  EXPECT_THAT(Files(".unfinished-"), SizeIs(0));
+  EXPECT_EQ(Create(store_, {"--allow-empty"})["sessions"], 0);
+}
+
+TEST_F(BackupOfSqliteTest, AnotherKeyOpensNothing) {
+  Write(*store_.client, "a", "m", 1);
+  Create(store_);
+  const std::string other = directory_.File("other.keyring");
+  ASSERT_EQ(store_.cli->Run({"keyring", "init", other, "other"}).code, kOk);
+  const auto with = [&](const std::string& what, std::vector<std::string> more = {}) {
+    std::vector<std::string> words = {"backup", what, folder_, "--keyring-file", other};
+    words.insert(words.end(), more.begin(), more.end());
+    return store_.cli->Run(std::move(words));
+  };
+  for (const char* const what : {"verify", "drill"}) {
+    EXPECT_EQ(with(what).code, kRefused);
+    EXPECT_THAT(with(what).err, HasSubstr("which the keyring does not have"));
+  }
+  EXPECT_EQ(with("restore", {"--all"}).code, kRefused);
+  // It is listed all the same, and a new one begins with its own key.
+  EXPECT_THAT(with("list").out, HasSubstr("backups"));
+  EXPECT_EQ(with("create").code, kOk);
+  EXPECT_EQ(store_.cli->Run({"backup", "verify", folder_}).code, kRefused);
+}
+
+TEST_F(BackupOfSqliteTest, TokenThatReadsSavesAndOneThatWritesRestores) {
+  Write(*store_.client, "a", "m", 1);
+  const std::string all = Token({"--rights", "read,write,admin"});
+  const std::string reads = Token({"--rights", "read", "--token", all});
+  EXPECT_EQ(Backup(store_, "create").code, kRefused);
+  EXPECT_EQ(Backup(store_, "create", {"--token", reads}).code, kOk);
+  EXPECT_EQ(Backup(store_, "create", {"--token", reads, "--json"}).OutJson()["taken_over"], 1);
+  EXPECT_EQ(store_.cli->Run({"session", "delete", "a", "--yes", "--token", all}).code, kOk);
+  EXPECT_EQ(Backup(store_, "restore", {"a", "--token", reads}).code, kRefused);
+  const CliResult restored = Backup(store_, "restore", {"a", "--token", all});
+  EXPECT_EQ(restored.code, kOk) << restored.err;
+  EXPECT_THAT(restored.err, Not(HasSubstr("could not be given back")));
+  EXPECT_EQ(store_.cli->Run({"lease", "show", "a", "--json", "--token", all}).OutJson()["owner"], "");
+}
+
+TEST_F(BackupOfSqliteTest, WhatIsNotThereIsNotFound) {
+  EXPECT_EQ(Backup(store_, "verify").code, kRefused);
+  Create(store_);
+  EXPECT_EQ(Backup(store_, "restore", {"absent"}).code, kNotFound);
+  EXPECT_EQ(Backup(store_, "restore").code, kRefused);
+  EXPECT_EQ(Backup(store_, "restore", {"a", "--all"}).code, kRefused);
+  EXPECT_EQ(Backup(store_, "restore", {"a", "--steal"}).code, kRefused);
+  ASSERT_TRUE(store_.server->Kill().ok());
+  EXPECT_EQ(Backup(store_, "create").code, kUnavailable);
+}
+
+}  // namespace
+}  // namespace authstate
