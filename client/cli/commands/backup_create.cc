@@ -184,6 +184,9 @@ absl::Status Unmade(const BackupFolderLock& lock, const UnfinishedBackup& file, 
 absl::Status CreateBackup(CommandContext& context, const CreateOptions& options) {
   const auto keyring = ReadKeyring(options.keyring);
   if (!keyring.ok()) return keyring.status();
+  if ((*keyring)->active().empty()) {
+    return absl::InvalidArgumentError("no key of the keyring is active, and a backup is never written in plain");
+  }
   const absl::StatusOr<BackupFolderLock> lock = BackupFolderLock::Take(options.folder);
   if (!lock.ok()) return lock.status();
   const absl::StatusOr<BackupList> list = ListBackups(options.folder);
