@@ -37,7 +37,7 @@ std::string NameOf(const BackupHeader& header) {
                       absl::FormatTime("%Y%m%dT%H%M%SZ", header.create_time, absl::UTCTimeZone()), kSuffix);
 }
 
-void AddFile(const fs::directory_entry& entry, BackupList* list) {
+void AddFile(const fs::directory_entry& entry, BackupListing* list) {
   std::error_code ignored;
   const std::string path = entry.path().string();
   absl::StatusOr<BackupHeader> header = ReadBackupHeader(path);
@@ -50,9 +50,9 @@ void AddFile(const fs::directory_entry& entry, BackupList* list) {
 
 }  // namespace
 
-absl::StatusOr<BackupList> ListBackups(const std::string& folder) {
+absl::StatusOr<BackupListing> ListBackups(const std::string& folder) {
   std::error_code error;
-  BackupList list;
+  BackupListing list;
   std::vector<std::pair<std::uintmax_t, std::string>> unfinished;
   for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
        entry.increment(error)) {
@@ -76,7 +76,7 @@ absl::StatusOr<BackupList> ListBackups(const std::string& folder) {
 absl::StatusOr<std::string> FindBackup(const std::string& path) {
   std::error_code error;
   if (!fs::is_directory(path, error)) return path;
-  const absl::StatusOr<BackupList> list = ListBackups(path);
+  const absl::StatusOr<BackupListing> list = ListBackups(path);
   if (!list.ok()) return list.status();
   if (!list->files.empty()) return list->files.back().path;
   return absl::NotFoundError(absl::StrCat(path, " has no backup"));

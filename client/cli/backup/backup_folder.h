@@ -24,7 +24,7 @@ struct BackupFile {
   std::uint64_t bytes = 0;
 };
 
-struct BackupList {
+struct BackupListing {
   // By their numbers, the oldest first.
   std::vector<BackupFile> files;
   // Those whose header cannot be read.
@@ -35,7 +35,7 @@ struct BackupList {
   std::uint64_t next_number() const { return files.empty() ? 1 : files.back().header.number + 1; }
 };
 
-absl::StatusOr<BackupList> ListBackups(const std::string& folder);
+absl::StatusOr<BackupListing> ListBackups(const std::string& folder);
 
 // The file that `path` means: itself, or the newest one of a folder; NotFound where that has none.
 absl::StatusOr<std::string> FindBackup(const std::string& path);

@@ -62,7 +62,7 @@ struct Tally {
 };
 
 // Gives `collector` what there is of earlier files: that of a run which ended early, and the newest.
-void AddSources(const Output& output, const BackupList& list, const Keyring& keyring, Collector* collector) {
+void AddSources(const Output& output, const BackupListing& list, const Keyring& keyring, Collector* collector) {
   if (!list.unfinished.empty()) {
     absl::StatusOr<std::unique_ptr<BackupReader>> reader = BackupReader::Open(list.unfinished.front(), keyring);
     if (reader.ok()) collector->AddSource(*std::move(reader), /*finished=*/false);
@@ -99,7 +99,7 @@ absl::Status CollectAll(CommandContext& context, const CreateOptions& options, c
 }
 
 // A store that shows nothing may be the wrong one, or be shown to somebody who may see nothing.
-absl::Status CheckNotEmpty(const CreateOptions& options, const BackupList& list, const Keyring& keyring) {
+absl::Status CheckNotEmpty(const CreateOptions& options, const BackupListing& list, const Keyring& keyring) {
   if (options.allow_empty || list.files.empty()) return absl::OkStatus();
   const absl::StatusOr<std::unique_ptr<RecordReader>> newest = RecordReader::Open(list.files.back().path, keyring);
   const auto footer = newest.ok() ? (*newest)->ReadFooter() : absl::StatusOr<backup::v1::Footer>(newest.status());
@@ -162,7 +162,7 @@ absl::Status Report(Output& output, const Made& made, const Tally& tally, absl::
 }
 
 // Of the files that were never finished, the longest is as far as any run has come.
-absl::Status KeepLongest(const BackupFolderLock& lock, const BackupList& list) {
+absl::Status KeepLongest(const BackupFolderLock& lock, const BackupListing& list) {
   absl::Status status;
   for (std::size_t i = 1; i < list.unfinished.size() && status.ok(); ++i) status = lock.Delete(list.unfinished[i]);
   return status;
@@ -189,7 +189,7 @@ absl::Status CreateBackup(CommandContext& context, const CreateOptions& options)
   }
   const absl::StatusOr<BackupFolderLock> lock = BackupFolderLock::Take(options.folder);
   if (!lock.ok()) return lock.status();
-  const absl::StatusOr<BackupList> list = ListBackups(options.folder);
+  const absl::StatusOr<BackupListing> list = ListBackups(options.folder);
   if (!list.ok()) return list.status();
   absl::Status status = KeepLongest(*lock, *list);
   if (!status.ok()) return status;

@@ -34,7 +34,7 @@ absl::Status List(CommandContext& context, const ListOptions& options) {
   // Without one, the counts are not told.
   const auto keyring = LoadKeyring(options.keyring);
   if (!keyring.ok()) return keyring.status();
-  absl::StatusOr<BackupList> list = ListBackups(options.folder);
+  absl::StatusOr<BackupListing> list = ListBackups(options.folder);
   if (!list.ok()) return list.status();
   Json json = Json::array();
   std::vector<std::vector<std::string>> rows{{"NUMBER", "CREATED", "KEY", "BYTES", "SESSIONS", "FILE"}};

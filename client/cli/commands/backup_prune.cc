@@ -28,7 +28,7 @@ struct PruneOptions {
 };
 
 // The place of the newest file that is right; those after it are told. DataLoss where none is.
-absl::StatusOr<std::size_t> FindNewestGood(const Output& output, const BackupList& list, const Keyring& keyring,
+absl::StatusOr<std::size_t> FindNewestGood(const Output& output, const BackupListing& list, const Keyring& keyring,
                                            const SignalWatcher& signals) {
   Progress progress(output.json());
   for (std::size_t i = list.files.size(); i-- > 0;) {
@@ -51,7 +51,7 @@ absl::Status Prune(CommandContext& context, const PruneOptions& options) {
   if (!keyring.ok()) return keyring.status();
   const absl::StatusOr<BackupFolderLock> lock = BackupFolderLock::Take(options.folder);
   if (!lock.ok()) return lock.status();
-  const absl::StatusOr<BackupList> list = ListBackups(options.folder);
+  const absl::StatusOr<BackupListing> list = ListBackups(options.folder);
   if (!list.ok()) return list.status();
   SignalWatcher signals;
   signals.Start([] {});
