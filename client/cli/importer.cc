@@ -63,9 +63,13 @@ absl::StatusOr<std::uint64_t> Write(client::Client& client, const ImportTarget& 
   for (client::CommitRequest commit : plan.commits) {
     commit.expected_revision = revision;
     if (target.revision_above > revision) commit.carried_revision = target.revision_above + 1;
+    const std::uint64_t carried = commit.carried_revision;
     commit.fence = target.fence;
     const absl::StatusOr<std::uint64_t> written = client.Commit(std::move(commit));
     if (!written.ok()) return Unfinished(written.status(), plan, applied);
+    if (carried != 0 && *written != carried) {
+      return absl::FailedPreconditionError("the server, of an older version, went on from the revision that it knew");
+    }
     revision = *written;
     progress.Show("writing", ++applied, total);
   }

@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/find_session.h"
 #include "client/cli/import_plan.h"
@@ -10,16 +11,20 @@
 #include "client/cli/terminal/lease_text.h"
 #include "client/cli/terminal/progress.h"
 #include "client/cli/write_lease.h"
+#include "client/cpp/error.h"
 
 namespace authstate::cli {
 namespace {
 
-// Whether the session is what an earlier run has left of the same backup.
+// Whether the session is what an earlier run has left of the same backup; FailedPrecondition for that of another.
 absl::StatusOr<bool> IsUnfinished(client::Client& client, const SavedSession& saved, const RestoreTerms& terms) {
   const client::KeyEntry mark = UnfinishedMark(terms.origin);
   const absl::StatusOr<client::Keys> marks = client.GetKeys(saved.session_id, {mark.name});
   if (!marks.ok()) return marks.status();
-  return marks->found == std::vector{mark};
+  if (marks->found.empty() || marks->found == std::vector{mark}) return !marks->found.empty();
+  return absl::FailedPreconditionError(absl::StrCat("it is what was left of an import or restore of ",
+                                                    marks->found.front().value.bytes,
+                                                    " that ended early: finish that, or replace it with --overwrite"));
 }
 
 // What becomes of a session that exists and is not to be replaced.
@@ -29,7 +34,9 @@ absl::StatusOr<Restored> LookAt(client::Client& client, const SavedSession& save
   Progress quiet(/*quiet=*/true);
   const absl::Status equal = CompareWithStore(client, saved.session_id, saved.state, live.revision, quiet);
   if (equal.ok()) restored.outcome = Restored::Outcome::kEqual;
-  if (equal.ok() || absl::IsDataLoss(equal) || absl::IsAborted(equal)) return restored;
+  // What the server calls damaged is not left as if all were well; the comparison's own word has no reason.
+  const bool differs = absl::IsDataLoss(equal) && !client::ReasonOf(equal).has_value();
+  if (equal.ok() || differs || absl::IsAborted(equal)) return restored;
   return equal;
 }
 
@@ -56,11 +63,14 @@ absl::StatusOr<Restored> RestoreSession(CommandContext& context, const SavedSess
   WriteOptions write;
   write.take_lease = true;
   write.steal = terms.steal;
-  write.fence_above = saved.fence + kAheadOfBackup;
+  // At random, as one backup may be restored into two stores one after the other.
+  absl::BitGen random;
+  const auto ahead = [&random] { return absl::Uniform<std::uint64_t>(random, kAheadOfBackup, kMostAheadOfBackup); };
+  write.fence_above = saved.fence + ahead();
   Restored restored;
   const absl::Status written = WriteUnderWatch(context, saved.session_id, write, [&](std::uint64_t fence) {
     ImportTarget target{saved.session_id, terms.origin, terms.overwrite, fence};
-    target.revision_above = saved.revision + kAheadOfBackup;
+    target.revision_above = saved.revision + ahead();
     Progress quiet(/*quiet=*/true);
     const absl::StatusOr<ImportResult> imported = Import(client, target, saved.state, quiet);
     if (imported.ok()) restored.revision = imported->revision;

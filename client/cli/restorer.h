@@ -12,7 +12,9 @@ namespace authstate::cli {
 
 // How far the fence and the revision of a session that comes back are ahead of those that its backup knows: no owner
 // that had it since, and no revision that it was at, can be met again.
+// At random between these, so that two restores of one backup do not meet each other either.
 inline constexpr std::uint64_t kAheadOfBackup = std::uint64_t{1} << 20U;
+inline constexpr std::uint64_t kMostAheadOfBackup = std::uint64_t{1} << 30U;
 
 // A session as a backup has it.
 struct SavedSession {

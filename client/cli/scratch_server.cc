@@ -14,12 +14,14 @@
 #include <system_error>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/cli/folder/file_io.h"
-#include "keyring/keyring_file.h"
+#include "keyring/keyring.h"
+#include "keyring/keyring_source.h"
 
 namespace authstate::cli {
 namespace {
@@ -62,8 +64,7 @@ absl::StatusOr<std::unique_ptr<ScratchServer>> ScratchServer::Start(const std::s
   std::string folder = absl::StrCat(fs::temp_directory_path(error).string(), "/authstate-drill-XXXXXX");
   if (mkdtemp(folder.data()) == nullptr) return SystemError(absl::StrCat("no folder can be made: ", folder));
   std::unique_ptr<ScratchServer> server(new ScratchServer(std::move(folder)));
-  absl::Status status = InitKeyringFile(absl::StrCat(server->folder_, "/keyring"), "scratch");
-  if (status.ok()) status = server->Spawn(program);
+  absl::Status status = server->Spawn(program);
   if (status.ok()) status = server->AwaitReady(program);
   if (!status.ok()) return status;
   return server;
@@ -79,11 +80,16 @@ absl::Status ScratchServer::Spawn(const std::string& program) {
                                     "sqlite",
                                     "--sqlite-path",
                                     absl::StrCat(folder_, "/scratch.db"),
-                                    "--keyring-file",
-                                    absl::StrCat(folder_, "/keyring"),
                                     "--log-level",
                                     "error"};
   std::vector<std::string> environment = CleanEnvironment();
+  // In no file, so that what a killed process leaves behind opens for nobody.
+  std::string line = NewKeyringLine("scratch");
+  environment.push_back(absl::StrCat(kKeyringVariable, "=active scratch;", line));
+  const absl::Cleanup wipe = [&] {
+    Wipe(&line);
+    Wipe(&environment.back());
+  };
   const std::vector<char*> arguments = Pointers(words);
   const std::vector<char*> variables = Pointers(environment);
   std::array<int, 2> ends{};

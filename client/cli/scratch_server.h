@@ -15,7 +15,7 @@ namespace authstate::cli {
 std::string FindServerProgram();
 
 // A server on an empty SQLite store that is thrown away with it. It listens on a socket in a folder that only this user
-// can enter; what it stores is encrypted under a key that goes with the folder. It ends with the thread that started
+// can enter; what it stores is encrypted under a key that is in no file. It ends with the thread that started
 // it, however that comes about, and takes nothing from the environment that other servers do.
 class ScratchServer {
  public:

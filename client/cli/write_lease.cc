@@ -62,17 +62,13 @@ class TakenLease {
 
   // By a client that a signal cancels. Whatever the answer, Release has to follow.
   absl::Status Acquire(client::Client& client, const WriteOptions& options) {
-    absl::Status status = AcquireAhead(client, options.steal, 0);
+    absl::Status status = AcquireAbove(client, options.steal, options.fence_above);
     // One step goes only so far, and a lease that is kept keeps its fence.
     while (status.ok() && fence_ <= options.fence_above) {
-      const std::uint64_t before = fence_;
-      status = client.ReleaseLease(session_id_, before);
+      status = client.ReleaseLease(session_id_, fence_);
       if (!status.ok()) break;
       fence_ = 0;
-      const std::uint64_t step = std::min(options.fence_above - before, kMaxFenceStep);
-      status = AcquireAhead(client, /*steal=*/false, step);
-      // The release and an acquiring of one step.
-      if (status.ok() && fence_ < before + step) return client::ServerTooOld("", {"fence_step"});
+      status = AcquireAbove(client, options.steal, options.fence_above);
     }
     if (status.ok()) renewing_ = std::thread([this] { Renew(); });
     return status;
@@ -95,14 +91,23 @@ class TakenLease {
  private:
   static constexpr std::uint64_t kMaxFenceStep = std::uint64_t{1} << 31U;
 
-  absl::Status AcquireAhead(client::Client& client, bool steal, std::uint64_t step) {
-    const absl::StatusOr<client::Lease> lease = client.AcquireLease(session_id_, owner_, kTakenLease, steal, step);
-    if (lease.ok()) {
-      fence_ = lease->fence;
-    } else {
-      may_be_ours_ = client::OutcomeOf(lease.status()) == client::Outcome::kUnknown;
+  // As far towards a fence above `fence_above` as one step goes.
+  absl::Status AcquireAbove(client::Client& client, bool steal, std::uint64_t fence_above) {
+    std::uint64_t before = 0;
+    std::uint64_t step = 0;
+    if (fence_above > 0) {
+      const absl::StatusOr<client::Lease> found = client.GetLease(session_id_);
+      if (!found.ok()) return found.status();
+      before = found->fence;
+      if (before <= fence_above) step = std::min(fence_above - before + 1, kMaxFenceStep);
     }
-    return lease.status();
+    const absl::StatusOr<client::Lease> lease = client.AcquireLease(session_id_, owner_, kTakenLease, steal, step);
+    if (!lease.ok()) {
+      may_be_ours_ = client::OutcomeOf(lease.status()) == client::Outcome::kUnknown;
+      return lease.status();
+    }
+    fence_ = lease->fence;
+    return fence_ >= before + step ? absl::OkStatus() : client::ServerTooOld("", {"fence_step"});
   }
 
   void Renew() {

@@ -87,6 +87,16 @@ TEST_P(BackupResumeTest, KilledAgainAndAgainUnderTrafficItGoesOn) {
     }
   });
   constexpr std::uintmax_t kAboutAll = std::uintmax_t{kSessions} * kKeys * 500;
+  // With nothing else to go on from than what the killed run has left.
+  ASSERT_TRUE(KillAt(store, kAboutAll / 2));
+  ASSERT_THAT(Files("authstate-"), SizeIs(0));
+  const nlohmann::json resumed = Create(store);
+  EXPECT_EQ(resumed["sessions"], kSessions);
+  if (GetParam() == Store::kLegacy) {
+    EXPECT_EQ(resumed["taken_over"], 0);
+  } else {
+    EXPECT_GT(resumed["taken_over"], kSessions / 4);
+  }
   int killed = 0;
   for (int i = 0; i < kKills; ++i) {
     killed += KillAt(store, random() % kAboutAll) ? 1 : 0;

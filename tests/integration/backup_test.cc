@@ -253,6 +253,10 @@ TEST_F(BackupOfSqliteTest, SessionThatCannotBeReadIsKeptFromTheLastBackup) {
   EXPECT_THAT(Backup(store_, "verify", {"--json"}).OutJson()["kept"], ElementsAre("a"));
   // And so on, for as long as it cannot.
   EXPECT_THAT(Backup(store_, "create", {"--json"}).OutJson()["kept"], ElementsAre("a"));
+  // Also where every session that can be read is read anew.
+  EXPECT_THAT(Backup(store_, "create", {"--full", "--json"}).OutJson()["kept"], ElementsAre("a"));
+  // What the server calls damaged is not passed over as if it were there.
+  EXPECT_EQ(Backup(store_, "restore", {"--all"}).code, kDataLoss);
   EXPECT_EQ(Backup(store_, "restore", {"a", "--overwrite"}).code, kOk);
   EXPECT_EQ(store_.client->GetKeys("a", {{"session", "1"}})->found.size(), 1U);
 }
@@ -307,6 +311,35 @@ TEST_F(BackupOfSqliteTest, DamagedBackupIsToldAndNotBuiltUpon) {
   EXPECT_EQ(next.OutJson()["read"], 1);
   EXPECT_THAT(next.err, HasSubstr("is damaged"));
   EXPECT_EQ(Backup(store_, "verify").code, kOk);
+}
+
+TEST_F(BackupOfSqliteTest, OlderBackupIsNotTakenForANewestThatCannotBeRead) {
+  Write(*store_.client, "a", "m", 1);
+  Create(store_);
+  Create(store_);
+  const std::string newest = Files("authstate-000002-").front();
+  // Within the header's protobuf: its first byte.
+  Flip(newest, static_cast<std::streamoff>(fs::file_size(newest)) - 16);
+  for (const char* const what : {"verify", "drill"}) {
+    const CliResult refused = Backup(store_, what);
+    EXPECT_EQ(refused.code, kDataLoss);
+    EXPECT_THAT(refused.err, HasSubstr(newest));
+  }
+  EXPECT_EQ(Backup(store_, "list").code, kDataLoss);
+  EXPECT_EQ(Backup(store_, "restore", {"--all"}).code, kDataLoss);
+  // By its name an older one is taken all the same; and a new one goes on.
+  EXPECT_EQ(store_.cli->Run({"backup", "verify", Files("authstate-000001-").front(), "--keyring-file", keyring_}).code,
+            kOk);
+}
+
+TEST_F(BackupOfSqliteTest, BackupThatIsRestoredTwiceNeverMeetsItself) {
+  Write(*store_.client, "a", "m", 1);
+  Create(store_);
+  const ServedStore one = Serve(Store::kSqlite);
+  const ServedStore two = Serve(Store::kSqlite);
+  for (const ServedStore* store : {&one, &two}) ASSERT_EQ(Backup(*store, "restore", {"a"}).code, kOk);
+  EXPECT_NE(RevisionOf(one, "a"), RevisionOf(two, "a"));
+  EXPECT_NE(one.client->GetLease("a")->fence, two.client->GetLease("a")->fence);
 }
 
 TEST_F(BackupOfSqliteTest, EmptyStoreAfterAFullOneIsRefused) {

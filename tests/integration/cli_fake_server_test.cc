@@ -84,6 +84,11 @@ class FakeServer : public v1::AuthStateService::Service {
     response->mutable_lease()->set_fence(kFence);
     return grpc::Status::OK;
   }
+  grpc::Status GetLease(grpc::ServerContext* /*context*/, const v1::GetLeaseRequest* /*request*/,
+                        v1::GetLeaseResponse* response) override {
+    response->mutable_lease()->set_fence(kFence - 1);
+    return grpc::Status::OK;
+  }
   grpc::Status RenewLease(grpc::ServerContext* /*context*/, const v1::RenewLeaseRequest* request,
                           v1::RenewLeaseResponse* /*response*/) override {
     EXPECT_EQ(request->fence(), kFence);

@@ -15,8 +15,10 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 #include "client/cli/folder/file_io.h"
 
 namespace authstate::cli {
@@ -24,6 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr absl::string_view kPrefix = "authstate-";
 constexpr absl::string_view kSuffix = ".backup";
 constexpr absl::string_view kUnfinished = ".unfinished-";
 
@@ -33,14 +36,24 @@ absl::Status FromErrorCode(absl::string_view what, const std::error_code& error)
 }
 
 std::string NameOf(const BackupHeader& header) {
-  return absl::StrCat(absl::StrFormat("authstate-%06d-", header.number),
+  return absl::StrCat(kPrefix, absl::StrFormat("%06d-", header.number),
                       absl::FormatTime("%Y%m%dT%H%M%SZ", header.create_time, absl::UTCTimeZone()), kSuffix);
+}
+
+// Of a name that NameOf has given; 0: it is another one.
+std::uint64_t NumberIn(absl::string_view name) {
+  std::uint64_t number = 0;
+  if (!absl::ConsumePrefix(&name, kPrefix)) return 0;
+  return absl::SimpleAtoi(name.substr(0, name.find('-')), &number) ? number : 0;
 }
 
 void AddFile(const fs::directory_entry& entry, BackupListing* list) {
   std::error_code ignored;
   const std::string path = entry.path().string();
   absl::StatusOr<BackupHeader> header = ReadBackupHeader(path);
+  if (!header.ok() && !fs::exists(path, ignored)) return;  // Pruned just now.
+  const std::uint64_t number = std::max(NumberIn(entry.path().filename().string()), header.ok() ? header->number : 0);
+  list->next_number = std::max(list->next_number, number + 1);
   if (header.ok()) {
     list->files.push_back({path, *std::move(header), entry.file_size(ignored)});
   } else {
@@ -78,6 +91,11 @@ absl::StatusOr<std::string> FindBackup(const std::string& path) {
   if (!fs::is_directory(path, error)) return path;
   const absl::StatusOr<BackupListing> list = ListBackups(path);
   if (!list.ok()) return list.status();
+  const std::string newest = list->files.empty() ? "" : fs::path(list->files.back().path).filename().string();
+  for (const FolderProblem& file : list->unreadable) {
+    // An older one would be taken for the newest.
+    if (file.file > newest) return absl::DataLossError(absl::StrCat(file.reason, "; name a file, to take another one"));
+  }
   if (!list->files.empty()) return list->files.back().path;
   return absl::NotFoundError(absl::StrCat(path, " has no backup"));
 }

@@ -31,13 +31,14 @@ struct BackupListing {
   std::vector<FolderProblem> unreadable;
   // Paths of files that were never finished, the longest first.
   std::vector<std::string> unfinished;
-
-  std::uint64_t next_number() const { return files.empty() ? 1 : files.back().header.number + 1; }
+  // Greater than all of these, also by the names of those that cannot be read.
+  std::uint64_t next_number = 1;
 };
 
 absl::StatusOr<BackupListing> ListBackups(const std::string& folder);
 
-// The file that `path` means: itself, or the newest one of a folder; NotFound where that has none.
+// The file that `path` means: itself, or the newest one of a folder; NotFound where that has none, and DataLoss where
+// one that cannot be read may be the newest.
 absl::StatusOr<std::string> FindBackup(const std::string& path);
 
 // Keeps others from changing the same folder, which is made if it is not there, while this lives.

@@ -27,27 +27,43 @@ void Collector::End(Source& source, const absl::Status& why) {
   if (source.finished) source_errors_.push_back(why);
 }
 
+absl::Status Collector::Written(absl::Status status) {
+  write_failed_ = write_failed_ || !status.ok();
+  return status;
+}
+
 absl::StatusOr<Collected> Collector::Collect(const client::SessionSummary& session) {
   for (Source& source : sources_) {
     while (source.at.has_value() && source.at->session_id < session.session_id) Advance(source);
-    if (!source.at.has_value() || !IsUnchanged(*source.at, session)) continue;
+    if (!reuse_ || !source.at.has_value() || !IsUnchanged(*source.at, session)) continue;
     const absl::StatusOr<bool> taken = TakeOver(source, /*kept=*/false);
     if (!taken.ok()) return taken.status();
     if (*taken) return Collected::kTakenOver;
   }
   const absl::Status read = Read(session);
   if (read.ok()) return Collected::kRead;
-  const absl::Status abandoned = writer_.Abandon();
+  if (write_failed_) return read;
+  const absl::Status abandoned = Written(writer_.Abandon());
   if (!abandoned.ok()) return abandoned;
   if (absl::IsNotFound(read)) return Collected::kGone;
-  if (!absl::IsDataLoss(read)) return read;
-  for (Source& source : sources_) {
-    if (!source.at.has_value() || source.at->session_id != session.session_id) continue;
-    const absl::StatusOr<bool> taken = TakeOver(source, /*kept=*/true);
+  // What the server says of this session may not be so of the next one.
+  if (!absl::IsDataLoss(read) && !absl::IsInternal(read)) return read;
+  return Keep(session.session_id);
+}
+
+// Of the files that have the session, the one that has it as it was last.
+absl::StatusOr<Collected> Collector::Keep(const std::string& session_id) {
+  while (true) {
+    Source* latest = nullptr;
+    for (Source& source : sources_) {
+      if (!source.at.has_value() || source.at->session_id != session_id) continue;
+      if (latest == nullptr || source.at->revision > latest->at->revision) latest = &source;
+    }
+    if (latest == nullptr) return Collected::kDamaged;
+    const absl::StatusOr<bool> taken = TakeOver(*latest, /*kept=*/true);
     if (!taken.ok()) return taken.status();
     if (*taken) return Collected::kKept;
   }
-  return Collected::kDamaged;
 }
 
 // False where the file turns out to be damaged, or not to go so far.
@@ -59,7 +75,7 @@ absl::StatusOr<bool> Collector::TakeOver(Source& source, bool kept) {
     absl::StatusOr<std::optional<SessionPart>> part = source.reader->NextPart();
     if (!part.ok()) {
       End(source, part.status());
-      const absl::Status abandoned = writer_.Abandon();
+      const absl::Status abandoned = Written(writer_.Abandon());
       if (!abandoned.ok()) return abandoned;
       return false;
     }
@@ -67,7 +83,7 @@ absl::StatusOr<bool> Collector::TakeOver(Source& source, bool kept) {
     written = writer_.Add(**std::move(part));
   }
   if (written.ok()) written = writer_.End();
-  if (!written.ok()) return written;
+  if (!written.ok()) return Written(written);
   Advance(source);
   return true;
 }
@@ -76,16 +92,17 @@ absl::Status Collector::Read(const client::SessionSummary& session) {
   bool started = false;
   absl::Status loaded = client_.LoadSession(session.session_id, 0, [&](client::SessionPage page) {
     if (!started) {
-      const absl::Status status =
-          writer_.Start({session.session_id, page.revision, session.lease.fence, session.update_time});
+      absl::Status status =
+          Written(writer_.Start({session.session_id, page.revision, session.lease.fence, session.update_time}));
       if (!status.ok()) return status;
       started = true;
     }
     if (page.creds.has_value()) bytes_read_ += page.creds->bytes.size();
     for (const client::KeyEntry& key : page.keys) bytes_read_ += key.value.bytes.size();
-    return writer_.Add({std::move(page.creds), std::move(page.keys), ""});
+    return Written(writer_.Add({std::move(page.creds), std::move(page.keys), ""}));
   });
-  return loaded.ok() ? writer_.End() : loaded;
+  if (!loaded.ok()) return loaded;
+  return started ? Written(writer_.End()) : absl::InternalError("the server sent nothing of it");
 }
 
 }  // namespace authstate::cli

@@ -34,13 +34,18 @@ enum class Collected : std::uint8_t {
 // time of last write, is taken from there; what is taken is checked as it is read. Not thread-safe.
 class Collector {
  public:
-  Collector(client::Client& client, BackupWriter& writer) : client_(client), writer_(writer) {}
+  // Without `reuse` every session is read; earlier files then serve for those alone that cannot be.
+  Collector(client::Client& client, BackupWriter& writer, bool reuse)
+      : client_(client), writer_(writer), reuse_(reuse) {}
 
   // An earlier file; or, not `finished`, what there is of one, up to where it ends. The first ones are asked first.
   void AddSource(std::unique_ptr<BackupReader> earlier, bool finished);
 
-  // The next session of a listing by id. An error ends the backup.
+  // The next session of a listing by id. An error ends the backup: the file cannot be written, which write_failed
+  // tells, or the server would not answer for the next session either.
   absl::StatusOr<Collected> Collect(const client::SessionSummary& session);
+
+  bool write_failed() const { return write_failed_; }
 
   // How many bytes of values the server has sent.
   std::uint64_t bytes_read() const { return bytes_read_; }
@@ -58,10 +63,15 @@ class Collector {
   void Advance(Source& source);
   void End(Source& source, const absl::Status& why);
   absl::StatusOr<bool> TakeOver(Source& source, bool kept);
+  absl::StatusOr<Collected> Keep(const std::string& session_id);
   absl::Status Read(const client::SessionSummary& session);
+  // The same status, after a note that it is the file's.
+  absl::Status Written(absl::Status status);
 
   client::Client& client_;
   BackupWriter& writer_;
+  const bool reuse_;
+  bool write_failed_ = false;
   std::vector<Source> sources_;
   std::uint64_t bytes_read_ = 0;
   std::vector<absl::Status> source_errors_;

@@ -1,5 +1,6 @@
 #include "client/cli/backup/record_file.h"
 
+#include <fcntl.h>
 #include <sodium.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,6 +24,8 @@ constexpr std::size_t kOffsetBytes = 8;
 constexpr std::size_t kMacBytes = 16;
 constexpr std::size_t kFileIdBytes = 16;
 constexpr std::size_t kMaxHeaderBytes = 4096;
+// Sealed.
+constexpr std::size_t kMaxFooterBytes = 4096;
 constexpr std::size_t kPrefixBytes = kMagic.size() + 2 * kNumberBytes;
 // A page of LoadSession is one message; a record has a few bytes around it.
 constexpr std::size_t kMaxRecordBytes = kMaxMessageBytes + (std::size_t{1} << 20);
@@ -86,7 +89,9 @@ struct OpenedFile {
 };
 
 absl::StatusOr<OpenedFile> OpenFile(const std::string& path) {
-  std::FILE* const file = std::fopen(path.c_str(), "rbe");
+  // Without waiting for a writer, should it be a pipe.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  std::FILE* const file = fd < 0 ? nullptr : fdopen(fd, "rb");
   if (file == nullptr) return At(path, SystemError("cannot be opened"));
   struct stat facts {};
   const bool regular = fstat(fileno(file), &facts) == 0 && S_ISREG(facts.st_mode);
@@ -298,6 +303,7 @@ absl::StatusOr<backup::v1::Footer> RecordReader::ReadFooter() {
   const std::uint64_t footer = NumberIn(*text);
   if (footer < first || footer > size_ - kOffsetBytes - kNumberBytes) return Damaged("it was never finished");
   offset_ = footer + kNumberBytes;
+  if (size_ - kOffsetBytes - offset_ > kMaxFooterBytes) return Damaged("its end does not tell where the footer is");
   if (fseeko(file_.get(), static_cast<off_t>(offset_), SEEK_SET) != 0) return At(path_, SystemError("cannot be read"));
   text = Take(size_ - kOffsetBytes - offset_);
   if (!text.ok()) return text.status();

@@ -67,19 +67,22 @@ void AddSources(const Output& output, const BackupListing& list, const Keyring& 
     absl::StatusOr<std::unique_ptr<BackupReader>> reader = BackupReader::Open(list.unfinished.front(), keyring);
     if (reader.ok()) collector->AddSource(*std::move(reader), /*finished=*/false);
   }
-  if (list.files.empty()) return;
-  absl::StatusOr<std::unique_ptr<BackupReader>> reader = BackupReader::Open(list.files.back().path, keyring);
-  if (reader.ok()) return collector->AddSource(*std::move(reader), /*finished=*/true);
-  output.Warn(absl::StrCat(reader.status().message(), "; every session is read from the server"));
+  for (const FolderProblem& file : list.unreadable) output.Warn(file.reason);
+  for (auto file = list.files.rbegin(); file != list.files.rend(); ++file) {
+    absl::StatusOr<std::unique_ptr<BackupReader>> reader = BackupReader::Open(file->path, keyring);
+    if (reader.ok()) return collector->AddSource(*std::move(reader), /*finished=*/true);
+    output.Warn(absl::StrCat(reader.status().message(), "; nothing is taken over from it"));
+  }
 }
 
 // Collects every session that the server lists, no faster than the options say.
 absl::Status CollectAll(CommandContext& context, const CreateOptions& options, const SignalWatcher& signals,
                         Collector* collector, Tally* tally) {
   Progress progress(context.output().json());
-  const absl::Time begin = absl::Now();
   const auto listing = context.client().ListSessions({}, [&](const client::SessionSummary& session) {
     progress.Show("sessions:", tally->sessions(), 0);
+    const absl::Time begin = absl::Now();
+    const std::uint64_t bytes_before = collector->bytes_read();
     const absl::StatusOr<Collected> collected = collector->Collect(session);
     if (!collected.ok()) {
       return WithMessage(collected.status(),
@@ -88,7 +91,7 @@ absl::Status CollectAll(CommandContext& context, const CreateOptions& options, c
     tally->Add(*collected, session.session_id);
     if (options.rate == 0) return signals.Check();
     // Between sessions, as the server keeps the snapshot of one for as long as it is read.
-    const absl::Duration due = absl::Seconds(1) * collector->bytes_read() / options.rate;
+    const absl::Duration due = absl::Seconds(1) * (collector->bytes_read() - bytes_before) / options.rate;
     return signals.Sleep(begin + due - absl::Now());
   });
   if (!listing.ok()) return listing.status();
@@ -168,13 +171,13 @@ absl::Status KeepLongest(const BackupFolderLock& lock, const BackupListing& list
   return status;
 }
 
-// The error of a run that made no backup. The file stays where another run can go on with it.
-absl::Status Unmade(const BackupFolderLock& lock, const UnfinishedBackup& file, const absl::Status& why,
-                    bool ended_early, std::uint64_t sessions) {
-  // A full disk, which is Internal, needs the room.
-  const bool goes_on = !absl::IsInternal(why) && (ended_early || absl::IsCancelled(why));
+// The error of a run that made no backup. Where it `goes_on`, the file stays for the next run; a disk that takes no
+// more needs the room of all that was never finished.
+absl::Status Unmade(const BackupFolderLock& lock, const UnfinishedBackup& file, const BackupListing& list,
+                    const absl::Status& why, bool goes_on, std::uint64_t sessions) {
   if (!goes_on) {
     (void)lock.Delete(file.path());
+    if (!list.unfinished.empty()) (void)lock.Delete(list.unfinished.front());
     return why;
   }
   return WithMessage(why, absl::StrCat(why.message(), "; ", Count(sessions, "session"),
@@ -199,11 +202,11 @@ absl::Status CreateBackup(CommandContext& context, const CreateOptions& options)
   absl::StatusOr<UnfinishedBackup> file = UnfinishedBackup::Create(options.folder);
   if (!file.ok()) return file.status();
   absl::StatusOr<std::unique_ptr<RecordWriter>> records =
-      RecordWriter::Begin(file->fd(), **keyring, list->next_number(), begin);
+      RecordWriter::Begin(file->fd(), **keyring, list->next_number, begin);
   if (!records.ok()) return records.status();
   BackupWriter writer(*std::move(records));
-  Collector collector(client, writer);
-  if (!options.full) AddSources(context.output(), *list, **keyring, &collector);
+  Collector collector(client, writer, /*reuse=*/!options.full);
+  AddSources(context.output(), *list, **keyring, &collector);
   Tally tally;
   status = CollectAll(context, options, signals, &collector, &tally);
   for (const absl::Status& error : collector.source_errors()) context.output().Warn(error.message());
@@ -213,7 +216,8 @@ absl::Status CreateBackup(CommandContext& context, const CreateOptions& options)
   Progress progress(context.output().json());
   absl::StatusOr<Made> made = status.ok() ? Publish(*lock, **keyring, signals, writer.totals(), &*file, &progress)
                                           : absl::StatusOr<Made>(status);
-  if (!made.ok()) return Unmade(*lock, *file, made.status(), ended_early, tally.sessions());
+  const bool goes_on = !collector.write_failed() && (ended_early || absl::IsCancelled(made.status()));
+  if (!made.ok()) return Unmade(*lock, *file, *list, made.status(), goes_on, tally.sessions());
   if (!list->unfinished.empty()) status = lock->Delete(list->unfinished.front());
   if (!status.ok()) return status;
   status = Report(context.output(), *made, tally, absl::Now() - begin);

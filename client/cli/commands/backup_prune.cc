@@ -49,6 +49,8 @@ absl::Status Prune(CommandContext& context, const PruneOptions& options) {
   }
   const auto keyring = ReadKeyring(options.keyring);
   if (!keyring.ok()) return keyring.status();
+  // A folder that is not there is a wrong one, and is not made.
+  if (const auto there = ListBackups(options.folder); !there.ok()) return there.status();
   const absl::StatusOr<BackupFolderLock> lock = BackupFolderLock::Take(options.folder);
   if (!lock.ok()) return lock.status();
   const absl::StatusOr<BackupListing> list = ListBackups(options.folder);

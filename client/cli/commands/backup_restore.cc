@@ -10,6 +10,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "client/cli/backup/backup_folder.h"
 #include "client/cli/backup/backup_reader.h"
 #include "client/cli/commands/backup.h"
@@ -20,6 +21,7 @@
 #include "client/cli/terminal/progress.h"
 #include "client/cli/terminal/signal_watcher.h"
 #include "client/cli/terminal/text.h"
+#include "contract/names.h"
 
 namespace authstate::cli {
 namespace {
@@ -80,6 +82,9 @@ absl::StatusOr<SessionDone> ToServer(CommandContext& context, const RestoreOptio
 }
 
 absl::StatusOr<SessionDone> ToFolder(const RestoreOptions& options, const SavedSession& saved) {
+  if (const absl::Status id = CheckSessionId(saved.session_id); !id.ok()) {
+    return absl::FailedPreconditionError(absl::StrCat("its id is ", id.message()));
+  }
   if (saved.session_id.front() == '.') {
     return absl::FailedPreconditionError("the id begins with a dot, as no folder of a session should");
   }
@@ -91,7 +96,9 @@ absl::StatusOr<SessionDone> ToFolder(const RestoreOptions& options, const SavedS
   facts["folder"] = folder;
   if (options.terms.dry_run) return SessionDone{false, absl::StrCat("would write ", folder), std::move(facts)};
   absl::StatusOr<FolderWriter> writer = FolderWriter::Create(folder, options.terms.overwrite);
-  if (!writer.ok()) return writer.status();
+  if (!writer.ok()) {
+    return WithMessage(writer.status(), absl::StrReplaceAll(writer.status().message(), {{"--force", "--overwrite"}}));
+  }
   absl::Status status = writer->AddCreds(*saved.state.creds);
   for (const client::KeyEntry& key : saved.state.keys) {
     // Baileys takes null for absent.
@@ -135,7 +142,10 @@ absl::Status RestoreWanted(CommandContext& context, const RestoreOptions& option
     if (!done.ok() && !options.session_id.empty()) {
       return WithMessage(done.status(), absl::StrCat("session ", saved.session_id, ": ", done.status().message()));
     }
-    status = tally->Add(saved.session_id, done);
+    // A session that is gone under the hands of a restore was not restored.
+    status = tally->Add(saved.session_id, absl::IsNotFound(done.status())
+                                              ? absl::StatusOr<SessionDone>(absl::AbortedError(done.status().message()))
+                                              : done);
     if (!status.ok()) return status;
     if (!options.session_id.empty()) return absl::OkStatus();
   }
@@ -158,7 +168,7 @@ absl::Status Restore(CommandContext& context, const RestoreOptions& given) {
   } else {
     signals.Start([] {});
     std::error_code error;
-    std::filesystem::create_directories(options.folders, error);
+    if (!options.terms.dry_run) std::filesystem::create_directories(options.folders, error);
     if (error)
       return absl::FailedPreconditionError(absl::StrCat(options.folders, " cannot be made: ", error.message()));
   }

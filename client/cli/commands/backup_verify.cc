@@ -16,6 +16,7 @@
 #include "client/cli/terminal/progress.h"
 #include "client/cli/terminal/signal_watcher.h"
 #include "client/cli/terminal/text.h"
+#include "client/cpp/error.h"
 
 namespace authstate::cli {
 namespace {
@@ -62,8 +63,9 @@ absl::Status CompareOne(client::Client& client, const SessionStamp& stamp, const
                                  : absl::DataLossError("one has creds, and the other has none");
   if (equal.ok()) {
     ++standing->equal;
-  } else if (absl::IsAborted(equal) || (absl::IsDataLoss(equal) && !live.revision_tells_all)) {
-    // Of the legacy tables, other programs write without a new revision.
+  } else if (absl::IsAborted(equal) ||
+             (absl::IsDataLoss(equal) && !live.revision_tells_all && !client::ReasonOf(equal).has_value())) {
+    // To the legacy tables other programs write without a new revision. What the server calls damaged has a reason.
     ++standing->newer;
   } else if (absl::IsNotFound(equal)) {
     standing->missing.push_back(stamp.session_id);

@@ -160,7 +160,7 @@ TEST_F(BackupFileTest, EveryFlippedBitOfEveryByteIsFound) {
   Make("b", {MakeSession("a"), MakeSession("b")});
   const std::string bytes = Bytes("b");
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    for (const unsigned bit : {0U, 3U, 7U}) {
+    for (unsigned bit = 0; bit < 8; ++bit) {
       std::string flipped = bytes;
       flipped[i] = static_cast<char>(static_cast<unsigned char>(flipped[i]) ^ 1U << bit);
       Put("flipped", flipped);
