@@ -110,7 +110,7 @@ void CachedSession::Follow(Commit part) {
   switch (part.action) {
     case Commit::Action::kWriteWithoutCreds:
       LearnCreds(nullptr);
-      ABSL_FALLTHROUGH_INTENDED;
+      [[fallthrough]];
     case Commit::Action::kWrite:
       exists_ = true;
       break;

@@ -4,7 +4,6 @@
 #include <map>
 #include <utility>
 
-#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
 #include "absl/synchronization/mutex.h"
@@ -169,7 +168,7 @@ absl::StatusOr<Applied> MemoryBackend::ApplyOne(Commit commit) {
   switch (commit.action) {
     case Commit::Action::kWriteWithoutCreds:
       session.creds.reset();
-      ABSL_FALLTHROUGH_INTENDED;
+      [[fallthrough]];
     case Commit::Action::kWrite:
       WriteTo(std::move(commit), session.update_time, session);
       break;

@@ -4,11 +4,10 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "storage/backend.h"
 
 namespace authstate::storage {
@@ -26,15 +25,7 @@ class FarLink {
   Backend* get() const { return far_.load(); }
 
   // Opens it, unless it is. Blocks; called by one thread at a time.
-  absl::Status Open() {
-    if (far_.load() != nullptr) return absl::OkStatus();
-    absl::StatusOr<std::unique_ptr<Backend>> opened = open_();
-    if (!opened.ok()) return opened.status();
-    if (absl::Status checked = check_(**opened); !checked.ok()) return checked;
-    owned_ = *std::move(opened);
-    far_.store(owned_.get());
-    return absl::OkStatus();
-  }
+  absl::Status Open();
 
  private:
   const OpenFn open_;

@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "storage/batch_room.h"
@@ -18,6 +17,8 @@
 #include "storage/write_behind/flusher.h"
 #include "storage/write_behind/home_table.h"
 #include "storage/write_behind/listing.h"
+#include "storage/write_behind/pairing.h"
+#include "storage/write_behind/split_call.h"
 #include "storage/write_behind/stores.h"
 
 namespace authstate::storage {
@@ -32,42 +33,6 @@ absl::Status FarIsAway() {
   return WithOutcome(Error(absl::StatusCode::kUnavailable, kDatabaseUnavailable,
                            "the database is away, and the session is not at home in this server's file"),
                      Outcome::kNotApplied);
-}
-
-// A call for several sessions, whose parts go different ways.
-template <typename Request, typename Result>
-struct SplitCall {
-  using Done = absl::AnyInvocable<void(std::vector<absl::StatusOr<Result>>) &&>;
-
-  SplitCall(std::size_t size, absl::Time by, Done then)
-      : results(size), left(size), deadline(by), done(std::move(then)) {}
-
-  void Answer(std::size_t place, absl::StatusOr<Result> result) {
-    results[place] = std::move(result);
-    if (left.fetch_sub(1) == 1) std::move(done)(std::move(results));
-  }
-
-  std::vector<absl::StatusOr<Result>> results;
-  std::atomic<std::size_t> left;
-  const absl::Time deadline;
-  Done done;
-};
-
-// Some requests of a call, with their places in it.
-template <typename Request>
-struct Part {
-  std::vector<std::size_t> places;
-  std::vector<Request> requests;
-
-  void Add(std::size_t place, Request request) {
-    places.push_back(place);
-    requests.push_back(std::move(request));
-  }
-};
-
-template <typename Call, typename Request>
-void AnswerAll(Call& call, const Part<Request>& part, const absl::Status& status) {
-  for (const std::size_t place : part.places) call.Answer(place, status);
 }
 
 HomeTable::Use UseOf(const Commit& /*commit*/) { return HomeTable::Use::kCommit; }
@@ -354,61 +319,6 @@ class WriteBehindBackend final : public Backend {
   Claims claims_;
   Flusher flusher_;
 };
-
-// Whether a file of this address, which is not this one, is known to have sessions.
-absl::Status CheckForLostHomes(const NearStore& near, Backend& far, const WriteBehindOptions& options) {
-  if (options.advertise.empty()) return absl::OkStatus();
-  ListRequest request;
-  request.leased = true;
-  request.owner_prefix = std::string(kHomeOwnerPrefix);
-  request.limit = 1000;
-  std::size_t lost = 0;
-  std::string id;
-  while (true) {
-    const auto listed = AwaitCall<absl::StatusOr<std::vector<SessionSummary>>>(
-        [&](auto done) { far.List(request, absl::Now() + options.step_timeout, std::move(done)); });
-    if (!listed.ok()) return listed.status();
-    for (const SessionSummary& session : *listed) {
-      request.after = session.session_id;
-      const std::string& owner = session.lease.owner;
-      const bool here = absl::EndsWith(owner, absl::StrCat("@", options.advertise));
-      if (!here || absl::StartsWith(owner, absl::StrCat(kHomeOwnerPrefix, near.id()))) continue;
-      ++lost;
-      id = owner.substr(kHomeOwnerPrefix.size(), near.id().size());
-    }
-    if (listed->size() < request.limit) break;
-  }
-  if (lost == 0) return absl::OkStatus();
-  return Error(absl::StatusCode::kFailedPrecondition, kHomesLost,
-               absl::StrCat("the database has ", lost, " sessions at home in the file ", id, " of ", options.advertise,
-                            ", and ", near.Describe().location, " is another one: put that file back"));
-}
-
-// A near store stays with the far store that it was made before. Once it does it has that one's grants: else a store
-// that starts while that is away would take it for one that has none, and is open to everybody.
-absl::Status Pair(NearStore& near, Backend& far, const WriteBehindOptions& options) {
-  if (far.Describe().hides_key_ids) {
-    return Error(absl::StatusCode::kFailedPrecondition, kNearStoreMismatch,
-                 absl::StrCat(near.Describe().location,
-                              ": the database hides the ids of keys, which the file of --write-behind would show"));
-  }
-  const std::string far_id = far.Describe().store_id;
-  if (!near.far_id().empty() && near.far_id() != far_id) {
-    return Error(absl::StatusCode::kFailedPrecondition, kNearStoreMismatch,
-                 absl::StrCat(near.Describe().location,
-                              ": is the file of --write-behind before another database; name another file, or that "
-                              "database"));
-  }
-  // First, as one that is paired starts in an outage too.
-  if (absl::Status found = CheckForLostHomes(near, far, options); !found.ok()) return found;
-  if (!near.far_id().empty()) return absl::OkStatus();
-  const absl::Time deadline = absl::Now() + options.step_timeout;
-  auto listed = AwaitCall<absl::StatusOr<GrantResult>>([&](auto done) { far.Grants({}, deadline, std::move(done)); });
-  if (!listed.ok()) return listed.status();
-  absl::Status kept =
-      AwaitCall<absl::Status>([&](auto done) { near.KeepGrants(*std::move(listed), deadline, std::move(done)); });
-  return kept.ok() ? near.SetFarId(far_id) : kept;
-}
 
 }  // namespace
 

@@ -1,0 +1,45 @@
+#ifndef AUTHSTATE_STORAGE_WRITE_BEHIND_DEPARTURES_H_
+#define AUTHSTATE_STORAGE_WRITE_BEHIND_DEPARTURES_H_
+
+#include <string>
+#include <vector>
+
+#include "storage/near/near_store.h"
+#include "storage/write_behind/claims.h"
+#include "storage/write_behind/flushes.h"
+#include "storage/write_behind/home_table.h"
+#include "storage/write_behind/step_deadline.h"
+#include "storage/write_behind/whereabouts.h"
+
+namespace authstate::storage {
+
+// Gives sessions back to the far store. Of one thread. What is asked for tells whether all could be done.
+class Departures {
+ public:
+  // All outlive it.
+  Departures(NearStore* near, HomeTable* table, Claims* claims, Whereabouts* whereabouts, const Flushes* flushes,
+             const StepDeadline* steps);
+
+  // Of the sessions that nobody uses any more: those with nothing to flush leave.
+  bool Leave(Backend& far, const std::vector<std::string>& sessions);
+  // Finds out about those which may have left.
+  bool Resolve(Backend& far, const std::vector<std::string>& sessions);
+  // Gives back what the far store takes to be at home here, and is not.
+  bool Sweep(Backend& far);
+
+ private:
+  // Asks for those which may leave to be given back.
+  bool GiveBack(Backend& far, const std::vector<UnflushedChanges>& leaving);
+
+  NearStore& near_;
+  HomeTable& table_;
+  Claims& claims_;
+  Whereabouts& whereabouts_;
+  const Flushes& flushes_;
+  const StepDeadline& steps_;
+  const std::string owner_prefix_;
+};
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_WRITE_BEHIND_DEPARTURES_H_
