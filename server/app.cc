@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -37,6 +38,7 @@
 #include "server/rpc/guard.h"
 #include "server/services/admin_service.h"
 #include "server/services/auth_state_service.h"
+#include "server/stop_time.h"
 #include "storage/backend.h"
 #include "storage/deadline_timer.h"
 #include "storage/decorators/backend_switch.h"
@@ -56,6 +58,9 @@ namespace {
 // For replies on their way when no call is under way any more, and for calls that come all the same, which are refused.
 constexpr absl::Duration kGoodbye = absl::Milliseconds(250);
 
+// How much longer than it may a stop takes before what is left of it is given up.
+constexpr absl::Duration kLastWords = absl::Seconds(1);
+
 // Those that WaitForStopSignal takes.
 sigset_t Signals() {
   sigset_t signals;
@@ -72,6 +77,7 @@ struct Shared {
   std::shared_ptr<storage::DeadlineTimer> timer = std::make_shared<storage::DeadlineTimer>();
   // Null: there is none.
   std::shared_ptr<const Keyring> keyring;
+  std::shared_ptr<StopTime> stop = std::make_shared<StopTime>();
 };
 
 absl::StatusOr<std::unique_ptr<storage::Backend>> OpenPostgres(const Options& options, profiles::BackendChoice choice,
@@ -170,6 +176,8 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> BehindFile(
   behind.max_bytes = options.write_behind_max_bytes;
   behind.max_age = options.write_behind_max_age;
   behind.stop_timeout = options.drain_timeout;
+  behind.stop_by = [stop = shared.stop] { return stop->by(); };
+  behind.check_holds = storage::CheckLayoutHolds;
   behind.timer = shared.timer;
   behind.log = [](const std::string& line) { Log(LogLevel::kWarn, line); };
   return storage::OpenWriteBehind(*std::move(near), std::move(behind));
@@ -355,8 +363,17 @@ void AnnounceReady(const std::string& address, const TlsFiles& tls, bool open, c
        {"schema_version", absl::StrCat(description.schema_version)}});
 }
 
+// Ends the process where it has not ended by itself a moment after its time: a database that does not answer may keep
+// what has called it. Nothing is lost by that: what was acknowledged is in the file of write-behind, and what is under
+// way in the database is done as a whole or not at all.
+void EndWithoutDatabase() {
+  Log(LogLevel::kWarn, "stopped without waiting for the database any longer");
+  StopLogging();
+  std::_Exit(kExitOk);
+}
+
 int Serve(const Options& options, const Shared& shared, CertificateWatch* certificates, storage::BackendSwitch* backend,
-          AccessWatch* access, AuditLog* audit) {
+          AccessWatch* access, AuditLog* audit, storage::DeadlineTimer::Deadline* end) {
   GuardOptions guard_options;
   guard_options.audit = audit;
   guard_options.default_deadline = options.default_deadline;
@@ -389,10 +406,18 @@ int Serve(const Options& options, const Shared& shared, CertificateWatch* certif
 
   const int signal = WaitForStopSignal(certificates, audit);
   Log(LogLevel::kInfo, "stopping", {{"signal", absl::StrCat(signal)}});
+  const absl::Time now = absl::Now();
+  absl::Duration for_calls = options.drain_timeout;
+  if (!options.write_behind.empty()) {
+    // Calls that hang leave some time to give sessions back.
+    for_calls = options.drain_timeout * 3 / 4;
+    shared.stop->SetBy(now + options.drain_timeout);
+    end->Set(now + options.drain_timeout + kLastWords);
+  }
   health.reset();
   listener->SetServing(false);
   backend->StopSwitching();
-  guard.Drain(absl::Now() + options.drain_timeout);
+  guard.Drain(now + for_calls);
   listener->Shutdown(absl::Now() + kGoodbye);
   access->Stop();
   Log(LogLevel::kInfo, "stopped");
@@ -430,6 +455,8 @@ int RunApp(Options& options) {
     return Fail(absl::InvalidArgumentError("--hide-key-ids needs a keyring: --keyring-file or --keyring-command"),
                 kExitKeyring);
   }
+  // Outlives the backend, whose end it is that may take long.
+  storage::DeadlineTimer::Deadline end(*shared.timer, EndWithoutDatabase);
   absl::StatusOr<std::unique_ptr<storage::BackendSwitch>> backend =
       storage::BackendSwitch::Create(SwitchOptions(options, shared));
   if (!backend.ok()) return Fail(backend.status(), ExitCodeOfOpening(backend.status()));
@@ -438,7 +465,7 @@ int RunApp(Options& options) {
   if (const absl::Status checked = CheckAccess(options, (*access)->current()); !checked.ok()) {
     return Fail(checked, kExitOpen);
   }
-  return Serve(options, shared, certificates->get(), backend->get(), access->get(), audit->get());
+  return Serve(options, shared, certificates->get(), backend->get(), access->get(), audit->get(), &end);
 }
 
 }  // namespace authstate::server

@@ -35,7 +35,8 @@
 // Promises, shown for every backend by tests/conformance:
 //   1. A commit is atomic, and durable once its result is OK.
 //   2. Per session, operations are linearizable: what is called after a result sees that result.
-//   3. The session's revision starts at 0 and grows by one with every commit. It survives kDeleteSession.
+//   3. The session's revision starts at 0, grows by one with every commit, and leaps where a store loses a session that
+//      it served for a while (storage/lease.h). It survives kDeleteSession.
 //   4. Absence is a value (`std::nullopt`, `exists == false`); a failure is a Status. Neither stands for the other.
 //
 // Thread-safe. Destroying a backend waits for the calls under way; no call may be made from then on.

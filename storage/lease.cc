@@ -12,7 +12,7 @@ namespace {
 // But the fence of a store, under which whoever knew it could write in its name.
 absl::Status WithLease(absl::Status status, const Lease& lease) {
   status = WithOwner(WithOutcome(std::move(status), Outcome::kNotApplied), lease.owner);
-  return absl::StartsWith(lease.owner, kHomeOwnerPrefix) ? status : WithFence(std::move(status), lease.fence);
+  return lease.at_home() ? status : WithFence(std::move(status), lease.fence);
 }
 
 void PassTo(std::string owner, std::uint64_t fence, Lease* lease) {
@@ -31,41 +31,51 @@ void End(std::uint64_t fence, Lease* lease) {
   lease->remaining = -absl::InfiniteDuration();
 }
 
+// Before the lease becomes that of another, without its owner's doing.
+void LeapPastHome(LeaseResult* session) {
+  if (session->lease.at_home()) session->revision += kRevisionsOfAHome;
+}
+
 }  // namespace
 
-absl::Status Advance(const LeaseRequest& request, absl::Time now, Lease* lease, std::uint64_t* applied_number) {
+bool Lease::at_home() const { return absl::StartsWith(owner, kHomeOwnerPrefix); }
+
+absl::Status Advance(const LeaseRequest& request, absl::Time now, LeaseResult* session) {
+  Lease& lease = session->lease;
   switch (request.action) {
     case LeaseRequest::Action::kGet:
       return absl::OkStatus();
     case LeaseRequest::Action::kAcquire:
-      if (lease->owner != request.owner) {
-        if (lease->live() && !request.steal) return LeaseHeld(*lease);
-        PassTo(request.owner, lease->fence + request.fence_step, lease);
-        *applied_number = 0;
+      if (lease.owner != request.owner) {
+        if (lease.live() && !request.steal) return LeaseHeld(lease);
+        LeapPastHome(session);
+        PassTo(request.owner, lease.fence + request.fence_step, &lease);
+        session->applied_number = 0;
       }
-      Extend(request.ttl, now, lease);
+      Extend(request.ttl, now, &lease);
       return absl::OkStatus();
     case LeaseRequest::Action::kRenew:
-      if (absl::Status checked = CheckFence(*lease, request.fence); !checked.ok()) return checked;
-      Extend(request.ttl, now, lease);
+      if (absl::Status checked = CheckFence(lease, request.fence); !checked.ok()) return checked;
+      Extend(request.ttl, now, &lease);
       return absl::OkStatus();
     case LeaseRequest::Action::kRelease:
-      if (absl::Status checked = CheckFence(*lease, request.fence); !checked.ok()) return checked;
-      End(lease->fence + 1, lease);
-      *applied_number = 0;
+      if (absl::Status checked = CheckFence(lease, request.fence); !checked.ok()) return checked;
+      LeapPastHome(session);
+      End(lease.fence + 1, &lease);
+      session->applied_number = 0;
       return absl::OkStatus();
     case LeaseRequest::Action::kPass:
-      if (absl::Status checked = CheckFence(*lease, request.fence); !checked.ok()) return checked;
-      if (request.expected_number.value_or(*applied_number) != *applied_number) {
-        return NumberGap(*request.expected_number, *applied_number);
+      if (absl::Status checked = CheckFence(lease, request.fence); !checked.ok()) return checked;
+      if (request.expected_number.value_or(session->applied_number) != session->applied_number) {
+        return NumberGap(*request.expected_number, session->applied_number);
       }
       if (request.owner.empty()) {
-        End(request.next_fence, lease);
+        End(request.next_fence, &lease);
       } else {
-        PassTo(request.owner, request.next_fence, lease);
-        Extend(request.ttl, now, lease);
+        PassTo(request.owner, request.next_fence, &lease);
+        Extend(request.ttl, now, &lease);
       }
-      *applied_number = request.applied_number.value_or(*applied_number);
+      session->applied_number = request.applied_number.value_or(session->applied_number);
       return absl::OkStatus();
   }
   return absl::OkStatus();

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "storage/recent_commits.h"
 
 // Who may change a session. Plain data, and the rules that every backend follows; a driver that applies them in SQL
 // says so there.
@@ -21,12 +22,19 @@
 // that none of theirs is ever current here, and whoever takes the session from it is ahead of all of them. When it
 // gives the session back, the fence goes to where the owners of its own have come to, which is less: kPass alone does
 // that. So of the fences that clients see, each is greater than all before it, whichever store gave it.
+//
+// That store may have given revisions that it did not bring here. Where it loses the lease without having passed it on,
+// as to a thief, the session's revision leaps ahead of all of them, by kRevisionsOfAHome: so none of them is ever that
+// of another content, and a commit that expects one of them is refused.
 namespace authstate::storage {
 
 // How owners are named that are stores. No client may be named so.
 inline constexpr absl::string_view kHomeOwnerPrefix = "home:";
 
 inline constexpr std::uint64_t kFencesOfAHome = std::uint64_t{1} << 32U;
+
+// More than a store can apply before it has to bring them here.
+inline constexpr std::uint64_t kRevisionsOfAHome = std::uint64_t{1} << 32U;
 
 // The length of a lease that does not end by itself: a thousand years, which every database can tell.
 inline constexpr absl::Duration kEndlessLease = absl::Hours(24 * 365 * 1'000);
@@ -43,6 +51,8 @@ struct Lease {
 
   bool held() const { return !owner.empty(); }
   bool live() const { return held() && remaining > absl::ZeroDuration(); }
+  // Whether another store has the session.
+  bool at_home() const;
 };
 
 struct LeaseRequest {
@@ -91,11 +101,16 @@ struct LeaseResult {
   std::uint64_t revision = 0;
   // The highest Commit::number applied under the lease's fence.
   std::uint64_t applied_number = 0;
+  // The commits that are remembered by their ids (storage/backend.h); a session that was deleted has them too.
+  RecentCommits recent;
+  // When the last of all commits was, by the clock of the database; of no meaning at revision 0, and where others write
+  // beside the server.
+  absl::Time update_time = absl::UnixEpoch();
 };
 
-// The lease that follows from `request` at time `now`, and the highest number applied under its fence; or why the
-// request is refused, and then neither has changed.
-absl::Status Advance(const LeaseRequest& request, absl::Time now, Lease* lease, std::uint64_t* applied_number);
+// Turns what is so before `request` into what is so after it, at time `now`; or tells why that is refused, and then
+// nothing has changed.
+absl::Status Advance(const LeaseRequest& request, absl::Time now, LeaseResult* session);
 
 // Whether a read or commit that names `fence` may go on: StaleFence if not.
 absl::Status CheckFence(const Lease& lease, std::uint64_t fence);

@@ -45,7 +45,8 @@ void MoveToProto(std::vector<storage::KeyName> names, std::vector<std::optional<
 
 void ToProto(const storage::Lease& lease, v1::Lease* proto) {
   proto->set_owner(lease.owner);
-  proto->set_fence(lease.fence);
+  // Under the fence of a store whoever knew it could write in its name.
+  if (!lease.at_home()) proto->set_fence(lease.fence);
   SetMicros(std::max<std::int64_t>(0, lease.live() ? absl::ToInt64Microseconds(lease.remaining) : 0),
             proto->mutable_remaining());
   if (lease.held()) SetMicros(absl::ToUnixMicros(lease.expire_time), proto->mutable_expire_time());

@@ -32,7 +32,7 @@ struct Session {
   std::optional<Value> creds;
   Keys keys;
   RecentCommits recent_commits;
-  absl::Time update_time;
+  absl::Time update_time = absl::UnixEpoch();
 };
 
 Lease At(Lease lease, absl::Time now) {
@@ -201,14 +201,16 @@ absl::StatusOr<LeaseResult> MemoryBackend::LeaseOne(const LeaseRequest& request)
   const auto found = sessions_.find(request.session_id);
   LeaseResult result;
   if (found != sessions_.end()) {
-    result = {At(found->second.lease, now), found->second.revision, found->second.applied_number};
+    const Session& before = found->second;
+    result = {At(before.lease, now), before.revision, before.applied_number, before.recent_commits, before.update_time};
   }
-  absl::Status advanced = Advance(request, now, &result.lease, &result.applied_number);
+  absl::Status advanced = Advance(request, now, &result);
   if (!advanced.ok()) return advanced;
   if (found == sessions_.end() && request.action == LeaseRequest::Action::kGet) return result;
   Session& session = sessions_[request.session_id];
   session.lease = result.lease;
   session.applied_number = result.applied_number;
+  session.revision = result.revision;
   return result;
 }
 

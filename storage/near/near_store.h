@@ -43,6 +43,10 @@ struct Home {
   // that is.
   absl::Time dirty_since = absl::InfiniteFuture();
   std::uint64_t dirty_bytes = 0;
+  // For kAway and kTaking: since when it is that; InfinitePast: not known, and long ago.
+  absl::Time since = absl::InfinitePast();
+  // For kAway: LeaseResult::update_time of the far store for what the copy has; InfinitePast: not known.
+  absl::Time far_update_time = absl::InfinitePast();
 };
 
 // What of a session is not in the far store yet, all of one moment.
@@ -60,14 +64,14 @@ struct UnflushedChanges {
 struct HomeChange {
   enum class Step : std::uint8_t {
     // kTaking, under `home.far_fence`, from `home.lease`, under which `applied_number` was applied. The copy is kept if
-    // that is wanted, and it is of that lease, that number and `home.revision`; else it is forgotten, and has to be
-    // filled.
+    // that is wanted, and it is of that lease, that number, `home.revision` and `home.far_update_time`; else it is
+    // forgotten, and has to be filled.
     kTake,
     // Adds `commit`, which names the fence of the lease, to the copy.
     kFill,
     // From kTaking under `home.far_fence` to kHome: with `home.far_number`, `home.revision` and `home.lease`, under
     // which `applied_number` was applied; and `recent`, where it was filled. FailedPrecondition where it was not
-    // filled and the copy is not kept, or not of that revision.
+    // filled and the copy is not kept, or not of that revision and `home.far_update_time`.
     kArrive,
     // The far store is at `home.flushed_revision`, by the flush of the number `home.far_number`. FailedPrecondition
     // unless the home is under `home.far_fence`.
@@ -75,13 +79,15 @@ struct HomeChange {
     // The far store lost what it had: the next flush, under `home.far_fence` after `home.far_number`, is of everything.
     // kHome, also where it was leaving.
     kStartOver,
-    // kLeaving, back to kHome, and kAway with `home.far_fence`. FailedPrecondition for one to leave with something that
-    // is not flushed.
+    // kLeaving, back to kHome, and kAway with `home.far_fence` and `home.far_update_time`. FailedPrecondition for one
+    // to leave with something that is not flushed.
     kLeave,
     kStay,
     kLeft,
     // Another has taken the session. What is not flushed is put aside as an orphan, and the copy forgotten.
     kLose,
+    // From kAway or kTaking to nothing: the copy goes. FailedPrecondition for a home.
+    kForget,
   };
 
   Step step = Step::kTake;
@@ -114,6 +120,10 @@ class NearStore : public Backend {
   virtual void Change(std::vector<HomeChange> changes, absl::Time deadline, ChangeDone done) = 0;
   // Blocks.
   virtual absl::Status SetFarId(const std::string& far_id) = 0;
+  // Of the far store (Description::layout), when it was last reached; empty: not known.
+  virtual std::string far_layout() const = 0;
+  // Blocks.
+  virtual absl::Status SetFarLayout(const std::string& layout) = 0;
   // Keeps the grants of the far store, as it has listed them, for when that is away: Grants then lists these.
   virtual void KeepGrants(GrantResult listed, absl::Time deadline, PingDone done) = 0;
 
@@ -122,6 +132,8 @@ class NearStore : public Backend {
                              UnflushedDone done) = 0;
   // What it knows of all sessions.
   virtual void ReadHomes(absl::Time deadline, HomesDone done) = 0;
+  // Of the first `limit` sessions after that id that are kAway or kTaking, in the order of their ids.
+  virtual void ReadCopies(std::string after, std::size_t limit, absl::Time deadline, HomesDone done) = 0;
 };
 
 }  // namespace authstate::storage

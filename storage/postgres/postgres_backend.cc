@@ -160,11 +160,7 @@ class PostgresBackend final : public Backend {
     return description;
   }
 
-  absl::Status CheckHolds(const Commit& commit) const override {
-    if (layout_.encode == nullptr) return absl::OkStatus();
-    Commit encoded = commit;
-    return WithOutcome(layout_.encode(encoded), Outcome::kNotApplied);
-  }
+  absl::Status CheckHolds(const Commit& commit) const override { return CheckLayoutHolds(layout_.name, commit); }
 
  private:
   // Where the calls have all the connections that can be had, one of those tells as well.
@@ -242,6 +238,13 @@ class PostgresBackend final : public Backend {
 };
 
 }  // namespace
+
+absl::Status CheckLayoutHolds(absl::string_view layout, const Commit& commit) {
+  const auto encode = layout == LegacyLayout().name ? LegacyLayout().encode : nullptr;
+  if (encode == nullptr) return absl::OkStatus();
+  Commit encoded = commit;
+  return WithOutcome(encode(encoded), Outcome::kNotApplied);
+}
 
 absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptions& options) {
   if (options.connections < 2) return absl::InvalidArgumentError("connections: must be at least 2");

@@ -3,7 +3,9 @@
 
 #include <memory>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "storage/backend.h"
 #include "storage/postgres/postgres_options.h"
 
@@ -34,6 +36,9 @@ namespace authstate::storage {
 // connection broke, or that overran, once it had been sent is looked up (commit_resolution.h); it is answered as in
 // doubt, Outcome::kUnknown, only when the database does not tell in time, or when it has no id.
 absl::StatusOr<std::unique_ptr<Backend>> OpenPostgresBackend(const PostgresOptions& options);
+
+// Backend::CheckHolds of a store in that layout (Description::layout), also while there is none. Thread-safe.
+absl::Status CheckLayoutHolds(absl::string_view layout, const Commit& commit);
 
 }  // namespace authstate::storage
 

@@ -12,12 +12,16 @@ absl::StatusOr<LeaseResult> ApplyLeaseRequest(SqliteConnection& connection, cons
   absl::StatusOr<SessionRow> found = SelectSessionRow(connection, request.session_id, now);
   if (!found.ok()) return WithOutcome(found.status(), Outcome::kNotApplied);
   SessionRow& row = *found;
-  if (absl::Status advanced = Advance(request, now, &row.lease, &row.applied_number); !advanced.ok()) return advanced;
+  LeaseResult session = {row.lease, row.revision, row.applied_number, row.recent_commits, row.updated_at};
+  if (absl::Status advanced = Advance(request, now, &session); !advanced.ok()) return advanced;
   if (request.action != LeaseRequest::Action::kGet) {
+    row.lease = session.lease;
     row.lease_ttl = request.ttl;
+    row.applied_number = session.applied_number;
+    row.revision = session.revision;
     UpsertSessionRow(connection, request.session_id, row);
   }
-  return LeaseResult{row.lease, row.revision, row.applied_number};
+  return session;
 }
 
 }  // namespace authstate::storage

@@ -30,9 +30,11 @@ absl::StatusOr<FileLock> LockFile(const SqliteOptions& options) {
   return lock;
 }
 
-void Configure(SqliteConnection& writer) {
+void Configure(SqliteConnection& writer, bool is_near) {
   writer.database().exec("PRAGMA journal_mode = WAL");
   writer.database().exec("PRAGMA synchronous = FULL");
+  // What a near store has was deleted elsewhere, perhaps: nothing is to be left of it.
+  if (is_near) writer.database().exec("PRAGMA secure_delete = ON");
 }
 
 // Whether the file is what it is to be: a near store, or one by itself.
@@ -61,7 +63,7 @@ absl::StatusOr<OpenedFile> OpenFile(SqliteOptions options, bool is_near) {
       hiding_key = *std::move(fitted);
     }
     // Only now is it known to be ours: this changes the file.
-    Configure(*writer);
+    Configure(*writer, is_near);
     absl::StatusOr<std::optional<NearStoreIdentity>> near = IdentityOf(*writer, is_near);
     if (!near.ok()) return near.status();
     // The log is made with the store, so that its permissions are the store's.

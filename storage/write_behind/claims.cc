@@ -23,14 +23,14 @@ Lease NobodysUnder(std::uint64_t fence) {
 
 }  // namespace
 
-Claims::Claims(NearStore* near, const FarLink* far, HomeTable* table, std::string owner,
+Claims::Claims(NearStore* near, const FarLink* far, HomeTable* table, std::string owner, const StepDeadline* steps,
                const WriteBehindOptions& options)
     : near_(*near),
       far_(*far),
       table_(*table),
+      steps_(*steps),
       owner_(std::move(owner)),
-      owner_prefix_(absl::StrCat(kHomeOwnerPrefix, near->id())),
-      step_timeout_(options.step_timeout) {
+      owner_prefix_(absl::StrCat(kHomeOwnerPrefix, near->id())) {
   for (int i = 0; i < options.claims; ++i) threads_.emplace_back([this] { Run(); });
 }
 
@@ -41,8 +41,6 @@ Claims::~Claims() {
   }
   for (std::thread& thread : threads_) thread.join();
 }
-
-absl::Time Claims::Soon() const { return absl::Now() + step_timeout_; }
 
 void Claims::Claim(LeaseRequest request, absl::Time deadline) {
   const absl::MutexLock lock(&mutex_);
@@ -80,8 +78,8 @@ bool Claims::Bring(Backend& far, const LeaseRequest& request, Lease* lease) {
   }
   // What may be a home in the near store would be served from there after a restart.
   const std::uint64_t fence = taken->home.lease.fence;
-  const bool is_none = OutcomeOf(arrived) == Outcome::kNotApplied ||
-                       Note(session_id, taken->origin, fence, /*revision_of_copy=*/std::nullopt).ok();
+  const bool is_none =
+      OutcomeOf(arrived) == Outcome::kNotApplied || Note(session_id, taken->origin, fence, /*copy_of=*/nullptr).ok();
   if (!is_none || !GiveBack(far, session_id, fence).ok()) doubt_.store(true);
   return false;
 }
@@ -92,7 +90,7 @@ absl::StatusOr<Claims::Taken> Claims::Take(Backend& far, const LeaseRequest& req
   const std::uint64_t ahead = NextHomeFence(0);
   absl::Status last;
   for (int i = 0; i < kMaxTries; ++i) {
-    const absl::StatusOr<LeaseResult> found = AskLease(far, AskFor(session_id), Soon());
+    const absl::StatusOr<LeaseResult> found = AskLease(far, AskFor(session_id), steps_.Soon());
     if (!found.ok()) return found.status();
     const Lease& lease = found->lease;
     Taken taken;
@@ -113,7 +111,7 @@ absl::StatusOr<Claims::Taken> Claims::Take(Backend& far, const LeaseRequest& req
     } else {
       LeaseResult next = *found;
       // The far store tells why better than this can.
-      absl::Status may = Advance(request, absl::Now(), &next.lease, &next.applied_number);
+      absl::Status may = Advance(request, absl::Now(), &next);
       if (!may.ok()) return may;
       if (!lease.held() || next.lease.owner != lease.owner) {
         // It has another owner from now on, if the far store finds that it may.
@@ -122,9 +120,9 @@ absl::StatusOr<Claims::Taken> Claims::Take(Backend& far, const LeaseRequest& req
         taken.origin = {NobodysUnder(lease.fence), lease.held() ? 0 : found->applied_number};
       }
     }
-    absl::Status noted = Note(session_id, taken.origin, take.next_fence, found->revision);
+    absl::Status noted = Note(session_id, taken.origin, take.next_fence, &*found);
     if (!noted.ok()) return noted;
-    const absl::StatusOr<LeaseResult> home = AskLease(far, take, Soon());
+    const absl::StatusOr<LeaseResult> home = AskLease(far, take, steps_.Soon());
     if (!home.ok()) {
       last = home.status();
       const bool in_doubt = OutcomeOf(last) != Outcome::kNotApplied;
@@ -144,7 +142,7 @@ absl::StatusOr<Claims::Taken> Claims::Take(Backend& far, const LeaseRequest& req
 
 absl::StatusOr<Claims::Origin> Claims::OriginOf(const std::string& session_id, std::uint64_t fence) {
   const auto read = AwaitCall<std::vector<absl::StatusOr<UnflushedChanges>>>(
-      [&](auto done) { near_.ReadUnflushed({session_id}, 0, Soon(), std::move(done)); });
+      [&](auto done) { near_.ReadUnflushed({session_id}, 0, steps_.Soon(), std::move(done)); });
   const absl::StatusOr<UnflushedChanges>& noted = read.front();
   if (!noted.ok() && !absl::IsNotFound(noted.status())) return noted.status();
   if (noted.ok() && noted->home.state == Home::State::kTaking && noted->home.far_fence == fence) {
@@ -152,19 +150,22 @@ absl::StatusOr<Claims::Origin> Claims::OriginOf(const std::string& session_id, s
   }
   // The far store has gone back, or taken late what was asked long ago. All fences of that time are behind this one.
   Origin nobody{NobodysUnder(fence + 1), 0};
-  if (absl::Status made = Note(session_id, nobody, fence, /*revision_of_copy=*/std::nullopt); !made.ok()) return made;
+  if (absl::Status made = Note(session_id, nobody, fence, /*copy_of=*/nullptr); !made.ok()) return made;
   return nobody;
 }
 
 absl::Status Claims::Note(const std::string& session_id, const Origin& origin, std::uint64_t far_fence,
-                          std::optional<std::uint64_t> revision_of_copy) {
+                          const LeaseResult* copy_of) {
   HomeChange take = Step(HomeChange::Step::kTake, session_id);
   take.home.far_fence = far_fence;
   take.home.lease = origin.lease;
   take.applied_number = origin.applied_number;
-  take.keeps_copy = revision_of_copy.has_value();
-  take.home.revision = revision_of_copy.value_or(0);
-  return ChangeIn(near_, std::move(take), Soon());
+  take.keeps_copy = copy_of != nullptr;
+  if (copy_of != nullptr) {
+    take.home.revision = copy_of->revision;
+    take.home.far_update_time = copy_of->update_time;
+  }
+  return ChangeIn(near_, std::move(take), steps_.Soon());
 }
 
 absl::Status Claims::Arrive(Backend& far, const std::string& session_id, const Taken& taken) {
@@ -172,27 +173,29 @@ absl::Status Claims::Arrive(Backend& far, const std::string& session_id, const T
   arrive.home.far_fence = taken.home.lease.fence;
   arrive.home.far_number = taken.home.applied_number;
   arrive.home.revision = taken.home.revision;
+  arrive.home.far_update_time = taken.home.update_time;
   arrive.home.lease = taken.origin.lease;
   arrive.applied_number = taken.origin.applied_number;
-  // In the legacy layout others write without a new revision.
-  if (far.Describe().layout != "legacy") {
-    absl::Status arrived = ChangeIn(near_, arrive, Soon());
+  if (TellsChangesByRevision(far)) {
+    absl::Status arrived = ChangeIn(near_, arrive, steps_.Soon());
     if (!absl::IsFailedPrecondition(arrived)) return arrived;
   }
   if (absl::Status filled = Fill(far, taken, &arrive); !filled.ok()) {
     return WithOutcome(filled, Outcome::kNotApplied);
   }
-  return ChangeIn(near_, std::move(arrive), Soon());
+  return ChangeIn(near_, std::move(arrive), steps_.Soon());
 }
 
 absl::Status Claims::Fill(Backend& far, const Taken& taken, HomeChange* arrive) {
   const std::string& session_id = arrive->session_id;
-  absl::Status emptied = Note(session_id, taken.origin, taken.home.lease.fence, /*revision_of_copy=*/std::nullopt);
+  absl::Status emptied = Note(session_id, taken.origin, taken.home.lease.fence, /*copy_of=*/nullptr);
   if (!emptied.ok()) return emptied;
   arrive->filled = true;
+  // A session that was deleted still knows them, and has no snapshot.
+  arrive->recent = taken.home.recent;
   SnapshotRequest request;
   request.session_id = session_id;
-  const absl::Time deadline = Soon();
+  const absl::Time deadline = steps_.Soon();
   absl::StatusOr<std::unique_ptr<Snapshot>> snapshot = absl::UnknownError("");
   while (true) {
     snapshot = AwaitCall<absl::StatusOr<std::unique_ptr<Snapshot>>>(
@@ -208,14 +211,14 @@ absl::Status Claims::Fill(Backend& far, const Taken& taken, HomeChange* arrive) 
   bool first = true;
   while (true) {
     auto page = AwaitCall<absl::StatusOr<Snapshot::Page>>(
-        [&](auto done) { (*snapshot)->Next(kPageBytes, Soon(), std::move(done)); });
+        [&](auto done) { (*snapshot)->Next(kPageBytes, steps_.Soon(), std::move(done)); });
     if (!page.ok()) return page.status();
     HomeChange fill = Step(HomeChange::Step::kFill, session_id);
     fill.commit.session_id = session_id;
     if (taken.origin.lease.held()) fill.commit.fence = taken.origin.lease.fence;
     if (std::exchange(first, false)) fill.commit.creds = (*snapshot)->creds();
     fill.commit.sets = std::move(page->keys);
-    if (absl::Status filled = ChangeIn(near_, std::move(fill), Soon()); !filled.ok()) return filled;
+    if (absl::Status filled = ChangeIn(near_, std::move(fill), steps_.Soon()); !filled.ok()) return filled;
     if (page->last) return absl::OkStatus();
   }
 }
@@ -223,7 +226,7 @@ absl::Status Claims::Fill(Backend& far, const Taken& taken, HomeChange* arrive) 
 absl::Status Claims::GiveBack(Backend& far, const std::string& session_id, std::uint64_t fence) {
   const absl::StatusOr<Origin> origin = OriginOf(session_id, fence);
   if (!origin.ok()) return origin.status();
-  return AskLease(far, PassTo(session_id, fence, origin->lease, origin->applied_number), Soon()).status();
+  return AskLease(far, PassTo(session_id, fence, origin->lease, origin->applied_number), steps_.Soon()).status();
 }
 
 }  // namespace authstate::storage

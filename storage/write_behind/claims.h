@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +16,7 @@
 #include "storage/near/near_store.h"
 #include "storage/write_behind/far_link.h"
 #include "storage/write_behind/home_table.h"
+#include "storage/write_behind/step_deadline.h"
 #include "storage/write_behind/write_behind.h"
 
 namespace authstate::storage {
@@ -26,7 +26,8 @@ namespace authstate::storage {
 class Claims {
  public:
   // All outlive it. `owner`: as homes of the near store are named in the far one.
-  Claims(NearStore* near, const FarLink* far, HomeTable* table, std::string owner, const WriteBehindOptions& options);
+  Claims(NearStore* near, const FarLink* far, HomeTable* table, std::string owner, const StepDeadline* steps,
+         const WriteBehindOptions& options);
   // Answers what is queued: not at home.
   ~Claims();
   Claims(const Claims&) = delete;
@@ -67,20 +68,20 @@ class Claims {
   // From whom the home under `fence`, which was not served since, was taken; written down from now on, so that it is
   // not served after a restart either.
   absl::StatusOr<Origin> OriginOf(const std::string& session_id, std::uint64_t fence);
+  // A copy stays that is as the far store has the session; null: none.
   absl::Status Note(const std::string& session_id, const Origin& origin, std::uint64_t far_fence,
-                    std::optional<std::uint64_t> revision_of_copy);
+                    const LeaseResult* copy_of);
   absl::Status Arrive(Backend& far, const std::string& session_id, const Taken& taken);
   // Makes the copy, and `arrive` one with that.
   absl::Status Fill(Backend& far, const Taken& taken, HomeChange* arrive);
-  absl::Time Soon() const;
   bool Ready() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return closed_ || !queue_.empty(); }
 
   NearStore& near_;
   const FarLink& far_;
   HomeTable& table_;
+  const StepDeadline& steps_;
   const std::string owner_;
   const std::string owner_prefix_;
-  const absl::Duration step_timeout_;
   std::atomic<bool> doubt_ = false;
   absl::Mutex mutex_;
   std::deque<Queued> queue_ ABSL_GUARDED_BY(mutex_);

@@ -102,6 +102,7 @@ bool Departures::GiveBack(Backend& far, const std::vector<UnflushedChanges>& lea
     if (passed[i].ok()) {
       gone.push_back(Step(HomeChange::Step::kLeft, session_id));
       gone.back().home.far_fence = passing[i].next_fence;
+      gone.back().home.far_update_time = passed[i]->update_time;
       continue;
     }
     all = false;
@@ -134,8 +135,8 @@ bool Departures::Resolve(Backend& far, const std::vector<std::string>& sessions)
     }
     LeaseRequest pass = PassTo(session_id, home.far_fence, home.lease, changes.applied_number);
     pass.expected_number = home.far_number;
-    const absl::Status passed = AskLease(far, std::move(pass), steps_.Soon()).status();
-    if (!passed.ok() && !IsElsewhere(passed)) return false;
+    const absl::StatusOr<LeaseResult> passed = AskLease(far, std::move(pass), steps_.Soon());
+    if (!passed.ok() && !IsElsewhere(passed.status())) return false;
     if (!passed.ok()) {
       // Done before, as a rule.
       UnflushedChanges leaving = changes;
@@ -149,6 +150,7 @@ bool Departures::Resolve(Backend& far, const std::vector<std::string>& sessions)
     }
     HomeChange step = Step(HomeChange::Step::kLeft, session_id);
     step.home.far_fence = changes.home.lease.fence;
+    if (passed.ok()) step.home.far_update_time = passed->update_time;
     if (!ChangeIn(near_, std::move(step), steps_.Soon()).ok()) return false;
     table_.Remove(session_id);
   }

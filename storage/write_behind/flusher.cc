@@ -1,6 +1,7 @@
 #include "storage/write_behind/flusher.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,7 +12,7 @@
 namespace authstate::storage {
 namespace {
 
-// Of a round.
+// That leave in a round.
 constexpr std::size_t kSessions = 256;
 // How often leases are looked at that may have ended.
 constexpr absl::Duration kLook = absl::Seconds(1);
@@ -21,24 +22,33 @@ constexpr absl::Duration kLongestPause = absl::Seconds(2);
 
 }  // namespace
 
-Flusher::Flusher(NearStore* near, FarLink* far, HomeTable* table, Claims* claims, const WriteBehindOptions& options)
+Flusher::Flusher(NearStore* near, FarLink* far, HomeTable* table, Claims* claims, StepDeadline* steps,
+                 const WriteBehindOptions& options)
     : far_(*far),
       table_(*table),
       claims_(*claims),
       options_(options),
-      steps_(options.step_timeout),
+      steps_(*steps),
       refusals_(options.log),
-      whereabouts_(near, table, claims, &steps_, options),
-      flushes_(near, table, &whereabouts_, &refusals_, &steps_),
-      departures_(near, table, claims, &whereabouts_, &flushes_, &steps_),
+      whereabouts_(near, table, claims, steps, options),
+      flushes_(near, table, &whereabouts_, &refusals_, steps),
+      departures_(near, table, claims, &whereabouts_, &flushes_, steps),
+      copies_(near, table, steps, options),
       there_(far->get() != nullptr),
       thread_([this] { Run(); }) {}
 
 Flusher::~Flusher() {
   table_.WantAllToLeave();
-  steps_.StopBy(absl::Now() + options_.stop_timeout);
+  const std::optional<absl::Time> stop_by = options_.stop_by == nullptr ? std::nullopt : options_.stop_by();
+  steps_.StopBy(stop_by.value_or(absl::Now() + options_.stop_timeout));
   table_.Wake();
+  // A call that is under way may take longer; what is left then is told all the same.
+  ended_.WaitForNotificationWithDeadline(steps_.stop_by());
+  TellWhatIsLeft();
   thread_.join();
+}
+
+void Flusher::TellWhatIsLeft() const {
   const HomeTable::State left = table_.Now();
   if (left.sessions == 0) return;
   options_.log(absl::StrCat(left.sessions, " sessions stay at home in this server's file, ", left.dirty_sessions,
@@ -54,8 +64,9 @@ void Flusher::Run() {
     const bool there = Round();
     pause = there ? absl::ZeroDuration() : std::min(std::max(pause * 2, kFirstPause), kLongestPause);
     Tell(there);
-    if (steps_.stopping() && (absl::Now() >= steps_.stop_by() || table_.Now().sessions == 0)) return;
+    if (steps_.stopping() && (absl::Now() >= steps_.stop_by() || table_.Now().sessions == 0)) break;
   }
+  ended_.Notify();
 }
 
 void Flusher::Look(absl::Time now) {
@@ -107,12 +118,12 @@ bool Flusher::Work(absl::Time now) {
     if (!whereabouts_.Look(far)) return false;
   }
   const bool sweep = IsTimeToSweep(now);
-  const std::vector<std::string> dirty = table_.TakeDirty(kSessions);
-  if (!dirty.empty() && !flushes_.Flush(far, dirty)) return false;
+  if (!flushes_.Flush(far)) return false;
   if (!departures_.Resolve(far, table_.TakeInDoubt())) return false;
   if (!departures_.Leave(far, table_.TakeLeaving(kSessions))) return false;
+  if (!copies_.Look(far, now)) return false;
   if (sweep) sweep_ = !departures_.Sweep(far);
-  if (!dirty.empty()) table_.LetWaitingGoOn();
+  table_.LetWaitingGoOn();
   return !sweep_;
 }
 

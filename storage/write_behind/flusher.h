@@ -3,9 +3,11 @@
 
 #include <thread>
 
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "storage/near/near_store.h"
 #include "storage/write_behind/claims.h"
+#include "storage/write_behind/copies.h"
 #include "storage/write_behind/departures.h"
 #include "storage/write_behind/far_link.h"
 #include "storage/write_behind/flushes.h"
@@ -23,7 +25,8 @@ namespace authstate::storage {
 class Flusher {
  public:
   // All outlive it.
-  Flusher(NearStore* near, FarLink* far, HomeTable* table, Claims* claims, const WriteBehindOptions& options);
+  Flusher(NearStore* near, FarLink* far, HomeTable* table, Claims* claims, StepDeadline* steps,
+          const WriteBehindOptions& options);
   // Flushes and gives back what it can within the time for that, and tells what it could not.
   ~Flusher();
   Flusher(const Flusher&) = delete;
@@ -39,20 +42,23 @@ class Flusher {
   // Whether what is at home here by the far store alone is to be given back.
   bool IsTimeToSweep(absl::Time now);
   void Tell(bool there);
+  void TellWhatIsLeft() const;
 
   FarLink& far_;
   HomeTable& table_;
   Claims& claims_;
   const WriteBehindOptions options_;
-  StepDeadline steps_;
+  StepDeadline& steps_;
   Refusals refusals_;
   Whereabouts whereabouts_;
   Flushes flushes_;
   Departures departures_;
+  Copies copies_;
   bool there_;
   bool sweep_ = true;
   absl::Time sweep_again_at_ = absl::InfiniteFuture();
   absl::Time looked_at_ = absl::InfinitePast();
+  absl::Notification ended_;
   std::thread thread_;
 };
 

@@ -1,6 +1,7 @@
 #ifndef AUTHSTATE_STORAGE_WRITE_BEHIND_FLUSHES_H_
 #define AUTHSTATE_STORAGE_WRITE_BEHIND_FLUSHES_H_
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <vector>
@@ -18,24 +19,36 @@ namespace authstate::storage {
 
 // Takes the far store after the near one: one commit of each session for all that changed since the last. Of one
 // thread.
+//
+// A session that cannot be flushed for what it is, as it is refused or always takes too long, is put off: it is tried
+// again later and later, and by itself, so that it holds up nobody else.
 class Flushes {
  public:
   // All outlive it.
   Flushes(NearStore* near, HomeTable* table, Whereabouts* whereabouts, Refusals* refusals, const StepDeadline* steps)
       : near_(*near), table_(*table), whereabouts_(*whereabouts), refusals_(*refusals), steps_(*steps) {}
 
-  // Of sessions that were taken for flushed in the table. Whether the far store was there.
-  bool Flush(Backend& far, const std::vector<std::string>& sessions);
+  // Some of what is dirty. Whether the far store was there.
+  bool Flush(Backend& far);
 
-  // Whether the session was refused for what it is, and is tried again later.
-  bool IsPutOff(const std::string& session_id) const { return later_.count(session_id) > 0; }
+  bool IsPutOff(const std::string& session_id) const;
   // Those for which later is now are dirty again.
   void TryAgain(absl::Time now);
 
  private:
-  // What the far store makes of a flush. Whether it was there.
-  bool Understand(Backend& far, const UnflushedChanges& changes, const absl::StatusOr<Applied>& result,
-                  std::vector<HomeChange>* flushed);
+  struct PutOff {
+    absl::Time until;
+    absl::Duration pause;
+    bool waits = true;
+  };
+
+  bool FlushAtOnce(Backend& far, const std::vector<std::string>& sessions);
+  // What the far store makes of a flush; false: nothing is known of it.
+  bool Understand(Backend& far, const UnflushedChanges& changes, const absl::StatusOr<Applied>& result);
+  // Writes down what was flushed. Whether it could.
+  bool Remember(const std::vector<const UnflushedChanges*>& flushed,
+                const std::vector<absl::StatusOr<Applied>>& results);
+  void Delay(const std::string& session_id, absl::Duration first_pause);
 
   NearStore& near_;
   HomeTable& table_;
@@ -43,8 +56,11 @@ class Flushes {
   Refusals& refusals_;
   const StepDeadline& steps_;
   absl::BitGen random_;
-  // When they are tried again.
-  std::map<std::string, absl::Time> later_;
+  // How many sessions are flushed together: less where those before took too long.
+  std::size_t together_ = kMostTogether;
+  static constexpr std::size_t kMostTogether = 256;
+  // By sessions, until they are flushed.
+  std::map<std::string, PutOff> put_off_;
 };
 
 }  // namespace authstate::storage

@@ -53,15 +53,6 @@ HomeTable::~HomeTable() {
   GoOn(std::move(ready));
 }
 
-bool HomeTable::Full(const Entry& entry, absl::Time now) const {
-  return bytes_ >= max_bytes_ || now - entry.dirty_since >= max_age_;
-}
-
-void HomeTable::MarkDirty(const std::string& session_id, Entry* entry) {
-  entry->dirty = true;
-  dirty_.insert(session_id);
-}
-
 HomeTable::Place HomeTable::Enter(const std::string& session_id, Use use, absl::Time deadline, Resume* resume) {
   const absl::Time now = absl::Now();
   const absl::MutexLock lock(&mutex_);
@@ -90,15 +81,6 @@ HomeTable::Entry& HomeTable::Ended(const std::string& session_id) {
 void HomeTable::EndUse(const std::string& session_id) {
   const absl::MutexLock lock(&mutex_);
   Ended(session_id);
-}
-
-void HomeTable::EndCommit(const std::string& session_id, std::uint64_t bytes, absl::Time now) {
-  const absl::MutexLock lock(&mutex_);
-  Entry& entry = Ended(session_id);
-  entry.bytes += bytes;
-  bytes_ += bytes;
-  entry.dirty_since = std::min(entry.dirty_since, now);
-  MarkDirty(session_id, &entry);
 }
 
 void HomeTable::SetLease(const std::string& session_id, const Lease& lease, absl::Time now) {
@@ -138,40 +120,11 @@ void HomeTable::AddHome(const std::string& session_id, bool leaving, std::uint64
   const absl::MutexLock lock(&mutex_);
   Entry& entry = entries_[session_id];
   entry.phase = leaving ? Entry::Phase::kInDoubt : Entry::Phase::kOpen;
-  entry.bytes = dirty_bytes;
-  bytes_ += dirty_bytes;
+  SetBytes(dirty_bytes, /*apart=*/false, &entry);
   entry.dirty_since = dirty_since;
   entry.lease_end = lease.held() ? now + lease.remaining : absl::InfinitePast();
   if (dirty_since != absl::InfiniteFuture()) MarkDirty(session_id, &entry);
   if (leaving) leaving_.insert(session_id);
-}
-
-std::vector<std::string> HomeTable::TakeDirty(std::size_t limit) {
-  std::vector<std::string> taken;
-  const absl::MutexLock lock(&mutex_);
-  for (auto at = dirty_.begin(); at != dirty_.end() && taken.size() < limit;) {
-    Entry& entry = entries_.at(*at);
-    entry.dirty = false;
-    entry.flushing_bytes = entry.bytes;
-    taken.push_back(*at);
-    dirty_.erase(at++);
-  }
-  return taken;
-}
-
-void HomeTable::Flushed(const std::string& session_id, bool ok, absl::Time now) {
-  const absl::MutexLock lock(&mutex_);
-  const auto found = entries_.find(session_id);
-  if (found == entries_.end()) return;
-  Entry& entry = found->second;
-  if (ok) {
-    bytes_ -= entry.flushing_bytes;
-    entry.bytes -= entry.flushing_bytes;
-    entry.dirty_since = entry.dirty ? now : absl::InfiniteFuture();
-  } else {
-    MarkDirty(session_id, &entry);
-  }
-  entry.flushing_bytes = 0;
 }
 
 void HomeTable::WantToLeave(const std::string& session_id, absl::Time deadline, absl::AnyInvocable<void() &&> settled) {
@@ -273,7 +226,7 @@ void HomeTable::Remove(const std::string& session_id) {
     const absl::MutexLock lock(&mutex_);
     const auto found = entries_.find(session_id);
     Release(&found->second, &ready);
-    bytes_ -= found->second.bytes;
+    SetBytes(0, /*apart=*/true, &found->second);
     entries_.erase(found);
     dirty_.erase(session_id);
     leaving_.erase(session_id);
@@ -308,30 +261,9 @@ void HomeTable::Expire(absl::Time now) {
   GoOn(std::move(ready));
 }
 
-void HomeTable::LetWaitingGoOn() {
-  std::deque<Held> waiting;
-  {
-    const absl::MutexLock lock(&mutex_);
-    if (bytes_ < max_bytes_) waiting.swap(waiting_);
-  }
-  for (Held& held : waiting) std::move(held.resume)(absl::OkStatus());
-}
-
 bool HomeTable::AnybodyHeld() const {
   const absl::MutexLock lock(&mutex_);
   return held_ > 0 || !waiting_.empty();
-}
-
-HomeTable::State HomeTable::Now() const {
-  State state;
-  const absl::MutexLock lock(&mutex_);
-  state.sessions = entries_.size();
-  state.bytes = bytes_;
-  for (const auto& entry : entries_) {
-    state.oldest = std::min(state.oldest, entry.second.dirty_since);
-    if (entry.second.dirty_since != absl::InfiniteFuture()) ++state.dirty_sessions;
-  }
-  return state;
 }
 
 absl::flat_hash_set<std::string> HomeTable::Sessions() const {

@@ -59,6 +59,10 @@ class HomeTable {
   // Sessions with something to flush, at most `limit`; it is taken for flushed until Flushed says otherwise.
   std::vector<std::string> TakeDirty(std::size_t limit);
   void Flushed(const std::string& session_id, bool ok, absl::Time now);
+  // It could not be flushed for what it is: it is not dirty until TryAgain, and counts by itself until it was flushed,
+  // so that it stops nobody else.
+  void PutOff(const std::string& session_id);
+  void TryAgain(const std::string& session_id);
 
   // The session is to leave; `settled` is told once it has, or cannot now, or by `deadline`.
   void WantToLeave(const std::string& session_id, absl::Time deadline, absl::AnyInvocable<void() &&> settled);
@@ -111,6 +115,9 @@ class HomeTable {
     std::uint64_t bytes = 0;
     std::uint64_t flushing_bytes = 0;
     absl::Time dirty_since = absl::InfiniteFuture();
+    bool put_off = false;
+    // Whether its bytes are not among those that all have together.
+    bool apart = false;
     absl::Time lease_end = absl::InfinitePast();
     std::deque<Held> held;
     // Told whatever comes.
@@ -128,6 +135,7 @@ class HomeTable {
   // Whether the session may not have more that is not flushed.
   bool Full(const Entry& entry, absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void MarkDirty(const std::string& session_id, Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SetBytes(std::uint64_t bytes, bool apart, Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::uint64_t max_bytes_;
   const absl::Duration max_age_;
@@ -137,6 +145,7 @@ class HomeTable {
   absl::flat_hash_set<std::string> dirty_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<std::string> leaving_ ABSL_GUARDED_BY(mutex_);
   std::deque<Held> waiting_ ABSL_GUARDED_BY(mutex_);
+  // Of those that are not apart.
   std::uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   // By sessions, `settled` included.
   std::size_t held_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -36,6 +36,9 @@ inline absl::StatusOr<LeaseResult> AskLease(Backend& store, LeaseRequest request
   return std::move(AskLeases(store, std::move(requests), deadline).front());
 }
 
+// Whether an equal revision means that nothing was written: in the legacy layout others write without a new one.
+inline bool TellsChangesByRevision(const Backend& far) { return far.Describe().layout != "legacy"; }
+
 inline LeaseRequest AskFor(std::string session_id) {
   LeaseRequest request;
   request.session_id = std::move(session_id);

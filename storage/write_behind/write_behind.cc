@@ -19,6 +19,7 @@
 #include "storage/write_behind/listing.h"
 #include "storage/write_behind/pairing.h"
 #include "storage/write_behind/split_call.h"
+#include "storage/write_behind/step_deadline.h"
 #include "storage/write_behind/stores.h"
 
 namespace authstate::storage {
@@ -46,12 +47,14 @@ class WriteBehindBackend final : public Backend {
   WriteBehindBackend(std::unique_ptr<NearStore> near, std::unique_ptr<FarLink> far, const std::vector<Home>& homes,
                      std::string owner, const WriteBehindOptions& options)
       : timer_(options.timer),
+        check_holds_(options.check_holds),
+        steps_(options.step_timeout),
         table_(options.max_bytes, options.max_age, [this] { look_at_held_.SetIfEarlier(absl::Now() + kLookAtHeld); }),
         look_at_held_(*timer_, [this] { LookAtHeld(); }),
         near_(std::move(near)),
         far_(std::move(far)),
-        claims_(near_.get(), far_.get(), Filled(homes), std::move(owner), options),
-        flusher_(near_.get(), far_.get(), &table_, &claims_, options) {}
+        claims_(near_.get(), far_.get(), Filled(homes), std::move(owner), &steps_, options),
+        flusher_(near_.get(), far_.get(), &table_, &claims_, &steps_, options) {}
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
     Begin<Commit, Applied>(std::move(commits), deadline, std::move(done));
@@ -123,12 +126,13 @@ class WriteBehindBackend final : public Backend {
 
   Description Describe() const override {
     Backend* const far = far_->get();
-    return far != nullptr ? far->Describe() : Description{"postgres", "postgres", "", 0, "", "", "", near_->far_id()};
+    if (far != nullptr) return far->Describe();
+    return {"postgres", "postgres", "", 0, near_->far_layout(), "", "", near_->far_id()};
   }
 
   absl::Status CheckHolds(const Commit& commit) const override {
-    Backend* const far = far_->get();
-    return far != nullptr ? far->CheckHolds(commit) : absl::OkStatus();
+    if (Backend* const far = far_->get(); far != nullptr) return far->CheckHolds(commit);
+    return check_holds_ == nullptr ? absl::OkStatus() : check_holds_(near_->far_layout(), commit);
   }
 
  private:
@@ -312,6 +316,8 @@ class WriteBehindBackend final : public Backend {
   // In the order in which they need each other: the flusher ends first, and the calls under way after it with the
   // stores.
   const std::shared_ptr<DeadlineTimer> timer_;
+  const std::function<absl::Status(absl::string_view, const Commit&)> check_holds_;
+  StepDeadline steps_;
   HomeTable table_;
   DeadlineTimer::Deadline look_at_held_;
   const std::unique_ptr<NearStore> near_;

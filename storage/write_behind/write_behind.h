@@ -4,9 +4,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "storage/backend.h"
 #include "storage/deadline_timer.h"
@@ -35,14 +38,16 @@
 //      store gets the lease as it then is, owner, fence and numbers. So a pool that goes to another server is still the
 //      owner there, and a fence of the near store is never that of the home, under which the flusher commits. No two
 //      homes have the same fence (NextHomeFence), so what one of them has asked for and comes late does nothing to the
-//      next. Revisions go on by one a commit; who steals a session goes on from that of its last flush.
+//      next. Revisions go on by one a commit; where a session is stolen they leap past all that its home may have given
+//      (kRevisionsOfAHome), so that none is given twice.
 //   5. What was claimed and did not come is given back to whom it was taken from: that is written down before the far
 //      store is asked (kTake). An owner that acquires again has what it had; where nobody asks, what the far store says
 //      is at home here, and is not, is given back (Sweep).
 //   6. A session that may have left is not served until the far store says where it is. None begins to leave while that
 //      does not answer.
-//   7. A copy is used only if the near store finds it whole, and of the lease and the revision that the far store has,
-//      in the transaction that makes it a home.
+//   7. A copy is used only if the near store finds it whole, and of the lease, the revision and the time of the last
+//      commit that the far store has, in the transaction that makes it a home. The time tells a commit from another one
+//      of its revision, which a far store that has gone back may apply under the same lease.
 //
 // A crash between any two steps leaves: a home without a copy (5); a copy that is not whole, which kArrive has not made
 // a home (7); a home, served at once (1); a session that is leaving (6).
@@ -59,8 +64,16 @@ struct WriteBehindOptions {
   absl::Duration max_age = absl::Hours(1);
   // How long the end may take, in which everything is flushed and given back.
   absl::Duration stop_timeout = absl::Seconds(10);
+  // When the end is to have ended, where that is known once it begins, in place of `stop_timeout`; null: it never is.
+  std::function<std::optional<absl::Time>()> stop_by;
   // How long one call to a store may take.
   absl::Duration step_timeout = absl::Seconds(30);
+  // How long a copy of a session that was given back is kept at most, and how often some are looked at.
+  absl::Duration copy_life = absl::Hours(24);
+  absl::Duration look_at_copies = absl::Seconds(10);
+  // Backend::CheckHolds of a far store of that layout (Description::layout), for as long as that was not reached; null:
+  // everything holds.
+  std::function<absl::Status(absl::string_view layout, const Commit& commit)> check_holds;
   // Ends calls on time. Not null.
   std::shared_ptr<DeadlineTimer> timer;
   // Threads that bring sessions home, each one at a time.
@@ -71,7 +84,8 @@ struct WriteBehindOptions {
 
 // Fails as `open_far` does, but where that is Unavailable and the near store has been before that far store already:
 // then it serves what is at home. FailedPrecondition, reason kNearStoreMismatch, where it was before another one;
-// kHomesLost where the far store knows sessions at home in a file of this address that is another one.
+// kHomesLost where the far store knows sessions at home in a file of this address that is another one; or, where
+// neither has an address, in any other one, if this file is new.
 //
 // Its end flushes and gives back what it can, and tells what it could not. Nobody calls it any more then.
 absl::StatusOr<std::unique_ptr<Backend>> OpenWriteBehind(std::unique_ptr<NearStore> near, WriteBehindOptions options);

@@ -2,6 +2,7 @@
 // commits that stand for many of its own.
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -141,6 +142,48 @@ TEST_F(MoveTest, PassIsRefusedWhereNotAllWasApplied) {
   }
   back.expected_number = 1;
   EXPECT_EQ(Must(back).lease.fence, 3U);
+}
+
+// A home may have given revisions that it did not bring here, and what is written now is not what they were.
+TEST_F(MoveTest, RevisionLeapsWhereAHomeLosesItsSession) {
+  for (const bool steals : {true, false}) {
+    const std::string id = steals ? "stolen" : "released";
+    MustApply(OneKey(id, "v"));
+    const std::uint64_t home = TakeHome(id).lease.fence;
+    EXPECT_EQ(Must(Get(id)).revision, 1U);
+    const LeaseResult lost = Must(steals ? Steal(id, "b") : Release(id, home));
+    EXPECT_EQ(lost.revision, 1 + storage::kRevisionsOfAHome);
+    EXPECT_EQ(MustRead(id).revision, lost.revision);
+    Commit commit = OneKey(id, "w");
+    commit.fence = steals ? lost.lease.fence : 0;
+    commit.expected_revision = 1;
+    EXPECT_TRUE(StatusIs(Apply(commit).status(), absl::StatusCode::kAborted, storage::kRevisionMismatch));
+    commit.expected_revision.reset();
+    EXPECT_EQ(MustApply(commit), lost.revision + 1);
+    EXPECT_EQ(Key(id, {"t", "1"}), Raw("w"));
+  }
+}
+
+TEST_F(MoveTest, RevisionStaysWhereAHomePassesItsSessionOn) {
+  MustApply(OneKey("s", "v"));
+  const std::uint64_t home = TakeHome("s").lease.fence;
+  EXPECT_EQ(TakeHome("s").revision, 1U);
+  EXPECT_EQ(Must(Pass("s", home, "a", 3)).revision, 1U);
+  EXPECT_EQ(Must(Steal("s", "b")).revision, 1U);
+}
+
+TEST_F(MoveTest, LeaseTellsTheLastCommits) {
+  MustApply(Identified(1, OneKey("s", "v")));
+  const LeaseResult first = Must(Acquire("s", "a"));
+  EXPECT_EQ(first.recent.Find(1), std::optional<std::uint64_t>(1));
+  EXPECT_GT(first.update_time, absl::UnixEpoch());
+  EXPECT_EQ(Must(Renew("s", first.lease.fence)).update_time, first.update_time);
+  MustApply(Identified(2, Numbered(first.lease.fence, 1, DeleteSession("s"))));
+  const LeaseResult deleted = Must(Get("s"));
+  EXPECT_EQ(deleted.recent.Find(1), std::optional<std::uint64_t>(1));
+  EXPECT_EQ(deleted.recent.Find(2), std::optional<std::uint64_t>(2));
+  EXPECT_GT(deleted.update_time, first.update_time);
+  EXPECT_EQ(Must(Get("never written")).recent.Find(1), std::nullopt);
 }
 
 TEST_F(MoveTest, ListNamesTheSessionsOfOneOwner) {

@@ -1,16 +1,22 @@
 // authstated with --write-behind, before a PostgreSQL that goes away, and killed meanwhile.
+#include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
 #include "tests/support/postgres_test.h"
+#include "tests/support/subprocess.h"
+#include "tests/support/tcp_proxy.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_server.h"
 
@@ -52,6 +58,17 @@ class Client {
     return stub_->Commit(&context, request, &response);
   }
 
+  v1::Lease GetLease() {
+    grpc::ClientContext context;
+    Prepare(context);
+    v1::GetLeaseRequest request;
+    request.set_session_id(kSession);
+    v1::GetLeaseResponse response;
+    const grpc::Status status = stub_->GetLease(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response.lease();
+  }
+
   std::string Get(const std::string& id) {
     grpc::ClientContext context;
     Prepare(context);
@@ -77,9 +94,10 @@ class Client {
 
 class WriteBehindTest : public PostgresTest {
  protected:
-  std::unique_ptr<TestServer> Start(const std::string& file) {
+  std::unique_ptr<TestServer> Start(const std::string& file) { return Start(file, url()); }
+  std::unique_ptr<TestServer> Start(const std::string& file, const std::string& postgres_url) {
     TestServer::Options options;
-    options.arguments = {"--backend", "postgres", "--postgres-url", url(), "--drain-timeout-ms", "5000"};
+    options.arguments = {"--backend", "postgres", "--postgres-url", postgres_url, "--drain-timeout-ms", "5000"};
     if (!file.empty()) {
       options.arguments.insert(options.arguments.end(),
                                {"--write-behind", folder_.File(file), "--advertise", absl::StrCat(file, ":1")});
@@ -152,6 +170,48 @@ TEST_F(WriteBehindTest, OtherServerNamesTheOneThatHasTheSession) {
   const grpc::Status held = Client(other->address()).Acquire("another", &fence);
   EXPECT_EQ(held.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
   EXPECT_NE(held.error_message().find("@near.db:1"), std::string::npos) << held.error_message();
+}
+
+// Under a home's fence whoever knew it could write in its name.
+TEST_F(WriteBehindTest, LeaseOfASessionThatIsAtHomeElsewhereNamesTheHomeAndNoFence) {
+  const auto server = Start("near.db");
+  const auto other = Start("");
+  ASSERT_NE(server, nullptr);
+  ASSERT_NE(other, nullptr);
+  std::uint64_t fence = 0;
+  ASSERT_TRUE(Client(server->address()).Acquire("pool", &fence).ok());
+  EXPECT_EQ(Client(server->address()).GetLease().owner(), "pool");
+  EXPECT_EQ(Client(server->address()).GetLease().fence(), fence);
+  const v1::Lease seen = Client(other->address()).GetLease();
+  EXPECT_TRUE(absl::StartsWith(seen.owner(), "home:")) << seen.owner();
+  EXPECT_TRUE(absl::EndsWith(seen.owner(), "@near.db:1")) << seen.owner();
+  EXPECT_EQ(seen.fence(), 0U);
+  EXPECT_GT(seen.remaining().seconds(), 0);
+}
+
+TEST_F(WriteBehindTest, StopDoesNotWaitForADatabaseThatDoesNotAnswer) {
+  auto proxy = TcpProxy::Create(postgres().port());
+  ASSERT_TRUE(proxy.ok()) << proxy.status();
+  const auto server =
+      Start("near.db",
+            absl::StrReplaceAll(url(), {{absl::StrCat(":", postgres().port()), absl::StrCat(":", (*proxy)->port())}}));
+  ASSERT_NE(server, nullptr);
+  std::uint64_t fence = 0;
+  ASSERT_TRUE(Client(server->address()).Acquire("pool", &fence).ok());
+  (*proxy)->Hold(Direction::kToServer);
+  (*proxy)->Hold(Direction::kToClient);
+  ASSERT_TRUE(Client(server->address()).Set(fence, "1", "v").ok());
+  const auto ended = server->Terminate();
+  ASSERT_TRUE(ended.ok()) << ended.status();
+  EXPECT_EQ(ended->code, std::optional<int>(0));
+  // Of its own accord the call that is under way would end later than that.
+  EXPECT_THAT(
+      server->process().output(Subprocess::Stream::kStderr),
+      testing::AllOf(testing::HasSubstr("1 sessions stay at home"), testing::HasSubstr("stopped without waiting")));
+  (*proxy)->Resume();
+  ASSERT_TRUE(server->Restart().ok());
+  EXPECT_EQ(Client(server->address()).Get("1"), "v");
+  AwaitRevision(1);
 }
 
 TEST_F(WriteBehindTest, NobodyIsNamedAsAStore) {

@@ -121,13 +121,17 @@ void LeaseBatch::Understand(std::size_t place, const pqxx::row& row) {
   const LeaseRequest& request = waves_[place];
   bool done = false;
   LeaseResult result;
-  ReadRow(row, done, result.lease, result.revision, result.applied_number);
+  absl::string_view recent_ids;
+  absl::string_view recent_revisions;
+  ReadRow(row, done, result.lease, result.revision, result.applied_number, result.update_time, recent_ids,
+          recent_revisions);
+  result.recent = ToRecentCommits(recent_ids, recent_revisions);
   if (done) {
     if (result.lease.held()) result.lease.remaining = request.ttl;
     return waves_.Answer(place, std::move(result));
   }
   LeaseResult next = result;
-  absl::Status refused = Advance(request, absl::UnixEpoch(), &next.lease, &next.applied_number);
+  absl::Status refused = Advance(request, absl::UnixEpoch(), &next);
   if (!refused.ok()) {
     // One that gives the fence up may be refused because it was done before.
     const bool gives_up =

@@ -6,10 +6,8 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
 #include "storage/postgres/connection/answer_once.h"
@@ -46,24 +44,6 @@ struct State {
 };
 
 const DataKey* KeyOf(const State& state) { return state.data_key.has_value() ? &*state.data_key : nullptr; }
-
-std::vector<std::uint64_t> ToNumbers(absl::string_view text) {
-  std::vector<std::uint64_t> numbers;
-  for (const absl::string_view part : absl::StrSplit(text, ',', absl::SkipEmpty())) {
-    std::int64_t number = 0;
-    if (absl::SimpleAtoi(part, &number)) numbers.push_back(static_cast<std::uint64_t>(number));
-  }
-  return numbers;
-}
-
-// Both newest first, with commas between.
-RecentCommits ToRecentCommits(absl::string_view ids, absl::string_view revisions) {
-  const std::vector<std::uint64_t> id = ToNumbers(ids);
-  const std::vector<std::uint64_t> revision = ToNumbers(revisions);
-  RecentCommits commits;
-  for (std::size_t i = std::min(id.size(), revision.size()); i-- > 0;) commits.Add(id[i], revision[i]);
-  return commits;
-}
 
 // NotFound; DataLoss when there is something of the session.
 absl::Status Absent(PgConnection& connection, const Layout& layout, const std::string& session_id,

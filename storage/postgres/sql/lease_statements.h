@@ -14,8 +14,10 @@ namespace authstate::storage::statements {
 // last part shows a member that was refused as the statement's snapshot had it; where that would have been allowed, the
 // member lost a race and is asked again.
 //
+// Where a home loses the lease (2^32: kRevisionsOfAHome) the revision leaps.
+//
 // Rows, in the order of the members: done; then fence, owner, expiry and time left in microseconds, revision, applied
-// number.
+// number, when the last commit was in microseconds, and the ids and revisions of the last commits.
 inline constexpr char kLeases[] = R"sql(
 WITH limits AS MATERIALIZED (
   SELECT set_config('lock_timeout', $10::text, true) AS lock_timeout
@@ -35,29 +37,36 @@ WITH limits AS MATERIALIZED (
   ON CONFLICT (session_id) DO UPDATE
     SET fence = CASE WHEN s.lease_owner = excluded.lease_owner THEN s.fence ELSE s.fence + excluded.fence END,
         applied_number = CASE WHEN s.lease_owner = excluded.lease_owner THEN s.applied_number ELSE 0 END,
+        revision = CASE WHEN s.lease_owner <> excluded.lease_owner AND starts_with(s.lease_owner, 'home:')
+                        THEN s.revision + 4294967296 ELSE s.revision END,
         lease_owner = excluded.lease_owner,
         lease_expires_at = excluded.lease_expires_at
     WHERE s.lease_owner IN ('', excluded.lease_owner) OR s.lease_expires_at <= now()
        OR EXISTS (SELECT FROM input i WHERE i.session_id = s.session_id AND i.steal)
-  RETURNING s.session_id, s.fence, s.lease_owner, s.lease_expires_at, s.revision, s.applied_number
+  RETURNING s.session_id, s.fence, s.lease_owner, s.lease_expires_at, s.revision, s.applied_number, s.updated_at,
+            s.recent_ids, s.recent_revisions
 ), changed AS (
   UPDATE auth_sessions AS s
   SET fence = CASE i.action WHEN 2 THEN s.fence WHEN 3 THEN s.fence + 1 ELSE i.next_fence END,
       applied_number =
         CASE i.action WHEN 2 THEN s.applied_number WHEN 3 THEN 0 ELSE coalesce(i.applied_number, s.applied_number) END,
+      revision = CASE WHEN i.action = 3 AND starts_with(s.lease_owner, 'home:')
+                      THEN s.revision + 4294967296 ELSE s.revision END,
       lease_owner = CASE i.action WHEN 2 THEN s.lease_owner WHEN 3 THEN '' ELSE i.owner END,
       lease_expires_at = CASE WHEN i.action = 3 OR (i.action = 4 AND i.owner = '') THEN 'epoch'
                               ELSE clock_timestamp() + i.ttl * interval '1 microsecond' END
   FROM input i
   WHERE i.action IN (2, 3, 4) AND s.session_id = i.session_id AND s.lease_owner <> '' AND s.fence = i.fence
     AND (i.expected_number IS NULL OR s.applied_number = i.expected_number)
-  RETURNING s.session_id, s.fence, s.lease_owner, s.lease_expires_at, s.revision, s.applied_number
+  RETURNING s.session_id, s.fence, s.lease_owner, s.lease_expires_at, s.revision, s.applied_number, s.updated_at,
+            s.recent_ids, s.recent_revisions
 ), shown AS (
   SELECT true AS done, * FROM acquired
   UNION ALL
   SELECT true, * FROM changed
   UNION ALL
-  SELECT false, s.session_id, s.fence, s.lease_owner, s.lease_expires_at, s.revision, s.applied_number
+  SELECT false, s.session_id, s.fence, s.lease_owner, s.lease_expires_at, s.revision, s.applied_number, s.updated_at,
+         s.recent_ids, s.recent_revisions
   FROM auth_sessions s JOIN input i ON i.session_id = s.session_id
   WHERE NOT EXISTS (SELECT FROM acquired a WHERE a.session_id = i.session_id)
     AND NOT EXISTS (SELECT FROM changed c WHERE c.session_id = i.session_id)
@@ -65,7 +74,9 @@ WITH limits AS MATERIALIZED (
 SELECT coalesce(w.done, false), coalesce(w.fence, 0), coalesce(w.lease_owner, ''),
        coalesce((extract(epoch FROM w.lease_expires_at) * 1000000)::int8, 0),
        coalesce((extract(epoch FROM w.lease_expires_at - clock_timestamp()) * 1000000)::int8, 0),
-       coalesce(w.revision, 0), coalesce(w.applied_number, 0)
+       coalesce(w.revision, 0), coalesce(w.applied_number, 0),
+       coalesce((extract(epoch FROM w.updated_at) * 1000000)::int8, 0),
+       coalesce(array_to_string(w.recent_ids, ','), ''), coalesce(array_to_string(w.recent_revisions, ','), '')
 FROM input i LEFT JOIN shown w ON w.session_id = i.session_id
 ORDER BY i.member)sql";
 

@@ -1,14 +1,26 @@
 #include "storage/postgres/sql/row.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <vector>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 
 namespace authstate::storage {
 namespace {
 
 std::uint8_t Nibble(char digit) { return static_cast<std::uint8_t>(digit <= '9' ? digit - '0' : digit - 'a' + 10); }
+
+std::vector<std::uint64_t> ToNumbers(absl::string_view text) {
+  std::vector<std::uint64_t> numbers;
+  for (const absl::string_view part : absl::StrSplit(text, ',', absl::SkipEmpty())) {
+    std::int64_t number = 0;
+    if (absl::SimpleAtoi(part, &number)) numbers.push_back(static_cast<std::uint64_t>(number));
+  }
+  return numbers;
+}
 
 }  // namespace
 
@@ -50,6 +62,14 @@ void ReadNext(pqxx::row::const_iterator& field, Lease& value) {
   if (!value.held()) return;
   value.expire_time = expire_time;
   value.remaining = absl::Microseconds(remaining);
+}
+
+RecentCommits ToRecentCommits(absl::string_view ids, absl::string_view revisions) {
+  const std::vector<std::uint64_t> id = ToNumbers(ids);
+  const std::vector<std::uint64_t> revision = ToNumbers(revisions);
+  RecentCommits commits;
+  for (std::size_t i = std::min(id.size(), revision.size()); i-- > 0;) commits.Add(id[i], revision[i]);
+  return commits;
 }
 
 }  // namespace authstate::storage

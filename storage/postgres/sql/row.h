@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/string_view.h"
 #include "storage/lease.h"
+#include "storage/recent_commits.h"
 
 // Fields of a result, which come as text in every libpqxx. Pure.
 namespace authstate::storage {
@@ -58,6 +59,9 @@ void ReadNext(pqxx::row::const_iterator& field, std::optional<Value>& value) {
 }
 // Of four columns: fence, owner, expiry and time left, both in microseconds.
 void ReadNext(pqxx::row::const_iterator& field, Lease& value);
+
+// Of their ids and revisions, both newest first, with commas between.
+RecentCommits ToRecentCommits(absl::string_view ids, absl::string_view revisions);
 
 // The fields of a row in their order, each by the name of what it goes to.
 template <typename... Values>

@@ -4,29 +4,33 @@
 // The statements of a near store (storage/near/near_store.h); the tables are those of migrations/sqlite/0009_homes.sql.
 namespace authstate::storage::sql {
 
-inline constexpr char kSelectNearStore[] = "SELECT id, far_id FROM auth_near_store";
+inline constexpr char kSelectNearStore[] = "SELECT id, far_id, far_layout FROM auth_near_store";
 inline constexpr char kInsertNearStore[] = "INSERT INTO auth_near_store (id, far_id) VALUES (?1, '')";
 inline constexpr char kSetFarId[] = "UPDATE auth_near_store SET far_id = ?1";
+inline constexpr char kSetFarLayout[] = "UPDATE auth_near_store SET far_layout = ?1";
 
 // The columns of a home, with those of its session: revision, and its lease. Unflushed bytes are about those of the
 // values that changed.
 #define AUTHSTATE_HOME_COLUMNS                                                                                    \
   "h.session_id, h.state, h.far_fence, h.far_number, h.flushed_revision, h.dirty_since, h.whole, "                \
   "coalesce(s.revision, 0), coalesce(s.fence, 0), coalesce(s.lease_owner, ''), coalesce(s.lease_expires_at, 0), " \
-  "coalesce(s.lease_ttl, 0) "                                                                                     \
+  "coalesce(s.lease_ttl, 0), h.since, h.far_updated_at "                                                          \
   "FROM auth_homes h LEFT JOIN auth_sessions s ON s.session_id = h.session_id"
 inline constexpr char kSelectHome[] = "SELECT " AUTHSTATE_HOME_COLUMNS " WHERE h.session_id = ?1";
 inline constexpr char kListHomes[] = "SELECT " AUTHSTATE_HOME_COLUMNS;
+inline constexpr char kListCopies[] =
+    "SELECT " AUTHSTATE_HOME_COLUMNS " WHERE h.state IN (3, 4) AND h.session_id > ?1 ORDER BY h.session_id LIMIT ?2";
 #undef AUTHSTATE_HOME_COLUMNS
 inline constexpr char kSumChanges[] =
     "SELECT c.session_id, sum(coalesce(length(k.value), 0)) FROM auth_changes c LEFT JOIN auth_keys k "
     "ON k.session_id = c.session_id AND k.key_type = c.key_type AND k.key_id = c.key_id GROUP BY c.session_id";
 inline constexpr char kUpsertHome[] =
-    "INSERT INTO auth_homes (session_id, far_fence, far_number, flushed_revision, dirty_since, state, whole) "
-    "VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6) ON CONFLICT (session_id) DO UPDATE SET far_fence = ?2, far_number = ?3, "
-    "flushed_revision = ?4, dirty_since = 0, state = ?5, whole = ?6";
+    "INSERT INTO auth_homes (session_id, far_fence, far_number, flushed_revision, dirty_since, state, whole, since, "
+    "far_updated_at) VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8) ON CONFLICT (session_id) DO UPDATE SET far_fence = ?2, "
+    "far_number = ?3, flushed_revision = ?4, dirty_since = 0, state = ?5, whole = ?6, since = ?7, far_updated_at = ?8";
 inline constexpr char kSetHomeState[] = "UPDATE auth_homes SET state = ?2 WHERE session_id = ?1";
-inline constexpr char kSetLeft[] = "UPDATE auth_homes SET state = 3, far_fence = ?2 WHERE session_id = ?1";
+inline constexpr char kSetLeft[] =
+    "UPDATE auth_homes SET state = 3, far_fence = ?2, since = ?3, far_updated_at = ?4 WHERE session_id = ?1";
 // ?5: since when the session is dirty, if it has passed the revision ?4 that was flushed.
 inline constexpr char kSetFlushed[] =
     "UPDATE auth_homes SET far_number = ?3, flushed_revision = ?4, whole = 0, dirty_since = CASE WHEN EXISTS (SELECT 1 "

@@ -1,6 +1,7 @@
 #ifndef AUTHSTATE_STORAGE_SQLITE_HOMES_HOMES_H_
 #define AUTHSTATE_STORAGE_SQLITE_HOMES_HOMES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -21,11 +22,13 @@ namespace authstate::storage {
 struct NearStoreIdentity {
   std::string id;
   std::string far_id;
+  std::string far_layout;
 };
 // nullopt: the file is no near store.
 std::optional<NearStoreIdentity> SelectNearStore(SqliteConnection& connection);
 void InsertNearStore(SqliteConnection& connection, const std::string& id);
 void SetFarStore(SqliteConnection& connection, const std::string& far_id);
+void SetFarLayout(SqliteConnection& connection, const std::string& layout);
 
 // After a commit that led to `revision`, and was not applied before: remembers what it changed.
 void RememberChanges(SqliteConnection& connection, const Commit& commit, std::uint64_t revision, absl::Time now);
@@ -39,6 +42,8 @@ absl::StatusOr<UnflushedChanges> SelectUnflushed(SqliteConnection& connection, c
                                                  absl::Time now, const SessionKeys& keys);
 
 std::vector<Home> ListHomes(SqliteConnection& connection, absl::Time now);
+// NearStore::ReadCopies.
+std::vector<Home> ListCopies(SqliteConnection& connection, const std::string& after, std::size_t limit, absl::Time now);
 
 }  // namespace authstate::storage
 

@@ -23,8 +23,8 @@ using Nothing = FileBackend::Nothing;
 // The sessions of a file that remembers what changes of them.
 class SqliteNearStore final : public NearStore {
  public:
-  explicit SqliteNearStore(OpenedFile file)
-      : id_(file.near->id), far_id_(file.near->far_id), file_(std::move(file), RememberChanges) {}
+  SqliteNearStore(NearStoreIdentity identity, OpenedFile file)
+      : identity_(std::move(identity)), id_(identity_.id), file_(std::move(file), RememberChanges) {}
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
     file_.Apply(std::move(commits), deadline, std::move(done));
@@ -50,16 +50,18 @@ class SqliteNearStore final : public NearStore {
   const std::string& id() const override { return id_; }
   std::string far_id() const override {
     const absl::MutexLock lock(&mutex_);
-    return far_id_;
+    return identity_.far_id;
+  }
+  std::string far_layout() const override {
+    const absl::MutexLock lock(&mutex_);
+    return identity_.far_layout;
   }
 
   absl::Status SetFarId(const std::string& far_id) override {
-    absl::Status set = AwaitCall<absl::Status>(
-        [this, &far_id](auto done) { Write(absl::InfiniteFuture(), far_id, SetFarStore, std::move(done)); });
-    if (!set.ok()) return set;
-    const absl::MutexLock lock(&mutex_);
-    far_id_ = far_id;
-    return set;
+    return SetOfFar(far_id, SetFarStore, &NearStoreIdentity::far_id);
+  }
+  absl::Status SetFarLayout(const std::string& layout) override {
+    return SetOfFar(layout, storage::SetFarLayout, &NearStoreIdentity::far_layout);
   }
 
   void KeepGrants(GrantResult listed, absl::Time deadline, PingDone done) override {
@@ -113,7 +115,25 @@ class SqliteNearStore final : public NearStore {
         std::move(done));
   }
 
+  void ReadCopies(std::string after, std::size_t limit, absl::Time deadline, HomesDone done) override {
+    file_.Ask<std::vector<Home>>(
+        deadline,
+        [after = std::move(after), limit](SqliteConnection& connection, absl::Time now)
+            -> absl::StatusOr<std::vector<Home>> { return ListCopies(connection, after, limit, now); },
+        std::move(done));
+  }
+
  private:
+  absl::Status SetOfFar(const std::string& text, void (*set)(SqliteConnection&, const std::string&),
+                        std::string NearStoreIdentity::*field) {
+    absl::Status written =
+        AwaitCall<absl::Status>([&](auto done) { Write(absl::InfiniteFuture(), text, set, std::move(done)); });
+    if (!written.ok()) return written;
+    const absl::MutexLock lock(&mutex_);
+    identity_.*field = text;
+    return written;
+  }
+
   // Has the writer do one thing that cannot be refused.
   template <typename Subject>
   void Write(absl::Time deadline, Subject subject, void (*write)(SqliteConnection&, const Subject&), PingDone done) {
@@ -130,9 +150,9 @@ class SqliteNearStore final : public NearStore {
         });
   }
 
-  const std::string id_;
   mutable absl::Mutex mutex_;
-  std::string far_id_ ABSL_GUARDED_BY(mutex_);
+  NearStoreIdentity identity_ ABSL_GUARDED_BY(mutex_);
+  const std::string id_;
   FileBackend file_;
 };
 
@@ -145,7 +165,8 @@ absl::StatusOr<std::unique_ptr<NearStore>> OpenSqliteNearStore(SqliteOptions opt
   }
   absl::StatusOr<OpenedFile> file = OpenSqliteFile(std::move(options), /*is_near=*/true);
   if (!file.ok()) return file.status();
-  return std::make_unique<SqliteNearStore>(*std::move(file));
+  NearStoreIdentity identity = file->near.value_or(NearStoreIdentity());
+  return std::make_unique<SqliteNearStore>(std::move(identity), *std::move(file));
 }
 
 }  // namespace authstate::storage

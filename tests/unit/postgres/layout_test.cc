@@ -5,6 +5,8 @@
 #include <string>
 
 #include "absl/strings/str_replace.h"
+#include "storage/error.h"
+#include "storage/postgres/postgres_backend.h"
 
 namespace authstate::storage {
 namespace {
@@ -30,6 +32,15 @@ TEST(LayoutTest, EveryStatementNamesTheSchemaOfItsTables) {
 TEST(LayoutTest, AStatementOfASchemaIsMadeOnce) {
   EXPECT_EQ(&NativeLayout("public"), &NativeLayout("public"));
   EXPECT_NE(&NativeLayout("public"), &NativeLayout("authstate"));
+}
+
+TEST(LayoutTest, WhatALayoutHoldsIsKnownWithoutADatabase) {
+  Commit commit;
+  commit.session_id = "longer names: than.those";
+  EXPECT_EQ(ReasonOf(CheckLayoutHolds("legacy", commit)), kNotInLayout);
+  EXPECT_EQ(OutcomeOf(CheckLayoutHolds("legacy", commit)), Outcome::kNotApplied);
+  EXPECT_TRUE(CheckLayoutHolds("native", commit).ok());
+  EXPECT_TRUE(CheckLayoutHolds("", commit).ok());
 }
 
 }  // namespace

@@ -2,8 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -222,6 +225,90 @@ TEST_F(FlushTest, CommitsWaitForRoomAndAreRefusedAtTheirDeadline) {
   server_.far().mode = FarBehaviour::kWorks;
   EXPECT_EQ(MustSet("2", "w"), 2U);
   AwaitFlushed();
+}
+
+TEST_F(FlushTest, OneThatIsRefusedHoldsItsOwnCommitsAlone) {
+  server_.Close();
+  server_.options().max_bytes = 2'000;
+  ASSERT_TRUE(server_.Open().ok());
+  fence_ = server_.Acquire("s", "a");
+  const std::uint64_t fence = server_.Acquire("bad", "a");
+  server_.far().SetRefused("bad");
+  MustApply(SetKey("bad", fence, "1", std::string(3'000, 'v')));
+  MustSet("1", "v");
+  MustSet("2", "v");
+  AwaitFlushed();
+  EXPECT_TRUE(server_.HasLogged("session bad cannot be flushed"));
+  const auto refused = server_.Apply(SetKey("bad", fence, "2", "w"), absl::Milliseconds(50));
+  EXPECT_EQ(ReasonOf(refused.status()), kWriteBehindFull);
+  server_.far().SetRefused("");
+  AwaitSame(server_.backend(), *far_, "bad");
+  MustApply(SetKey("bad", fence, "2", "w"));
+  AwaitSame(server_.backend(), *far_, "bad");
+}
+
+TEST_F(FlushTest, OneThatTakesTooLongIsNoOutage) {
+  const std::uint64_t fence = server_.Acquire("slow", "a");
+  server_.far().SetSlow("slow");
+  const int before = server_.far().commits;
+  MustApply(SetKey("slow", fence, "1", "v"));
+  while (server_.far().commits == before) {
+  }
+  MustSet("1", "v");
+  AwaitFlushed();
+  EXPECT_FALSE(server_.HasLogged("away"));
+  server_.far().SetSlow("");
+  AwaitSame(server_.backend(), *far_, "slow");
+}
+
+TEST_F(FlushTest, ThoseBesideOneThatTakesTooLongAreFlushed) {
+  std::map<std::string, std::uint64_t> fences;
+  for (const std::string id : {"a", "b", "c", "d", "slow"}) fences[id] = server_.Acquire(id, "owner");
+  // All together, as after an outage.
+  server_.far().mode = FarBehaviour::kAway;
+  for (const auto& [id, fence] : fences) MustApply(SetKey(id, fence, "1", "v"));
+  server_.far().SetSlow("slow");
+  server_.far().mode = FarBehaviour::kWorks;
+  for (const auto& [id, fence] : fences) {
+    if (id != "slow") AwaitSame(server_.backend(), *far_, id);
+  }
+  server_.far().SetSlow("");
+  AwaitSame(server_.backend(), *far_, "slow");
+}
+
+TEST_F(FlushTest, WhatTheFarStoreCannotHoldIsRefusedInAnOutageToo) {
+  server_.Close();
+  server_.far().layout = "narrow";
+  server_.options().stop_timeout = absl::ZeroDuration();
+  server_.options().check_holds = [](absl::string_view layout, const Commit& /*commit*/) {
+    return layout == "narrow" ? WithOutcome(absl::InvalidArgumentError("too wide"), Outcome::kNotApplied)
+                              : absl::OkStatus();
+  };
+  ASSERT_TRUE(server_.Open().ok());
+  fence_ = server_.Acquire("s", "a");
+  server_.CloseWithoutFar();
+  ASSERT_TRUE(server_.Open().ok());
+  EXPECT_EQ(server_.backend().Describe().layout, "narrow");
+  EXPECT_TRUE(absl::IsInvalidArgument(server_.Apply(SetKey("s", fence_, "1", "v")).status()));
+}
+
+TEST_F(FlushTest, StopTellsWhatIsLeftWithoutAnAnswerOfTheFarStore) {
+  server_.Close();
+  server_.options().stop_by = [] { return std::optional<absl::Time>(absl::Now()); };
+  ASSERT_TRUE(server_.Open().ok());
+  fence_ = server_.Acquire("s", "a");
+  server_.far().mode = FarBehaviour::kHangs;
+  MustSet("1", "v");
+  while (!server_.far().Hangs()) {
+  }
+  std::thread stop([this] { server_.Close(); });
+  // The call is under way for as long as it is not let go.
+  const absl::Time given_up = absl::Now() + absl::Minutes(1);
+  while (!server_.HasLogged("1 sessions stay at home") && absl::Now() < given_up) {
+  }
+  EXPECT_TRUE(server_.HasLogged("1 sessions stay at home"));
+  server_.far().LetGo();
+  stop.join();
 }
 
 TEST_F(FlushTest, CommitIdsAreKnownOnBothSides) {

@@ -36,6 +36,31 @@ TEST_F(HomeTableTest, OneThatCannotBeFlushedHoldsItsOwnCommitsAlone) {
   EXPECT_EQ(Enter("new", HomeTable::Use::kCommit), HomeTable::Place::kNear);
 }
 
+TEST_F(HomeTableTest, OneThatIsPutOffCountsByItself) {
+  AddHome("bad");
+  AddHome("good");
+  const auto write = [this](const std::string& session_id, std::uint64_t bytes) {
+    ASSERT_EQ(Enter(session_id, HomeTable::Use::kCommit), HomeTable::Place::kNear);
+    table_.EndCommit(session_id, bytes, absl::Now());
+  };
+  write("bad", 2'000);
+  EXPECT_EQ(Enter("good", HomeTable::Use::kCommit), HomeTable::Place::kHeld);
+  ASSERT_THAT(table_.TakeDirty(10), ElementsAre("bad"));
+  table_.PutOff("bad");
+  write("good", 100);
+  EXPECT_EQ(Enter("bad", HomeTable::Use::kCommit), HomeTable::Place::kHeld);
+  EXPECT_THAT(table_.TakeDirty(10), ElementsAre("good"));
+  EXPECT_EQ(table_.Now().bytes, 2'100U);
+  table_.TryAgain("bad");
+  ASSERT_THAT(table_.TakeDirty(10), ElementsAre("bad"));
+  table_.Flushed("bad", /*ok=*/true, absl::Now());
+  table_.Flushed("good", /*ok=*/true, absl::Now());
+  EXPECT_EQ(table_.Now().bytes, 0U);
+  write("bad", 999);
+  write("good", 1);
+  EXPECT_EQ(Enter("bad", HomeTable::Use::kCommit), HomeTable::Place::kHeld);
+}
+
 // Else a read would find nothing of a session that is forgotten meanwhile, and take it for one that does not exist.
 TEST_F(HomeTableTest, DoesNotLeaveWhileItIsRead) {
   AddHome("s");

@@ -4,11 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "storage/error.h"
 #include "storage/memory/memory_backend.h"
 #include "storage/sqlite/sqlite_backend.h"
@@ -46,6 +49,12 @@ class HomeTest : public testing::Test {
     commit.number = number;
     const auto applied = server.Apply(commit);
     EXPECT_TRUE(applied.ok()) << applied.status();
+  }
+  // Until the copies of the server, of which one stays, were looked at that there are now.
+  static void AwaitLooks(Server& server) {
+    const int before = server.far().leases;
+    while (server.far().leases < before + 2) {
+    }
   }
   bool IsHome() { return absl::StartsWith(LeaseIn(*far_, "s").owner, kHomeOwnerPrefix); }
 
@@ -266,7 +275,8 @@ TEST_F(HomeTest, LateGivingBackEndsNoLaterHome) {
   const std::uint64_t fence = one_.Acquire("s", "a");
   MustSet(one_, fence, "v");
   AwaitSame(one_.backend(), *far_, "s");
-  one_.options().stop_timeout = absl::Milliseconds(50);
+  // Enough to ask for it to be given back.
+  one_.options().stop_timeout = absl::Seconds(2);
   one_.Close();
   ASSERT_TRUE(one_.Open().ok());
   ASSERT_TRUE(Renew(one_, fence).ok());
@@ -382,6 +392,145 @@ TEST_F(HomeTest, LeaseOfTheFarStoreComesHomeWithItsOwner) {
   EXPECT_TRUE(IsHome());
 }
 
+TEST_F(HomeTest, CommitThatIsSentAgainAfterTheDeletionOfItsSessionIsNotAppliedAgain) {
+  Commit commit = SetKey("s", 0, "1", "v");
+  commit.id = 7;
+  ASSERT_EQ(one_.Apply(commit).value_or(0), 1U);
+  Commit deletion;
+  deletion.session_id = "s";
+  deletion.action = Commit::Action::kDeleteSession;
+  deletion.id = 8;
+  ASSERT_EQ(one_.Apply(deletion).value_or(0), 2U);
+  commit.fence = one_.Acquire("s", "a");
+  EXPECT_EQ(one_.Apply(commit).value_or(0), 1U);
+  EXPECT_EQ(one_.Key("s", "1"), std::nullopt);
+  deletion.fence = commit.fence;
+  EXPECT_EQ(one_.Apply(deletion).value_or(0), 2U);
+  commit.id = 9;
+  EXPECT_EQ(one_.Apply(commit).value_or(0), 3U);
+}
+
+// The thief goes on from the last flush, and may come to a revision that the home has given for something else.
+TEST_F(HomeTest, CommitThatExpectsARevisionFromBeforeAStealIsRefused) {
+  const std::uint64_t fence = one_.Acquire("s", "a");
+  MustSet(one_, fence, "one");
+  AwaitSame(one_.backend(), *far_, "s");
+  one_.far().mode = FarBehaviour::kAway;
+  MustSet(one_, fence, "two");
+  const std::uint64_t thief = two_.Acquire("s", "b", /*steal=*/true);
+  MustSet(two_, thief, "another two");
+  for (const std::uint64_t revision : {1U, 2U}) {
+    Commit commit = SetKey("s", thief, "1", "three");
+    commit.expected_revision = revision;
+    EXPECT_EQ(ReasonOf(two_.Apply(commit).status()), kRevisionMismatch);
+  }
+  EXPECT_EQ(two_.Key("s", "1")->bytes, "another two");
+  AwaitSame(two_.backend(), *far_, "s");
+  one_.far().mode = FarBehaviour::kWorks;
+}
+
+// A standby was promoted without the commit that the copy has, and the owner's next one has the same revision.
+TEST_F(HomeTest, CopyOfAMomentThatTheFarStoreHasLostIsNotUsed) {
+  const std::uint64_t fence = one_.Acquire("s", "a");
+  MustSet(one_, fence, "lost");
+  one_.Close();
+  ASSERT_EQ(LeaseIn(*far_, "s").fence, fence);
+  const std::unique_ptr<Backend> standby = NewMemoryBackend();
+  LeaseRequest request = AskFor("s");
+  request.action = LeaseRequest::Action::kAcquire;
+  request.owner = "a";
+  request.ttl = absl::Hours(1);
+  ASSERT_EQ(AskLease(*standby, request, absl::InfiniteFuture())->lease.fence, fence);
+  ASSERT_TRUE(ApplyTo(*standby, {SetKey("s", fence, "1", "kept")}, absl::InfiniteFuture()).front().ok());
+  one_.far().promoted = standby.get();
+  ASSERT_TRUE(one_.Open().ok());
+  ASSERT_TRUE(Renew(one_, fence).ok());
+  EXPECT_EQ(one_.Key("s", "1")->bytes, "kept");
+  one_.Close();
+}
+
+TEST_F(HomeTest, NothingIsLeftOfASessionThatOthersHaveDeleted) {
+  constexpr char kSecret[] = "what nobody is to know of this account";
+  one_.Close();
+  one_.options().look_at_copies = absl::ZeroDuration();
+  ASSERT_TRUE(one_.Open().ok());
+  // The copy of this one stays, so there is something to ask for in each round.
+  std::uint64_t fence = one_.Acquire("stays", "a");
+  ASSERT_TRUE(one_.Apply(SetKey("stays", fence, "1", "v")).ok());
+  ASSERT_TRUE(one_.Release("stays", fence).ok());
+  fence = one_.Acquire("s", "a");
+  MustSet(one_, fence, kSecret);
+  ASSERT_TRUE(one_.Release("s", fence).ok());
+  fence = two_.Acquire("s", "b");
+  Commit deletion;
+  deletion.session_id = "s";
+  deletion.fence = fence;
+  deletion.action = Commit::Action::kDeleteSession;
+  ASSERT_TRUE(two_.Apply(deletion).ok());
+  ASSERT_TRUE(two_.Release("s", fence).ok());
+  AwaitLooks(one_);
+  one_.Close();
+  {
+    SQLite::Database file(one_.path());
+    EXPECT_EQ(file.execAndGet(
+                      "SELECT (SELECT count(*) FROM auth_homes WHERE session_id = 's') + (SELECT count(*) FROM "
+                      "auth_sessions WHERE session_id = 's') + (SELECT count(*) FROM auth_keys WHERE session_id = 's')")
+                  .getInt(),
+              0);
+    EXPECT_EQ(file.execAndGet("SELECT count(*) FROM auth_homes").getInt(), 1);
+  }
+  std::ifstream file(one_.path(), std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_FALSE(bytes.empty());
+  EXPECT_EQ(bytes.find(kSecret), std::string::npos);
+}
+
+TEST_F(HomeTest, CopyStaysWhileTheFarStoreHasTheSame) {
+  one_.Close();
+  one_.options().look_at_copies = absl::ZeroDuration();
+  ASSERT_TRUE(one_.Open().ok());
+  const std::uint64_t fence = one_.Acquire("s", "a");
+  MustSet(one_, fence, "v");
+  ASSERT_TRUE(one_.Release("s", fence).ok());
+  AwaitLooks(one_);
+  const int snapshots = one_.far().snapshots;
+  one_.Acquire("s", "a");
+  EXPECT_EQ(one_.far().snapshots, snapshots);
+  EXPECT_EQ(one_.Key("s", "1")->bytes, "v");
+}
+
+TEST_F(HomeTest, CopyHasAnEnd) {
+  one_.Close();
+  one_.options().look_at_copies = absl::ZeroDuration();
+  one_.options().copy_life = absl::ZeroDuration();
+  ASSERT_TRUE(one_.Open().ok());
+  std::uint64_t fence = one_.Acquire("s", "a");
+  MustSet(one_, fence, "v");
+  const int snapshots = one_.far().snapshots;
+  const absl::Time given_up = absl::Now() + absl::Minutes(1);
+  while (one_.far().snapshots == snapshots && absl::Now() < given_up) {
+    ASSERT_TRUE(one_.Release("s", fence).ok());
+    // It is looked at in each round, for as long as it is there.
+    const int before = one_.far().leases;
+    while (one_.far().leases == before && absl::Now() < given_up) {
+    }
+    fence = one_.Acquire("s", "a");
+  }
+  EXPECT_GT(one_.far().snapshots, snapshots);
+  EXPECT_EQ(one_.Key("s", "1")->bytes, "v");
+}
+
+TEST_F(HomeTest, ClaimThatMayGoOnIsInDoubt) {
+  one_.far().mode = FarBehaviour::kHangs;
+  LeaseRequest request = AskFor("s");
+  request.action = LeaseRequest::Action::kAcquire;
+  request.owner = "a";
+  request.ttl = absl::Hours(1);
+  const auto acquired = one_.Lease(request, absl::Milliseconds(10));
+  EXPECT_EQ(OutcomeOf(acquired.status()), Outcome::kUnknown) << acquired.status();
+  one_.far().LetGo();
+}
+
 TEST_F(HomeTest, FileOfAnotherDatabaseIsRefused) {
   one_.Close();
   const std::unique_ptr<Backend> other = NewMemoryBackend();
@@ -438,6 +587,68 @@ TEST_F(HomeTest, LostFileIsNotAnEmptyStart) {
   // Nor in an outage.
   replaced.far().mode = FarBehaviour::kAway;
   EXPECT_TRUE(absl::IsUnavailable(replaced.Open()));
+}
+
+// Servers that name no address cannot be told apart, so a new file may stand in the place of any.
+TEST_F(HomeTest, LostFileIsNotAnEmptyStartWithoutAnAddressEither) {
+  Server first{far_.get()};
+  ASSERT_TRUE(first.Open().ok());
+  const std::uint64_t fence = first.Acquire("s", "a");
+  Server replaced{far_.get()};
+  const absl::Status refused = replaced.Open();
+  EXPECT_EQ(ReasonOf(refused), kHomesLost);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("--advertise"));
+  Server other{far_.get(), "other:3"};
+  EXPECT_TRUE(other.Open().ok());
+  first.options().stop_timeout = absl::ZeroDuration();
+  first.CloseWithoutFar();
+  first.far().mode = FarBehaviour::kWorks;
+  ASSERT_TRUE(first.Open().ok());
+  EXPECT_TRUE(Renew(first, fence).ok());
+  ASSERT_TRUE(first.Release("s", fence).ok());
+  EXPECT_TRUE(replaced.Open().ok());
+}
+
+TEST_F(HomeTest, RightsAreKnownInAnOutage) {
+  GrantRequest create;
+  create.action = GrantRequest::Action::kCreate;
+  create.grant.id = "abcdefghijklmnop";
+  create.grant.label = "bot";
+  create.grant.hash_key = std::string(32, 'k');
+  create.grant.hash = std::string(32, 'h');
+  const auto created = AwaitCall<absl::StatusOr<GrantResult>>(
+      [&](auto done) { far_->Grants(create, absl::InfiniteFuture(), std::move(done)); });
+  ASSERT_TRUE(created.ok()) << created.status();
+  Server fresh{far_.get(), "fresh:3"};
+  ASSERT_TRUE(fresh.Open().ok());
+  fresh.CloseWithoutFar();
+  ASSERT_TRUE(fresh.Open().ok());
+  const auto listed = AwaitCall<absl::StatusOr<GrantResult>>(
+      [&](auto done) { fresh.backend().Grants({}, absl::InfiniteFuture(), std::move(done)); });
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  ASSERT_TRUE(listed->grants.has_value());
+  ASSERT_EQ(listed->grants->size(), 1U);
+  EXPECT_EQ(listed->grants->front().label, "bot");
+}
+
+TEST_F(HomeTest, RightsThatAreToldLateReplaceNoLaterOnes) {
+  test::TempDir folder;
+  SqliteOptions sqlite;
+  sqlite.path = folder.File("near.db");
+  auto near = OpenSqliteNearStore(sqlite);
+  ASSERT_TRUE(near.ok()) << near.status();
+  for (const std::uint64_t version : {7U, 5U}) {
+    GrantResult listed;
+    listed.version = version;
+    listed.grants.emplace();
+    ASSERT_TRUE(AwaitCall<absl::Status>([&](auto done) {
+                  (*near)->KeepGrants(listed, absl::InfiniteFuture(), std::move(done));
+                }).ok());
+  }
+  const auto kept = AwaitCall<absl::StatusOr<GrantResult>>(
+      [&](auto done) { (*near)->Grants({}, absl::InfiniteFuture(), std::move(done)); });
+  ASSERT_TRUE(kept.ok()) << kept.status();
+  EXPECT_EQ(kept->version, 7U);
 }
 
 TEST_F(HomeTest, NewFileDoesNotStartInAnOutage) {

@@ -1,5 +1,8 @@
 #include "tests/unit/write_behind/tier.h"
 
+#include <algorithm>
+
+#include "absl/strings/match.h"
 #include "absl/time/clock.h"
 #include "storage/decorators/session_digest.h"
 #include "storage/error.h"
@@ -32,8 +35,69 @@ void FarBehaviour::DeliverLate(Backend& far) {
   for (std::vector<LeaseRequest>& requests : delivered) AskLeases(far, std::move(requests), absl::InfiniteFuture());
 }
 
+void FarBehaviour::LetGo() {
+  std::vector<absl::AnyInvocable<void() &&>> all;
+  {
+    const absl::MutexLock lock(&mutex);
+    mode = kWorks;
+    all.swap(hanging);
+  }
+  for (auto& each : all) std::move(each)();
+}
+
+bool FarBehaviour::Hangs() {
+  const absl::MutexLock lock(&mutex);
+  return !hanging.empty();
+}
+
+void FarBehaviour::SetSlow(const std::string& session_id) {
+  const absl::MutexLock lock(&mutex);
+  slow = session_id;
+}
+
+void FarBehaviour::SetRefused(const std::string& session_id) {
+  const absl::MutexLock lock(&mutex);
+  refused = session_id;
+}
+
+std::optional<std::vector<absl::StatusOr<Applied>>> FarBehaviour::Fault(const std::vector<Commit>& commits) {
+  const absl::MutexLock lock(&mutex);
+  const auto has = [&commits](const std::string& session_id) {
+    return std::any_of(commits.begin(), commits.end(),
+                       [&session_id](const Commit& commit) { return commit.session_id == session_id; });
+  };
+  absl::Status status;
+  if (has(slow)) status = WithOutcome(absl::DeadlineExceededError("slow"), Outcome::kUnknown);
+  if (has(refused)) status = WithOutcome(absl::InvalidArgumentError("refused"), Outcome::kNotApplied);
+  if (status.ok()) return std::nullopt;
+  return std::vector<absl::StatusOr<Applied>>(commits.size(), status);
+}
+
+template <typename Result, typename Done>
+bool FarStore::Hangs(std::size_t count, Done* done) {
+  const absl::MutexLock lock(&behaviour_.mutex);
+  if (behaviour_.mode.load() != FarBehaviour::kHangs) return false;
+  behaviour_.hanging.push_back([count, done = std::move(*done)]() mutable {
+    std::move(done)(std::vector<absl::StatusOr<Result>>(count, Away(Outcome::kUnknown)));
+  });
+  return true;
+}
+
+Backend& FarStore::store() const {
+  Backend* const promoted = behaviour_.promoted.load();
+  return promoted != nullptr ? *promoted : inner();
+}
+
+Description FarStore::Describe() const {
+  Description description = inner().Describe();
+  description.layout = behaviour_.layout;
+  return description;
+}
+
 void FarStore::Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) {
   ++behaviour_.commits;
+  if (Hangs<Applied>(commits.size(), &done)) return;
+  if (auto fault = behaviour_.Fault(commits); fault.has_value()) return std::move(done)(*std::move(fault));
   std::vector<absl::StatusOr<Applied>> results;
   switch (behaviour_.mode.load()) {
     case FarBehaviour::kAway:
@@ -51,14 +115,15 @@ void FarStore::Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone
       results.assign(commits.size(), SessionLocked());
       return std::move(done)(std::move(results));
     case FarBehaviour::kLosesAnswers:
-      return inner().Apply(std::move(commits), deadline, LosingTheAnswer<Applied>(std::move(done)));
+      return store().Apply(std::move(commits), deadline, LosingTheAnswer<Applied>(std::move(done)));
     default:
-      return inner().Apply(std::move(commits), deadline, std::move(done));
+      return store().Apply(std::move(commits), deadline, std::move(done));
   }
 }
 
 void FarStore::Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) {
   ++behaviour_.leases;
+  if (Hangs<LeaseResult>(requests.size(), &done)) return;
   switch (behaviour_.mode.load()) {
     case FarBehaviour::kAway:
     case FarBehaviour::kLosesQuestions: {
@@ -68,7 +133,7 @@ void FarStore::Leases(std::vector<LeaseRequest> requests, absl::Time deadline, L
     }
     case FarBehaviour::kLosesAnswers:
       if (requests.front().action == LeaseRequest::Action::kGet) break;
-      return inner().Leases(std::move(requests), deadline, LosingTheAnswer<LeaseResult>(std::move(done)));
+      return store().Leases(std::move(requests), deadline, LosingTheAnswer<LeaseResult>(std::move(done)));
     case FarBehaviour::kDelaysLeases: {
       if (requests.front().action == LeaseRequest::Action::kGet) break;
       const std::size_t size = requests.size();
@@ -81,18 +146,18 @@ void FarStore::Leases(std::vector<LeaseRequest> requests, absl::Time deadline, L
     default:
       break;
   }
-  inner().Leases(std::move(requests), deadline, std::move(done));
+  store().Leases(std::move(requests), deadline, std::move(done));
 }
 
 void FarStore::OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) {
   ++behaviour_.snapshots;
   if (behaviour_.mode.load() == FarBehaviour::kAway) return std::move(done)(Away(Outcome::kNotApplied));
-  inner().OpenSnapshot(std::move(request), deadline, std::move(done));
+  store().OpenSnapshot(std::move(request), deadline, std::move(done));
 }
 
 void FarStore::List(ListRequest request, absl::Time deadline, ListDone done) {
   if (behaviour_.mode.load() == FarBehaviour::kAway) return std::move(done)(Away(Outcome::kNotApplied));
-  inner().List(std::move(request), deadline, std::move(done));
+  store().List(std::move(request), deadline, std::move(done));
 }
 
 absl::Status Server::Open() {
@@ -101,6 +166,10 @@ absl::Status Server::Open() {
   auto near = OpenSqliteNearStore(std::move(sqlite));
   if (!near.ok()) return near.status();
   options_.timer = timer_;
+  options_.log = [this](const std::string& line) {
+    const absl::MutexLock lock(&mutex_);
+    lines_.push_back(line);
+  };
   options_.advertise = advertise_;
   options_.open_far = [this]() -> absl::StatusOr<std::unique_ptr<Backend>> {
     if (behaviour_.mode.load() == FarBehaviour::kAway) return Away(Outcome::kNotApplied);
@@ -110,6 +179,12 @@ absl::Status Server::Open() {
   if (!backend.ok()) return backend.status();
   backend_ = *std::move(backend);
   return absl::OkStatus();
+}
+
+bool Server::HasLogged(const std::string& text) const {
+  const absl::MutexLock lock(&mutex_);
+  return std::any_of(lines_.begin(), lines_.end(),
+                     [&text](const std::string& line) { return absl::StrContains(line, text); });
 }
 
 void Server::CloseWithoutFar() {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -39,6 +40,8 @@ struct FarBehaviour {
     kLocks,
     // What is to change a lease is done when DeliverLate is called, and nobody is told; the rest works.
     kDelaysLeases,
+    // Nothing is answered, or done, until LetGo.
+    kHangs,
   };
   std::atomic<int> mode = kWorks;
   // Of flushes, and of what is asked about leases.
@@ -49,6 +52,25 @@ struct FarBehaviour {
   absl::Mutex mutex;
   std::vector<std::vector<LeaseRequest>> late ABSL_GUARDED_BY(mutex);
   void DeliverLate(Backend& far);
+
+  // It works again, and what hangs is told that nobody knows what became of it.
+  std::vector<absl::AnyInvocable<void() &&>> hanging ABSL_GUARDED_BY(mutex);
+  void LetGo();
+  // Whether anything does.
+  bool Hangs();
+
+  // Flushes of these sessions take too long, those of others beside them too; or are refused for what they are.
+  std::string slow ABSL_GUARDED_BY(mutex);
+  std::string refused ABSL_GUARDED_BY(mutex);
+  void SetSlow(const std::string& session_id);
+  void SetRefused(const std::string& session_id);
+  // What becomes of the flush, if it is of such sessions.
+  std::optional<std::vector<absl::StatusOr<Applied>>> Fault(const std::vector<Commit>& commits);
+
+  // As a Description says it.
+  std::string layout;
+  // Null: none was promoted. Else it is served in place of the one that was opened, of which it is a standby.
+  std::atomic<Backend*> promoted = nullptr;
 };
 
 // As one server sees the far store that many share.
@@ -60,8 +82,14 @@ class FarStore final : public ForwardingBackend {
   void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override;
   void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) override;
   void List(ListRequest request, absl::Time deadline, ListDone done) override;
+  Description Describe() const override;
 
  private:
+  // Whether it was taken: what is asked hangs, and has `count` results.
+  template <typename Result, typename Done>
+  bool Hangs(std::size_t count, Done* done);
+  Backend& store() const;
+
   FarBehaviour& behaviour_;
 };
 
@@ -76,6 +104,8 @@ class Server {
   void CloseWithoutFar();
 
   Backend& backend() { return *backend_; }
+  // Whether a line was logged that contains the text.
+  bool HasLogged(const std::string& text) const;
   FarBehaviour& far() { return behaviour_; }
   WriteBehindOptions& options() { return options_; }
   std::string path() const { return folder_.File("near.db"); }
@@ -93,6 +123,8 @@ class Server {
   FarBehaviour behaviour_;
   const std::shared_ptr<DeadlineTimer> timer_ = std::make_shared<DeadlineTimer>();
   WriteBehindOptions options_;
+  mutable absl::Mutex mutex_;
+  std::vector<std::string> lines_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<Backend> backend_;
 };
 

@@ -61,9 +61,13 @@ export enum SessionState {
  * Time is that of the database alone.
  */
 export interface Lease {
-  /** The owner's name as it gave it; empty when nobody has the lease. */
+  /**
+   * The owner's name as it gave it; empty when nobody has the lease. `home:ID@ADDRESS`, or `home:ID`: the session is at
+   * home in the file ID of another server's write-behind, which is to be reached at ADDRESS (host:port) and serves the
+   * session; a read here that names no fence tells what was flushed last.
+   */
   owner: string;
-  /** The current fence. 0: the session never had a lease. */
+  /** The current fence. 0: the session never had a lease, or is at home: that fence is nobody's but its home's. */
   fence: bigint;
   /**
    * How long the lease still lives: zero when it has expired or there is none. A caller counts from the moment it sent

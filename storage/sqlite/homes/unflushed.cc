@@ -1,0 +1,127 @@
+#include <cstddef>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "storage/error.h"
+#include "storage/sqlite/homes/home_row.h"
+#include "storage/sqlite/homes/home_statements.h"
+#include "storage/sqlite/homes/homes.h"
+#include "storage/sqlite/session_reader.h"
+#include "storage/sqlite/session_row.h"
+
+namespace authstate::storage {
+namespace {
+
+// Names of changes that no key has: its type is not empty.
+const KeyName kCredsChanged{"", ""};
+const KeyName kKeysCleared{"", "*"};
+
+void UpsertChange(SqliteConnection& connection, const std::string& session_id, const KeyName& name,
+                  std::uint64_t revision) {
+  SQLite::Statement& upsert = PrepareFor(connection, sql::kUpsertChange, session_id);
+  BindText(upsert, 2, name.type);
+  BindText(upsert, 3, name.id);
+  upsert.bind(4, StoredNumber(revision));
+  Run(upsert);
+}
+
+// The names of what changed; whether the keys were cleared, and whether the creds are among it.
+struct Changes {
+  std::vector<KeyName> keys;
+  bool creds = false;
+  bool cleared = false;
+};
+
+Changes SelectChanges(SqliteConnection& connection, const std::string& session_id) {
+  Changes changes;
+  SQLite::Statement& select = PrepareFor(connection, sql::kSelectChanges, session_id);
+  while (select.executeStep()) {
+    KeyName name{TextColumn(select, 0), TextColumn(select, 1)};
+    if (name == kCredsChanged) {
+      changes.creds = true;
+    } else if (name == kKeysCleared) {
+      changes.cleared = true;
+    } else {
+      changes.keys.push_back(std::move(name));
+    }
+  }
+  select.reset();
+  return changes;
+}
+
+absl::Status ReadAllKeys(SqliteConnection& connection, const std::string& session_id, absl::Time now,
+                         const std::string& wrapped, const SessionKeys& keys, std::vector<KeyWrite>* sets) {
+  const absl::StatusOr<std::optional<DataKey>> key = keys.Open(session_id, /*present=*/true, wrapped);
+  if (!key.ok()) return key.status();
+  KeysRead read;
+  SnapshotRequest request;
+  request.session_id = session_id;
+  auto page = ReadKeysAfter(connection, request, now, key->has_value() ? &**key : nullptr,
+                            std::numeric_limits<std::size_t>::max(), &read);
+  if (!page.ok()) return page.status();
+  *sets = std::move(page->keys);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void RememberChanges(SqliteConnection& connection, const Commit& commit, std::uint64_t revision, absl::Time now) {
+  const std::string& session_id = commit.session_id;
+  if (commit.creds.has_value() || commit.action != Commit::Action::kWrite) {
+    UpsertChange(connection, session_id, kCredsChanged, revision);
+  }
+  if (commit.clear_keys || commit.action == Commit::Action::kDeleteSession) {
+    UpsertChange(connection, session_id, kKeysCleared, revision);
+  }
+  for (const KeyName& name : commit.deletes) UpsertChange(connection, session_id, name, revision);
+  for (const KeyWrite& write : commit.sets) UpsertChange(connection, session_id, write.name, revision);
+  SQLite::Statement& dirty = PrepareFor(connection, sql::kSetDirty, session_id);
+  dirty.bind(2, absl::ToUnixMicros(now));
+  Run(dirty);
+}
+
+absl::StatusOr<UnflushedChanges> SelectUnflushed(SqliteConnection& connection, const std::string& session_id,
+                                                 absl::Time now, const SessionKeys& keys) {
+  std::optional<HomeRow> found = SelectHome(connection, session_id, now);
+  if (!found.has_value()) return NoSession(0);
+  UnflushedChanges unflushed;
+  unflushed.home = std::move(found->home);
+  const Changes changes = SelectChanges(connection, session_id);
+  ReadRequest request;
+  request.session_id = session_id;
+  request.want_creds = changes.creds || found->whole;
+  if (!found->whole) request.keys = changes.keys;
+  SessionRow row;
+  absl::StatusOr<ReadResult> read = ReadSession(connection, request, now, keys, &row);
+  if (!read.ok()) return read.status();
+  unflushed.applied_number = row.applied_number;
+  unflushed.any = found->whole || row.revision > unflushed.home.flushed_revision;
+  if (!unflushed.any) return unflushed;
+
+  Commit& commit = unflushed.commit;
+  commit.session_id = session_id;
+  commit.carried = Commit::Carried{row.revision, row.recent_commits};
+  if (!row.present) {
+    commit.action = Commit::Action::kDeleteSession;
+    return unflushed;
+  }
+  commit.creds = std::move(read->creds);
+  if (request.want_creds && !commit.creds.has_value()) commit.action = Commit::Action::kWriteWithoutCreds;
+  commit.clear_keys = changes.cleared || found->whole;
+  if (found->whole) {
+    absl::Status all = ReadAllKeys(connection, session_id, now, row.data_key, keys, &commit.sets);
+    if (!all.ok()) return all;
+    return unflushed;
+  }
+  for (std::size_t i = 0; i < request.keys.size(); ++i) {
+    if (read->values[i].has_value()) {
+      commit.sets.push_back({std::move(request.keys[i]), *std::move(read->values[i])});
+    } else if (!commit.clear_keys) {
+      commit.deletes.push_back(std::move(request.keys[i]));
+    }
+  }
+  return unflushed;
+}
+
+}  // namespace authstate::storage
