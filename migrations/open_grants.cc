@@ -4,9 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "migrations/open_homes.h"
 #include "profiles/readable_files.h"
 #include "storage/await_call.h"
-#include "storage/postgres/postgres_backend.h"
 #include "storage/sqlite/sqlite_backend.h"
 
 namespace authstate::migrations {
@@ -28,23 +28,12 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> OpenSqlite(const std::string& 
   return backend;
 }
 
-absl::StatusOr<std::unique_ptr<storage::Backend>> OpenPostgres(const profiles::DatabaseOptions& options,
-                                                               std::vector<std::string>* warnings) {
-  absl::StatusOr<profiles::PostgresTarget> target = profiles::ResolveTarget(options, options.backend);
-  if (!target.ok()) return target.status();
-  *warnings = std::move(target->warnings);
-  target->options.connections = storage::kLeastPostgresConnections;
-  target->options.without_keyring = true;
-  target->options.warn = [warnings](const std::string& warning) { warnings->push_back(warning); };
-  return storage::OpenPostgresBackend(target->options);
-}
-
 }  // namespace
 
 absl::StatusOr<GrantStore> GrantStore::Open(const profiles::DatabaseOptions& options) {
   GrantStore store;
   auto backend = options.backend == profiles::BackendChoice::kSqlite ? OpenSqlite(options.sqlite_path, &store.warnings_)
-                                                                     : OpenPostgres(options, &store.warnings_);
+                                                                     : OpenFarStore(options, &store.warnings_);
   if (!backend.ok()) return backend.status();
   store.backend_ = *std::move(backend);
   return store;

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,8 +46,11 @@
 #include "storage/decorators/batching_backend.h"
 #include "storage/decorators/caching_backend.h"
 #include "storage/error.h"
+#include "storage/near/near_store.h"
+#include "storage/near/write_behind_state.h"
 #include "storage/postgres/postgres_backend.h"
 #include "storage/sqlite/sqlite_backend.h"
+#include "storage/write_behind/far_targets.h"
 #include "storage/write_behind/write_behind.h"
 #ifdef AUTHSTATE_FAILPOINTS
 #include "storage/failpoints/faults_of_environment.h"
@@ -152,10 +156,7 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> Decorated(const Options& optio
   return storage::NewBatchingBackend(std::move(backend), batching);
 }
 
-// PostgreSQL behind the file of write-behind.
-absl::StatusOr<std::unique_ptr<storage::Backend>> BehindFile(
-    const Options& options, const Shared& shared,
-    std::function<absl::StatusOr<std::unique_ptr<storage::Backend>>()> open_far) {
+absl::StatusOr<std::unique_ptr<storage::NearStore>> OpenNear(const Options& options, const Shared& shared) {
   storage::SqliteOptions sqlite;
   sqlite.path = options.write_behind;
   sqlite.create = options.create;
@@ -165,13 +166,17 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> BehindFile(
   sqlite.migrate = options.migrate;
   sqlite.keyring = shared.keyring;
   auto near = storage::OpenSqliteNearStore(std::move(sqlite));
-  if (!near.ok()) return near.status();
+  if (!near.ok()) return near;
   for (const std::string& warning : profiles::WarningsOfDatabaseReaders(options.write_behind)) {
     Log(LogLevel::kWarn, warning);
   }
   Log(LogLevel::kWarn, "write-behind is a preview: docs/write-behind.md says what is still to come");
+  return near;
+}
+
+storage::WriteBehindOptions BehindOptions(const Options& options, const Shared& shared, storage::FarTargets* far) {
   storage::WriteBehindOptions behind;
-  behind.open_far = std::move(open_far);
+  behind.open_far = [far] { return far->Open(); };
   behind.advertise = options.advertise;
   behind.max_bytes = options.write_behind_max_bytes;
   behind.max_age = options.write_behind_max_age;
@@ -180,7 +185,7 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> BehindFile(
   behind.check_holds = storage::CheckLayoutHolds;
   behind.timer = shared.timer;
   behind.log = [](const std::string& line) { Log(LogLevel::kWarn, line); };
-  return storage::OpenWriteBehind(*std::move(near), std::move(behind));
+  return behind;
 }
 
 // A database that may serve. `options` outlives it.
@@ -188,15 +193,11 @@ storage::BackendSwitch::TargetOptions Target(const Options& options, profiles::B
                                              const Shared& shared) {
   storage::BackendSwitch::TargetOptions target;
   target.name = profiles::NameOf(choice);
-  const auto open = [&options, choice, shared, stats = target.stats] {
+  target.open = [&options, choice, shared, stats = target.stats] {
     return Decorated(options, choice, shared,
                      choice == profiles::BackendChoice::kSqlite ? OpenSqlite(options, shared, stats)
                                                                 : OpenPostgres(options, choice, shared, stats));
   };
-  target.open = open;
-  if (!options.write_behind.empty()) {
-    target.open = [&options, shared, open] { return BehindFile(options, shared, open); };
-  }
   return target;
 }
 
@@ -205,16 +206,52 @@ storage::BackendSwitch::Options SwitchOptions(const Options& options, const Shar
   const profiles::BackendChoice chosen = options.databases.backend;
   storage::BackendSwitch::Options result;
   result.targets.push_back(Target(options, chosen, shared));
-  // Its file belongs to the data of one database.
-  if (!options.write_behind.empty()) return result;
   for (const profiles::BackendChoice choice : profiles::ConfiguredProfiles(options.databases)) {
     if (choice != chosen) result.targets.push_back(Target(options, choice, shared));
   }
   const bool has_sqlite_path = options.databases.sqlite_path != profiles::DatabaseOptions().sqlite_path;
-  if (chosen != profiles::BackendChoice::kSqlite && has_sqlite_path) {
+  // Nothing stands behind a file of its own.
+  const bool may_be_sqlite = options.write_behind.empty() && chosen != profiles::BackendChoice::kSqlite;
+  if (may_be_sqlite && has_sqlite_path) {
     result.targets.push_back(Target(options, profiles::BackendChoice::kSqlite, shared));
   }
   return result;
+}
+
+// What serves, and the databases that it may serve from.
+struct Databases {
+  // With write-behind. It outlives the backend.
+  std::unique_ptr<storage::FarTargets> far;
+  std::unique_ptr<storage::Backend> backend;
+  storage::BackendTargets* targets = nullptr;
+  // nullopt without write-behind.
+  std::function<std::optional<storage::WriteBehindState>()> write_behind = [] { return std::nullopt; };
+};
+
+// The switch between databases stands above them, or, with write-behind, between them and the file: what is at home
+// there goes on while they are switched.
+absl::StatusOr<Databases> OpenDatabases(const Options& options, const Shared& shared) {
+  Databases databases;
+  storage::BackendSwitch::Options targets = SwitchOptions(options, shared);
+  if (options.write_behind.empty()) {
+    auto opened = storage::BackendSwitch::Create(std::move(targets));
+    if (!opened.ok()) return opened.status();
+    databases.targets = opened->get();
+    databases.backend = *std::move(opened);
+    return databases;
+  }
+  auto near = OpenNear(options, shared);
+  if (!near.ok()) return near.status();
+  targets.before_serving = [near = near->get()](const storage::Description& from, const storage::Description& to) {
+    return storage::MoveBefore(*near, from, to);
+  };
+  databases.far = std::make_unique<storage::FarTargets>(std::move(targets));
+  auto opened = storage::OpenWriteBehind(*std::move(near), BehindOptions(options, shared, databases.far.get()));
+  if (!opened.ok()) return opened.status();
+  databases.targets = databases.far.get();
+  databases.write_behind = [tier = opened->get()] { return std::make_optional(tier->State()); };
+  databases.backend = *std::move(opened);
+  return databases;
 }
 
 int ExitCodeOfOpening(const absl::Status& status) {
@@ -372,8 +409,9 @@ void EndWithoutDatabase() {
   std::_Exit(kExitOk);
 }
 
-int Serve(const Options& options, const Shared& shared, CertificateWatch* certificates, storage::BackendSwitch* backend,
+int Serve(const Options& options, const Shared& shared, CertificateWatch* certificates, const Databases& databases,
           AccessWatch* access, AuditLog* audit, storage::DeadlineTimer::Deadline* end) {
+  storage::Backend* const backend = databases.backend.get();
   GuardOptions guard_options;
   guard_options.audit = audit;
   guard_options.default_deadline = options.default_deadline;
@@ -391,7 +429,8 @@ int Serve(const Options& options, const Shared& shared, CertificateWatch* certif
   const std::unique_ptr<grpc::Service> auth_state = NewAuthStateService(
       logged.get(), &guard, options.deny_steal ? Stealing::kRefused : Stealing::kAllowed, pipe_limits);
   const std::unique_ptr<grpc::Service> admin =
-      NewAdminService(logged.get(), backend, &guard, absl::Now(), [&serving] { return serving.load(); });
+      NewAdminService({logged.get(), databases.targets, &guard, absl::Now(), [&serving] { return serving.load(); },
+                       databases.write_behind});
   absl::StatusOr<std::unique_ptr<Listener>> created =
       Listener::Create({options.listen, certificates, options.max_connection_age}, {auth_state.get(), admin.get()});
   if (!created.ok()) return Fail(created.status(), kExitListen);
@@ -416,7 +455,7 @@ int Serve(const Options& options, const Shared& shared, CertificateWatch* certif
   }
   health.reset();
   listener->SetServing(false);
-  backend->StopSwitching();
+  databases.targets->StopSwitching();
   guard.Drain(now + for_calls);
   listener->Shutdown(absl::Now() + kGoodbye);
   access->Stop();
@@ -457,15 +496,14 @@ int RunApp(Options& options) {
   }
   // Outlives the backend, whose end it is that may take long.
   storage::DeadlineTimer::Deadline end(*shared.timer, EndWithoutDatabase);
-  absl::StatusOr<std::unique_ptr<storage::BackendSwitch>> backend =
-      storage::BackendSwitch::Create(SwitchOptions(options, shared));
-  if (!backend.ok()) return Fail(backend.status(), ExitCodeOfOpening(backend.status()));
-  const auto access = OpenAccess(options, backend->get(), shared);
+  const auto databases = OpenDatabases(options, shared);
+  if (!databases.ok()) return Fail(databases.status(), ExitCodeOfOpening(databases.status()));
+  const auto access = OpenAccess(options, databases->backend.get(), shared);
   if (!access.ok()) return Fail(access.status(), ExitCodeOfOpening(access.status()));
   if (const absl::Status checked = CheckAccess(options, (*access)->current()); !checked.ok()) {
     return Fail(checked, kExitOpen);
   }
-  return Serve(options, shared, certificates->get(), backend->get(), access->get(), audit->get(), &end);
+  return Serve(options, shared, certificates->get(), *databases, access->get(), audit->get(), &end);
 }
 
 }  // namespace authstate::server

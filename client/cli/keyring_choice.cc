@@ -16,12 +16,17 @@ std::vector<profiles::Option> DeclareKeyring(KeyringSource* source, std::string 
   return {std::move(file), std::move(command)};
 }
 
-absl::StatusOr<std::shared_ptr<const Keyring>> ReadKeyring(KeyringSource source) {
+absl::StatusOr<std::shared_ptr<const Keyring>> FindKeyring(KeyringSource source) {
   const char* const text = std::getenv(kKeyringVariable);
   if (!source.given() && text != nullptr) source.text = text;
   absl::StatusOr<std::shared_ptr<const Keyring>> keyring = LoadKeyring(source);
   Wipe(&source.text);
   profiles::HideVariable(kKeyringVariable);
+  return keyring;
+}
+
+absl::StatusOr<std::shared_ptr<const Keyring>> ReadKeyring(KeyringSource source) {
+  absl::StatusOr<std::shared_ptr<const Keyring>> keyring = FindKeyring(std::move(source));
   if (keyring.ok() && *keyring == nullptr) {
     return absl::InvalidArgumentError("--keyring-file or --keyring-command is needed");
   }

@@ -17,7 +17,9 @@ namespace authstate::cli {
 std::vector<profiles::Option> DeclareKeyring(KeyringSource* source, std::string file_help);
 
 // The keyring of these options, or of AUTHSTATE_KEYRING where neither is given, which the environment does not have any
-// more afterwards. InvalidArgument without any; else fails as LoadKeyring.
+// more afterwards; null: there is none. Fails as LoadKeyring.
+absl::StatusOr<std::shared_ptr<const Keyring>> FindKeyring(KeyringSource source);
+// The same for who needs one: InvalidArgument without any.
 absl::StatusOr<std::shared_ptr<const Keyring>> ReadKeyring(KeyringSource source);
 
 }  // namespace authstate::cli

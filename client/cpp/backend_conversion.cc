@@ -1,10 +1,16 @@
 #include "client/cpp/backend_conversion.h"
 
+#include <utility>
+
 namespace authstate::client {
 namespace {
 
 absl::Duration FromMessage(const google::protobuf::Duration& message) {
   return absl::Seconds(message.seconds()) + absl::Nanoseconds(message.nanos());
+}
+
+absl::Time FromMessage(const google::protobuf::Timestamp& message) {
+  return absl::FromUnixSeconds(message.seconds()) + absl::Nanoseconds(message.nanos());
 }
 
 SwitchProgress::Phase FromMessage(v1::SwitchProgress::Phase phase) {
@@ -53,6 +59,29 @@ BackendInfo FromMessage(const v1::Backend& message) {
   backend.p99_latency = FromMessage(message.p99_latency());
   if (message.has_probe()) backend.probe_error = message.probe().usable() ? "" : message.probe().error();
   return backend;
+}
+
+WriteBehindInfo FromMessage(const v1::WriteBehind& message) {
+  WriteBehindInfo info;
+  info.store_id = message.store_id();
+  info.address = message.address();
+  info.sessions = message.sessions();
+  info.unflushed_sessions = message.unflushed_sessions();
+  info.unflushed_commits = message.unflushed_commits();
+  info.unflushed_bytes = message.unflushed_bytes();
+  if (message.has_oldest_unflushed_time()) info.oldest_unflushed_time = FromMessage(message.oldest_unflushed_time());
+  if (message.has_away_since()) info.away_since = FromMessage(message.away_since());
+  return info;
+}
+
+HomeInfo FromMessage(v1::Home message) {
+  HomeInfo home;
+  home.session_id = std::move(*message.mutable_session_id());
+  home.store_id = std::move(*message.mutable_store_id());
+  home.address = std::move(*message.mutable_address());
+  home.revision = message.revision();
+  if (message.has_write_time()) home.write_time = FromMessage(message.write_time());
+  return home;
 }
 
 SwitchProgress FromMessage(const v1::SwitchProgress& message) {

@@ -9,6 +9,8 @@ namespace authstate::client {
 
 v1::SwitchBackendRequest ToMessage(const SwitchOptions& options);
 BackendInfo FromMessage(const v1::Backend& message);
+WriteBehindInfo FromMessage(const v1::WriteBehind& message);
+HomeInfo FromMessage(v1::Home message);
 SwitchProgress FromMessage(const v1::SwitchProgress& message);
 SwitchResult FromMessage(const v1::SwitchResult& message);
 

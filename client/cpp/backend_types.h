@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "client/cpp/home_types.h"
 
 // What a server says of its configured backends. Plain values, as thread-safe as a std::string; the fields are those of
 // proto/authstate/v1/admin_service.proto.
@@ -34,6 +35,12 @@ struct BackendInfo {
   absl::Duration p99_latency;
   // What a probe found: empty when the backend can be used, else why not.
   std::optional<std::string> probe_error;
+};
+
+struct Backends {
+  std::vector<BackendInfo> backends;
+  // nullopt: the server has no write-behind.
+  std::optional<WriteBehindInfo> write_behind;
 };
 
 struct SwitchOptions {

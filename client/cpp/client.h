@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/cpp/backend_types.h"
+#include "client/cpp/home_types.h"
 #include "client/cpp/tls.h"
 #include "client/cpp/token.h"
 #include "client/cpp/token_types.h"
@@ -118,12 +119,18 @@ class Client {
                                                                         bool dry_run);
 
   // Every configured backend. `probe`: finds out also whether those that do not serve could.
-  absl::StatusOr<std::vector<BackendInfo>> ListBackends(bool probe);
+  absl::StatusOr<Backends> ListBackends(bool probe);
 
   // Lets another backend serve. Never retried; without a deadline, as comparing takes its time: Cancel ends it, and
   // gives the switch up. `result` is filled in also when the switch was refused, unless no answer came.
   absl::Status SwitchBackend(const SwitchOptions& options, absl::FunctionRef<void(const SwitchProgress&)> on_progress,
                              SwitchResult* result);
+
+  // What is at home in the file of write-behind of that id, or in any where it is empty, by session id.
+  absl::StatusOr<std::vector<HomeInfo>> ListHomes(const std::string& store_id);
+  // Makes a session nobody's that is at home in the file of that id, which is lost. FailedPrecondition where that is
+  // the server's own.
+  absl::StatusOr<AbandonedHome> AbandonHome(const std::string& session_id, const std::string& store_id);
 
   // Makes a token, or gives rights to a certificate. Not tried again once the token may have been made.
   absl::StatusOr<IssuedToken> CreateToken(const TokenTerms& terms);

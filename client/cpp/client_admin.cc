@@ -1,15 +1,18 @@
 // What operators ask of a server: the calls of AdminService.
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "client/cpp/backend_conversion.h"
 #include "client/cpp/client.h"
 #include "client/cpp/client_impl.h"
 #include "client/cpp/conversion.h"
 #include "client/cpp/token_conversion.h"
+#include "contract/limits.h"
 
 namespace authstate::client {
 
@@ -29,19 +32,48 @@ absl::StatusOr<std::map<std::string, std::uint64_t>> Client::PurgeExpiredKeys(co
   return std::map<std::string, std::uint64_t>(response->keys().begin(), response->keys().end());
 }
 
-absl::StatusOr<std::vector<BackendInfo>> Client::ListBackends(bool probe) {
+absl::StatusOr<Backends> Client::ListBackends(bool probe) {
   v1::ListBackendsRequest request;
   request.set_probe(probe);
   const auto response = impl_->AskAdmin(Rpc::kListBackends, &Impl::Admin::ListBackends, request);
   if (!response.ok()) return response.status();
-  std::vector<BackendInfo> backends;
-  for (const v1::Backend& backend : response->backends()) backends.push_back(FromMessage(backend));
-  return backends;
+  Backends found;
+  for (const v1::Backend& backend : response->backends()) found.backends.push_back(FromMessage(backend));
+  if (response->has_write_behind()) found.write_behind = FromMessage(response->write_behind());
+  return found;
 }
 
 absl::Status Client::SwitchBackend(const SwitchOptions& options,
                                    absl::FunctionRef<void(const SwitchProgress&)> on_progress, SwitchResult* result) {
   return impl_->SwitchBackend(ToMessage(options), on_progress, result);
+}
+
+absl::StatusOr<std::vector<HomeInfo>> Client::ListHomes(const std::string& store_id) {
+  v1::ListHomesRequest request;
+  request.set_store_id(store_id);
+  request.set_page_size(static_cast<std::uint32_t>(kMaxListPageSize));
+  std::vector<HomeInfo> homes;
+  // A server whose pages go in a circle would keep its caller for ever.
+  absl::flat_hash_set<std::string> tokens;
+  do {
+    auto response = impl_->AskAdmin(Rpc::kListHomes, &Impl::Admin::ListHomes, request);
+    if (!response.ok()) return response.status();
+    for (v1::Home& home : *response->mutable_homes()) homes.push_back(FromMessage(std::move(home)));
+    if (!tokens.insert(response->next_page_token()).second) {
+      return absl::InternalError("ListHomes: the server led to the same page twice; its homes were not all listed");
+    }
+    request.set_page_token(response->next_page_token());
+  } while (!request.page_token().empty());
+  return homes;
+}
+
+absl::StatusOr<AbandonedHome> Client::AbandonHome(const std::string& session_id, const std::string& store_id) {
+  v1::AbandonHomeRequest request;
+  request.set_session_id(session_id);
+  request.set_store_id(store_id);
+  const auto response = impl_->AskAdmin(Rpc::kAbandonHome, &Impl::Admin::AbandonHome, request);
+  if (!response.ok()) return response.status();
+  return AbandonedHome{response->abandoned(), response->revision(), response->owner()};
 }
 
 absl::StatusOr<IssuedToken> Client::CreateToken(const TokenTerms& terms) {

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "client/cpp/backend_conversion.h"
 
 namespace authstate::client {
 namespace {
@@ -197,6 +198,7 @@ ServerInfo FromMessage(v1::GetServerInfoResponse message) {
   server.limits.commit_bytes = limits.commit_bytes();
   server.limits.commit_operations = limits.commit_operations();
   server.limits.message_bytes = limits.message_bytes();
+  if (message.has_write_behind()) server.write_behind = FromMessage(message.write_behind());
   return server;
 }
 

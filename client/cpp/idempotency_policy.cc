@@ -12,6 +12,7 @@ Repetition RepetitionOf(Rpc rpc) {
     case Rpc::kGetLease:
     case Rpc::kGetServerInfo:
     case Rpc::kListBackends:
+    case Rpc::kListHomes:
     case Rpc::kListTokens:
     case Rpc::kGetToken:
       return Repetition::kRead;
@@ -29,6 +30,7 @@ Repetition RepetitionOf(Rpc rpc) {
     case Rpc::kCommit:
     case Rpc::kAcquireLease:
     case Rpc::kRenewLease:
+    case Rpc::kAbandonHome:
     case Rpc::kRotateToken:
     case Rpc::kRevokeToken:
       break;

@@ -25,6 +25,8 @@ enum class Rpc : std::uint8_t {
   kGetServerInfo,
   kListBackends,
   kPurgeExpiredKeys,
+  kListHomes,
+  kAbandonHome,
   kCreateToken,
   kListTokens,
   kGetToken,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "client/cpp/home_types.h"
 #include "contract/session_state.h"
 #include "contract/value.h"
 
@@ -175,6 +176,8 @@ struct ServerInfo {
     std::uint32_t message_bytes = 0;
   };
   Limits limits;
+  // nullopt: it has no write-behind.
+  std::optional<WriteBehindInfo> write_behind;
 };
 
 }  // namespace authstate::client

@@ -5,6 +5,7 @@
 #include "absl/time/time.h"
 #include "server/handlers/duration_field.h"
 #include "server/handlers/request_error.h"
+#include "server/handlers/state_messages.h"
 
 namespace authstate::server {
 namespace {
@@ -106,6 +107,23 @@ v1::Backend::Probe ToMessage(const absl::Status& probe) {
   v1::Backend::Probe message;
   message.set_usable(probe.ok());
   if (!probe.ok()) message.set_error(std::string(probe.message()));
+  return message;
+}
+
+v1::WriteBehind ToMessage(const storage::WriteBehindState& state) {
+  v1::WriteBehind message;
+  message.set_store_id(state.store_id);
+  message.set_address(state.address);
+  message.set_sessions(state.sessions);
+  message.set_unflushed_sessions(state.dirty_sessions);
+  message.set_unflushed_commits(state.commits);
+  message.set_unflushed_bytes(state.bytes);
+  if (state.oldest.has_value()) {
+    SetMicros(absl::ToUnixMicros(*state.oldest), message.mutable_oldest_unflushed_time());
+  }
+  if (state.away_since.has_value()) {
+    SetMicros(absl::ToUnixMicros(*state.away_since), message.mutable_away_since());
+  }
   return message;
 }
 

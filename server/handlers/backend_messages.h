@@ -8,8 +8,10 @@
 #include "absl/status/statusor.h"
 #include "authstate/v1/admin_service.pb.h"
 #include "storage/backend_targets.h"
+#include "storage/near/write_behind_state.h"
 
-// Between the messages of AdminService and storage/backend_targets.h. Pure.
+// Between the messages of AdminService on the one hand, and storage/backend_targets.h and the state of write-behind on
+// the other. Pure.
 namespace authstate::server {
 
 // InvalidArgument for a pause out of bounds or an empty target.
@@ -19,6 +21,7 @@ v1::SwitchProgress ToMessage(const storage::SwitchProgress& progress);
 v1::SwitchResult ToMessage(const storage::SwitchReport& report, bool switched);
 v1::Backend ToMessage(const storage::TargetState& target);
 v1::Backend::Probe ToMessage(const absl::Status& probe);
+v1::WriteBehind ToMessage(const storage::WriteBehindState& state);
 
 }  // namespace authstate::server
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "contract/limits.h"
 #include "contract/version.h"
 #include "server/handlers/backend_messages.h"
+#include "server/handlers/home_handlers.h"
 #include "server/handlers/token_handlers.h"
 #include "server/rpc/guard.h"
 #include "server/rpc/methods.h"
@@ -39,20 +41,23 @@ using RawTokens =
     v1::AdminService::WithRawCallbackMethod_CreateToken<v1::AdminService::WithRawCallbackMethod_ListTokens<
         v1::AdminService::WithRawCallbackMethod_GetToken<v1::AdminService::WithRawCallbackMethod_RotateToken<
             v1::AdminService::WithRawCallbackMethod_RevokeToken<v1::AdminService::Service>>>>>;
+using RawHomes =
+    v1::AdminService::WithRawCallbackMethod_ListHomes<v1::AdminService::WithRawCallbackMethod_AbandonHome<RawTokens>>;
 using RawService = v1::AdminService::WithRawCallbackMethod_GetServerInfo<
     v1::AdminService::WithRawCallbackMethod_PurgeExpiredKeys<v1::AdminService::WithRawCallbackMethod_ListBackends<
-        v1::AdminService::WithRawCallbackMethod_SwitchBackend<RawTokens>>>>;
+        v1::AdminService::WithRawCallbackMethod_SwitchBackend<RawHomes>>>>;
 
 class AdminService final : public RawService {
  public:
-  AdminService(storage::Backend* backend, storage::BackendTargets* targets, Guard* guard, absl::Time started,
-               std::function<bool()> serving)
-      : backend_(backend),
-        tokens_(backend),
-        targets_(targets),
-        guard_(guard),
-        started_(started),
-        serving_(std::move(serving)) {}
+  explicit AdminService(AdminSubjects subjects)
+      : backend_(subjects.backend),
+        tokens_(subjects.backend),
+        homes_(subjects.backend, subjects.write_behind),
+        targets_(subjects.targets),
+        guard_(subjects.guard),
+        started_(subjects.started),
+        serving_(std::move(subjects.serving)),
+        write_behind_(std::move(subjects.write_behind)) {}
 
   grpc::ServerUnaryReactor* GetServerInfo(Context* context, const Bytes* request, Bytes* response) override {
     return RunUnary<v1::GetServerInfoRequest, v1::GetServerInfoResponse>(
@@ -84,28 +89,40 @@ class AdminService final : public RawService {
     return StartSwitchBackend(targets_, guard_->Begin(rpc::kSwitchBackend, context, *request), context);
   }
 
+  grpc::ServerUnaryReactor* ListHomes(Context* context, const Bytes* request, Bytes* response) override {
+    return RunBy<v1::ListHomesRequest, v1::ListHomesResponse>(homes_, rpc::kListHomes, context, request, response);
+  }
+  grpc::ServerUnaryReactor* AbandonHome(Context* context, const Bytes* request, Bytes* response) override {
+    return RunBy<v1::AbandonHomeRequest, v1::AbandonHomeResponse>(homes_, rpc::kAbandonHome, context, request,
+                                                                  response);
+  }
+
   grpc::ServerUnaryReactor* CreateToken(Context* context, const Bytes* request, Bytes* response) override {
-    return RunToken<v1::CreateTokenRequest, v1::CreateTokenResponse>(rpc::kCreateToken, context, request, response);
+    return RunBy<v1::CreateTokenRequest, v1::CreateTokenResponse>(tokens_, rpc::kCreateToken, context, request,
+                                                                  response);
   }
   grpc::ServerUnaryReactor* ListTokens(Context* context, const Bytes* request, Bytes* response) override {
-    return RunToken<v1::ListTokensRequest, v1::ListTokensResponse>(rpc::kListTokens, context, request, response);
+    return RunBy<v1::ListTokensRequest, v1::ListTokensResponse>(tokens_, rpc::kListTokens, context, request, response);
   }
   grpc::ServerUnaryReactor* GetToken(Context* context, const Bytes* request, Bytes* response) override {
-    return RunToken<v1::GetTokenRequest, v1::GetTokenResponse>(rpc::kGetToken, context, request, response);
+    return RunBy<v1::GetTokenRequest, v1::GetTokenResponse>(tokens_, rpc::kGetToken, context, request, response);
   }
   grpc::ServerUnaryReactor* RotateToken(Context* context, const Bytes* request, Bytes* response) override {
-    return RunToken<v1::RotateTokenRequest, v1::RotateTokenResponse>(rpc::kRotateToken, context, request, response);
+    return RunBy<v1::RotateTokenRequest, v1::RotateTokenResponse>(tokens_, rpc::kRotateToken, context, request,
+                                                                  response);
   }
   grpc::ServerUnaryReactor* RevokeToken(Context* context, const Bytes* request, Bytes* response) override {
-    return RunToken<v1::RevokeTokenRequest, v1::RevokeTokenResponse>(rpc::kRevokeToken, context, request, response);
+    return RunBy<v1::RevokeTokenRequest, v1::RevokeTokenResponse>(tokens_, rpc::kRevokeToken, context, request,
+                                                                  response);
   }
 
  private:
-  template <typename Request, typename Response>
-  grpc::ServerUnaryReactor* RunToken(const Method& method, Context* context, const Bytes* request, Bytes* response) {
+  template <typename Request, typename Response, typename Handlers>
+  grpc::ServerUnaryReactor* RunBy(Handlers& handlers, const Method& method, Context* context, const Bytes* request,
+                                  Bytes* response) {
     return RunUnary<Request, Response>(guard_, method, context, request, response,
-                                       [this](const Request& message, absl::Time deadline, auto respond) {
-                                         tokens_.Handle(message, deadline, std::move(respond));
+                                       [&handlers](const Request& message, absl::Time deadline, auto respond) {
+                                         handlers.Handle(message, deadline, std::move(respond));
                                        });
   }
 
@@ -117,6 +134,7 @@ class AdminService final : public RawService {
       const auto probe = probes.find(target.name);
       if (probe != probes.end()) *backend->mutable_probe() = ToMessage(probe->second);
     }
+    if (const auto state = write_behind_()) *response.mutable_write_behind() = ToMessage(*state);
     return response;
   }
 
@@ -153,22 +171,24 @@ class AdminService final : public RawService {
     info.mutable_uptime()->set_seconds(absl::ToInt64Seconds(absl::Now() - started_));
     info.set_serving(serving_());
     FillLimits(info.mutable_limits());
+    if (const auto state = write_behind_()) *info.mutable_write_behind() = ToMessage(*state);
     return info;
   }
 
   storage::Backend* const backend_;
   TokenHandlers tokens_;
+  HomeHandlers homes_;
   storage::BackendTargets* const targets_;
   Guard* const guard_;
   const absl::Time started_;
   const std::function<bool()> serving_;
+  const std::function<std::optional<storage::WriteBehindState>()> write_behind_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> NewAdminService(storage::Backend* backend, storage::BackendTargets* targets,
-                                               Guard* guard, absl::Time started, std::function<bool()> serving) {
-  return std::make_unique<AdminService>(backend, targets, guard, started, std::move(serving));
+std::unique_ptr<grpc::Service> NewAdminService(AdminSubjects subjects) {
+  return std::make_unique<AdminService>(std::move(subjects));
 }
 
 }  // namespace authstate::server

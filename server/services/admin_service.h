@@ -3,8 +3,10 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "absl/time/time.h"
+#include "storage/near/write_behind_state.h"
 
 namespace grpc {
 class Service;
@@ -18,10 +20,21 @@ namespace authstate::server {
 
 class Guard;
 
-// authstate.v1.AdminService. The pointers are borrowed, and outlive the server that the service is registered with;
-// `serving` tells the state of health and is called from any thread.
-std::unique_ptr<grpc::Service> NewAdminService(storage::Backend* backend, storage::BackendTargets* targets,
-                                               Guard* guard, absl::Time started, std::function<bool()> serving);
+// What the service tells of. The pointers are borrowed, and outlive the server that the service is registered with; the
+// functions are called from any thread.
+struct AdminSubjects {
+  storage::Backend* backend = nullptr;
+  storage::BackendTargets* targets = nullptr;
+  Guard* guard = nullptr;
+  absl::Time started;
+  // The state of health.
+  std::function<bool()> serving;
+  // nullopt: the server has no write-behind.
+  std::function<std::optional<storage::WriteBehindState>()> write_behind;
+};
+
+// authstate.v1.AdminService.
+std::unique_ptr<grpc::Service> NewAdminService(AdminSubjects subjects);
 
 }  // namespace authstate::server
 

@@ -145,6 +145,19 @@ Description BackendSwitch::Describe() const {
   return *serving_->description;
 }
 
+// By the tables of the target that serves, also in a pause: that one is not closed before this has left it.
+absl::Status BackendSwitch::CheckHolds(const Commit& commit) const {
+  storage::OpenTarget* target = nullptr;
+  {
+    const absl::MutexLock lock(&mutex_);
+    target = &serving_->open;
+    target->calls.EnterShut();
+  }
+  absl::Status holds = target->backend->CheckHolds(commit);
+  target->calls.Leave();
+  return holds;
+}
+
 std::vector<TargetState> BackendSwitch::ListTargets() const {
   std::vector<TargetState> states;
   const absl::MutexLock lock(&mutex_);
@@ -342,6 +355,9 @@ absl::Status BackendSwitch::SwitchInPause(Attempt& attempt, SessionComparison& c
                                   absl::FormatDuration(attempt.request.max_pause), "; nothing was changed, try again"));
   }
   if (status.ok() && !attempt.request.force) status = CompareInPause(attempt, comparison, deadline);
+  if (status.ok() && options_.before_serving != nullptr) {
+    status = options_.before_serving(attempt.from->open.backend->Describe(), attempt.to->open.backend->Describe());
+  }
   Target* const next = status.ok() ? attempt.to : attempt.from;
   {
     const absl::MutexLock lock(&mutex_);

@@ -47,6 +47,9 @@ class BackendSwitch final : public Backend, public BackendTargets {
     absl::Duration lag_patience = absl::Seconds(1);
     // How long reading one session, or the list of sessions, may take.
     absl::Duration step_timeout = absl::Seconds(30);
+    // The last step before a target serves in place of another, in the pause, and the last that may refuse it. Blocks;
+    // null: there is none.
+    std::function<absl::Status(const Description& from, const Description& to)> before_serving;
   };
 
   // Opens the first target; fails as its `open` does.
@@ -62,6 +65,7 @@ class BackendSwitch final : public Backend, public BackendTargets {
   void Grants(GrantRequest request, absl::Time deadline, GrantsDone done) override;
   void Ping(absl::Time deadline, PingDone done) override;
   Description Describe() const override;
+  absl::Status CheckHolds(const Commit& commit) const override;
 
   std::vector<TargetState> ListTargets() const override;
   void Probe(ProbeDone done) override;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
 
 namespace authstate::storage {
 
@@ -15,6 +16,10 @@ inline std::string RandomStoreId() {
   std::string id;
   for (int i = 0; i < 4; ++i) id += absl::StrFormat("%08x", static_cast<std::uint32_t>(source()));
   return id;
+}
+
+inline bool IsStoreId(absl::string_view text) {
+  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == absl::string_view::npos;
 }
 
 }  // namespace authstate::storage

@@ -35,6 +35,8 @@ Flusher::Flusher(NearStore* near, FarLink* far, HomeTable* table, Claims* claims
       departures_(near, table, claims, &whereabouts_, &flushes_, steps),
       copies_(near, table, steps, options),
       there_(far->get() != nullptr),
+      catching_up_(!there_),
+      away_since_(there_ ? std::nullopt : std::make_optional(absl::Now())),
       thread_([this] { Run(); }) {}
 
 Flusher::~Flusher() {
@@ -78,10 +80,19 @@ void Flusher::Look(absl::Time now) {
 }
 
 void Flusher::Tell(bool there) {
-  if (there == std::exchange(there_, there)) return;
+  const bool same = there == std::exchange(there_, there);
+  if (same && !(there && catching_up_)) return;
   const HomeTable::State state = table_.Now();
-  options_.log(there ? absl::StrCat("the database is back; ", state.dirty_sessions, " sessions are left to flush")
-                     : absl::StrCat("the database is away; ", state.sessions, " sessions at home are served"));
+  if (!same) {
+    options_.log(there ? absl::StrCat("the database is back; ", state.dirty_sessions, " sessions are left to flush")
+                       : absl::StrCat("the database is away; ", state.sessions, " sessions at home are served"));
+    catching_up_ = true;
+    const absl::MutexLock lock(&mutex_);
+    away_since_ = there ? std::nullopt : std::make_optional(absl::Now());
+  }
+  if (!there || state.dirty_sessions > 0) return;
+  catching_up_ = false;
+  options_.log("the database has caught up: it has all that is at home here");
 }
 
 bool Flusher::Round() {

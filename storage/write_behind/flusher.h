@@ -1,8 +1,11 @@
 #ifndef AUTHSTATE_STORAGE_WRITE_BEHIND_FLUSHER_H_
 #define AUTHSTATE_STORAGE_WRITE_BEHIND_FLUSHER_H_
 
+#include <optional>
 #include <thread>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "storage/near/near_store.h"
@@ -32,6 +35,12 @@ class Flusher {
   Flusher(const Flusher&) = delete;
   Flusher& operator=(const Flusher&) = delete;
 
+  // Since when the far store does not answer; nullopt: it does. Thread-safe.
+  std::optional<absl::Time> away_since() const {
+    const absl::MutexLock lock(&mutex_);
+    return away_since_;
+  }
+
  private:
   void Run();
   // What there is to do now; whether the far store was there.
@@ -41,6 +50,7 @@ class Flusher {
   void Look(absl::Time now);
   // Whether what is at home here by the far store alone is to be given back.
   bool IsTimeToSweep(absl::Time now);
+  // What operators should know: that the far store went away, is back, and has caught up.
   void Tell(bool there);
   void TellWhatIsLeft() const;
 
@@ -55,10 +65,14 @@ class Flusher {
   Departures departures_;
   Copies copies_;
   bool there_;
+  // The far store was away, and may still lack what was written meanwhile.
+  bool catching_up_;
   bool sweep_ = true;
   absl::Time sweep_again_at_ = absl::InfiniteFuture();
   absl::Time looked_at_ = absl::InfinitePast();
   absl::Notification ended_;
+  mutable absl::Mutex mutex_;
+  std::optional<absl::Time> away_since_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

@@ -28,9 +28,10 @@ void HomeTable::SetBytes(std::uint64_t bytes, bool apart, Entry* entry) {
   if (!entry->apart) bytes_ += entry->bytes;
 }
 
-void HomeTable::EndCommit(const std::string& session_id, std::uint64_t bytes, absl::Time now) {
+void HomeTable::EndCommit(const std::string& session_id, std::uint64_t bytes, absl::Time now, std::uint64_t commits) {
   const absl::MutexLock lock(&mutex_);
   Entry& entry = Ended(session_id);
+  entry.commits += commits;
   SetBytes(entry.bytes + bytes, entry.apart, &entry);
   entry.dirty_since = std::min(entry.dirty_since, now);
   MarkDirty(session_id, &entry);
@@ -43,6 +44,7 @@ std::vector<std::string> HomeTable::TakeDirty(std::size_t limit) {
     Entry& entry = entries_.at(*at);
     entry.dirty = false;
     entry.flushing_bytes = entry.bytes;
+    entry.flushing_commits = entry.commits;
     taken.push_back(*at);
     dirty_.erase(at++);
   }
@@ -56,11 +58,13 @@ void HomeTable::Flushed(const std::string& session_id, bool ok, absl::Time now) 
   Entry& entry = found->second;
   if (ok) {
     SetBytes(entry.bytes - entry.flushing_bytes, /*apart=*/false, &entry);
+    entry.commits -= entry.flushing_commits;
     entry.dirty_since = entry.dirty ? now : absl::InfiniteFuture();
   } else {
     MarkDirty(session_id, &entry);
   }
   entry.flushing_bytes = 0;
+  entry.flushing_commits = 0;
 }
 
 void HomeTable::PutOff(const std::string& session_id) {
@@ -71,6 +75,7 @@ void HomeTable::PutOff(const std::string& session_id) {
   SetBytes(entry.bytes, /*apart=*/true, &entry);
   entry.put_off = true;
   entry.flushing_bytes = 0;
+  entry.flushing_commits = 0;
   dirty_.erase(session_id);
 }
 
@@ -98,6 +103,7 @@ HomeTable::State HomeTable::Now() const {
   for (const auto& entry : entries_) {
     state.bytes += entry.second.bytes;
     state.oldest = std::min(state.oldest, entry.second.dirty_since);
+    state.commits += entry.second.commits;
     if (entry.second.dirty_since != absl::InfiniteFuture()) ++state.dirty_sessions;
   }
   return state;

@@ -116,9 +116,10 @@ void HomeTable::EndClaim(const std::string& session_id, bool at_home, const Leas
 }
 
 void HomeTable::AddHome(const std::string& session_id, bool leaving, std::uint64_t dirty_bytes, absl::Time dirty_since,
-                        const Lease& lease, absl::Time now) {
+                        const Lease& lease, absl::Time now, std::uint64_t dirty_commits) {
   const absl::MutexLock lock(&mutex_);
   Entry& entry = entries_[session_id];
+  entry.commits = dirty_commits;
   entry.phase = leaving ? Entry::Phase::kInDoubt : Entry::Phase::kOpen;
   SetBytes(dirty_bytes, /*apart=*/false, &entry);
   entry.dirty_since = dirty_since;

@@ -43,8 +43,8 @@ class HomeTable {
   // will be told by `deadline` or soon after.
   Place Enter(const std::string& session_id, Use use, absl::Time deadline, Resume* resume);
   void EndUse(const std::string& session_id);
-  // The same of a commit of `bytes`, which has changed something, or may have.
-  void EndCommit(const std::string& session_id, std::uint64_t bytes, absl::Time now);
+  // The same of a commit of `bytes`, which has changed something, or may have; or of so many that were one call.
+  void EndCommit(const std::string& session_id, std::uint64_t bytes, absl::Time now, std::uint64_t commits = 1);
   // After a request about its lease.
   void SetLease(const std::string& session_id, const Lease& lease, absl::Time now);
 
@@ -54,7 +54,7 @@ class HomeTable {
   // It is at home now; or it is not. What was held goes on.
   void EndClaim(const std::string& session_id, bool at_home, const Lease& lease, absl::Time now);
   void AddHome(const std::string& session_id, bool leaving, std::uint64_t dirty_bytes, absl::Time dirty_since,
-               const Lease& lease, absl::Time now);
+               const Lease& lease, absl::Time now, std::uint64_t dirty_commits = 0);
 
   // Sessions with something to flush, at most `limit`; it is taken for flushed until Flushed says otherwise.
   std::vector<std::string> TakeDirty(std::size_t limit);
@@ -90,6 +90,7 @@ class HomeTable {
   struct State {
     std::size_t sessions = 0;
     std::size_t dirty_sessions = 0;
+    std::uint64_t commits = 0;
     std::uint64_t bytes = 0;
     absl::Time oldest = absl::InfiniteFuture();
   };
@@ -114,6 +115,9 @@ class HomeTable {
     // Not flushed, of which so much is under way in a flush.
     std::uint64_t bytes = 0;
     std::uint64_t flushing_bytes = 0;
+    // The same in commits.
+    std::uint64_t commits = 0;
+    std::uint64_t flushing_commits = 0;
     absl::Time dirty_since = absl::InfiniteFuture();
     bool put_off = false;
     // Whether its bytes are not among those that all have together.

@@ -6,68 +6,55 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "storage/await_call.h"
 #include "storage/error.h"
+#include "storage/near/far_homes.h"
 
 namespace authstate::storage {
 namespace {
-
-// Who has a session at home, as the owner of its lease says it.
-struct HomeOwner {
-  std::string id;
-  // Empty: the server names none.
-  std::string address;
-};
-
-HomeOwner HomeOwnerOf(const Lease& lease) {
-  const std::pair<std::string, std::string> parts =
-      absl::StrSplit(absl::StripPrefix(lease.owner, kHomeOwnerPrefix), absl::MaxSplits('@', 1));
-  return {parts.first, parts.second};
-}
 
 // Whether another file than this one is known to have sessions, in whose place this one may stand: one of this address;
 // or, where servers name none, any one, if this file is new.
 absl::Status CheckForLostHomes(const NearStore& near, Backend& far, const WriteBehindOptions& options) {
   if (options.advertise.empty() && !near.far_id().empty()) return absl::OkStatus();
-  ListRequest request;
-  request.leased = true;
-  request.owner_prefix = std::string(kHomeOwnerPrefix);
-  request.limit = 1000;
+  constexpr std::size_t kPage = 1000;
   std::size_t lost = 0;
   std::string id;
-  while (true) {
-    const auto listed = AwaitCall<absl::StatusOr<std::vector<SessionSummary>>>(
-        [&](auto done) { far.List(request, absl::Now() + options.step_timeout, std::move(done)); });
-    if (!listed.ok()) return listed.status();
-    for (const SessionSummary& session : *listed) {
-      request.after = session.session_id;
-      HomeOwner owner = HomeOwnerOf(session.lease);
-      if (owner.address != options.advertise || owner.id == near.id()) continue;
+  for (std::string after;;) {
+    const auto homes = AwaitCall<absl::StatusOr<std::vector<FarHome>>>(
+        [&](auto done) { ListFarHomes(far, "", after, kPage, absl::Now() + options.step_timeout, std::move(done)); });
+    if (!homes.ok()) return homes.status();
+    for (const FarHome& home : *homes) {
+      after = home.session_id;
+      if (home.owner.address != options.advertise || home.owner.store_id == near.id()) continue;
       ++lost;
-      id = std::move(owner.id);
+      id = home.owner.store_id;
     }
-    if (listed->size() < request.limit) break;
+    if (homes->size() < kPage) break;
   }
   if (lost == 0) return absl::OkStatus();
   const std::string whose = options.advertise.empty() ? "a server that names no address" : options.advertise;
   return Error(
       absl::StatusCode::kFailedPrecondition, kHomesLost,
       absl::StrCat("the database has ", lost, " sessions at home in the file ", id, " of ", whose, ", and ",
-                   near.Describe().location, " is another one: put that file back",
-                   options.advertise.empty() ? "; if that is the file of another server, give --advertise" : ""));
+                   near.Describe().location,
+                   " is another one: put that file back, or, if it is lost, run "
+                   "authstatectl home abandon --store ",
+                   id, options.advertise.empty() ? "; if it is the file of another server, give --advertise" : ""));
+}
+
+absl::Status CheckShowsKeyIds(const NearStore& near, const Description& far) {
+  if (!far.hides_key_ids) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition, kNearStoreMismatch,
+               absl::StrCat(near.Describe().location,
+                            ": the database hides the ids of keys, which the file of --write-behind would show"));
 }
 
 }  // namespace
 
 absl::Status Pair(NearStore& near, Backend& far, const WriteBehindOptions& options) {
-  if (far.Describe().hides_key_ids) {
-    return Error(absl::StatusCode::kFailedPrecondition, kNearStoreMismatch,
-                 absl::StrCat(near.Describe().location,
-                              ": the database hides the ids of keys, which the file of --write-behind would show"));
-  }
+  if (absl::Status shows = CheckShowsKeyIds(near, far.Describe()); !shows.ok()) return shows;
   const std::string far_id = far.Describe().store_id;
   if (!near.far_id().empty() && near.far_id() != far_id) {
     return Error(absl::StatusCode::kFailedPrecondition, kNearStoreMismatch,
@@ -88,6 +75,18 @@ absl::Status Pair(NearStore& near, Backend& far, const WriteBehindOptions& optio
   absl::Status kept =
       AwaitCall<absl::Status>([&](auto done) { near.KeepGrants(*std::move(listed), deadline, std::move(done)); });
   return kept.ok() ? near.SetFarId(far_id) : kept;
+}
+
+absl::Status MoveBefore(NearStore& near, const Description& from, const Description& to) {
+  if (absl::Status shows = CheckShowsKeyIds(near, to); !shows.ok()) return shows;
+  if (to.layout != from.layout) {
+    return Error(
+        absl::StatusCode::kFailedPrecondition, kNearStoreMismatch,
+        absl::StrCat(near.Describe().location, ": is the file of --write-behind before a database of the layout ",
+                     from.layout, ", and ", to.name, " has the layout ", to.layout,
+                     ": start the server without --write-behind to switch to that"));
+  }
+  return to.store_id == near.far_id() ? absl::OkStatus() : near.SetFarId(to.store_id);
 }
 
 }  // namespace authstate::storage

@@ -1,7 +1,9 @@
 #include "storage/write_behind/write_behind.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -42,11 +44,12 @@ HomeTable::Use UseOf(const Request& /*request*/) {
   return HomeTable::Use::kOther;
 }
 
-class WriteBehindBackend final : public Backend {
+class WriteBehindBackend final : public WriteBehindTier {
  public:
   WriteBehindBackend(std::unique_ptr<NearStore> near, std::unique_ptr<FarLink> far, const std::vector<Home>& homes,
                      std::string owner, const WriteBehindOptions& options)
-      : timer_(options.timer),
+      : advertise_(options.advertise),
+        timer_(options.timer),
         check_holds_(options.check_holds),
         steps_(options.step_timeout),
         table_(options.max_bytes, options.max_age, [this] { look_at_held_.SetIfEarlier(absl::Now() + kLookAtHeld); }),
@@ -92,6 +95,10 @@ class WriteBehindBackend final : public Backend {
 
   void List(ListRequest request, absl::Time deadline, ListDone done) override {
     if (far_->get() == nullptr) return std::move(done)(FarIsAway());
+    // Which sessions are at home where is known to the far store alone.
+    if (absl::StartsWith(request.owner_prefix, kHomeOwnerPrefix)) {
+      return far_->get()->List(std::move(request), deadline, std::move(done));
+    }
     ListBoth(*near_, *far_->get(), table_.Sessions(), std::move(request), deadline, std::move(done));
   }
 
@@ -135,6 +142,20 @@ class WriteBehindBackend final : public Backend {
     return check_holds_ == nullptr ? absl::OkStatus() : check_holds_(near_->far_layout(), commit);
   }
 
+  WriteBehindState State() const override {
+    const HomeTable::State now = table_.Now();
+    WriteBehindState state;
+    state.store_id = near_->id();
+    state.address = advertise_;
+    state.sessions = now.sessions;
+    state.dirty_sessions = now.dirty_sessions;
+    state.commits = now.commits;
+    state.bytes = now.bytes;
+    if (now.oldest != absl::InfiniteFuture()) state.oldest = now.oldest;
+    state.away_since = flusher_.away_since();
+    return state;
+  }
+
  private:
   template <typename Request, typename Result>
   using Call = std::shared_ptr<SplitCall<Request, Result>>;
@@ -143,7 +164,7 @@ class WriteBehindBackend final : public Backend {
     for (const Home& home : homes) {
       if (home.state != Home::State::kHome && home.state != Home::State::kLeaving) continue;
       table_.AddHome(home.session_id, home.state == Home::State::kLeaving, home.dirty_bytes, home.dirty_since,
-                     home.lease, absl::Now());
+                     home.lease, absl::Now(), home.revision - std::min(home.revision, home.flushed_revision));
     }
     return &table_;
   }
@@ -226,14 +247,14 @@ class WriteBehindBackend final : public Backend {
     near_->Apply(std::move(sound.requests), call->deadline,
                  [this, call, places = std::move(sound.places), order = std::move(order),
                   bytes = std::move(bytes)](std::vector<absl::StatusOr<Applied>> results) {
-                   std::map<std::string, bool> changed;
+                   std::map<std::string, std::uint64_t> changed;
                    for (std::size_t i = 0; i < results.size(); ++i) {
                      // One in doubt may have been applied.
-                     changed[order[i]] |= OutcomeOf(results[i].status()) != Outcome::kNotApplied;
+                     if (OutcomeOf(results[i].status()) != Outcome::kNotApplied) ++changed[order[i]];
                    }
                    for (const auto& [session_id, size] : bytes) {
-                     if (changed[session_id]) {
-                       table_.EndCommit(session_id, size, absl::Now());
+                     if (changed[session_id] > 0) {
+                       table_.EndCommit(session_id, size, absl::Now(), changed[session_id]);
                      } else {
                        table_.EndUse(session_id);
                      }
@@ -315,6 +336,7 @@ class WriteBehindBackend final : public Backend {
 
   // In the order in which they need each other: the flusher ends first, and the calls under way after it with the
   // stores.
+  const std::string advertise_;
   const std::shared_ptr<DeadlineTimer> timer_;
   const std::function<absl::Status(absl::string_view, const Commit&)> check_holds_;
   StepDeadline steps_;
@@ -328,7 +350,8 @@ class WriteBehindBackend final : public Backend {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Backend>> OpenWriteBehind(std::unique_ptr<NearStore> near, WriteBehindOptions options) {
+absl::StatusOr<std::unique_ptr<WriteBehindTier>> OpenWriteBehind(std::unique_ptr<NearStore> near,
+                                                                 WriteBehindOptions options) {
   NearStore* const store = near.get();
   auto far = std::make_unique<FarLink>(options.open_far,
                                        [store, options](Backend& opened) { return Pair(*store, opened, options); });

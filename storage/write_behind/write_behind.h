@@ -14,6 +14,7 @@
 #include "storage/backend.h"
 #include "storage/deadline_timer.h"
 #include "storage/near/near_store.h"
+#include "storage/near/write_behind_state.h"
 
 // A near store, which acknowledges, before a far one, which follows. A session that somebody has a lease of is at home
 // in the near store: everything of it happens there, and the flusher takes the far store after it. Every other session
@@ -82,13 +83,27 @@ struct WriteBehindOptions {
   std::function<void(const std::string& line)> log = [](const std::string& /*line*/) {};
 };
 
+// Both stores as one.
+class WriteBehindTier : public Backend {
+ public:
+  // Asks no store. Thread-safe.
+  virtual WriteBehindState State() const = 0;
+};
+
+// What a switch of the far store asks before the target serves (BackendSwitch::Options::before_serving): gives the near
+// store the id of the target. FailedPrecondition, reason kNearStoreMismatch, for a target that a near store cannot
+// stand before, or that has another layout: what is acknowledged and not flushed was checked against that of `from`.
+// Blocks.
+absl::Status MoveBefore(NearStore& near, const Description& from, const Description& to);
+
 // Fails as `open_far` does, but where that is Unavailable and the near store has been before that far store already:
 // then it serves what is at home. FailedPrecondition, reason kNearStoreMismatch, where it was before another one;
 // kHomesLost where the far store knows sessions at home in a file of this address that is another one; or, where
 // neither has an address, in any other one, if this file is new.
 //
 // Its end flushes and gives back what it can, and tells what it could not. Nobody calls it any more then.
-absl::StatusOr<std::unique_ptr<Backend>> OpenWriteBehind(std::unique_ptr<NearStore> near, WriteBehindOptions options);
+absl::StatusOr<std::unique_ptr<WriteBehindTier>> OpenWriteBehind(std::unique_ptr<NearStore> near,
+                                                                 WriteBehindOptions options);
 
 }  // namespace authstate::storage
 

@@ -1,13 +1,16 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "client/cli/commands/commands.h"
 #include "client/cli/terminal/progress.h"
 #include "client/cli/terminal/signal_watcher.h"
 #include "client/cli/terminal/text.h"
+#include "client/cli/terminal/write_behind_text.h"
 
 namespace authstate::cli {
 namespace {
@@ -58,17 +61,19 @@ struct BackendOptions {
 };
 
 absl::Status ShowBackends(CommandContext& context, const BackendOptions& options) {
-  const absl::StatusOr<std::vector<client::BackendInfo>> backends = context.client().ListBackends(options.probe);
-  if (!backends.ok()) return backends.status();
+  const absl::StatusOr<client::Backends> found = context.client().ListBackends(options.probe);
+  if (!found.ok()) return found.status();
   if (context.output().json()) {
-    Json shown = Json::array();
-    for (const client::BackendInfo& backend : *backends) shown.push_back(ToJson(backend));
-    return context.output().WriteJson({{"backends", shown}});
+    Json backends = Json::array();
+    for (const client::BackendInfo& backend : found->backends) backends.push_back(ToJson(backend));
+    Json shown{{"backends", std::move(backends)}};
+    if (found->write_behind.has_value()) shown["write_behind"] = WriteBehindJson(*found->write_behind, absl::Now());
+    return context.output().WriteJson(shown);
   }
   std::vector<std::vector<std::string>> rows{{"BACKEND", "STATE", "LOCATION", "LAYOUT", "TLS", "POOLER", "CONNECTIONS",
                                               "QUERIES/MIN", "ERRORS/MIN", "MEDIAN", "P99", "QUERIES", "ERRORS"}};
   std::vector<std::string> notes;
-  for (const client::BackendInfo& backend : *backends) {
+  for (const client::BackendInfo& backend : found->backends) {
     rows.push_back({backend.name, StateOf(backend), OrDash(backend.location), OrDash(backend.layout),
                     OrDash(backend.tls), OrDash(backend.pooler), absl::StrCat(backend.connections),
                     absl::StrCat(backend.statements_last_minute), absl::StrCat(backend.errors_last_minute),
@@ -84,8 +89,10 @@ absl::Status ShowBackends(CommandContext& context, const BackendOptions& options
       notes.push_back(absl::StrCat(backend.name, ": ", Printable(*backend.probe_error)));
     }
   }
-  const absl::Status status = context.output().Write(Table(rows));
-  return status.ok() ? context.output().WriteLines(notes) : status;
+  absl::Status status = context.output().Write(Table(rows));
+  if (status.ok()) status = context.output().WriteLines(notes);
+  if (!status.ok() || !found->write_behind.has_value()) return status;
+  return context.output().Write(Table(WriteBehindRows(*found->write_behind, absl::Now())));
 }
 
 std::string SwitchQuestion(const client::SwitchOptions& options) {

@@ -59,7 +59,7 @@ Command TheProgram(GlobalOptions* options, Action* action) {
             {SessionCommands(action), CredsCommands(action), KeysCommands(action), LeaseCommands(action),
              ServerCommands(action), TokenCommands(action), KeyringCommands(action), SchemaCommands(action),
              StoreCommands(action), BackupCommands(action), LegacyCommands(action), BackendCommands(action),
-             CompletionCommand(action)});
+             HomeCommands(action), WriteBehindCommands(action), CompletionCommand(action)});
   const auto inherited = [](const char* name, const char* variable, std::string* value, const char* needs,
                             const char* help) {
     Option option = profiles::Text(name, value, help);

@@ -34,6 +34,7 @@ Command SessionImport(Action* action);
 Command CredsCommands(Action* action);
 Command KeysCommands(Action* action);
 Command LeaseCommands(Action* action);
+Command HomeCommands(Action* action);
 Command KeyringCommands(Action* action);
 Command SchemaCommands(Action* action);
 Command StoreCommands(Action* action);
@@ -42,6 +43,7 @@ Command LegacyCommands(Action* action);
 Command BackendCommands(Action* action);
 Command BackupCommands(Action* action);
 Command ServerCommands(Action* action);
+Command WriteBehindCommands(Action* action);
 Command CompletionCommand(Action* action);
 
 // A command that is the way to others.

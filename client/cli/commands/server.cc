@@ -1,11 +1,14 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "client/cli/commands/commands.h"
 #include "client/cli/terminal/text.h"
+#include "client/cli/terminal/write_behind_text.h"
 
 namespace authstate::cli {
 namespace {
@@ -14,24 +17,26 @@ struct NoOptions {};
 
 Json ToJson(const client::ServerInfo& server) {
   const client::ServerInfo::Limits& limits = server.limits;
-  return {{"version", server.version},
-          {"backend", server.backend},
-          {"location", server.location},
-          {"schema_version", server.schema_version},
-          {"profile", server.profile},
-          {"layout", server.layout},
-          {"tls", server.tls},
-          {"pooler", server.pooler},
-          {"uptime_seconds", absl::ToInt64Seconds(server.uptime)},
-          {"serving", server.serving},
-          {"limits",
-           {{"session_id_bytes", limits.session_id_bytes},
-            {"key_type_bytes", limits.key_type_bytes},
-            {"key_id_bytes", limits.key_id_bytes},
-            {"value_bytes", limits.value_bytes},
-            {"commit_bytes", limits.commit_bytes},
-            {"commit_operations", limits.commit_operations},
-            {"message_bytes", limits.message_bytes}}}};
+  Json json{{"version", server.version},
+            {"backend", server.backend},
+            {"location", server.location},
+            {"schema_version", server.schema_version},
+            {"profile", server.profile},
+            {"layout", server.layout},
+            {"tls", server.tls},
+            {"pooler", server.pooler},
+            {"uptime_seconds", absl::ToInt64Seconds(server.uptime)},
+            {"serving", server.serving},
+            {"limits",
+             {{"session_id_bytes", limits.session_id_bytes},
+              {"key_type_bytes", limits.key_type_bytes},
+              {"key_id_bytes", limits.key_id_bytes},
+              {"value_bytes", limits.value_bytes},
+              {"commit_bytes", limits.commit_bytes},
+              {"commit_operations", limits.commit_operations},
+              {"message_bytes", limits.message_bytes}}}};
+  if (server.write_behind.has_value()) json["write_behind"] = WriteBehindJson(*server.write_behind, absl::Now());
+  return json;
 }
 
 absl::Status ShowServer(CommandContext& context, const NoOptions& /*none*/) {
@@ -48,6 +53,9 @@ absl::Status ShowServer(CommandContext& context, const NoOptions& /*none*/) {
     rows.push_back({"pooler", server->pooler});
   }
   rows.push_back({"uptime", absl::FormatDuration(absl::Trunc(server->uptime, absl::Seconds(1)))});
+  if (server->write_behind.has_value()) {
+    for (auto& row : WriteBehindRows(*server->write_behind, absl::Now())) rows.push_back(std::move(row));
+  }
   return context.output().Write(Table(rows));
 }
 

@@ -72,6 +72,23 @@ inline constexpr char kInsertOrphanChanges[] =
     "LEFT JOIN auth_creds d ON d.session_id = c.session_id AND c.key_type = '' AND c.key_id = '' "
     "WHERE c.session_id = ?1";
 
+// The columns of an orphan, with what its changes are: keys that were set, keys that were deleted, whether all were
+// deleted first, whether the creds were set, whether they were deleted; and its wrapped data key.
+#define AUTHSTATE_ORPHAN_COLUMNS                                                              \
+  "SELECT o.orphan_id, o.session_id, o.revision, o.flushed_revision, o.lost_at, o.taken_by, " \
+  "sum(c.key_type <> '' AND c.kind IS NOT NULL), sum(c.key_type <> '' AND c.kind IS NULL), "  \
+  "max(c.key_type = '' AND c.key_id = '*'), "                                                 \
+  "max(c.key_type = '' AND c.key_id = '' AND c.kind IS NOT NULL), "                           \
+  "max(c.key_type = '' AND c.key_id = '' AND c.kind IS NULL), coalesce(o.data_key, '') "      \
+  "FROM auth_orphans o LEFT JOIN auth_orphan_changes c ON c.orphan_id = o.orphan_id "
+inline constexpr char kListOrphans[] = AUTHSTATE_ORPHAN_COLUMNS "GROUP BY o.orphan_id ORDER BY o.orphan_id";
+inline constexpr char kSelectOrphan[] = AUTHSTATE_ORPHAN_COLUMNS "WHERE o.orphan_id = ?1 GROUP BY o.orphan_id";
+#undef AUTHSTATE_ORPHAN_COLUMNS
+inline constexpr char kSelectOrphanChanges[] =
+    "SELECT key_type, key_id, kind, value FROM auth_orphan_changes WHERE orphan_id = ?1 ORDER BY key_type, key_id";
+inline constexpr char kDeleteOrphan[] = "DELETE FROM auth_orphans WHERE orphan_id = ?1";
+inline constexpr char kDeleteOrphanChanges[] = "DELETE FROM auth_orphan_changes WHERE orphan_id = ?1";
+
 }  // namespace authstate::storage::sql
 
 #endif  // AUTHSTATE_STORAGE_SQLITE_HOMES_HOME_STATEMENTS_H_

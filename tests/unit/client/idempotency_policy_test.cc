@@ -7,7 +7,7 @@ namespace {
 
 TEST(IdempotencyPolicyTest, ReadsAreAlwaysSafeToRepeat) {
   for (const Rpc rpc : {Rpc::kGetCreds, Rpc::kGetKeys, Rpc::kLoadSession, Rpc::kListSessions, Rpc::kGetLease,
-                        Rpc::kGetServerInfo, Rpc::kListBackends}) {
+                        Rpc::kGetServerInfo, Rpc::kListBackends, Rpc::kListHomes}) {
     EXPECT_EQ(RepetitionOf(rpc), Repetition::kRead);
   }
 }

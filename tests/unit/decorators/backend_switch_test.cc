@@ -78,6 +78,33 @@ TEST_F(BackendSwitchTest, ATargetThatDoesNotOpenLeavesTheOldOneServing) {
   }
 }
 
+TEST_F(BackendSwitchTest, TheLastStepBeforeATargetServesMayRefuseIt) {
+  ShareData();
+  absl::Status verdict = absl::FailedPreconditionError("not this one");
+  std::string asked;
+  before_serving_ = [&](const Description& /*from*/, const Description& to) {
+    asked = to.kind;
+    return verdict;
+  };
+  Start();
+  EXPECT_EQ(SwitchTo("supabase").status, verdict);
+  EXPECT_EQ(Serving(), "timeweb");
+  EXPECT_EQ(asked, "memory");
+  EXPECT_TRUE(Apply(*switch_, SetKey("s", "1", "one")).ok());
+  verdict = absl::OkStatus();
+  EXPECT_TRUE(SwitchTo("supabase").status.ok());
+  EXPECT_EQ(Serving(), "supabase");
+}
+
+TEST_F(BackendSwitchTest, CommitsAreCheckedByTheTargetThatServes) {
+  ShareData();
+  Start();
+  supabase_.holds = false;
+  EXPECT_TRUE(switch_->CheckHolds(SetKey("s", "1", "one")).ok());
+  ASSERT_TRUE(SwitchTo("supabase").status.ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(switch_->CheckHolds(SetKey("s", "1", "one"))));
+}
+
 TEST_F(BackendSwitchTest, UnknownAndServingTargetsAreRefused) {
   Start();
   EXPECT_EQ(ReasonOf(SwitchTo("elsewhere").status), kUnknownTarget);

@@ -49,6 +49,8 @@ struct Database {
   std::atomic<int> open = 0;
   std::atomic<int> calls = 0;
   std::atomic<bool> away = false;
+  // What it makes of every commit that it is asked about.
+  std::atomic<bool> holds = true;
   // How many snapshots are refused from now on, as others have them all.
   std::atomic<int> refused_snapshots = 0;
   // While set, the answers of commits wait in `waiting`.
@@ -109,6 +111,9 @@ class Route final : public Backend {
     database_.data->Ping(deadline, std::move(done));
   }
   Description Describe() const override { return database_.data->Describe(); }
+  absl::Status CheckHolds(const Commit& /*commit*/) const override {
+    return database_.holds ? absl::OkStatus() : absl::InvalidArgumentError("not in these tables");
+  }
 
  private:
   Database& database_;
@@ -121,6 +126,7 @@ class BackendSwitchTest : public testing::Test {
     BackendSwitch::Options options;
     options.targets = {Target("timeweb", timeweb_), Target("supabase", supabase_)};
     options.lag_patience = lag_patience;
+    options.before_serving = before_serving_;
     auto created = BackendSwitch::Create(std::move(options));
     ASSERT_TRUE(created.ok());
     switch_ = *std::move(created);
@@ -164,6 +170,7 @@ class BackendSwitchTest : public testing::Test {
   Database supabase_;
   std::atomic<bool> cancelled_ = false;
   std::function<void(const SwitchProgress&)> on_progress_;
+  std::function<absl::Status(const Description&, const Description&)> before_serving_;
   std::unique_ptr<BackendSwitch> switch_;
 };
 

@@ -72,6 +72,25 @@ TEST_F(HomeTableTest, DoesNotLeaveWhileItIsRead) {
   EXPECT_THAT(table_.TakeLeaving(10), ElementsAre("s"));
 }
 
+// What is written while a flush is under way is not flushed by it.
+TEST_F(HomeTableTest, CommitsCountUntilTheyAreFlushed) {
+  table_.AddHome("s", /*leaving=*/false, /*dirty_bytes=*/10, absl::Now(), Lease(), absl::Now(), /*dirty_commits=*/2);
+  const auto commit = [this] {
+    ASSERT_EQ(Enter("s", HomeTable::Use::kCommit), HomeTable::Place::kNear);
+    table_.EndCommit("s", 5, absl::Now());
+  };
+  commit();
+  EXPECT_EQ(table_.Now().commits, 3U);
+  EXPECT_THAT(table_.TakeDirty(10), ElementsAre("s"));
+  commit();
+  table_.Flushed("s", /*ok=*/true, absl::Now());
+  EXPECT_EQ(table_.Now().commits, 1U);
+  EXPECT_EQ(table_.Now().bytes, 5U);
+  EXPECT_THAT(table_.TakeDirty(10), ElementsAre("s"));
+  table_.Flushed("s", /*ok=*/false, absl::Now());
+  EXPECT_EQ(table_.Now().commits, 1U);
+}
+
 TEST_F(HomeTableTest, ClaimThatFailedLeavesNothingToDo) {
   ASSERT_TRUE(table_.BeginClaim("s"));
   bool settled = false;

@@ -181,9 +181,14 @@ absl::Status Server::Open() {
   return absl::OkStatus();
 }
 
-bool Server::HasLogged(const std::string& text) const {
+std::vector<std::string> Server::Lines() const {
   const absl::MutexLock lock(&mutex_);
-  return std::any_of(lines_.begin(), lines_.end(),
+  return lines_;
+}
+
+bool Server::HasLogged(const std::string& text) const {
+  const std::vector<std::string> lines = Lines();
+  return std::any_of(lines.begin(), lines.end(),
                      [&text](const std::string& line) { return absl::StrContains(line, text); });
 }
 

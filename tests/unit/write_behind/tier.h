@@ -104,8 +104,11 @@ class Server {
   void CloseWithoutFar();
 
   Backend& backend() { return *backend_; }
+  // What was logged since the start of the test.
+  std::vector<std::string> Lines() const;
   // Whether a line was logged that contains the text.
   bool HasLogged(const std::string& text) const;
+  WriteBehindState State() const { return backend_->State(); }
   FarBehaviour& far() { return behaviour_; }
   WriteBehindOptions& options() { return options_; }
   std::string path() const { return folder_.File("near.db"); }
@@ -125,7 +128,7 @@ class Server {
   WriteBehindOptions options_;
   mutable absl::Mutex mutex_;
   std::vector<std::string> lines_ ABSL_GUARDED_BY(mutex_);
-  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<WriteBehindTier> backend_;
 };
 
 Commit SetKey(const std::string& session_id, std::uint64_t fence, const std::string& id, std::string value);

@@ -84,7 +84,10 @@ export interface Lease {
 export interface AcquireLeaseRequest {
   /** The session. 1 to 128 bytes of [A-Za-z0-9._:@-]. */
   sessionId: string;
-  /** Who wants it: 1 to 128 bytes of printable ASCII, different for every process and every start of it. */
+  /**
+   * Who wants it: 1 to 128 bytes of printable ASCII that do not begin with `home:`, different for every process and every
+   * start of it.
+   */
   owner: string;
   /** For how long: 1 s to 1 h. */
   ttl:
