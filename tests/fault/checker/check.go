@@ -20,17 +20,17 @@ type verdict struct {
 
 var sessionModel = func() porcupine.Model {
 	model := porcupine.NondeterministicModel{
-		Init: func() []interface{} { return []interface{}{state{}} },
+		Init: func() []interface{} { return []interface{}{world{}} },
 		Step: func(before, input, _ interface{}) []interface{} {
-			states, _ := step(before.(state), input.(*operation))
-			next := make([]interface{}, len(states))
-			for i, s := range states {
-				next[i] = s
+			worlds, _ := before.(world).step(input.(*operation))
+			next := make([]interface{}, len(worlds))
+			for i, w := range worlds {
+				next[i] = w
 			}
 			return next
 		},
 		DescribeOperation: func(input, _ interface{}) string { return describe(input.(*operation)) },
-		DescribeState:     func(s interface{}) string { return s.(state).String() },
+		DescribeState:     func(w interface{}) string { return w.(world).String() },
 	}
 	return model.ToModel()
 }()
@@ -64,12 +64,17 @@ func placed(operations []operation) []operation {
 		history = append(history, op)
 	}
 	sort.SliceStable(history, func(i, j int) bool { return history[i].Call < history[j].Call })
-	outdated := newFenceTimes(history)
+	// A server with a near store may serve under a fence that is outdated elsewhere, so what each has told counts for it.
+	var outdated [servers + 1]fenceTimes
+	for at := range outdated {
+		outdated[at] = newFenceTimes(history, at)
+	}
 	for i := range history {
-		if history[i].Result == resultUnknown {
-			history[i].Return = forever
-			if fence := history[i].Args.Fence; fence != 0 {
-				history[i].Return = outdated.after(fence, history[i].Call)
+		op := &history[i]
+		if op.Result == resultUnknown {
+			op.Return = forever
+			if fence := op.Args.Fence; fence != 0 {
+				op.Return = outdated[op.At].after(fence, op.Call)
 			}
 		}
 	}
@@ -84,11 +89,12 @@ type fenceTimes struct {
 	by     []int64
 }
 
-func newFenceTimes(history []operation) fenceTimes {
+// newFenceTimes is of what the server `at` has told. The fence of a home is none that clients see.
+func newFenceTimes(history []operation, at int) fenceTimes {
 	earliest := map[uint64]int64{}
 	for i := range history {
 		op := &history[i]
-		if op.Result != resultOK || op.Reply.Fence == nil {
+		if op.At != at || op.Result != resultOK || op.Reply.Fence == nil || op.namesHome() {
 			continue
 		}
 		if by, known := earliest[*op.Reply.Fence]; !known || op.Return < by {

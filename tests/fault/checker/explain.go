@@ -11,27 +11,30 @@ import (
 // How many operations of the order found are shown before the one that does not fit.
 const shownBefore = 8
 
+// How many of the states that it may be at then.
+const shownWorlds = 20
+
 // explain says how far the history could be put in order, and why each operation that could come next does not fit.
 func explain(history []operation, info porcupine.LinearizationInfo) string {
 	order := longestOrder(info)
-	states := []state{{}}
+	worlds := []world{{}}
 	placed := make([]bool, len(history))
 	for _, i := range order {
 		placed[i] = true
-		states = stepAll(states, &history[i])
+		worlds = stepAll(worlds, &history[i])
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "  %d of %d operations can be put in order; the last of them:\n", len(order), len(history))
 	for _, i := range order[max(0, len(order)-shownBefore):] {
 		fmt.Fprintf(&text, "    %s\n", describe(&history[i]))
 	}
-	for _, s := range states {
-		fmt.Fprintf(&text, "  then the session may be at: %s\n", s)
+	for _, w := range worlds[:min(len(worlds), shownWorlds)] {
+		fmt.Fprintf(&text, "  then the session may be at: %s\n", w)
 	}
 	text.WriteString("  and none of these can come next:\n")
 	for _, i := range candidates(history, placed) {
 		fmt.Fprintf(&text, "    %s\n", describe(&history[i]))
-		for _, why := range reasons(states, &history[i]) {
+		for _, why := range reasons(worlds, &history[i]) {
 			fmt.Fprintf(&text, "      %s\n", why)
 		}
 	}
@@ -50,11 +53,11 @@ func longestOrder(info porcupine.LinearizationInfo) []int {
 	return longest
 }
 
-func stepAll(states []state, op *operation) []state {
-	seen := map[state]bool{}
-	var next []state
-	for _, s := range states {
-		following, _ := step(s, op)
+func stepAll(worlds []world, op *operation) []world {
+	seen := map[world]bool{}
+	var next []world
+	for _, w := range worlds {
+		following, _ := w.step(op)
 		for _, f := range following {
 			if !seen[f] {
 				seen[f] = true
@@ -82,11 +85,11 @@ func candidates(history []operation, placed []bool) []int {
 	return found
 }
 
-func reasons(states []state, op *operation) []string {
+func reasons(worlds []world, op *operation) []string {
 	seen := map[string]bool{}
 	var found []string
-	for _, s := range states {
-		if _, why := step(s, op); why != "" && !seen[why] {
+	for _, w := range worlds {
+		if _, why := w.step(op); why != "" && !seen[why] {
 			seen[why] = true
 			found = append(found, why)
 		}
@@ -106,6 +109,13 @@ func describe(op *operation) string {
 		result += " " + op.Reason
 	}
 	return fmt.Sprintf("line %d, client %d: %s %s -> %s %s", op.line, op.Client, op.Op, asked, result, told)
+}
+
+func min(a, b int) int {
+	if a < b {
+		return a
+	}
+	return b
 }
 
 func max(a, b int) int {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // What was asked of the service.
@@ -49,6 +50,9 @@ type operation struct {
 	Result  string `json:"result"`
 	Reason  string `json:"reason,omitempty"`
 	Reply   reply  `json:"reply"`
+	// Which server was asked, from 1, and whether it has a near store; 0 where no server has one.
+	At   int  `json:"at,omitempty"`
+	Near bool `json:"near,omitempty"`
 
 	// Its line in the file, from 1.
 	line int
@@ -58,6 +62,8 @@ type args struct {
 	Owner string `json:"owner,omitempty"`
 	TTL   int64  `json:"ttl,omitempty"`
 	Steal bool   `json:"steal,omitempty"`
+	// Of a read when no session is at home anywhere any more, and every server knows.
+	Settled bool `json:"settled,omitempty"`
 	// 0: none.
 	Fence uint64 `json:"fence,omitempty"`
 	// Of a commit that was sent more than once; 0: of no other operation.
@@ -89,12 +95,27 @@ var knownReasons = map[string]bool{
 	reasonStaleFence: true, reasonLeaseHeld: true, reasonNumberGap: true, reasonRevision: true, reasonNoSession: true,
 }
 
+// How a near store is named as the owner of a session that is at home there, with the server that has it: home:ID@server2:1.
+const homePrefix = "home:"
+
+// namesHome tells whether a near store was told as the session's owner.
+func (op *operation) namesHome() bool {
+	return op.Reply.Owner != nil && strings.HasPrefix(*op.Reply.Owner, homePrefix)
+}
+
+// namesItsOwn tells whether that is the one of the server that was asked.
+func (op *operation) namesItsOwn() bool {
+	return op.namesHome() && strings.HasSuffix(*op.Reply.Owner, fmt.Sprintf("@server%d:1", op.At))
+}
+
 func (op *operation) validate() error {
 	switch {
 	case op.Session == "":
 		return fmt.Errorf("no session")
 	case !knownOps[op.Op]:
 		return fmt.Errorf("unknown operation %q", op.Op)
+	case op.At < 0 || op.At > servers:
+		return fmt.Errorf("unknown server %d", op.At)
 	case op.Return < op.Call:
 		return fmt.Errorf("returns before it is called")
 	case op.Result == resultRefused && !knownReasons[op.Reason]:

@@ -15,10 +15,17 @@ type state struct {
 	// `name=value` of every key, sorted, each followed by a line end.
 	values string
 
-	// `id=revision` of the commits that have an id and are among the last recentCommits, each followed by a line end.
+	// How many commits it has had. Differs from the revision where that has leapt (world.go).
+	commits uint64
+	// `id=revision@commits` of the commits that have an id and are among the last recentCommits, each followed by a line
+	// end.
 	recent string
 
 	fence uint64
+	// Of a session that stores hand on to each other (world.go): `fence` is the least that it may be, as nobody was told.
+	open bool
+	// Whether fences may be further apart than one.
+	apart bool
 	// Empty: nobody.
 	owner string
 	// The highest number applied under the fence.
@@ -43,12 +50,17 @@ func (s state) mayBeLive(op *operation) bool { return s.held() && op.Call-drift 
 
 func (s state) mayBeExpired(op *operation) bool { return !s.held() || op.Return >= s.liveUntil-drift }
 
-func (s state) current(fence uint64) bool { return s.held() && s.fence == fence }
+// A fence that nobody was told names nobody.
+func (s state) current(fence uint64) bool { return s.held() && !s.open && s.fence == fence }
 
-// passTo gives the session another owner, under a new fence.
+// passTo gives the session another owner, under a new fence. Where fences may be further apart, a session that has
+// become nobody's by being handed on may keep its own.
 func (s state) passTo(owner string) state {
 	s.owner = owner
-	s.fence++
+	if owner != "" || !s.apart {
+		s.fence++
+	}
+	s.open = s.apart
 	s.applied = 0
 	s.liveUntil, s.expiredFrom = 0, 0
 	return s
@@ -60,6 +72,15 @@ func (s state) extend(op *operation) state {
 	s.expiredFrom = forever
 	if op.Return < forever-op.Args.TTL {
 		s.expiredFrom = op.Return + op.Args.TTL
+	}
+	return s
+}
+
+// told is the state with the fence that op tells, where it is one that the session may have.
+func (s state) told(op *operation) state {
+	if fence := op.Reply.Fence; s.open && fence != nil && *fence >= s.fence {
+		s.fence = *fence
+		s.open = false
 	}
 	return s
 }
@@ -87,14 +108,15 @@ func (s state) erase() state {
 // moveOn takes the revision on by a commit with this id.
 func (s state) moveOn(id uint64) state {
 	s.revision++
+	s.commits++
 	var recent strings.Builder
 	for _, commit := range s.recentCommits() {
-		if s.revision-commit.revision < recentCommits {
-			fmt.Fprintf(&recent, "%d=%d\n", commit.id, commit.revision)
+		if s.commits-commit.place < recentCommits {
+			fmt.Fprintf(&recent, "%d=%d@%d\n", commit.id, commit.revision, commit.place)
 		}
 	}
 	if id != 0 {
-		fmt.Fprintf(&recent, "%d=%d\n", id, s.revision)
+		fmt.Fprintf(&recent, "%d=%d@%d\n", id, s.revision, s.commits)
 	}
 	s.recent = recent.String()
 	return s
@@ -110,7 +132,7 @@ func (s state) ledTo(id uint64) (uint64, bool) {
 	return 0, false
 }
 
-type recentCommit struct{ id, revision uint64 }
+type recentCommit struct{ id, revision, place uint64 }
 
 func (s state) recentCommits() []recentCommit {
 	var commits []recentCommit
@@ -118,7 +140,7 @@ func (s state) recentCommits() []recentCommit {
 		var line string
 		var commit recentCommit
 		line, rest, _ = strings.Cut(rest, "\n")
-		if _, err := fmt.Sscanf(line, "%d=%d", &commit.id, &commit.revision); err != nil {
+		if _, err := fmt.Sscanf(line, "%d=%d@%d", &commit.id, &commit.revision, &commit.place); err != nil {
 			panic(err)
 		}
 		commits = append(commits, commit)

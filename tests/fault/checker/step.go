@@ -19,6 +19,7 @@ func step(s state, op *operation) ([]state, string) {
 	case resultOK:
 		next, why := perform(s, op)
 		if why == "" {
+			next = next.told(op)
 			why = contradiction(next, op)
 		}
 		if why != "" {
@@ -32,6 +33,7 @@ func step(s state, op *operation) ([]state, string) {
 		}
 		return []state{s}, ""
 	case resultRefused:
+		s = s.told(op)
 		if why := wrongRefusal(s, op); why != "" {
 			return nil, why
 		}

@@ -1,0 +1,218 @@
+package main
+
+import "fmt"
+
+// Where servers have near stores (docs/write-behind.md), a session that somebody has the lease of is at home in one of
+// them, and the far store, which all servers reach, follows. What that allows, and nothing else does:
+//
+//   - Who reads a session that is at home elsewhere, and names no fence, reads a moment that was flushed; never an older
+//     one than was read before.
+//   - A steal by another server takes the session as it was flushed, and what came after that is lost. The home that it
+//     is stolen from serves it on, as it has it, until it learns of that. The revision may leap by leapOfASteal, ahead of
+//     all that that home may have given.
+//   - Other servers refuse the session while it is at home, whether the lease of its owner has expired or not, and tell
+//     who has it.
+//   - Fences grow by more than one where a session is handed on. An acquisition in doubt may have ended the lease that it
+//     was to take.
+//
+// In all else the servers are one store.
+
+// How many servers there are.
+const servers = 2
+
+const leapOfASteal = uint64(1) << 32
+
+// A world is what the servers make of a session. Comparable.
+type world struct {
+	// At home, or else in the far store.
+	latest state
+	// The server that it may be at home at; 0: none.
+	home int
+	// Where the far store may be instead, because not everything was flushed.
+	behind *moments
+	// By server: of a home that was stolen from it.
+	stolen [servers + 1]stolenHome
+}
+
+type stolenHome struct {
+	serves  bool
+	session state
+}
+
+// step tells which worlds may follow when op takes place, given what came of it. None: op cannot take place here, and
+// the text says why.
+func (w world) step(op *operation) ([]world, string) {
+	if op.At == 0 {
+		return w.follow(w, op)
+	}
+	w.latest.apart = true
+	if op.Args.Settled {
+		return w.follow(world{latest: w.latest}, op)
+	}
+	var next []world
+	if home := w.stolen[op.At]; home.serves && !op.namesHome() {
+		sessions, _ := step(home.session, op)
+		for _, session := range sessions {
+			after := w
+			after.stolen[op.At].session = session
+			next = append(next, after)
+		}
+	}
+	if op.Result == resultUnknown {
+		next = append(next, w)
+	}
+	// From here on the server has learned of what was stolen.
+	w.stolen[op.At] = stolenHome{}
+	worlds, why := w.serve(op)
+	next = append(next, worlds...)
+	if len(next) > 0 {
+		why = ""
+	}
+	return next, why
+}
+
+// follow lets op take place on the latest moment of the session, as `before` has it.
+func (w world) follow(before world, op *operation) ([]world, string) {
+	sessions, why := step(before.latest, op)
+	next := make([]world, len(sessions))
+	for i, session := range sessions {
+		next[i] = before
+		next[i].latest = session
+	}
+	return next, why
+}
+
+// serve lets op take place at a server that has nothing that was stolen.
+func (w world) serve(op *operation) ([]world, string) {
+	if op.namesHome() {
+		if why := w.wrongHome(op); why != "" {
+			return nil, why
+		}
+		return []world{w}, ""
+	}
+	if _, again := w.latest.ledTo(op.Args.ID); again {
+		return w.follow(w, op)
+	}
+	next := w.readBehind(op)
+	why := ""
+	for _, before := range w.arrivals(op) {
+		sessions, wrong := step(before.latest, op)
+		if wrong != "" {
+			why = wrong
+		}
+		for _, session := range sessions {
+			if op.Result == resultUnknown && session == before.latest {
+				continue
+			}
+			next = append(next, before.moveTo(session, op))
+			if op.Result == resultUnknown && op.Op == opAcquire {
+				next = append(next, before.moveTo(session.passTo(""), op))
+			}
+		}
+	}
+	return next, why
+}
+
+func (w world) isElsewhere(op *operation) bool { return w.home != 0 && w.home != op.At }
+
+// wrongHome says why a near store must not be told as the session's owner.
+func (w world) wrongHome(op *operation) string {
+	a := &op.Args
+	right := false
+	switch {
+	case op.Op == opLease && op.Result == resultOK:
+		right = true
+	case op.Result == resultRefused && op.Reason == reasonLeaseHeld:
+		right = a.Fence == 0 && !a.Steal
+	case op.Result == resultRefused && op.Reason == reasonStaleFence:
+		right = !op.namesItsOwn() || !w.latest.current(a.Fence)
+	}
+	// What was applied before is known where it was flushed.
+	if right && a.ID != 0 && w.latest.moment().remembers(a.ID) {
+		for m := w.behind; m != nil; m = m.older {
+			if !m.newest.remembers(a.ID) {
+				return ""
+			}
+		}
+		return fmt.Sprintf("was refused with %s though it was applied and flushed", op.Reason)
+	}
+	if !right {
+		return fmt.Sprintf("was told of the home %s", *op.Reply.Owner)
+	}
+	return ""
+}
+
+// readBehind are the worlds in which a read elsewhere than at home is of a moment that was flushed before.
+func (w world) readBehind(op *operation) []world {
+	if op.Op != opRead || op.Args.Fence != 0 || !w.isElsewhere(op) {
+		return nil
+	}
+	var next []world
+	for m := w.behind; m != nil; m = m.older {
+		if contradiction(w.latest.at(m.newest), op) == "" {
+			after := w
+			after.behind = w.behind.downTo(m.newest)
+			next = append(next, after)
+		}
+	}
+	return next
+}
+
+// arrivals are the worlds in which the server of op has the session as it goes on.
+func (w world) arrivals(op *operation) []world {
+	if !w.isElsewhere(op) {
+		return []world{w}
+	}
+	// It was given back, with everything flushed; or it is read there once it is.
+	given := w
+	given.behind = nil
+	if op.Op != opRead || op.Args.Fence != 0 {
+		given.home = 0
+	}
+	if op.Op != opAcquire || !op.Args.Steal {
+		return []world{given}
+	}
+	given.stolen[w.home] = stolenHome{true, w.latest}
+	var all []world
+	for m := w.behind.and(w.latest.moment()); m != nil; m = m.older {
+		for _, leap := range []uint64{0, leapOfASteal} {
+			taken := given
+			taken.latest = w.latest.at(m.newest)
+			taken.latest.revision += leap
+			all = append(all, taken)
+		}
+	}
+	return all
+}
+
+// moveTo is the world after op has led to that state of the session.
+func (w world) moveTo(session state, op *operation) world {
+	before := w.latest.moment()
+	w.latest = session
+	asks := op.Op == opLease || op.Op == opRead && op.Args.Fence == 0
+	if asks || op.Result == resultRefused {
+		return w
+	}
+	if !op.Near {
+		w.home, w.behind = 0, nil
+		return w
+	}
+	w.home = op.At
+	if session.revision != before.revision {
+		w.behind = w.behind.and(before)
+	}
+	return w
+}
+
+func (w world) String() string {
+	text := w.latest.String()
+	if w.home != 0 {
+		text += fmt.Sprintf(", at home at %d, of which up to %d moments may not be flushed", w.home, w.behind.count())
+	}
+	for server, home := range w.stolen {
+		if home.serves {
+			text += fmt.Sprintf("; stolen from %d at %s", server, home.session)
+		}
+	}
+	return text
+}
