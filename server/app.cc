@@ -171,6 +171,9 @@ absl::StatusOr<std::unique_ptr<storage::NearStore>> OpenNear(const Options& opti
     Log(LogLevel::kWarn, warning);
   }
   Log(LogLevel::kWarn, "write-behind is a preview: docs/write-behind.md says what is still to come");
+#ifdef AUTHSTATE_FAILPOINTS
+  *near = storage::WithFaultsOfEnvironment(*std::move(near));
+#endif
   return near;
 }
 
@@ -251,6 +254,9 @@ absl::StatusOr<Databases> OpenDatabases(const Options& options, const Shared& sh
   databases.targets = databases.far.get();
   databases.write_behind = [tier = opened->get()] { return std::make_optional(tier->State()); };
   databases.backend = *std::move(opened);
+#ifdef AUTHSTATE_FAILPOINTS
+  databases.backend = storage::WithFailpointsOfEnvironment(std::move(databases.backend));
+#endif
   return databases;
 }
 

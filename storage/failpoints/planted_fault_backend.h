@@ -19,9 +19,11 @@ enum class PlantedFault : std::uint8_t {
   // Some commits are applied in part, and answered as in doubt: what a crash would leave of a store without
   // transactions.
   kAtomicity,
+  // Of a far store (storage/write_behind/): homes of other near stores are told as nobody's, and taken.
+  kOtherHomes,
 };
 
-// `fence`, `exactly-once` or `atomicity`.
+// `fence`, `exactly-once`, `atomicity` or `other-homes`.
 std::optional<PlantedFault> ParsePlantedFault(absl::string_view name);
 
 // `inner`, with the fault.

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -22,6 +24,9 @@ constexpr absl::Duration kAnswerTimeout = absl::Seconds(30);
 constexpr int kStartTries = 200;
 constexpr absl::Duration kBetweenStarts = absl::Milliseconds(50);
 
+constexpr char kNearFile[] = "near.db";
+constexpr char kNearLog[] = "near.db-wal";
+
 // Of `127.0.0.1:50123`.
 std::uint16_t PortOf(const std::string& address) {
   return static_cast<std::uint16_t>(std::stoul(address.substr(address.rfind(':') + 1)));
@@ -29,47 +34,89 @@ std::uint16_t PortOf(const std::string& address) {
 
 }  // namespace
 
+std::vector<TcpProxy*> Deployment::Server::proxies(Side side) const {
+  if (side == Side::kClients) return {to_clients.get()};
+  std::vector<TcpProxy*> proxies;
+  for (const auto& proxy : to_postgres) proxies.push_back(proxy.get());
+  return proxies;
+}
+
 absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Create(const Options& options) {
-  auto postgres = TestPostgres::Create();
-  if (!postgres.ok()) return postgres.status();
-  const auto url = (*postgres)->NewDatabase();
-  if (!url.ok()) return url.status();
-  if (options.legacy) {
-    if (absl::Status made = CreateLegacyTables(*url, LegacyTables::kPlain); !made.ok()) return made;
-  }
   std::unique_ptr<Deployment> deployment(new Deployment());
-  deployment->postgres_ = *std::move(postgres);
-  deployment->database_url_ = *url;
   deployment->sealed_ = options.sealed;
+  if (options.near_stores != Options::NearStores::kNone) {
+    deployment->near_stores_ = {true, options.near_stores == Options::NearStores::kBoth};
+  }
+  if (absl::Status made = deployment->MakeDatabase(options); !made.ok()) return made;
   if (absl::Status started = deployment->StartServers(options); !started.ok()) return started;
   return deployment;
 }
 
-absl::Status Deployment::StartServers(const Options& chosen) {
-  for (Server& server : servers_) {
-    auto proxy = TcpProxy::Create(postgres_->port());
+absl::Status Deployment::MakeDatabase(const Options& options) {
+  if (options.standby) {
+    auto pair = PostgresPair::Create();
+    if (!pair.ok()) return pair.status();
+    pair_ = *std::move(pair);
+    database_url_ = pair_->url();
+  } else {
+    auto postgres = TestPostgres::Create();
+    if (!postgres.ok()) return postgres.status();
+    postgres_ = *std::move(postgres);
+    const auto url = postgres_->NewDatabase();
+    if (!url.ok()) return url.status();
+    database_url_ = *url;
+  }
+  return options.legacy ? CreateLegacyTables(database_url_, LegacyTables::kPlain) : absl::OkStatus();
+}
+
+absl::StatusOr<std::string> Deployment::MakeWayToPostgres(Server* server) {
+  std::vector<std::uint16_t> ports;
+  if (pair_ != nullptr) {
+    ports = {pair_->primary().port(), pair_->standby().port()};
+  } else {
+    ports = {postgres_->port()};
+  }
+  std::string url = database_url_;
+  for (const std::uint16_t port : ports) {
+    auto proxy = TcpProxy::Create(port);
     if (!proxy.ok()) return proxy.status();
-    server.to_postgres = *std::move(proxy);
+    url = absl::StrReplaceAll(url, {{absl::StrCat("127.0.0.1:", port), absl::StrCat("127.0.0.1:", (*proxy)->port())}});
+    server->to_postgres.push_back(*std::move(proxy));
+  }
+  return url;
+}
+
+absl::StatusOr<TestServer::Options> Deployment::OptionsOf(const Options& chosen, std::size_t number) {
+  Server& server = servers_[number];
+  const absl::StatusOr<std::string> url = MakeWayToPostgres(&server);
+  if (!url.ok()) return url.status();
+  TestServer::Options options;
+  options.program = "authstated_failpoints";
+  options.arguments = {"--backend", "postgres", "--postgres-url", *url, "--health-interval-ms", "200"};
+  if (!near_stores_.empty() && near_stores_[number]) {
+    // As the checker knows it by (tests/fault/checker/history.go).
+    const std::string name = absl::StrCat("server", number + 1, ":1");
+    options.arguments.insert(options.arguments.end(),
+                             {"--write-behind", server.near_store.File(kNearFile), "--advertise", name});
+  }
+  options.environment = server.clock->environment();
+  options.environment.push_back(absl::StrCat("AUTHSTATE_FAILPOINT_DIR=", server.failpoints.path()));
+  if (!chosen.plant.empty()) options.environment.push_back(absl::StrCat("AUTHSTATE_PLANT=", chosen.plant));
+  if (chosen.sealed) {
+    options.environment.push_back(absl::StrCat("AUTHSTATE_KEYRING=", KeyringText(number == 0 ? "a" : "b")));
+  }
+  return options;
+}
+
+absl::Status Deployment::StartServers(const Options& chosen) {
+  for (std::size_t i = 0; i < kServers; ++i) {
+    Server& server = servers_[i];
     auto clock = FakeClock::Create();
     if (!clock.ok()) return clock.status();
     server.clock = *std::move(clock);
-    TestServer::Options options;
-    options.program = "authstated_failpoints";
-    options.arguments = {"--backend",
-                         "postgres",
-                         "--postgres-url",
-                         absl::StrReplaceAll(database_url_, {{absl::StrCat(":", postgres_->port(), "/"),
-                                                              absl::StrCat(":", server.to_postgres->port(), "/")}}),
-                         "--health-interval-ms",
-                         "200"};
-    options.environment = server.clock->environment();
-    options.environment.push_back(absl::StrCat("AUTHSTATE_FAILPOINT_DIR=", server.failpoints.path()));
-    if (!chosen.plant.empty()) options.environment.push_back(absl::StrCat("AUTHSTATE_PLANT=", chosen.plant));
-    if (chosen.sealed) {
-      const char* const active = &server == servers_.data() ? "a" : "b";
-      options.environment.push_back(absl::StrCat("AUTHSTATE_KEYRING=", KeyringText(active)));
-    }
-    auto process = TestServer::Create(std::move(options));
+    auto options = OptionsOf(chosen, i);
+    if (!options.ok()) return options.status();
+    auto process = TestServer::Create(*std::move(options));
     if (!process.ok()) return process.status();
     server.process = *std::move(process);
     auto front = TcpProxy::Create(PortOf(server.process->address()), Protocol::kAny);
@@ -101,11 +148,43 @@ void Deployment::StopServer(std::size_t server) { servers_[server].process->proc
 
 void Deployment::KillPostgres() { postgres_->process().Signal(SIGKILL); }
 
-void Deployment::Hold(std::size_t server, Side side, Direction direction) {
-  servers_[server].proxy(side).Hold(direction);
+absl::Status Deployment::LosePrimary() {
+  if (absl::Status off = pair_->primary().PowerOff(); !off.ok()) return off;
+  return pair_->Promote();
 }
 
-void Deployment::Reset(std::size_t server, Side side) { servers_[server].proxy(side).ResetAll(); }
+absl::Status Deployment::StopSyncing(std::size_t server) {
+  const TempDir& folder = servers_[server].near_store;
+  StopServer(server);
+  std::error_code error;
+  for (const char* const name : {kNearFile, kNearLog}) {
+    std::filesystem::copy_file(folder.File(name), folder.File(absl::StrCat(name, ".synced")),
+                               std::filesystem::copy_options::overwrite_existing, error);
+    if (error) return absl::InternalError(absl::StrCat(name, ": ", error.message()));
+  }
+  servers_[server].process->process().Signal(SIGCONT);
+  return absl::OkStatus();
+}
+
+absl::Status Deployment::LosePower(std::size_t server) {
+  const TempDir& folder = servers_[server].near_store;
+  if (absl::Status killed = servers_[server].process->Kill(); !killed.ok()) return killed;
+  std::error_code error;
+  std::filesystem::remove(folder.File(absl::StrCat(kNearFile, "-shm")), error);
+  for (const char* const name : {kNearFile, kNearLog}) {
+    std::filesystem::rename(folder.File(absl::StrCat(name, ".synced")), folder.File(name), error);
+    if (error) return absl::InternalError(absl::StrCat(name, ": ", error.message()));
+  }
+  return absl::OkStatus();
+}
+
+void Deployment::Hold(std::size_t server, Side side, Direction direction) {
+  for (TcpProxy* const proxy : servers_[server].proxies(side)) proxy->Hold(direction);
+}
+
+void Deployment::Reset(std::size_t server, Side side) {
+  for (TcpProxy* const proxy : servers_[server].proxies(side)) proxy->ResetAll();
+}
 
 void Deployment::SetClock(std::size_t server, absl::string_view offset) { servers_[server].clock->Set(offset); }
 
@@ -114,6 +193,8 @@ void Deployment::Order(std::size_t server, absl::string_view failpoint, absl::st
 }
 
 absl::Status Deployment::StartPostgres() {
+  // What was lost stays so.
+  if (pair_ != nullptr) return absl::OkStatus();
   // A signal may be on its way.
   if (postgres_->process().running()) {
     const auto answer = TestPostgres::Query(postgres_->url(), "SELECT 1");
@@ -136,8 +217,9 @@ absl::Status Deployment::Heal() {
       (void)unlink(server.failpoints.File(failpoint).c_str());
     }
     server.clock->Set("+0");
-    server.to_postgres->Resume();
-    server.to_clients->Resume();
+    for (const Side side : {Side::kClients, Side::kPostgres}) {
+      for (TcpProxy* const proxy : server.proxies(side)) proxy->Resume();
+    }
     server.process->process().Signal(SIGCONT);
   }
   for (std::size_t i = 0; i < kServers; ++i) {

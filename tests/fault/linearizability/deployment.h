@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "tests/fault/postgres_pair.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/tcp_proxy.h"
 #include "tests/support/temp_dir.h"
@@ -20,7 +21,7 @@
 namespace authstate::test {
 
 // Two servers on one PostgreSQL, each with a proxy towards PostgreSQL and one towards its clients, a clock that can be
-// set, and failpoints.
+// set, and failpoints; with near stores, if that is wanted (docs/write-behind.md).
 //
 // Its processes end with the thread that called Create: use it from the main thread. Not thread-safe.
 class Deployment {
@@ -34,12 +35,20 @@ class Deployment {
     bool legacy = false;
     // With a keyring of two keys, of which each server has another one active.
     bool sealed = false;
+    // The first server is one with a near store; or each is.
+    enum class NearStores : std::uint8_t { kNone, kOne, kBoth };
+    NearStores near_stores = NearStores::kNone;
+    // PostgreSQL has a synchronous standby, which LosePrimary promotes.
+    bool standby = false;
   };
   static absl::StatusOr<std::unique_ptr<Deployment>> Create(const Options& options);
 
   // Of the database, past the proxies.
   const std::string& database_url() const { return database_url_; }
   bool sealed() const { return sealed_; }
+  // Whether each server has a near store; empty: none has.
+  const std::vector<bool>& near_stores() const { return near_stores_; }
+  bool has_standby() const { return pair_ != nullptr; }
 
   // Of the servers, for clients: through the proxies.
   std::vector<std::string> addresses() const;
@@ -49,6 +58,8 @@ class Deployment {
   // SIGSTOP.
   void StopServer(std::size_t server);
   void KillPostgres();
+  // The primary is gone for ever, and its standby takes its place. Once, with a standby.
+  absl::Status LosePrimary();
   // Nothing passes on this side of the server in this direction, where kToClient is that of answers. What was held
   // arrives when the fault ends: a request that its sender has long given up, and repeated elsewhere.
   enum class Side : std::uint8_t { kClients, kPostgres };
@@ -60,6 +71,11 @@ class Deployment {
   // As in storage/failpoints/failpoints.h.
   void Order(std::size_t server, absl::string_view failpoint, absl::string_view action);
 
+  // What a disk that lies about what it has synced does with the file of the near store, in two steps: what is written
+  // from the first one on is gone after the second, which kills the server.
+  absl::Status StopSyncing(std::size_t server);
+  absl::Status LosePower(std::size_t server);
+
   // Ends all faults, and returns once every server answers.
   absl::Status Heal();
 
@@ -70,22 +86,31 @@ class Deployment {
   struct Server {
     TempDir failpoints;
     std::unique_ptr<FakeClock> clock;
-    std::unique_ptr<TcpProxy> to_postgres;
+    TempDir near_store;
+    // To PostgreSQL, and to its standby if it has one.
+    std::vector<std::unique_ptr<TcpProxy>> to_postgres;
     std::unique_ptr<TestServer> process;
     std::unique_ptr<TcpProxy> to_clients;
 
-    TcpProxy& proxy(Side side) const { return side == Side::kClients ? *to_clients : *to_postgres; }
+    std::vector<TcpProxy*> proxies(Side side) const;
   };
 
   Deployment() = default;
 
+  absl::Status MakeDatabase(const Options& options);
+  // The URL of the database through proxies of the server.
+  absl::StatusOr<std::string> MakeWayToPostgres(Server* server);
+  absl::StatusOr<TestServer::Options> OptionsOf(const Options& options, std::size_t server);
   absl::Status StartPostgres();
   absl::Status StartServers(const Options& options);
   absl::Status AwaitAnswer(std::size_t server) const;
 
+  // One of them.
   std::unique_ptr<TestPostgres> postgres_;
+  std::unique_ptr<PostgresPair> pair_;
   std::string database_url_;
   bool sealed_ = false;
+  std::vector<bool> near_stores_;
   std::array<Server, kServers> servers_;
 };
 

@@ -47,6 +47,10 @@ nlohmann::json ToJson(const Operation& operation) {
       {"result", operation.result},   {"reply", operation.reply},
   };
   if (!operation.reason.empty()) line["reason"] = operation.reason;
+  if (operation.at != 0) {
+    line["at"] = operation.at;
+    line["near"] = operation.near;
+  }
   return line;
 }
 

@@ -27,6 +27,10 @@ struct Operation {
   // The reason of a refusal: `STALE_FENCE`.
   std::string reason;
   nlohmann::json reply = nlohmann::json::object();
+  // Which server was asked, from 1, and whether it has a near store. 0 where no server has one: then it does not
+  // matter.
+  int at = 0;
+  bool near = false;
 };
 
 // Sets what came of `operation` by how its call ended. A refusal carries what it tells of the lease; of a success the

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
@@ -29,6 +28,7 @@ namespace {
 constexpr int kShortRounds = 20;
 constexpr int kLongRoundsEach = 40;
 constexpr int kRoundsForOneOnTheExistingTables = 5;
+constexpr int kRoundsForOneWithAStandby = 10;
 // After how many rounds a broken promise has to be found at the latest.
 constexpr int kPlantedRounds = 10;
 
@@ -58,12 +58,12 @@ class LinearizabilityTest : public testing::Test {
   }
 };
 
-using Deployments = std::array<std::unique_ptr<Deployment>, 2>;
+using Deployments = std::map<int, std::unique_ptr<Deployment>>;
+using NearStores = Deployment::Options::NearStores;
 
 void ExpectPatchedValues(const Deployments& deployments) {
   int patched = 0;
-  for (const auto& deployment : deployments) {
-    if (deployment == nullptr) continue;
+  for (const auto& [kind, deployment] : deployments) {
     const auto count = deployment->CountPatchedValues();
     ASSERT_TRUE(count.ok()) << count.status();
     patched += *count;
@@ -72,12 +72,29 @@ void ExpectPatchedValues(const Deployments& deployments) {
   Report(absl::StrCat(patched, " keys are patches at the end"));
 }
 
-enum class Tables : bool { kOurs, kExisting };
+enum class Stores : std::uint8_t {
+  kOurs,
+  kExisting,
+  // Behind near stores: in two of four rounds each server has one, in the others one has; else as kOurs.
+  kNear,
+  // The same, and PostgreSQL dies once a round, and a standby takes its place.
+  kNearStandby,
+};
+
+Deployment::Options OptionsFor(Stores stores, std::uint64_t seed) {
+  Deployment::Options options;
+  options.legacy = stores == Stores::kExisting;
+  options.sealed = !options.legacy && seed % 2 == 0;
+  options.standby = stores == Stores::kNearStandby;
+  if (stores == Stores::kOurs || stores == Stores::kExisting) return options;
+  options.near_stores = seed % 8 < 4 ? NearStores::kBoth : NearStores::kOne;
+  return options;
+}
 
 // Plays `rounds` and expects all histories to be accepted. With our tables, servers encrypt in every second round, and
 // the sessions of these are wrapped under other keys, opened and encrypted meanwhile (resealing.h).
-void PlayRounds(int rounds, Tables tables) {
-  // Made when a round first needs them: plain ones, and those that encrypt.
+void PlayRounds(int rounds, Stores stores) {
+  // Made when a round first needs them, by what is in them; with a standby, anew for each round.
   Deployments deployments;
   const std::uint64_t first = NumberOf("AUTHSTATE_FAULT_SEED", 1);
   RoundReport sum;
@@ -85,10 +102,11 @@ void PlayRounds(int rounds, Tables tables) {
   const absl::Time start = absl::Now();
   for (int i = 0; i < rounds && !testing::Test::HasFailure(); ++i) {
     const std::uint64_t seed = first + static_cast<std::uint64_t>(i);
-    const bool sealed = tables == Tables::kOurs && seed % 2 == 0;
-    auto& deployment = deployments[sealed ? 1 : 0];
+    const Deployment::Options options = OptionsFor(stores, seed);
+    if (options.standby) deployments.clear();
+    auto& deployment = deployments[static_cast<int>(options.near_stores) * 2 + (options.sealed ? 1 : 0)];
     if (deployment == nullptr) {
-      auto created = Deployment::Create({"", tables == Tables::kExisting, sealed});
+      auto created = Deployment::Create(options);
       ASSERT_TRUE(created.ok()) << created.status();
       deployment = *std::move(created);
     }
@@ -113,8 +131,8 @@ void PlayRounds(int rounds, Tables tables) {
   EXPECT_GT(sum.take_overs, 0U);
   EXPECT_GT(sum.duplicates, 0U);
   EXPECT_GT(sum.reordered, 0U);
-  if (tables == Tables::kOurs) ExpectPatchedValues(deployments);
-  if (deployments[1] != nullptr) {
+  if (stores != Stores::kExisting) ExpectPatchedValues(deployments);
+  if (stores != Stores::kExisting && rounds > 1) {
     EXPECT_GT(sum.rewrapped, 0U);
     EXPECT_GT(sum.resealed, 0U);
     Report(absl::StrCat("data keys wrapped anew ", sum.rewrapped, " times, sessions opened or encrypted ", sum.resealed,
@@ -129,10 +147,16 @@ void PlayRounds(int rounds, Tables tables) {
   }));
 }
 
-TEST_F(LinearizabilityTest, HistoriesUnderFaultsFollowTheContract) { PlayRounds(Rounds(), Tables::kOurs); }
+TEST_F(LinearizabilityTest, HistoriesUnderFaultsFollowTheContract) { PlayRounds(Rounds(), Stores::kOurs); }
 
 TEST_F(LinearizabilityTest, HistoriesOnTheExistingTablesFollowTheContract) {
-  PlayRounds(std::max(1, Rounds() / kRoundsForOneOnTheExistingTables), Tables::kExisting);
+  PlayRounds(std::max(1, Rounds() / kRoundsForOneOnTheExistingTables), Stores::kExisting);
+}
+
+TEST_F(LinearizabilityTest, HistoriesBehindNearStoresFollowTheContract) { PlayRounds(Rounds(), Stores::kNear); }
+
+TEST_F(LinearizabilityTest, HistoriesBehindNearStoresWithAStandbyFollowTheContract) {
+  PlayRounds(std::max(1, Rounds() / kRoundsForOneWithAStandby), Stores::kNearStandby);
 }
 
 // A checker that accepts everything would show nothing: servers that break a promise on purpose must be found out, and
@@ -140,10 +164,25 @@ TEST_F(LinearizabilityTest, HistoriesOnTheExistingTablesFollowTheContract) {
 class PlantedFaultTest : public LinearizabilityTest {
  protected:
   static void ExpectRefused(const std::string& plant, const std::vector<std::string>& explanations) {
-    auto deployment = Deployment::Create({plant});
+    Deployment::Options options;
+    options.plant = plant;
+    ExpectRefused(options, Faults::kNone, explanations);
+  }
+  static void ExpectRefusedBehindNearStores(const std::string& plant, Faults faults,
+                                            const std::vector<std::string>& explanations) {
+    Deployment::Options options;
+    options.plant = plant;
+    options.near_stores = NearStores::kBoth;
+    ExpectRefused(options, faults, explanations);
+  }
+
+ private:
+  static void ExpectRefused(const Deployment::Options& options, Faults faults,
+                            const std::vector<std::string>& explanations) {
+    auto deployment = Deployment::Create(options);
     ASSERT_TRUE(deployment.ok()) << deployment.status();
     for (int seed = 1; seed <= kPlantedRounds; ++seed) {
-      const auto report = PlayRound(static_cast<std::uint64_t>(seed), Faults::kNone, deployment->get());
+      const auto report = PlayRound(static_cast<std::uint64_t>(seed), faults, deployment->get());
       ASSERT_TRUE(report.ok()) << report.status();
       if (report->accepted) continue;
       bool explained = false;
@@ -168,6 +207,22 @@ TEST_F(PlantedFaultTest, ServerThatAppliesDuplicatesIsRefused) { ExpectRefused("
 // A read that was told half of a commit fits nowhere: not at its revision, for its values, and nowhere else, for that.
 TEST_F(PlantedFaultTest, ServerThatTearsCommitsIsRefused) {
   ExpectRefused("atomicity", {"told value", "told revision"});
+}
+
+TEST_F(PlantedFaultTest, NearStoreThatAcknowledgesBeforeItHasSyncedIsRefused) {
+  ExpectRefusedBehindNearStores("", Faults::kLostDisk, {"told value", "told revision", "NUMBER_GAP", "highest number"});
+}
+
+TEST_F(PlantedFaultTest, HomeThatIsGivenBackBeforeItIsFlushedIsRefused) {
+  ExpectRefusedBehindNearStores("give-back", Faults::kNone, {"told value", "told revision"});
+}
+
+TEST_F(PlantedFaultTest, FlushThatReordersTwoMomentsIsRefused) {
+  ExpectRefusedBehindNearStores("moments", Faults::kNone, {"told value"});
+}
+
+TEST_F(PlantedFaultTest, ClaimThatIgnoresAnotherHomeIsRefused) {
+  ExpectRefusedBehindNearStores("other-homes", Faults::kNone, {"took the live lease of", "told owner"});
 }
 
 }  // namespace

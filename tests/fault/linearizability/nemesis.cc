@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <random>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -19,7 +20,7 @@ constexpr int kLongestFaultMs = 600;
 
 constexpr std::array<const char*, 5> kFailpoints = {"before-commit", "after-commit", "before-renewal", "after-renewal",
                                                     "before-reply"};
-constexpr std::array<const char*, 4> kOrders = {"crash", "error", "drop", "delay 300ms"};
+constexpr std::array<const char*, 4> kOrders = {"crash", "error", "delay 300ms", "drop"};
 
 class Nemesis {
  public:
@@ -31,7 +32,9 @@ class Nemesis {
       Linger(kShortestCalmMs, kLongestCalmMs);
       absl::Duration lasting;
       for (int faults = Below(kMostAtATime) + 1; faults > 0; --faults) {
-        happened->push_back(Begin(&lasting));
+        absl::StatusOr<Fault> fault = Begin(&lasting);
+        if (!fault.ok()) return fault.status();
+        happened->push_back(*std::move(fault));
         Linger(kShortestFaultMs, kLongestFaultMs / 2);
       }
       context_->Linger(lasting);
@@ -44,49 +47,57 @@ class Nemesis {
 
  private:
   // Begins a fault, and says which. `lasting` grows to how long it has to last at least.
-  Fault Begin(absl::Duration* lasting) {
+  absl::StatusOr<Fault> Begin(absl::Duration* lasting) {
+    if (deployment_->has_standby() && !std::exchange(lost_primary_, true)) {
+      if (absl::Status lost = deployment_->LosePrimary(); !lost.ok()) return lost;
+      return Fault{"primary lost, and its standby promoted", ""};
+    }
     const auto server = static_cast<std::size_t>(Below(Deployment::kServers));
     const char* const name = server == 0 ? "A" : "B";
     switch (Below(12)) {
       case 0:
+        if (deployment_->has_standby()) break;
         deployment_->KillPostgres();
-        return {"PostgreSQL killed", ""};
+        return Fault{"PostgreSQL killed", ""};
       case 1:
         deployment_->StopServer(server);
         // Longer than a lease lives.
         *lasting = context_->ttl * 1.2;
-        return {"server stopped for longer than a lease", name};
+        return Fault{"server stopped for longer than a lease", name};
       case 2:
       case 3: {
         const Deployment::Side side = AnySide();
         const bool requests = Below(2) == 0;
         deployment_->Hold(server, side, requests ? Direction::kToServer : Direction::kToClient);
-        return {absl::StrCat("black hole between server and ", NameOf(side)),
-                absl::StrCat(name, ", ", requests ? "requests" : "answers")};
+        return Fault{absl::StrCat("black hole between server and ", NameOf(side)),
+                     absl::StrCat(name, ", ", requests ? "requests" : "answers")};
       }
       case 4:
       case 5: {
         const Deployment::Side side = AnySide();
         deployment_->Reset(server, side);
-        return {absl::StrCat("connections between server and ", NameOf(side), " reset"), name};
+        return Fault{absl::StrCat("connections between server and ", NameOf(side), " reset"), name};
       }
       case 6: {
         const char* const offset = Below(2) == 0 ? "+1h" : "-1h";
         deployment_->SetClock(server, offset);
-        return {"clock of server jumped", absl::StrCat(name, ", ", offset)};
+        return Fault{"clock of server jumped", absl::StrCat(name, ", ", offset)};
       }
       case 7:
       case 8:
       case 9: {
+        // Who flushes waits for an answer that is dropped until the step is given up, longer than a round lasts.
+        const std::size_t orders = deployment_->near_stores().empty() ? kOrders.size() : kOrders.size() - 1;
         const char* const failpoint = kFailpoints[static_cast<std::size_t>(Below(kFailpoints.size()))];
-        const char* const order = kOrders[static_cast<std::size_t>(Below(kOrders.size()))];
+        const char* const order = kOrders[static_cast<std::size_t>(Below(orders))];
         deployment_->Order(server, failpoint, order);
-        return {absl::StrCat("failpoint ", failpoint), absl::StrCat(name, ", ", order)};
+        return Fault{absl::StrCat("failpoint ", failpoint), absl::StrCat(name, ", ", order)};
       }
       default:
-        deployment_->KillServer(server);
-        return {"server killed", name};
+        break;
     }
+    deployment_->KillServer(server);
+    return Fault{"server killed", name};
   }
 
   Deployment::Side AnySide() { return Below(2) == 0 ? Deployment::Side::kClients : Deployment::Side::kPostgres; }
@@ -104,6 +115,7 @@ class Nemesis {
   std::mt19937_64 random_;
   RoundContext* const context_;
   Deployment* const deployment_;
+  bool lost_primary_ = false;
 };
 
 }  // namespace

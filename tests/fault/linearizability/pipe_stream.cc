@@ -59,8 +59,11 @@ absl::Status StatusOf(const v1::PipeResult& result) {
 
 }  // namespace
 
-PipeStream::PipeStream(const std::string& address, absl::Duration life, RoundContext* context)
-    : context_(context), stub_(v1::AuthStateService::NewStub(Connect(address))), use_until_(absl::Now() + life) {
+PipeStream::PipeStream(std::size_t server, absl::Duration life, RoundContext* context)
+    : context_(context),
+      server_(server),
+      stub_(v1::AuthStateService::NewStub(Connect(context->addresses[server]))),
+      use_until_(absl::Now() + life) {
   call_.set_deadline(absl::ToChronoTime(use_until_ + kGrace));
   stream_ = stub_->Pipe(&call_);
 }
@@ -76,6 +79,7 @@ std::vector<PipeStream::Answer> PipeStream::Do(std::vector<PipeStep> steps) {
   for (PipeStep& step : steps) {
     step.request.set_tag(next_tag_++);
     step.request.set_channel(1);
+    context_->AskedOf(server_, &step.begun);
     step.begun.called = History::Now();
     *request.add_operations() = step.request;
   }

@@ -4,6 +4,8 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/sync_stream.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,10 +27,10 @@ struct PipeStep {
   Operation begun;
 };
 
-// One stream with one attached session, which lives for a limited time. Not thread-safe.
+// One stream to one of the servers with one attached session, which lives for a limited time. Not thread-safe.
 class PipeStream {
  public:
-  PipeStream(const std::string& address, absl::Duration life, RoundContext* context);
+  PipeStream(std::size_t server, absl::Duration life, RoundContext* context);
   ~PipeStream();
   PipeStream(const PipeStream&) = delete;
   PipeStream& operator=(const PipeStream&) = delete;
@@ -51,6 +53,7 @@ class PipeStream {
   absl::Status Finish();
 
   RoundContext* const context_;
+  const std::size_t server_;
   const std::unique_ptr<v1::AuthStateService::Stub> stub_;
   const absl::Time use_until_;
   grpc::ClientContext call_;

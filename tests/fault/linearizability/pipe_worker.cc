@@ -39,7 +39,7 @@ PipeWorker::PipeWorker(int number, std::string session, std::uint64_t seed, Roun
 void PipeWorker::Run() {
   while (AwaitServer()) {
     const int life_ms = std::uniform_int_distribution<int>(kShortestLifeMs, kLongestLifeMs)(random_);
-    PipeStream stream(context_->addresses[turn_ % context_->addresses.size()], absl::Milliseconds(life_ms), context_);
+    PipeStream stream(turn_ % context_->addresses.size(), absl::Milliseconds(life_ms), context_);
     if (Attach(&stream)) {
       while (stream.usable() && !context_->stop.HasBeenNotified() && Exchange(&stream)) {
         context_->Linger(kLongestPause * (Roll() / 100.0));
@@ -106,9 +106,9 @@ std::thread PipeWorker::SendAlsoReversed(std::vector<PipeStep> steps) {
   context_->duplicates += steps.size();
   if (steps.size() > 1) context_->reordered += steps.size();
   std::reverse(steps.begin(), steps.end());
-  const std::string& address = context_->addresses[(turn_ + 1) % context_->addresses.size()];
-  return std::thread([this, address, attach = AttachStep(fence_), steps = std::move(steps)] {
-    PipeStream stream(address, kSecondWayLife, context_);
+  const std::size_t server = (turn_ + 1) % context_->addresses.size();
+  return std::thread([this, server, attach = AttachStep(fence_), steps = std::move(steps)] {
+    PipeStream stream(server, kSecondWayLife, context_);
     // Whatever it is told, the first way finds out by itself.
     if (stream.Do({attach})[0].status.ok()) (void)stream.Do(steps);
   });
@@ -140,7 +140,7 @@ PipeStep PipeWorker::AttachStep(std::uint64_t fence) {
     step.begun = Begin("renew");
     step.begun.args = {{"fence", fence}, {"ttl", ttl}};
   } else {
-    attach.set_steal(Roll() < 6);
+    attach.set_steal(Roll() < context_->steals);
     step.begun = Begin("acquire");
     step.begun.args = {{"owner", attach.owner()}, {"ttl", ttl}, {"steal", attach.steal()}};
   }

@@ -7,9 +7,11 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <thread>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
@@ -29,6 +31,9 @@ constexpr int kPipeWorkers = 2;
 // Without faults, how long clients work.
 constexpr absl::Duration kCalmRound = absl::Seconds(2);
 constexpr absl::Duration kReadTimeout = absl::Seconds(30);
+// With near stores: until sessions that nobody uses any more are at home nowhere.
+constexpr absl::Duration kSettleTimeout = absl::Seconds(60);
+constexpr absl::Duration kBetweenLooks = absl::Milliseconds(50);
 constexpr absl::Duration kCheckTimeout = absl::Minutes(3);
 
 std::string CheckerPath() { return ProgramPath("history_checker"); }
@@ -86,17 +91,59 @@ absl::Status ReadPatiently(Read read) {
   return status;
 }
 
+// Waits until all servers tell the same owner of the session, who is none of their near stores: then it is at home
+// nowhere, and who has lost it knows.
+absl::Status AwaitSettled(const std::string& session, const RoundContext& context) {
+  std::vector<std::unique_ptr<client::Client>> servers;
+  for (const std::string& address : context.addresses) {
+    client::ClientOptions options;
+    options.address = address;
+    servers.push_back(std::make_unique<client::Client>(std::move(options)));
+  }
+  const absl::Time limit = absl::Now() + kSettleTimeout;
+  std::string told;
+  do {
+    std::set<std::string> leases;
+    for (const auto& server : servers) {
+      const auto lease = server->GetLease(session);
+      leases.insert(lease.ok() ? absl::StrCat(lease->owner, " under ", lease->fence) : lease.status().ToString());
+    }
+    told = absl::StrJoin(leases, ", ");
+    if (leases.size() == 1 && !absl::StrContains(told, "home:")) return absl::OkStatus();
+    absl::SleepFor(kBetweenLooks);
+  } while (absl::Now() < limit);
+  return absl::DeadlineExceededError(absl::StrCat("session ", session, " does not settle: its owner is ", told));
+}
+
 // Reads every session through every server.
 absl::Status ReadAtTheEnd(const std::vector<std::string>& sessions, int number, RoundContext* context) {
   for (const std::string& session : sessions) {
     SessionClient reader(number, session, context);
+    const bool settled = !context->near_stores.empty();
+    if (settled) {
+      if (absl::Status status = AwaitSettled(session, *context); !status.ok()) return status;
+    }
     for (std::size_t i = 0; i < context->addresses.size(); ++i) {
-      for (const auto& read : {&SessionClient::Load, &SessionClient::GetLease}) {
-        if (absl::Status status = ReadPatiently([&] { return (reader.*read)(); }); !status.ok()) return status;
-      }
+      absl::Status status = ReadPatiently([&] { return reader.Load(settled); });
+      if (status.ok()) status = ReadPatiently([&] { return reader.GetLease(); });
+      if (!status.ok()) return status;
       reader.MoveOn();
     }
   }
+  return absl::OkStatus();
+}
+
+// Clients go on for a while on either side of what happens.
+absl::Status LoseDisk(const RoundContext& context, Deployment* deployment) {
+  context.Linger(kCalmRound / 2);
+  for (const Direction direction : {Direction::kToServer, Direction::kToClient}) {
+    deployment->Hold(0, Deployment::Side::kPostgres, direction);
+  }
+  if (absl::Status stopped = deployment->StopSyncing(0); !stopped.ok()) return stopped;
+  context.Linger(context.ttl / 2);
+  if (absl::Status lost = deployment->LosePower(0); !lost.ok()) return lost;
+  if (absl::Status healed = deployment->Heal(); !healed.ok()) return healed;
+  context.Linger(kCalmRound / 2);
   return absl::OkStatus();
 }
 
@@ -127,12 +174,17 @@ absl::StatusOr<RoundReport> PlayRound(std::uint64_t seed, Faults faults, Deploym
   report.seed = seed;
   RoundContext context;
   context.addresses = deployment->addresses();
+  context.near_stores = deployment->near_stores();
+  // A steal may lose commits, so half of the rounds have none.
+  if (!context.near_stores.empty() && seed / 2 % 2 != 0) context.steals = 0;
   {
     std::optional<Resealing> resealing;
     if (deployment->sealed()) resealing.emplace(deployment->database_url(), sessions, seed, &context);
     Crowd crowd(seed, sessions, &context);
     if (faults == Faults::kRandom) {
       if (absl::Status well = LetFaultsHappen(seed, &context, deployment, &report.faults); !well.ok()) return well;
+    } else if (faults == Faults::kLostDisk) {
+      if (absl::Status well = LoseDisk(context, deployment); !well.ok()) return well;
     } else {
       context.Linger(kCalmRound);
     }

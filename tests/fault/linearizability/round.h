@@ -37,7 +37,12 @@ struct RoundReport {
   std::string history_path;
 };
 
-enum class Faults : bool { kNone, kRandom };
+enum class Faults : std::uint8_t {
+  kNone,
+  kRandom,
+  // The disk of the first server's near store loses what was acknowledged while PostgreSQL could not be reached.
+  kLostDisk,
+};
 
 // Whether the checker has been built.
 bool HasHistoryChecker();

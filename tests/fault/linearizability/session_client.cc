@@ -3,6 +3,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cpp/error.h"
 #include "tests/fault/linearizability/stored_value.h"
@@ -12,6 +13,8 @@ namespace {
 
 // The answer to a call is worth waiting for this long; none is tried again by the client itself.
 constexpr absl::Duration kDeadline = absl::Milliseconds(800);
+// How near stores are named as owners.
+constexpr absl::string_view kHomePrefix = "home:";
 
 client::KeyName Key(int index) { return {kKeyType, KeyId(index)}; }
 
@@ -22,6 +25,10 @@ Value CredsValue(const std::string& value) { return {ValueKind::kJson, absl::Str
 bool OneIn(int chances, std::mt19937_64& random) { return std::uniform_int_distribution<int>(1, chances)(random) == 1; }
 
 }  // namespace
+
+bool IsElsewhere(const absl::Status& status) {
+  return absl::StartsWith(client::OwnerOf(status).value_or(""), kHomePrefix);
+}
 
 std::string KeyId(int index) { return absl::StrCat("key", index); }
 
@@ -40,11 +47,12 @@ SessionClient::SessionClient(int number, std::string session, RoundContext* cont
 
 void SessionClient::MoveOn() { ++turn_; }
 
-Operation SessionClient::Begin(std::string op) const {
+Operation SessionClient::Begin(std::string op, std::size_t turn) const {
   Operation operation;
   operation.client = number_;
   operation.session = session_;
   operation.op = std::move(op);
+  context_->AskedOf(turn % servers_.size(), &operation);
   operation.called = History::Now();
   return operation;
 }
@@ -92,17 +100,17 @@ absl::Status SessionClient::GetLease() {
 absl::Status SessionClient::Commit(std::uint64_t fence, const std::string& value, std::mt19937_64& random) {
   if (sent_twice_.has_value() && OneIn(4, random)) {
     ++context_->duplicates;
-    (void)Send(*sent_twice_, server());
+    (void)Send(*sent_twice_, turn_);
   }
   Prepared commit = Prepare(fence, value, random);
-  if (!OneIn(8, random)) return Send(commit, server());
+  if (!OneIn(8, random)) return Send(commit, turn_);
 
   // The history names the id of a commit only where it matters.
   commit.request.commit_id = random();
   commit.args["id"] = commit.request.commit_id;
   ++context_->duplicates;
-  std::thread duplicate([this, &commit] { (void)Send(commit, other_server()); });
-  absl::Status status = Send(commit, server());
+  std::thread duplicate([this, &commit] { (void)Send(commit, turn_ + 1); });
+  absl::Status status = Send(commit, turn_);
   duplicate.join();
   sent_twice_ = std::move(commit);
   return status;
@@ -132,10 +140,10 @@ SessionClient::Prepared SessionClient::Prepare(std::uint64_t fence, const std::s
   return commit;
 }
 
-absl::Status SessionClient::Send(const Prepared& commit, client::Client& server) {
-  Operation operation = Begin("commit");
+absl::Status SessionClient::Send(const Prepared& commit, std::size_t turn) {
+  Operation operation = Begin("commit", turn);
   operation.args = commit.args;
-  const auto revision = server.Commit(commit.request);
+  const auto revision = servers_[turn % servers_.size()]->Commit(commit.request);
   if (revision.ok()) operation.reply = {{"revision", *revision}};
   return End(std::move(operation), revision.status(), true);
 }
@@ -163,8 +171,9 @@ absl::Status SessionClient::ReadKeys(std::uint64_t fence) {
   return End(std::move(operation), keys.status(), false);
 }
 
-absl::Status SessionClient::Load() {
+absl::Status SessionClient::Load(bool settled) {
   Operation operation = Begin("read");
+  if (settled) operation.args["settled"] = true;
   nlohmann::json values = {{"creds", nullptr}};
   for (int i = 0; i < kKeys; ++i) values[KeyId(i)] = nullptr;
   std::uint64_t revision = 0;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -23,6 +24,10 @@ namespace authstate::test {
 struct RoundContext {
   // Of the servers, each as good as the other.
   std::vector<std::string> addresses;
+  // Whether each has a near store; empty: none has.
+  std::vector<bool> near_stores;
+  // How many acquisitions of a hundred are steals.
+  int steals = 6;
   // How long a lease lives.
   absl::Duration ttl = absl::Seconds(1);
   History history;
@@ -34,7 +39,17 @@ struct RoundContext {
 
   // Lets some time pass, less when the clients shall end.
   void Linger(absl::Duration time) const { (void)stop.WaitForNotificationWithTimeout(time); }
+
+  // Writes down which server is asked, where that matters.
+  void AskedOf(std::size_t server, Operation* operation) const {
+    if (near_stores.empty()) return;
+    operation->at = static_cast<int>(server) + 1;
+    operation->near = near_stores[server];
+  }
 };
+
+// Whether the call was refused because the session is at home in the near store of another server.
+bool IsElsewhere(const absl::Status& status);
 
 // The keys that commits write and reads ask for.
 inline constexpr const char* kKeyType = "pre-key";
@@ -58,7 +73,9 @@ class SessionClient {
   absl::Status Delete();
   // Under a fence, the keys; without one, the whole session from a snapshot.
   absl::Status ReadKeys(std::uint64_t fence);
-  absl::Status Load();
+  absl::Status Load() { return Load(/*settled=*/false); }
+  // `settled`: the session is at home nowhere any more, and every server knows.
+  absl::Status Load(bool settled);
 
   // The other server's turn.
   void MoveOn();
@@ -72,12 +89,13 @@ class SessionClient {
   };
 
   Prepared Prepare(std::uint64_t fence, const std::string& value, std::mt19937_64& random) const;
-  absl::Status Send(const Prepared& commit, client::Client& server);
-  Operation Begin(std::string op) const;
+  // `turn`: which server is asked.
+  absl::Status Send(const Prepared& commit, std::size_t turn);
+  Operation Begin(std::string op) const { return Begin(std::move(op), turn_); }
+  Operation Begin(std::string op, std::size_t turn) const;
   // Writes the operation into the history.
   absl::Status End(Operation operation, const absl::Status& status, bool mutation);
   client::Client& server() { return *servers_[turn_ % servers_.size()]; }
-  client::Client& other_server() { return *servers_[(turn_ + 1) % servers_.size()]; }
 
   const int number_;
   const std::string session_;

@@ -7,6 +7,8 @@ namespace authstate::test {
 namespace {
 
 constexpr absl::Duration kLongestPause = absl::Milliseconds(12);
+// Of a hundred who are told that another server has the session at home, how many go there.
+constexpr int kFollows = 30;
 constexpr absl::Duration kBetweenProbes = absl::Milliseconds(25);
 
 }  // namespace
@@ -20,6 +22,8 @@ void UnaryWorker::Run() {
     if (client::ReasonOf(status) == "STALE_FENCE" && fence_ != 0) {
       lost_fence_ = fence_;
       fence_ = 0;
+    } else if (IsElsewhere(status) && Roll() < kFollows) {
+      client_.MoveOn();
     } else if (!status.ok() && !absl::IsFailedPrecondition(status) && !absl::IsNotFound(status)) {
       AwaitServer();
     }
@@ -66,7 +70,7 @@ absl::Status UnaryWorker::StepAsOther() {
 absl::Status UnaryWorker::Acquire() {
   // A new name for every try, as for every start of a process: one that is in doubt is not taken up again.
   const std::string owner = absl::StrCat("client", number_, ".", ++lives_);
-  const auto fence = client_.Acquire(owner, /*steal=*/Roll() < 6);
+  const auto fence = client_.Acquire(owner, /*steal=*/Roll() < context_->steals);
   if (fence.ok()) fence_ = *fence;
   return fence.status();
 }

@@ -100,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Decorator{"Failpoints",
                               [](auto inner) { return NewFailpointBackend(std::move(inner), Failpoints("")); }},
                     Planted("Fence", PlantedFault::kFence), Planted("ExactlyOnce", PlantedFault::kExactlyOnce),
-                    Planted("Atomicity", PlantedFault::kAtomicity)),
+                    Planted("Atomicity", PlantedFault::kAtomicity), Planted("OtherHomes", PlantedFault::kOtherHomes)),
     [](const auto& param_info) { return param_info.param.name; });
 
 }  // namespace
