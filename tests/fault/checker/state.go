@@ -26,6 +26,8 @@ type state struct {
 	open bool
 	// Whether fences may be further apart than one.
 	apart bool
+	// By when the acquisition by its owner was answered, if it was taken from another or from nobody.
+	takenBy int64
 	// Empty: nobody.
 	owner string
 	// The highest number applied under the fence.
@@ -83,6 +85,14 @@ func (s state) told(op *operation) state {
 		s.open = false
 	}
 	return s
+}
+
+// toldBetween tells whether op was told of the moment at which the session had come to the server of an acquisition that
+// op overlaps, and was nobody's yet.
+func (s state) toldBetween(op *operation) bool {
+	r := &op.Reply
+	return s.apart && s.held() && op.Call <= s.takenBy && r.Owner != nil && *r.Owner == "" &&
+		(r.Fence == nil || *r.Fence+1 == s.fence)
 }
 
 // write is the state after a commit's writes, without their conditions.

@@ -52,6 +52,9 @@ func perform(s state, op *operation) (state, string) {
 				return s, fmt.Sprintf("took the live lease of %s", s.owner)
 			}
 			s = s.passTo(a.Owner)
+			if s.apart {
+				s.takenBy = op.Return
+			}
 		}
 		return s.extend(op), ""
 	case opRenew:
@@ -145,6 +148,9 @@ func staleFence(s state, fence uint64) string {
 // contradiction compares what op was told with the state after it.
 func contradiction(s state, op *operation) string {
 	r := &op.Reply
+	if s.toldBetween(op) {
+		return wrongValue(s, r.Values)
+	}
 	switch {
 	case r.Revision != nil && *r.Revision != s.revision:
 		return fmt.Sprintf("told revision %d where revision %d is right", *r.Revision, s.revision)

@@ -12,6 +12,7 @@ import "fmt"
 //     all that that home may have given.
 //   - Other servers refuse the session while it is at home, whether the lease of its owner has expired or not, and tell
 //     who has it.
+//   - While another server takes it for somebody, the session may be seen to be nobody's for a moment.
 //   - Fences grow by more than one where a session is handed on. An acquisition in doubt may have ended the lease that it
 //     was to take.
 //

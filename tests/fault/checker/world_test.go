@@ -66,6 +66,12 @@ func TestAcceptedOfNearStores(t *testing.T) {
 			by(1, r.refusedByHome(2, opRenew, args{Fence: 1, TTL: second}, reasonStaleFence))
 			by(1, r.settledA(2, "4"))
 		},
+		"a session that is seen to be nobody's while it is taken": func(r *recorded) {
+			by(1, r.acquire("x", 1))
+			by(2, r.steal("y", farther))
+			by(2, r.refused(opRead, args{Fence: 1}, reasonStaleFence)).Reply = reply{Fence: number(farther - 1), Owner: text("")}
+			r.operations[1].Return = r.operations[2].Return
+		},
 		"a steal at which the revision leaps": func(r *recorded) {
 			by(1, r.acquire("x", 1))
 			by(1, r.commit(under(1, named(7, one("1"))), 1))
@@ -143,6 +149,11 @@ func TestRefusedOfNearStores(t *testing.T) {
 			by(1, r.refusedByHome(2, opRenew, args{Fence: 1, TTL: second}, reasonStaleFence))
 			by(1, r.commit(under(1, one("late")), 1))
 		}, "was accepted under fence 1"},
+		{"a session that is told to be nobody's after it was taken", func(r *recorded) {
+			by(1, r.acquire("x", 1))
+			by(2, r.steal("y", farther))
+			by(2, r.refused(opRead, args{Fence: 1}, reasonStaleFence)).Reply = reply{Fence: number(farther - 1), Owner: text("")}
+		}, "told fence"},
 		{"a moment that is read before an earlier one", func(r *recorded) {
 			by(1, r.acquire("x", 1))
 			by(1, r.commit(under(1, one("1")), 1))
