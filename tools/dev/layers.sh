@@ -51,13 +51,13 @@ forbid_crowds() {
 
 # Paths are relative: "./" is the importing file's own folder, and a room has no folders but src/gen.
 check_node_layers() {
-  local src=client/node/src room below='errors|limits|logger|names|gen' package='[a-z@]'
+  local src=client/node/src room below='errors|home_owner|limits|logger|names|gen' package='[a-z@]'
   for room in codec rpc pipe connection writes session baileys folder; do
     allow_imports "$src/$room knows $below and packages." "$package|\./|\.\./($below)[./]" "$src/$room"
     below+="|$room"
   done
   allow_imports 'What every room of the client knows stands on none of them but the codec.' \
-    "$package|\./(errors|limits|gen|codec)[./]" "$src"/{errors,limits,logger,names}.ts
+    "$package|\./(errors|home_owner|limits|gen|codec)[./]" "$src"/{errors,home_owner,limits,logger,names}.ts
 }
 
 check_layers() {

@@ -1,4 +1,5 @@
 import { status } from "@grpc/grpc-js";
+import { homeAdvice } from "./home_owner.js";
 
 // The name of a canonical status code, such as `UNAVAILABLE`.
 export type AuthStateErrorCode = keyof typeof status;
@@ -98,7 +99,8 @@ export class LeaseHeldError extends AuthStateError {
   override readonly name = "LeaseHeldError";
 
   constructor(sessionId: string, owner: string | undefined, waitedMs: number) {
-    super(`${sessionId}: leased to ${owner || "somebody else"} (waited ${Math.round(waitedMs)} ms)`, {
+    const waited = `waited ${Math.round(waitedMs)} ms`;
+    super(`${sessionId}: leased to ${owner || "somebody else"} (${waited})${homeAdvice(owner)}`, {
       ...{ code: "FAILED_PRECONDITION", reason: "LEASE_HELD", outcome: "NOT_APPLIED", owner },
     });
   }

@@ -19,7 +19,11 @@ const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
 export interface AuthStatePoolOptions {
   /** Where authstated listens: `host:port`, such as `127.0.0.1:50051`. This or `addresses` is required. */
   address?: string;
-  /** Several servers on one database: one is used, the next one when it is away or stops. */
+  /**
+   * Several servers on one database: one is used, the next one when it is away or stops. Of servers with write-behind, a
+   * session that is at home on one of them is used there, if its address here is the one that it advertises, in letters of
+   * either case. No other address is ever connected to.
+   */
   addresses?: readonly string[];
   /**
    * Who this process is, for whoever finds a session leased: up to 100 characters of printable ASCII. A part that
@@ -78,7 +82,7 @@ export interface SessionOptions {
   lease?: boolean;
   /**
    * Take the session also from an owner that is alive, in another process, which then loses it. The server has to allow
-   * it. Default false.
+   * it. A session at home on one of the pool's servers is taken there, and waited for while that is away. Default false.
    */
   steal?: boolean;
   /**

@@ -5,6 +5,7 @@ import { type AuthState, type AuthStateEvents, openAuthState } from "./auth_stat
 import { loadBaileys } from "./baileys/baileys_module.js";
 import { readShared } from "./baileys/shared_records.js";
 import { type Connection, openConnection } from "./connection/connection.js";
+import { Homes, SessionRoute } from "./connection/session_route.js";
 import { endedError } from "./errors.js";
 import { type ExportedFolder, exportSession } from "./folder/folder_export.js";
 import { type ImportedFolder, previewImport, storeFolder, warnOfUse } from "./folder/folder_import.js";
@@ -22,10 +23,7 @@ import {
   type ListOptions,
   type SessionOptions,
 } from "./options.js";
-import { attachToPipe } from "./pipe/pipe_link.js";
 import type { Pacing } from "./rpc/pacing.js";
-import type { Attach } from "./rpc/session_link.js";
-import { attachByCalls } from "./rpc/unary_link.js";
 import { KeyCache } from "./session/key_cache.js";
 import type { LeaseHoldDeps } from "./session/lease_hold.js";
 import { LeasedSession } from "./session/leased_session.js";
@@ -39,6 +37,7 @@ import { UnleasedSession } from "./session/unleased_session.js";
 
 type Opening = ReturnType<typeof checkSessionOptions> & {
   owner: string;
+  route: SessionRoute;
   claim: SessionClaim;
   events: EventEmitter<AuthStateEvents>;
   patience: OpeningPatience;
@@ -56,6 +55,7 @@ export class Pool {
   readonly #owner: string;
   readonly #pacing: Pacing;
   readonly #connection: Connection;
+  readonly #homes: Homes;
   readonly #cache: KeyCache;
   readonly #closing = new AbortController();
   // Sessions that are open, or about to be.
@@ -72,7 +72,9 @@ export class Pool {
     this.#owner = `${owner ?? `${hostname().slice(0, 64)}:${process.pid}`}:${randomBytes(6).toString("hex")}`;
     checkOwner(this.#ownerOf(0));
     this.#cache = new KeyCache(cacheBytes, sharedRecords ? readShared : undefined);
-    this.#connection = openConnection({ addresses, credentials, tokens, pacing, logger });
+    const to = { credentials, tokens, pacing, logger };
+    this.#connection = openConnection({ addresses, ...to });
+    this.#homes = new Homes(addresses, (address) => openConnection({ addresses: [address], ...to }));
   }
 
   async useAuthState(sessionId: string, options: SessionOptions = {}): Promise<AuthState> {
@@ -80,12 +82,12 @@ export class Pool {
     this.#throwIfClosed();
     const checked = checkSessionOptions(options, this.#options);
     const patience = new OpeningPatience(sessionId, this.#pacing, checked.patienceMs);
-    const leave = this.#connection.enter();
+    const route = new SessionRoute(this.#connection, this.#homes);
     const forget = (): void => {
       this.#sessions.delete(opening);
-      leave();
+      route.close();
     };
-    const opening = this.#open(sessionId, checked, patience, forget);
+    const opening = this.#open(sessionId, checked, { patience, route }, forget);
     this.#sessions.add(opening);
     opening.catch(forget);
     return patience.bound(opening, (late) => late.close());
@@ -159,7 +161,10 @@ export class Pool {
 
   close(): Promise<void> {
     this.#closing.abort(endedError("CLOSED"));
-    this.#closed ??= this.#closeSessions().finally(() => this.#connection.close());
+    this.#closed ??= this.#closeSessions().finally(() => {
+      this.#homes.close();
+      this.#connection.close();
+    });
     return this.#closed;
   }
 
@@ -177,7 +182,7 @@ export class Pool {
   async #open(
     sessionId: string,
     options: ReturnType<typeof checkSessionOptions>,
-    patience: OpeningPatience,
+    { patience, route }: Pick<Opening, "patience" | "route">,
     onClosed: () => void,
   ): Promise<AuthState> {
     const { patienceMs, logger, onOrphanedKeys, create } = options;
@@ -203,7 +208,7 @@ export class Pool {
           ? new UnleasedSession(sessionId, this.#connection.transport, this.#retry(sessionId, logger), () =>
               pacing.now(),
             )
-          : await this.#lease(sessionId, { ...options, owner, claim, events, patience, throwIfUnwanted });
+          : await this.#lease(sessionId, { ...options, owner, route, claim, events, patience, throwIfUnwanted });
       patience.step = "reading the creds";
       try {
         return await openAuthState(sessionId, {
@@ -228,11 +233,10 @@ export class Pool {
   }
 
   async #lease(sessionId: string, opening: Opening): Promise<SessionStore> {
-    const { owner, claim, events, logger, steal, leaseWaitMs, patience, throwIfUnwanted } = opening;
+    const { owner, route, claim, events, logger, steal, leaseWaitMs, patience, throwIfUnwanted } = opening;
     const pacing = this.#pacing;
     const session = new LeasedSession(sessionId, {
-      attach: this.#attach,
-      transport: this.#connection.transport,
+      route,
       cache: this.#cache.open(),
       pacing,
       retry: this.#retry(sessionId, logger),
@@ -298,11 +302,6 @@ export class Pool {
       signal?.throwIfAborted();
     };
   }
-
-  readonly #attach: Attach = (request) => {
-    const { pipe, transport } = this.#connection;
-    return pipe.supported ? attachToPipe(pipe, request) : attachByCalls(transport, request);
-  };
 
   #retry(sessionId: string | undefined, logger: AuthStateLogger | undefined): SessionRetry {
     return sessionRetry(sessionId, this.#pacing, logger, this.#connection.warnings);

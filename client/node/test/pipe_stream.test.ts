@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { beforeEach, describe, it } from "node:test";
-import { type ClientDuplexStream, status } from "@grpc/grpc-js";
+import { type ClientDuplexStream, credentials, status } from "@grpc/grpc-js";
 import { AuthStateError } from "../src/errors.ts";
 import type { PipeRequest, PipeResponse, PipeResult } from "../src/gen/authstate/v1/auth_state_service.ts";
 import { PipeStream } from "../src/pipe/pipe_stream.ts";
 import { Bearer } from "../src/rpc/bearer.ts";
+import { Endpoints } from "../src/rpc/endpoints.ts";
+import { Transport } from "../src/rpc/transport.ts";
 import { FakePacing } from "./support/fake_pacing.ts";
 
+const ADDRESS = "127.0.0.1:50051";
 const LIMITS = { unansweredBytes: 100, messageBytes: 40, answerTimeoutMs: 1_000 };
 
 // A call whose connection takes messages when the test lets it.
@@ -60,11 +63,14 @@ beforeEach(() => {
   call = new FakeCall();
   pacing = new FakePacing();
   told = [];
+  const bearer = new Bearer(undefined, pacing);
+  const endpoints = new Endpoints({ addresses: [ADDRESS], credentials: credentials.createInsecure(), bearer });
   stream = new PipeStream(call as unknown as ClientDuplexStream<PipeRequest, PipeResponse>, {
     pacing,
     limits: LIMITS,
-    place: "127.0.0.1:50051",
-    token: new Bearer(undefined, pacing).show(),
+    place: ADDRESS,
+    token: bearer.show(),
+    transport: new Transport(endpoints),
     onRefused: () => void told.push("refused"),
     onDraining: () => void told.push("draining"),
     onEnd: ({ code }) => void told.push(code),

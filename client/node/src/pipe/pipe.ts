@@ -3,6 +3,7 @@ import type { AuthStateLogger } from "../logger.js";
 import type { Endpoint, Endpoints } from "../rpc/endpoints.js";
 import type { Pacing } from "../rpc/pacing.js";
 import { backoffMs } from "../rpc/retry.js";
+import { Transport } from "../rpc/transport.js";
 import { PipeStream, type PipeStreamLimits } from "./pipe_stream.js";
 
 const BACKOFF = { firstMs: 50, maxMs: 2_000 };
@@ -81,6 +82,7 @@ export class Pipe {
       pacing,
       limits,
       token,
+      transport: new Transport({ current: endpoint, leave: (left) => endpoints.leave(left) }),
       place: endpoint.place,
       onRefused: () => this.#leaving.add(stream),
       onDraining: () => {

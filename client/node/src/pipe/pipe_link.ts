@@ -3,6 +3,7 @@ import { brokenAnswer } from "../errors.js";
 import type { CommitRequest, GetKeysResponse, PipeAttached } from "../gen/authstate/v1/auth_state_service.js";
 import { toDuration } from "../rpc/durations.js";
 import type { AttachRequest, SessionLink } from "../rpc/session_link.js";
+import type { Transport } from "../rpc/transport.js";
 import type { Pipe } from "./pipe.js";
 import type { Answers, Operation, PipeStream } from "./pipe_stream.js";
 
@@ -31,6 +32,10 @@ class PipeLink implements SessionLink {
     this.#channel = channel;
     this.fence = lease.fence;
     this.appliedNumber = appliedNumber;
+  }
+
+  get transport(): Transport {
+    return this.#stream.transport;
   }
 
   get usable(): boolean {

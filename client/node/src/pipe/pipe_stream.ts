@@ -6,6 +6,7 @@ import type { CallToken } from "../rpc/bearer.js";
 import { noAnswer, streamEnded } from "../rpc/connection_failure.js";
 import type { Pacing } from "../rpc/pacing.js";
 import { fromServiceError, fromStatus } from "../rpc/status_details.js";
+import type { Transport } from "../rpc/transport.js";
 import { afterTurn } from "../rpc/turn.js";
 
 export type Operation = NonNullable<PipeOperation["operation"]>;
@@ -44,6 +45,8 @@ export interface PipeStreamHost {
   place: string;
   /** What the call shows. */
   token: CallToken;
+  /** Calls to the same server. */
+  transport: Transport;
   /** Called at most once, when the server will stop soon: nothing new may begin on this stream. */
   onDraining(): void;
   /** The same, when the token of this stream is no longer taken. */
@@ -107,6 +110,11 @@ export class PipeStream {
       this.#end(host.token.failure ?? fromServiceError(host.place, error, false)),
     );
     call.on("end", () => this.#end(connectionError(streamEnded(host.place))));
+  }
+
+  /** Calls to its server. */
+  get transport(): Transport {
+    return this.#host.transport;
   }
 
   /** Whether operations may begin on it. */

@@ -1,4 +1,5 @@
 import type { CommitRequest, GetKeysResponse } from "../gen/authstate/v1/auth_state_service.js";
+import type { Transport } from "./transport.js";
 
 export interface AttachRequest {
   sessionId: string;
@@ -16,6 +17,8 @@ export interface SessionLink {
   readonly appliedNumber: bigint;
   /** Whether it may still be used; if not, the session has to be attached again before the next operation. */
   readonly usable: boolean;
+  /** Calls to the server that has the link: another one may not have the session, though it is the current one. */
+  readonly transport: Transport;
   /** Applies `request` once, however often it is sent with this number; see PipeCommit. */
   commit(number: bigint, request: CommitRequest): Promise<void>;
   getKeys(type: string, ids: string[]): Promise<GetKeysResponse>;

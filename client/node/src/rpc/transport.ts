@@ -50,10 +50,10 @@ export type LoadedPart = Partial<Pick<LoadSessionRequest, "types" | "withoutCred
  * no lease. Clients of one address share a connection, which grpc-js pools.
  */
 export class Transport {
-  readonly #endpoints: Endpoints;
+  readonly #endpoints: Pick<Endpoints, "current" | "leave">;
 
   // Does not close `endpoints`.
-  constructor(endpoints: Endpoints) {
+  constructor(endpoints: Pick<Endpoints, "current" | "leave">) {
     this.#endpoints = endpoints;
   }
 

@@ -12,7 +12,7 @@ class UnaryLink implements SessionLink {
   readonly usable = true;
 
   constructor(
-    private readonly transport: Transport,
+    readonly transport: Transport,
     private readonly sessionId: string,
     readonly fence: bigint,
   ) {}

@@ -1,4 +1,5 @@
 import { hasReason, LeaseHeldError } from "../errors.js";
+import { homeAdvice } from "../home_owner.js";
 import { type AuthStateLogger, notify } from "../logger.js";
 import type { Pacing } from "../rpc/pacing.js";
 import { refuseOwnLease } from "./open_sessions.js";
@@ -54,5 +55,6 @@ async function tell({ sessionId, logger, remainingMs }: LeaseWait, owner: string
   const leftMs = await remainingMs();
   const who = owner?.replace(HANDLE_SUFFIX, "") || "somebody else";
   const howLong = leftMs === undefined ? "" : ` for ${Math.ceil(leftMs / 1_000)} s more`;
-  notify(logger, { sessionId, owner, leftMs }, `session ${sessionId} is leased by ${who}${howLong}; waiting`);
+  const what = `session ${sessionId} is leased by ${who}${howLong}; waiting${homeAdvice(owner)}`;
+  notify(logger, { sessionId, owner, leftMs }, what);
 }

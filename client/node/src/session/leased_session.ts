@@ -1,3 +1,4 @@
+import type { SessionRoute } from "../connection/session_route.js";
 import type { Slots } from "../connection/slots.js";
 import { AuthStateError, hasReason, isShutOut, LeaseLostError, type LostError } from "../errors.js";
 import type { CommitRequest } from "../gen/authstate/v1/auth_state_service.js";
@@ -6,7 +7,6 @@ import type { AuthStateLogger } from "../logger.js";
 import { fromDuration } from "../rpc/durations.js";
 import type { Pacing } from "../rpc/pacing.js";
 import type { Attach } from "../rpc/session_link.js";
-import type { Transport } from "../rpc/transport.js";
 import { newCommitId } from "../writes/commit_plan.js";
 import type { SessionCache, Shared } from "./key_cache.js";
 import { type ListedKey, type ListedKeys, listKeys, partFor } from "./key_listing.js";
@@ -29,8 +29,7 @@ const ASK_TIMEOUT_MS = 2_000;
 const RELEASE_PATIENCE_MS = 3_000;
 
 export interface LeasedSessionDeps {
-  attach: Attach;
-  transport: Transport;
+  route: SessionRoute;
   cache: SessionCache;
   pacing: Pacing;
   retry: SessionRetry;
@@ -92,7 +91,8 @@ export class LeasedSession implements SessionStore {
         deps.onBack();
       },
     });
-    const { attach, owner, ttlMs, pacing } = deps;
+    const { route, owner, ttlMs, pacing } = deps;
+    const attach: Attach = (request) => route.attach(request);
     const lose = (by: string | undefined): LostError => this.#lose(new LeaseLostError(sessionId, by));
     this.#link = new LeaseLink({ attach, sessionId, owner, ttlMs, pacing, keeper: this.#keeper, lose });
     this.#commits = new NumberedCommits(
@@ -172,12 +172,12 @@ export class LeasedSession implements SessionStore {
   }
 
   listKeys(keys: ListedKeys, patienceMs: number): AsyncIterable<ListedKey> {
-    const { pacing, retry, transport } = this.#deps;
+    const { pacing, retry } = this.#deps;
     return listKeys(keys.type, {
       open: async () => {
         // A commit in doubt, whose caller was told so, may concern any key.
         await this.#commits.settle();
-        await this.#link.attached();
+        const { transport } = await this.#link.attached();
         return transport.pages(this.#sessionId, this.#link.fence, LOAD_TIMEOUT_MS, partFor(keys));
       },
       attempt: (work) => retry("LoadSession", pacing.now() + patienceMs, () => this.#guard(work)),
@@ -194,9 +194,9 @@ export class LeasedSession implements SessionStore {
     const send = async (timeoutMs: number): Promise<void> => {
       // A commit that is still on its way would bring the session back.
       await this.#commits.settle();
-      await this.#link.attached();
+      const { transport } = await this.#link.attached();
       try {
-        await this.#deps.transport.deleteSession(this.#sessionId, commitId, this.#link.fence, timeoutMs);
+        await transport.deleteSession(this.#sessionId, commitId, this.#link.fence, timeoutMs);
       } catch (error) {
         mayFollow ||= error instanceof AuthStateError && error.outcome === "UNKNOWN";
         throw error;
@@ -233,16 +233,15 @@ export class LeasedSession implements SessionStore {
   }
 
   async #load(timeoutMs: number): Promise<void> {
-    await this.#link.attached();
-    const { cache, transport } = this.#deps;
+    const { transport } = await this.#link.attached();
     const load = (onPage: OnPage): Promise<void> =>
       transport.loadSession(this.#sessionId, this.#link.fence, timeoutMs, onPage);
-    this.#first = await fillCache(cache, load);
+    this.#first = await fillCache(this.#deps.cache, load);
   }
 
   async #remainingMs(): Promise<number | undefined> {
     try {
-      const lease = await this.#deps.transport.getLease(this.#sessionId, ASK_TIMEOUT_MS);
+      const lease = await this.#deps.route.transport.getLease(this.#sessionId, ASK_TIMEOUT_MS);
       return lease?.remaining && fromDuration(lease.remaining);
     } catch {
       return undefined;
@@ -303,6 +302,11 @@ export class LeasedSession implements SessionStore {
     if (error.reason === "STALE_FENCE") {
       // It may have been this side that went on to another fence; to attach again tells.
       if (this.#link.inDoubt || fence !== this.#link.fence) return error.with({ retryable: true });
+      if (this.#deps.route.isElsewhere(error)) {
+        // It has moved, as when this server stops: its home tells whose it is.
+        this.#link.drop();
+        return error.with({ retryable: true });
+      }
       this.#lose(new LeaseLostError(this.#sessionId, error.owner));
     } else if (isShutOut(error)) {
       // This error has an outcome of its own. While the session is being opened it says enough, and the lease may still be

@@ -32,6 +32,8 @@ export interface LeasedSession extends StoredSession {
   applied: bigint;
   exists: boolean;
   revision: bigint;
+  // The address of the server that alone serves it. All servers do where it is unset.
+  home?: string;
 }
 
 // By type and id, as their bytes are.
@@ -169,6 +171,10 @@ export class LeaseServer extends TestServer {
 
   #acquire({ sessionId, owner, steal }: Pick<AcquireLeaseRequest, "sessionId" | "owner" | "steal">) {
     const session = this.session(sessionId);
+    if (this.#isElsewhere(session)) {
+      if (!steal) this.#refuse("LEASE_HELD", session);
+      session.home = this.address;
+    }
     if (session.owner !== owner) {
       if (session.live && !steal) this.#refuse("LEASE_HELD", session);
       this.takeOver(sessionId, owner);
@@ -228,11 +234,17 @@ export class LeaseServer extends TestServer {
 
   #underFence({ sessionId, fence }: { sessionId: string; fence: bigint }): LeasedSession {
     const session = this.session(sessionId);
-    if (session.owner === "" || session.fence !== fence) this.#refuse("STALE_FENCE", session);
+    const isOwners = session.owner !== "" && session.fence === fence;
+    if (!isOwners || this.#isElsewhere(session)) this.#refuse("STALE_FENCE", session);
     return session;
   }
 
-  #refuse(reason: string, { owner }: LeasedSession): never {
+  #isElsewhere({ home }: LeasedSession): boolean {
+    return home !== undefined && home !== this.address;
+  }
+
+  #refuse(reason: string, session: LeasedSession): never {
+    const owner = this.#isElsewhere(session) ? `home:0123456789abcdef@${session.home}` : session.owner;
     throw new Refusal({
       code: status.FAILED_PRECONDITION,
       reason,
