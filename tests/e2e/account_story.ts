@@ -21,7 +21,7 @@ export interface Length {
 
 export const WHOLE: Length = { preKeys: 812, rounds: 200, crashes: 10 };
 
-interface World {
+export interface World {
   authstated: Authstated;
   alice: AccountProcess;
   bob: AccountProcess;
@@ -47,12 +47,12 @@ async function withWorld(
 }
 
 // Kills the server under whatever `work` is doing, and starts it again.
-async function crashUnder<T>({ authstated }: World, work: Promise<T>): Promise<T> {
+export async function crashUnder<T>({ authstated }: World, work: Promise<T>): Promise<T> {
   const [result] = await Promise.all([work, authstated.crash().then(() => authstated.start())]);
   return result;
 }
 
-async function restart(...accounts: AccountProcess[]): Promise<void> {
+export async function restart(...accounts: AccountProcess[]): Promise<void> {
   await Promise.all(accounts.map((account) => account.crash()));
   await Promise.all(accounts.map((account) => account.start()));
 }
@@ -64,7 +64,7 @@ async function assertCredsStored(...accounts: AccountProcess[]): Promise<void> {
   }
 }
 
-async function meet({ alice, bob }: World, preKeys: number): Promise<void> {
+export async function meet({ alice, bob }: World, preKeys: number): Promise<void> {
   await Promise.all([alice.call("pair"), bob.call("pair")]);
   const first = await bob.call("makePreKeys", preKeys);
   const ids = Array.from({ length: preKeys }, (_, offset) => String(first + offset));
@@ -87,19 +87,24 @@ export async function deliver(from: AccountProcess, to: AccountProcess, text: st
   assert.equal(await to.call("decrypt", from.jid, message), text);
 }
 
+// A message each way, and a change of both accounts' creds.
+export async function exchange({ alice, bob }: World, name: string): Promise<void> {
+  await deliver(alice, bob, `there ${name}`);
+  await deliver(bob, alice, `back ${name}`);
+  await Promise.all([alice.call("touchCreds"), bob.call("touchCreds")]);
+}
+
 async function talk(world: World, rounds: number, crashes: number): Promise<void> {
   const { alice, bob } = world;
   const crashEvery = Math.floor(rounds / crashes);
   let crashed = 0;
   for (let round = 1; round <= rounds; round++) {
-    const exchange = deliver(alice, bob, `there ${round}`)
-      .then(() => deliver(bob, alice, `back ${round}`))
-      .then(() => Promise.all([alice.call("touchCreds"), bob.call("touchCreds")]));
+    const exchanged = exchange(world, String(round));
     if (round % crashEvery === 0) {
-      await crashUnder(world, exchange);
+      await crashUnder(world, exchanged);
       crashed++;
     } else {
-      await exchange;
+      await exchanged;
     }
     if (round === Math.floor(rounds / 3)) await restart(alice);
     if (round === Math.floor((rounds * 2) / 3)) await restart(alice, bob);
@@ -109,7 +114,7 @@ async function talk(world: World, rounds: number, crashes: number): Promise<void
   await assertCredsStored(alice, bob);
 }
 
-async function talkInGroup(world: World): Promise<void> {
+export async function talkInGroup(world: World): Promise<void> {
   const { alice, bob } = world;
   const { distribution } = await alice.call("encryptForGroup", GROUP, "hello");
   await bob.call("joinGroup", GROUP, alice.jid, distribution);

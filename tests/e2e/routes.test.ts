@@ -1,7 +1,7 @@
 // What accounts.test.ts shows of a PostgreSQL reached directly, by the other routes to it.
 import { describe, it } from "node:test";
 import { tellStory, WHOLE, type Length } from "./account_story.ts";
-import { LegacyStore, type PostgresRoute, PostgresStore } from "./stores.ts";
+import { aheadOf, LegacyStore, type PostgresRoute, PostgresStore } from "./stores.ts";
 
 const ROUTES: [PostgresRoute, string][] = [
   ["transaction", "PgBouncer in transaction mode"],
@@ -20,5 +20,12 @@ describe("accounts lose nothing while the server and their own process are kille
 
     it(`the existing tables through ${name}`, () =>
       tellStory((folder) => LegacyStore.create(folder, route), "baileys", LENGTH));
+
+    it(`a file ahead of PostgreSQL through ${name}`, () =>
+      tellStory(
+        aheadOf((folder) => PostgresStore.create(folder, route)),
+        "baileys",
+        LENGTH,
+      ));
   }
 });

@@ -3,8 +3,8 @@ import { type ChildProcess, execFile } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
-import { BINARIES, end, start, START_TIMEOUT_MS, tailOf, TestFolder } from "./processes.ts";
-import type { CreateStore } from "./stores.ts";
+import { BINARIES, end, freePort, start, START_TIMEOUT_MS, tailOf, TestFolder } from "./processes.ts";
+import type { CreateStore, StoreServer } from "./stores.ts";
 
 // Runs authstatectl, and resolves with its standard output.
 export async function runControl(...args: string[]): Promise<string> {
@@ -14,11 +14,20 @@ export async function runControl(...args: string[]): Promise<string> {
 export class Authstated {
   readonly #options: string[];
   #child: ChildProcess | undefined;
-  #port = 0;
+  #port: number;
   #log: () => string = () => "";
 
-  constructor(storeOptions: string[]) {
+  // On a free port unless one is given.
+  constructor(storeOptions: string[], port = 0) {
     this.#options = storeOptions;
+    this.#port = port;
+  }
+
+  // One of several servers of a store.
+  static async oneOf(store: StoreServer, server: number): Promise<Authstated> {
+    if (store.optionsOf === undefined) return new Authstated(store.options);
+    const port = await freePort();
+    return new Authstated(store.optionsOf(server, `127.0.0.1:${port}`), port);
   }
 
   get address(): string {
@@ -29,7 +38,7 @@ export class Authstated {
     return this.#child?.pid;
   }
 
-  // Resolves when it serves: on a free port, or on that of before when it was started before.
+  // Resolves when it serves, on the port of before when it was started before.
   async start(): Promise<void> {
     const child = start(join(BINARIES, "authstated"), ["--listen", this.address, ...this.#options]);
     this.#child = child;
@@ -92,7 +101,7 @@ export async function withServers(
 ): Promise<void> {
   const folder = new TestFolder();
   const store = await createStore(folder);
-  const servers = Array.from({ length: count }, () => new Authstated(store.options));
+  const servers = await Promise.all(Array.from({ length: count }, (_, server) => Authstated.oneOf(store, server)));
   try {
     await store.start();
     for (const server of servers) await server.start();

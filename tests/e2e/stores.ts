@@ -8,8 +8,10 @@ import { end, freePort, REPOSITORY, serving, start, type TestFolder } from "./pr
 const SUPPORT = join(REPOSITORY, "tests/support");
 
 export interface StoreServer {
-  // Command-line options that make authstated use this store.
+  // Command-line options that make authstated use this store, where one does.
   readonly options: string[];
+  // Those for one of several, which listens on `address`; unset where each has the same.
+  optionsOf?(server: number, address: string): string[];
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -142,6 +144,38 @@ export class LegacyStore implements StoreServer {
   }
 }
 
+// A store that each server is ahead of, in a file that acknowledges.
+export class FollowingStore implements StoreServer {
+  private constructor(
+    private readonly folder: TestFolder,
+    readonly far: StoreServer,
+  ) {}
+
+  static async create(folder: TestFolder, createFar: CreateStore): Promise<FollowingStore> {
+    return new FollowingStore(folder, await createFar(folder));
+  }
+
+  get options(): string[] {
+    return [...this.far.options, "--write-behind", this.#near(0)];
+  }
+
+  optionsOf(server: number, address: string): string[] {
+    return [...this.far.options, "--write-behind", this.#near(server), "--advertise", address];
+  }
+
+  start(): Promise<void> {
+    return this.far.start();
+  }
+
+  stop(): Promise<void> {
+    return this.far.stop();
+  }
+
+  #near(server: number): string {
+    return join(this.folder.path, `near-${server}.db`);
+  }
+}
+
 export async function query(connectionString: string, sql: string): Promise<pg.QueryResult> {
   const client = new pg.Client({ connectionString });
   await client.connect();
@@ -156,8 +190,14 @@ export type CreateStore = (folder: TestFolder) => Promise<StoreServer>;
 
 export const onSqlite: CreateStore = async (folder) => new SqliteStore(folder);
 export const onPostgres: CreateStore = (folder) => PostgresStore.create(folder);
+export const onLegacy: CreateStore = (folder) => LegacyStore.create(folder);
+export const aheadOf =
+  (createFar: CreateStore): CreateStore =>
+  (folder) =>
+    FollowingStore.create(folder, createFar);
 export const STORES: [name: string, create: CreateStore][] = [
   ["SQLite", onSqlite],
   ["PostgreSQL", onPostgres],
-  ["the existing tables", (folder) => LegacyStore.create(folder)],
+  ["the existing tables", onLegacy],
+  ["a file ahead of PostgreSQL", aheadOf(onPostgres)],
 ];

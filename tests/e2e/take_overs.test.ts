@@ -8,7 +8,7 @@ import type { Message } from "./account_api.ts";
 import { overlaps } from "./ownership_history.ts";
 import { type AccountName, OwnerGoneError, type Ownership, now, PoolProcess } from "./pool_api.ts";
 import { type Authstated, withServers } from "./servers.ts";
-import { onPostgres } from "./stores.ts";
+import { aheadOf, type CreateStore, onPostgres } from "./stores.ts";
 
 // A few take-overs; `./dev fault` goes on for several minutes.
 const ROUNDS =
@@ -237,8 +237,8 @@ class World {
   }
 }
 
-async function withWorld(run: (world: World) => Promise<void>): Promise<void> {
-  await withServers(onPostgres, 2, async (...servers) => {
+async function withWorld(createStore: CreateStore, run: (world: World) => Promise<void>): Promise<void> {
+  await withServers(createStore, 2, async (...servers) => {
     const addresses = servers.map(({ address }) => address);
     const options = { leaseTtlMs: LEASE_TTL_MS, accounts: ACCOUNTS };
     // Each has its own server, and the other one for when that is away.
@@ -254,40 +254,47 @@ async function withWorld(run: (world: World) => Promise<void>): Promise<void> {
   });
 }
 
-describe("two pools on the same accounts", () => {
-  it("never both have one, and every message decrypts while they are killed, stopped and closed", async () => {
-    await withWorld(async (world) => {
-      const { conversations, owners, pools, tally } = world;
-      await Promise.all(pools.map((pool) => pool.start()));
-      await Promise.all(conversations.map((conversation) => conversation.meet()));
-      const start = now();
-      let done = false;
-      const talk = Promise.all(conversations.map((conversation) => conversation.talk(() => done)));
-      // A message that is lost ends the test here, and not only when all is over.
-      const progress = async (): Promise<void> => {
-        await Promise.race([talk, Promise.all(conversations.map((each) => each.goesOn(MESSAGES_BETWEEN)))]);
-      };
-      try {
-        for (let round = 0; round < ROUNDS; round++) {
-          await progress();
-          await world.letHappen(FAULTS[round % FAULTS.length]!, round);
-        }
-        await progress();
-      } finally {
-        done = true;
-      }
-      await talk;
-      for (const conversation of conversations) await conversation.receiveLate();
+const STORES: [name: string, create: CreateStore][] = [
+  ["PostgreSQL", onPostgres],
+  ["files ahead of PostgreSQL", aheadOf(onPostgres)],
+];
 
-      assert.deepEqual(overlaps(owners.history), []);
-      assert.ok(owners.history.length >= ACCOUNTS.length * (1 + (3 * ROUNDS) / 4));
-      const { delivered, encryptionsInDoubt, decryptionsInDoubt } = tally;
-      console.log(
-        `take-over report: ${ACCOUNTS.length} accounts, ${Math.round((now() - start) / 1000)} s, ${ROUNDS} faults, ` +
-          `${owners.history.length - ACCOUNTS.length} take-overs; ${delivered} messages, in doubt ` +
-          `${encryptionsInDoubt} encryptions and ${decryptionsInDoubt} decryptions; ` +
-          `ms to take over with a lease of ${LEASE_TTL_MS} ms: ${world.takeOvers.toString()}`,
-      );
+for (const [name, createStore] of STORES) {
+  describe(`two pools on the same accounts, on ${name}`, () => {
+    it("never both have one, and every message decrypts while they are killed, stopped and closed", async () => {
+      await withWorld(createStore, async (world) => {
+        const { conversations, owners, pools, tally } = world;
+        await Promise.all(pools.map((pool) => pool.start()));
+        await Promise.all(conversations.map((conversation) => conversation.meet()));
+        const start = now();
+        let done = false;
+        const talk = Promise.all(conversations.map((conversation) => conversation.talk(() => done)));
+        // A message that is lost ends the test here, and not only when all is over.
+        const progress = async (): Promise<void> => {
+          await Promise.race([talk, Promise.all(conversations.map((each) => each.goesOn(MESSAGES_BETWEEN)))]);
+        };
+        try {
+          for (let round = 0; round < ROUNDS; round++) {
+            await progress();
+            await world.letHappen(FAULTS[round % FAULTS.length]!, round);
+          }
+          await progress();
+        } finally {
+          done = true;
+        }
+        await talk;
+        for (const conversation of conversations) await conversation.receiveLate();
+
+        assert.deepEqual(overlaps(owners.history), []);
+        assert.ok(owners.history.length >= ACCOUNTS.length * (1 + (3 * ROUNDS) / 4));
+        const { delivered, encryptionsInDoubt, decryptionsInDoubt } = tally;
+        console.log(
+          `take-over report: ${name}: ${ACCOUNTS.length} accounts, ${Math.round((now() - start) / 1000)} s, ${ROUNDS} faults, ` +
+            `${owners.history.length - ACCOUNTS.length} take-overs; ${delivered} messages, in doubt ` +
+            `${encryptionsInDoubt} encryptions and ${decryptionsInDoubt} decryptions; ` +
+            `ms to take over with a lease of ${LEASE_TTL_MS} ms: ${world.takeOvers.toString()}`,
+        );
+      });
     });
   });
-});
+}

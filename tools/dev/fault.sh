@@ -72,7 +72,7 @@ run_accounts() {
   ensure_npm_packages tests
   NODE_OPTIONS="${NODE_OPTIONS:-} --test-reporter=spec --test-reporter-destination=stdout" \
     step accounts npm --prefix tests/e2e run long || status=$?
-  sed -n 's/^take-over report: /\n/p' "$LOG_DIR/accounts.log" >>build/fault/report.md
+  sed -n -E 's/^(take-over|outage) report: /\n/p' "$LOG_DIR/accounts.log" >>build/fault/report.md
   tally_node_test accounts "$LOG_DIR/accounts.log" "$status"
 }
 
