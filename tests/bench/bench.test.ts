@@ -57,6 +57,19 @@ const EXPECTED: Record<string, string[]> = {
       ].map((name) => [`${name}+${delay}`, ["pg-adapter"]]),
     ),
   ),
+  ...Object.fromEntries(
+    ["set-one", "incoming-message/1.5kB/1", "incoming-message/10kB/64"].map((name) => [
+      `write-behind/${name}`,
+      [...everybody, "authstate"],
+    ]),
+  ),
+  ...Object.fromEntries(
+    ["set-one", "prekey-upload/812", "group-send-first/100", "incoming-message/10kB/64"].map((name) => [
+      `write-behind/${name}+5ms`,
+      ["pg-adapter", "authstate"],
+    ]),
+  ),
+  "write-behind/wal-bytes/10kB/64": ["authstate"],
 };
 
 describe("the smoke run of the benchmark", () => {

@@ -6,7 +6,8 @@ import { microBenchmarks, nativeRows } from "./native_rows.ts";
 import { type BenchOptions, isWanted, parseOptions, UsageError } from "./options.ts";
 import { rounded, writeReport } from "./report.ts";
 import { type Measured, measureRow } from "./row.ts";
-import { FULL, type PeerStore, QUICK, SECURED, StoreRows } from "./store_rows.ts";
+import { FULL, QUICK, SECURED, StoreRows } from "./store_rows.ts";
+import type { StoreKind } from "./stores/store.ts";
 import { Testbed } from "./testbed.ts";
 import type { Timing } from "./timing.ts";
 
@@ -16,19 +17,19 @@ const BLOCK_BYTES = 8_192;
 interface Mode {
   repetitions: number;
   timing: Timing;
-  peers: PeerStore[];
+  peers: StoreKind[];
 }
 
 const FULL_MODE: Mode = {
   repetitions: 5,
   timing: { warmUpMs: 300, measureMs: 1_000 },
-  peers: ["pg-adapter", "multi-file", "redis", "mysql-baileys", ...SECURED],
+  peers: ["pg-adapter", "multi-file", "redis", "mysql-baileys", "authstate", ...SECURED],
 };
 // This mode needs nothing beyond PostgreSQL and Node, and says nothing of speed.
 const QUICK_MODE: Mode = {
   repetitions: 1,
   timing: { warmUpMs: 10, measureMs: 50 },
-  peers: ["pg-adapter", "multi-file", ...SECURED],
+  peers: ["pg-adapter", "multi-file", "authstate", ...SECURED],
 };
 
 const say = (text: string): void => void process.stderr.write(text);

@@ -5,10 +5,9 @@ import type { StoreKind } from "./stores/store.ts";
 import type { Testbed } from "./testbed.ts";
 import type { WorkloadName } from "./workload_of.ts";
 
-export type PeerStore = Exclude<StoreKind, "authstate">;
-
 export const STORE_CONDITIONS: Record<StoreKind, string> = {
   authstate: "",
+  "authstate-wb": "with --write-behind, on a database of its own",
   "authstate-sealed": "with a keyring and a token, on a database of its own",
   "authstate-tls": "over TLS 1.3, on a database of its own",
   "authstate-sealed-tls": "with a keyring and a token over TLS 1.3, on a database of its own",
@@ -37,18 +36,26 @@ interface StoreRow {
   better: "higher" | "lower";
   conditions: string;
   workload: WorkloadName;
+  // Authstate with its defaults, if nothing is said.
+  ours?: StoreKind;
   // The stores that it makes sense for; a self is our own store at another workload.
-  peers: readonly PeerStore[];
+  peers: readonly StoreKind[];
   self?: { workload: WorkloadName } | { limit: number };
   delayMs?: number;
 }
 
-const EVERYBODY: readonly PeerStore[] = ["pg-adapter", "multi-file", "redis", "mysql-baileys"];
-const OVER_A_NETWORK: readonly PeerStore[] = ["pg-adapter", "redis", "mysql-baileys"];
+const EVERYBODY: readonly StoreKind[] = ["pg-adapter", "multi-file", "redis", "mysql-baileys"];
+const OVER_A_NETWORK: readonly StoreKind[] = ["pg-adapter", "redis", "mysql-baileys"];
 const DELAYS_MS = [5, 1];
 // Where it shows what encryption, tokens and TLS cost: rows of these are measured with them too.
 export const SECURED = ["authstate-sealed", "authstate-tls", "authstate-sealed-tls"] as const;
 const WITH_SECURED = new Set(["incoming-message/10kB/64", "set-one"]);
+
+// What is also measured with write-behind, which then is ours, also against authstate without it.
+const WRITTEN_BEHIND = new Set([
+  ...["set-one", "incoming-message/1.5kB/1", "incoming-message/10kB/64"],
+  ...["set-one+5ms", "prekey-upload/812+5ms", "group-send-first/100+5ms", "incoming-message/10kB/64+5ms"],
+]);
 
 const INCOMING_SIZES = { "1.5kB": 1_500, "10kB": 10_000, "100kB": 100_000 };
 const INCOMING_SESSIONS = [1, 64];
@@ -108,11 +115,9 @@ function storeRows({ poolDivisor, incomingDivisor, restart }: Sizes): StoreRow[]
   );
   const pool = (sessions: number): WorkloadName => ({ name: "pool", sessions: sessions / poolDivisor });
   const [smallest] = POOL_SESSIONS;
+  const local = everyday.map((row): StoreRow => ({ ...row, peers: EVERYBODY }));
   return [
-    ...everyday.map((row): StoreRow => ({
-      ...row,
-      peers: WITH_SECURED.has(row.name) ? [...EVERYBODY, ...SECURED] : EVERYBODY,
-    })),
+    ...local.map((row) => (WITH_SECURED.has(row.name) ? { ...row, peers: [...EVERYBODY, ...SECURED] } : row)),
     {
       ...{ name: "wal-bytes/100kB", unit: "bytes of WAL", better: "lower", peers: ["pg-adapter"] },
       workload: { name: "wal-bytes", bytes: 100_000 },
@@ -140,31 +145,42 @@ function storeRows({ poolDivisor, incomingDivisor, restart }: Sizes): StoreRow[]
       ...(sessions === smallest ? {} : { self: { workload: pool(smallest!) } }),
     })),
     ...delayed,
+    ...[...local, ...delayed].filter(({ name }) => WRITTEN_BEHIND.has(name)).map(writtenBehind),
+    {
+      ...{ name: "write-behind/wal-bytes/10kB/64", unit: "bytes of WAL", better: "lower" },
+      ...{ ours: "authstate-wb", peers: ["authstate"] },
+      workload: { name: "wal-bytes-of-messages", bytes: 10_000, sessions: Math.ceil(64 / incomingDivisor) },
+      conditions: `for each message of incoming-message/10kB/64, until the database has all of them`,
+    },
   ];
+}
+
+function writtenBehind(row: StoreRow): StoreRow {
+  return { ...row, name: `write-behind/${row.name}`, ours: "authstate-wb", peers: [...row.peers, "authstate"] };
 }
 
 export class StoreRows {
   readonly #bed: Testbed;
   readonly #sizes: Sizes;
-  readonly #peers: ReadonlySet<PeerStore>;
+  readonly #peers: ReadonlySet<StoreKind>;
   readonly #processes = new Map<string, Promise<StoreProcess>>();
   readonly #seeded = new Set<string>();
 
-  constructor(bed: Testbed, sizes: Sizes, peers: readonly PeerStore[]) {
+  constructor(bed: Testbed, sizes: Sizes, peers: readonly StoreKind[]) {
     this.#bed = bed;
     this.#sizes = sizes;
     this.#peers = new Set(peers);
   }
 
   rows(): Row[] {
-    return storeRows(this.#sizes).map(({ peers, self, workload, delayMs = 0, ...row }) => {
+    return storeRows(this.#sizes).map(({ ours = "authstate", peers, self, workload, delayMs = 0, ...row }) => {
       const others: Contender<PeerName>[] = peers
         .filter((kind) => this.#peers.has(kind))
         .map((kind) => this.#contender(kind, kind, workload, delayMs));
       if (self !== undefined) {
-        others.push("limit" in self ? limit(self.limit) : this.#contender("self", "authstate", self.workload, delayMs));
+        others.push("limit" in self ? limit(self.limit) : this.#contender("self", ours, self.workload, delayMs));
       }
-      return { ...row, ours: this.#contender("ours", "authstate", workload, delayMs), peers: others };
+      return { ...row, ours: this.#contender("ours", ours, workload, delayMs), peers: others };
     });
   }
 

@@ -13,8 +13,10 @@ import type { AuthstateKind, StoreKind, StorePlace } from "./stores/store.ts";
 const TABLES = fileURLToPath(new URL("../support/legacy_tables.sql", import.meta.url));
 const CERTIFICATES = fileURLToPath(new URL("../support/make_certificates.sh", import.meta.url));
 const ADAPTER_DATABASE = "pg_adapter";
+const WRITE_BEHIND_DATABASE = "authstate_wb";
 
-type SecuredKind = Exclude<AuthstateKind, "authstate">;
+type PlainKind = "authstate" | "authstate-wb";
+type SecuredKind = Exclude<AuthstateKind, PlainKind>;
 const SECURED: Record<SecuredKind, { sealed: boolean; tls: boolean }> = {
   "authstate-sealed": { sealed: true, tls: false },
   "authstate-tls": { sealed: false, tls: true },
@@ -42,8 +44,8 @@ export class Testbed {
   #mariaDb: Promise<Server> | undefined;
   #cached: Promise<Authstated> | undefined;
   readonly #secured = new Map<SecuredKind, Promise<StorePlace>>();
-  // Only one runs at a time, so that none runs beside the one that is measured.
-  #authstated: { server: Authstated; delayMs: number } | undefined;
+  // One of each kind runs at a time, and idles while another store is measured.
+  readonly #authstated = new Map<PlainKind, { server: Authstated; delayMs: number }>();
 
   private constructor(
     readonly folder: TestFolder,
@@ -56,7 +58,9 @@ export class Testbed {
     await postgres.start();
     const bed = new Testbed(folder, postgres.url);
     bed.#servers.push(postgres);
-    await bed.run(`CREATE DATABASE ${ADAPTER_DATABASE}`, "postgres");
+    for (const database of [ADAPTER_DATABASE, WRITE_BEHIND_DATABASE]) {
+      await bed.run(`CREATE DATABASE ${database}`, "postgres");
+    }
     await bed.run(readFileSync(TABLES, "utf8"), ADAPTER_DATABASE);
     return bed;
   }
@@ -71,11 +75,12 @@ export class Testbed {
 
   // The PostgreSQL database of a store, without any delay.
   databaseUrl(kind: StoreKind): string {
-    return kind === "pg-adapter" ? inDatabase(this.postgresUrl, ADAPTER_DATABASE) : this.postgresUrl;
+    if (kind === "pg-adapter") return inDatabase(this.postgresUrl, ADAPTER_DATABASE);
+    return kind === "authstate-wb" ? inDatabase(this.postgresUrl, WRITE_BEHIND_DATABASE) : this.postgresUrl;
   }
 
   get serverPid(): number {
-    return this.#authstated?.server.pid ?? 0;
+    return this.#authstated.get("authstate")?.server.pid ?? 0;
   }
 
   urlOf(database: string): string {
@@ -95,14 +100,16 @@ export class Testbed {
     return () => client.end();
   }
 
-  // authstated on the PostgreSQL of this bed, with its defaults but for the log.
-  async authstated(delayMs: number): Promise<Authstated> {
-    if (this.#authstated?.delayMs === delayMs) return this.#authstated.server;
-    await this.#authstated?.server.stop();
-    const url = await this.#delayedUrl(this.postgresUrl, delayMs);
-    const server = new Authstated(["--backend", "postgres", "--postgres-url", url, "--log-level", "warn"]);
+  // authstated on the PostgreSQL of this bed, with its defaults but for the log and, where that is its kind, a file.
+  async authstated(delayMs: number, kind: PlainKind = "authstate"): Promise<Authstated> {
+    const running = this.#authstated.get(kind);
+    if (running?.delayMs === delayMs) return running.server;
+    await running?.server.stop();
+    const url = await this.#delayedUrl(this.databaseUrl(kind), delayMs);
+    const file = kind === "authstate-wb" ? ["--write-behind", join(this.folder.path, `${kind}.db`)] : [];
+    const server = new Authstated(["--backend", "postgres", "--postgres-url", url, "--log-level", "warn", ...file]);
     await server.start();
-    this.#authstated = { server, delayMs };
+    this.#authstated.set(kind, { server, delayMs });
     return server;
   }
 
@@ -152,7 +159,7 @@ export class Testbed {
   }
 
   async stop(): Promise<void> {
-    await this.#authstated?.server.stop();
+    for (const { server } of this.#authstated.values()) await server.stop();
     for (const server of this.#servers.reverse()) await server.stop();
     this.folder.remove();
   }
@@ -160,7 +167,8 @@ export class Testbed {
   async #placeOf(kind: Exclude<StoreKind, SecuredKind>, delayMs: number): Promise<string> {
     switch (kind) {
       case "authstate":
-        return (await this.authstated(delayMs)).address;
+      case "authstate-wb":
+        return (await this.authstated(delayMs, kind)).address;
       case "pg-adapter":
         return this.#delayedUrl(this.databaseUrl(kind), delayMs);
       case "multi-file":

@@ -2,12 +2,12 @@ import { firstGroupSend, steadyGroupSend } from "./workloads/group_send.ts";
 import { getOne, incomingMessage, preKeyUpload, setOne } from "./workloads/messages.ts";
 import { mixedPool, serverMemory } from "./workloads/pool.ts";
 import { restart } from "./workloads/restart.ts";
-import { walBytes } from "./workloads/wal_bytes.ts";
+import { walBytes, walBytesOfMessages } from "./workloads/wal_bytes.ts";
 import type { Workload } from "./workloads/workload.ts";
 
 // A workload by a name that passes between processes, with its sizes.
 export type WorkloadName =
-  | { name: "incoming-message"; bytes: number; sessions: number }
+  | { name: "incoming-message" | "wal-bytes-of-messages"; bytes: number; sessions: number }
   | { name: "group-send-steady" | "get-one" | "set-one" }
   | { name: "group-send-first"; devices: number }
   | { name: "prekey-upload"; count: number }
@@ -29,6 +29,8 @@ function make(wanted: WorkloadName): Workload {
   switch (wanted.name) {
     case "incoming-message":
       return incomingMessage(wanted.bytes, wanted.sessions);
+    case "wal-bytes-of-messages":
+      return walBytesOfMessages(wanted.bytes, wanted.sessions);
     case "group-send-steady":
       return steadyGroupSend();
     case "group-send-first":

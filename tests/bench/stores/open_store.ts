@@ -4,6 +4,7 @@ import type { BenchStore, StorePlace } from "./store.ts";
 export async function openStore({ kind, place, token, ca }: StorePlace): Promise<BenchStore> {
   switch (kind) {
     case "authstate":
+    case "authstate-wb":
     case "authstate-sealed":
     case "authstate-tls":
     case "authstate-sealed-tls":

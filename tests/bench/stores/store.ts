@@ -17,8 +17,10 @@ export interface BenchStore {
   close(): Promise<void>;
 }
 
-// authstated with its defaults, and with what keeps others out: encryption and tokens, TLS, or all three.
-export type AuthstateKind = "authstate" | "authstate-sealed" | "authstate-tls" | "authstate-sealed-tls";
+// authstated with its defaults; with a file that acknowledges ahead of the database; and with what keeps others out:
+// encryption and tokens, TLS, or all three.
+export type AuthstateKind =
+  "authstate" | "authstate-wb" | "authstate-sealed" | "authstate-tls" | "authstate-sealed-tls";
 
 export type StoreKind = AuthstateKind | "pg-adapter" | "multi-file" | "redis" | "mysql-baileys";
 
