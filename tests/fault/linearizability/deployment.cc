@@ -150,6 +150,8 @@ void Deployment::KillPostgres() { postgres_->process().Signal(SIGKILL); }
 
 absl::Status Deployment::LosePrimary() {
   if (absl::Status off = pair_->primary().PowerOff(); !off.ok()) return off;
+  // Nobody listens there any more: libpq goes on to the standby only where it is refused, not where it is hung up on.
+  for (Server& server : servers_) server.to_postgres.erase(server.to_postgres.begin());
   return pair_->Promote();
 }
 
