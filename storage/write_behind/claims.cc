@@ -42,9 +42,9 @@ Claims::~Claims() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void Claims::Claim(LeaseRequest request, absl::Time deadline) {
+void Claims::Claim(LeaseRequest request, absl::Time deadline, std::shared_ptr<std::atomic<bool>> moved) {
   const absl::MutexLock lock(&mutex_);
-  queue_.push_back({std::move(request), deadline});
+  queue_.push_back({std::move(request), deadline, std::move(moved)});
 }
 
 void Claims::Run() {
@@ -61,15 +61,15 @@ void Claims::Run() {
     }
     Backend* const far = far_.get();
     Lease lease;
-    const bool at_home =
-        far != nullptr && !closed && queued.deadline > absl::Now() && Bring(*far, queued.request, &lease);
+    const bool at_home = far != nullptr && !closed && queued.deadline > absl::Now() &&
+                         Bring(*far, queued.request, &lease, queued.moved.get());
     table_.EndClaim(queued.request.session_id, at_home, lease, absl::Now());
   }
 }
 
-bool Claims::Bring(Backend& far, const LeaseRequest& request, Lease* lease) {
+bool Claims::Bring(Backend& far, const LeaseRequest& request, Lease* lease, std::atomic<bool>* moved) {
   const std::string& session_id = request.session_id;
-  const absl::StatusOr<Taken> taken = Take(far, request);
+  const absl::StatusOr<Taken> taken = Take(far, request, moved);
   if (!taken.ok()) return false;
   const absl::Status arrived = Arrive(far, session_id, *taken);
   if (arrived.ok()) {
@@ -84,7 +84,7 @@ bool Claims::Bring(Backend& far, const LeaseRequest& request, Lease* lease) {
   return false;
 }
 
-absl::StatusOr<Claims::Taken> Claims::Take(Backend& far, const LeaseRequest& request) {
+absl::StatusOr<Claims::Taken> Claims::Take(Backend& far, const LeaseRequest& request, std::atomic<bool>* moved) {
   const std::string& session_id = request.session_id;
   // The same in all tries: one that was in doubt and took the session is found again by its fence.
   const std::uint64_t ahead = NextHomeFence(0);
@@ -126,13 +126,17 @@ absl::StatusOr<Claims::Taken> Claims::Take(Backend& far, const LeaseRequest& req
     if (!home.ok()) {
       last = home.status();
       const bool in_doubt = OutcomeOf(last) != Outcome::kNotApplied;
-      if (in_doubt) doubt_.store(true);
+      if (in_doubt) {
+        moved->store(true);
+        doubt_.store(true);
+      }
       const bool again =
           in_doubt || ReasonOf(last) == kStaleFence || ReasonOf(last) == kLeaseHeld || ReasonOf(last) == kNumberGap;
       if (!again) return last;
       continue;
     }
     // Else others have moved it meanwhile: it was taken from another fence than that which is written down.
+    moved->store(true);
     if (home->lease.fence != take.next_fence) continue;
     taken.home = *home;
     return taken;

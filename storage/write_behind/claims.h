@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -34,8 +36,9 @@ class Claims {
   Claims& operator=(const Claims&) = delete;
 
   // Of a session whose claim has begun in the table, for a request about its lease that is to take place at home,
-  // unless `deadline` has passed before its turn.
-  void Claim(LeaseRequest request, absl::Time deadline);
+  // unless `deadline` has passed before its turn. `moved` becomes true where the session does not come, and its lease
+  // has changed all the same, or may have.
+  void Claim(LeaseRequest request, absl::Time deadline, std::shared_ptr<std::atomic<bool>> moved);
 
   // Blocks. Of a session that is not in use here, and which the far store takes to be at home here under `fence`: gives
   // it back to whom it was taken from.
@@ -50,6 +53,7 @@ class Claims {
   struct Queued {
     LeaseRequest request;
     absl::Time deadline;
+    std::shared_ptr<std::atomic<bool>> moved;
   };
   // A lease that goes on in the near store, with the highest number applied under it.
   struct Origin {
@@ -63,8 +67,8 @@ class Claims {
 
   void Run();
   // Whether it is at home.
-  bool Bring(Backend& far, const LeaseRequest& request, Lease* lease);
-  absl::StatusOr<Taken> Take(Backend& far, const LeaseRequest& request);
+  bool Bring(Backend& far, const LeaseRequest& request, Lease* lease, std::atomic<bool>* moved);
+  absl::StatusOr<Taken> Take(Backend& far, const LeaseRequest& request, std::atomic<bool>* moved);
   // From whom the home under `fence`, which was not served since, was taken; written down from now on, so that it is
   // not served after a restart either.
   absl::StatusOr<Origin> OriginOf(const std::string& session_id, std::uint64_t fence);

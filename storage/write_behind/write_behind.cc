@@ -38,6 +38,15 @@ absl::Status FarIsAway() {
                      Outcome::kNotApplied);
 }
 
+// What came of a request in the far store whose session was, or may have been, taken from its owner before: that it was
+// not applied is then not the whole truth. Why it was refused is.
+template <typename Result>
+absl::StatusOr<Result> OfMoved(absl::StatusOr<Result> result) {
+  const bool refused = ReasonOf(result.status()) == kStaleFence || ReasonOf(result.status()) == kLeaseHeld;
+  if (result.ok() || refused) return result;
+  return WithOutcome(result.status(), Outcome::kUnknown);
+}
+
 HomeTable::Use UseOf(const Commit& /*commit*/) { return HomeTable::Use::kCommit; }
 template <typename Request>
 HomeTable::Use UseOf(const Request& /*request*/) {
@@ -159,6 +168,7 @@ class WriteBehindBackend final : public WriteBehindTier {
  private:
   template <typename Request, typename Result>
   using Call = std::shared_ptr<SplitCall<Request, Result>>;
+  enum class Before : std::uint8_t { kNothing, kClaim, kClaimThatMoved };
 
   HomeTable* Filled(const std::vector<Home>& homes) {
     for (const Home& home : homes) {
@@ -175,12 +185,12 @@ class WriteBehindBackend final : public WriteBehindTier {
     auto call = std::make_shared<SplitCall<Request, Result>>(requests.size(), deadline, std::move(done));
     Part<Request> part;
     for (std::size_t i = 0; i < requests.size(); ++i) part.Add(i, std::move(requests[i]));
-    Route<Request, Result>(std::move(call), std::move(part), /*may_claim=*/true);
+    Route<Request, Result>(std::move(call), std::move(part), Before::kNothing);
   }
 
-  // All requests of a session go the same way, in their order.
+  // All requests of a session go the same way, in their order. `before`: what was done for them.
   template <typename Request, typename Result>
-  void Route(Call<Request, Result> call, Part<Request> part, bool may_claim) {
+  void Route(Call<Request, Result> call, Part<Request> part, Before before) {
     std::map<std::string, Part<Request>> sessions;
     for (std::size_t i = 0; i < part.places.size(); ++i) {
       std::string session_id = part.requests[i].session_id;
@@ -194,22 +204,24 @@ class WriteBehindBackend final : public WriteBehindTier {
         continue;
       }
       auto held = std::make_shared<Part<Request>>(std::move(of_session));
-      bool claims = may_claim && BeginsClaim(session_id, held->requests);
-      HomeTable::Resume resume = [this, call, held, claims](const absl::Status& status) {
+      const bool claims = before == Before::kNothing && BeginsClaim(session_id, held->requests);
+      auto moved = claims ? std::make_shared<std::atomic<bool>>(false) : nullptr;
+      HomeTable::Resume resume = [this, call, held, moved, before](const absl::Status& status) {
         // Its claim may go on.
-        if (!status.ok()) return AnswerAll(*call, *held, claims ? WithOutcome(status, Outcome::kUnknown) : status);
-        Route<Request, Result>(call, std::move(*held), !claims);
+        if (!status.ok()) return AnswerAll(*call, *held, moved ? WithOutcome(status, Outcome::kUnknown) : status);
+        const Before claimed = moved != nullptr && *moved ? Before::kClaimThatMoved : Before::kClaim;
+        Route<Request, Result>(call, std::move(*held), moved != nullptr ? claimed : before);
       };
       std::optional<LeaseRequest> claim = claims ? FirstOf(held->requests) : std::nullopt;
       // A request counts by itself where it ends, so each enters.
       const HomeTable::Place place = table_.Enter(session_id, UseOf(held->requests.front()), call->deadline, &resume);
-      if (claim.has_value()) claims_.Claim(*std::move(claim), call->deadline);
+      if (claim.has_value()) claims_.Claim(*std::move(claim), call->deadline, std::move(moved));
       if (place == HomeTable::Place::kHeld) continue;
       Part<Request>& to = place == HomeTable::Place::kNear ? near : far;
       for (std::size_t i = 0; i < held->places.size(); ++i) to.Add(held->places[i], std::move(held->requests[i]));
     }
     if (!near.places.empty()) SendNear(call, std::move(near));
-    if (!far.places.empty()) SendFar(call, std::move(far));
+    if (!far.places.empty()) SendFar(call, std::move(far), before);
   }
 
   // Whether the session is to come home for them: then its claim has begun.
@@ -313,20 +325,26 @@ class WriteBehindBackend final : public WriteBehindTier {
     if (leaving.empty()) answer();
   }
 
-  void SendFar(const Call<Commit, Applied>& call, Part<Commit> part) { Ask(call, std::move(part), &Backend::Apply); }
-  void SendFar(const Call<ReadRequest, ReadResult>& call, Part<ReadRequest> part) {
-    Ask(call, std::move(part), &Backend::Read);
+  void SendFar(const Call<Commit, Applied>& call, Part<Commit> part, Before before) {
+    Ask(call, std::move(part), before, &Backend::Apply);
   }
-  void SendFar(const Call<LeaseRequest, LeaseResult>& call, Part<LeaseRequest> part) {
-    Ask(call, std::move(part), &Backend::Leases);
+  void SendFar(const Call<ReadRequest, ReadResult>& call, Part<ReadRequest> part, Before before) {
+    Ask(call, std::move(part), before, &Backend::Read);
+  }
+  void SendFar(const Call<LeaseRequest, LeaseResult>& call, Part<LeaseRequest> part, Before before) {
+    Ask(call, std::move(part), before, &Backend::Leases);
   }
   template <typename Call, typename Request, typename Method>
-  void Ask(const Call& call, Part<Request> part, Method method) {
+  void Ask(const Call& call, Part<Request> part, Before before, Method method) {
     Backend* const far = far_->get();
     if (far == nullptr) return AnswerAll(*call, part, FarIsAway());
-    (far->*method)(std::move(part.requests), call->deadline, [call, places = std::move(part.places)](auto results) {
-      for (std::size_t i = 0; i < results.size(); ++i) call->Answer(places[i], std::move(results[i]));
-    });
+    const bool moved = before == Before::kClaimThatMoved;
+    (far->*method)(std::move(part.requests), call->deadline,
+                   [call, moved, places = std::move(part.places)](auto results) {
+                     for (std::size_t i = 0; i < results.size(); ++i) {
+                       call->Answer(places[i], moved ? OfMoved(std::move(results[i])) : std::move(results[i]));
+                     }
+                   });
   }
 
   void LookAtHeld() {

@@ -210,6 +210,23 @@ TEST_F(HomeTest, ClaimInDoubtIsNoHomeForEver) {
   }
 }
 
+// The steal has taken the session from its home, whatever became of the thief.
+TEST_F(HomeTest, StealWhoseClaimIsInDoubtIsNotToldAsNotApplied) {
+  const std::uint64_t fence = one_.Acquire("s", "a");
+  two_.far().mode = FarBehaviour::kGoesAwayAfterALease;
+  LeaseRequest steal = AskFor("s");
+  steal.action = LeaseRequest::Action::kAcquire;
+  steal.owner = "b";
+  steal.ttl = absl::Hours(1);
+  steal.steal = true;
+  const absl::Status stolen = two_.Lease(steal).status();
+  EXPECT_TRUE(absl::IsUnavailable(stolen)) << stolen;
+  EXPECT_EQ(OutcomeOf(stolen), Outcome::kUnknown);
+  while (Renew(one_, fence).ok()) {
+  }
+  two_.far().mode = FarBehaviour::kWorks;
+}
+
 TEST_F(HomeTest, InDoubtWhetherItLeftItIsServedOnceThatIsKnown) {
   for (const auto mode : {FarBehaviour::kLosesAnswers, FarBehaviour::kDelaysLeases}) {
     const std::uint64_t fence = one_.Acquire("s", "a");

@@ -134,6 +134,10 @@ void FarStore::Leases(std::vector<LeaseRequest> requests, absl::Time deadline, L
     case FarBehaviour::kLosesAnswers:
       if (requests.front().action == LeaseRequest::Action::kGet) break;
       return store().Leases(std::move(requests), deadline, LosingTheAnswer<LeaseResult>(std::move(done)));
+    case FarBehaviour::kGoesAwayAfterALease:
+      if (requests.front().action == LeaseRequest::Action::kGet) break;
+      behaviour_.mode = FarBehaviour::kAway;
+      return store().Leases(std::move(requests), deadline, LosingTheAnswer<LeaseResult>(std::move(done)));
     case FarBehaviour::kDelaysLeases: {
       if (requests.front().action == LeaseRequest::Action::kGet) break;
       const std::size_t size = requests.size();

@@ -42,6 +42,8 @@ struct FarBehaviour {
     kDelaysLeases,
     // Nothing is answered, or done, until LetGo.
     kHangs,
+    // A change of a lease is done, and nobody is told; from then on it is away.
+    kGoesAwayAfterALease,
   };
   std::atomic<int> mode = kWorks;
   // Of flushes, and of what is asked about leases.
