@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstddef>
 #include <cstdlib>
@@ -20,6 +19,7 @@
 #include "authstate/v1/auth_state_service.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/integration/pipe_caller.h"
+#include "tests/support/mounts.h"
 #include "tests/support/subprocess.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_server.h"
@@ -32,32 +32,17 @@ using grpc::health::v1::HealthCheckResponse;
 constexpr absl::Duration kPatience = absl::Seconds(60);
 constexpr std::size_t kLargeBytes = 1'000'000;
 
-// `script` with its arguments, where it may mount what nobody else sees: as root, or else in a user namespace.
-std::vector<std::string> WithMounts(const std::string& script, const std::vector<std::string>& arguments) {
-  std::vector<std::string> argv = {"unshare", "--mount", "--propagation", "private"};
-  if (geteuid() != 0) argv.insert(argv.end(), {"--user", "--map-current-user", "--keep-caps"});
-  argv.insert(argv.end(), {"/bin/sh", "-euc", script, "sh"});
-  argv.insert(argv.end(), arguments.begin(), arguments.end());
-  return argv;
-}
-
-constexpr char kMount[] = R"(mount -t tmpfs -o size=4m authstate-test "$1"; shift; exec "$@")";
-
 class DiskFullTest : public testing::Test {
  protected:
   void SetUp() override {
-    auto probe = Subprocess::Start({WithMounts(kMount, {directory_.path(), "true"}), {}});
-    ASSERT_TRUE(probe.ok()) << probe.status();
-    const auto probed = (*probe)->Wait(kPatience);
-    ASSERT_TRUE(probed.ok()) << probed.status();
-    if (probed->code != 0) {
-      ASSERT_EQ(std::getenv("CI"), nullptr) << "CI requires mounts";
-      GTEST_SKIP() << "nothing may be mounted here: " << (*probe)->output(Subprocess::Stream::kStderr);
+    if (const absl::Status mounts = TryToMount(); !mounts.ok()) {
+      ASSERT_EQ(std::getenv("CI"), nullptr) << "CI requires mounts: " << mounts;
+      GTEST_SKIP() << mounts;
     }
-    auto process = Subprocess::Start(
-        {WithMounts(kMount, {directory_.path(), ProgramPath("authstated"), "--listen", "127.0.0.1:0", "--sqlite-path",
-                             directory_.File("authstate.db"), "--health-interval-ms", "20"}),
-         {}});
+    std::vector<std::string> argv = WithMounts(kMountSmallDisk, {directory_.path()});
+    argv.insert(argv.end(), {ProgramPath("authstated"), "--listen", "127.0.0.1:0", "--sqlite-path",
+                             directory_.File("authstate.db"), "--health-interval-ms", "20"});
+    auto process = Subprocess::Start({std::move(argv), {}});
     ASSERT_TRUE(process.ok()) << process.status();
     process_ = *std::move(process);
     constexpr absl::string_view kReady = "authstated ready on ";
