@@ -22,7 +22,7 @@
 #include "client/cpp/error.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "server/exit_code.h"
-#include "tests/support/mounts.h"
+#include "tests/integration/mounts.h"
 #include "tests/support/postgres_test.h"
 #include "tests/support/subprocess.h"
 #include "tests/support/temp_dir.h"

@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_TESTS_SUPPORT_MOUNTS_H_
-#define AUTHSTATE_TESTS_SUPPORT_MOUNTS_H_
+#ifndef AUTHSTATE_TESTS_INTEGRATION_MOUNTS_H_
+#define AUTHSTATE_TESTS_INTEGRATION_MOUNTS_H_
 
 #include <string>
 #include <vector>
@@ -23,4 +23,4 @@ absl::Status TryToMount();
 
 }  // namespace authstate::test
 
-#endif  // AUTHSTATE_TESTS_SUPPORT_MOUNTS_H_
+#endif  // AUTHSTATE_TESTS_INTEGRATION_MOUNTS_H_

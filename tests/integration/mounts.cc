@@ -1,4 +1,4 @@
-#include "tests/support/mounts.h"
+#include "tests/integration/mounts.h"
 
 #include <unistd.h>
 
