@@ -187,15 +187,15 @@ TEST_F(MoveTest, LeaseTellsTheLastCommits) {
 }
 
 TEST_F(MoveTest, ListNamesTheSessionsOfOneOwner) {
-  TakeHome("a");
-  Must(Acquire("b", "home:y"));
+  Must(Acquire("a", "team:x", storage::kEndlessLease));
+  Must(Acquire("b", "team:y"));
   Must(Acquire("c", "client"));
   MustApply(OneKey("d", "v"));
   storage::ListRequest request{"", "", 10};
   request.leased = true;
-  request.owner_prefix = "home:x";
+  request.owner_prefix = "team:x";
   EXPECT_EQ(ListIds(request), (std::vector<std::string>{"a"}));
-  request.owner_prefix = "home:";
+  request.owner_prefix = "team:";
   EXPECT_EQ(ListIds(request), (std::vector<std::string>{"a", "b"}));
 }
 
