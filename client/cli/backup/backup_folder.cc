@@ -40,7 +40,7 @@ std::string NameOf(const BackupHeader& header) {
                       absl::FormatTime("%Y%m%dT%H%M%SZ", header.create_time, absl::UTCTimeZone()), kSuffix);
 }
 
-// Of a name that NameOf has given; 0: it is another one.
+// The number of the backup in a file's name; 0 when NameOf makes no such name.
 std::uint64_t NumberIn(absl::string_view name) {
   std::uint64_t number = 0;
   if (!absl::ConsumePrefix(&name, kPrefix)) return 0;

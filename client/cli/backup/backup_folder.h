@@ -19,13 +19,13 @@ namespace authstate::cli {
 
 struct BackupFile {
   std::string path;
-  // As it stands there, not checked.
+  // Read from the file, whose records were not checked.
   BackupHeader header;
   std::uint64_t bytes = 0;
 };
 
 struct BackupListing {
-  // By their numbers, the oldest first.
+  // In the order of their numbers, so that the oldest is the first.
   std::vector<BackupFile> files;
   // Those whose header cannot be read.
   std::vector<FolderProblem> unreadable;

@@ -21,11 +21,11 @@ namespace authstate::cli {
 // Which session a backup has, and as of when.
 struct SessionStamp {
   std::string session_id;
-  // Of the snapshot.
+  // The session's revision in the snapshot that was saved.
   std::uint64_t revision = 0;
-  // As the session was listed just before it.
+  // The fence of its lease, listed just before the snapshot was opened.
   std::uint64_t fence = 0;
-  // By the clock of its database, in microseconds.
+  // When it was last written, by the clock of its database, to the microsecond.
   absl::Time update_time;
   // Taken from an earlier backup, as the session could not be read any more.
   bool kept = false;

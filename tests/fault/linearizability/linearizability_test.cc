@@ -40,7 +40,8 @@ std::uint64_t NumberOf(const char* variable, std::uint64_t by_default) {
   return number;
 }
 
-// The checker takes some histories for wrong in which a steal let the revision leap (tests/fault/checker/world.go).
+// Why ./dev test skips them: the checker refuses histories in which a revision leaps at a steal
+// (tests/fault/checker/world.go), although that is right.
 constexpr char kOnlyAtLength[] = "behind near stores: played by ./dev fault alone";
 
 int Rounds() {
