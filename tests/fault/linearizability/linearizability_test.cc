@@ -40,8 +40,8 @@ std::uint64_t NumberOf(const char* variable, std::uint64_t by_default) {
   return number;
 }
 
-// Why ./dev test skips them: the checker refuses histories in which a revision leaps at a steal
-// (tests/fault/checker/world.go), although that is right.
+// Why ./dev test skips them: the checker refused one in which a revision leaps at a steal, and it is not known yet
+// whether the checker (tests/fault/checker/world.go) or the store is wrong.
 constexpr char kOnlyAtLength[] = "behind near stores: played by ./dev fault alone";
 
 int Rounds() {
