@@ -10,8 +10,8 @@ export class FakePacing implements Pacing {
   readonly sleeps: number[] = [];
   // The delays of all timers so far.
   readonly delays: number[] = [];
-  // Called as every sleep begins.
-  onSleep: () => void = () => undefined;
+  // Called as every sleep begins, which lasts until it is done.
+  onSleep: () => unknown = () => undefined;
   #now = 0;
   readonly #timers = new Set<Timer>();
 
@@ -22,7 +22,7 @@ export class FakePacing implements Pacing {
   async sleep(ms: number): Promise<void> {
     this.sleeps.push(ms);
     this.#now += ms;
-    this.onSleep();
+    await this.onSleep();
     await new Promise((resolve) => setImmediate(resolve));
   }
 
