@@ -107,7 +107,7 @@ func (w world) serve(op *operation) ([]world, string) {
 			}
 			next = append(next, before.moveTo(session, op))
 			if op.Result == resultUnknown && op.Op == opAcquire {
-				next = append(next, before.moveTo(session.passTo(""), op))
+				next = append(next, before.moveTo(before.latest.passTo(""), op))
 			}
 		}
 	}

@@ -86,6 +86,14 @@ func TestAcceptedOfNearStores(t *testing.T) {
 				Fence: number(farther), Owner: text("")}
 			by(1, r.acquire("z", farther+1))
 		},
+		"an acquisition in doubt that ended the lease that had expired, and no more": func(r *recorded) {
+			by(1, r.acquire("x", 1))
+			r.pass(2 * second)
+			by(2, r.add(operation{Op: opAcquire, Args: args{Owner: "y", TTL: second}, Result: resultUnknown}))
+			by(1, r.add(operation{Op: opLease, Result: resultOK, Reply: reply{
+				Fence: number(1), Owner: text(""), Live: truth(false)}}))
+			by(1, r.acquire("z", 2))
+		},
 		"a commit that comes again elsewhere before it is flushed": func(r *recorded) {
 			by(1, r.acquire("x", 1))
 			by(1, r.commit(under(1, named(7, one("1"))), 1))
