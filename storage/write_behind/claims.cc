@@ -210,6 +210,8 @@ absl::Status Claims::Fill(Backend& far, const Taken& taken, HomeChange* arrive) 
   }
   if (absl::IsNotFound(snapshot.status())) return absl::OkStatus();
   if (!snapshot.ok()) return snapshot.status();
+  // Stolen meanwhile, it is of the thief: at home here, the same revisions would be given twice.
+  if (absl::Status still = CheckFence((*snapshot)->lease(), taken.home.lease.fence); !still.ok()) return still;
   arrive->home.revision = (*snapshot)->revision();
   arrive->recent = (*snapshot)->recent_commits();
   bool first = true;

@@ -220,7 +220,8 @@ TEST_F(PlantedFaultTest, ServerThatTearsCommitsIsRefused) {
 
 TEST_F(PlantedFaultTest, NearStoreThatAcknowledgesBeforeItHasSyncedIsRefused) {
   if (!FaultRounds().has_value()) GTEST_SKIP() << kOnlyAtLength;
-  ExpectRefusedBehindNearStores("", Faults::kLostDisk, {"told value", "told revision", "told fence", "NUMBER_GAP", "highest number"});
+  ExpectRefusedBehindNearStores("", Faults::kLostDisk,
+                                {"told value", "told revision", "told fence", "NUMBER_GAP", "highest number"});
 }
 
 TEST_F(PlantedFaultTest, HomeThatIsGivenBackBeforeItIsFlushedIsRefused) {

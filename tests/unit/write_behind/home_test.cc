@@ -183,6 +183,20 @@ TEST_F(HomeTest, IdleOneLearnsThatItWasStolen) {
   EXPECT_EQ(ReasonOf(Renew(one_, fence).status()), kStaleFence);
 }
 
+// What it would read then is what the thief has written, at revisions that are the thief's to go on from.
+TEST_F(HomeTest, StolenWhileItIsReadItIsNone) {
+  const std::uint64_t fence = two_.Acquire("s", "b");
+  MustSet(two_, fence, "v");
+  ASSERT_TRUE(two_.Release("s", fence).ok());
+  one_.far().before_snapshot = [this] {
+    MustSet(two_, two_.Acquire("s", "b", /*steal=*/true), "thief's");
+    AwaitSame(two_.backend(), *far_, "s");
+  };
+  EXPECT_EQ(ReasonOf(TryAcquire(one_, "a")), kLeaseHeld);
+  EXPECT_EQ(one_.State().sessions, 0U);
+  EXPECT_EQ(two_.State().sessions, 1U);
+}
+
 TEST_F(HomeTest, StolenByACallerOfTheFarStoreItsFenceIsAheadOfAll) {
   std::uint64_t fence = one_.Acquire("s", "a");
   for (int i = 0; i < 5; ++i) fence = one_.Acquire("s", absl::StrCat("a", i), /*steal=*/true);

@@ -156,6 +156,7 @@ void FarStore::Leases(std::vector<LeaseRequest> requests, absl::Time deadline, L
 void FarStore::OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) {
   ++behaviour_.snapshots;
   if (behaviour_.mode.load() == FarBehaviour::kAway) return std::move(done)(Away(Outcome::kNotApplied));
+  behaviour_.before_snapshot();
   store().OpenSnapshot(std::move(request), deadline, std::move(done));
 }
 

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,6 +70,8 @@ struct FarBehaviour {
   // What becomes of the flush, if it is of such sessions.
   std::optional<std::vector<absl::StatusOr<Applied>>> Fault(const std::vector<Commit>& commits);
 
+  // Called before each snapshot is opened.
+  std::function<void()> before_snapshot = [] {};
   // As a Description says it.
   std::string layout;
   // Null: none was promoted. Else it is served in place of the one that was opened, of which it is a standby.
