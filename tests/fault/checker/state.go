@@ -78,6 +78,14 @@ func (s state) extend(op *operation) state {
 	return s
 }
 
+// onItsWay is the state of a session that another store gets: nobody knows how long that takes, and its lease waits.
+func (s state) onItsWay() state {
+	if s.held() {
+		s.expiredFrom = forever
+	}
+	return s
+}
+
 // told is the state with the fence that op tells, where it is one that the session may have.
 func (s state) told(op *operation) state {
 	if fence := op.Reply.Fence; s.open && fence != nil && *fence >= s.fence {

@@ -13,6 +13,7 @@ import "fmt"
 //   - Other servers refuse the session while it is at home, whether the lease of its owner has expired or not, and tell
 //     who has it.
 //   - While another server takes it for somebody, the session may be seen to be nobody's for a moment.
+//   - A lease goes with the session by what is left of it, so that it ends later by as long as its way has taken.
 //   - Fences grow by more than one where a session is handed on. An acquisition in doubt may have ended the lease that it
 //     was to take.
 //
@@ -162,10 +163,14 @@ func (w world) readBehind(op *operation) []world {
 // arrivals are the worlds in which the server of op has the session as it goes on.
 func (w world) arrivals(op *operation) []world {
 	if !w.isElsewhere(op) {
+		if w.home == 0 && op.Near && (op.Op == opAcquire || op.Op == opRenew) {
+			w.latest = w.latest.onItsWay()
+		}
 		return []world{w}
 	}
 	// It was given back, with everything flushed; or it is read there once it is.
 	given := w
+	given.latest = w.latest.onItsWay()
 	given.behind = nil
 	if op.Op != opRead || op.Args.Fence != 0 {
 		given.home = 0
@@ -178,7 +183,7 @@ func (w world) arrivals(op *operation) []world {
 	for m := w.behind.and(w.latest.moment()); m != nil; m = m.older {
 		for _, leap := range []uint64{0, leapOfASteal} {
 			taken := given
-			taken.latest = w.latest.at(m.newest)
+			taken.latest = given.latest.at(m.newest)
 			taken.latest.revision += leap
 			all = append(all, taken)
 		}

@@ -94,6 +94,12 @@ func TestAcceptedOfNearStores(t *testing.T) {
 				Fence: number(1), Owner: text(""), Live: truth(false)}}))
 			by(1, r.acquire("z", 2))
 		},
+		"a lease that lives on for as long as the session was on its way": func(r *recorded) {
+			by(1, r.acquire("x", 1))
+			r.pass(2 * second)
+			by(2, r.refused(opAcquire, args{Owner: "y", TTL: second}, reasonLeaseHeld)).Reply = reply{
+				Fence: number(1), Owner: text("x")}
+		},
 		"a commit that comes again elsewhere before it is flushed": func(r *recorded) {
 			by(1, r.acquire("x", 1))
 			by(1, r.commit(under(1, named(7, one("1"))), 1))
