@@ -6,9 +6,9 @@ import { AccountProcess } from "./account_api.ts";
 import { ALICE, BOB, deliver } from "./account_story.ts";
 import { runControl, withServers } from "./servers.ts";
 import { TestFolder } from "./processes.ts";
-import { STORES } from "./stores.ts";
+import { storesOr } from "./stores.ts";
 
-for (const [store, createStore] of STORES) {
+for (const [store, createStore] of storesOr("PostgreSQL")) {
   describe(`A session that is restored from a backup, on ${store}`, () => {
     it("goes on where it was saved", async () => {
       await withServers(createStore, 1, async (authstated) => {

@@ -10,7 +10,7 @@ import {
 } from "../../client/node/dist/esm/index.js";
 import { TestFolder } from "./processes.ts";
 import { Authstated } from "./servers.ts";
-import { type StoreServer, STORES } from "./stores.ts";
+import { type StoreServer, storesOr } from "./stores.ts";
 
 const failsFor = (reason: string) => (error: unknown) => {
   assert.ok(isAuthStateError(error), String(error));
@@ -19,7 +19,7 @@ const failsFor = (reason: string) => (error: unknown) => {
 };
 const identityOf = ({ state }: AuthState): string => Buffer.from(state.creds.signedIdentityKey.public).toString("hex");
 
-for (const [name, createStore] of STORES) {
+for (const [name, createStore] of storesOr("the existing tables")) {
   describe(`the creds of a session, on ${name}`, () => {
     const folder = new TestFolder();
     let store: StoreServer;

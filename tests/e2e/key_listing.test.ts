@@ -9,7 +9,7 @@ import { type AuthState, type AuthStateKeys, AuthStatePool } from "../../client/
 import { type Baileys, pairCreds, SignalAccount } from "../vectors/signal_account.ts";
 import { TestFolder } from "./processes.ts";
 import { withServers } from "./servers.ts";
-import { STORES } from "./stores.ts";
+import { storesOr } from "./stores.ts";
 
 type Type = keyof baileys.SignalDataTypeMap;
 type Keys = Pick<AuthStateKeys, "get" | "set" | "list" | "listIds">;
@@ -111,7 +111,7 @@ const failAfter = (state: State, sets: number): State => ({
   },
 });
 
-for (const [name, createStore] of STORES) {
+for (const [name, createStore] of storesOr("SQLite")) {
   for (const [version, module] of versions) {
     describe(`an account of ${version}, on ${name}`, () => {
       it("moves to the store and back by its lists, resumes, and goes on with its peer", async () => {

@@ -6,7 +6,7 @@ import { AuthStateError, useAuthState } from "../../client/node/dist/esm/index.j
 import { AccountProcess } from "./account_api.ts";
 import { ALICE, BOB, deliver } from "./account_story.ts";
 import { type Authstated, withServers } from "./servers.ts";
-import { type CreateStore, STORES } from "./stores.ts";
+import { type CreateStore, storesOr } from "./stores.ts";
 
 // `./dev fault` plays all, and for longer.
 const LONG = process.env["AUTHSTATE_FAULT_ROUNDS"] !== undefined;
@@ -53,7 +53,7 @@ function assertOneAtATime(history: Ownership[]): void {
   }
 }
 
-for (const [name, createStore] of STORES) {
+for (const [name, createStore] of storesOr("PostgreSQL")) {
   describe(`an account that two processes want, on ${name}`, () => {
     it("is refused to an owner that slept beyond its lease, which learns that it is lost", async () => {
       await withWorld(createStore, async ({ authstated, account }) => {

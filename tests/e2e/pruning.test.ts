@@ -6,7 +6,7 @@ import * as baileys6 from "baileys-6";
 import { AuthStatePool } from "../../client/node/dist/esm/index.js";
 import { type Baileys, memoryKeys, pairCreds, SignalAccount } from "../vectors/signal_account.ts";
 import { type Authstated, withServers } from "./servers.ts";
-import { STORES } from "./stores.ts";
+import { storesOr } from "./stores.ts";
 
 const ALICE = "5511999990001@s.whatsapp.net";
 const BOB = "5511999990002@s.whatsapp.net";
@@ -40,7 +40,7 @@ async function keysOf(authstated: Authstated): Promise<Record<string, number>> {
   return Object.fromEntries(shown.keys.map(({ type, count }) => [type, count]));
 }
 
-for (const [name, createStore] of STORES) {
+for (const [name, createStore] of storesOr("SQLite")) {
   for (const [version, module] of versions) {
     describe(`a pruned account of ${version}, on ${name}`, () => {
       it("goes on with its peer and its group", async () => {

@@ -11,7 +11,7 @@ import {
 import { pairCreds } from "../vectors/signal_account.ts";
 import { TestFolder } from "./processes.ts";
 import { Authstated } from "./servers.ts";
-import { type StoreServer, STORES } from "./stores.ts";
+import { type StoreServer, storesOr } from "./stores.ts";
 
 // More than a page of the listing. To make the creds takes a while, so one store has to do.
 const sessionsOf = (store: string): number => (store === "SQLite" ? 1_100 : 10);
@@ -22,7 +22,7 @@ const failsFor = (reason: string) => (error: unknown) => {
   return true;
 };
 
-for (const [name, createStore] of STORES) {
+for (const [name, createStore] of storesOr("a file ahead of PostgreSQL")) {
   describe(`the sessions of a store, on ${name}`, () => {
     const folder = new TestFolder();
     let store: StoreServer;

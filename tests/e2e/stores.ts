@@ -195,9 +195,18 @@ export const aheadOf =
   (createFar: CreateStore): CreateStore =>
   (folder) =>
     FollowingStore.create(folder, createFar);
-export const STORES: [name: string, create: CreateStore][] = [
-  ["SQLite", onSqlite],
-  ["PostgreSQL", onPostgres],
-  ["the existing tables", onLegacy],
-  ["a file ahead of PostgreSQL", aheadOf(onPostgres)],
-];
+const STORES = {
+  SQLite: onSqlite,
+  PostgreSQL: onPostgres,
+  "the existing tables": onLegacy,
+  "a file ahead of PostgreSQL": aheadOf(onPostgres),
+} as const satisfies Record<string, CreateStore>;
+
+// Whether this is `./dev test --whole`, which repeats on every store what otherwise runs on some: what differs between them
+// is the conformance suite's to find.
+export const isWhole = process.env["AUTHSTATE_TEST_WHOLE"] !== undefined;
+
+// The stores that a test runs on: this one, or all.
+export function storesOr(one: keyof typeof STORES): [name: string, create: CreateStore][] {
+  return isWhole ? Object.entries(STORES) : [[one, STORES[one]]];
+}

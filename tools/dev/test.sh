@@ -11,19 +11,19 @@ source "$AUTHSTATE_ROOT/tools/dev/fuzz.sh"
 
 test_usage() {
   cat <<'TEXT'
-Usage: ./dev test [--sanitize=address|thread] [--every-node] [SUITE...] [PATTERN...]
+Usage: ./dev test [--sanitize=address|thread] [--whole] [SUITE...] [PATTERN...]
 
 Suites: unit, conformance, integration, fault, hostile (C++), fuzz (libFuzzer), client (Node client), vectors, e2e (real
 Baileys), bench. All of them by default; fault, hostile, fuzz and bench in their short forms, of which ./dev fault, ./dev
 fuzz and ./dev bench are the long ones.
 A PATTERN is a regular expression over C++ test names, as ctest -R takes it; patterns alone choose the C++ suites.
 
-The client and e2e suites run on the Node that is installed, and again on the others of Node 20, 22 and 24: client in full,
-e2e in a short part, or in full with --every-node.
+The client and e2e suites run on the Node that is installed, and again on the newest other one of Node 20, 22 and 24:
+client in full, e2e in a short part. What e2e does on every store it does on one, and most routes to PostgreSQL get a
+quarter of the conformance suite. --whole runs all of it, on each store, route and Node.
 
 --sanitize runs the unit and conformance tests in a build of their own, with the address and undefined behaviour
-sanitizers, which take the hostile suite too where it is named, or with the thread sanitizer. With CI=true the address
-sanitizer runs after the plain tests.
+sanitizers, which take the hostile suite too where it is named, or with the thread sanitizer. ./dev fault runs them too.
 
 Ends with `N passed, N failed`, and `, N skipped` where some were, alone on a line. Exits with 0 when none failed.
 TEXT
@@ -44,7 +44,10 @@ dev_test() {
     case $1 in
       -h | --help) test_usage && return ;;
       --sanitize=address | --sanitize=thread) sanitize=${1#*=} ;;
-      --every-node) other_e2e='test' ;;
+      --whole)
+        export AUTHSTATE_TEST_WHOLE=1
+        other_e2e='test'
+        ;;
       unit | conformance | integration | fault | hostile | fuzz | client | vectors | e2e | bench) suites+=("$1") ;;
       -*) usage_error "test: unknown option '$1'" ;;
       *) pattern+=${pattern:+|}$1 ;;
@@ -66,7 +69,6 @@ dev_test() {
       [[ -n $pattern ]] || suites+=(fuzz "${NODE_SUITES[@]}")
     fi
     test_suites "$pattern" "${suites[@]}"
-    [[ ${CI:-} != true ]] || test_sanitized address "$pattern" "${SANITIZED_SUITES[@]}"
   fi
   print_tally
 }
@@ -127,17 +129,15 @@ set_up_node_suites() {
 
 # test_sanitized SANITIZER PATTERN SUITE...
 test_sanitized() {
-  local sanitizer=$1 pattern=$2 directory suite targets=()
+  local sanitizer=$1 pattern=$2 directory targets
   shift 2
   case $sanitizer in
     address) directory=build/asan ;;
     thread) directory=build/tsan ;;
   esac
-  for suite in "$@"; do
-    targets+=("tests/$suite/all")
-  done
+  targets=("${@/#/tests/}")
   configure "$sanitizer" -D AUTHSTATE_BUILD_TESTS=ON
-  compile "$sanitizer" "${targets[@]}"
+  compile "$sanitizer" "${targets[@]/%//all}"
   export AUTHSTATE_BIN_DIR=$AUTHSTATE_ROOT/$directory/bin
   export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
   export UBSAN_OPTIONS=print_stacktrace=1
@@ -147,8 +147,9 @@ test_sanitized() {
 
 # run_cpp_suites LABEL BUILD_DIR PATTERN SUITE...
 run_cpp_suites() {
-  local label=$1 directory=$2 pattern=$3 suite report name options=()
+  local label=$1 directory=$2 pattern=$3 suite report name options=(--label-exclude '^whole$')
   shift 3
+  [[ -z ${AUTHSTATE_TEST_WHOLE:-} ]] || options=(--label-exclude '^part$')
   [[ -z $pattern ]] || options+=(--tests-regex "$pattern")
   # What the routes to PostgreSQL differ in is other programs, which no sanitizer watches; with ids hidden, or a near store
   # before it, what is ours runs on SQLite and in memory too. Without descriptors the sanitizer of undefined behaviour
@@ -171,11 +172,15 @@ test_jobs() {
   echo $((2 * $(nproc)))
 }
 
-# run_on_other_nodes NAME DIR [SCRIPT]: on each Node that is tested but for the one that is installed.
+# run_on_other_nodes NAME DIR [SCRIPT]: on each Node that is tested but for the one that is installed; without --whole, on
+# the newest of those.
 run_on_other_nodes() {
-  local name=$1 directory=$2 script=${3:-test} major binaries
+  local name=$1 directory=$2 script=${3:-test} major binaries others=()
   for major in "${NODE_TESTED[@]}"; do
-    [[ $major -ne $(node_major) ]] || continue
+    [[ $major -eq $(node_major) ]] || others+=("$major")
+  done
+  [[ -n ${AUTHSTATE_TEST_WHOLE:-} ]] || others=("${others[-1]}")
+  for major in "${others[@]}"; do
     binaries=$(tested_node "$major")
     PATH=$binaries:$PATH run_node_suite "$name-node$major" "$directory" "$script"
   done

@@ -40,10 +40,6 @@ std::uint64_t NumberOf(const char* variable, std::uint64_t by_default) {
   return number;
 }
 
-// Why ./dev test skips them: the checker refused one in which a revision leaps at a steal, and it is not known yet
-// whether the checker (tests/fault/checker/world.go) or the store is wrong.
-constexpr char kOnlyAtLength[] = "behind near stores: played by ./dev fault alone";
-
 int Rounds() {
   const std::optional<int> times = FaultRounds();
   const int by_default = times.has_value() ? *times * kLongRoundsEach : kShortRounds;
@@ -158,13 +154,9 @@ TEST_F(LinearizabilityTest, HistoriesOnTheExistingTablesFollowTheContract) {
   PlayRounds(std::max(1, Rounds() / kRoundsForOneOnTheExistingTables), Stores::kExisting);
 }
 
-TEST_F(LinearizabilityTest, HistoriesBehindNearStoresFollowTheContract) {
-  if (!FaultRounds().has_value()) GTEST_SKIP() << kOnlyAtLength;
-  PlayRounds(Rounds(), Stores::kNear);
-}
+TEST_F(LinearizabilityTest, HistoriesBehindNearStoresFollowTheContract) { PlayRounds(Rounds(), Stores::kNear); }
 
 TEST_F(LinearizabilityTest, HistoriesBehindNearStoresWithAStandbyFollowTheContract) {
-  if (!FaultRounds().has_value()) GTEST_SKIP() << kOnlyAtLength;
   PlayRounds(std::max(1, Rounds() / kRoundsForOneWithAStandby), Stores::kNearStandby);
 }
 
@@ -219,23 +211,19 @@ TEST_F(PlantedFaultTest, ServerThatTearsCommitsIsRefused) {
 }
 
 TEST_F(PlantedFaultTest, NearStoreThatAcknowledgesBeforeItHasSyncedIsRefused) {
-  if (!FaultRounds().has_value()) GTEST_SKIP() << kOnlyAtLength;
   ExpectRefusedBehindNearStores("", Faults::kLostDisk,
                                 {"told value", "told revision", "told fence", "NUMBER_GAP", "highest number"});
 }
 
 TEST_F(PlantedFaultTest, HomeThatIsGivenBackBeforeItIsFlushedIsRefused) {
-  if (!FaultRounds().has_value()) GTEST_SKIP() << kOnlyAtLength;
   ExpectRefusedBehindNearStores("give-back", Faults::kNone, {"told value", "told revision"});
 }
 
 TEST_F(PlantedFaultTest, FlushThatReordersTwoMomentsIsRefused) {
-  if (!FaultRounds().has_value()) GTEST_SKIP() << kOnlyAtLength;
   ExpectRefusedBehindNearStores("moments", Faults::kNone, {"told value"});
 }
 
 TEST_F(PlantedFaultTest, ClaimThatIgnoresAnotherHomeIsRefused) {
-  if (!FaultRounds().has_value()) GTEST_SKIP() << kOnlyAtLength;
   ExpectRefusedBehindNearStores("other-homes", Faults::kNone, {"took the live lease of", "told owner"});
 }
 
