@@ -23,9 +23,9 @@
 #include "storage/sqlite/sqlite_backend.h"
 #include "storage/sqlite/sqlite_error.h"
 #include "storage/sqlite/statements.h"
-#include "storage/sqlite/store_clock.h"
 #include "storage/sqlite/store_place.h"
 #include "storage/sqlite/write_job.h"
+#include "storage/store_clock.h"
 
 namespace authstate::storage {
 

@@ -11,10 +11,10 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "storage/sqlite/connection.h"
-#include "storage/sqlite/store_clock.h"
 #include "storage/sqlite/store_place.h"
 #include "storage/sqlite/write_job.h"
 #include "storage/statement_stats.h"
+#include "storage/store_clock.h"
 #include "storage/work_queue.h"
 
 namespace authstate::storage {

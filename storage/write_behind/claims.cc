@@ -63,7 +63,7 @@ void Claims::Run() {
     Lease lease;
     const bool at_home = far != nullptr && !closed && queued.deadline > absl::Now() &&
                          Bring(*far, queued.request, &lease, queued.moved.get());
-    table_.EndClaim(queued.request.session_id, at_home, lease, absl::Now());
+    table_.EndClaim(queued.request.session_id, at_home, lease);
   }
 }
 

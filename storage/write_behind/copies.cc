@@ -61,7 +61,7 @@ void Copies::Drop(const std::string& session_id) {
   if (!table_.BeginClaim(session_id)) return;
   // Else it goes the next time.
   (void)ChangeIn(near_, Step(HomeChange::Step::kForget, session_id), steps_.Soon());
-  table_.EndClaim(session_id, /*at_home=*/false, Lease(), absl::Now());
+  table_.EndClaim(session_id, /*at_home=*/false, Lease());
 }
 
 }  // namespace authstate::storage

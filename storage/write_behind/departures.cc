@@ -49,7 +49,7 @@ bool Departures::Leave(Backend& far, const std::vector<std::string>& sessions) {
       if (flushes_.IsPutOff(session_id)) {
         table_.Stay(session_id);
       } else {
-        table_.Flushed(session_id, /*ok=*/false, absl::Now());
+        table_.Flushed(session_id, /*ok=*/false);
       }
     } else {
       flushed.push_back(*read[i]);
@@ -171,7 +171,7 @@ bool Departures::Sweep(Backend& far) {
       // A claim of it that begins meanwhile passes it on itself, and this is refused then.
       if (!table_.BeginClaim(session.session_id)) continue;
       const absl::Status given = claims_.GiveBack(far, session.session_id, session.lease.fence);
-      table_.EndClaim(session.session_id, /*at_home=*/false, Lease(), absl::Now());
+      table_.EndClaim(session.session_id, /*at_home=*/false, Lease());
       if (!given.ok() && !IsElsewhere(given)) return false;
     }
     if (listed->size() < request.limit) return true;

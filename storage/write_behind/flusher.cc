@@ -61,8 +61,11 @@ void Flusher::TellWhatIsLeft() const {
 void Flusher::Run() {
   absl::Duration pause = absl::ZeroDuration();
   while (true) {
-    const bool eager = pause == absl::ZeroDuration();
-    table_.AwaitWork(eager ? looked_at_ + kLook : absl::Now() + pause, eager);
+    if (pause > absl::ZeroDuration()) {
+      table_.AwaitWork(pause, HomeTable::Work::kNone);
+    } else {
+      table_.AwaitWork(looked_at_ + kLook - table_.SteadyNow(), HomeTable::Work::kAny);
+    }
     const bool there = Round();
     pause = there ? absl::ZeroDuration() : std::min(std::max(pause * 2, kFirstPause), kLongestPause);
     Tell(there);
@@ -75,7 +78,7 @@ void Flusher::Look(absl::Time now) {
   looked_at_ = now;
   table_.LetWaitingGoOn();
   flushes_.TryAgain(now);
-  table_.WantExpiredToLeave(now);
+  table_.WantExpiredToLeave();
   if (steps_.stopping()) table_.WantAllToLeave();
 }
 
@@ -96,7 +99,7 @@ void Flusher::Tell(bool there) {
 }
 
 bool Flusher::Round() {
-  const bool there = Work(absl::Now());
+  const bool there = Work(table_.SteadyNow());
   if (there) return true;
   // Nobody is shut out of a session that cannot leave now.
   for (const std::string& session_id : table_.Leaving()) {

@@ -68,6 +68,7 @@ class Flusher {
   // The far store was away, and may still lack what was written meanwhile.
   bool catching_up_;
   bool sweep_ = true;
+  // By the clock of the table, which does not jump.
   absl::Time sweep_again_at_ = absl::InfiniteFuture();
   absl::Time looked_at_ = absl::InfinitePast();
   absl::Notification ended_;

@@ -45,7 +45,7 @@ bool Flushes::IsPutOff(const std::string& session_id) const {
 void Flushes::Delay(const std::string& session_id, absl::Duration first_pause) {
   PutOff& put_off = put_off_[session_id];
   put_off.pause = std::clamp(put_off.pause * 2, first_pause, kLongestPause);
-  put_off.until = absl::Now() + put_off.pause;
+  put_off.until = table_.SteadyNow() + put_off.pause;
   put_off.waits = true;
   table_.PutOff(session_id);
 }
@@ -69,7 +69,7 @@ bool Flushes::Flush(Backend& far) {
     if (there) {
       there = FlushAtOnce(far, {session_id});
     } else {
-      table_.Flushed(session_id, /*ok=*/false, absl::Now());
+      table_.Flushed(session_id, /*ok=*/false);
     }
   }
   return there;
@@ -78,7 +78,7 @@ bool Flushes::Flush(Backend& far) {
 bool Flushes::FlushAtOnce(Backend& far, const std::vector<std::string>& sessions) {
   const auto read = AwaitCall<std::vector<absl::StatusOr<UnflushedChanges>>>(
       [&](auto done) { near_.ReadUnflushed(sessions, kBytes, steps_.Soon(), std::move(done)); });
-  for (std::size_t i = read.size(); i < sessions.size(); ++i) table_.Flushed(sessions[i], /*ok=*/false, absl::Now());
+  for (std::size_t i = read.size(); i < sessions.size(); ++i) table_.Flushed(sessions[i], /*ok=*/false);
   std::vector<Commit> commits;
   std::vector<const UnflushedChanges*> flushed;
   for (std::size_t i = 0; i < read.size(); ++i) {
@@ -91,7 +91,7 @@ bool Flushes::FlushAtOnce(Backend& far, const std::vector<std::string>& sessions
     const UnflushedChanges& changes = *read[i];
     if (!changes.any) {
       put_off_.erase(changes.home.session_id);
-      table_.Flushed(changes.home.session_id, /*ok=*/true, absl::Now());
+      table_.Flushed(changes.home.session_id, /*ok=*/true);
       continue;
     }
     Commit commit = changes.commit;
@@ -119,7 +119,7 @@ bool Flushes::FlushAtOnce(Backend& far, const std::vector<std::string>& sessions
     if (is_its_fault) {
       Delay(session_id, kFirstPause);
     } else {
-      table_.Flushed(session_id, /*ok=*/false, absl::Now());
+      table_.Flushed(session_id, /*ok=*/false);
     }
   }
   return Remember(flushed, results) && there;
@@ -136,7 +136,7 @@ bool Flushes::Understand(Backend& far, const UnflushedChanges& changes, const ab
   if (IsElsewhere(status)) {
     const Whereabouts::Fate fate = whereabouts_.StartOver(far, changes);
     if (fate == Whereabouts::Fate::kGone) put_off_.erase(session_id);
-    if (fate == Whereabouts::Fate::kUnknown) table_.Flushed(session_id, /*ok=*/false, absl::Now());
+    if (fate == Whereabouts::Fate::kUnknown) table_.Flushed(session_id, /*ok=*/false);
     return true;
   }
   if (IsAway(status) || OutcomeOf(status) != Outcome::kNotApplied) return false;
@@ -166,7 +166,7 @@ bool Flushes::Remember(const std::vector<const UnflushedChanges*>& flushed, cons
     // Where it is not known here it is flushed again, as the same number; and what is of later revisions than what was
     // applied goes next.
     const bool whole = results[i]->revision >= flushed[i]->commit.carried->revision;
-    table_.Flushed(flushed[i]->home.session_id, changed[place++].ok() && whole, absl::Now());
+    table_.Flushed(flushed[i]->home.session_id, changed[place++].ok() && whole);
   }
   return std::all_of(changed.begin(), changed.end(), [](const absl::Status& status) { return status.ok(); });
 }

@@ -11,14 +11,16 @@ constexpr std::uint64_t kPartOfOneApart = 16;
 
 }  // namespace
 
-bool HomeTable::Full(const Entry& entry, absl::Time now) const {
+bool HomeTable::Full(const Entry& entry) const {
   const bool no_room = entry.apart ? entry.bytes >= max_bytes_ / kPartOfOneApart : bytes_ >= max_bytes_;
-  return no_room || now - entry.dirty_since >= max_age_;
+  return no_room || SteadyNow() - entry.dirty_since >= max_age_;
 }
 
 void HomeTable::MarkDirty(const std::string& session_id, Entry* entry) {
   entry->dirty = true;
-  if (!entry->put_off) dirty_.insert(session_id);
+  if (entry->put_off) return;
+  dirty_.insert(session_id);
+  Tell(Work::kAny);
 }
 
 void HomeTable::SetBytes(std::uint64_t bytes, bool apart, Entry* entry) {
@@ -28,12 +30,12 @@ void HomeTable::SetBytes(std::uint64_t bytes, bool apart, Entry* entry) {
   if (!entry->apart) bytes_ += entry->bytes;
 }
 
-void HomeTable::EndCommit(const std::string& session_id, std::uint64_t bytes, absl::Time now, std::uint64_t commits) {
+void HomeTable::EndCommit(const std::string& session_id, std::uint64_t bytes, std::uint64_t commits) {
   const absl::MutexLock lock(&mutex_);
   Entry& entry = Ended(session_id);
   entry.commits += commits;
   SetBytes(entry.bytes + bytes, entry.apart, &entry);
-  entry.dirty_since = std::min(entry.dirty_since, now);
+  entry.dirty_since = std::min(entry.dirty_since, SteadyNow());
   MarkDirty(session_id, &entry);
 }
 
@@ -51,7 +53,7 @@ std::vector<std::string> HomeTable::TakeDirty(std::size_t limit) {
   return taken;
 }
 
-void HomeTable::Flushed(const std::string& session_id, bool ok, absl::Time now) {
+void HomeTable::Flushed(const std::string& session_id, bool ok) {
   const absl::MutexLock lock(&mutex_);
   const auto found = entries_.find(session_id);
   if (found == entries_.end()) return;
@@ -59,7 +61,7 @@ void HomeTable::Flushed(const std::string& session_id, bool ok, absl::Time now) 
   if (ok) {
     SetBytes(entry.bytes - entry.flushing_bytes, /*apart=*/false, &entry);
     entry.commits -= entry.flushing_commits;
-    entry.dirty_since = entry.dirty ? now : absl::InfiniteFuture();
+    entry.dirty_since = entry.dirty ? SteadyNow() : absl::InfiniteFuture();
   } else {
     MarkDirty(session_id, &entry);
   }

@@ -7,6 +7,9 @@
 namespace authstate::storage {
 namespace {
 
+// At once; then the time is looked at again.
+constexpr absl::Duration kLongestWait = absl::Hours(1);
+
 absl::Status NoRoom() {
   return WithRetryDelay(
       WithOutcome(
@@ -54,7 +57,6 @@ HomeTable::~HomeTable() {
 }
 
 HomeTable::Place HomeTable::Enter(const std::string& session_id, Use use, absl::Time deadline, Resume* resume) {
-  const absl::Time now = absl::Now();
   const absl::MutexLock lock(&mutex_);
   const auto found = entries_.find(session_id);
   if (found == entries_.end()) return Place::kFar;
@@ -64,7 +66,7 @@ HomeTable::Place HomeTable::Enter(const std::string& session_id, Use use, absl::
     Hold(&entry.held, {deadline, std::move(*resume)});
     return Place::kHeld;
   }
-  if (use == Use::kCommit && Full(entry, now)) {
+  if (use == Use::kCommit && Full(entry)) {
     Hold(&waiting_, {deadline, std::move(*resume)});
     return Place::kHeld;
   }
@@ -74,7 +76,7 @@ HomeTable::Place HomeTable::Enter(const std::string& session_id, Use use, absl::
 
 HomeTable::Entry& HomeTable::Ended(const std::string& session_id) {
   Entry& entry = entries_.at(session_id);
-  --entry.uses;
+  if (--entry.uses == 0 && entry.phase == Entry::Phase::kShut) Tell(Work::kLeaving);
   return entry;
 }
 
@@ -83,11 +85,11 @@ void HomeTable::EndUse(const std::string& session_id) {
   Ended(session_id);
 }
 
-void HomeTable::SetLease(const std::string& session_id, const Lease& lease, absl::Time now) {
+void HomeTable::SetLease(const std::string& session_id, const Lease& lease) {
   const absl::MutexLock lock(&mutex_);
   const auto found = entries_.find(session_id);
   if (found == entries_.end()) return;
-  found->second.lease_end = lease.held() ? now + lease.remaining : absl::InfinitePast();
+  found->second.lease_end = lease.held() ? SteadyNow() + lease.remaining : absl::InfinitePast();
 }
 
 bool HomeTable::BeginClaim(const std::string& session_id) {
@@ -95,7 +97,7 @@ bool HomeTable::BeginClaim(const std::string& session_id) {
   return !claims_ended_ && entries_.try_emplace(session_id).second;
 }
 
-void HomeTable::EndClaim(const std::string& session_id, bool at_home, const Lease& lease, absl::Time now) {
+void HomeTable::EndClaim(const std::string& session_id, bool at_home, const Lease& lease) {
   Ready ready;
   {
     const absl::MutexLock lock(&mutex_);
@@ -104,8 +106,8 @@ void HomeTable::EndClaim(const std::string& session_id, bool at_home, const Leas
     if (at_home) {
       entry.phase = Entry::Phase::kOpen;
       // Somebody is about to take it.
-      entry.lease_end = now + (lease.live() ? lease.remaining : absl::Seconds(1));
-      if (claims_ended_) leaving_.insert(session_id);
+      entry.lease_end = SteadyNow() + (lease.live() ? lease.remaining : absl::Seconds(1));
+      if (claims_ended_ || leaving_.contains(session_id)) InsertLeaving(session_id, entry);
     } else {
       entries_.erase(session_id);
       dirty_.erase(session_id);
@@ -116,16 +118,16 @@ void HomeTable::EndClaim(const std::string& session_id, bool at_home, const Leas
 }
 
 void HomeTable::AddHome(const std::string& session_id, bool leaving, std::uint64_t dirty_bytes, absl::Time dirty_since,
-                        const Lease& lease, absl::Time now, std::uint64_t dirty_commits) {
+                        const Lease& lease, std::uint64_t dirty_commits) {
   const absl::MutexLock lock(&mutex_);
   Entry& entry = entries_[session_id];
   entry.commits = dirty_commits;
   entry.phase = leaving ? Entry::Phase::kInDoubt : Entry::Phase::kOpen;
   SetBytes(dirty_bytes, /*apart=*/false, &entry);
   entry.dirty_since = dirty_since;
-  entry.lease_end = lease.held() ? now + lease.remaining : absl::InfinitePast();
+  entry.lease_end = lease.held() ? SteadyNow() + lease.remaining : absl::InfinitePast();
   if (dirty_since != absl::InfiniteFuture()) MarkDirty(session_id, &entry);
-  if (leaving) leaving_.insert(session_id);
+  if (leaving) InsertLeaving(session_id, entry);
 }
 
 void HomeTable::WantToLeave(const std::string& session_id, absl::Time deadline, absl::AnyInvocable<void() &&> settled) {
@@ -137,17 +139,18 @@ void HomeTable::WantToLeave(const std::string& session_id, absl::Time deadline, 
       Hold(&found->second.settled, {deadline, [settled = std::move(settled)](const absl::Status& /*status*/) mutable {
                                       std::move(settled)();
                                     }});
-      leaving_.insert(session_id);
+      InsertLeaving(session_id, found->second);
       return;
     }
   }
   std::move(settled)();
 }
 
-void HomeTable::WantExpiredToLeave(absl::Time now) {
+void HomeTable::WantExpiredToLeave() {
+  const absl::Time now = SteadyNow();
   const absl::MutexLock lock(&mutex_);
   for (auto& [session_id, entry] : entries_) {
-    if (entry.phase == Entry::Phase::kOpen && entry.lease_end <= now) leaving_.insert(session_id);
+    if (entry.phase == Entry::Phase::kOpen && entry.lease_end <= now) InsertLeaving(session_id, entry);
   }
 }
 
@@ -155,7 +158,7 @@ void HomeTable::WantAllToLeave() {
   const absl::MutexLock lock(&mutex_);
   claims_ended_ = true;
   for (auto& [session_id, entry] : entries_) {
-    if (entry.phase == Entry::Phase::kOpen) leaving_.insert(session_id);
+    if (entry.phase == Entry::Phase::kOpen) InsertLeaving(session_id, entry);
   }
 }
 
@@ -184,7 +187,7 @@ void HomeTable::Shut(const std::string& session_id) {
   const absl::MutexLock lock(&mutex_);
   Entry& entry = entries_.at(session_id);
   entry.phase = Entry::Phase::kShut;
-  leaving_.insert(session_id);
+  InsertLeaving(session_id, entry);
 }
 
 std::vector<std::string> HomeTable::Leaving() const {
@@ -276,26 +279,49 @@ absl::flat_hash_set<std::string> HomeTable::Sessions() const {
   return sessions;
 }
 
-bool HomeTable::SomethingToDo() const {
-  if (!dirty_.empty()) return true;
-  return std::any_of(leaving_.begin(), leaving_.end(),
-                     [this](const std::string& session_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-                       const Entry& entry = entries_.at(session_id);
-                       return entry.phase != Entry::Phase::kShut || entry.uses == 0;
-                     });
+void HomeTable::InsertLeaving(const std::string& session_id, const Entry& entry) {
+  leaving_.insert(session_id);
+  if (CanGo(entry)) Tell(Work::kLeaving);
 }
 
-void HomeTable::AwaitWork(absl::Time until, bool eager) {
-  const absl::MutexLock lock(&mutex_);
-  const auto work = [this, eager]()
-                        ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return woken_ || (eager && SomethingToDo()); };
-  mutex_.AwaitWithDeadline(absl::Condition(&work), until);
-  woken_ = false;
+// Whether something can be done about one that leaves, or may have left: its claim is over, and nobody uses it who
+// keeps it from going.
+bool HomeTable::CanGo(const Entry& entry) {
+  return entry.phase != Entry::Phase::kClaiming && (entry.phase != Entry::Phase::kShut || entry.uses == 0);
+}
+
+bool HomeTable::There(Work work) const {
+  if (work == Work::kNone) return false;
+  if (work == Work::kAny && !dirty_.empty()) return true;
+  return std::any_of(leaving_.begin(), leaving_.end(),
+                     [this](const std::string& session_id)
+                         ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return CanGo(entries_.at(session_id)); });
+}
+
+void HomeTable::Tell(Work work) {
+  if (awaited_ < work) return;
+  awaited_ = Work::kNone;
+  bell_.Ring();
+}
+
+void HomeTable::AwaitWork(absl::Duration patience, Work work) {
+  const absl::Time end = SteadyNow() + patience;
+  while (true) {
+    const absl::Duration left = end - SteadyNow();
+    {
+      const absl::MutexLock lock(&mutex_);
+      awaited_ = Work::kNone;
+      if (std::exchange(woken_, false) || There(work) || left <= absl::ZeroDuration()) return;
+      awaited_ = work;
+    }
+    bell_.Await(std::min(left, kLongestWait));
+  }
 }
 
 void HomeTable::Wake() {
   const absl::MutexLock lock(&mutex_);
   woken_ = true;
+  bell_.Ring();
 }
 
 }  // namespace authstate::storage

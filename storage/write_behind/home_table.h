@@ -18,11 +18,15 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "storage/lease.h"
+#include "storage/store_clock.h"
+#include "storage/write_behind/bell.h"
 
 namespace authstate::storage {
 
 // Which sessions are at home, and what of them is under way: who asks is told where to go, or is held until that is
 // known. Thread-safe; what was held goes on with no lock held.
+//
+// Deadlines are by the clock of the system, as those of all calls. All else counts by a clock that does not jump.
 class HomeTable {
  public:
   // What is held: told OK when it may ask anew, else why it may not.
@@ -44,21 +48,21 @@ class HomeTable {
   Place Enter(const std::string& session_id, Use use, absl::Time deadline, Resume* resume);
   void EndUse(const std::string& session_id);
   // The same of a commit of `bytes`, which has changed something, or may have; or of so many that were one call.
-  void EndCommit(const std::string& session_id, std::uint64_t bytes, absl::Time now, std::uint64_t commits = 1);
+  void EndCommit(const std::string& session_id, std::uint64_t bytes, std::uint64_t commits = 1);
   // After a request about its lease.
-  void SetLease(const std::string& session_id, const Lease& lease, absl::Time now);
+  void SetLease(const std::string& session_id, const Lease& lease);
 
   // From kFar to a claim under way, which is the caller's; false where it is in the table already, or claims have
   // ended.
   bool BeginClaim(const std::string& session_id);
   // It is at home now; or it is not. What was held goes on.
-  void EndClaim(const std::string& session_id, bool at_home, const Lease& lease, absl::Time now);
+  void EndClaim(const std::string& session_id, bool at_home, const Lease& lease);
   void AddHome(const std::string& session_id, bool leaving, std::uint64_t dirty_bytes, absl::Time dirty_since,
-               const Lease& lease, absl::Time now, std::uint64_t dirty_commits = 0);
+               const Lease& lease, std::uint64_t dirty_commits = 0);
 
   // Sessions with something to flush, at most `limit`; it is taken for flushed until Flushed says otherwise.
   std::vector<std::string> TakeDirty(std::size_t limit);
-  void Flushed(const std::string& session_id, bool ok, absl::Time now);
+  void Flushed(const std::string& session_id, bool ok);
   // It could not be flushed for what it is: it is not dirty until TryAgain, and counts by itself until it was flushed,
   // so that it stops nobody else.
   void PutOff(const std::string& session_id);
@@ -67,7 +71,7 @@ class HomeTable {
   // The session is to leave; `settled` is told once it has, or cannot now, or by `deadline`.
   void WantToLeave(const std::string& session_id, absl::Time deadline, absl::AnyInvocable<void() &&> settled);
   // All whose lease has ended; or all.
-  void WantExpiredToLeave(absl::Time now);
+  void WantExpiredToLeave();
   void WantAllToLeave();
   // Those that want to leave and that nobody writes any more, shut to everybody; and those that may have left.
   std::vector<std::string> TakeLeaving(std::size_t limit);
@@ -81,7 +85,7 @@ class HomeTable {
   void Doubt(const std::string& session_id);
   void Remove(const std::string& session_id);
 
-  // Tells those held that their time is over.
+  // Tells those held whose deadline has passed.
   void Expire(absl::Time now);
   // Those that wait for room try again, if there is any.
   void LetWaitingGoOn();
@@ -96,8 +100,13 @@ class HomeTable {
   };
   State Now() const;
   absl::flat_hash_set<std::string> Sessions() const;
-  // Waits until `until`, or if `eager` until there is something to do: to flush, to leave, or where it is in doubt.
-  void AwaitWork(absl::Time until, bool eager);
+
+  // The time by the clock that does not jump.
+  absl::Time SteadyNow() const { return clock_.Now(); }
+  // What there may be to do: sessions that leave, or may have left; those, and what is to be flushed.
+  enum class Work : std::uint8_t { kNone, kLeaving, kAny };
+  // Waits for such work, or for Wake, but no longer than `patience`. One thread alone.
+  void AwaitWork(absl::Duration patience, Work work);
   // Ends the wait.
   void Wake();
 
@@ -135,15 +144,21 @@ class HomeTable {
   static void GoOn(Ready ready);
   Entry& Ended(const std::string& session_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Release(Entry* entry, Ready* ready) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool SomethingToDo() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void InsertLeaving(const std::string& session_id, const Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static bool CanGo(const Entry& entry);
+  bool There(Work work) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // There is such work: who waits for it is woken.
+  void Tell(Work work) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether the session may not have more that is not flushed.
-  bool Full(const Entry& entry, absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Full(const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void MarkDirty(const std::string& session_id, Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SetBytes(std::uint64_t bytes, bool apart, Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::uint64_t max_bytes_;
   const absl::Duration max_age_;
   const std::function<void()> on_hold_;
+  const StoreClock clock_;
+  Bell bell_;
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<std::string> dirty_ ABSL_GUARDED_BY(mutex_);
@@ -155,6 +170,8 @@ class HomeTable {
   std::size_t held_ ABSL_GUARDED_BY(mutex_) = 0;
   bool claims_ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;
+  // What is waited for.
+  Work awaited_ ABSL_GUARDED_BY(mutex_) = Work::kNone;
 };
 
 }  // namespace authstate::storage

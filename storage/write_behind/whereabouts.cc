@@ -105,7 +105,7 @@ Whereabouts::Fate Whereabouts::StartOver(Backend& far, const UnflushedChanges& c
   if (!ChangeIn(near_, std::move(step), steps_.Soon()).ok()) return Fate::kUnknown;
   log_(absl::StrCat("the database has lost commits of session ", session_id,
                     " that it had acknowledged; it is flushed whole"));
-  table_.Flushed(session_id, /*ok=*/false, absl::Now());
+  table_.Flushed(session_id, /*ok=*/false);
   return Fate::kStartedOver;
 }
 

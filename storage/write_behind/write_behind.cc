@@ -160,7 +160,7 @@ class WriteBehindBackend final : public WriteBehindTier {
     state.dirty_sessions = now.dirty_sessions;
     state.commits = now.commits;
     state.bytes = now.bytes;
-    if (now.oldest != absl::InfiniteFuture()) state.oldest = now.oldest;
+    if (now.oldest != absl::InfiniteFuture()) state.oldest = absl::Now() - (table_.SteadyNow() - now.oldest);
     state.away_since = flusher_.away_since();
     return state;
   }
@@ -174,7 +174,7 @@ class WriteBehindBackend final : public WriteBehindTier {
     for (const Home& home : homes) {
       if (home.state != Home::State::kHome && home.state != Home::State::kLeaving) continue;
       table_.AddHome(home.session_id, home.state == Home::State::kLeaving, home.dirty_bytes, home.dirty_since,
-                     home.lease, absl::Now(), home.revision - std::min(home.revision, home.flushed_revision));
+                     home.lease, home.revision - std::min(home.revision, home.flushed_revision));
     }
     return &table_;
   }
@@ -266,7 +266,7 @@ class WriteBehindBackend final : public WriteBehindTier {
                    }
                    for (const auto& [session_id, size] : bytes) {
                      if (changed[session_id] > 0) {
-                       table_.EndCommit(session_id, size, absl::Now(), changed[session_id]);
+                       table_.EndCommit(session_id, size, changed[session_id]);
                      } else {
                        table_.EndUse(session_id);
                      }
@@ -311,7 +311,7 @@ class WriteBehindBackend final : public WriteBehindTier {
     }
     std::vector<std::string> leaving;
     for (const auto& [session_id, lease] : leases) {
-      if (lease.has_value()) table_.SetLease(session_id, *lease, absl::Now());
+      if (lease.has_value()) table_.SetLease(session_id, *lease);
       if (lease.has_value() && !lease->held()) leaving.push_back(session_id);
     }
     auto left = std::make_shared<std::atomic<std::size_t>>(leaving.size());

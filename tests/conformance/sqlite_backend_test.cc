@@ -31,8 +31,8 @@
 #include "storage/sqlite/group_writer.h"
 #include "storage/sqlite/sqlite_schema.h"
 #include "storage/sqlite/statements.h"
-#include "storage/sqlite/store_clock.h"
 #include "storage/sqlite/write_job.h"
+#include "storage/store_clock.h"
 #include "tests/conformance/await.h"
 #include "tests/support/temp_dir.h"
 

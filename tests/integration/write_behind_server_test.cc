@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -14,6 +16,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/postgres_test.h"
 #include "tests/support/subprocess.h"
 #include "tests/support/tcp_proxy.h"
@@ -30,13 +33,13 @@ class Client {
   explicit Client(const std::string& address)
       : stub_(v1::AuthStateService::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))) {}
 
-  grpc::Status Acquire(const std::string& owner, std::uint64_t* fence) {
+  grpc::Status Acquire(const std::string& owner, std::uint64_t* fence, absl::Duration ttl = absl::Minutes(10)) {
     grpc::ClientContext context;
     Prepare(context);
     v1::AcquireLeaseRequest request;
     request.set_session_id(kSession);
     request.set_owner(owner);
-    request.mutable_ttl()->set_seconds(600);
+    request.mutable_ttl()->set_seconds(absl::ToInt64Seconds(ttl));
     v1::AcquireLeaseResponse response;
     const grpc::Status status = stub_->AcquireLease(&context, request, &response);
     *fence = response.lease().fence();
@@ -95,8 +98,10 @@ class Client {
 class WriteBehindTest : public PostgresTest {
  protected:
   std::unique_ptr<TestServer> Start(const std::string& file) { return Start(file, url()); }
-  std::unique_ptr<TestServer> Start(const std::string& file, const std::string& postgres_url) {
+  std::unique_ptr<TestServer> Start(const std::string& file, const std::string& postgres_url,
+                                    std::vector<std::string> environment = {}) {
     TestServer::Options options;
+    options.environment = std::move(environment);
     options.arguments = {"--backend", "postgres", "--postgres-url", postgres_url, "--drain-timeout-ms", "5000"};
     if (!file.empty()) {
       options.arguments.insert(options.arguments.end(),
@@ -212,6 +217,21 @@ TEST_F(WriteBehindTest, StopDoesNotWaitForADatabaseThatDoesNotAnswer) {
   ASSERT_TRUE(server->Restart().ok());
   EXPECT_EQ(Client(server->address()).Get("1"), "v");
   AwaitRevision(1);
+}
+
+// What is at home is looked at now and then, by a clock that does not jump.
+TEST_F(WriteBehindTest, SessionsGoBackThoughTheClockHasJumped) {
+  const auto clock = FakeClock::Create();
+  ASSERT_TRUE(clock.ok()) << clock.status();
+  const auto server = Start("near.db", url(), (*clock)->environment());
+  ASSERT_NE(server, nullptr);
+  (*clock)->Set("+1h");
+  std::uint64_t fence = 0;
+  const grpc::Status acquired = Client(server->address()).Acquire("pool", &fence, absl::Seconds(2));
+  ASSERT_TRUE(acquired.ok()) << acquired.error_message();
+  const absl::Status gone = TestPostgres::AwaitAnswer(url(), "SELECT lease_owner || fence FROM authstate.auth_sessions",
+                                                      absl::StrCat("pool", fence));
+  EXPECT_TRUE(gone.ok()) << gone;
 }
 
 TEST_F(WriteBehindTest, NobodyIsNamedAsAStore) {

@@ -15,8 +15,8 @@
 #include "storage/sqlite/session_row.h"
 #include "storage/sqlite/sqlite_error.h"
 #include "storage/sqlite/statements.h"
-#include "storage/sqlite/store_clock.h"
 #include "storage/sqlite/store_marker.h"
+#include "storage/store_clock.h"
 
 namespace authstate::storage {
 namespace {

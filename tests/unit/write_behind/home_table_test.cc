@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <thread>
 
 #include "absl/time/clock.h"
 
@@ -18,7 +19,7 @@ using testing::IsEmpty;
 class HomeTableTest : public testing::Test {
  protected:
   void AddHome(const std::string& session_id, absl::Time dirty_since = absl::InfiniteFuture()) {
-    table_.AddHome(session_id, /*leaving=*/false, /*dirty_bytes=*/0, dirty_since, Lease(), absl::Now());
+    table_.AddHome(session_id, /*leaving=*/false, /*dirty_bytes=*/0, dirty_since, Lease());
   }
   HomeTable::Place Enter(const std::string& session_id, HomeTable::Use use) {
     HomeTable::Resume resume = [](const absl::Status& /*status*/) {};
@@ -41,7 +42,7 @@ TEST_F(HomeTableTest, OneThatIsPutOffCountsByItself) {
   AddHome("good");
   const auto write = [this](const std::string& session_id, std::uint64_t bytes) {
     ASSERT_EQ(Enter(session_id, HomeTable::Use::kCommit), HomeTable::Place::kNear);
-    table_.EndCommit(session_id, bytes, absl::Now());
+    table_.EndCommit(session_id, bytes);
   };
   write("bad", 2'000);
   EXPECT_EQ(Enter("good", HomeTable::Use::kCommit), HomeTable::Place::kHeld);
@@ -53,8 +54,8 @@ TEST_F(HomeTableTest, OneThatIsPutOffCountsByItself) {
   EXPECT_EQ(table_.Now().bytes, 2'100U);
   table_.TryAgain("bad");
   ASSERT_THAT(table_.TakeDirty(10), ElementsAre("bad"));
-  table_.Flushed("bad", /*ok=*/true, absl::Now());
-  table_.Flushed("good", /*ok=*/true, absl::Now());
+  table_.Flushed("bad", /*ok=*/true);
+  table_.Flushed("good", /*ok=*/true);
   EXPECT_EQ(table_.Now().bytes, 0U);
   write("bad", 999);
   write("good", 1);
@@ -74,20 +75,20 @@ TEST_F(HomeTableTest, DoesNotLeaveWhileItIsRead) {
 
 // What is written while a flush is under way is not flushed by it.
 TEST_F(HomeTableTest, CommitsCountUntilTheyAreFlushed) {
-  table_.AddHome("s", /*leaving=*/false, /*dirty_bytes=*/10, absl::Now(), Lease(), absl::Now(), /*dirty_commits=*/2);
+  table_.AddHome("s", /*leaving=*/false, /*dirty_bytes=*/10, absl::Now(), Lease(), /*dirty_commits=*/2);
   const auto commit = [this] {
     ASSERT_EQ(Enter("s", HomeTable::Use::kCommit), HomeTable::Place::kNear);
-    table_.EndCommit("s", 5, absl::Now());
+    table_.EndCommit("s", 5);
   };
   commit();
   EXPECT_EQ(table_.Now().commits, 3U);
   EXPECT_THAT(table_.TakeDirty(10), ElementsAre("s"));
   commit();
-  table_.Flushed("s", /*ok=*/true, absl::Now());
+  table_.Flushed("s", /*ok=*/true);
   EXPECT_EQ(table_.Now().commits, 1U);
   EXPECT_EQ(table_.Now().bytes, 5U);
   EXPECT_THAT(table_.TakeDirty(10), ElementsAre("s"));
-  table_.Flushed("s", /*ok=*/false, absl::Now());
+  table_.Flushed("s", /*ok=*/false);
   EXPECT_EQ(table_.Now().commits, 1U);
 }
 
@@ -95,11 +96,37 @@ TEST_F(HomeTableTest, ClaimThatFailedLeavesNothingToDo) {
   ASSERT_TRUE(table_.BeginClaim("s"));
   bool settled = false;
   table_.WantToLeave("s", absl::InfiniteFuture(), [&settled] { settled = true; });
-  table_.EndClaim("s", /*at_home=*/false, Lease(), absl::Now());
+  table_.EndClaim("s", /*at_home=*/false, Lease());
   EXPECT_TRUE(settled);
   EXPECT_THAT(table_.TakeLeaving(10), IsEmpty());
   EXPECT_THAT(table_.TakeDirty(10), IsEmpty());
   EXPECT_EQ(Enter("s", HomeTable::Use::kOther), HomeTable::Place::kFar);
+}
+
+// Returns where it does not wait for ever.
+TEST_F(HomeTableTest, WorkIsAwaitedByItsKind) {
+  AddHome("s");
+  ASSERT_EQ(Enter("s", HomeTable::Use::kCommit), HomeTable::Place::kNear);
+  table_.EndCommit("s", 1);
+  table_.AwaitWork(absl::InfiniteDuration(), HomeTable::Work::kAny);
+  const absl::Duration patience = absl::Milliseconds(5);
+  const absl::Time began = table_.SteadyNow();
+  table_.AwaitWork(patience, HomeTable::Work::kLeaving);
+  EXPECT_GE(table_.SteadyNow() - began, patience);
+  std::thread leaves([this] { table_.WantToLeave("s", absl::InfiniteFuture(), [] {}); });
+  table_.AwaitWork(absl::InfiniteDuration(), HomeTable::Work::kLeaving);
+  leaves.join();
+  EXPECT_THAT(table_.TakeLeaving(10), ElementsAre("s"));
+}
+
+TEST_F(HomeTableTest, WaitForWhatIsShutEndsWithItsLastUse) {
+  AddHome("s");
+  ASSERT_EQ(Enter("s", HomeTable::Use::kOther), HomeTable::Place::kNear);
+  table_.Shut("s");
+  std::thread ends([this] { table_.EndUse("s"); });
+  table_.AwaitWork(absl::InfiniteDuration(), HomeTable::Work::kAny);
+  ends.join();
+  EXPECT_THAT(table_.TakeLeaving(10), ElementsAre("s"));
 }
 
 }  // namespace

@@ -557,7 +557,7 @@ TEST_F(HomeTest, ClaimThatMayGoOnIsInDoubt) {
   request.action = LeaseRequest::Action::kAcquire;
   request.owner = "a";
   request.ttl = absl::Hours(1);
-  const auto acquired = one_.Lease(request, absl::Milliseconds(10));
+  const auto acquired = one_.Lease(request, absl::Milliseconds(500));
   EXPECT_EQ(OutcomeOf(acquired.status()), Outcome::kUnknown) << acquired.status();
   one_.far().LetGo();
 }

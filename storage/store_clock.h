@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_STORAGE_SQLITE_STORE_CLOCK_H_
-#define AUTHSTATE_STORAGE_SQLITE_STORE_CLOCK_H_
+#ifndef AUTHSTATE_STORAGE_STORE_CLOCK_H_
+#define AUTHSTATE_STORAGE_STORE_CLOCK_H_
 
 #include <chrono>
 
@@ -8,8 +8,8 @@
 
 namespace authstate::storage {
 
-// The time of the store, by which leases expire: that of the system when the store was opened, and from then on as much
-// later as a clock that never jumps has counted. Thread-safe.
+// The time of a store, by which leases expire and by which is paced what goes on by itself: that of the system when
+// this was made, and from then on as much later as a clock that never jumps has counted. Thread-safe.
 class StoreClock {
  public:
   // In whole microseconds, as it is stored.
@@ -26,4 +26,4 @@ class StoreClock {
 
 }  // namespace authstate::storage
 
-#endif  // AUTHSTATE_STORAGE_SQLITE_STORE_CLOCK_H_
+#endif  // AUTHSTATE_STORAGE_STORE_CLOCK_H_
