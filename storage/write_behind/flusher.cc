@@ -19,8 +19,11 @@ constexpr absl::Duration kLook = absl::Seconds(1);
 // Between two rounds while the far store is away.
 constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
 constexpr absl::Duration kLongestPause = absl::Seconds(2);
+constexpr absl::Duration kLongestRest = absl::Milliseconds(50);
 
 }  // namespace
+
+absl::Duration RestAfter(absl::Duration flush) { return std::min(2 * flush, kLongestRest); }
 
 Flusher::Flusher(NearStore* near, FarLink* far, HomeTable* table, Claims* claims, StepDeadline* steps,
                  const WriteBehindOptions& options)
@@ -61,17 +64,20 @@ void Flusher::TellWhatIsLeft() const {
 void Flusher::Run() {
   absl::Duration pause = absl::ZeroDuration();
   while (true) {
-    if (pause > absl::ZeroDuration()) {
-      table_.AwaitWork(pause, HomeTable::Work::kNone);
-    } else {
-      table_.AwaitWork(looked_at_ + kLook - table_.SteadyNow(), HomeTable::Work::kAny);
-    }
+    Await(pause);
     const bool there = Round();
     pause = there ? absl::ZeroDuration() : std::min(std::max(pause * 2, kFirstPause), kLongestPause);
     Tell(there);
     if (steps_.stopping() && (absl::Now() >= steps_.stop_by() || table_.Now().sessions == 0)) break;
   }
   ended_.Notify();
+}
+
+void Flusher::Await(absl::Duration pause) {
+  if (pause > absl::ZeroDuration()) return table_.AwaitWork(pause, HomeTable::Work::kNone);
+  table_.AwaitWork(looked_at_ + kLook - table_.SteadyNow(), HomeTable::Work::kAny);
+  // Who gives a session up waits for it to have left.
+  table_.AwaitWork(rests_until_ - table_.SteadyNow(), HomeTable::Work::kLeaving);
 }
 
 void Flusher::Look(absl::Time now) {
@@ -132,7 +138,10 @@ bool Flusher::Work(absl::Time now) {
     if (!whereabouts_.Look(far)) return false;
   }
   const bool sweep = IsTimeToSweep(now);
+  const absl::Time began = table_.SteadyNow();
   if (!flushes_.Flush(far)) return false;
+  const absl::Time ended = table_.SteadyNow();
+  rests_until_ = flushes_.took_all() ? ended + RestAfter(ended - began) : ended;
   if (!departures_.Resolve(far, table_.TakeInDoubt())) return false;
   if (!departures_.Leave(far, table_.TakeLeaving(kSessions))) return false;
   if (!copies_.Look(far, now)) return false;

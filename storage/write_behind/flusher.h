@@ -22,9 +22,14 @@
 
 namespace authstate::storage {
 
+// How long the flusher rests after a flush that took so long: twice as long, but no longer than 50 ms. What is written
+// again and again meanwhile goes over once; a flush costs the log of the far store the same, however many commits it is
+// of. After a flush that has left something behind there is no rest.
+absl::Duration RestAfter(absl::Duration flush);
+
 // Takes the far store after the near one: flushes what is dirty, gives back what is to leave, and tells which sessions
-// another has taken. One thread, which begins the next round as soon as the last one is answered; while the far store
-// is away, less and less often.
+// another has taken. One thread. What is written after a while in which nothing was is flushed at once; then the next
+// flush waits for RestAfter the last one. While the far store is away, rounds come less and less often.
 class Flusher {
  public:
   // All outlive it.
@@ -43,6 +48,8 @@ class Flusher {
 
  private:
   void Run();
+  // What there is to do; or for `pause`, if it is not zero.
+  void Await(absl::Duration pause);
   // What there is to do now; whether the far store was there.
   bool Round();
   bool Work(absl::Time now);
@@ -69,6 +76,7 @@ class Flusher {
   bool catching_up_;
   bool sweep_ = true;
   // By the clock of the table, which does not jump.
+  absl::Time rests_until_ = absl::InfinitePast();
   absl::Time sweep_again_at_ = absl::InfiniteFuture();
   absl::Time looked_at_ = absl::InfinitePast();
   absl::Notification ended_;

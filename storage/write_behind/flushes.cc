@@ -61,7 +61,9 @@ void Flushes::TryAgain(absl::Time now) {
 bool Flushes::Flush(Backend& far) {
   std::vector<std::string> together;
   std::vector<std::string> alone;
-  for (std::string& session_id : table_.TakeDirty(together_)) {
+  std::vector<std::string> dirty = table_.TakeDirty(together_);
+  took_all_ = dirty.size() < together_;
+  for (std::string& session_id : dirty) {
     (put_off_.count(session_id) > 0 ? alone : together).push_back(std::move(session_id));
   }
   bool there = together.empty() || FlushAtOnce(far, together);
@@ -79,6 +81,7 @@ bool Flushes::FlushAtOnce(Backend& far, const std::vector<std::string>& sessions
   const auto read = AwaitCall<std::vector<absl::StatusOr<UnflushedChanges>>>(
       [&](auto done) { near_.ReadUnflushed(sessions, kBytes, steps_.Soon(), std::move(done)); });
   for (std::size_t i = read.size(); i < sessions.size(); ++i) table_.Flushed(sessions[i], /*ok=*/false);
+  took_all_ = took_all_ && read.size() == sessions.size();
   std::vector<Commit> commits;
   std::vector<const UnflushedChanges*> flushed;
   for (std::size_t i = 0; i < read.size(); ++i) {

@@ -30,6 +30,8 @@ class Flushes {
 
   // Some of what is dirty. Whether the far store was there.
   bool Flush(Backend& far);
+  // Whether the last one left nothing that was dirty when it began, but what was put off.
+  bool took_all() const { return took_all_; }
 
   bool IsPutOff(const std::string& session_id) const;
   // Those for which later is now are dirty again.
@@ -59,6 +61,7 @@ class Flushes {
   // How many sessions are flushed together: less where those before took too long.
   std::size_t together_ = kMostTogether;
   static constexpr std::size_t kMostTogether = 256;
+  bool took_all_ = true;
   // By sessions, until they are flushed.
   std::map<std::string, PutOff> put_off_;
 };

@@ -1,5 +1,6 @@
 // What is not flushed of the sessions in the table, and what may be added to it.
 #include <algorithm>
+#include <utility>
 
 #include "storage/write_behind/home_table.h"
 
@@ -18,8 +19,8 @@ bool HomeTable::Full(const Entry& entry) const {
 
 void HomeTable::MarkDirty(const std::string& session_id, Entry* entry) {
   entry->dirty = true;
-  if (entry->put_off) return;
-  dirty_.insert(session_id);
+  if (entry->put_off || std::exchange(entry->queued, true)) return;
+  dirty_.push_back(session_id);
   Tell(Work::kAny);
 }
 
@@ -42,13 +43,14 @@ void HomeTable::EndCommit(const std::string& session_id, std::uint64_t bytes, st
 std::vector<std::string> HomeTable::TakeDirty(std::size_t limit) {
   std::vector<std::string> taken;
   const absl::MutexLock lock(&mutex_);
-  for (auto at = dirty_.begin(); at != dirty_.end() && taken.size() < limit;) {
-    Entry& entry = entries_.at(*at);
+  for (; !dirty_.empty() && taken.size() < limit; dirty_.pop_front()) {
+    const auto found = entries_.find(dirty_.front());
+    if (found == entries_.end() || !std::exchange(found->second.queued, false)) continue;
+    Entry& entry = found->second;
     entry.dirty = false;
     entry.flushing_bytes = entry.bytes;
     entry.flushing_commits = entry.commits;
-    taken.push_back(*at);
-    dirty_.erase(at++);
+    taken.push_back(std::move(dirty_.front()));
   }
   return taken;
 }
@@ -78,7 +80,7 @@ void HomeTable::PutOff(const std::string& session_id) {
   entry.put_off = true;
   entry.flushing_bytes = 0;
   entry.flushing_commits = 0;
-  dirty_.erase(session_id);
+  entry.queued = false;
 }
 
 void HomeTable::TryAgain(const std::string& session_id) {

@@ -110,7 +110,6 @@ void HomeTable::EndClaim(const std::string& session_id, bool at_home, const Leas
       if (claims_ended_ || leaving_.contains(session_id)) InsertLeaving(session_id, entry);
     } else {
       entries_.erase(session_id);
-      dirty_.erase(session_id);
       leaving_.erase(session_id);
     }
   }
@@ -232,7 +231,6 @@ void HomeTable::Remove(const std::string& session_id) {
     Release(&found->second, &ready);
     SetBytes(0, /*apart=*/true, &found->second);
     entries_.erase(found);
-    dirty_.erase(session_id);
     leaving_.erase(session_id);
   }
   GoOn(std::move(ready));

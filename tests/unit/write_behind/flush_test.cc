@@ -12,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "storage/error.h"
 #include "storage/memory/memory_backend.h"
+#include "storage/write_behind/flusher.h"
 #include "storage/write_behind/stores.h"
 #include "tests/unit/write_behind/tier.h"
 
@@ -62,6 +63,11 @@ TEST_F(FlushTest, FollowsWithTheSameContentAndRevision) {
   creds.deletes = {{"t", "1"}};
   MustApply(creds);
   AwaitFlushed();
+}
+
+TEST(FlusherTest, RestsTwiceAsLongAsItHasWorkedUpToABound) {
+  EXPECT_EQ(RestAfter(absl::Milliseconds(4)), absl::Milliseconds(8));
+  EXPECT_EQ(RestAfter(absl::Seconds(30)), absl::Milliseconds(50));
 }
 
 TEST_F(FlushTest, RewritesOfAnOutageAreOneCommit) {

@@ -92,6 +92,26 @@ TEST_F(HomeTableTest, CommitsCountUntilTheyAreFlushed) {
   EXPECT_EQ(table_.Now().commits, 1U);
 }
 
+// However often others are written meanwhile.
+TEST_F(HomeTableTest, WhatHasWaitedLongestIsFlushedFirst) {
+  const auto write = [this](const std::string& session_id) {
+    ASSERT_EQ(Enter(session_id, HomeTable::Use::kCommit), HomeTable::Place::kNear);
+    table_.EndCommit(session_id, 1);
+  };
+  for (const char* const session_id : {"a", "b", "c", "d"}) AddHome(session_id);
+  for (const char* const session_id : {"d", "b", "a", "c", "b"}) write(session_id);
+  EXPECT_THAT(table_.TakeDirty(2), ElementsAre("d", "b"));
+  for (const char* const session_id : {"b", "d"}) {
+    write(session_id);
+    table_.Flushed(session_id, /*ok=*/true);
+  }
+  table_.PutOff("a");
+  EXPECT_THAT(table_.TakeDirty(2), ElementsAre("c", "b"));
+  table_.TryAgain("a");
+  EXPECT_THAT(table_.TakeDirty(10), ElementsAre("d", "a"));
+  EXPECT_THAT(table_.TakeDirty(10), IsEmpty());
+}
+
 TEST_F(HomeTableTest, ClaimThatFailedLeavesNothingToDo) {
   ASSERT_TRUE(table_.BeginClaim("s"));
   bool settled = false;
