@@ -69,6 +69,7 @@ WriteBehindInfo FromMessage(const v1::WriteBehind& message) {
   info.unflushed_sessions = message.unflushed_sessions();
   info.unflushed_commits = message.unflushed_commits();
   info.unflushed_bytes = message.unflushed_bytes();
+  info.orphans = message.orphans();
   if (message.has_oldest_unflushed_time()) info.oldest_unflushed_time = FromMessage(message.oldest_unflushed_time());
   if (message.has_away_since()) info.away_since = FromMessage(message.away_since());
   return info;

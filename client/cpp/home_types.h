@@ -19,6 +19,7 @@ struct WriteBehindInfo {
   std::uint64_t unflushed_sessions = 0;
   std::uint64_t unflushed_commits = 0;
   std::uint64_t unflushed_bytes = 0;
+  std::uint64_t orphans = 0;
   // nullopt: nothing waits, or the database answers.
   std::optional<absl::Time> oldest_unflushed_time;
   std::optional<absl::Time> away_since;

@@ -118,6 +118,7 @@ v1::WriteBehind ToMessage(const storage::WriteBehindState& state) {
   message.set_unflushed_sessions(state.dirty_sessions);
   message.set_unflushed_commits(state.commits);
   message.set_unflushed_bytes(state.bytes);
+  message.set_orphans(state.orphans);
   if (state.oldest.has_value()) {
     SetMicros(absl::ToUnixMicros(*state.oldest), message.mutable_oldest_unflushed_time());
   }

@@ -64,6 +64,7 @@ class ForwardingNearStore : public NearStore {
   void ReadCopies(std::string after, std::size_t limit, absl::Time deadline, HomesDone done) override {
     inner_->ReadCopies(std::move(after), limit, deadline, std::move(done));
   }
+  void CountOrphans(absl::Time deadline, CountDone done) override { inner_->CountOrphans(deadline, std::move(done)); }
 
  protected:
   NearStore& inner() const { return *inner_; }

@@ -109,6 +109,7 @@ class NearStore : public Backend {
  public:
   using ChangeDone = absl::AnyInvocable<void(std::vector<absl::Status>) &&>;
   using UnflushedDone = absl::AnyInvocable<void(std::vector<absl::StatusOr<UnflushedChanges>>) &&>;
+  using CountDone = absl::AnyInvocable<void(absl::StatusOr<std::uint64_t>) &&>;
   using HomesDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<Home>>) &&>;
 
   // Made with the store.
@@ -134,6 +135,8 @@ class NearStore : public Backend {
   virtual void ReadHomes(absl::Time deadline, HomesDone done) = 0;
   // Of the first `limit` sessions after that id that are kAway or kTaking, in the order of their ids.
   virtual void ReadCopies(std::string after, std::size_t limit, absl::Time deadline, HomesDone done) = 0;
+  // Of what was put aside (kLose).
+  virtual void CountOrphans(absl::Time deadline, CountDone done) = 0;
 };
 
 }  // namespace authstate::storage

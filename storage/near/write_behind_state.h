@@ -22,6 +22,8 @@ struct WriteBehindState {
   std::uint64_t dirty_sessions = 0;
   std::uint64_t commits = 0;
   std::uint64_t bytes = 0;
+  // What was put aside as others had taken its session, and was not discarded since.
+  std::uint64_t orphans = 0;
   // Since when the oldest of it waits; nullopt: nothing does.
   std::optional<absl::Time> oldest;
   // Since when the far store does not answer; nullopt: it does.

@@ -26,14 +26,14 @@ constexpr absl::Duration kLongestRest = absl::Milliseconds(50);
 absl::Duration RestAfter(absl::Duration flush) { return std::min(2 * flush, kLongestRest); }
 
 Flusher::Flusher(NearStore* near, FarLink* far, HomeTable* table, Claims* claims, StepDeadline* steps,
-                 const WriteBehindOptions& options)
+                 std::uint64_t orphans, const WriteBehindOptions& options)
     : far_(*far),
       table_(*table),
       claims_(*claims),
       options_(options),
       steps_(*steps),
       refusals_(options.log),
-      whereabouts_(near, table, claims, steps, options),
+      whereabouts_(near, table, claims, steps, orphans, options),
       flushes_(near, table, &whereabouts_, &refusals_, steps),
       departures_(near, table, claims, &whereabouts_, &flushes_, steps),
       copies_(near, table, steps, options),

@@ -1,6 +1,7 @@
 #ifndef AUTHSTATE_STORAGE_WRITE_BEHIND_FLUSHER_H_
 #define AUTHSTATE_STORAGE_WRITE_BEHIND_FLUSHER_H_
 
+#include <cstdint>
 #include <optional>
 #include <thread>
 
@@ -33,7 +34,8 @@ absl::Duration RestAfter(absl::Duration flush);
 class Flusher {
  public:
   // All outlive it.
-  Flusher(NearStore* near, FarLink* far, HomeTable* table, Claims* claims, StepDeadline* steps,
+  // `orphans`: those of the near store.
+  Flusher(NearStore* near, FarLink* far, HomeTable* table, Claims* claims, StepDeadline* steps, std::uint64_t orphans,
           const WriteBehindOptions& options);
   // Flushes and gives back what it can within the time for that, and tells what it could not.
   ~Flusher();
@@ -45,6 +47,8 @@ class Flusher {
     const absl::MutexLock lock(&mutex_);
     return away_since_;
   }
+  // That the near store has. Thread-safe.
+  std::uint64_t orphans() const { return whereabouts_.orphans(); }
 
  private:
   void Run();

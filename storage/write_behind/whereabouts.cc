@@ -35,15 +35,17 @@ bool IsAsFlushed(const LeaseResult& found, const Home& home) {
 }
 
 Whereabouts::Whereabouts(NearStore* near, HomeTable* table, const Claims* claims, const StepDeadline* steps,
-                         const WriteBehindOptions& options)
+                         std::uint64_t orphans, const WriteBehindOptions& options)
     : near_(*near),
       table_(*table),
       claims_(*claims),
       steps_(*steps),
       log_(options.log),
-      owner_prefix_(absl::StrCat(kHomeOwnerPrefix, near->id())) {}
+      owner_prefix_(absl::StrCat(kHomeOwnerPrefix, near->id())),
+      orphans_(orphans) {}
 
 bool Whereabouts::Look(Backend& far) {
+  CountOrphans();
   const auto of_table = table_.Sessions();
   std::vector<std::string> homes(of_table.begin(), of_table.end());
   std::sort(homes.begin(), homes.end());
@@ -115,9 +117,21 @@ bool Whereabouts::Lose(const std::string& session_id) {
   log_(absl::StrCat("session ", session_id, " was taken by ", step.taken_by.empty() ? "somebody" : step.taken_by,
                     "; what of it was not flushed is kept aside in this server's file"));
   if (!ChangeIn(near_, std::move(step), steps_.Soon()).ok()) return false;
+  count_orphans_ = true;
+  CountOrphans();
   lost_.erase(session_id);
   table_.Remove(session_id);
   return true;
+}
+
+void Whereabouts::CountOrphans() {
+  if (!count_orphans_) return;
+  const auto count =
+      AwaitCall<absl::StatusOr<std::uint64_t>>([&](auto done) { near_.CountOrphans(steps_.Soon(), std::move(done)); });
+  // Else they are counted at the next look.
+  if (!count.ok()) return;
+  orphans_.store(*count);
+  count_orphans_ = false;
 }
 
 }  // namespace authstate::storage

@@ -1,6 +1,7 @@
 #ifndef AUTHSTATE_STORAGE_WRITE_BEHIND_WHEREABOUTS_H_
 #define AUTHSTATE_STORAGE_WRITE_BEHIND_WHEREABOUTS_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -35,7 +36,8 @@ class Whereabouts {
   };
 
   // All outlive it.
-  Whereabouts(NearStore* near, HomeTable* table, const Claims* claims, const StepDeadline* steps,
+  // `orphans`: those of the near store.
+  Whereabouts(NearStore* near, HomeTable* table, const Claims* claims, const StepDeadline* steps, std::uint64_t orphans,
               const WriteBehindOptions& options);
 
   // Of some of the homes, in turn: whether they are. One that writes nothing would not learn that it was taken. False:
@@ -47,8 +49,12 @@ class Whereabouts {
   bool IsLost(const std::string& session_id) const { return lost_.count(session_id) > 0; }
   // Puts aside what a lost one could not flush, and forgets it. Whether it could.
   bool Lose(const std::string& session_id);
+  // What the near store has put aside so. Thread-safe.
+  std::uint64_t orphans() const { return orphans_.load(); }
 
  private:
+  void CountOrphans();
+
   NearStore& near_;
   HomeTable& table_;
   const Claims& claims_;
@@ -58,6 +64,8 @@ class Whereabouts {
   std::string looked_up_to_;
   // Sessions that others have taken, and who.
   std::map<std::string, std::string> lost_;
+  std::atomic<std::uint64_t> orphans_;
+  bool count_orphans_ = false;
 };
 
 }  // namespace authstate::storage

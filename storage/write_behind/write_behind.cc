@@ -56,7 +56,7 @@ HomeTable::Use UseOf(const Request& /*request*/) {
 class WriteBehindBackend final : public WriteBehindTier {
  public:
   WriteBehindBackend(std::unique_ptr<NearStore> near, std::unique_ptr<FarLink> far, const std::vector<Home>& homes,
-                     std::string owner, const WriteBehindOptions& options)
+                     std::uint64_t orphans, std::string owner, const WriteBehindOptions& options)
       : advertise_(options.advertise),
         timer_(options.timer),
         check_holds_(options.check_holds),
@@ -66,7 +66,7 @@ class WriteBehindBackend final : public WriteBehindTier {
         near_(std::move(near)),
         far_(std::move(far)),
         claims_(near_.get(), far_.get(), Filled(homes), std::move(owner), &steps_, options),
-        flusher_(near_.get(), far_.get(), &table_, &claims_, &steps_, options) {}
+        flusher_(near_.get(), far_.get(), &table_, &claims_, &steps_, orphans, options) {}
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
     Begin<Commit, Applied>(std::move(commits), deadline, std::move(done));
@@ -160,6 +160,7 @@ class WriteBehindBackend final : public WriteBehindTier {
     state.dirty_sessions = now.dirty_sessions;
     state.commits = now.commits;
     state.bytes = now.bytes;
+    state.orphans = flusher_.orphans();
     if (now.oldest != absl::InfiniteFuture()) state.oldest = absl::Now() - (table_.SteadyNow() - now.oldest);
     state.away_since = flusher_.away_since();
     return state;
@@ -379,10 +380,14 @@ absl::StatusOr<std::unique_ptr<WriteBehindTier>> OpenWriteBehind(std::unique_ptr
   const auto homes = AwaitCall<absl::StatusOr<std::vector<Home>>>(
       [&](auto done) { near->ReadHomes(absl::Now() + options.step_timeout, std::move(done)); });
   if (!homes.ok()) return homes.status();
+  const auto orphans = AwaitCall<absl::StatusOr<std::uint64_t>>(
+      [&](auto done) { near->CountOrphans(absl::Now() + options.step_timeout, std::move(done)); });
+  if (!orphans.ok()) return orphans.status();
   std::string owner = absl::StrCat(kHomeOwnerPrefix, near->id());
   if (!options.advertise.empty()) absl::StrAppend(&owner, "@", options.advertise);
   if (!opened.ok()) options.log(absl::StrCat("the database is away: ", opened.message()));
-  return std::make_unique<WriteBehindBackend>(std::move(near), std::move(far), *homes, std::move(owner), options);
+  return std::make_unique<WriteBehindBackend>(std::move(near), std::move(far), *homes, *orphans, std::move(owner),
+                                              options);
 }
 
 }  // namespace authstate::storage

@@ -205,6 +205,9 @@ TEST_F(WriteBehindCommandsTest, LiveHomeThatIsAbandonedLosesTheSessionAndItsOrph
   EXPECT_EQ(lost.code, kRefused) << lost.err;
   EXPECT_EQ(Set(*server, fence, "4", "\"late\"").code, kRefused);
 
+  EXPECT_EQ(WriteBehindOf(*server)["orphans"], 1);
+  EXPECT_THAT(Run(*server, {"backend", "status"}).out, HasSubstr("1 orphan"));
+
   // Beside the server, which has the file.
   const Json listed = MustRun(*server, {"write-behind", "orphans", "list", file})["orphans"];
   ASSERT_THAT(listed, SizeIs(1));
@@ -253,6 +256,7 @@ TEST_F(WriteBehindCommandsTest, StatusTellsHowFarTheDatabaseIsBehind) {
   EXPECT_GE(behind["oldest_unflushed_seconds"], 0);
   EXPECT_TRUE(behind["database_away_since"].is_string());
   EXPECT_EQ(behind["address"], "near.db:1");
+  EXPECT_EQ(behind["orphans"], 0);
   EXPECT_EQ(MustRun(*server, {"server", "info"})["write_behind"]["unflushed_commits"], 3);
   EXPECT_THAT(Run(*server, {"backend", "status"}).out, HasSubstr("3 commits"));
   EXPECT_THAT(Run(*server, {"server", "info"}).out, HasSubstr("away since"));

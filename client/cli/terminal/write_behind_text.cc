@@ -24,7 +24,8 @@ Json WriteBehindJson(const client::WriteBehindInfo& state, absl::Time now) {
             {"sessions", state.sessions},
             {"unflushed_sessions", state.unflushed_sessions},
             {"unflushed_commits", state.unflushed_commits},
-            {"unflushed_bytes", state.unflushed_bytes}};
+            {"unflushed_bytes", state.unflushed_bytes},
+            {"orphans", state.orphans}};
   json["oldest_unflushed_seconds"] = state.oldest_unflushed_time.has_value()
                                          ? Json(absl::ToDoubleSeconds(AgeOf(*state.oldest_unflushed_time, now)))
                                          : Json();
@@ -44,6 +45,7 @@ std::vector<std::vector<std::string>> WriteBehindRows(const client::WriteBehindI
   return {{"write-behind", absl::StrCat(state.store_id, state.address.empty() ? "" : "@", Printable(state.address))},
           {"at home", Count(state.sessions, "session")},
           {"not flushed", unflushed},
+          {"kept aside", Count(state.orphans, "orphan")},
           {"database",
            state.away_since.has_value() ? absl::StrCat("away since ", TimeText(*state.away_since)) : "reached"}};
 }

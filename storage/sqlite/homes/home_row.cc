@@ -93,6 +93,14 @@ std::vector<Home> ListHomes(SqliteConnection& connection, absl::Time now) {
   return homes;
 }
 
+std::uint64_t CountOrphans(SqliteConnection& connection) {
+  SQLite::Statement& count = connection.Prepare(sql::kCountOrphans);
+  (void)count.executeStep();
+  const std::uint64_t orphans = NumberColumn(count, 0);
+  count.reset();
+  return orphans;
+}
+
 std::vector<Home> ListCopies(SqliteConnection& connection, const std::string& after, std::size_t limit,
                              absl::Time now) {
   std::vector<Home> copies;

@@ -86,6 +86,7 @@ inline constexpr char kSelectOrphan[] = AUTHSTATE_ORPHAN_COLUMNS "WHERE o.orphan
 #undef AUTHSTATE_ORPHAN_COLUMNS
 inline constexpr char kSelectOrphanChanges[] =
     "SELECT key_type, key_id, kind, value FROM auth_orphan_changes WHERE orphan_id = ?1 ORDER BY key_type, key_id";
+inline constexpr char kCountOrphans[] = "SELECT count(*) FROM auth_orphans";
 inline constexpr char kDeleteOrphan[] = "DELETE FROM auth_orphans WHERE orphan_id = ?1";
 inline constexpr char kDeleteOrphanChanges[] = "DELETE FROM auth_orphan_changes WHERE orphan_id = ?1";
 

@@ -42,6 +42,7 @@ absl::StatusOr<UnflushedChanges> SelectUnflushed(SqliteConnection& connection, c
                                                  absl::Time now, const SessionKeys& keys);
 
 std::vector<Home> ListHomes(SqliteConnection& connection, absl::Time now);
+std::uint64_t CountOrphans(SqliteConnection& connection);
 // NearStore::ReadCopies.
 std::vector<Home> ListCopies(SqliteConnection& connection, const std::string& after, std::size_t limit, absl::Time now);
 

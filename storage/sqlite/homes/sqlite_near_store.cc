@@ -123,6 +123,15 @@ class SqliteNearStore final : public NearStore {
         std::move(done));
   }
 
+  void CountOrphans(absl::Time deadline, CountDone done) override {
+    file_.Ask<std::uint64_t>(
+        deadline,
+        [](SqliteConnection& connection, absl::Time /*now*/) -> absl::StatusOr<std::uint64_t> {
+          return storage::CountOrphans(connection);
+        },
+        std::move(done));
+  }
+
  private:
   absl::Status SetOfFar(const std::string& text, void (*set)(SqliteConnection&, const std::string&),
                         std::string NearStoreIdentity::*field) {

@@ -110,10 +110,16 @@ TEST_F(OperatorsTest, AbandonedHomeThatIsAliveLosesTheSessionAndKeepsAsideWhatIt
 
   EXPECT_GT(two_.Acquire("s", "b"), fence);
   EXPECT_EQ(two_.Key("s", "1")->bytes, "v");
+  EXPECT_EQ(one_.State().orphans, 0U);
   one_.far().mode = FarBehaviour::kWorks;
   while (Renew(fence).ok()) {
   }
   EXPECT_EQ(ReasonOf(Renew(fence).status()), kStaleFence);
+  EXPECT_EQ(one_.State().orphans, 1U);
+  // Also of those that were there before it started.
+  one_.Close();
+  ASSERT_TRUE(one_.Open().ok());
+  EXPECT_EQ(one_.State().orphans, 1U);
   one_.Close();
   const auto file = OrphanFile::Open(one_.path(), OrphanFile::Purpose::kLook);
   ASSERT_TRUE(file.ok()) << file.status();
