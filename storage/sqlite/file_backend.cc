@@ -88,7 +88,8 @@ void FileBackend::Apply(std::vector<Commit> commits, absl::Time deadline, ApplyD
         bool replayed = false;
         absl::StatusOr<Applied> applied = ApplyCommit(connection, commit, now, keys_, &replayed);
         if (after_commit_ != nullptr && applied.ok() && !replayed) {
-          after_commit_(connection, commit, applied->revision, now);
+          absl::Status remembered = after_commit_(connection, commit, applied->revision, now);
+          if (!remembered.ok()) return absl::StatusOr<Applied>(WithOutcome(remembered, Outcome::kNotApplied));
         }
         return applied;
       },

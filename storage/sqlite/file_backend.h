@@ -53,8 +53,9 @@ void SignOfLife(SqliteConnection& connection);
 // The sessions of one file, and what whoever knows its other tables reads and writes there. Thread-safe.
 class FileBackend final : public Backend {
  public:
-  // Called after each commit that was applied, and not before, inside its transaction. Throws SQLite::Exception.
-  using AfterCommit = void (*)(SqliteConnection&, const Commit&, std::uint64_t revision, absl::Time now);
+  // Called after each commit that was applied, and not before, inside its transaction. Where it fails the commit is
+  // undone, and fails with that. Throws SQLite::Exception.
+  using AfterCommit = absl::Status (*)(SqliteConnection&, const Commit&, std::uint64_t revision, absl::Time now);
   // The result of what has none.
   struct Nothing {};
 

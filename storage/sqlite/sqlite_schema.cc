@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "storage/error.h"
+#include "storage/sqlite/homes/home_row.h"
 #include "storage/sqlite/homes/homes.h"
 #include "storage/sqlite/statements.h"
 
@@ -59,12 +60,20 @@ void ApplySqliteMigration(SqliteConnection& connection, const Migration& migrati
   Run(insert);
 }
 
+bool ServeFrom(SqliteConnection& connection, const std::string& migration) {
+  SQLite::Statement& serve = connection.Prepare(sql::kServeFrom);
+  BindText(serve, 1, migration);
+  return Run(serve) > 0;
+}
+
 absl::StatusOr<PreparedSchema> PrepareSqliteSchema(SqliteConnection& connection, bool migrate, bool create,
                                                    const std::string& near_id) {
   Run(connection.Prepare(sql::kBeginImmediate));
   absl::StatusOr<PreparedSchema> prepared = PrepareInTransaction(connection, migrate, create);
   if (prepared.ok()) {
     if (prepared->made && !near_id.empty()) InsertNearStore(connection, near_id);
+    // Versions before know no checksums of the rows of a near store, and would leave them as they are.
+    if (SelectNearStore(connection).has_value() && ServeFrom(connection, "home_checksums")) BeginChecksums(connection);
     Run(connection.Prepare(sql::kCommit));
   } else {
     connection.RollBackQuietly();

@@ -2,6 +2,7 @@
 #define AUTHSTATE_STORAGE_SQLITE_SQLITE_SCHEMA_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -14,11 +15,15 @@ namespace authstate::storage {
 // The files of migrations/sqlite.
 absl::Span<const Migration> SqliteMigrations();
 
-// What the file has had, in order; it has the table that remembers. Throws SQLite::Exception, as the next two do.
+// What the file has had, in order; it has the table that remembers. Throws SQLite::Exception, as all that follows does.
 std::vector<AppliedMigration> AppliedSqliteMigrations(SqliteConnection& connection);
 
 // Applies one file and remembers it, within the transaction that is open.
 void ApplySqliteMigration(SqliteConnection& connection, const Migration& migration);
+
+// Has the file say that no version may serve it from now on that does not know what the migration of that name brought.
+// Whether it did not say so before.
+bool ServeFrom(SqliteConnection& connection, const std::string& migration);
 
 struct PreparedSchema {
   std::uint32_t version = 0;

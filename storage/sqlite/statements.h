@@ -103,7 +103,8 @@ inline constexpr char kListDataKeys[] =
 inline constexpr char kResealKey[] =
     "UPDATE auth_keys SET kind = ?4, value = ?5 WHERE session_id = ?1 AND key_type = ?2 AND key_id = ?3";
 // Keeps away the versions that do not know what the migration of this name brought.
-inline constexpr char kServeFrom[] = "UPDATE auth_schema_migrations SET serves_from = version WHERE name = ?1";
+inline constexpr char kServeFrom[] =
+    "UPDATE auth_schema_migrations SET serves_from = version WHERE name = ?1 AND serves_from < version";
 
 inline constexpr char kPing[] = "SELECT version FROM auth_schema_migrations ORDER BY version DESC LIMIT 1";
 

@@ -4,6 +4,9 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "storage/checksum.h"
+#include "storage/error.h"
 #include "storage/sqlite/homes/home_statements.h"
 #include "storage/sqlite/homes/homes.h"
 #include "storage/sqlite/session_row.h"
@@ -21,7 +24,20 @@ absl::Time TimeColumn(SQLite::Statement& select, int column) {
   return micros == 0 ? absl::InfinitePast() : absl::FromUnixMicros(micros);
 }
 
-HomeRow HomeColumns(SQLite::Statement& select, absl::Time now) {
+// 0 in the column: nothing.
+std::int64_t StoredDirtySince(const Home& home) {
+  return home.dirty_since == absl::InfiniteFuture() ? 0 : absl::ToUnixMicros(home.dirty_since);
+}
+
+std::string Checksum(const HomeRow& row) {
+  const Home& home = row.home;
+  return RecordChecksum(absl::StrCat(home.session_id.size(), ":", home.session_id, static_cast<int>(home.state), ",",
+                                     home.far_fence, ",", home.far_number, ",", home.flushed_revision, ",",
+                                     StoredDirtySince(home), ",", row.whole ? 1 : 0, ",", StoredTime(home.since), ",",
+                                     StoredTime(home.far_update_time)));
+}
+
+HomeRow UncheckedColumns(SQLite::Statement& select, absl::Time now) {
   HomeRow row;
   row.home.session_id = TextColumn(select, 0);
   row.home.state = static_cast<Home::State>(select.getColumn(1).getInt());
@@ -38,6 +54,26 @@ HomeRow HomeColumns(SQLite::Statement& select, absl::Time now) {
   return row;
 }
 
+absl::StatusOr<HomeRow> HomeColumns(SQLite::Statement& select, absl::Time now) {
+  HomeRow row = UncheckedColumns(select, now);
+  if (TextColumn(select, 14) != Checksum(row)) return DamagedHome(row.home.session_id);
+  return row;
+}
+
+// All that the statement finds.
+absl::StatusOr<std::vector<Home>> Homes(SQLite::Statement& select, absl::Time now) {
+  std::vector<Home> homes;
+  absl::Status sound;
+  while (sound.ok() && select.executeStep()) {
+    absl::StatusOr<HomeRow> row = HomeColumns(select, now);
+    if (row.ok()) homes.push_back(std::move(row->home));
+    sound = row.status();
+  }
+  select.reset();
+  if (!sound.ok()) return sound;
+  return homes;
+}
+
 }  // namespace
 
 std::int64_t StoredNumber(std::uint64_t number) { return static_cast<std::int64_t>(number); }
@@ -50,12 +86,50 @@ SQLite::Statement& PrepareFor(SqliteConnection& connection, const char* sql, con
   return statement;
 }
 
-std::optional<HomeRow> SelectHome(SqliteConnection& connection, const std::string& session_id, absl::Time now) {
+absl::Status DamagedHome(const std::string& session_id) {
+  return Error(absl::StatusCode::kDataLoss, kCorruptValue,
+               absl::StrCat("what the file has of session ", session_id,
+                            " is damaged: where it is at home, or what of it the database does not have"));
+}
+
+absl::StatusOr<std::optional<HomeRow>> SelectHome(SqliteConnection& connection, const std::string& session_id,
+                                                  absl::Time now) {
   SQLite::Statement& select = PrepareFor(connection, sql::kSelectHome, session_id);
   std::optional<HomeRow> row;
-  if (select.executeStep()) row = HomeColumns(select, now);
+  absl::Status sound;
+  if (select.executeStep()) {
+    absl::StatusOr<HomeRow> found = HomeColumns(select, now);
+    sound = found.status();
+    if (found.ok()) row = *std::move(found);
+  }
   select.reset();
+  if (!sound.ok()) return sound;
   return row;
+}
+
+void UpsertHome(SqliteConnection& connection, const HomeRow& row) {
+  const Home& home = row.home;
+  const std::string checksum = Checksum(row);
+  SQLite::Statement& upsert = PrepareFor(connection, sql::kUpsertHome, home.session_id);
+  upsert.bind(2, static_cast<int>(home.state));
+  upsert.bind(3, StoredNumber(home.far_fence));
+  upsert.bind(4, StoredNumber(home.far_number));
+  upsert.bind(5, StoredNumber(home.flushed_revision));
+  upsert.bind(6, StoredDirtySince(home));
+  upsert.bind(7, row.whole ? 1 : 0);
+  upsert.bind(8, StoredTime(home.since));
+  upsert.bind(9, StoredTime(home.far_update_time));
+  BindBlob(upsert, 10, checksum);
+  Run(upsert);
+}
+
+void BeginChecksums(SqliteConnection& connection) {
+  std::vector<HomeRow> rows;
+  SQLite::Statement& select = connection.Prepare(sql::kListHomes);
+  while (select.executeStep()) rows.push_back(UncheckedColumns(select, absl::InfinitePast()));
+  select.reset();
+  for (const HomeRow& row : rows) UpsertHome(connection, row);
+  BeginChecksumsOfChanges(connection);
 }
 
 std::optional<NearStoreIdentity> SelectNearStore(SqliteConnection& connection) {
@@ -78,18 +152,14 @@ void SetFarLayout(SqliteConnection& connection, const std::string& layout) {
   Run(PrepareFor(connection, sql::kSetFarLayout, layout));
 }
 
-std::vector<Home> ListHomes(SqliteConnection& connection, absl::Time now) {
+absl::StatusOr<std::vector<Home>> ListHomes(SqliteConnection& connection, absl::Time now) {
   absl::flat_hash_map<std::string, std::uint64_t> bytes;
   SQLite::Statement& sum = connection.Prepare(sql::kSumChanges);
   while (sum.executeStep()) bytes[TextColumn(sum, 0)] = NumberColumn(sum, 1);
   sum.reset();
-  std::vector<Home> homes;
-  SQLite::Statement& select = connection.Prepare(sql::kListHomes);
-  while (select.executeStep()) {
-    Home& home = homes.emplace_back(HomeColumns(select, now).home);
-    home.dirty_bytes = bytes[home.session_id];
-  }
-  select.reset();
+  absl::StatusOr<std::vector<Home>> homes = Homes(connection.Prepare(sql::kListHomes), now);
+  if (!homes.ok()) return homes;
+  for (Home& home : *homes) home.dirty_bytes = bytes[home.session_id];
   return homes;
 }
 
@@ -101,14 +171,11 @@ std::uint64_t CountOrphans(SqliteConnection& connection) {
   return orphans;
 }
 
-std::vector<Home> ListCopies(SqliteConnection& connection, const std::string& after, std::size_t limit,
-                             absl::Time now) {
-  std::vector<Home> copies;
+absl::StatusOr<std::vector<Home>> ListCopies(SqliteConnection& connection, const std::string& after, std::size_t limit,
+                                             absl::Time now) {
   SQLite::Statement& select = PrepareFor(connection, sql::kListCopies, after);
   select.bind(2, static_cast<std::int64_t>(limit));
-  while (select.executeStep()) copies.push_back(HomeColumns(select, now).home);
-  select.reset();
-  return copies;
+  return Homes(select, now);
 }
 
 }  // namespace authstate::storage

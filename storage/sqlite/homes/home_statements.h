@@ -1,7 +1,8 @@
 #ifndef AUTHSTATE_STORAGE_SQLITE_HOMES_HOME_STATEMENTS_H_
 #define AUTHSTATE_STORAGE_SQLITE_HOMES_HOME_STATEMENTS_H_
 
-// The statements of a near store (storage/near/near_store.h); the tables are those of migrations/sqlite/0009_homes.sql.
+// The statements of a near store (storage/near/near_store.h); the tables are those of migrations/sqlite/0009_homes.sql,
+// and of what follows on it.
 namespace authstate::storage::sql {
 
 inline constexpr char kSelectNearStore[] = "SELECT id, far_id, far_layout FROM auth_near_store";
@@ -14,7 +15,7 @@ inline constexpr char kSetFarLayout[] = "UPDATE auth_near_store SET far_layout =
 #define AUTHSTATE_HOME_COLUMNS                                                                                    \
   "h.session_id, h.state, h.far_fence, h.far_number, h.flushed_revision, h.dirty_since, h.whole, "                \
   "coalesce(s.revision, 0), coalesce(s.fence, 0), coalesce(s.lease_owner, ''), coalesce(s.lease_expires_at, 0), " \
-  "coalesce(s.lease_ttl, 0), h.since, h.far_updated_at "                                                          \
+  "coalesce(s.lease_ttl, 0), h.since, h.far_updated_at, h.checksum "                                              \
   "FROM auth_homes h LEFT JOIN auth_sessions s ON s.session_id = h.session_id"
 inline constexpr char kSelectHome[] = "SELECT " AUTHSTATE_HOME_COLUMNS " WHERE h.session_id = ?1";
 inline constexpr char kListHomes[] = "SELECT " AUTHSTATE_HOME_COLUMNS;
@@ -25,29 +26,19 @@ inline constexpr char kSumChanges[] =
     "SELECT c.session_id, sum(coalesce(length(k.value), 0)) FROM auth_changes c LEFT JOIN auth_keys k "
     "ON k.session_id = c.session_id AND k.key_type = c.key_type AND k.key_id = c.key_id GROUP BY c.session_id";
 inline constexpr char kUpsertHome[] =
-    "INSERT INTO auth_homes (session_id, far_fence, far_number, flushed_revision, dirty_since, state, whole, since, "
-    "far_updated_at) VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8) ON CONFLICT (session_id) DO UPDATE SET far_fence = ?2, "
-    "far_number = ?3, flushed_revision = ?4, dirty_since = 0, state = ?5, whole = ?6, since = ?7, far_updated_at = ?8";
-inline constexpr char kSetHomeState[] = "UPDATE auth_homes SET state = ?2 WHERE session_id = ?1";
-inline constexpr char kSetLeft[] =
-    "UPDATE auth_homes SET state = 3, far_fence = ?2, since = ?3, far_updated_at = ?4 WHERE session_id = ?1";
-// ?5: since when the session is dirty, if it has passed the revision ?4 that was flushed.
-inline constexpr char kSetFlushed[] =
-    "UPDATE auth_homes SET far_number = ?3, flushed_revision = ?4, whole = 0, dirty_since = CASE WHEN EXISTS (SELECT 1 "
-    "FROM auth_sessions s WHERE s.session_id = ?1 AND s.revision > ?4) THEN ?5 ELSE 0 END "
-    "WHERE session_id = ?1 AND far_fence = ?2";
-// ?5 as before.
-inline constexpr char kStartOver[] =
-    "UPDATE auth_homes SET state = 1, far_fence = ?2, far_number = ?3, flushed_revision = ?4, whole = 1, "
-    "dirty_since = ?5 "
-    "WHERE session_id = ?1";
-inline constexpr char kSetDirty[] = "UPDATE auth_homes SET dirty_since = ?2 WHERE session_id = ?1 AND dirty_since = 0";
+    "INSERT INTO auth_homes (session_id, state, far_fence, far_number, flushed_revision, dirty_since, whole, since, "
+    "far_updated_at, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (session_id) DO UPDATE SET "
+    "state = ?2, far_fence = ?3, far_number = ?4, flushed_revision = ?5, dirty_since = ?6, whole = ?7, since = ?8, "
+    "far_updated_at = ?9, checksum = ?10";
+inline constexpr char kSetWhole[] = "UPDATE auth_homes SET whole = 1 WHERE session_id = ?1";
 inline constexpr char kDeleteHome[] = "DELETE FROM auth_homes WHERE session_id = ?1";
 
 inline constexpr char kUpsertChange[] =
-    "INSERT INTO auth_changes (session_id, key_type, key_id, revision) VALUES (?1, ?2, ?3, ?4) "
-    "ON CONFLICT (session_id, key_type, key_id) DO UPDATE SET revision = ?4";
-inline constexpr char kSelectChanges[] = "SELECT key_type, key_id FROM auth_changes WHERE session_id = ?1";
+    "INSERT INTO auth_changes (session_id, key_type, key_id, revision, checksum) VALUES (?1, ?2, ?3, ?4, ?5) "
+    "ON CONFLICT (session_id, key_type, key_id) DO UPDATE SET revision = ?4, checksum = ?5";
+inline constexpr char kSelectChanges[] =
+    "SELECT key_type, key_id, revision, checksum FROM auth_changes WHERE session_id = ?1";
+inline constexpr char kListChanges[] = "SELECT session_id, key_type, key_id, revision FROM auth_changes";
 inline constexpr char kDeleteChanges[] = "DELETE FROM auth_changes WHERE session_id = ?1 AND revision <= ?2";
 
 inline constexpr char kDeleteSessionRow[] = "DELETE FROM auth_sessions WHERE session_id = ?1";

@@ -29,12 +29,6 @@ void Forget(SqliteConnection& connection, const std::string& session_id) {
   DeleteChanges(connection, session_id, std::numeric_limits<std::int64_t>::max());
 }
 
-void SetState(SqliteConnection& connection, const std::string& session_id, Home::State state) {
-  SQLite::Statement& update = PrepareFor(connection, sql::kSetHomeState, session_id);
-  update.bind(2, static_cast<int>(state));
-  Run(update);
-}
-
 absl::Status Refused(const std::string& session_id, const char* why) {
   return WithOutcome(absl::FailedPreconditionError(absl::StrCat("session ", session_id, ": ", why)),
                      Outcome::kNotApplied);
@@ -48,17 +42,27 @@ void SetLeaseOfHome(const HomeChange& change, absl::Time now, SessionRow* row) {
   row->applied_number = change.applied_number;
 }
 
-void UpsertHome(SqliteConnection& connection, const HomeChange& change, std::uint64_t flushed_revision,
-                Home::State state, bool whole, absl::Time now) {
-  SQLite::Statement& upsert = PrepareFor(connection, sql::kUpsertHome, change.session_id);
-  upsert.bind(2, StoredNumber(change.home.far_fence));
-  upsert.bind(3, StoredNumber(change.home.far_number));
-  upsert.bind(4, StoredNumber(flushed_revision));
-  upsert.bind(5, static_cast<int>(state));
-  upsert.bind(6, whole ? 1 : 0);
-  upsert.bind(7, StoredTime(now));
-  upsert.bind(8, StoredTime(change.home.far_update_time));
-  Run(upsert);
+// Under the home, or the claim, that the change is of.
+HomeRow RowOf(const HomeChange& change, std::uint64_t flushed_revision, Home::State state, absl::Time now) {
+  HomeRow row;
+  row.home = change.home;
+  row.home.session_id = change.session_id;
+  row.home.state = state;
+  row.home.flushed_revision = flushed_revision;
+  row.home.dirty_since = absl::InfiniteFuture();
+  row.home.since = now;
+  return row;
+}
+
+// Changes the row of the session, if it has one.
+template <typename Edit>
+absl::Status EditHome(SqliteConnection& connection, const std::string& session_id, absl::Time now, Edit edit) {
+  absl::StatusOr<std::optional<HomeRow>> row = SelectHome(connection, session_id, now);
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return absl::OkStatus();
+  edit(**row);
+  UpsertHome(connection, **row);
+  return absl::OkStatus();
 }
 
 // Whether what there is of the session was the same in the far store, as that tells now. Where one moment of it was
@@ -69,7 +73,8 @@ bool IsOfSameCommit(const HomeRow& home, const SessionRow& row, const HomeChange
 }
 
 absl::Status Take(SqliteConnection& connection, const HomeChange& change, absl::Time now) {
-  const std::optional<HomeRow> home = SelectHome(connection, change.session_id, now);
+  // One that is damaged is forgotten as one that is not wanted: all that is wanted of it is written here.
+  const std::optional<HomeRow> home = SelectHome(connection, change.session_id, now).value_or(std::nullopt);
   absl::StatusOr<SessionRow> row = SelectSessionRow(connection, change.session_id, now);
   const bool is_copy = home.has_value() && !home->whole &&
                        (home->home.state == Home::State::kAway || home->home.state == Home::State::kTaking);
@@ -81,12 +86,16 @@ absl::Status Take(SqliteConnection& connection, const HomeChange& change, absl::
   }
   SetLeaseOfHome(change, now, &*row);
   UpsertSessionRow(connection, change.session_id, *row);
-  UpsertHome(connection, change, row->revision, Home::State::kTaking, /*whole=*/!keep, now);
+  HomeRow taking = RowOf(change, row->revision, Home::State::kTaking, now);
+  taking.whole = !keep;
+  UpsertHome(connection, taking);
   return absl::OkStatus();
 }
 
 absl::Status Arrive(SqliteConnection& connection, const HomeChange& change, absl::Time now) {
-  const std::optional<HomeRow> home = SelectHome(connection, change.session_id, now);
+  const absl::StatusOr<std::optional<HomeRow>> found = SelectHome(connection, change.session_id, now);
+  if (!found.ok()) return found.status();
+  const std::optional<HomeRow>& home = *found;
   if (!home.has_value() || home->home.state != Home::State::kTaking || home->home.far_fence != change.home.far_fence) {
     return Refused(change.session_id, "is not on its way here");
   }
@@ -99,24 +108,29 @@ absl::Status Arrive(SqliteConnection& connection, const HomeChange& change, absl
   SetLeaseOfHome(change, now, &*row);
   if (change.filled) row->recent_commits = change.recent.value_or(RecentCommits());
   UpsertSessionRow(connection, change.session_id, *row);
-  UpsertHome(connection, change, change.home.revision, Home::State::kHome, /*whole=*/false, now);
+  UpsertHome(connection, RowOf(change, change.home.revision, Home::State::kHome, now));
   DeleteChanges(connection, change.session_id, std::numeric_limits<std::int64_t>::max());
   return absl::OkStatus();
 }
 
 absl::Status Leave(SqliteConnection& connection, const std::string& session_id, absl::Time now) {
-  const std::optional<HomeRow> home = SelectHome(connection, session_id, now);
+  absl::StatusOr<std::optional<HomeRow>> found = SelectHome(connection, session_id, now);
+  if (!found.ok()) return found.status();
+  std::optional<HomeRow>& home = *found;
   const bool served =
       home.has_value() && (home->home.state == Home::State::kHome || home->home.state == Home::State::kLeaving);
   if (!served || home->whole || home->home.revision != home->home.flushed_revision) {
     return Refused(session_id, "is not at home, or not flushed");
   }
-  SetState(connection, session_id, Home::State::kLeaving);
+  home->home.state = Home::State::kLeaving;
+  UpsertHome(connection, *home);
   return absl::OkStatus();
 }
 
 absl::Status ForgetCopy(SqliteConnection& connection, const std::string& session_id, absl::Time now) {
-  const std::optional<HomeRow> home = SelectHome(connection, session_id, now);
+  const absl::StatusOr<std::optional<HomeRow>> found = SelectHome(connection, session_id, now);
+  if (!found.ok()) return found.status();
+  const std::optional<HomeRow>& home = *found;
   if (!home.has_value()) return absl::OkStatus();
   if (home->home.state == Home::State::kHome || home->home.state == Home::State::kLeaving) {
     return Refused(session_id, "is at home");
@@ -125,17 +139,28 @@ absl::Status ForgetCopy(SqliteConnection& connection, const std::string& session
   return absl::OkStatus();
 }
 
-// Whether the session is a home.
-bool SetFlushed(SqliteConnection& connection, const char* sql, const HomeChange& change, absl::Time now) {
-  SQLite::Statement& update = PrepareFor(connection, sql, change.session_id);
-  update.bind(2, StoredNumber(change.home.far_fence));
-  update.bind(3, StoredNumber(change.home.far_number));
-  update.bind(4, StoredNumber(change.home.flushed_revision));
-  update.bind(5, absl::ToUnixMicros(now));
-  return Run(update) > 0;
+absl::Status SetFlushed(SqliteConnection& connection, const HomeChange& change, absl::Time now) {
+  bool is_home = false;
+  absl::Status edited = EditHome(connection, change.session_id, now, [&](HomeRow& row) {
+    is_home = row.home.far_fence == change.home.far_fence;
+    if (!is_home) return;
+    row.home.far_number = change.home.far_number;
+    row.home.flushed_revision = change.home.flushed_revision;
+    row.home.dirty_since = row.home.revision > change.home.flushed_revision ? now : absl::InfiniteFuture();
+    row.whole = false;
+  });
+  if (!edited.ok()) return edited;
+  if (!is_home) return Refused(change.session_id, "is not at home under that fence");
+  DeleteChanges(connection, change.session_id, change.home.flushed_revision);
+  return absl::OkStatus();
 }
 
 void Lose(SqliteConnection& connection, const HomeChange& change, absl::Time now) {
+  // Where it cannot be told what is not flushed, all of the session is put aside.
+  if (!SelectHome(connection, change.session_id, now).ok() || !ChangesAreSound(connection, change.session_id)) {
+    DeleteChanges(connection, change.session_id, std::numeric_limits<std::int64_t>::max());
+    Run(PrepareFor(connection, sql::kSetWhole, change.session_id));
+  }
   SQLite::Statement& insert = PrepareFor(connection, sql::kInsertOrphan, change.session_id);
   insert.bind(2, absl::ToUnixMicros(now));
   BindText(insert, 3, change.taken_by);
@@ -161,27 +186,27 @@ absl::Status ApplyHomeChange(SqliteConnection& connection, const HomeChange& cha
     case HomeChange::Step::kArrive:
       return Arrive(connection, change, now);
     case HomeChange::Step::kFlushed:
-      if (!SetFlushed(connection, sql::kSetFlushed, change, now)) {
-        return Refused(change.session_id, "is not at home under that fence");
-      }
-      DeleteChanges(connection, change.session_id, change.home.flushed_revision);
-      return absl::OkStatus();
+      return SetFlushed(connection, change, now);
     case HomeChange::Step::kStartOver:
-      SetFlushed(connection, sql::kStartOver, change, now);
-      return absl::OkStatus();
+      return EditHome(connection, change.session_id, now, [&](HomeRow& row) {
+        row.home.state = Home::State::kHome;
+        row.home.far_fence = change.home.far_fence;
+        row.home.far_number = change.home.far_number;
+        row.home.flushed_revision = change.home.flushed_revision;
+        row.home.dirty_since = now;
+        row.whole = true;
+      });
     case HomeChange::Step::kLeave:
       return Leave(connection, change.session_id, now);
     case HomeChange::Step::kStay:
-      SetState(connection, change.session_id, Home::State::kHome);
-      return absl::OkStatus();
-    case HomeChange::Step::kLeft: {
-      SQLite::Statement& update = PrepareFor(connection, sql::kSetLeft, change.session_id);
-      update.bind(2, StoredNumber(change.home.far_fence));
-      update.bind(3, StoredTime(now));
-      update.bind(4, StoredTime(change.home.far_update_time));
-      Run(update);
-      return absl::OkStatus();
-    }
+      return EditHome(connection, change.session_id, now, [](HomeRow& row) { row.home.state = Home::State::kHome; });
+    case HomeChange::Step::kLeft:
+      return EditHome(connection, change.session_id, now, [&](HomeRow& row) {
+        row.home.state = Home::State::kAway;
+        row.home.far_fence = change.home.far_fence;
+        row.home.since = now;
+        row.home.far_update_time = change.home.far_update_time;
+      });
     case HomeChange::Step::kLose:
       Lose(connection, change, now);
       return absl::OkStatus();

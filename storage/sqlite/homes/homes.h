@@ -30,21 +30,29 @@ void InsertNearStore(SqliteConnection& connection, const std::string& id);
 void SetFarStore(SqliteConnection& connection, const std::string& far_id);
 void SetFarLayout(SqliteConnection& connection, const std::string& layout);
 
-// After a commit that led to `revision`, and was not applied before: remembers what it changed.
-void RememberChanges(SqliteConnection& connection, const Commit& commit, std::uint64_t revision, absl::Time now);
+// After a commit that led to `revision`, and was not applied before: remembers what it changed. DataLoss where the row
+// of the home is damaged: then the commit must not stay, which nothing would flush.
+absl::Status RememberChanges(SqliteConnection& connection, const Commit& commit, std::uint64_t revision,
+                             absl::Time now);
 
 // Takes a step; an error means that nothing was changed.
 absl::Status ApplyHomeChange(SqliteConnection& connection, const HomeChange& change, absl::Time now,
                              const SessionKeys& keys);
 
-// Of one moment, in a read transaction of the caller. NotFound where the session was never here.
+// Of one moment, in a read transaction of the caller. NotFound where the session was never here; DataLoss where what is
+// known of it is damaged.
 absl::StatusOr<UnflushedChanges> SelectUnflushed(SqliteConnection& connection, const std::string& session_id,
                                                  absl::Time now, const SessionKeys& keys);
 
-std::vector<Home> ListHomes(SqliteConnection& connection, absl::Time now);
+absl::StatusOr<std::vector<Home>> ListHomes(SqliteConnection& connection, absl::Time now);
+// Whether what changed since the last flush can be told.
+bool ChangesAreSound(SqliteConnection& connection, const std::string& session_id);
+void BeginChecksumsOfChanges(SqliteConnection& connection);
+
 std::uint64_t CountOrphans(SqliteConnection& connection);
 // NearStore::ReadCopies.
-std::vector<Home> ListCopies(SqliteConnection& connection, const std::string& after, std::size_t limit, absl::Time now);
+absl::StatusOr<std::vector<Home>> ListCopies(SqliteConnection& connection, const std::string& after, std::size_t limit,
+                                             absl::Time now);
 
 }  // namespace authstate::storage
 

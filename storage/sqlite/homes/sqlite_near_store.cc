@@ -108,18 +108,16 @@ class SqliteNearStore final : public NearStore {
 
   void ReadHomes(absl::Time deadline, HomesDone done) override {
     file_.Ask<std::vector<Home>>(
-        deadline,
-        [](SqliteConnection& connection, absl::Time now) -> absl::StatusOr<std::vector<Home>> {
-          return ListHomes(connection, now);
-        },
+        deadline, [](SqliteConnection& connection, absl::Time now) { return ListHomes(connection, now); },
         std::move(done));
   }
 
   void ReadCopies(std::string after, std::size_t limit, absl::Time deadline, HomesDone done) override {
     file_.Ask<std::vector<Home>>(
         deadline,
-        [after = std::move(after), limit](SqliteConnection& connection, absl::Time now)
-            -> absl::StatusOr<std::vector<Home>> { return ListCopies(connection, after, limit, now); },
+        [after = std::move(after), limit](SqliteConnection& connection, absl::Time now) {
+          return ListCopies(connection, after, limit, now);
+        },
         std::move(done));
   }
 

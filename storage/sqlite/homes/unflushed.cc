@@ -1,8 +1,12 @@
 #include <cstddef>
 #include <limits>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "storage/checksum.h"
 #include "storage/error.h"
 #include "storage/sqlite/homes/home_row.h"
 #include "storage/sqlite/homes/home_statements.h"
@@ -17,12 +21,19 @@ namespace {
 const KeyName kCredsChanged{"", ""};
 const KeyName kKeysCleared{"", "*"};
 
+std::string Checksum(const std::string& session_id, const KeyName& name, std::uint64_t revision) {
+  return RecordChecksum(absl::StrCat(session_id.size(), ":", session_id, name.type.size(), ":", name.type,
+                                     name.id.size(), ":", name.id, revision));
+}
+
 void UpsertChange(SqliteConnection& connection, const std::string& session_id, const KeyName& name,
                   std::uint64_t revision) {
+  const std::string checksum = Checksum(session_id, name, revision);
   SQLite::Statement& upsert = PrepareFor(connection, sql::kUpsertChange, session_id);
   BindText(upsert, 2, name.type);
   BindText(upsert, 3, name.id);
   upsert.bind(4, StoredNumber(revision));
+  BindBlob(upsert, 5, checksum);
   Run(upsert);
 }
 
@@ -33,11 +44,14 @@ struct Changes {
   bool cleared = false;
 };
 
-Changes SelectChanges(SqliteConnection& connection, const std::string& session_id) {
+absl::StatusOr<Changes> SelectChanges(SqliteConnection& connection, const std::string& session_id) {
   Changes changes;
+  bool sound = true;
   SQLite::Statement& select = PrepareFor(connection, sql::kSelectChanges, session_id);
   while (select.executeStep()) {
     KeyName name{TextColumn(select, 0), TextColumn(select, 1)};
+    const auto revision = static_cast<std::uint64_t>(select.getColumn(2).getInt64());
+    sound = sound && TextColumn(select, 3) == Checksum(session_id, name, revision);
     if (name == kCredsChanged) {
       changes.creds = true;
     } else if (name == kKeysCleared) {
@@ -47,6 +61,7 @@ Changes SelectChanges(SqliteConnection& connection, const std::string& session_i
     }
   }
   select.reset();
+  if (!sound) return DamagedHome(session_id);
   return changes;
 }
 
@@ -66,7 +81,29 @@ absl::Status ReadAllKeys(SqliteConnection& connection, const std::string& sessio
 
 }  // namespace
 
-void RememberChanges(SqliteConnection& connection, const Commit& commit, std::uint64_t revision, absl::Time now) {
+bool ChangesAreSound(SqliteConnection& connection, const std::string& session_id) {
+  return SelectChanges(connection, session_id).ok();
+}
+
+void BeginChecksumsOfChanges(SqliteConnection& connection) {
+  struct Change {
+    std::string session_id;
+    KeyName name;
+    std::uint64_t revision;
+  };
+  std::vector<Change> changes;
+  SQLite::Statement& select = connection.Prepare(sql::kListChanges);
+  while (select.executeStep()) {
+    changes.push_back({TextColumn(select, 0),
+                       {TextColumn(select, 1), TextColumn(select, 2)},
+                       static_cast<std::uint64_t>(select.getColumn(3).getInt64())});
+  }
+  select.reset();
+  for (const Change& change : changes) UpsertChange(connection, change.session_id, change.name, change.revision);
+}
+
+absl::Status RememberChanges(SqliteConnection& connection, const Commit& commit, std::uint64_t revision,
+                             absl::Time now) {
   const std::string& session_id = commit.session_id;
   if (commit.creds.has_value() || commit.action != Commit::Action::kWrite) {
     UpsertChange(connection, session_id, kCredsChanged, revision);
@@ -76,27 +113,34 @@ void RememberChanges(SqliteConnection& connection, const Commit& commit, std::ui
   }
   for (const KeyName& name : commit.deletes) UpsertChange(connection, session_id, name, revision);
   for (const KeyWrite& write : commit.sets) UpsertChange(connection, session_id, write.name, revision);
-  SQLite::Statement& dirty = PrepareFor(connection, sql::kSetDirty, session_id);
-  dirty.bind(2, absl::ToUnixMicros(now));
-  Run(dirty);
+  absl::StatusOr<std::optional<HomeRow>> row = SelectHome(connection, session_id, now);
+  if (!row.ok()) return row.status();
+  if (row->has_value() && (*row)->home.dirty_since == absl::InfiniteFuture()) {
+    (*row)->home.dirty_since = now;
+    UpsertHome(connection, **row);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<UnflushedChanges> SelectUnflushed(SqliteConnection& connection, const std::string& session_id,
                                                  absl::Time now, const SessionKeys& keys) {
-  std::optional<HomeRow> found = SelectHome(connection, session_id, now);
-  if (!found.has_value()) return NoSession(0);
+  const absl::StatusOr<std::optional<HomeRow>> found = SelectHome(connection, session_id, now);
+  if (!found.ok()) return found.status();
+  if (!found->has_value()) return NoSession(0);
   UnflushedChanges unflushed;
-  unflushed.home = std::move(found->home);
-  const Changes changes = SelectChanges(connection, session_id);
+  unflushed.home = (*found)->home;
+  const bool whole = (*found)->whole;
+  const absl::StatusOr<Changes> changes = SelectChanges(connection, session_id);
+  if (!changes.ok()) return changes.status();
   ReadRequest request;
   request.session_id = session_id;
-  request.want_creds = changes.creds || found->whole;
-  if (!found->whole) request.keys = changes.keys;
+  request.want_creds = changes->creds || whole;
+  if (!whole) request.keys = changes->keys;
   SessionRow row;
   absl::StatusOr<ReadResult> read = ReadSession(connection, request, now, keys, &row);
   if (!read.ok()) return read.status();
   unflushed.applied_number = row.applied_number;
-  unflushed.any = found->whole || row.revision > unflushed.home.flushed_revision;
+  unflushed.any = whole || row.revision > unflushed.home.flushed_revision;
   if (!unflushed.any) return unflushed;
 
   Commit& commit = unflushed.commit;
@@ -108,8 +152,8 @@ absl::StatusOr<UnflushedChanges> SelectUnflushed(SqliteConnection& connection, c
   }
   commit.creds = std::move(read->creds);
   if (request.want_creds && !commit.creds.has_value()) commit.action = Commit::Action::kWriteWithoutCreds;
-  commit.clear_keys = changes.cleared || found->whole;
-  if (found->whole) {
+  commit.clear_keys = changes->cleared || whole;
+  if (whole) {
     absl::Status all = ReadAllKeys(connection, session_id, now, row.data_key, keys, &commit.sets);
     if (!all.ok()) return all;
     return unflushed;

@@ -5,19 +5,10 @@
 #include <vector>
 
 #include "storage/sealing/hidden_names.h"
+#include "storage/sqlite/sqlite_schema.h"
 #include "storage/sqlite/statements.h"
 
 namespace authstate::storage {
-namespace {
-
-void ServeFrom(SqliteConnection& connection, const std::string& migration) {
-  SQLite::Statement& serve = connection.Prepare(sql::kServeFrom);
-  BindText(serve, 1, migration);
-  Run(serve);
-}
-
-}  // namespace
-
 std::vector<KeyringMark> KeyringMarks(SqliteConnection& connection) {
   std::vector<KeyringMark> marks;
   SQLite::Statement& select = connection.Prepare(sql::kSelectKeyring);

@@ -1,0 +1,2 @@
+ALTER TABLE auth_changes DROP COLUMN checksum;
+ALTER TABLE auth_homes DROP COLUMN checksum;
