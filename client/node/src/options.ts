@@ -17,7 +17,7 @@ const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
 
 /** How a process uses the store. */
 export interface AuthStatePoolOptions {
-  /** Where authstated listens: `host:port`, such as `127.0.0.1:50051`. This or `addresses` is required. */
+  /** Where authstated listens: `host:port`, such as `127.0.0.1:50051`, or `unix:PATH`. This or `addresses` is required. */
   address?: string;
   /**
    * Several servers on one database: one is used, the next one when it is away or stops. Of servers with write-behind, a

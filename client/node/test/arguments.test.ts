@@ -54,6 +54,15 @@ describe("options", () => {
     assert.throws(() => new AuthStatePool(text), refusal("addresses", /must be a list/));
   });
 
+  it("take an address that is a unix socket, as one of this machine", () => {
+    for (const address of ["unix:/run/authstate/socket", "unix:socket"]) {
+      assert.doesNotThrow(() => new AuthStatePool({ address, token: "as_a" }));
+    }
+    for (const address of ["unix:", "unix://run/socket", "unix:/run/\0"]) {
+      assert.throws(() => new AuthStatePool({ address }), refusal("address", /./));
+    }
+  });
+
   it("of a pool that are no numbers are refused by their name", () => {
     for (const field of ["leaseTtlMs", "patienceMs", "cacheBytes"]) {
       for (const value of ["15000", NaN, -1, null, {}]) {

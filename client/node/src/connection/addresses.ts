@@ -15,8 +15,13 @@ function isHostName(text: string): boolean {
   return text.length <= 254 && labels.every((label) => LABEL.test(label)) && !/^\d+$/.test(labels.at(-1) ?? "");
 }
 
-function hostOf(field: string, address: unknown): string {
+// As authstated listens on it: a path, which may be relative.
+const UNIX_SOCKET = /^unix:(?!\/\/)[^\0]+$/;
+
+// The host, or undefined for a unix socket, which has none.
+function hostOf(field: string, address: unknown): string | undefined {
   if (typeof address !== "string") throw invalidField(field, `must be a string; ${EXAMPLE}`);
+  if (UNIX_SOCKET.test(address)) return undefined;
   if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(address)) throw invalidField(field, `is a URL; ${EXAMPLE}`);
   const { bracketed, host = bracketed ?? "", port } = HOST_AND_PORT.exec(address)?.groups ?? {};
   const shown = JSON.stringify(address.slice(0, 300));
@@ -33,7 +38,7 @@ function hostOf(field: string, address: unknown): string {
 /**
  * The servers' addresses, from either option.
  *
- * @throws AuthStateError that names the option when there is none, or one that is no `host:port`
+ * @throws AuthStateError that names the option when there is none, or one that is neither `host:port` nor `unix:PATH`
  */
 export function checkAddresses(options: { address?: string; addresses?: readonly string[] }): readonly string[] {
   const { address, addresses } = options;
@@ -52,14 +57,15 @@ export function checkAddresses(options: { address?: string; addresses?: readonly
 /** Whether what is sent to `address`, which was checked before, stays on this machine. */
 export function isLoopback(address: string): boolean {
   const host = hostOf("addresses", address);
+  if (host === undefined) return true;
   if (isIP(host) === 0) return /^localhost\.?$/i.test(host);
   if (isIP(host) === 4) return host.startsWith("127.");
   // A URL has the one canonical form of an IPv6 address, and that of 127.0.0.0/8 within ::ffff:0:0/96.
   return /^\[::(1|ffff:7f[0-9a-f]{2}:[0-9a-f]+)\]$/.test(new URL(`http://[${host}]`).hostname);
 }
 
-async function isUnknown(host: string): Promise<boolean> {
-  if (isIP(host) !== 0) return false;
+async function isUnknown(host: string | undefined): Promise<boolean> {
+  if (host === undefined || isIP(host) !== 0) return false;
   try {
     await dns.promises.lookup(host);
     return false;

@@ -22,7 +22,7 @@ const PIPE_LIMITS = {
 };
 
 export interface ConnectionOptions {
-  /** At least one, each a `host:port`. */
+  /** At least one, each `host:port` or `unix:PATH`. */
   addresses: readonly string[];
   /** Unset for a connection without TLS. */
   credentials: ChannelCredentials | undefined;
