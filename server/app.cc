@@ -2,11 +2,13 @@
 
 #include <grpcpp/impl/codegen/service_type.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -19,6 +21,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "contract/version.h"
 #include "keyring/keyring.h"
 #include "keyring/keyring_source.h"
@@ -37,6 +40,7 @@
 #include "server/log/library_logs.h"
 #include "server/log/logging.h"
 #include "server/rpc/guard.h"
+#include "server/service_manager.h"
 #include "server/services/admin_service.h"
 #include "server/services/auth_state_service.h"
 #include "server/stop_time.h"
@@ -274,11 +278,14 @@ int Fail(const absl::Status& status, int exit_code) {
 }
 
 // Waits for the first stop signal. From then on a second one ends the process at once. Until then it looks at the files
-// of TLS, if there are any: each second, and at once on SIGHUP, which also opens the audit log anew.
-int WaitForStopSignal(CertificateWatch* certificates, AuditLog* audit) {
+// of TLS, if there are any: each second, and at once on SIGHUP, which also opens the audit log anew. And it shows the
+// service manager that the server is alive.
+int WaitForStopSignal(CertificateWatch* certificates, AuditLog* audit, ServiceManager* manager) {
   sigset_t signals = Signals();
-  const timespec patience{certificates == nullptr ? 3'600 : 1, 0};
+  const timespec patience =
+      absl::ToTimespec(std::min(manager->interval(), certificates == nullptr ? absl::Hours(1) : absl::Seconds(1)));
   while (true) {
+    manager->ShowLife();
     const int signal = sigtimedwait(&signals, nullptr, &patience);
     if (signal > 0 && signal != SIGHUP) {
       sigdelset(&signals, SIGHUP);
@@ -448,8 +455,11 @@ int Serve(const Options& options, const Shared& shared, CertificateWatch* certif
   access->Start([&guard] { guard.streams().LookAtCallers(); });
   AnnounceBackend(options.databases.backend, backend->Describe());
   AnnounceReady(listener->address(), options.tls, access->current().open, shared.keyring.get(), backend->Describe());
+  ServiceManager manager(options.service_manager, *shared.timer);
+  manager.Ready(absl::StrCat("serving on ", listener->address()));
 
-  const int signal = WaitForStopSignal(certificates, audit);
+  const int signal = WaitForStopSignal(certificates, audit, &manager);
+  manager.Stopping();
   Log(LogLevel::kInfo, "stopping", {{"signal", absl::StrCat(signal)}});
   const absl::Time now = absl::Now();
   absl::Duration for_calls = options.drain_timeout;

@@ -163,6 +163,7 @@ std::variant<Options, PrintAndExit> ParseOptions(const std::vector<std::string>&
   if (!text->empty()) return PrintAndExit{*text, kExitOk};
   options.create = !no_create;
   FindKeyring(environment, &options.keyring);
+  options.service_manager = ReadServiceManager(environment);
   if (print_config) return PrintAndExit{profiles::PrintConfig(program), kExitOk};
   if (options.tls.certificate.empty() != options.tls.key.empty()) {
     return UsageError("--tls-certificate and --tls-key are needed together");

@@ -14,6 +14,7 @@
 #include "server/connections/tls_material.h"
 #include "server/log/audit_log.h"
 #include "server/log/logging.h"
+#include "server/service_manager.h"
 
 namespace authstate::server {
 
@@ -64,6 +65,8 @@ struct Options {
   absl::Duration default_deadline = absl::Seconds(30);
   absl::Duration drain_timeout = absl::Seconds(10);
   absl::Duration health_interval = absl::Seconds(1);
+  // Who started the server and wants to hear from it; no option, but the environment alone tells it.
+  ServiceManagerOptions service_manager;
 };
 
 // Half as many as PostgreSQL may have connections (profiles::ConnectionsForCalls), unless the options say.

@@ -33,6 +33,7 @@
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_postgres.h"
 #include "tests/support/test_server.h"
+#include "tests/unit/server/fake_service_manager.h"
 
 namespace authstate {
 namespace {
@@ -102,6 +103,20 @@ TEST_F(ServerLifecycleTest, SigtermAndSigintEndItCleanly) {
     ASSERT_TRUE(exit.ok()) << exit.status();
     EXPECT_EQ(exit->code, 0);
   }
+}
+
+TEST_F(ServerLifecycleTest, TellsTheServiceManagerHowItIs) {
+  const test::FakeServiceManager manager(directory_.File("notify"));
+  auto server = test::TestServer::Create(
+      {OnSqlite(), {absl::StrCat("NOTIFY_SOCKET=", directory_.File("notify")), "WATCHDOG_USEC=100000"}});
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_EQ(manager.Next(), absl::StrCat("READY=1\nSTATUS=serving on ", (*server)->address()));
+  EXPECT_EQ(manager.Next(), "WATCHDOG=1");
+  EXPECT_EQ(manager.Next(), "WATCHDOG=1");
+  ASSERT_TRUE((*server)->Terminate().ok());
+  std::string last = manager.Next();
+  while (last == "WATCHDOG=1") last = manager.Next();
+  EXPECT_EQ(last, "STOPPING=1\nSTATUS=stopping");
 }
 
 TEST_F(ServerLifecycleTest, AStopFoldsTheLogIntoTheFile) {
