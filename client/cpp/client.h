@@ -113,6 +113,10 @@ class Client {
 
   absl::StatusOr<ServerInfo> GetServerInfo();
 
+  // OK if it serves, as grpc.health.v1.Health tells whoever asks, without a token too. Unavailable with the reason
+  // kNotServing if it answers that it does not.
+  absl::Status CheckHealth();
+
   // Deletes expired keys of `types` (none: of every type that can be lost without harm), or counts them on a dry run;
   // returns the number of each type. After a retry it may be short of what the lost call deleted.
   absl::StatusOr<std::map<std::string, std::uint64_t>> PurgeExpiredKeys(const std::vector<std::string>& types,

@@ -22,6 +22,8 @@ absl::StatusOr<ServerInfo> Client::GetServerInfo() {
   return FromMessage(*std::move(response));
 }
 
+absl::Status Client::CheckHealth() { return impl_->CheckHealth(); }
+
 absl::StatusOr<std::map<std::string, std::uint64_t>> Client::PurgeExpiredKeys(const std::vector<std::string>& types,
                                                                               bool dry_run) {
   v1::PurgeExpiredKeysRequest request;

@@ -27,6 +27,7 @@
 #include "client/cpp/retry_loop.h"
 #include "client/cpp/status_translation.h"
 #include "client/cpp/system_timekeeper.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 
 namespace authstate::client {
 
@@ -35,6 +36,7 @@ class Client::Impl {
  public:
   using Store = v1::AuthStateService::Stub;
   using Admin = v1::AdminService::Stub;
+  using Health = grpc::health::v1::Health::Stub;
   template <typename Stub, typename Request, typename Response>
   using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
 
@@ -43,7 +45,8 @@ class Client::Impl {
         time_(cancellation_),
         channel_(OpenChannel(options_)),
         store_(channel_),
-        admin_(channel_) {}
+        admin_(channel_),
+        health_(channel_) {}
 
   void Cancel() { cancellation_.Cancel(); }
   Store& store() { return store_; }
@@ -73,6 +76,15 @@ class Client::Impl {
     absl::Status status = Send(rpc, admin_, method, request, &response);
     if (!status.ok()) return status;
     return response;
+  }
+
+  absl::Status CheckHealth() {
+    grpc::health::v1::HealthCheckResponse response;
+    absl::Status status =
+        Send(Rpc::kCheckHealth, health_, &Health::Check, grpc::health::v1::HealthCheckRequest(), &response);
+    if (!status.ok() || response.status() == grpc::health::v1::HealthCheckResponse::SERVING) return status;
+    return WithReason(absl::UnavailableError("the server does not serve: its database is away, or it is stopping"),
+                      kNotServing);
   }
 
   // Sends a mutation and returns the revision it led to. Where NOT_FOUND counts as done, that is the revision the error
@@ -203,6 +215,7 @@ class Client::Impl {
   const std::shared_ptr<grpc::Channel> channel_;
   Store store_;
   Admin admin_;
+  Health health_;
 };
 
 }  // namespace authstate::client

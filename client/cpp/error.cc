@@ -10,6 +10,7 @@
 namespace authstate::client {
 namespace {
 
+constexpr char kDomain[] = "authstate";
 constexpr absl::string_view kField = "field";
 constexpr absl::string_view kOutcome = "outcome";
 constexpr absl::string_view kRevision = "revision";
@@ -70,6 +71,14 @@ std::optional<absl::Duration> RetryDelayOf(const absl::Status& status) {
   const auto info = DetailOf<google::rpc::RetryInfo>(status, kRetryInfoUrl);
   if (!info.has_value()) return std::nullopt;
   return absl::Seconds(info->retry_delay().seconds()) + absl::Nanoseconds(info->retry_delay().nanos());
+}
+
+absl::Status WithReason(absl::Status status, absl::string_view reason) {
+  google::rpc::ErrorInfo info;
+  info.set_reason(std::string(reason));
+  info.set_domain(kDomain);
+  status.SetPayload(kErrorInfoUrl, absl::Cord(info.SerializeAsString()));
+  return status;
 }
 
 absl::Status WithOutcome(absl::Status status, Outcome outcome) {

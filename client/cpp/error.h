@@ -22,6 +22,8 @@ enum class Outcome : std::uint8_t {
 
 // The reason that the client itself gives where a server of an older version ignores a part of what it is asked for.
 inline constexpr absl::string_view kServerTooOld = "SERVER_TOO_OLD";
+// Likewise where a server answers that it does not serve.
+inline constexpr absl::string_view kNotServing = "NOT_SERVING";
 
 // The reason, such as "NO_CREDS" or "REVISION_MISMATCH".
 std::optional<std::string> ReasonOf(const absl::Status& status);
@@ -39,6 +41,8 @@ std::optional<std::string> RequestIdOf(const absl::Status& status);
 // How long the server asks to wait before the next try.
 std::optional<absl::Duration> RetryDelayOf(const absl::Status& status);
 
+// The same status with this reason and no other detail of its kind.
+absl::Status WithReason(absl::Status status, absl::string_view reason);
 // The same status with this outcome, in place of the one it had. An OK status is returned as it is.
 absl::Status WithOutcome(absl::Status status, Outcome outcome);
 

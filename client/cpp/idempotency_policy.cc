@@ -15,6 +15,7 @@ Repetition RepetitionOf(Rpc rpc) {
     case Rpc::kListHomes:
     case Rpc::kListTokens:
     case Rpc::kGetToken:
+    case Rpc::kCheckHealth:
       return Repetition::kRead;
     case Rpc::kDeleteCreds:
     case Rpc::kDeleteSession:

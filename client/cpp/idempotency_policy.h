@@ -6,7 +6,7 @@
 // The one place that says which call may be sent again after its reply was lost.
 namespace authstate::client {
 
-// The calls of the contract.
+// The calls of the contract, and the one of the health service.
 enum class Rpc : std::uint8_t {
   kGetCreds,
   kSetCreds,
@@ -32,6 +32,7 @@ enum class Rpc : std::uint8_t {
   kGetToken,
   kRotateToken,
   kRevokeToken,
+  kCheckHealth,
 };
 
 // What a repetition of a call means.

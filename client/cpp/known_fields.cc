@@ -5,17 +5,12 @@
 
 #include <algorithm>
 
-#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cpp/error.h"
-#include "client/cpp/error_payload.h"
-#include "google/rpc/error_details.pb.h"
 
 namespace authstate::client {
 namespace {
-
-constexpr char kDomain[] = "authstate";
 
 std::vector<std::string> SetAbove(const google::protobuf::Message& request, std::uint32_t number) {
   std::vector<const google::protobuf::FieldDescriptor*> fields;
@@ -41,14 +36,10 @@ std::vector<std::string> IgnoredFields(const v1::LoadSessionRequest& request, st
 
 absl::Status ServerTooOld(absl::string_view version, const std::vector<std::string>& ignored) {
   const std::string which = version.empty() ? "" : absl::StrCat(" (version ", version, ")");
-  absl::Status status = absl::FailedPreconditionError(
-      absl::StrCat("the server", which, " is of an older version, which does not know ", absl::StrJoin(ignored, ", "),
-                   " and answers as if that had not been asked for; upgrade it"));
-  google::rpc::ErrorInfo info;
-  info.set_reason(std::string(kServerTooOld));
-  info.set_domain(kDomain);
-  status.SetPayload(kErrorInfoUrl, absl::Cord(info.SerializeAsString()));
-  return status;
+  return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                        "the server", which, " is of an older version, which does not know ",
+                        absl::StrJoin(ignored, ", "), " and answers as if that had not been asked for; upgrade it")),
+                    kServerTooOld);
 }
 
 }  // namespace authstate::client

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -329,6 +330,17 @@ TEST_F(CliCommandTest, ServerInfoShowsHealthAndLimits) {
   const nlohmann::json server = Run({"server", "info", "--json"}).OutJson();
   EXPECT_EQ(server["serving"], true);
   EXPECT_EQ(server["limits"]["commit_operations"], 10'000);
+}
+
+TEST_F(CliCommandTest, ServerHealthIsToldByTheExitCodeToo) {
+  EXPECT_EQ(Run({"server", "health"}).out, "serving\n");
+  EXPECT_EQ(Run({"server", "health", "--json"}).OutJson()["serving"], true);
+  // What no server can miss.
+  ASSERT_EQ(std::rename(directory_.File("authstate.db").c_str(), directory_.File("away").c_str()), 0);
+  CliResult result = Run({"server", "health"});
+  while (result.code == kOk) result = Run({"server", "health"});
+  EXPECT_EQ(result.code, kUnavailable);
+  EXPECT_THAT(result.err, HasSubstr("does not serve"));
 }
 
 TEST_F(CliCommandTest, StoreVerifyNamesWhatIsDamagedAndReadsOn) {

@@ -59,12 +59,21 @@ absl::Status ShowServer(CommandContext& context, const NoOptions& /*none*/) {
   return context.output().Write(Table(rows));
 }
 
+absl::Status CheckHealth(CommandContext& context, const NoOptions& /*none*/) {
+  const absl::Status serving = context.client().CheckHealth();
+  if (!serving.ok()) return serving;
+  return context.output().json() ? context.output().WriteJson({{"serving", true}})
+                                 : context.output().Write("serving\n");
+}
+
 }  // namespace
 
 Command ServerCommands(Action* action) {
-  return Group("server", "Ask about the server",
-               {Leaf("info", "Show version, backend, health and limits", std::make_shared<NoOptions>(), {}, ShowServer,
-                     action)});
+  return Group(
+      "server", "Ask about the server",
+      {Leaf("info", "Show version, backend, health and limits", std::make_shared<NoOptions>(), {}, ShowServer, action),
+       Leaf("health", "Tell whether it serves, by the exit code too; needs no token", std::make_shared<NoOptions>(), {},
+            CheckHealth, action)});
 }
 
 }  // namespace authstate::cli

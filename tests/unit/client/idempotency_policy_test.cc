@@ -7,7 +7,7 @@ namespace {
 
 TEST(IdempotencyPolicyTest, ReadsAreAlwaysSafeToRepeat) {
   for (const Rpc rpc : {Rpc::kGetCreds, Rpc::kGetKeys, Rpc::kLoadSession, Rpc::kListSessions, Rpc::kGetLease,
-                        Rpc::kGetServerInfo, Rpc::kListBackends, Rpc::kListHomes}) {
+                        Rpc::kGetServerInfo, Rpc::kListBackends, Rpc::kListHomes, Rpc::kCheckHealth}) {
     EXPECT_EQ(RepetitionOf(rpc), Repetition::kRead);
   }
 }
