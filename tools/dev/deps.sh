@@ -7,7 +7,7 @@ source "$AUTHSTATE_ROOT/tools/dev/grpcurl.sh"
 
 deps_usage() {
   cat <<'TEXT'
-Usage: ./dev deps [run|build|test|lint|fresh...]
+Usage: ./dev deps [run|build|test|lint|package|fresh...]
 
 Installs what the commands named need, or all of them. The packages are listed in tools/dev/packages.txt. Where the
 system's Node is older than 20, or its npm than 10, pinned ones are downloaded into ~/.cache/authstate; grpcurl is
@@ -17,13 +17,14 @@ TEXT
 
 dev_deps() {
   local command
-  [[ $# -eq 0 ]] && set -- run build test lint fresh
+  [[ $# -eq 0 ]] && set -- run build test lint package fresh
   for command in "$@"; do
     case $command in
       run) ensure_packages build ;;
       build) ensure_packages build && ensure_node ;;
       test) ensure_test_dependencies ;;
       lint) ensure_packages build test lint && ensure_node && ensure_npm_packages tools/buf ;;
+      package) ensure_packages build package ;;
       fresh) ensure_packages fresh ;;
       -h | --help) deps_usage && return ;;
       *) usage_error "deps: unknown command '$command'" ;;

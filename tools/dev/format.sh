@@ -24,6 +24,7 @@ dev_format() {
   step format-cpp format_cpp
   step format-proto run_buf format --write
   step format-node-client npm --prefix client/node run format
+  step format-server-npm npm --prefix client/server-npm run format
   step format-node-tests npm --prefix tests run format
 }
 

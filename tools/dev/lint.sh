@@ -80,6 +80,7 @@ lint_node() {
   ensure_npm_packages client/node tests
   local status=0
   step lint-node-client npm --prefix client/node run check || status=1
+  step lint-server-npm npm --prefix client/server-npm run check || status=1
   step lint-node-tests npm --prefix tests run check || status=1
   return "$status"
 }

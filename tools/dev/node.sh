@@ -64,3 +64,12 @@ npm_packages_key() {
 install_npm_packages() {
   (cd "$1" && npm ci --no-audit --no-fund) && npm_packages_key "$1" >"$1/node_modules/.authstate-key"
 }
+
+# tested_node MAJOR: the folder of its program.
+tested_node() {
+  local machine=x64 folder
+  [[ $(uname -m) != aarch64 ]] || machine=arm64
+  folder=$AUTHSTATE_ROOT/tests/node_modules/node-$1-linux-$machine/bin
+  [[ -x $folder/node ]] || die "no Node $1 in $folder; npm --prefix tests ci brings it"
+  echo "$folder"
+}

@@ -13,9 +13,9 @@ test_usage() {
   cat <<'TEXT'
 Usage: ./dev test [--sanitize=address|thread] [--whole] [SUITE...] [PATTERN...]
 
-Suites: unit, conformance, integration, fault, hostile (C++), fuzz (libFuzzer), client (Node client), vectors, e2e (real
-Baileys), bench. All of them by default; fault, hostile, fuzz and bench in their short forms, of which ./dev fault, ./dev
-fuzz and ./dev bench are the long ones.
+Suites: unit, conformance, integration, fault, hostile (C++), fuzz (libFuzzer), client (the Node client and
+@authstate/server), vectors, e2e (real Baileys), bench. All of them by default; fault, hostile, fuzz and bench in their
+short forms, of which ./dev fault, ./dev fuzz and ./dev bench are the long ones.
 A PATTERN is a regular expression over C++ test names, as ctest -R takes it; patterns alone choose the C++ suites.
 
 The client and e2e suites run on the Node that is installed, and again on the newest other one of Node 20, 22 and 24:
@@ -104,6 +104,7 @@ test_suites() {
       client)
         run_node_suite client client/node
         run_on_other_nodes client client/node
+        run_node_suite server-npm client/server-npm
         ;;
       vectors) check_once vectors npm --prefix tests run check --workspace vectors ;;
       fault) test_history_checker ;;
@@ -184,15 +185,6 @@ run_on_other_nodes() {
     binaries=$(tested_node "$major")
     PATH=$binaries:$PATH run_node_suite "$name-node$major" "$directory" "$script"
   done
-}
-
-# tested_node MAJOR: the folder of its program.
-tested_node() {
-  local machine=x64 folder
-  [[ $(uname -m) != aarch64 ]] || machine=arm64
-  folder=$AUTHSTATE_ROOT/tests/node_modules/node-$1-linux-$machine/bin
-  [[ -x $folder/node ]] || die "no Node $1 in $folder; npm --prefix tests ci brings it"
-  echo "$folder"
 }
 
 # run_node_suite NAME DIR [SCRIPT]

@@ -1,0 +1,195 @@
+#!/usr/bin/env bash
+# Inside a bare Debian that systemd has booted, without a network: what somebody does who installs, upgrades, removes and
+# purges the package, and what has to hold after each. The dependencies are in apt's cache.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+first=$(echo "$PWD"/authstate_*-1+*.deb)
+second=$(echo "$PWD"/authstate_*-2+*.deb)
+store=/var/lib/authstate
+export DEBIAN_FRONTEND=noninteractive
+
+checked() {
+  echo "ok  $*"
+}
+
+apt() {
+  apt-get --yes --no-install-recommends -o Dpkg::Use-Pty=0 "$@" >apt.log 2>&1 || {
+    cat apt.log >&2
+    return 1
+  }
+}
+
+until_true() {
+  until "$@" >/dev/null 2>&1; do sleep 0.05; done
+}
+
+serves() {
+  [[ $(authstatectl --timeout 5s server health) == serving ]]
+}
+
+main_pid() {
+  systemctl show --property=MainPID --value authstated
+}
+
+# has KEY: of the session that is stored at first.
+has() {
+  [[ $(authstatectl keys get kept pre-key "$1" --json) == *"it is $1"* ]]
+}
+
+put() {
+  authstatectl keys set kept pre-key "$1" "{\"text\":\"it is $1\"}"
+}
+
+is_running_well() {
+  systemctl is-active --quiet authstated
+  serves
+  [[ $(stat --format=%U "/proc/$(main_pid)") == authstate ]]
+  [[ $(stat --format='%a %U' $store) == '700 authstate' ]]
+  [[ $(systemctl show --property=StatusText --value authstated) == 'serving on 127.0.0.1:50051' ]]
+}
+
+installs() {
+  apt install "$first"
+  systemctl is-enabled --quiet authstated
+  is_running_well
+  [[ $(getent passwd authstate) == *:/usr/sbin/nologin ]]
+  [[ $(stat --format='%a %U' /etc/authstate/authstated.toml) == '644 root' ]]
+  [[ $(stat --format='%a %U' /etc/authstate/authstated.env) == '600 root' ]]
+  [[ -z $(dpkg --verify authstate) ]]
+  [[ -s /usr/share/man/man8/authstated.8.gz && -s /usr/share/man/man1/authstatectl.1.gz ]]
+  bash -c 'source /usr/share/bash-completion/completions/authstatectl && complete -p authstatectl' >/dev/null
+  grep -q '^#compdef authstatectl' /usr/share/zsh/vendor-completions/_authstatectl
+  put 1
+  checked "installed: $(systemctl show --property=Description --value authstated), as $(id authstate)"
+}
+
+is_confined() {
+  local score
+  score=$(systemd-analyze security --no-pager --threshold=12 authstated | tail -n 1)
+  checked "confined:${score#*authstated.service}"
+}
+
+# Writes without end; each line of acknowledged is a key that the server has told to be stored.
+write_on() {
+  local id
+  for ((id = 1; ; id++)); do
+    authstatectl keys set written pre-key "$id" "{\"id\":$id}" >/dev/null && echo "$id" >>acknowledged
+  done
+}
+
+acknowledged() {
+  [[ $(wc -l <acknowledged) -ge $1 ]]
+}
+
+upgrades_under_a_writer() {
+  local writer before written
+  sed -i 's/^log-level = .*/log-level = "warn" # of the administrator/' /etc/authstate/authstated.toml
+  : >acknowledged
+  write_on &
+  writer=$!
+  until_true acknowledged 50
+  before=$(main_pid)
+  apt install "$second"
+  is_running_well
+  [[ $(main_pid) != "$before" && $(dpkg-query --show --showformat='${Version}' authstate) == *-2+* ]]
+  until_true acknowledged $(($(wc -l <acknowledged) + 50))
+  kill "$writer"
+  wait "$writer" || true
+  # One that was under way may be stored without having been acknowledged.
+  authstatectl keys list written --json | grep -oE '"id": *"[0-9]+"' | grep -oE '[0-9]+' | sort -n >stored
+  written=$(wc -l <acknowledged)
+  [[ -z $(comm -13 <(sort stored) <(sort acknowledged)) && $(wc -l <stored) -le $((written + 1)) ]]
+  has 1
+  grep -q 'of the administrator' /etc/authstate/authstated.toml
+  [[ $(cat /etc/authstate/store.env) == AUTHSTATE_NO_CREATE=true ]]
+  checked "upgraded under a writer: all of $written acknowledged writes are there, and so is the configuration"
+}
+
+is_restarted_when_stuck() {
+  local before
+  mkdir -p /run/systemd/system/authstated.service.d
+  printf '[Service]\nWatchdogSec=2s\nTimeoutAbortSec=1s\nRestartSec=100ms\n' >/run/systemd/system/authstated.service.d/soon.conf
+  systemctl daemon-reload
+  systemctl restart authstated
+  before=$(main_pid)
+  kill -STOP "$before"
+  until_true eval "serves && [[ \$(main_pid) != $before ]]"
+  [[ $(systemctl show --property=NRestarts --value authstated) == 1 ]]
+  has 1
+  rm -r /run/systemd/system/authstated.service.d
+  systemctl daemon-reload
+  systemctl restart authstated
+  checked 'stuck: ended by the watchdog, and started again'
+}
+
+keeps_its_store_when_removed() {
+  apt remove authstate
+  [[ $(systemctl is-active authstated) == inactive && ! -e /usr/bin/authstated ]]
+  [[ -s $store/authstate.db && -e /etc/authstate/authstated.toml ]]
+  apt install "$second"
+  is_running_well
+  has 1
+  checked 'removed: the store and the configuration stay, and are served when it is installed again'
+}
+
+keeps_its_store_when_purged() {
+  apt purge authstate
+  grep -q "the sessions in $store stay" apt.log
+  [[ ! -e /etc/authstate && -s $store/authstate.db && $(stat --format=%U $store) == authstate ]]
+  apt install "$second"
+  is_running_well
+  has 1
+  grep -q '^log-level = "info"' /etc/authstate/authstated.toml
+  checked 'purged: the configuration is gone, the store stays, is told of, and is served when it is installed again'
+}
+
+# A store that is gone, as with a disk that was not mounted, is not begun anew.
+misses_a_store_that_is_gone() {
+  systemctl restart authstated
+  is_running_well
+  systemctl stop authstated
+  mv $store/authstate.db $store/away.db
+  systemctl start authstated && return 1
+  [[ $(systemctl show --property=ExecMainStatus --value authstated) == 4 && ! -e $store/authstate.db ]]
+  mv $store/away.db $store/authstate.db
+  systemctl restart authstated
+  is_running_well
+  has 1
+  checked 'store gone: not begun anew, and served when it is back'
+}
+
+# As deploy/README.md has it for those who build it themselves; the package then takes their store over.
+follows_one_installed_by_hand() {
+  apt purge authstate
+  rm -r $store
+  userdel authstate
+  dpkg-deb --extract "$first" by-hand
+  install -m 755 by-hand/usr/bin/* /usr/local/bin/
+  install -m 644 authstated.service /etc/systemd/system/
+  install -D -m 644 authstated.toml /etc/authstate/authstated.toml
+  systemctl daemon-reload
+  systemctl enable --quiet --now authstated
+  serves
+  put 2
+  [[ -L $store ]]
+  systemctl disable --quiet --now authstated
+  rm /etc/systemd/system/authstated.service /usr/local/bin/authstated /usr/local/bin/authstatectl
+  systemctl daemon-reload
+  hash -r
+  apt install -o Dpkg::Options::=--force-confold "$second"
+  is_running_well
+  has 2
+  [[ ! -L $store ]]
+  checked 'installed by hand before: the package serves that store'
+}
+
+trap 'echo "FAILED at: ${BASH_COMMAND}" >&2; journalctl --no-pager --lines=30 --unit=authstated >&2 || true' ERR
+set -E
+installs
+is_confined
+upgrades_under_a_writer
+is_restarted_when_stuck
+misses_a_store_that_is_gone
+keeps_its_store_when_removed
+keeps_its_store_when_purged
+follows_one_installed_by_hand
