@@ -11,8 +11,8 @@ mount -t proc proc "$root/proc"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 mount -o remount,bind,ro "$root"
 # Not exec: what it starts is to take signals as any process does, and the first of a namespace does not.
-setpriv --no-new-privs unshare --root="$root" --wd=/var/lib/authstate --setgid="$user" --setuid="$user" \
-  env -i SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt "$@" &
+env -i PATH="$PATH" SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
+  setpriv --no-new-privs unshare --root="$root" --wd=/var/lib/authstate --setgid="$user" --setuid="$user" "$@" &
 trap 'kill -TERM $!' TERM
 status=0
 wait $! || status=$?
