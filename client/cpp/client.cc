@@ -117,6 +117,16 @@ absl::StatusOr<SessionListing> Client::ListSessions(const SessionFilter& filter,
   return listing;
 }
 
+absl::StatusOr<std::string> Client::StoreId() {
+  // Every page of a listing tells it, to whoever may read.
+  v1::ListSessionsRequest request;
+  request.set_page_size(1);
+  v1::ListSessionsResponse response;
+  absl::Status status = impl_->Read(Rpc::kListSessions, &Impl::Store::ListSessions, request, &response);
+  if (!status.ok()) return status;
+  return std::move(*response.mutable_store_id());
+}
+
 absl::StatusOr<std::uint64_t> Client::DeleteSession(const std::string& session_id,
                                                     std::optional<std::uint64_t> expected_revision,
                                                     std::uint64_t fence) {

@@ -96,6 +96,9 @@ class Client {
   absl::StatusOr<SessionListing> ListSessions(const SessionFilter& filter,
                                               absl::FunctionRef<absl::Status(SessionSummary)> on_session);
 
+  // What tells the server's store from all others, 32 hexadecimal digits; empty where that is not known.
+  absl::StatusOr<std::string> StoreId();
+
   // NotFound when there is no such session, unless a lost call of this one deleted it.
   absl::StatusOr<std::uint64_t> DeleteSession(const std::string& session_id,
                                               std::optional<std::uint64_t> expected_revision = std::nullopt,

@@ -29,6 +29,7 @@ struct Page {
   // Whether another page follows.
   bool more = false;
   bool revisions_tell_all = false;
+  std::string store_id;
 
   void CutTo(std::size_t size) {
     if (sessions.size() <= size) return;
@@ -54,6 +55,7 @@ v1::ListSessionsResponse ToResponse(Page page, const Listing& listing) {
   v1::ListSessionsResponse response;
   response.set_knows_fields_up_to(KnownFieldsOf<v1::ListSessionsRequest>());
   response.set_revisions_tell_all(page.revisions_tell_all);
+  response.set_store_id(std::move(page.store_id));
   if (page.more) response.set_next_page_token(MakePageToken(page.sessions.back().session_id));
   for (std::size_t i = 0; i < page.sessions.size(); ++i) {
     storage::SessionSummary& summary = page.sessions[i];
@@ -134,7 +136,9 @@ void ListSessions(storage::Backend* backend, Listing listing, std::vector<storag
                 Page page;
                 page.sessions = *std::move(sessions);
                 page.CutTo(page_size);
-                page.revisions_tell_all = TellsAllByRevisions(backend->Describe());
+                storage::Description store = backend->Describe();
+                page.revisions_tell_all = TellsAllByRevisions(store);
+                page.store_id = std::move(store.store_id);
                 if (!listing.want_state) return std::move(respond)(ToResponse(std::move(page), listing));
                 TellStates(backend, std::move(page), std::move(listing), deadline, std::move(respond));
               });

@@ -71,6 +71,18 @@ class SessionListingTest : public testing::Test {
   int pages_ = 0;
 };
 
+TEST_F(SessionListingTest, EveryPageTellsWhichStoreItIsOf) {
+  const std::string id = backend_.memory().Describe().store_id;
+  EXPECT_EQ(id.size(), 32U);
+  for (int i = 0; i < 2; ++i) Write(absl::StrCat("s", i), kPaired);
+  v1::ListSessionsRequest request;
+  request.set_page_size(1);
+  const v1::ListSessionsResponse first = Page(request);
+  EXPECT_EQ(first.store_id(), id);
+  request.set_page_token(first.next_page_token());
+  EXPECT_EQ(Page(request).store_id(), id);
+}
+
 TEST_F(SessionListingTest, EveryPageTellsWhichFieldsAreKnown) {
   EXPECT_EQ(Page({}).knows_fields_up_to(), v1::ListSessionsRequest::kWithStateFieldNumber);
   EXPECT_EQ(Page(WithState()).knows_fields_up_to(), v1::ListSessionsRequest::kWithStateFieldNumber);

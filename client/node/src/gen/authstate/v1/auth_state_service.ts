@@ -475,6 +475,11 @@ export interface ListSessionsResponse {
    * again. False for the legacy tables, which other programs write too, and of a server of before this field.
    */
   revisionsTellAll: boolean;
+  /**
+   * What tells the store from all others: 32 hexadecimal digits that were made with it and go where its rows go, into a
+   * copy too. Empty where it has none, as an SQLite file, or the server is of before this field.
+   */
+  storeId: string;
 }
 
 /** Request of DeleteSession. */
@@ -2910,7 +2915,14 @@ export const Session: MessageFns<Session> = {
 };
 
 function createBaseListSessionsResponse(): ListSessionsResponse {
-  return { sessions: [], nextPageToken: "", unaddressableIds: [], knowsFieldsUpTo: 0, revisionsTellAll: false };
+  return {
+    sessions: [],
+    nextPageToken: "",
+    unaddressableIds: [],
+    knowsFieldsUpTo: 0,
+    revisionsTellAll: false,
+    storeId: "",
+  };
 }
 
 export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
@@ -2929,6 +2941,9 @@ export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
     }
     if (message.revisionsTellAll !== false) {
       writer.uint32(40).bool(message.revisionsTellAll);
+    }
+    if (message.storeId !== "") {
+      writer.uint32(50).string(message.storeId);
     }
     return writer;
   },
@@ -2984,6 +2999,14 @@ export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
             }
 
             message.revisionsTellAll = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.storeId = reader.string();
             continue;
           }
         }
