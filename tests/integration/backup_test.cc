@@ -5,9 +5,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "tests/support/subprocess.h"
 
 namespace authstate {
 namespace {
@@ -187,39 +190,25 @@ TEST_P(BackupOfEveryStoreTest, DrillRestoresAllOfItIntoAScratchStore) {
   EXPECT_EQ(Backup(store_, "drill", {"--server", "/bin/false"}).code, kRefused);
 }
 
-class BackupOfSqliteTest : public BackupTest {
- protected:
-  void SetUp() override {
-    ASSERT_NO_FATAL_FAILURE(BackupTest::SetUp());
-    store_ = Serve(Store::kSqlite);
-    ASSERT_NE(store_.server, nullptr);
-  }
-  static void Flip(const std::string& path, std::streamoff from_end) {
-    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekg(-from_end, std::ios::end);
-    const int byte = file.get();
-    file.seekp(-from_end, std::ios::end);
-    file.put(static_cast<char>(byte ^ 1));
-  }
-  // A new token for all sessions.
-  std::string Token(std::vector<std::string> more) const {
-    std::vector<std::string> words = {"token", "create", "--label", "test", "--all-sessions", "--quiet"};
-    words.insert(words.end(), more.begin(), more.end());
-    const CliResult created = store_.cli->Run(std::move(words));
-    EXPECT_EQ(created.code, kOk) << created.err;
-    return std::string(absl::StripSuffix(created.out, "\n"));
-  }
-  void Damage(const std::string& session_id) {
-    ASSERT_EQ(
-        store_.cli
-            ->Bash(absl::StrCat("sqlite3 ", store_.place,
-                                " \"UPDATE auth_keys SET value = zeroblob(40) WHERE session_id = '", session_id, "'\""))
-            .code,
-        kOk);
-  }
-
-  ServedStore store_;
-};
+TEST_P(BackupOfEveryStoreTest, RateIsABoundAndASignalLeavesWhatThereIs) {
+  for (int i = 0; i < 4; ++i) Write(client(), Id(i), "m", 1, 100'000);
+  // So slow that it would take a day; the first session is sent at once.
+  auto run = test::Subprocess::Start(
+      {{test::ProgramPath("authstatectl"), "backup", "create", folder_, "--keyring-file", keyring_, "--rate", "1"},
+       store_.cli->Environment()});
+  ASSERT_TRUE(run.ok()) << run.status();
+  while ((*run)->running() && Files(".unfinished-").empty()) absl::SleepFor(absl::Milliseconds(1));
+  // Nobody else may write there meanwhile.
+  EXPECT_EQ(Backup(store_, "create").code, kRefused);
+  (*run)->Signal(SIGTERM);
+  const auto exit = (*run)->Wait(absl::Seconds(60));
+  ASSERT_TRUE(exit.ok()) << exit.status();
+  EXPECT_EQ(exit->code, kInterrupted) << (*run)->output(test::Subprocess::Stream::kStderr);
+  EXPECT_THAT(Files("authstate-"), SizeIs(0));
+  EXPECT_THAT(Files(".unfinished-"), SizeIs(1));
+  EXPECT_EQ(Create(store_)["sessions"], 4);
+  EXPECT_THAT(Files(".unfinished-"), SizeIs(0));
+}
 
 TEST_F(BackupOfSqliteTest, SessionsBecomeFoldersWithoutAServer) {
   Write(*store_.client, "a", "m", 3);
@@ -234,31 +223,6 @@ TEST_F(BackupOfSqliteTest, SessionsBecomeFoldersWithoutAServer) {
   EXPECT_TRUE(fs::exists(out + "/a/session-2.json"));
   EXPECT_EQ(Backup(store_, "restore", {"a", "--as-folders", out}).code, kRefused);
   EXPECT_EQ(Backup(store_, "restore", {"a", "--as-folders", out, "--overwrite"}).code, kOk);
-}
-
-TEST_F(BackupOfSqliteTest, SessionThatCannotBeReadIsKeptFromTheLastBackup) {
-  for (const std::string id : {"a", "b"}) Write(*store_.client, id, "m", 3);
-  Create(store_);
-  // A commit moves the revision, so that the session has to be read again; and then it cannot be.
-  for (const std::string id : {"a", "b"})
-    ASSERT_TRUE(store_.client->SetCreds(id, JsonOf(test::WorkingCreds("n"))).ok());
-  Damage("a");
-  Write(*store_.client, "c", "m", 1);
-  Damage("c");
-  const CliResult created = Backup(store_, "create", {"--json"});
-  EXPECT_EQ(created.code, kDataLoss);
-  EXPECT_THAT(created.OutJson()["kept"], ElementsAre("a"));
-  EXPECT_THAT(created.OutJson()["damaged"], ElementsAre("c"));
-  EXPECT_EQ(created.OutJson()["sessions"], 2);
-  EXPECT_THAT(Backup(store_, "verify", {"--json"}).OutJson()["kept"], ElementsAre("a"));
-  // And so on, for as long as it cannot.
-  EXPECT_THAT(Backup(store_, "create", {"--json"}).OutJson()["kept"], ElementsAre("a"));
-  // Also where every session that can be read is read anew.
-  EXPECT_THAT(Backup(store_, "create", {"--full", "--json"}).OutJson()["kept"], ElementsAre("a"));
-  // What the server calls damaged is not passed over as if it were there.
-  EXPECT_EQ(Backup(store_, "restore", {"--all"}).code, kDataLoss);
-  EXPECT_EQ(Backup(store_, "restore", {"a", "--overwrite"}).code, kOk);
-  EXPECT_EQ(store_.client->GetKeys("a", {{"session", "1"}})->found.size(), 1U);
 }
 
 TEST_F(BackupOfSqliteTest, SessionLargerThanACommitComesBack) {
@@ -278,60 +242,6 @@ TEST_F(BackupOfSqliteTest, SessionLargerThanACommitComesBack) {
   EXPECT_GT(RevisionOf(store_, "large"), 1'000'000U);
 }
 
-TEST_F(BackupOfSqliteTest, PruneKeepsTheNewestThatIsRight) {
-  Write(*store_.client, "a", "m", 3);
-  for (int i = 0; i < 4; ++i) Create(store_);
-  EXPECT_EQ(Backup(store_, "prune").code, kRefused);
-  const CliResult dry = Backup(store_, "prune", {"--keep-daily", "1", "--dry-run"});
-  EXPECT_THAT(dry.out, HasSubstr("would keep 1 of 4"));
-  EXPECT_THAT(Files("authstate-"), SizeIs(4));
-  Flip(Files("authstate-000004-").front(), 30);
-  const CliResult pruned = Backup(store_, "prune", {"--keep-daily", "1"});
-  EXPECT_EQ(pruned.code, kOk) << pruned.err;
-  EXPECT_THAT(pruned.err, HasSubstr("is damaged"));
-  EXPECT_THAT(Files("authstate-"), SizeIs(2));
-  EXPECT_THAT(Files("authstate-000003-"), SizeIs(1));
-  // None that is right: nothing goes.
-  Flip(Files("authstate-000003-").front(), 30);
-  EXPECT_EQ(Backup(store_, "prune", {"--keep-daily", "1"}).code, kDataLoss);
-  EXPECT_THAT(Files("authstate-"), SizeIs(2));
-}
-
-TEST_F(BackupOfSqliteTest, DamagedBackupIsToldAndNotBuiltUpon) {
-  Write(*store_.client, "a", "m", 3);
-  Create(store_);
-  EXPECT_EQ(Backup(store_, "list", {"--json"}).OutJson()["backups"][0]["sessions"], 1);
-  // In the middle, past its header.
-  Flip(Files("authstate-").front(), static_cast<std::streamoff>(fs::file_size(Files("authstate-").front()) / 2));
-  EXPECT_EQ(Backup(store_, "verify").code, kDataLoss);
-  EXPECT_EQ(Backup(store_, "restore", {"--all"}).code, kDataLoss);
-  EXPECT_EQ(Backup(store_, "drill").code, kDataLoss);
-  const CliResult next = Backup(store_, "create", {"--json"});
-  EXPECT_EQ(next.code, kOk) << next.err;
-  EXPECT_EQ(next.OutJson()["read"], 1);
-  EXPECT_THAT(next.err, HasSubstr("is damaged"));
-  EXPECT_EQ(Backup(store_, "verify").code, kOk);
-}
-
-TEST_F(BackupOfSqliteTest, OlderBackupIsNotTakenForANewestThatCannotBeRead) {
-  Write(*store_.client, "a", "m", 1);
-  Create(store_);
-  Create(store_);
-  const std::string newest = Files("authstate-000002-").front();
-  // Within the header's protobuf: its first byte.
-  Flip(newest, static_cast<std::streamoff>(fs::file_size(newest)) - 16);
-  for (const char* const what : {"verify", "drill"}) {
-    const CliResult refused = Backup(store_, what);
-    EXPECT_EQ(refused.code, kDataLoss);
-    EXPECT_THAT(refused.err, HasSubstr(newest));
-  }
-  EXPECT_EQ(Backup(store_, "list").code, kDataLoss);
-  EXPECT_EQ(Backup(store_, "restore", {"--all"}).code, kDataLoss);
-  // By its name an older one is taken all the same; and a new one goes on.
-  EXPECT_EQ(store_.cli->Run({"backup", "verify", Files("authstate-000001-").front(), "--keyring-file", keyring_}).code,
-            kOk);
-}
-
 TEST_F(BackupOfSqliteTest, BackupThatIsRestoredTwiceNeverMeetsItself) {
   Write(*store_.client, "a", "m", 1);
   Create(store_);
@@ -340,19 +250,6 @@ TEST_F(BackupOfSqliteTest, BackupThatIsRestoredTwiceNeverMeetsItself) {
   for (const ServedStore* store : {&one, &two}) ASSERT_EQ(Backup(*store, "restore", {"a"}).code, kOk);
   EXPECT_NE(RevisionOf(one, "a"), RevisionOf(two, "a"));
   EXPECT_NE(one.client->GetLease("a")->fence, two.client->GetLease("a")->fence);
-}
-
-TEST_F(BackupOfSqliteTest, EmptyStoreAfterAFullOneIsRefused) {
-  EXPECT_EQ(Create(store_)["sessions"], 0);
-  EXPECT_EQ(Create(store_)["sessions"], 0);
-  Write(*store_.client, "a", "m", 1);
-  Create(store_);
-  ASSERT_TRUE(store_.client->DeleteSession("a").ok());
-  const CliResult refused = Backup(store_, "create");
-  EXPECT_EQ(refused.code, kRefused);
-  EXPECT_THAT(refused.err, HasSubstr("--allow-empty"));
-  EXPECT_THAT(Files(".unfinished-"), SizeIs(0));
-  EXPECT_EQ(Create(store_, {"--allow-empty"})["sessions"], 0);
 }
 
 TEST_F(BackupOfSqliteTest, AnotherKeyOpensNothing) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -13,6 +14,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "client/cpp/client.h"
 #include "tests/integration/cli_runner.h"
 #include "tests/support/legacy_tables.h"
@@ -123,6 +125,41 @@ class BackupTest : public test::PostgresTest {
   const std::string keyring_ = directory_.File("backup.keyring");
   const std::string folder_ = directory_.File("backups");
   int stores_ = 0;
+};
+
+// The same with a server on an SQLite file, `store_`, and what damages it and its backups.
+class BackupOfSqliteTest : public BackupTest {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(BackupTest::SetUp());
+    store_ = Serve(Store::kSqlite);
+    ASSERT_NE(store_.server, nullptr);
+  }
+  static void Flip(const std::string& path, std::streamoff from_end) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(-from_end, std::ios::end);
+    const int byte = file.get();
+    file.seekp(-from_end, std::ios::end);
+    file.put(static_cast<char>(byte ^ 1));
+  }
+  // A new token for all sessions.
+  std::string Token(std::vector<std::string> more) const {
+    std::vector<std::string> words = {"token", "create", "--label", "test", "--all-sessions", "--quiet"};
+    words.insert(words.end(), more.begin(), more.end());
+    const CliResult created = store_.cli->Run(std::move(words));
+    EXPECT_EQ(created.code, kOk) << created.err;
+    return std::string(absl::StripSuffix(created.out, "\n"));
+  }
+  void Damage(const std::string& session_id) {
+    ASSERT_EQ(
+        store_.cli
+            ->Bash(absl::StrCat("sqlite3 ", store_.place,
+                                " \"UPDATE auth_keys SET value = zeroblob(40) WHERE session_id = '", session_id, "'\""))
+            .code,
+        kOk);
+  }
+
+  ServedStore store_;
 };
 
 }  // namespace authstate

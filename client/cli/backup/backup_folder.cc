@@ -50,14 +50,15 @@ std::uint64_t NumberIn(absl::string_view name) {
 void AddFile(const fs::directory_entry& entry, BackupListing* list) {
   std::error_code ignored;
   const std::string path = entry.path().string();
-  absl::StatusOr<BackupHeader> header = ReadBackupHeader(path);
-  if (!header.ok() && !fs::exists(path, ignored)) return;  // Pruned just now.
-  const std::uint64_t number = std::max(NumberIn(entry.path().filename().string()), header.ok() ? header->number : 0);
+  absl::StatusOr<BackupOutline> outline = ReadBackupOutline(path);
+  if (!outline.ok() && !fs::exists(path, ignored)) return;  // Pruned just now.
+  const std::uint64_t number =
+      std::max(NumberIn(entry.path().filename().string()), outline.ok() ? outline->header.number : 0);
   list->next_number = std::max(list->next_number, number + 1);
-  if (header.ok()) {
-    list->files.push_back({path, *std::move(header), entry.file_size(ignored)});
+  if (outline.ok()) {
+    list->files.push_back({path, std::move(outline->header), entry.file_size(ignored), outline->has_end});
   } else {
-    list->unreadable.push_back({entry.path().filename().string(), std::string(header.status().message())});
+    list->unreadable.push_back({entry.path().filename().string(), std::string(outline.status().message())});
   }
 }
 
@@ -87,8 +88,14 @@ absl::StatusOr<BackupListing> ListBackups(const std::string& folder) {
 }
 
 absl::StatusOr<std::string> FindBackup(const std::string& path) {
+  const absl::StatusOr<std::vector<std::string>> files = FindBackups(path);
+  if (!files.ok()) return files.status();
+  return files->front();
+}
+
+absl::StatusOr<std::vector<std::string>> FindBackups(const std::string& path) {
   std::error_code error;
-  if (!fs::is_directory(path, error)) return path;
+  if (!fs::is_directory(path, error)) return std::vector<std::string>{path};
   const absl::StatusOr<BackupListing> list = ListBackups(path);
   if (!list.ok()) return list.status();
   const std::string newest = list->files.empty() ? "" : fs::path(list->files.back().path).filename().string();
@@ -96,8 +103,10 @@ absl::StatusOr<std::string> FindBackup(const std::string& path) {
     // An older one would be taken for the newest.
     if (file.file > newest) return absl::DataLossError(absl::StrCat(file.reason, "; name a file, to take another one"));
   }
-  if (!list->files.empty()) return list->files.back().path;
-  return absl::NotFoundError(absl::StrCat(path, " has no backup"));
+  std::vector<std::string> files;
+  for (auto file = list->files.rbegin(); file != list->files.rend(); ++file) files.push_back(file->path);
+  if (files.empty()) return absl::NotFoundError(absl::StrCat(path, " has no backup"));
+  return files;
 }
 
 absl::StatusOr<BackupFolderLock> BackupFolderLock::Take(const std::string& folder) {

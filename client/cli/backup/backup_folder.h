@@ -22,6 +22,8 @@ struct BackupFile {
   // Read from the file, whose records were not checked.
   BackupHeader header;
   std::uint64_t bytes = 0;
+  // Not so of a file that was cut: it may have sessions, and is no backup.
+  bool has_end = true;
 };
 
 struct BackupListing {
@@ -40,6 +42,8 @@ absl::StatusOr<BackupListing> ListBackups(const std::string& folder);
 // The file that `path` means: itself, or the newest one of a folder; NotFound where that has none, and DataLoss where
 // one that cannot be read may be the newest.
 absl::StatusOr<std::string> FindBackup(const std::string& path);
+// The same file, and after it those of the folder that are older, the newest first.
+absl::StatusOr<std::vector<std::string>> FindBackups(const std::string& path);
 
 // Keeps others from changing the same folder, which is made if it is not there, while this lives.
 class BackupFolderLock {

@@ -42,33 +42,76 @@ absl::StatusOr<std::unique_ptr<BackupReader>> BackupReader::Open(const std::stri
   return std::unique_ptr<BackupReader>(new BackupReader(path, *std::move(file)));
 }
 
+IdRange IdRange::WithPrefix(const std::string& prefix) {
+  IdRange range{prefix, std::nullopt, false};
+  // What follows all that begins with it: the same with a greater last byte.
+  for (std::string end = prefix; !end.empty(); end.pop_back()) {
+    if (static_cast<unsigned char>(end.back()) == 0xffU) continue;
+    end.back() = static_cast<char>(end.back() + 1);
+    range.until = std::move(end);
+    break;
+  }
+  return range;
+}
+
 absl::Status BackupReader::Damaged(absl::string_view what) const {
   return absl::DataLossError(
       absl::StrCat(path_, " is damaged: ", what, id_.empty() ? "" : absl::StrCat(" (session ", id_, ")")));
 }
 
+absl::StatusOr<UnsealedRecord> BackupReader::Next() {
+  absl::StatusOr<UnsealedRecord> next = file_->Next();
+  if (!next.ok()) ++unopened_;
+  return next;
+}
+
+std::optional<SessionStamp> BackupReader::Begin(backup::v1::SessionStart& start) {
+  SessionStamp stamp = FromMessage(start);
+  if (stamp.session_id <= id_) return std::nullopt;
+  id_ = stamp.session_id;
+  sum_.emplace();
+  return stamp;
+}
+
 absl::StatusOr<std::optional<SessionStamp>> BackupReader::NextSession() {
   while (sum_.has_value()) {
-    const absl::StatusOr<std::optional<SessionPart>> skipped = NextPart();
-    if (!skipped.ok()) return skipped.status();
+    const absl::StatusOr<std::optional<SessionPart>> rest = NextPart();
+    if (!rest.ok()) return rest.status();
   }
-  absl::StatusOr<UnsealedRecord> next = file_->Next();
+  absl::StatusOr<UnsealedRecord> next = Next();
   if (!next.ok()) return next.status();
   if (next->record.has_footer()) {
-    const absl::Status checked = CheckFooter(next->record.footer());
+    const absl::Status checked = skipped_ ? absl::OkStatus() : CheckFooter(next->record.footer());
     if (!checked.ok()) return checked;
     return std::optional<SessionStamp>();
   }
   if (!next->record.has_start()) return Damaged("values stand outside a session");
-  SessionStamp stamp = FromMessage(*next->record.mutable_start());
-  if (stamp.session_id <= id_) return Damaged("its sessions are not in the order of their ids");
-  id_ = stamp.session_id;
-  sum_.emplace();
-  return std::optional<SessionStamp>(std::move(stamp));
+  std::optional<SessionStamp> stamp = Begin(*next->record.mutable_start());
+  if (!stamp.has_value()) return Damaged("its sessions are not in the order of their ids");
+  return stamp;
+}
+
+std::optional<SessionStamp> BackupReader::SkipDamage(IdRange* lost) {
+  // One record that does not open in the middle of a session is of that one.
+  lost->exact = sum_.has_value();
+  lost->from = sum_.has_value() || id_.empty() ? id_ : IdRange::After(id_);
+  sum_.reset();
+  skipped_ = true;
+  std::optional<SessionStamp> found;
+  bool at_end = false;
+  while (!file_->lost() && !found.has_value()) {
+    absl::StatusOr<UnsealedRecord> next = Next();
+    at_end = next.ok() && next->record.has_footer();
+    if (next.ok() && next->record.has_start()) found = Begin(*next->record.mutable_start());
+  }
+  lost->exact = lost->exact && unopened_ == 1 && (found.has_value() || at_end);
+  unopened_ = 0;
+  lost->until = lost->exact ? IdRange::After(lost->from) : found.has_value() ? std::make_optional(id_) : std::nullopt;
+  return found;
 }
 
 absl::StatusOr<std::optional<SessionPart>> BackupReader::NextPart() {
-  absl::StatusOr<UnsealedRecord> next = file_->Next();
+  absl::StatusOr<UnsealedRecord> next = Next();
   if (!next.ok()) return next.status();
   if (next->record.has_end()) {
     const absl::Status checked = CheckEnd(next->record.end());

@@ -11,6 +11,8 @@
 #include <limits>
 #include <utility>
 
+#include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/folder/file_io.h"
 #include "contract/limits.h"
@@ -24,6 +26,7 @@ constexpr std::size_t kOffsetBytes = 8;
 constexpr std::size_t kMacBytes = 16;
 constexpr std::size_t kFileIdBytes = 16;
 constexpr std::size_t kMaxHeaderBytes = 4096;
+constexpr std::size_t kMaxStoreIdBytes = 64;
 // Sealed.
 constexpr std::size_t kMaxFooterBytes = 4096;
 constexpr std::size_t kPrefixBytes = kMagic.size() + 2 * kNumberBytes;
@@ -114,6 +117,32 @@ std::string ReadUpTo(std::FILE* file, std::size_t bytes) {
   return text;
 }
 
+// A part of a file.
+struct Span {
+  std::uint64_t offset = 0;
+  std::size_t bytes = 0;
+};
+
+std::string ReadAt(std::FILE* file, std::uint64_t offset, std::size_t bytes) {
+  return fseeko(file, static_cast<off_t>(offset), SEEK_SET) == 0 ? ReadUpTo(file, bytes) : "";
+}
+
+// Where the sealed footer of a file stands whose records begin at `first`; nullopt: the file has no end.
+std::optional<Span> FindFooter(std::FILE* file, std::uint64_t size, std::uint64_t first) {
+  if (size < first + kNumberBytes + kOffsetBytes) return std::nullopt;
+  const std::uint64_t end = size - kOffsetBytes;
+  const std::uint64_t record = NumberIn(ReadAt(file, end, kOffsetBytes));
+  if (record < first || record > end - kNumberBytes) return std::nullopt;
+  const Span footer{record + kNumberBytes, end - record - kNumberBytes};
+  const std::string length = ReadAt(file, record, kNumberBytes);
+  const bool found = footer.bytes <= kMaxFooterBytes && NumberIn(length) == footer.bytes;
+  return found ? std::make_optional(footer) : std::nullopt;
+}
+
+bool IsStoreIdOrNone(absl::string_view text) {
+  return text.size() <= kMaxStoreIdBytes && absl::c_all_of(text, absl::ascii_isxdigit);
+}
+
 absl::StatusOr<Beginning> ReadBeginning(const std::string& path, std::FILE* file) {
   Beginning beginning;
   beginning.text = ReadUpTo(file, kPrefixBytes);
@@ -131,12 +160,13 @@ absl::StatusOr<Beginning> ReadBeginning(const std::string& path, std::FILE* file
   beginning.mac = ReadUpTo(file, kMacBytes);
   backup::v1::Header message;
   if (text.size() != length || beginning.mac.size() != kMacBytes || !message.ParseFromString(text) ||
-      message.file_id().size() != kFileIdBytes || !IsKeyringId(message.key_id())) {
+      message.file_id().size() != kFileIdBytes || !IsKeyringId(message.key_id()) ||
+      !IsStoreIdOrNone(message.store_id())) {
     return absl::DataLossError(absl::StrCat(path, " is damaged: its header cannot be read"));
   }
   beginning.text += text;
   beginning.header = {message.file_id(), message.key_id(), message.number(),
-                      absl::FromUnixSeconds(message.create_time().seconds())};
+                      absl::FromUnixSeconds(message.create_time().seconds()), message.store_id()};
   return beginning;
 }
 
@@ -150,13 +180,15 @@ FileKey::FileKey(const unsigned char* key, absl::string_view file_id) {
 FileKey::~FileKey() { sodium_memzero(bytes_.data(), bytes_.size()); }
 
 absl::StatusOr<std::unique_ptr<RecordWriter>> RecordWriter::Begin(int fd, const Keyring& keyring, std::uint64_t number,
-                                                                  absl::Time now) {
+                                                                  absl::Time now, const std::string& store_id) {
+  if (!IsStoreIdOrNone(store_id)) return absl::InternalError("the server tells an id of its store that is none");
   backup::v1::Header header;
   header.mutable_file_id()->resize(kFileIdBytes);
   randombytes_buf(header.mutable_file_id()->data(), kFileIdBytes);
   header.set_key_id(keyring.active());
   header.set_number(number);
   header.mutable_create_time()->set_seconds(absl::ToUnixSeconds(now));
+  header.set_store_id(store_id);
   const std::string text = header.SerializeAsString();
   std::unique_ptr<RecordWriter> writer(new RecordWriter(fd, keyring.Find(keyring.active()), header.file_id()));
   writer->buffer_ = std::string(kMagic);
@@ -266,12 +298,17 @@ absl::StatusOr<UnsealedRecord> RecordReader::Unseal(std::uint64_t place, absl::s
   return unsealed;
 }
 
+absl::StatusOr<std::string> RecordReader::TakeSealed() {
+  const absl::StatusOr<std::string> length = Take(kNumberBytes);
+  if (!length.ok()) return length;
+  if (NumberIn(*length) > ZSTD_compressBound(kMaxRecordBytes)) return Damaged("a record is too long");
+  return Take(NumberIn(*length));
+}
+
 absl::StatusOr<UnsealedRecord> RecordReader::Next() {
   const std::uint64_t start = offset_;
-  const absl::StatusOr<std::string> length = Take(kNumberBytes);
-  if (!length.ok()) return length.status();
-  if (NumberIn(*length) > ZSTD_compressBound(kMaxRecordBytes)) return Damaged("a record is too long");
-  const absl::StatusOr<std::string> sealed = Take(NumberIn(*length));
+  const absl::StatusOr<std::string> sealed = TakeSealed();
+  lost_ = lost_ || !sealed.ok();
   if (!sealed.ok()) return sealed.status();
   absl::StatusOr<UnsealedRecord> unsealed = Unseal(records_, *sealed);
   if (unsealed.ok()) {
@@ -279,7 +316,12 @@ absl::StatusOr<UnsealedRecord> RecordReader::Next() {
     return unsealed;
   }
   absl::StatusOr<UnsealedRecord> footer = Unseal(kFooterPlace, *sealed);
-  if (!footer.ok()) return unsealed;
+  if (!footer.ok()) {
+    // The one that follows was written as the next all the same.
+    ++records_;
+    return unsealed;
+  }
+  lost_ = true;
   if (footer->record.footer().records() != records_) return Damaged("its footer counts other records");
   const absl::Status end = CheckEnd(start);
   if (!end.ok()) return end;
@@ -294,31 +336,29 @@ absl::Status RecordReader::CheckEnd(std::uint64_t footer_offset) {
 }
 
 absl::StatusOr<backup::v1::Footer> RecordReader::ReadFooter() {
-  if (size_ < offset_ + kOffsetBytes) return Damaged("it was never finished");
-  const std::uint64_t first = offset_;
-  offset_ = size_ - kOffsetBytes;
-  if (fseeko(file_.get(), static_cast<off_t>(offset_), SEEK_SET) != 0) return At(path_, SystemError("cannot be read"));
-  absl::StatusOr<std::string> text = Take(kOffsetBytes);
-  if (!text.ok()) return text.status();
-  const std::uint64_t footer = NumberIn(*text);
-  if (footer < first || footer > size_ - kOffsetBytes - kNumberBytes) return Damaged("it was never finished");
-  offset_ = footer + kNumberBytes;
-  if (size_ - kOffsetBytes - offset_ > kMaxFooterBytes) return Damaged("its end does not tell where the footer is");
-  if (fseeko(file_.get(), static_cast<off_t>(offset_), SEEK_SET) != 0) return At(path_, SystemError("cannot be read"));
-  text = Take(size_ - kOffsetBytes - offset_);
-  if (!text.ok()) return text.status();
-  const absl::StatusOr<UnsealedRecord> unsealed = Unseal(kFooterPlace, *text);
+  const std::optional<Span> footer = FindFooter(file_.get(), size_, offset_);
+  if (std::ferror(file_.get()) != 0) return At(path_, SystemError("cannot be read"));
+  if (!footer.has_value()) return Damaged("it has no end, or was never finished");
+  offset_ = footer->offset;
+  const std::string sealed = ReadAt(file_.get(), footer->offset, footer->bytes);
+  if (std::ferror(file_.get()) != 0) return At(path_, SystemError("cannot be read"));
+  const absl::StatusOr<UnsealedRecord> unsealed = Unseal(kFooterPlace, sealed);
   if (!unsealed.ok()) return unsealed.status();
   return unsealed->record.footer();
 }
 
-absl::StatusOr<BackupHeader> ReadBackupHeader(const std::string& path) {
+absl::StatusOr<BackupOutline> ReadBackupOutline(const std::string& path) {
   const absl::StatusOr<OpenedFile> opened = OpenFile(path);
   if (!opened.ok()) return opened.status();
   absl::StatusOr<Beginning> beginning = ReadBeginning(path, opened->file);
+  BackupOutline outline;
+  if (beginning.ok()) {
+    outline.header = std::move(beginning->header);
+    outline.has_end = FindFooter(opened->file, opened->size, beginning->text.size() + kMacBytes).has_value();
+  }
   std::fclose(opened->file);
   if (!beginning.ok()) return beginning.status();
-  return std::move(beginning->header);
+  return outline;
 }
 
 }  // namespace authstate::cli

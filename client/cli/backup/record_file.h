@@ -43,6 +43,8 @@ struct BackupHeader {
   std::string key_id;
   std::uint64_t number = 0;
   absl::Time create_time;
+  // The store that was saved (client::Client::StoreId); empty: not known.
+  std::string store_id;
 };
 
 // Wiped when it goes.
@@ -72,7 +74,7 @@ class RecordWriter {
   // `fd` is an empty file that is open for writing; it stays the caller's, and open for as long as this lives. The
   // file is encrypted under the active key.
   static absl::StatusOr<std::unique_ptr<RecordWriter>> Begin(int fd, const Keyring& keyring, std::uint64_t number,
-                                                             absl::Time now);
+                                                             absl::Time now, const std::string& store_id);
 
   absl::Status Append(const backup::v1::Record& record);
   // A record as RecordReader has unsealed it, of this file or another.
@@ -116,8 +118,11 @@ class RecordReader {
   const BackupHeader& header() const { return header_; }
 
   // The next record. After the footer, which is handed out once the rest of the file was found to be right, there is
-  // none.
+  // none. After one that does not open, the one that follows it is the next, unless the reader is `lost`.
   absl::StatusOr<UnsealedRecord> Next();
+
+  // Whether it has come to the end, or to damage behind which no record can be found.
+  bool lost() const { return lost_; }
 
   // The footer, without a look at what comes before it. To be called before Next.
   absl::StatusOr<backup::v1::Footer> ReadFooter();
@@ -138,6 +143,7 @@ class RecordReader {
         key_(key, header_.file_id) {}
 
   absl::StatusOr<std::string> Take(std::size_t bytes);
+  absl::StatusOr<std::string> TakeSealed();
   absl::StatusOr<UnsealedRecord> Unseal(std::uint64_t place, absl::string_view sealed) const;
   absl::Status CheckEnd(std::uint64_t footer_offset);
   absl::Status Damaged(absl::string_view what) const;
@@ -148,11 +154,20 @@ class RecordReader {
   const BackupHeader header_;
   std::uint64_t offset_;
   const FileKey key_;
+  // With those that do not open.
   std::uint64_t records_ = 0;
+  bool lost_ = false;
 };
 
-// The header alone, which is not known to be right without the file's key. Fails as RecordReader::Open.
-absl::StatusOr<BackupHeader> ReadBackupHeader(const std::string& path);
+// What a file looks like without its key. None of it is known to be right.
+struct BackupOutline {
+  BackupHeader header;
+  // Whether the file has an end: one that was cut, or that a full disk took a part of, has none.
+  bool has_end = false;
+};
+
+// Fails as RecordReader::Open.
+absl::StatusOr<BackupOutline> ReadBackupOutline(const std::string& path);
 
 }  // namespace authstate::cli
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "client/cli/keyring_choice.h"
 
 namespace authstate::cli {
@@ -20,6 +21,20 @@ std::vector<Option> WithBackupKeyring(KeyringSource* source, std::vector<Option>
     declared.push_back(std::move(option));
   }
   return declared;
+}
+
+bool IsOfAnotherStore(const BackupHeader& header, const std::string& store_id) {
+  return !header.store_id.empty() && !store_id.empty() && header.store_id != store_id;
+}
+
+absl::Status TellOfAnotherStore(const Output& output, client::Client& client, const BackupHeader& header,
+                                const std::string& path) {
+  const absl::StatusOr<std::string> id = client.StoreId();
+  if (!id.ok()) return id.status();
+  if (IsOfAnotherStore(header, *id)) {
+    output.Warn(absl::StrCat(path, " is of another store (", header.store_id, ") than the server's (", *id, ")"));
+  }
+  return absl::OkStatus();
 }
 
 Command BackupCommands(Action* action) {

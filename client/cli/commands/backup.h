@@ -4,7 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "client/cli/backup/record_file.h"
 #include "client/cli/commands/commands.h"
+#include "client/cli/terminal/output.h"
+#include "client/cpp/client.h"
 #include "keyring/keyring_source.h"
 
 // The commands below `backup`, as in commands.h, and what they share.
@@ -22,6 +26,12 @@ Option BackupFolderArgument(std::string* folder);
 Option BackupArgument(std::string* path);
 // `declared`, and the options of the keyring that backups are encrypted under.
 std::vector<Option> WithBackupKeyring(KeyringSource* source, std::vector<Option> declared);
+
+// Warns where the backup at `path` is of another store than the server's. Fails as Client::StoreId.
+absl::Status TellOfAnotherStore(const Output& output, client::Client& client, const BackupHeader& header,
+                                const std::string& path);
+// Whether both are known and are not the same.
+bool IsOfAnotherStore(const BackupHeader& header, const std::string& store_id);
 
 }  // namespace authstate::cli
 

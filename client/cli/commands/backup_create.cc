@@ -30,6 +30,7 @@ struct CreateOptions {
   std::uint64_t rate = 0;
   bool full = false;
   bool allow_empty = false;
+  bool other_store = false;
 };
 
 // What became of the sessions.
@@ -61,17 +62,24 @@ struct Tally {
   }
 };
 
-// Gives `collector` what there is of earlier files: that of a run which ended early, and the newest.
-void AddSources(const Output& output, const BackupListing& list, const Keyring& keyring, Collector* collector) {
+// Gives `collector` what there is of earlier files of this store: that of a run which ended early, and the newest.
+void AddSources(const Output& output, const BackupListing& list, const Keyring& keyring, const std::string& store_id,
+                Collector* collector) {
   if (!list.unfinished.empty()) {
     absl::StatusOr<std::unique_ptr<BackupReader>> reader = BackupReader::Open(list.unfinished.front(), keyring);
-    if (reader.ok()) collector->AddSource(*std::move(reader), /*finished=*/false);
+    const bool usable = reader.ok() && !IsOfAnotherStore((*reader)->header(), store_id);
+    if (usable) collector->AddSource(*std::move(reader), /*finished=*/false);
   }
   for (const FolderProblem& file : list.unreadable) output.Warn(file.reason);
   for (auto file = list.files.rbegin(); file != list.files.rend(); ++file) {
     absl::StatusOr<std::unique_ptr<BackupReader>> reader = BackupReader::Open(file->path, keyring);
-    if (reader.ok()) return collector->AddSource(*std::move(reader), /*finished=*/true);
-    output.Warn(absl::StrCat(reader.status().message(), "; nothing is taken over from it"));
+    if (!reader.ok()) {
+      output.Warn(absl::StrCat(reader.status().message(), "; nothing is taken over from it"));
+    } else if (!file->has_end) {
+      output.Warn(absl::StrCat(file->path, " has no end; nothing is taken over from it"));
+    } else if (!IsOfAnotherStore((*reader)->header(), store_id)) {
+      return collector->AddSource(*std::move(reader), /*finished=*/true);
+    }
   }
 }
 
@@ -99,6 +107,16 @@ absl::Status CollectAll(CommandContext& context, const CreateOptions& options, c
     context.output().Warn(absl::StrCat("a session is left out, as no call can name it: ", id));
   }
   return absl::OkStatus();
+}
+
+// What is saved from another store than the files before is saved by mistake, or after a move.
+absl::Status CheckStore(const CreateOptions& options, const BackupListing& list, const std::string& store_id) {
+  if (options.other_store || list.files.empty()) return absl::OkStatus();
+  const BackupFile& newest = list.files.back();
+  if (!IsOfAnotherStore(newest.header, store_id)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(newest.path, " is of another store (", newest.header.store_id, ") than the server's (", store_id,
+                   "): is it the right server and the right folder? --other-store says that they are"));
 }
 
 // A store that shows nothing may be the wrong one, or be shown to somebody who may see nothing.
@@ -199,14 +217,18 @@ absl::Status CreateBackup(CommandContext& context, const CreateOptions& options)
   const absl::Time begin = absl::Now();
   SignalWatcher signals;
   client::Client& client = context.client(signals);
+  const absl::StatusOr<std::string> store_id = client.StoreId();
+  if (!store_id.ok()) return store_id.status();
+  status = CheckStore(options, *list, *store_id);
+  if (!status.ok()) return status;
   absl::StatusOr<UnfinishedBackup> file = UnfinishedBackup::Create(options.folder);
   if (!file.ok()) return file.status();
   absl::StatusOr<std::unique_ptr<RecordWriter>> records =
-      RecordWriter::Begin(file->fd(), **keyring, list->next_number, begin);
+      RecordWriter::Begin(file->fd(), **keyring, list->next_number, begin, *store_id);
   if (!records.ok()) return records.status();
   BackupWriter writer(*std::move(records));
   Collector collector(client, writer, /*reuse=*/!options.full);
-  AddSources(context.output(), *list, **keyring, &collector);
+  AddSources(context.output(), *list, **keyring, *store_id, &collector);
   Tally tally;
   status = CollectAll(context, options, signals, &collector, &tally);
   for (const absl::Status& error : collector.source_errors()) context.output().Warn(error.message());
@@ -238,7 +260,9 @@ Command BackupCreate(Action* action) {
            profiles::Number("--rate", &options->rate, 1, kMaxRate,
                             "How many bytes of values a second to ask the server for at most"),
            Flag("--full", &options->full, "Read every session anew, also those that the newest backup has as they are"),
-           Flag("--allow-empty", &options->allow_empty, "Save a store without a session after one with some")}),
+           Flag("--allow-empty", &options->allow_empty, "Save a store without a session after one with some"),
+           Flag("--other-store", &options->other_store,
+                "Save also where the newest backup is of another store, and take nothing over from it")}),
       CreateBackup, action);
   command.footer =
       "Every file is complete in itself. Sessions that have not changed since the newest one are taken from there and "

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/backup/backup_folder.h"
+#include "client/cli/backup/verification.h"
 #include "client/cli/commands/backup.h"
 #include "client/cli/keyring_choice.h"
 #include "client/cli/terminal/text.h"
@@ -18,43 +19,57 @@ namespace {
 struct ListOptions {
   std::string folder;
   KeyringSource keyring;
+  bool verify = false;
 };
 
-// What its footer says; nullopt without the key. A file whose footer is not right is told as such.
-absl::StatusOr<std::optional<backup::v1::Footer>> FooterOf(const BackupFile& file, const Keyring* keyring) {
-  if (keyring == nullptr || keyring->Find(file.header.key_id) == nullptr) return std::optional<backup::v1::Footer>();
+// How many sessions its footer says; nullopt without the key. Of `whole`, that has to be what the file holds. A file
+// that is not right is told as such.
+absl::StatusOr<std::optional<std::uint64_t>> SessionsOf(const BackupFile& file, const Keyring* keyring, bool whole) {
+  if (whole) {
+    const auto verified =
+        VerifyBackup(file.path, *keyring, [](std::uint64_t /*sessions*/) { return absl::OkStatus(); });
+    if (!verified.ok()) return verified.status();
+    return std::optional<std::uint64_t>(verified->totals.sessions);
+  }
+  if (keyring == nullptr || keyring->Find(file.header.key_id) == nullptr) return std::optional<std::uint64_t>();
   const absl::StatusOr<std::unique_ptr<RecordReader>> reader = RecordReader::Open(file.path, *keyring);
   if (!reader.ok()) return reader.status();
-  absl::StatusOr<backup::v1::Footer> footer = (*reader)->ReadFooter();
+  const absl::StatusOr<backup::v1::Footer> footer = (*reader)->ReadFooter();
   if (!footer.ok()) return footer.status();
-  return std::optional<backup::v1::Footer>(*std::move(footer));
+  return std::optional<std::uint64_t>(footer->sessions());
 }
 
 absl::Status List(CommandContext& context, const ListOptions& options) {
   // Without one, the counts are not told.
-  const auto keyring = LoadKeyring(options.keyring);
+  const auto keyring = options.verify ? ReadKeyring(options.keyring) : LoadKeyring(options.keyring);
   if (!keyring.ok()) return keyring.status();
   absl::StatusOr<BackupListing> list = ListBackups(options.folder);
   if (!list.ok()) return list.status();
   Json json = Json::array();
   std::vector<std::vector<std::string>> rows{{"NUMBER", "CREATED", "KEY", "BYTES", "SESSIONS", "FILE"}};
   for (const BackupFile& file : list->files) {
-    const absl::StatusOr<std::optional<backup::v1::Footer>> footer = FooterOf(file, keyring->get());
-    if (!footer.ok()) {
-      list->unreadable.push_back({file.path, std::string(footer.status().message())});
+    if (!file.has_end) {
+      list->unfinished.push_back(file.path);
+      list->unreadable.push_back({file.path, absl::StrCat(file.path, " has no end: it was cut, or never finished")});
       continue;
     }
-    const Json sessions = footer->has_value() ? Json((*footer)->sessions()) : Json();
+    const absl::StatusOr<std::optional<std::uint64_t>> sessions = SessionsOf(file, keyring->get(), options.verify);
+    if (!sessions.ok()) {
+      list->unreadable.push_back({file.path, std::string(sessions.status().message())});
+      continue;
+    }
     json.push_back({{"file", file.path},
                     {"number", file.header.number},
                     {"created", TimeText(file.header.create_time)},
                     {"key", file.header.key_id},
+                    {"store_id", file.header.store_id},
                     {"bytes", file.bytes},
-                    {"sessions", sessions}});
+                    {"sessions", sessions->has_value() ? Json(**sessions) : Json()}});
     rows.push_back({absl::StrCat(file.header.number), TimeText(file.header.create_time), file.header.key_id,
-                    absl::StrCat(file.bytes), footer->has_value() ? absl::StrCat((*footer)->sessions()) : "-",
+                    absl::StrCat(file.bytes), sessions->has_value() ? absl::StrCat(**sessions) : "-",
                     Printable(file.path)});
   }
+  for (const std::string& path : list->unfinished) rows.push_back({"-", "unfinished", "-", "-", "-", Printable(path)});
   absl::Status written = context.output().json()
                              ? context.output().WriteJson({{"backups", json}, {"unfinished", list->unfinished}})
                              : context.output().Write(Table(rows));
@@ -68,7 +83,10 @@ absl::Status List(CommandContext& context, const ListOptions& options) {
 Command BackupList(Action* action) {
   const auto options = std::make_shared<ListOptions>();
   return Leaf("list", "Tell which backups a folder has, and with the keyring how many sessions each has", options,
-              WithBackupKeyring(&options->keyring, {BackupFolderArgument(&options->folder)}), List, action);
+              WithBackupKeyring(&options->keyring, {BackupFolderArgument(&options->folder),
+                                                    Flag("--verify", &options->verify,
+                                                         "Read every file whole, and tell which are not right")}),
+              List, action);
 }
 
 }  // namespace authstate::cli

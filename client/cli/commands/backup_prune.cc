@@ -28,11 +28,11 @@ struct PruneOptions {
 };
 
 // The place of the newest file that is right; those after it are told. DataLoss where none is.
-absl::StatusOr<std::size_t> FindNewestGood(const Output& output, const BackupListing& list, const Keyring& keyring,
-                                           const SignalWatcher& signals) {
+absl::StatusOr<std::size_t> FindNewestGood(const Output& output, const std::vector<BackupFile>& files,
+                                           const Keyring& keyring, const SignalWatcher& signals) {
   Progress progress(output.json());
-  for (std::size_t i = list.files.size(); i-- > 0;) {
-    const auto verified = VerifyBackup(list.files[i].path, keyring, [&](std::uint64_t sessions) {
+  for (std::size_t i = files.size(); i-- > 0;) {
+    const auto verified = VerifyBackup(files[i].path, keyring, [&](std::uint64_t sessions) {
       progress.Show("sessions read:", sessions, 0);
       return signals.Check();
     });
@@ -59,31 +59,40 @@ absl::Status Prune(CommandContext& context, const PruneOptions& options) {
   signals.Start([] {});
   Output& output = context.output();
   for (const FolderProblem& file : list->unreadable) output.Warn(absl::StrCat(file.reason, "; it stays"));
-  // Those after it are not counted: they are no backups, and stay for whoever looks into it.
+  // One that was cut is not counted: it would be kept in place of one that is whole.
+  std::vector<BackupFile> files;
+  for (const BackupFile& file : list->files) {
+    if (file.has_end) {
+      files.push_back(file);
+    } else {
+      output.Warn(absl::StrCat(file.path, " has no end; it stays"));
+    }
+  }
+  // Those after the newest that is right are not either: they stay for whoever looks into it.
   std::size_t good = 0;
   if (!list->files.empty()) {
-    const absl::StatusOr<std::size_t> newest = FindNewestGood(output, *list, **keyring, signals);
+    const absl::StatusOr<std::size_t> newest = FindNewestGood(output, files, **keyring, signals);
     if (!newest.ok()) return newest.status();
     good = *newest + 1;
   }
   std::vector<absl::Time> times;
-  for (std::size_t i = 0; i < good; ++i) times.push_back(list->files[i].header.create_time);
+  for (std::size_t i = 0; i < good; ++i) times.push_back(files[i].header.create_time);
   const std::vector<bool> kept = Kept(times, options.retention);
   Json deleted = Json::array();
   for (std::size_t i = 0; i < good; ++i) {
     if (kept[i]) continue;
-    absl::Status status = options.dry_run ? absl::OkStatus() : lock->Delete(list->files[i].path);
+    absl::Status status = options.dry_run ? absl::OkStatus() : lock->Delete(files[i].path);
     if (status.ok() && !output.json()) {
-      status = output.WriteLine(absl::StrCat(options.dry_run ? "would delete " : "deleted ", list->files[i].path));
+      status = output.WriteLine(absl::StrCat(options.dry_run ? "would delete " : "deleted ", files[i].path));
     }
     if (!status.ok()) return status;
-    deleted.push_back(list->files[i].path);
+    deleted.push_back(files[i].path);
   }
   const absl::Status synced = lock->Sync();
   if (!synced.ok()) return synced;
-  const std::size_t stay = list->files.size() - deleted.size();
+  const std::size_t stay = files.size() - deleted.size();
   if (output.json()) return output.WriteJson({{"deleted", deleted}, {"kept", stay}, {"dry_run", options.dry_run}});
-  return output.WriteLine(absl::StrCat(options.dry_run ? "would keep " : "kept ", stay, " of ", list->files.size()));
+  return output.WriteLine(absl::StrCat(options.dry_run ? "would keep " : "kept ", stay, " of ", files.size()));
 }
 
 }  // namespace

@@ -2,17 +2,16 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "client/cli/backup/backup_folder.h"
-#include "client/cli/backup/backup_reader.h"
+#include "client/cli/backup/backup_search.h"
 #include "client/cli/commands/backup.h"
 #include "client/cli/every_session.h"
 #include "client/cli/folder/folder_writer.h"
@@ -36,11 +35,6 @@ struct RestoreOptions {
   std::string folders;
   RestoreTerms terms;
 };
-
-bool Wants(const RestoreOptions& options, const std::string& session_id) {
-  if (!options.session_id.empty()) return session_id == options.session_id;
-  return absl::StartsWith(session_id, options.prefix);
-}
 
 Json Facts(const SavedSession& saved, const char* outcome, std::uint64_t revision) {
   return {{"outcome", outcome}, {"backup_revision", saved.revision}, {"revision", revision}};
@@ -121,50 +115,47 @@ absl::Status CheckOptions(const RestoreOptions& options) {
   return absl::OkStatus();
 }
 
-// Goes through the file, from its first session to the last that is wanted.
-absl::Status RestoreWanted(CommandContext& context, const RestoreOptions& options, const SignalWatcher& signals,
-                           BackupReader& reader, SessionTally* tally, bool* found) {
-  Progress progress(context.output().json());
-  while (true) {
-    absl::StatusOr<std::optional<SessionStamp>> stamp = reader.NextSession();
-    if (!stamp.ok()) return stamp.status();
-    if (!stamp->has_value()) return absl::OkStatus();
-    progress.Show("sessions:", tally->sessions(), 0);
-    absl::Status status = signals.Check();
-    if (!status.ok()) return status;
-    if (!Wants(options, (*stamp)->session_id)) continue;
-    *found = true;
-    absl::StatusOr<Folder> state = ReadWholeSession(reader);
-    if (!state.ok()) return state.status();
-    SavedSession saved{std::move((*stamp)->session_id), (*stamp)->revision, (*stamp)->fence, *std::move(state)};
-    const absl::StatusOr<SessionDone> done =
-        options.folders.empty() ? ToServer(context, options, saved) : ToFolder(options, saved);
-    if (!done.ok() && !options.session_id.empty()) {
-      return WithMessage(done.status(), absl::StrCat("session ", saved.session_id, ": ", done.status().message()));
-    }
-    // A session that is gone under the hands of a restore was not restored.
-    status = tally->Add(saved.session_id, absl::IsNotFound(done.status())
-                                              ? absl::StatusOr<SessionDone>(absl::AbortedError(done.status().message()))
-                                              : done);
-    if (!status.ok()) return status;
-    if (!options.session_id.empty()) return absl::OkStatus();
-  }
+IdRange WantedBy(const RestoreOptions& options) {
+  if (!options.session_id.empty()) return IdRange::Of(options.session_id);
+  return options.prefix.empty() ? IdRange::All() : IdRange::WithPrefix(options.prefix);
 }
 
-absl::Status Restore(CommandContext& context, const RestoreOptions& given) {
-  absl::Status status = CheckOptions(given);
+absl::StatusOr<SessionDone> RestoreOne(CommandContext& context, RestoreOptions options, FoundSession found) {
+  options.terms.origin = absl::StrCat("backup ", absl::BytesToHexString(found.file_id));
+  const SavedSession saved{std::move(found.stamp.session_id), found.stamp.revision, found.stamp.fence,
+                           std::move(found.state)};
+  absl::StatusOr<SessionDone> done =
+      options.folders.empty() ? ToServer(context, options, saved) : ToFolder(options, saved);
+  if (done.ok() && found.older) {
+    absl::StrAppend(&done->text, "; as ", found.path, " has it");
+    done->json["file"] = found.path;
+  }
+  return done;
+}
+
+// What is told of a search that met damage, or sessions of which nothing is known.
+absl::Status Judge(const SearchResult& result, const std::string& path, std::uint64_t from_older) {
+  if (!result.damaged) return absl::OkStatus();
+  std::string message = absl::StrCat(path, " is damaged");
+  if (from_older > 0) absl::StrAppend(&message, "; of ", Count(from_older, "session"), " an older backup was taken");
+  if (result.incomplete) absl::StrAppend(&message, "; what it had besides may not be in any older backup here");
+  return absl::DataLossError(message);
+}
+
+absl::Status Restore(CommandContext& context, const RestoreOptions& options) {
+  absl::Status status = CheckOptions(options);
   if (!status.ok()) return status;
-  const auto keyring = ReadKeyring(given.keyring);
+  const auto keyring = ReadKeyring(options.keyring);
   if (!keyring.ok()) return keyring.status();
-  const absl::StatusOr<std::string> path = FindBackup(given.path);
-  if (!path.ok()) return path.status();
-  const absl::StatusOr<std::unique_ptr<BackupReader>> reader = BackupReader::Open(*path, **keyring);
-  if (!reader.ok()) return reader.status();
-  RestoreOptions options = given;
-  options.terms.origin = absl::StrCat("backup ", absl::BytesToHexString((*reader)->header().file_id));
+  const absl::StatusOr<std::vector<std::string>> files = FindBackups(options.path);
+  if (!files.ok()) return files.status();
+  const std::string& newest = files->front();
+  const absl::StatusOr<std::unique_ptr<RecordReader>> first = RecordReader::Open(newest, **keyring);
+  if (!first.ok()) return first.status();
   SignalWatcher signals;
   if (options.folders.empty()) {
-    context.client(signals);
+    status = TellOfAnotherStore(context.output(), context.client(signals), (*first)->header(), newest);
+    if (!status.ok()) return status;
   } else {
     signals.Start([] {});
     std::error_code error;
@@ -172,19 +163,40 @@ absl::Status Restore(CommandContext& context, const RestoreOptions& given) {
     if (error)
       return absl::FailedPreconditionError(absl::StrCat(options.folders, " cannot be made: ", error.message()));
   }
+  Progress progress(context.output().json());
   SessionTally tally(&context.output(), "restored");
   bool found = false;
-  status = RestoreWanted(context, options, signals, **reader, &tally, &found);
-  if (status.ok() && !found) {
-    return absl::NotFoundError(absl::StrCat(*path, " has no such session"));
-  }
-  if (!status.ok() && !options.session_id.empty()) return status;
+  std::uint64_t from_older = 0;
+  const auto on_session = [&](FoundSession session) {
+    absl::Status stopped = signals.Check();
+    if (!stopped.ok()) return stopped;
+    found = true;
+    from_older += session.older ? 1 : 0;
+    const std::string id = session.stamp.session_id;
+    const absl::StatusOr<SessionDone> done = RestoreOne(context, options, std::move(session));
+    if (!done.ok() && !options.session_id.empty()) {
+      return WithMessage(done.status(), absl::StrCat("session ", id, ": ", done.status().message()));
+    }
+    // A session that is gone under the hands of a restore was not restored.
+    absl::Status told = tally.Add(id, absl::IsNotFound(done.status())
+                                          ? absl::StatusOr<SessionDone>(absl::AbortedError(done.status().message()))
+                                          : done);
+    progress.Show("sessions:", tally.sessions(), 0);
+    return told;
+  };
+  const auto on_damage = [&](const absl::Status& damage) { context.output().Warn(damage.message()); };
+  const absl::StatusOr<SearchResult> result =
+      SearchBackups(*files, **keyring, WantedBy(options), {on_session, on_damage});
+  const absl::Status judged = result.ok() ? Judge(*result, newest, from_older) : absl::OkStatus();
+  if (result.ok() && judged.ok() && !found) return absl::NotFoundError(absl::StrCat(newest, " has no such session"));
+  if (!options.session_id.empty() && tally.sessions() == 0) return result.ok() ? judged : result.status();
   if (options.folders.empty() && !options.terms.dry_run && tally.done() > 0) {
     context.output().Warn(
         "what was restored is as it was when it was saved: messages that came since may not be decrypted, until its "
         "peers have agreed on new keys");
   }
-  return tally.Finish(status, {{"file", *path}, {"dry_run", options.terms.dry_run}});
+  status = tally.Finish(result.status(), {{"file", newest}, {"dry_run", options.terms.dry_run}});
+  return status.ok() ? judged : status;
 }
 
 }  // namespace

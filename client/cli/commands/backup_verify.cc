@@ -138,6 +138,8 @@ absl::Status VerifyLive(CommandContext& context, const std::string& path, const 
   if (!reader.ok()) return reader.status();
   SignalWatcher signals;
   client::Client& client = context.client(signals);
+  const absl::Status told = TellOfAnotherStore(context.output(), client, (*reader)->header(), path);
+  if (!told.ok()) return told;
   Progress progress(context.output().json());
   const absl::StatusOr<Standing> standing = Compare(client, **reader, signals, progress);
   if (!standing.ok()) return standing.status();

@@ -27,6 +27,7 @@ using test::MakeKeyring;
 using ::testing::HasSubstr;
 
 const absl::Time kNow = absl::FromUnixSeconds(1'796'000'000);
+constexpr char kStoreId[] = "0123456789abcdef0123456789abcdef";
 constexpr char kCanary[] = "canaryInAValue";
 
 struct Session {
@@ -64,7 +65,7 @@ class BackupFileTest : public testing::Test {
   std::unique_ptr<BackupWriter> Begin(const std::string& name, const Keyring& keyring) {
     const int fd = open(Path(name).c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     fds_.push_back(fd);
-    auto records = RecordWriter::Begin(fd, keyring, 42, kNow);
+    auto records = RecordWriter::Begin(fd, keyring, 42, kNow, kStoreId);
     EXPECT_TRUE(records.ok()) << records.status();
     return std::make_unique<BackupWriter>(*std::move(records));
   }
@@ -123,6 +124,7 @@ TEST_F(BackupFileTest, SessionsComeBackAsTheyWereWritten) {
   EXPECT_EQ((*reader)->header().number, 42U);
   EXPECT_EQ((*reader)->header().create_time, kNow);
   EXPECT_EQ((*reader)->header().key_id, "k");
+  EXPECT_EQ((*reader)->header().store_id, kStoreId);
   for (const std::string id : {"a", "b"}) {
     const auto stamp = (*reader)->NextSession();
     ASSERT_TRUE(stamp.ok() && stamp->has_value()) << stamp.status();
@@ -278,12 +280,35 @@ TEST_F(BackupFileTest, FooterIsReadWithoutTheRest) {
   ASSERT_TRUE(footer.ok()) << footer.status();
   EXPECT_EQ(footer->sessions(), 2U);
   EXPECT_EQ(footer->keys(), 6U);
+}
+
+TEST_F(BackupFileTest, EveryFlippedByteOfBeginningAndEndIsFoundWithoutTheRest) {
+  Make("b", {MakeSession("a"), MakeSession("b")});
   const std::string bytes = Bytes("b");
-  for (const std::size_t record : RecordsIn(bytes)) {
-    Put("cut", bytes.substr(0, record));
-    const auto cut = RecordReader::Open(Path("cut"), *keyring_);
-    ASSERT_TRUE(cut.ok()) << cut.status();
-    EXPECT_FALSE((*cut)->ReadFooter().ok()) << record;
+  const std::vector<std::size_t> records = RecordsIn(bytes);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i == records.front()) i = records[records.size() - 2];
+    for (const unsigned bits : {1U << i % 8, 0xffU}) {
+      std::string flipped = bytes;
+      flipped[i] = static_cast<char>(static_cast<unsigned char>(flipped[i]) ^ bits);
+      Put("flipped", flipped);
+      const auto reader = RecordReader::Open(Path("flipped"), *keyring_);
+      EXPECT_FALSE(reader.ok() && (*reader)->ReadFooter().ok()) << "byte " << i << ", bits " << bits;
+    }
+  }
+}
+
+TEST_F(BackupFileTest, FileThatWasCutIsKnownByItsEndAlsoWithoutTheKey) {
+  Make("b", {MakeSession("a"), MakeSession("b")});
+  const std::string bytes = Bytes("b");
+  for (std::size_t length = RecordsIn(bytes).front(); length <= bytes.size(); ++length) {
+    Put("cut", bytes.substr(0, length));
+    const auto outline = ReadBackupOutline(Path("cut"));
+    ASSERT_TRUE(outline.ok()) << outline.status();
+    EXPECT_EQ(outline->has_end, length == bytes.size()) << length;
+    const auto reader = RecordReader::Open(Path("cut"), *keyring_);
+    ASSERT_TRUE(reader.ok()) << reader.status();
+    EXPECT_EQ((*reader)->ReadFooter().ok(), length == bytes.size()) << length;
   }
 }
 
