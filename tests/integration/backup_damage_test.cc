@@ -148,6 +148,19 @@ TEST_F(BackupOfSqliteTest, FileThatTheDiskHasNoRoomForIsNoBackup) {
   EXPECT_EQ(Create(store_)["sessions"], 40);
 }
 
+TEST_F(BackupOfSqliteTest, ManySessionsThatAreGoneAtOnceAreNotTakenForDeleted) {
+  for (int i = 0; i < 40; ++i) Write(*store_.client, Id(i), "m", 1);
+  Create(store_);
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(store_.client->DeleteSession(Id(i)).ok());
+  EXPECT_EQ(Create(store_)["sessions"], 30);
+  for (int i = 10; i < 21; ++i) ASSERT_TRUE(store_.client->DeleteSession(Id(i)).ok());
+  const CliResult refused = Backup(store_, "create");
+  EXPECT_EQ(refused.code, kRefused);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("11 of the 30 sessions"), HasSubstr("--allow-drop")));
+  EXPECT_THAT(Files(".unfinished-"), SizeIs(0));
+  EXPECT_EQ(Create(store_, {"--allow-drop"})["sessions"], 19);
+}
+
 TEST_F(BackupOfSqliteTest, OlderBackupIsNotTakenForANewestThatCannotBeRead) {
   Write(*store_.client, "a", "m", 1);
   Create(store_);

@@ -73,7 +73,9 @@ class FakeServer : public v1::AuthStateService::Service {
   std::function<grpc::Status()> get_creds = NoSession;
   std::function<grpc::Status(grpc::ServerContext*, const v1::CommitRequest&, v1::CommitResponse*)> commit;
   std::function<grpc::Status(grpc::ServerContext*, grpc::ServerWriter<v1::LoadSessionResponse>*)> load;
+  // Those that a listing shows, and those that are not there.
   std::vector<std::string> sessions;
+  std::vector<std::string> deleted;
   absl::Notification renewed;
   absl::Notification released;
 
@@ -116,8 +118,9 @@ class FakeServer : public v1::AuthStateService::Service {
     const auto answer = commit;
     return answer(context, *request, response);
   }
-  grpc::Status LoadSession(grpc::ServerContext* context, const v1::LoadSessionRequest* /*request*/,
+  grpc::Status LoadSession(grpc::ServerContext* context, const v1::LoadSessionRequest* request,
                            grpc::ServerWriter<v1::LoadSessionResponse>* writer) override {
+    if (std::count(deleted.begin(), deleted.end(), request->session_id()) > 0) return NoSession();
     const auto answer = load;
     return answer(context, writer);
   }
@@ -277,6 +280,47 @@ TEST_F(CliFakeServerTest, ImportWhoseReplyIsLostSaysSo) {
   const CliResult result = cli_.Run({"session", "import", "demo", folder_});
   EXPECT_EQ(result.code, kUnavailable);
   EXPECT_THAT(result.err, HasSubstr("it may have been applied"));
+}
+
+TEST_F(CliFakeServerTest, BackupAsksForWhatAListingHidesBeforeItTakesThatForDeleted) {
+  const std::string keyring = directory_.File("keyring");
+  ASSERT_EQ(cli_.Run({"keyring", "init", keyring, "k"}).code, kOk);
+  const auto create = [&] {
+    return cli_.Run({"backup", "create", directory_.File("backups"), "--keyring-file", keyring, "--json"});
+  };
+  server_.sessions = {"a", "b", "c", "d", "e"};
+  ASSERT_EQ(create().OutJson()["sessions"], 5);
+  // Before, between and after those that are listed.
+  server_.sessions = {"b", "d"};
+  server_.deleted = {"c"};
+  for (int i = 0; i < 2; ++i) {
+    const CliResult hidden = create();
+    EXPECT_EQ(hidden.code, kDataLoss);
+    EXPECT_EQ(hidden.OutJson()["sessions"], 4);
+    EXPECT_THAT(hidden.OutJson()["unlisted"], ElementsAre("a", "e"));
+    EXPECT_THAT(hidden.err, HasSubstr("the server has 2 sessions that it does not list"));
+  }
+  server_.deleted = {"a", "c", "e"};
+  const CliResult gone = create();
+  EXPECT_EQ(gone.code, kOk) << gone.err;
+  EXPECT_EQ(gone.OutJson()["sessions"], 2);
+}
+
+TEST_F(CliFakeServerTest, BackupReadsASessionAgainThatBrokeOffInTheMiddle) {
+  const std::string keyring = directory_.File("keyring");
+  ASSERT_EQ(cli_.Run({"keyring", "init", keyring, "k"}).code, kOk);
+  const auto tries = std::make_shared<std::atomic<int>>(0);
+  server_.sessions = {"a", "b"};
+  server_.load = [tries](grpc::ServerContext* /*context*/, grpc::ServerWriter<v1::LoadSessionResponse>* writer) {
+    writer->Write(Page(test::WorkingCreds()));
+    return ++*tries == 1 ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "database away") : grpc::Status::OK;
+  };
+  const CliResult created =
+      cli_.Run({"backup", "create", directory_.File("backups"), "--keyring-file", keyring, "--json"});
+  EXPECT_EQ(created.code, kOk) << created.err;
+  EXPECT_EQ(created.OutJson()["sessions"], 2);
+  EXPECT_EQ(*tries, 3);
+  EXPECT_EQ(cli_.Run({"backup", "verify", directory_.File("backups"), "--keyring-file", keyring}).code, kOk);
 }
 
 TEST_F(CliFakeServerTest, ExportThatBreaksLeavesNothing) {

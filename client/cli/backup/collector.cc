@@ -1,7 +1,20 @@
 #include "client/cli/backup/collector.h"
 
+#include <algorithm>
+
+#include "client/cpp/error.h"
+
 namespace authstate::cli {
 namespace {
+
+// A session whose reading ends early is read again so often, after so long at first and twice as long each time.
+constexpr int kMoreTries = 5;
+constexpr absl::Duration kFirstWait = absl::Milliseconds(250);
+
+bool IsOfThisMoment(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsResourceExhausted(status) ||
+         absl::IsAborted(status);
+}
 
 bool IsUnchanged(const SessionStamp& stamp, const client::SessionSummary& listed) {
   return listed.revision_tells_all && !stamp.kept && stamp.session_id == listed.session_id &&
@@ -18,13 +31,15 @@ void Collector::AddSource(std::unique_ptr<BackupReader> earlier, bool finished) 
 
 void Collector::Advance(Source& source) {
   absl::StatusOr<std::optional<SessionStamp>> next = source.reader->NextSession();
-  if (!next.ok()) return End(source, next.status());
+  if (!next.ok()) return PassDamage(source, next.status());
   source.at = *std::move(next);
 }
 
-void Collector::End(Source& source, const absl::Status& why) {
-  source.at.reset();
-  if (source.finished) source_errors_.push_back(why);
+// What stands after the damage is as good as what stands before.
+void Collector::PassDamage(Source& source, const absl::Status& damage) {
+  if (source.finished) source_errors_.push_back(damage);
+  IdRange lost;
+  source.at = source.reader->SkipDamage(&lost);
 }
 
 absl::Status Collector::Written(absl::Status status) {
@@ -32,19 +47,64 @@ absl::Status Collector::Written(absl::Status status) {
   return status;
 }
 
-absl::StatusOr<Collected> Collector::Collect(const client::SessionSummary& session) {
+// Of every file, all up to this session has been dealt with.
+void Collector::Pass(const std::string& session_id) {
   for (Source& source : sources_) {
-    while (source.at.has_value() && source.at->session_id < session.session_id) Advance(source);
-    if (!reuse_ || !source.at.has_value() || !IsUnchanged(*source.at, session)) continue;
+    while (source.at.has_value() && source.at->session_id <= session_id) Advance(source);
+  }
+}
+
+absl::StatusOr<Collected> Collector::Collect(const client::SessionSummary& session) {
+  absl::StatusOr<Collected> outcome = TakeOverOrRead(session);
+  if (outcome.ok()) Pass(session.session_id);
+  return outcome;
+}
+
+absl::StatusOr<Collected> Collector::TakeOverOrRead(const client::SessionSummary& session) {
+  for (Source& source : sources_) {
+    if (!options_.reuse || !source.at.has_value() || !IsUnchanged(*source.at, session)) continue;
     const absl::StatusOr<bool> taken = TakeOver(source, /*kept=*/false);
     if (!taken.ok()) return taken.status();
     if (*taken) return Collected::kTakenOver;
   }
+  return ReadOrKeep(session);
+}
+
+absl::StatusOr<std::optional<CollectedSession>> Collector::CollectUnlisted(
+    const std::optional<std::string>& session_id) {
+  const std::string* first = nullptr;
+  for (const Source& source : sources_) {
+    if (!source.at.has_value() || (session_id.has_value() && source.at->session_id >= *session_id)) continue;
+    if (first == nullptr || source.at->session_id < *first) first = &source.at->session_id;
+  }
+  if (first == nullptr) return std::optional<CollectedSession>();
+  client::SessionSummary session;
+  session.session_id = *first;
+  // When it was last written is not known, so that the next backup reads it again.
+  session.update_time = absl::UnixEpoch();
+  const absl::StatusOr<client::Lease> lease = client_.GetLease(session.session_id);
+  if (!lease.ok() && !absl::IsNotFound(lease.status()) && !absl::IsDataLoss(lease.status())) return lease.status();
+  if (lease.ok()) session.lease = *lease;
+  const absl::StatusOr<Collected> outcome = ReadOrKeep(session);
+  if (!outcome.ok()) return outcome.status();
+  for (const Source& source : sources_) {
+    const bool had_it = source.at.has_value() && source.at->session_id == session.session_id;
+    if (had_it && source.finished && *outcome == Collected::kGone) ++vanished_;
+  }
+  Pass(session.session_id);
+  return CollectedSession{session.session_id, *outcome};
+}
+
+std::uint64_t Collector::known() const {
+  std::uint64_t known = 0;
+  for (const Source& source : sources_) known += source.finished ? source.reader->totals().sessions : 0;
+  return known;
+}
+
+absl::StatusOr<Collected> Collector::ReadOrKeep(const client::SessionSummary& session) {
   const absl::Status read = Read(session);
   if (read.ok()) return Collected::kRead;
   if (write_failed_) return read;
-  const absl::Status abandoned = Written(writer_.Abandon());
-  if (!abandoned.ok()) return abandoned;
   if (absl::IsNotFound(read)) return Collected::kGone;
   // What the server says of this session may not be so of the next one.
   if (!absl::IsDataLoss(read) && !absl::IsInternal(read)) return read;
@@ -74,7 +134,7 @@ absl::StatusOr<bool> Collector::TakeOver(Source& source, bool kept) {
   while (written.ok()) {
     absl::StatusOr<std::optional<SessionPart>> part = source.reader->NextPart();
     if (!part.ok()) {
-      End(source, part.status());
+      PassDamage(source, part.status());
       const absl::Status abandoned = Written(writer_.Abandon());
       if (!abandoned.ok()) return abandoned;
       return false;
@@ -88,7 +148,22 @@ absl::StatusOr<bool> Collector::TakeOver(Source& source, bool kept) {
   return true;
 }
 
+// Leaves nothing of a session that could not be read.
 absl::Status Collector::Read(const client::SessionSummary& session) {
+  absl::Duration wait = kFirstWait;
+  for (int left = kMoreTries;; --left, wait *= 2) {
+    const absl::Status read = ReadOnce(session);
+    if (read.ok() || write_failed_) return read;
+    const absl::Status abandoned = Written(writer_.Abandon());
+    if (!abandoned.ok()) return abandoned;
+    if (left == 0 || !IsOfThisMoment(read)) return read;
+    const absl::Status waited =
+        options_.wait(std::max(wait, client::RetryDelayOf(read).value_or(absl::ZeroDuration())));
+    if (!waited.ok()) return waited;
+  }
+}
+
+absl::Status Collector::ReadOnce(const client::SessionSummary& session) {
   bool started = false;
   absl::Status loaded = client_.LoadSession(session.session_id, 0, [&](client::SessionPage page) {
     if (!started) {

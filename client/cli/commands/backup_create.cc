@@ -30,8 +30,13 @@ struct CreateOptions {
   std::uint64_t rate = 0;
   bool full = false;
   bool allow_empty = false;
+  bool allow_drop = false;
   bool other_store = false;
 };
+
+// So many sessions, if they are more than this part of all, are not taken for deleted at once without being asked.
+constexpr std::uint64_t kFewSessions = 10;
+constexpr std::uint64_t kPartOfAll = 10;
 
 // What became of the sessions.
 struct Tally {
@@ -39,6 +44,8 @@ struct Tally {
   std::uint64_t taken_over = 0;
   std::vector<std::string> kept;
   std::vector<std::string> damaged;
+  // Those of the above that the server did not list.
+  std::vector<std::string> unlisted;
 
   std::uint64_t sessions() const { return read + taken_over + kept.size() + damaged.size(); }
 
@@ -83,12 +90,28 @@ void AddSources(const Output& output, const BackupListing& list, const Keyring& 
   }
 }
 
+// Collects the sessions before `session_id` (nullopt: all others) that earlier files have and the server did not list.
+absl::Status CollectUnlisted(Collector* collector, const std::optional<std::string>& session_id,
+                             const SignalWatcher& signals, Tally* tally) {
+  while (true) {
+    absl::StatusOr<std::optional<CollectedSession>> session = collector->CollectUnlisted(session_id);
+    if (!session.ok()) return session.status();
+    if (!session->has_value()) return absl::OkStatus();
+    tally->Add((*session)->outcome, (*session)->session_id);
+    if ((*session)->outcome != Collected::kGone) tally->unlisted.push_back((*session)->session_id);
+    absl::Status stopped = signals.Check();
+    if (!stopped.ok()) return stopped;
+  }
+}
+
 // Collects every session that the server lists, no faster than the options say.
 absl::Status CollectAll(CommandContext& context, const CreateOptions& options, const SignalWatcher& signals,
                         Collector* collector, Tally* tally) {
   Progress progress(context.output().json());
   const auto listing = context.client().ListSessions({}, [&](const client::SessionSummary& session) {
     progress.Show("sessions:", tally->sessions(), 0);
+    absl::Status status = CollectUnlisted(collector, session.session_id, signals, tally);
+    if (!status.ok()) return status;
     const absl::Time begin = absl::Now();
     const std::uint64_t bytes_before = collector->bytes_read();
     const absl::StatusOr<Collected> collected = collector->Collect(session);
@@ -106,7 +129,7 @@ absl::Status CollectAll(CommandContext& context, const CreateOptions& options, c
   for (const std::string& id : listing->unaddressable_ids) {
     context.output().Warn(absl::StrCat("a session is left out, as no call can name it: ", id));
   }
-  return absl::OkStatus();
+  return CollectUnlisted(collector, std::nullopt, signals, tally);
 }
 
 // What is saved from another store than the files before is saved by mistake, or after a move.
@@ -117,6 +140,18 @@ absl::Status CheckStore(const CreateOptions& options, const BackupListing& list,
   return absl::FailedPreconditionError(
       absl::StrCat(newest.path, " is of another store (", newest.header.store_id, ") than the server's (", store_id,
                    "): is it the right server and the right folder? --other-store says that they are"));
+}
+
+// Many sessions that are gone at once are gone by mistake, or not shown to this token.
+absl::Status CheckDrop(const CreateOptions& options, const Collector& collector) {
+  const std::uint64_t vanished = collector.vanished();
+  if (options.allow_drop || vanished <= kFewSessions || vanished * kPartOfAll <= collector.known()) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat(vanished, " of the ", Count(collector.known(), "session"),
+                   " of the newest backup are not on the server any more: is it the right server and the right token? "
+                   "--allow-drop says that they were deleted"));
 }
 
 // A store that shows nothing may be the wrong one, or be shown to somebody who may see nothing.
@@ -163,6 +198,7 @@ absl::Status Report(Output& output, const Made& made, const Tally& tally, absl::
                              {"taken_over", tally.taken_over},
                              {"kept", tally.kept},
                              {"damaged", tally.damaged},
+                             {"unlisted", tally.unlisted},
                              {"seconds", absl::ToDoubleSeconds(took)}});
   }
   for (const std::string& id : tally.kept) {
@@ -173,6 +209,10 @@ absl::Status Report(Output& output, const Made& made, const Tally& tally, absl::
   for (const std::string& id : tally.damaged) {
     absl::Status written =
         output.WriteLine(absl::StrCat("session ", id, " cannot be read, and the newest backup does not have it"));
+    if (!written.ok()) return written;
+  }
+  for (const std::string& id : tally.unlisted) {
+    absl::Status written = output.WriteLine(absl::StrCat("session ", id, " is not in the server's list of sessions"));
     if (!written.ok()) return written;
   }
   return output.WriteLine(absl::StrCat("saved ", Count(totals.sessions, "session"), " with ", Count(totals.keys, "key"),
@@ -227,13 +267,15 @@ absl::Status CreateBackup(CommandContext& context, const CreateOptions& options)
       RecordWriter::Begin(file->fd(), **keyring, list->next_number, begin, *store_id);
   if (!records.ok()) return records.status();
   BackupWriter writer(*std::move(records));
-  Collector collector(client, writer, /*reuse=*/!options.full);
+  Collector collector(client, writer, {!options.full, [&](absl::Duration wait) { return signals.Sleep(wait); }});
   AddSources(context.output(), *list, **keyring, *store_id, &collector);
   Tally tally;
   status = CollectAll(context, options, signals, &collector, &tally);
   for (const absl::Status& error : collector.source_errors()) context.output().Warn(error.message());
   const bool ended_early = !status.ok();
-  if (status.ok() && tally.sessions() == 0) status = CheckNotEmpty(options, *list, **keyring);
+  if (status.ok()) {
+    status = tally.sessions() == 0 ? CheckNotEmpty(options, *list, **keyring) : CheckDrop(options, collector);
+  }
   if (status.ok()) status = writer.Finish();
   Progress progress(context.output().json());
   absl::StatusOr<Made> made = status.ok() ? Publish(*lock, **keyring, signals, writer.totals(), &*file, &progress)
@@ -242,10 +284,17 @@ absl::Status CreateBackup(CommandContext& context, const CreateOptions& options)
   if (!made.ok()) return Unmade(*lock, *file, *list, made.status(), goes_on, tally.sessions());
   if (!list->unfinished.empty()) status = lock->Delete(list->unfinished.front());
   if (!status.ok()) return status;
-  status = Report(context.output(), *made, tally, absl::Now() - begin);
+  const absl::Duration took = absl::Now() - begin;
   const std::size_t unread = tally.kept.size() + tally.damaged.size();
-  if (!status.ok() || unread == 0) return status;
-  return absl::DataLossError(absl::StrCat(Count(unread, "session"), " could not be read; the backup itself is right"));
+  status = Report(context.output(), *made, tally, took);
+  if (!status.ok()) return status;
+  if (unread > 0) {
+    return absl::DataLossError(
+        absl::StrCat(Count(unread, "session"), " could not be read; the backup itself is right"));
+  }
+  if (tally.unlisted.empty()) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("the server has ", Count(tally.unlisted.size(), "session"),
+                                          " that it does not list; the backup has them, and is right"));
 }
 
 }  // namespace
@@ -261,6 +310,9 @@ Command BackupCreate(Action* action) {
                             "How many bytes of values a second to ask the server for at most"),
            Flag("--full", &options->full, "Read every session anew, also those that the newest backup has as they are"),
            Flag("--allow-empty", &options->allow_empty, "Save a store without a session after one with some"),
+           Flag("--allow-drop", &options->allow_drop,
+                "Save also where more than ten sessions, and more than a tenth of all, are gone since the newest "
+                "backup"),
            Flag("--other-store", &options->other_store,
                 "Save also where the newest backup is of another store, and take nothing over from it")}),
       CreateBackup, action);
