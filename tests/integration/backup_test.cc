@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <sstream>
 
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
@@ -240,6 +241,28 @@ TEST_F(BackupOfSqliteTest, SessionLargerThanACommitComesBack) {
   ASSERT_EQ(restored.code, kOk) << restored.err;
   EXPECT_THAT(restored.out, HasSubstr("restored creds and 10 keys"));
   EXPECT_GT(RevisionOf(store_, "large"), 1'000'000U);
+}
+
+TEST_F(BackupOfSqliteTest, MetricsFileTellsOfASuccessAlone) {
+  Write(*store_.client, "a", "m", 3);
+  const std::string path = directory_.File("backup.prom");
+  const auto text = [&path] {
+    std::ostringstream all;
+    all << std::ifstream(path).rdbuf();
+    return all.str();
+  };
+  Create(store_, {"--metrics-file", path});
+  EXPECT_THAT(text(),
+              AllOf(HasSubstr("authstate_backup_last_sessions 1\n"), HasSubstr("authstate_backup_last_keys 3\n"),
+                    HasSubstr("\nauthstate_backup_last_success_timestamp_seconds 1"),
+                    HasSubstr("authstate_backup_last_unread_sessions 0\n")));
+  const std::string before = text();
+  ASSERT_TRUE(store_.client->DeleteSession("a").ok());
+  EXPECT_EQ(Backup(store_, "create", {"--metrics-file", path}).code, kRefused);
+  EXPECT_EQ(text(), before);
+  EXPECT_EQ(Backup(store_, "drill", {"--metrics-file", path}).code, kOk);
+  EXPECT_THAT(text(), AllOf(HasSubstr("authstate_backup_drill_last_sessions 1\n"),
+                            HasSubstr("authstate_backup_drill_last_backup_timestamp_seconds 1")));
 }
 
 TEST_F(BackupOfSqliteTest, BackupThatIsRestoredTwiceNeverMeetsItself) {

@@ -23,6 +23,11 @@ std::vector<Option> WithBackupKeyring(KeyringSource* source, std::vector<Option>
   return declared;
 }
 
+Option MetricsFile(std::string* path) {
+  return Text("--metrics-file", path,
+              "Leave metrics of a success in this file, for the textfile collector of Prometheus' node_exporter");
+}
+
 bool IsOfAnotherStore(const BackupHeader& header, const std::string& store_id) {
   return !header.store_id.empty() && !store_id.empty() && header.store_id != store_id;
 }

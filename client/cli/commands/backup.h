@@ -27,6 +27,9 @@ Option BackupArgument(std::string* path);
 // `declared`, and the options of the keyring that backups are encrypted under.
 std::vector<Option> WithBackupKeyring(KeyringSource* source, std::vector<Option> declared);
 
+// --metrics-file of a command that leaves metrics (client/cli/backup/metrics_file.h).
+Option MetricsFile(std::string* path);
+
 // Warns where the backup at `path` is of another store than the server's. Fails as Client::StoreId.
 absl::Status TellOfAnotherStore(const Output& output, client::Client& client, const BackupHeader& header,
                                 const std::string& path);

@@ -1,9 +1,11 @@
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -11,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "client/cli/backup/backup_folder.h"
 #include "client/cli/backup/collector.h"
+#include "client/cli/backup/metrics_file.h"
 #include "client/cli/backup/verification.h"
 #include "client/cli/commands/backup.h"
 #include "client/cli/keyring_choice.h"
@@ -32,6 +35,7 @@ struct CreateOptions {
   bool allow_empty = false;
   bool allow_drop = false;
   bool other_store = false;
+  std::string metrics_file;
 };
 
 // So many sessions, if they are more than this part of all, are not taken for deleted at once without being asked.
@@ -222,6 +226,26 @@ absl::Status Report(Output& output, const Made& made, const Tally& tally, absl::
                                        absl::FormatDuration(absl::Trunc(took, absl::Milliseconds(1)))));
 }
 
+absl::Status WriteMetrics(const CreateOptions& options, const Made& made, std::size_t unread, absl::Duration took) {
+  if (options.metrics_file.empty()) return absl::OkStatus();
+  std::error_code error;
+  const std::uintmax_t bytes = std::filesystem::file_size(made.path, error);
+  const BackupTotals& totals = made.verified.totals;
+  return WriteMetricsFile(
+      options.metrics_file,
+      {{"authstate_backup_last_success_timestamp_seconds", "When the last backup was finished and read back.",
+        absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch())},
+       {"authstate_backup_last_duration_seconds", "How long the last backup took.", absl::ToDoubleSeconds(took)},
+       {"authstate_backup_last_sessions", "Sessions in the last backup.", static_cast<double>(totals.sessions)},
+       {"authstate_backup_last_keys", "Keys in the last backup.", static_cast<double>(totals.keys)},
+       {"authstate_backup_last_value_bytes", "Bytes of values in the last backup, not compressed.",
+        static_cast<double>(totals.value_bytes)},
+       {"authstate_backup_last_file_bytes", "Size of the last backup's file.",
+        error ? 0.0 : static_cast<double>(bytes)},
+       {"authstate_backup_last_unread_sessions", "Sessions that the last backup could not read from the server.",
+        static_cast<double>(unread)}});
+}
+
 // Of the files that were never finished, the longest is as far as any run has come.
 absl::Status KeepLongest(const BackupFolderLock& lock, const BackupListing& list) {
   absl::Status status;
@@ -286,7 +310,9 @@ absl::Status CreateBackup(CommandContext& context, const CreateOptions& options)
   if (!status.ok()) return status;
   const absl::Duration took = absl::Now() - begin;
   const std::size_t unread = tally.kept.size() + tally.damaged.size();
+  const absl::Status measured = WriteMetrics(options, *made, unread, took);
   status = Report(context.output(), *made, tally, took);
+  if (status.ok()) status = measured;
   if (!status.ok()) return status;
   if (unread > 0) {
     return absl::DataLossError(
@@ -314,7 +340,8 @@ Command BackupCreate(Action* action) {
                 "Save also where more than ten sessions, and more than a tenth of all, are gone since the newest "
                 "backup"),
            Flag("--other-store", &options->other_store,
-                "Save also where the newest backup is of another store, and take nothing over from it")}),
+                "Save also where the newest backup is of another store, and take nothing over from it"),
+           MetricsFile(&options->metrics_file)}),
       CreateBackup, action);
   command.footer =
       "Every file is complete in itself. Sessions that have not changed since the newest one are taken from there and "

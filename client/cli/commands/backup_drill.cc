@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "client/cli/backup/backup_folder.h"
 #include "client/cli/backup/backup_reader.h"
+#include "client/cli/backup/metrics_file.h"
 #include "client/cli/commands/backup.h"
 #include "client/cli/keyring_choice.h"
 #include "client/cli/restorer.h"
@@ -26,7 +27,23 @@ struct DrillOptions {
   KeyringSource keyring;
   // Empty: FindServerProgram.
   std::string server;
+  std::string metrics_file;
 };
+
+absl::Status WriteMetrics(const DrillOptions& options, const BackupHeader& header, std::uint64_t restored,
+                          absl::Duration took) {
+  if (options.metrics_file.empty()) return absl::OkStatus();
+  const auto seconds = [](absl::Time time) { return absl::ToDoubleSeconds(time - absl::UnixEpoch()); };
+  return WriteMetricsFile(
+      options.metrics_file,
+      {{"authstate_backup_drill_last_success_timestamp_seconds", "When a backup was last restored for a trial.",
+        seconds(absl::Now())},
+       {"authstate_backup_drill_last_duration_seconds", "How long it took to restore and compare it.",
+        absl::ToDoubleSeconds(took)},
+       {"authstate_backup_drill_last_sessions", "Sessions that were restored.", static_cast<double>(restored)},
+       {"authstate_backup_drill_last_backup_timestamp_seconds", "When that backup had been begun.",
+        seconds(header.create_time)}});
+}
 
 // Restores every session, each of which is read back and compared; those that have something.
 absl::StatusOr<std::uint64_t> RestoreAll(CommandContext& scratch, const SignalWatcher& signals, BackupReader& reader,
@@ -89,6 +106,8 @@ absl::Status Drill(CommandContext& context, const DrillOptions& options) {
   const absl::Status counted = CheckCount(scratch.client(), *restored);
   if (!counted.ok()) return counted;
   const absl::Duration took = absl::Trunc(absl::Now() - begin, absl::Milliseconds(1));
+  const absl::Status measured = WriteMetrics(options, (*reader)->header(), *restored, took);
+  if (!measured.ok()) return measured;
   const BackupTotals& totals = (*reader)->totals();
   if (context.output().json()) {
     return context.output().WriteJson({{"file", *path},
@@ -107,13 +126,14 @@ absl::Status Drill(CommandContext& context, const DrillOptions& options) {
 
 Command BackupDrill(Action* action) {
   const auto options = std::make_shared<DrillOptions>();
-  return Leaf("drill", "Restore a backup into an SQLite store made for it, compare, throw that away, and tell the time",
-              options,
-              WithBackupKeyring(&options->keyring,
-                                {BackupArgument(&options->path),
-                                 Text("--server", &options->server,
-                                      "The authstated to do it with, in place of that beside this program")}),
-              Drill, action);
+  return Leaf(
+      "drill", "Restore a backup into an SQLite store made for it, compare, throw that away, and tell the time",
+      options,
+      WithBackupKeyring(&options->keyring, {BackupArgument(&options->path),
+                                            Text("--server", &options->server,
+                                                 "The authstated to do it with, in place of that beside this program"),
+                                            MetricsFile(&options->metrics_file)}),
+      Drill, action);
 }
 
 }  // namespace authstate::cli
