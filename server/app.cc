@@ -39,6 +39,7 @@
 #include "server/log/event_log.h"
 #include "server/log/library_logs.h"
 #include "server/log/logging.h"
+#include "server/log/maintenance_log.h"
 #include "server/rpc/guard.h"
 #include "server/service_manager.h"
 #include "server/services/admin_service.h"
@@ -49,6 +50,7 @@
 #include "storage/decorators/backend_switch.h"
 #include "storage/decorators/batching_backend.h"
 #include "storage/decorators/caching_backend.h"
+#include "storage/decorators/maintenance_gate.h"
 #include "storage/error.h"
 #include "storage/near/near_store.h"
 #include "storage/near/write_behind_state.h"
@@ -181,9 +183,22 @@ absl::StatusOr<std::unique_ptr<storage::NearStore>> OpenNear(const Options& opti
   return near;
 }
 
+// Between a file that acknowledges and the database: refuses at once what would write there in maintenance. The file
+// takes it for an outage, and waits as in one.
+std::unique_ptr<storage::Backend> GateBehind(std::unique_ptr<storage::Backend> far, const Shared& shared) {
+  storage::MaintenanceGate::Options gate;
+  gate.timer = shared.timer;
+  gate.holds = false;
+  gate.interval = absl::InfiniteDuration();
+  return std::make_unique<storage::MaintenanceGate>(std::move(far), std::move(gate));
+}
+
 storage::WriteBehindOptions BehindOptions(const Options& options, const Shared& shared, storage::FarTargets* far) {
   storage::WriteBehindOptions behind;
-  behind.open_far = [far] { return far->Open(); };
+  behind.open_far = [far, &shared]() -> absl::StatusOr<std::unique_ptr<storage::Backend>> {
+    auto opened = far->Open();
+    return opened.ok() ? GateBehind(*std::move(opened), shared) : std::move(opened);
+  };
   behind.advertise = options.advertise;
   behind.max_bytes = options.write_behind_max_bytes;
   behind.max_age = options.write_behind_max_age;
@@ -231,9 +246,22 @@ struct Databases {
   std::unique_ptr<storage::FarTargets> far;
   std::unique_ptr<storage::Backend> backend;
   storage::BackendTargets* targets = nullptr;
+  // A part of the backend.
+  storage::MaintenanceGate* maintenance = nullptr;
   // nullopt without write-behind.
   std::function<std::optional<storage::WriteBehindState>()> write_behind = [] { return std::nullopt; };
 };
+
+// Before all else. With write-behind leases go on: they are the file's, or meet the gate behind it.
+void PutGateBefore(bool has_gate_behind, const Shared& shared, Databases* databases) {
+  storage::MaintenanceGate::Options options;
+  options.timer = shared.timer;
+  options.passes_leases = has_gate_behind;
+  options.on_change = LogMaintenance;
+  auto gate = std::make_unique<storage::MaintenanceGate>(std::move(databases->backend), std::move(options));
+  databases->maintenance = gate.get();
+  databases->backend = std::move(gate);
+}
 
 // The switch between databases stands above them, or, with write-behind, between them and the file: what is at home
 // there goes on while they are switched.
@@ -245,6 +273,7 @@ absl::StatusOr<Databases> OpenDatabases(const Options& options, const Shared& sh
     if (!opened.ok()) return opened.status();
     databases.targets = opened->get();
     databases.backend = *std::move(opened);
+    PutGateBefore(/*has_gate_behind=*/false, shared, &databases);
     return databases;
   }
   auto near = OpenNear(options, shared);
@@ -261,6 +290,7 @@ absl::StatusOr<Databases> OpenDatabases(const Options& options, const Shared& sh
 #ifdef AUTHSTATE_FAILPOINTS
   databases.backend = storage::WithFailpointsOfEnvironment(std::move(databases.backend));
 #endif
+  PutGateBefore(/*has_gate_behind=*/true, shared, &databases);
   return databases;
 }
 
@@ -443,7 +473,7 @@ int Serve(const Options& options, const Shared& shared, CertificateWatch* certif
       logged.get(), &guard, options.deny_steal ? Stealing::kRefused : Stealing::kAllowed, pipe_limits);
   const std::unique_ptr<grpc::Service> admin =
       NewAdminService({logged.get(), databases.targets, &guard, absl::Now(), [&serving] { return serving.load(); },
-                       databases.write_behind});
+                       databases.write_behind, [gate = databases.maintenance] { return gate->State(); }});
   absl::StatusOr<std::unique_ptr<Listener>> created =
       Listener::Create({options.listen, certificates, options.max_connection_age}, {auth_state.get(), admin.get()});
   if (!created.ok()) return Fail(created.status(), kExitListen);
@@ -472,6 +502,7 @@ int Serve(const Options& options, const Shared& shared, CertificateWatch* certif
   health.reset();
   listener->SetServing(false);
   databases.targets->StopSwitching();
+  databases.maintenance->StopHolding();
   guard.Drain(now + for_calls);
   listener->Shutdown(absl::Now() + kGoodbye);
   access->Stop();

@@ -322,7 +322,8 @@ class Backend {
     std::move(done)(NothingExpires());
   }
 
-  // Lists or changes who may do what. Safe to repeat. A failed change carries an outcome.
+  // Lists or changes who may do what, or whether there is maintenance. Safe to repeat. A failed change carries an
+  // outcome.
   virtual void Grants(GrantRequest request, absl::Time deadline, GrantsDone done) = 0;
 
   // Asks the database for a sign of life, past every cache and queue that could hide an outage.

@@ -187,6 +187,13 @@ absl::Status KeyMissing(absl::string_view key_id) {
                             "\", which the keyring of this server lacks; start it with a keyring that has the key"));
 }
 
+absl::Status UnderMaintenance(absl::string_view reason) {
+  constexpr absl::Duration kRetryDelay = absl::Seconds(1);
+  const absl::Status status = Error(absl::StatusCode::kUnavailable, kMaintenance,
+                                    absl::StrCat("nothing is written, for maintenance: ", reason));
+  return WithOutcome(WithRetryDelay(status, kRetryDelay), Outcome::kNotApplied);
+}
+
 absl::Status NothingExpires() {
   return WithOutcome(
       Error(absl::StatusCode::kFailedPrecondition, kNothingExpires,

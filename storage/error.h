@@ -63,6 +63,8 @@ inline constexpr absl::string_view kNearStoreMismatch = "NEAR_STORE_MISMATCH";
 inline constexpr absl::string_view kHomesLost = "HOMES_LOST";
 // So much is written and not flushed that no more may be.
 inline constexpr absl::string_view kWriteBehindFull = "WRITE_BEHIND_FULL";
+// Writes are held, by word of the operator.
+inline constexpr absl::string_view kMaintenance = "MAINTENANCE";
 inline constexpr absl::string_view kDatabaseError = "DATABASE_ERROR";
 
 // A status with its reason.
@@ -113,6 +115,8 @@ absl::Status DamagedSession();
 // `key_id` is one that IsKeyringId (keyring/keyring.h).
 absl::Status KeyMissing(absl::string_view key_id);
 absl::Status NothingExpires();
+// Of a write, for the operator's `reason`: it is worth another try when the retry delay has passed.
+absl::Status UnderMaintenance(absl::string_view reason);
 absl::Status NoSuchToken();
 absl::Status TokenExists();
 absl::Status TokenEnded();

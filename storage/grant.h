@@ -11,8 +11,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-// Who may do what with which sessions. Plain data, which a store keeps beside the sessions: whoever serves from that
-// store goes by it.
+// Who may do what with which sessions, and when nobody may write. Plain data, which a store keeps beside the sessions:
+// whoever serves from that store goes by it.
 namespace authstate::storage {
 
 // What somebody may do with the sessions of a grant. None of them includes another.
@@ -68,6 +68,25 @@ inline bool InForce(const Grant& grant, absl::Time now) {
   return !grant.revoke_time.has_value() && (!grant.expire_time.has_value() || *grant.expire_time > now);
 }
 
+// While there is one, no server of the store writes to it, but to sessions that are allowed, and what an operator asks
+// for by name: to begin and end it, and to revoke a grant.
+struct Maintenance {
+  // For people, callers among them; 1 to 200 bytes.
+  std::string reason;
+  // For how long a write waits for the end before it is refused; from zero to an hour.
+  absl::Duration hold;
+  std::vector<SessionScope> allowed;
+  // By the clock of the database.
+  absl::Time since;
+
+  bool Allows(absl::string_view session_id) const {
+    for (const SessionScope& scope : allowed) {
+      if (scope.Covers(session_id)) return true;
+    }
+    return false;
+  }
+};
+
 struct GrantRequest {
   enum class Action : std::uint8_t {
     // All grants, those that have ended among them; or none where `known_version` is still the version. DataLoss when
@@ -84,6 +103,13 @@ struct GrantRequest {
     kRevoke,
     // Notes `uses`, each the id of a grant and how long ago it was used; one that is not there is passed over.
     kNoteUses,
+    // Tells the maintenance that there is, if any, past every cache.
+    kGetMaintenance,
+    // Lets `maintenance` be what there is from now on. One that there was before goes on since when it began.
+    kBeginMaintenance,
+    // Lets there be none. Leases that were live when it began live on (LeftAfterMaintenance, storage/lease.h), but for
+    // those of sessions that `maintenance` allows: theirs were renewed.
+    kEndMaintenance,
   };
 
   Action action = Action::kList;
@@ -93,6 +119,7 @@ struct GrantRequest {
   // Of a new grant, or of a token that is rotated (which else keeps its end): from now on.
   std::optional<absl::Duration> time_to_live;
   std::vector<std::pair<std::string, absl::Duration>> uses;
+  Maintenance maintenance;
 };
 
 struct GrantResult {
@@ -103,6 +130,8 @@ struct GrantResult {
   absl::Time now;
   // For kList: by id; nullopt where the version is known. For kCreate, kRotate and kRevoke: that grant as it is now.
   std::optional<std::vector<Grant>> grants;
+  // For kGetMaintenance, kBeginMaintenance and kEndMaintenance, as it is afterwards; nullopt: there is none.
+  std::optional<Maintenance> maintenance;
 };
 
 }  // namespace authstate::storage

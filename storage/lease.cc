@@ -1,5 +1,6 @@
 #include "storage/lease.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -79,6 +80,11 @@ absl::Status Advance(const LeaseRequest& request, absl::Time now, LeaseResult* s
       return absl::OkStatus();
   }
   return absl::OkStatus();
+}
+
+std::optional<absl::Duration> LeftAfterMaintenance(const Lease& lease, absl::Time since) {
+  if (!lease.held() || lease.at_home() || lease.expire_time <= since) return std::nullopt;
+  return std::max(kLeaseAfterMaintenance, lease.expire_time - since);
 }
 
 absl::Status CheckFence(const Lease& lease, std::uint64_t fence) {

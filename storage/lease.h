@@ -39,6 +39,9 @@ inline constexpr std::uint64_t kRevisionsOfAHome = std::uint64_t{1} << 32U;
 // The length of a lease that does not end by itself: a thousand years, which every database can tell.
 inline constexpr absl::Duration kEndlessLease = absl::Hours(24 * 365 * 1'000);
 
+// How long a lease that was live when maintenance began lives on at least when that ends.
+inline constexpr absl::Duration kLeaseAfterMaintenance = absl::Minutes(1);
+
 // A session's lease at one moment. Default: never had one.
 struct Lease {
   // Empty: nobody's.
@@ -111,6 +114,11 @@ struct LeaseResult {
 // Turns what is so before `request` into what is so after it, at time `now`; or tells why that is refused, and then
 // nothing has changed.
 absl::Status Advance(const LeaseRequest& request, absl::Time now, LeaseResult* session);
+
+// How long the lease lives on, at least, when maintenance ends that began at `since`: for its owner time has stood
+// still. Nobody writes meanwhile, so that no renewal is: whoever asks for one is told no more than this. nullopt: it
+// was not live then, or is a store's, which has no end.
+std::optional<absl::Duration> LeftAfterMaintenance(const Lease& lease, absl::Time since);
 
 // Whether a read or commit that names `fence` may go on: StaleFence if not.
 absl::Status CheckFence(const Lease& lease, std::uint64_t fence);

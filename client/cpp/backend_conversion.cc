@@ -13,6 +13,11 @@ absl::Time FromMessage(const google::protobuf::Timestamp& message) {
   return absl::FromUnixSeconds(message.seconds()) + absl::Nanoseconds(message.nanos());
 }
 
+void SetDuration(absl::Duration duration, google::protobuf::Duration* message) {
+  message->set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));
+  message->set_nanos(static_cast<std::int32_t>(absl::ToInt64Nanoseconds(duration)));
+}
+
 SwitchProgress::Phase FromMessage(v1::SwitchProgress::Phase phase) {
   switch (phase) {
     case v1::SwitchProgress::PHASE_COMPARING:
@@ -32,9 +37,7 @@ v1::SwitchBackendRequest ToMessage(const SwitchOptions& options) {
   v1::SwitchBackendRequest message;
   message.set_target(options.target);
   message.set_force(options.force);
-  absl::Duration rest = options.max_pause;
-  message.mutable_max_pause()->set_seconds(absl::IDivDuration(rest, absl::Seconds(1), &rest));
-  message.mutable_max_pause()->set_nanos(static_cast<std::int32_t>(absl::ToInt64Nanoseconds(rest)));
+  SetDuration(options.max_pause, message.mutable_max_pause());
   return message;
 }
 
@@ -83,6 +86,26 @@ HomeInfo FromMessage(v1::Home message) {
   home.revision = message.revision();
   if (message.has_write_time()) home.write_time = FromMessage(message.write_time());
   return home;
+}
+
+v1::BeginMaintenanceRequest ToMessage(const MaintenanceTerms& terms) {
+  v1::BeginMaintenanceRequest message;
+  message.set_reason(terms.reason);
+  SetDuration(terms.hold, message.mutable_hold());
+  message.mutable_allowed_prefixes()->Assign(terms.allowed_prefixes.begin(), terms.allowed_prefixes.end());
+  return message;
+}
+
+MaintenanceInfo FromMessage(v1::Maintenance message) {
+  MaintenanceInfo info;
+  info.terms.reason = std::move(*message.mutable_reason());
+  info.terms.hold = FromMessage(message.hold());
+  info.terms.allowed_prefixes.assign(message.allowed_prefixes().begin(), message.allowed_prefixes().end());
+  info.begin_time = FromMessage(message.begin_time());
+  info.settle_time = FromMessage(message.settle_time());
+  info.writes_under_way = message.writes_under_way();
+  info.held_writes = message.held_writes();
+  return info;
 }
 
 SwitchProgress FromMessage(const v1::SwitchProgress& message) {

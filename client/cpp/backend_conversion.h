@@ -3,6 +3,7 @@
 
 #include "authstate/v1/admin_service.pb.h"
 #include "client/cpp/backend_types.h"
+#include "client/cpp/types.h"
 
 // Between the messages of AdminService and the types of the client. Pure.
 namespace authstate::client {
@@ -11,6 +12,8 @@ v1::SwitchBackendRequest ToMessage(const SwitchOptions& options);
 BackendInfo FromMessage(const v1::Backend& message);
 WriteBehindInfo FromMessage(const v1::WriteBehind& message);
 HomeInfo FromMessage(v1::Home message);
+v1::BeginMaintenanceRequest ToMessage(const MaintenanceTerms& terms);
+MaintenanceInfo FromMessage(v1::Maintenance message);
 SwitchProgress FromMessage(const v1::SwitchProgress& message);
 SwitchResult FromMessage(const v1::SwitchResult& message);
 

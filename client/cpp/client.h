@@ -149,6 +149,12 @@ class Client {
   absl::StatusOr<IssuedToken> RotateToken(const std::string& id, std::optional<absl::Duration> time_to_live);
   absl::StatusOr<TokenInfo> RevokeToken(const std::string& id);
 
+  // nullopt: there is none.
+  absl::StatusOr<std::optional<MaintenanceInfo>> GetMaintenance();
+  // From now on no server of the database writes to it; what is returned tells when all have heard.
+  absl::StatusOr<MaintenanceInfo> BeginMaintenance(const MaintenanceTerms& terms);
+  absl::Status EndMaintenance();
+
   // Ends the calls under way, and all that follow, with Cancelled. From any thread, but not from a signal handler.
   void Cancel();
 

@@ -119,4 +119,21 @@ absl::StatusOr<TokenInfo> Client::RevokeToken(const std::string& id) {
   return FromMessage(response->token());
 }
 
+absl::StatusOr<std::optional<MaintenanceInfo>> Client::GetMaintenance() {
+  auto response = impl_->AskAdmin(Rpc::kGetMaintenance, &Impl::Admin::GetMaintenance, v1::GetMaintenanceRequest());
+  if (!response.ok()) return response.status();
+  if (!response->has_maintenance()) return std::nullopt;
+  return FromMessage(std::move(*response->mutable_maintenance()));
+}
+
+absl::StatusOr<MaintenanceInfo> Client::BeginMaintenance(const MaintenanceTerms& terms) {
+  auto response = impl_->AskAdmin(Rpc::kBeginMaintenance, &Impl::Admin::BeginMaintenance, ToMessage(terms));
+  if (!response.ok()) return response.status();
+  return FromMessage(std::move(*response->mutable_maintenance()));
+}
+
+absl::Status Client::EndMaintenance() {
+  return impl_->AskAdmin(Rpc::kEndMaintenance, &Impl::Admin::EndMaintenance, v1::EndMaintenanceRequest()).status();
+}
+
 }  // namespace authstate::client

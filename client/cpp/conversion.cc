@@ -199,6 +199,7 @@ ServerInfo FromMessage(v1::GetServerInfoResponse message) {
   server.limits.commit_operations = limits.commit_operations();
   server.limits.message_bytes = limits.message_bytes();
   if (message.has_write_behind()) server.write_behind = FromMessage(message.write_behind());
+  if (message.has_maintenance()) server.maintenance = FromMessage(std::move(*message.mutable_maintenance()));
   return server;
 }
 

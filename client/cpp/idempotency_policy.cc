@@ -16,6 +16,7 @@ Repetition RepetitionOf(Rpc rpc) {
     case Rpc::kListTokens:
     case Rpc::kGetToken:
     case Rpc::kCheckHealth:
+    case Rpc::kGetMaintenance:
       return Repetition::kRead;
     case Rpc::kDeleteCreds:
     case Rpc::kDeleteSession:
@@ -34,6 +35,8 @@ Repetition RepetitionOf(Rpc rpc) {
     case Rpc::kAbandonHome:
     case Rpc::kRotateToken:
     case Rpc::kRevokeToken:
+    case Rpc::kBeginMaintenance:
+    case Rpc::kEndMaintenance:
       break;
   }
   return Repetition::kOnce;

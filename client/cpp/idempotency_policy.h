@@ -33,6 +33,9 @@ enum class Rpc : std::uint8_t {
   kRotateToken,
   kRevokeToken,
   kCheckHealth,
+  kGetMaintenance,
+  kBeginMaintenance,
+  kEndMaintenance,
 };
 
 // What a repetition of a call means.

@@ -150,6 +150,24 @@ struct SessionListing {
   std::vector<std::string> unaddressable_ids;
 };
 
+// Maintenance that is to begin.
+struct MaintenanceTerms {
+  std::string reason;
+  absl::Duration hold = absl::Seconds(30);
+  std::vector<std::string> allowed_prefixes;
+};
+
+// Maintenance that there is.
+struct MaintenanceInfo {
+  MaintenanceTerms terms;
+  absl::Time begin_time;
+  // Until no server can be left that has not heard of it; zero: none is.
+  absl::Duration settle_time;
+  // At the server that was asked.
+  std::uint64_t writes_under_way = 0;
+  std::uint64_t held_writes = 0;
+};
+
 struct ServerInfo {
   std::string version;
   // `sqlite`, `postgres` or `memory`, and where it keeps its data; neither holds a secret.
@@ -178,6 +196,8 @@ struct ServerInfo {
   Limits limits;
   // nullopt: it has no write-behind.
   std::optional<WriteBehindInfo> write_behind;
+  // nullopt: there is none.
+  std::optional<MaintenanceInfo> maintenance;
 };
 
 }  // namespace authstate::client

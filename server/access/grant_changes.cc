@@ -16,6 +16,9 @@ bool Changes(storage::GrantRequest::Action action) {
       return true;
     case storage::GrantRequest::Action::kList:
     case storage::GrantRequest::Action::kNoteUses:
+    case storage::GrantRequest::Action::kGetMaintenance:
+    case storage::GrantRequest::Action::kBeginMaintenance:
+    case storage::GrantRequest::Action::kEndMaintenance:
       break;
   }
   return false;

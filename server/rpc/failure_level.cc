@@ -10,6 +10,8 @@ LogLevel LevelOf(absl::string_view operation, const absl::Status& status) {
   // Who waits for a lease asks again several times a second; the first refusal has a line (server/log/lease_events.h).
   const bool acquires = operation == "AcquireLease" || operation == "attach";
   if (acquires && storage::ReasonOf(status) == storage::kLeaseHeld) return LogLevel::kDebug;
+  // Whoever waits through maintenance asks again and again; that it has begun has a line.
+  if (storage::ReasonOf(status) == storage::kMaintenance) return LogLevel::kDebug;
   if (IsUnmapped(status)) return LogLevel::kError;
   if (IsRefusal(status)) return LogLevel::kWarn;
   switch (status.code()) {

@@ -80,6 +80,9 @@ inline constexpr Method kListTokens = {"ListTokens", Effect::kReads, kAdministra
 inline constexpr Method kGetToken = {"GetToken", Effect::kReads, kAdministrate};
 inline constexpr Method kRotateToken = {"RotateToken", Effect::kMutates, kAdministrate};
 inline constexpr Method kRevokeToken = {"RevokeToken", Effect::kMutates, kAdministrate};
+inline constexpr Method kGetMaintenance = {"GetMaintenance", Effect::kReads, kAdministrate};
+inline constexpr Method kBeginMaintenance = {"BeginMaintenance", Effect::kMutates, kAdministrate};
+inline constexpr Method kEndMaintenance = {"EndMaintenance", Effect::kMutates, kAdministrate};
 
 }  // namespace rpc
 

@@ -13,6 +13,7 @@
 #include "contract/version.h"
 #include "server/handlers/backend_messages.h"
 #include "server/handlers/home_handlers.h"
+#include "server/handlers/maintenance_handlers.h"
 #include "server/handlers/token_handlers.h"
 #include "server/rpc/guard.h"
 #include "server/rpc/methods.h"
@@ -43,9 +44,12 @@ using RawTokens =
             v1::AdminService::WithRawCallbackMethod_RevokeToken<v1::AdminService::Service>>>>>;
 using RawHomes =
     v1::AdminService::WithRawCallbackMethod_ListHomes<v1::AdminService::WithRawCallbackMethod_AbandonHome<RawTokens>>;
+using RawMaintenance =
+    v1::AdminService::WithRawCallbackMethod_GetMaintenance<v1::AdminService::WithRawCallbackMethod_BeginMaintenance<
+        v1::AdminService::WithRawCallbackMethod_EndMaintenance<RawHomes>>>;
 using RawService = v1::AdminService::WithRawCallbackMethod_GetServerInfo<
     v1::AdminService::WithRawCallbackMethod_PurgeExpiredKeys<v1::AdminService::WithRawCallbackMethod_ListBackends<
-        v1::AdminService::WithRawCallbackMethod_SwitchBackend<RawHomes>>>>;
+        v1::AdminService::WithRawCallbackMethod_SwitchBackend<RawMaintenance>>>>;
 
 class AdminService final : public RawService {
  public:
@@ -53,11 +57,13 @@ class AdminService final : public RawService {
       : backend_(subjects.backend),
         tokens_(subjects.backend),
         homes_(subjects.backend, subjects.write_behind),
+        maintenance_(subjects.backend, subjects.maintenance),
         targets_(subjects.targets),
         guard_(subjects.guard),
         started_(subjects.started),
         serving_(std::move(subjects.serving)),
-        write_behind_(std::move(subjects.write_behind)) {}
+        write_behind_(std::move(subjects.write_behind)),
+        maintenance_state_(std::move(subjects.maintenance)) {}
 
   grpc::ServerUnaryReactor* GetServerInfo(Context* context, const Bytes* request, Bytes* response) override {
     return RunUnary<v1::GetServerInfoRequest, v1::GetServerInfoResponse>(
@@ -116,6 +122,19 @@ class AdminService final : public RawService {
                                                                   response);
   }
 
+  grpc::ServerUnaryReactor* GetMaintenance(Context* context, const Bytes* request, Bytes* response) override {
+    return RunBy<v1::GetMaintenanceRequest, v1::GetMaintenanceResponse>(maintenance_, rpc::kGetMaintenance, context,
+                                                                        request, response);
+  }
+  grpc::ServerUnaryReactor* BeginMaintenance(Context* context, const Bytes* request, Bytes* response) override {
+    return RunBy<v1::BeginMaintenanceRequest, v1::BeginMaintenanceResponse>(maintenance_, rpc::kBeginMaintenance,
+                                                                            context, request, response);
+  }
+  grpc::ServerUnaryReactor* EndMaintenance(Context* context, const Bytes* request, Bytes* response) override {
+    return RunBy<v1::EndMaintenanceRequest, v1::EndMaintenanceResponse>(maintenance_, rpc::kEndMaintenance, context,
+                                                                        request, response);
+  }
+
  private:
   template <typename Request, typename Response, typename Handlers>
   grpc::ServerUnaryReactor* RunBy(Handlers& handlers, const Method& method, Context* context, const Bytes* request,
@@ -172,17 +191,21 @@ class AdminService final : public RawService {
     info.set_serving(serving_());
     FillLimits(info.mutable_limits());
     if (const auto state = write_behind_()) *info.mutable_write_behind() = ToMessage(*state);
+    const storage::MaintenanceState maintenance = maintenance_state_();
+    if (maintenance.maintenance.has_value()) *info.mutable_maintenance() = ToMessage(maintenance);
     return info;
   }
 
   storage::Backend* const backend_;
   TokenHandlers tokens_;
   HomeHandlers homes_;
+  MaintenanceHandlers maintenance_;
   storage::BackendTargets* const targets_;
   Guard* const guard_;
   const absl::Time started_;
   const std::function<bool()> serving_;
   const std::function<std::optional<storage::WriteBehindState>()> write_behind_;
+  const std::function<storage::MaintenanceState()> maintenance_state_;
 };
 
 }  // namespace

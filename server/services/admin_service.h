@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "absl/time/time.h"
+#include "storage/maintenance_state.h"
 #include "storage/near/write_behind_state.h"
 
 namespace grpc {
@@ -31,6 +32,7 @@ struct AdminSubjects {
   std::function<bool()> serving;
   // nullopt: the server has no write-behind.
   std::function<std::optional<storage::WriteBehindState>()> write_behind;
+  std::function<storage::MaintenanceState()> maintenance;
 };
 
 // authstate.v1.AdminService.

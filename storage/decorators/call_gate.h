@@ -27,6 +27,9 @@ class CallGate {
     if (state_.fetch_sub(1) == kShut + 1) Wake();
   }
 
+  // How many are inside.
+  std::uint64_t inside() const { return state_.load() & ~kShut; }
+
   void Open() { state_.fetch_and(~kShut); }
   void Shut() { state_.fetch_or(kShut); }
 

@@ -54,6 +54,23 @@ std::string Verifier(absl::string_view id, absl::string_view hash_key, absl::str
 
 }  // namespace
 
+MaintenanceRow ToRow(const Maintenance& maintenance) {
+  return {maintenance.since, maintenance.reason, absl::ToInt64Milliseconds(maintenance.hold),
+          EncodeScopes(maintenance.allowed)};
+}
+
+std::optional<Maintenance> FromRow(MaintenanceRow row) {
+  if (!row.since.has_value()) return std::nullopt;
+  Maintenance maintenance;
+  maintenance.reason = std::move(row.reason);
+  maintenance.hold = absl::Milliseconds(row.hold_ms);
+  maintenance.since = *row.since;
+  maintenance.allowed = DecodeScopes(row.allowed);
+  // An empty prefix is everything.
+  if (EncodeScopes(maintenance.allowed) != row.allowed) maintenance.allowed.clear();
+  return maintenance;
+}
+
 GrantRow ToRow(const Grant& grant) {
   GrantRow row{grant.id, grant.label,       grant.certificate_name, grant.rights,      EncodeScopes(grant.scopes), {},
                {},       grant.create_time, grant.expire_time,      grant.revoke_time, grant.last_use_time};

@@ -30,6 +30,20 @@ struct GrantRow {
   std::optional<absl::Time> last_use_time;
 };
 
+// Maintenance in the columns of auth_grants_version. What is damaged of it shows in `allowed` alone, and leaves nobody
+// more than was allowed.
+struct MaintenanceRow {
+  // Unset: there is none.
+  std::optional<absl::Time> since;
+  std::string reason;
+  std::int64_t hold_ms = 0;
+  // As GrantRow::scopes.
+  std::string allowed;
+};
+
+MaintenanceRow ToRow(const Maintenance& maintenance);
+std::optional<Maintenance> FromRow(MaintenanceRow row);
+
 GrantRow ToRow(const Grant& grant);
 
 // DataLoss when it is not what ToRow made.

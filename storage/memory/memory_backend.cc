@@ -1,5 +1,6 @@
 #include "storage/memory/memory_backend.h"
 
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <utility>
@@ -96,7 +97,9 @@ class MemoryBackend final : public Backend {
   void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override;
 
   void Grants(GrantRequest request, absl::Time deadline, GrantsDone done) override {
-    std::move(done)(Passed(deadline) ? DeadlinePassedInQueue() : grants_.Do(request, absl::Now()));
+    if (Passed(deadline)) return std::move(done)(DeadlinePassedInQueue());
+    if (request.action == GrantRequest::Action::kEndMaintenance) LetLeasesLiveOn(request.maintenance);
+    std::move(done)(grants_.Do(request, absl::Now()));
   }
 
   void Ping(absl::Time deadline, PingDone done) override {
@@ -108,6 +111,7 @@ class MemoryBackend final : public Backend {
  private:
   absl::StatusOr<Applied> ApplyOne(Commit commit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<LeaseResult> LeaseOne(const LeaseRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LetLeasesLiveOn(const Maintenance& allowed) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<ReadResult> ReadOne(const ReadRequest& request) ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   const std::string store_id_ = RandomStoreId();
@@ -212,6 +216,21 @@ absl::StatusOr<LeaseResult> MemoryBackend::LeaseOne(const LeaseRequest& request)
   session.applied_number = result.applied_number;
   session.revision = result.revision;
   return result;
+}
+
+void MemoryBackend::LetLeasesLiveOn(const Maintenance& allowed) {
+  GrantRequest get;
+  get.action = GrantRequest::Action::kGetMaintenance;
+  const absl::Time now = absl::Now();
+  const auto ends = grants_.Do(get, now);
+  if (!ends.ok() || !ends->maintenance.has_value()) return;
+  const absl::MutexLock lock(&mutex_);
+  for (auto& [session_id, session] : sessions_) {
+    const auto left = LeftAfterMaintenance(session.lease, ends->maintenance->since);
+    if (left.has_value() && !allowed.Allows(session_id)) {
+      session.lease.expire_time = std::max(session.lease.expire_time, now + *left);
+    }
+  }
 }
 
 void MemoryBackend::Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) {

@@ -23,6 +23,19 @@ absl::StatusOr<GrantResult> MemoryGrants::Do(const GrantRequest& request, absl::
     case GrantRequest::Action::kRevoke:
       status = Change(request, &result);
       break;
+    case GrantRequest::Action::kBeginMaintenance: {
+      const absl::Time since = maintenance_.has_value() ? maintenance_->since : now;
+      maintenance_ = request.maintenance;
+      maintenance_->since = since;
+      result.maintenance = maintenance_;
+      break;
+    }
+    case GrantRequest::Action::kEndMaintenance:
+      maintenance_.reset();
+      break;
+    case GrantRequest::Action::kGetMaintenance:
+      result.maintenance = maintenance_;
+      break;
   }
   if (!status.ok()) return status;
   result.version = version_;

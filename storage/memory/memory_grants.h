@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -24,6 +25,7 @@ class MemoryGrants {
   absl::Status Change(const GrantRequest& request, GrantResult* result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::Mutex mutex_;
+  std::optional<Maintenance> maintenance_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t version_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, Grant> grants_ ABSL_GUARDED_BY(mutex_);
 };

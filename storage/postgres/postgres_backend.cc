@@ -128,11 +128,8 @@ class PostgresBackend final : public Backend {
   }
 
   void Grants(GrantRequest request, absl::Time deadline, GrantsDone done) override {
-    Try<absl::StatusOr<GrantResult>>(
-        [&layout = layout_, request = std::move(request), deadline](PgConnection& connection, bool repeated) {
-          return DoGrants(connection, layout, request, repeated, deadline);
-        },
-        [](const absl::Status& status) { return status; }, deadline, std::move(done));
+    if (request.action == GrantRequest::Action::kGetMaintenance) return GetMaintenance(deadline, std::move(done));
+    AskGrants(std::move(request), deadline, std::move(done));
   }
 
   void Ping(absl::Time deadline, PingDone done) override {
@@ -163,6 +160,34 @@ class PostgresBackend final : public Backend {
   absl::Status CheckHolds(const Commit& commit) const override { return CheckLayoutHolds(layout_.name, commit); }
 
  private:
+  void AskGrants(GrantRequest request, absl::Time deadline, GrantsDone done) {
+    Try<absl::StatusOr<GrantResult>>(
+        [&layout = layout_, request = std::move(request), deadline](PgConnection& connection, bool repeated) {
+          return DoGrants(connection, layout, request, repeated, deadline);
+        },
+        [](const absl::Status& status) { return status; }, deadline, std::move(done));
+  }
+
+  // Writes may wait for it, so it does not wait behind them: it has the connection of the signs of life, and is among
+  // the calls only where those have all that can be had.
+  void GetMaintenance(absl::Time deadline, GrantsDone done) {
+    auto answer = std::make_shared<AnswerOnce<absl::StatusOr<GrantResult>>>(std::move(done));
+    pings_.Add({deadline, "",
+                [this, deadline, answer](PgConnection& connection) {
+                  GrantRequest get;
+                  get.action = GrantRequest::Action::kGetMaintenance;
+                  auto told = DoGrants(connection, layout_, get, /*repeated=*/false, deadline);
+                  if (told.has_value() && ReasonOf(told->status()) == kTooManyConnections) {
+                    AskGrants(std::move(get), deadline,
+                              [answer](absl::StatusOr<GrantResult> result) { answer->Give(std::move(result)); });
+                  } else if (told.has_value()) {
+                    answer->Give(*std::move(told));
+                  }
+                  return told.has_value() ? std::nullopt : std::make_optional(PutBack{});
+                },
+                [answer](const absl::Status& status, bool /*at_work*/) { answer->Give(status); }});
+  }
+
   // Where the calls have all the connections that can be had, one of those tells as well.
   void PingAmongCalls(absl::Time deadline, const std::shared_ptr<AnswerOnce<absl::Status>>& answer) {
     queue_.Add({deadline, "",

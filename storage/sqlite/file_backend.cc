@@ -156,10 +156,18 @@ void FileBackend::Grants(GrantRequest request, absl::Time deadline, GrantsDone d
       std::move(done)(std::move(listed));
     });
   }
+  if (request.action == GrantRequest::Action::kGetMaintenance) {
+    return readers_.Run(deadline, [this, done = std::move(done)](absl::StatusOr<SqliteConnection*> connection) mutable {
+      if (!connection.ok()) return std::move(done)(connection.status());
+      std::move(done)(CatchSqlite([&] { return SelectMaintenance(**connection, clock_.Now()); }));
+    });
+  }
+  const bool of_maintenance = request.action == GrantRequest::Action::kBeginMaintenance ||
+                              request.action == GrantRequest::Action::kEndMaintenance;
   std::vector<GrantRequest> requests;
   requests.push_back(std::move(request));
   writer_.Take(std::make_unique<BatchJob<GrantRequest, GrantResult>>(
-      std::move(requests), deadline, ApplyGrantRequest,
+      std::move(requests), deadline, of_maintenance ? ApplyMaintenanceRequest : ApplyGrantRequest,
       [done = std::move(done)](std::vector<absl::StatusOr<GrantResult>> results) mutable {
         std::move(done)(std::move(results.front()));
       }));

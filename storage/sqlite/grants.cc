@@ -1,5 +1,7 @@
 #include "storage/sqlite/grants.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -8,6 +10,8 @@
 #include "storage/error.h"
 #include "storage/grants/grant_change.h"
 #include "storage/grants/grant_row.h"
+#include "storage/lease.h"
+#include "storage/sqlite/session_row.h"
 #include "storage/sqlite/statements.h"
 
 namespace authstate::storage {
@@ -99,6 +103,38 @@ absl::StatusOr<GrantResult> NoteUses(SqliteConnection& connection, const GrantRe
   return GrantResult{none->version, now, std::nullopt};
 }
 
+void SetMaintenance(SqliteConnection& connection, const std::optional<Maintenance>& maintenance) {
+  const MaintenanceRow row = maintenance.has_value() ? ToRow(*maintenance) : MaintenanceRow();
+  SQLite::Statement& set = connection.Prepare(sql::kSetMaintenance);
+  BindTime(set, 1, row.since);
+  BindText(set, 2, row.reason);
+  set.bind(3, row.hold_ms);
+  BindText(set, 4, row.allowed);
+  Run(set);
+}
+
+std::vector<std::string> LeasedAt(SqliteConnection& connection, absl::Time time) {
+  std::vector<std::string> session_ids;
+  SQLite::Statement& select = connection.Prepare(sql::kSelectLeasedAt);
+  select.bind(1, absl::ToUnixMicros(time));
+  while (select.executeStep()) session_ids.push_back(TextColumn(select, 0));
+  select.reset();
+  return session_ids;
+}
+
+void LetLeasesLiveOn(SqliteConnection& connection, const Maintenance& allowed, absl::Time since, absl::Time now) {
+  for (const std::string& session_id : LeasedAt(connection, since)) {
+    if (allowed.Allows(session_id)) continue;
+    absl::StatusOr<SessionRow> row = SelectSessionRow(connection, session_id, now);
+    if (!row.ok()) continue;
+    const std::optional<absl::Duration> left = LeftAfterMaintenance(row->lease, since);
+    if (!left.has_value() || row->lease.expire_time >= now + *left) continue;
+    row->lease.expire_time = now + *left;
+    row->lease_ttl = std::max(row->lease_ttl, *left);
+    UpsertSessionRow(connection, session_id, *row);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<GrantResult> ListGrants(SqliteConnection& connection, std::uint64_t known_version, absl::Time now) {
@@ -126,6 +162,40 @@ absl::StatusOr<GrantResult> ApplyGrantRequest(SqliteConnection& connection, cons
     Run(set_version);
   }
   return GrantResult{found->version, now, std::vector<Grant>{std::move(change->grant)}};
+}
+
+absl::StatusOr<GrantResult> SelectMaintenance(SqliteConnection& connection, absl::Time now) {
+  SQLite::Statement& select = connection.Prepare(sql::kSelectMaintenance);
+  if (!select.executeStep()) {
+    select.reset();
+    return DamagedGrants();
+  }
+  GrantResult result;
+  result.version = static_cast<std::uint64_t>(select.getColumn(0).getInt64());
+  result.now = now;
+  MaintenanceRow row;
+  if (!select.isColumnNull(1)) row.since = absl::FromUnixMicros(select.getColumn(1).getInt64());
+  row.reason = TextColumn(select, 2);
+  row.hold_ms = select.getColumn(3).getInt64();
+  row.allowed = TextColumn(select, 4);
+  select.reset();
+  result.maintenance = FromRow(std::move(row));
+  return result;
+}
+
+absl::StatusOr<GrantResult> ApplyMaintenanceRequest(SqliteConnection& connection, const GrantRequest& request,
+                                                    absl::Time now) {
+  absl::StatusOr<GrantResult> result = SelectMaintenance(connection, now);
+  if (!result.ok()) return WithOutcome(result.status(), Outcome::kNotApplied);
+  const std::optional<Maintenance> before = std::exchange(result->maintenance, std::nullopt);
+  if (request.action == GrantRequest::Action::kBeginMaintenance) {
+    result->maintenance = request.maintenance;
+    result->maintenance->since = before.has_value() ? before->since : now;
+  } else if (before.has_value()) {
+    LetLeasesLiveOn(connection, request.maintenance, before->since, now);
+  }
+  SetMaintenance(connection, result->maintenance);
+  return result;
 }
 
 void ReplaceGrants(SqliteConnection& connection, const GrantResult& listed) {

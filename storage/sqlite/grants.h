@@ -18,6 +18,14 @@ absl::StatusOr<GrantResult> ListGrants(SqliteConnection& connection, std::uint64
 absl::StatusOr<GrantResult> ApplyGrantRequest(SqliteConnection& connection, const GrantRequest& request,
                                               absl::Time now);
 
+// The maintenance that there is.
+absl::StatusOr<GrantResult> SelectMaintenance(SqliteConnection& connection, absl::Time now);
+
+// Does a request that is kBeginMaintenance or kEndMaintenance as ApplyGrantRequest does others. The lease of a session
+// that is damaged stays as it is.
+absl::StatusOr<GrantResult> ApplyMaintenanceRequest(SqliteConnection& connection, const GrantRequest& request,
+                                                    absl::Time now);
+
 // In place of those that there are: the grants of another store, as it has told them.
 void ReplaceGrants(SqliteConnection& connection, const GrantResult& listed);
 

@@ -81,6 +81,16 @@ inline constexpr char kUpsertGrant[] =
 inline constexpr char kDeleteGrants[] = "DELETE FROM auth_grants";
 inline constexpr char kSetGrantsVersion[] = "UPDATE auth_grants_version SET version = ?1";
 
+inline constexpr char kSelectMaintenance[] =
+    "SELECT version, maintenance_since, maintenance_reason, maintenance_hold_ms, maintenance_allowed "
+    "FROM auth_grants_version";
+inline constexpr char kSetMaintenance[] =
+    "UPDATE auth_grants_version SET maintenance_since = ?1, maintenance_reason = ?2, maintenance_hold_ms = ?3, "
+    "maintenance_allowed = ?4";
+// The sessions whose lease had not ended at ?1.
+inline constexpr char kSelectLeasedAt[] =
+    "SELECT session_id FROM auth_sessions WHERE lease_owner <> '' AND lease_expires_at > ?1";
+
 // The keys that sessions are, or may be, encrypted under.
 inline constexpr char kSelectKeyring[] = "SELECT key_id, key_check FROM auth_keyring";
 inline constexpr char kInsertKeyring[] = "INSERT INTO auth_keyring (key_id, key_check) VALUES (?1, ?2)";

@@ -14,13 +14,14 @@
 #include "absl/time/clock.h"
 #include "storage/batch_room.h"
 #include "storage/error.h"
+#include "storage/decorators/split_call.h"
 #include "storage/write_behind/claims.h"
 #include "storage/write_behind/far_link.h"
 #include "storage/write_behind/flusher.h"
 #include "storage/write_behind/home_table.h"
+#include "storage/write_behind/kept_maintenance.h"
 #include "storage/write_behind/listing.h"
 #include "storage/write_behind/pairing.h"
-#include "storage/write_behind/split_call.h"
 #include "storage/write_behind/step_deadline.h"
 #include "storage/write_behind/stores.h"
 
@@ -118,18 +119,20 @@ class WriteBehindBackend final : public WriteBehindTier {
 
   void Grants(GrantRequest request, absl::Time deadline, GrantsDone done) override {
     Backend* const far = far_->get();
-    if (request.action != GrantRequest::Action::kList) {
+    const bool of_maintenance = request.action == GrantRequest::Action::kGetMaintenance;
+    if (request.action != GrantRequest::Action::kList && !of_maintenance) {
       if (far == nullptr) return std::move(done)(FarIsAway());
       return far->Grants(std::move(request), deadline, std::move(done));
     }
     if (far == nullptr) return near_->Grants(std::move(request), deadline, std::move(done));
     GrantRequest asked = request;
     far->Grants(std::move(asked), deadline,
-                [this, deadline, request = std::move(request),
+                [this, deadline, of_maintenance, request = std::move(request),
                  done = std::move(done)](absl::StatusOr<GrantResult> listed) mutable {
                   if (absl::IsUnavailable(listed.status())) {
                     return near_->Grants(std::move(request), deadline, std::move(done));
                   }
+                  if (listed.ok() && of_maintenance) kept_.Keep(listed->maintenance, *near_, deadline);
                   if (listed.ok() && listed->grants.has_value()) {
                     near_->KeepGrants(*listed, deadline, [](const absl::Status& /*kept*/) {});
                   }
@@ -361,6 +364,7 @@ class WriteBehindBackend final : public WriteBehindTier {
   StepDeadline steps_;
   HomeTable table_;
   DeadlineTimer::Deadline look_at_held_;
+  KeptMaintenance kept_;
   const std::unique_ptr<NearStore> near_;
   const std::unique_ptr<FarLink> far_;
   Claims claims_;

@@ -39,6 +39,8 @@ class StoreUnderTest {
   // Whether grants are rows of a table; then ChangeGrants does `UPDATE` with `set` on all of them, past the backend.
   virtual bool keeps_grants_in_rows() const { return true; }
   virtual absl::Status ChangeGrants(const std::string& set) = 0;
+  // Whether leases are kept where the maintenance is, which then lets them live on; else they go on in it.
+  virtual bool stops_leases_in_maintenance() const { return true; }
 };
 
 // Defined once per binary. Every test gets a store of its own.

@@ -44,6 +44,7 @@ class WriteBehindStore final : public StoreUnderTest {
     return storage::OpenWriteBehind(*std::move(near), std::move(options));
   }
   bool durable() const override { return true; }
+  bool stops_leases_in_maintenance() const override { return false; }
   bool keeps_grants_in_rows() const override { return FarName() != "memory"; }
   bool keeps_json_text() const override { return FarName() != "legacy"; }
   bool TakesSessionId(const std::string& id) const override {

@@ -181,7 +181,7 @@ class AccessMatrixTest : public testing::TestWithParam<Transport> {
 
   static constexpr absl::string_view kMutations =
       " SetCreds DeleteCreds SetKeys DeleteKeys Commit DeleteSession AcquireLease RenewLease ReleaseLease "
-      "PurgeExpiredKeys AbandonHome CreateToken RotateToken RevokeToken ";
+      "PurgeExpiredKeys AbandonHome CreateToken RotateToken RevokeToken BeginMaintenance EndMaintenance ";
 
   inline static test::TestCertificates* certificates_ = nullptr;
   test::TempDir directory_;

@@ -42,6 +42,7 @@ Command TokenCommands(Action* action);
 Command LegacyCommands(Action* action);
 Command BackendCommands(Action* action);
 Command BackupCommands(Action* action);
+Command MaintenanceCommands(Action* action);
 Command ServerCommands(Action* action);
 Command WriteBehindCommands(Action* action);
 Command CompletionCommand(Action* action);

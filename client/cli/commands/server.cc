@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/cli/commands/commands.h"
+#include "client/cli/terminal/maintenance_text.h"
 #include "client/cli/terminal/text.h"
 #include "client/cli/terminal/write_behind_text.h"
 
@@ -35,6 +36,7 @@ Json ToJson(const client::ServerInfo& server) {
               {"commit_bytes", limits.commit_bytes},
               {"commit_operations", limits.commit_operations},
               {"message_bytes", limits.message_bytes}}}};
+  if (server.maintenance.has_value()) json["maintenance"] = MaintenanceJson(*server.maintenance);
   if (server.write_behind.has_value()) json["write_behind"] = WriteBehindJson(*server.write_behind, absl::Now());
   return json;
 }
@@ -53,6 +55,9 @@ absl::Status ShowServer(CommandContext& context, const NoOptions& /*none*/) {
     rows.push_back({"pooler", server->pooler});
   }
   rows.push_back({"uptime", absl::FormatDuration(absl::Trunc(server->uptime, absl::Seconds(1)))});
+  if (server->maintenance.has_value()) {
+    for (auto& row : MaintenanceRows(*server->maintenance)) rows.push_back(std::move(row));
+  }
   if (server->write_behind.has_value()) {
     for (auto& row : WriteBehindRows(*server->write_behind, absl::Now())) rows.push_back(std::move(row));
   }

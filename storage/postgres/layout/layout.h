@@ -25,6 +25,10 @@ struct GrantStatements {
   const char* rotate;
   const char* revoke;
   const char* note_uses;
+  // Of maintenance_statements.h.
+  const char* get_maintenance;
+  const char* begin_maintenance;
+  const char* end_maintenance;
 };
 
 // The statements of sealing_statements.h. All are null where nothing can be encrypted.

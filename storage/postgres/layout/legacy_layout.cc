@@ -9,6 +9,7 @@
 #include "storage/postgres/sql/grant_statements.h"
 #include "storage/postgres/sql/lease_statements.h"
 #include "storage/postgres/sql/legacy_statements.h"
+#include "storage/postgres/sql/maintenance_statements.h"
 #include "storage/postgres/sql/row.h"
 #include "storage/postgres/sql/statements.h"
 
@@ -43,6 +44,9 @@ const Layout& LegacyLayout() {
   static const auto* const kRotateGrant = over_companion(statements::kRotateGrant.text);
   static const auto* const kRevokeGrant = over_companion(statements::kRevokeGrant.text);
   static const auto* const kNoteGrantUses = over_companion(statements::kNoteGrantUses);
+  static const auto* const kGetMaintenance = over_companion(statements::kGetMaintenance.text);
+  static const auto* const kBeginMaintenance = over_companion(statements::kBeginMaintenance.text);
+  static const auto* const kEndMaintenance = over_companion(statements::kEndMaintenance);
   static const auto* const kStoreId = over_companion(statements::kStoreId);
   static const Layout kLayout = {
       /*name=*/"legacy",
@@ -54,7 +58,7 @@ const Layout& LegacyLayout() {
       /*leases=*/kLeases->c_str(),
       /*grants=*/
       {kListGrants->c_str(), kCreateGrant->c_str(), kRotateGrant->c_str(), kRevokeGrant->c_str(),
-       kNoteGrantUses->c_str()},
+       kNoteGrantUses->c_str(), kGetMaintenance->c_str(), kBeginMaintenance->c_str(), kEndMaintenance->c_str()},
       /*store_id=*/kStoreId->c_str(),
       /*read=*/legacy_statements::kRead,
       /*list=*/legacy_statements::kList,

@@ -13,6 +13,7 @@
 #include "storage/postgres/sql/commit_writes_statement.h"
 #include "storage/postgres/sql/grant_statements.h"
 #include "storage/postgres/sql/lease_statements.h"
+#include "storage/postgres/sql/maintenance_statements.h"
 #include "storage/postgres/sql/row.h"
 #include "storage/postgres/sql/sealing_statements.h"
 #include "storage/postgres/sql/statements.h"
@@ -61,7 +62,8 @@ Layout MakeLayout(absl::string_view home, std::deque<std::string>* texts) {
       /*grants=*/
       {in_home(statements::kListGrants.text), in_home(statements::kCreateGrant.text),
        in_home(statements::kRotateGrant.text), in_home(statements::kRevokeGrant.text),
-       in_home(statements::kNoteGrantUses)},
+       in_home(statements::kNoteGrantUses), in_home(statements::kGetMaintenance.text),
+       in_home(statements::kBeginMaintenance.text), in_home(statements::kEndMaintenance)},
       /*store_id=*/in_home(statements::kStoreId),
       /*read=*/in_home(statements::kRead),
       /*list=*/in_home(statements::kList),

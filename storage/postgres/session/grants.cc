@@ -30,13 +30,44 @@ const char* StatementOf(const GrantStatements& statements, Action action) {
       return statements.rotate;
     case Action::kRevoke:
       return statements.revoke;
+    case Action::kGetMaintenance:
+      return statements.get_maintenance;
+    case Action::kBeginMaintenance:
+      return statements.begin_maintenance;
+    case Action::kEndMaintenance:
+      return statements.end_maintenance;
     case Action::kNoteUses:
       break;
   }
   return statements.note_uses;
 }
 
+bool IsOfMaintenance(Action action) {
+  return action == Action::kGetMaintenance || action == Action::kBeginMaintenance || action == Action::kEndMaintenance;
+}
+
+PgConnection::Parameters ParametersOfMaintenance(const GrantRequest& request, absl::Duration lock_timeout) {
+  if (request.action == Action::kGetMaintenance) return {};
+  if (request.action == Action::kEndMaintenance) {
+    PgArray prefixes = PgArray::Text();
+    for (const SessionScope& scope : request.maintenance.allowed) prefixes.AddBytes(scope.id);
+    return {EncodeLockTimeout(lock_timeout), std::move(prefixes).Encode()};
+  }
+  const MaintenanceRow row = ToRow(request.maintenance);
+  return {EncodeLockTimeout(lock_timeout), row.reason, EncodePgInt8(row.hold_ms), row.allowed};
+}
+
+absl::StatusOr<GrantResult> UnderstandMaintenance(const pqxx::result& rows) {
+  if (rows.empty()) return DamagedGrants();
+  GrantResult result;
+  MaintenanceRow row;
+  ReadRow(rows[0], result.version, result.now, row.since, row.reason, row.hold_ms, row.allowed);
+  result.maintenance = FromRow(std::move(row));
+  return result;
+}
+
 PgConnection::Parameters ParametersOf(const GrantRequest& request, absl::Duration lock_timeout) {
+  if (IsOfMaintenance(request.action)) return ParametersOfMaintenance(request, lock_timeout);
   if (request.action == Action::kList) return {EncodePgInt8(static_cast<std::int64_t>(request.known_version))};
   if (request.action == Action::kNoteUses) return EncodeNoteGrantUses(request.uses);
   PgConnection::Parameters parameters = {EncodeLockTimeout(lock_timeout),
@@ -90,6 +121,7 @@ std::optional<absl::StatusOr<GrantResult>> Refusal(const GrantRequest& request, 
 // Nullopt: a change lost a race.
 std::optional<absl::StatusOr<GrantResult>> AnswerOf(const GrantRequest& request, const pqxx::result& rows) {
   if (request.action == Action::kNoteUses) return UnderstandUses(rows);
+  if (IsOfMaintenance(request.action)) return UnderstandMaintenance(rows);
   bool done = false;
   absl::StatusOr<GrantResult> result = Understand(rows, &done);
   if (!result.ok()) return result;
@@ -127,7 +159,8 @@ std::optional<absl::StatusOr<GrantResult>> DoGrants(PgConnection& connection, co
     }
     if (LockedOut(*execution.failure)) return std::nullopt;
     if (MayRepeat(*execution.failure) && i < kMaxSends) continue;
-    return request.action == Action::kList ? ToStatus(*execution.failure) : ToCommitStatus(*execution.failure);
+    const bool reads = request.action == Action::kList || request.action == Action::kGetMaintenance;
+    return reads ? ToStatus(*execution.failure) : ToCommitStatus(*execution.failure);
   }
   if (answer.has_value()) return answer;
   // Whoever was before it twice has ended the token, or made another of its id.

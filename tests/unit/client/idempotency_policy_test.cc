@@ -6,15 +6,16 @@ namespace authstate::client {
 namespace {
 
 TEST(IdempotencyPolicyTest, ReadsAreAlwaysSafeToRepeat) {
-  for (const Rpc rpc : {Rpc::kGetCreds, Rpc::kGetKeys, Rpc::kLoadSession, Rpc::kListSessions, Rpc::kGetLease,
-                        Rpc::kGetServerInfo, Rpc::kListBackends, Rpc::kListHomes, Rpc::kCheckHealth}) {
+  for (const Rpc rpc :
+       {Rpc::kGetCreds, Rpc::kGetKeys, Rpc::kLoadSession, Rpc::kListSessions, Rpc::kGetLease, Rpc::kGetServerInfo,
+        Rpc::kListBackends, Rpc::kListHomes, Rpc::kCheckHealth, Rpc::kGetMaintenance}) {
     EXPECT_EQ(RepetitionOf(rpc), Repetition::kRead);
   }
 }
 
 TEST(IdempotencyPolicyTest, WritesTakeEffectOnce) {
-  for (const Rpc rpc :
-       {Rpc::kSetCreds, Rpc::kSetKeys, Rpc::kDeleteKeys, Rpc::kCommit, Rpc::kAcquireLease, Rpc::kRenewLease}) {
+  for (const Rpc rpc : {Rpc::kSetCreds, Rpc::kSetKeys, Rpc::kDeleteKeys, Rpc::kCommit, Rpc::kAcquireLease,
+                        Rpc::kRenewLease, Rpc::kBeginMaintenance, Rpc::kEndMaintenance}) {
     EXPECT_EQ(RepetitionOf(rpc), Repetition::kOnce);
   }
 }

@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_STORAGE_WRITE_BEHIND_SPLIT_CALL_H_
-#define AUTHSTATE_STORAGE_WRITE_BEHIND_SPLIT_CALL_H_
+#ifndef AUTHSTATE_STORAGE_DECORATORS_SPLIT_CALL_H_
+#define AUTHSTATE_STORAGE_DECORATORS_SPLIT_CALL_H_
 
 #include <atomic>
 #include <cstddef>
@@ -51,4 +51,4 @@ void AnswerAll(Call& call, const Part<Request>& part, const absl::Status& status
 
 }  // namespace authstate::storage
 
-#endif  // AUTHSTATE_STORAGE_WRITE_BEHIND_SPLIT_CALL_H_
+#endif  // AUTHSTATE_STORAGE_DECORATORS_SPLIT_CALL_H_

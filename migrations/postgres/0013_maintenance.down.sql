@@ -1,0 +1,3 @@
+-- Ends the maintenance.
+ALTER TABLE auth_grants_version
+  DROP COLUMN maintenance_since, DROP COLUMN maintenance_reason, DROP COLUMN maintenance_hold_ms, DROP COLUMN maintenance_allowed;

@@ -1,0 +1,56 @@
+#ifndef AUTHSTATE_STORAGE_POSTGRES_SQL_MAINTENANCE_STATEMENTS_H_
+#define AUTHSTATE_STORAGE_POSTGRES_SQL_MAINTENANCE_STATEMENTS_H_
+
+#include "storage/postgres/sql/sql_text.h"
+
+// The SQL of maintenance, which stands beside the version of the grants (storage/grant.h). Time is the database's.
+//
+// Rows: version, now, since when, reason, how long writes are held in ms, and what is allowed (GrantRow::scopes). Times
+// are in microseconds since the Unix epoch; where there is no maintenance, since when is NULL.
+namespace authstate::storage::statements {
+
+// Of `v`.
+inline constexpr char kMaintenanceColumns[] = R"sql(
+  v.version, (extract(epoch FROM now()) * 1000000)::int8, (extract(epoch FROM v.maintenance_since) * 1000000)::int8,
+  v.maintenance_reason, v.maintenance_hold_ms, v.maintenance_allowed)sql";
+
+inline constexpr auto kGetMaintenance = JoinSql("SELECT", kMaintenanceColumns, " FROM auth_grants_version v");
+
+// $1: how long to wait for a lock, in ms; $2 to $4: reason, how long, what is allowed.
+inline constexpr auto kBeginMaintenance = JoinSql(R"sql(
+WITH limits AS MATERIALIZED (
+  SELECT set_config('lock_timeout', $1::text, true) AS lock_timeout
+)
+UPDATE auth_grants_version v
+SET maintenance_since = coalesce(v.maintenance_since, clock_timestamp()), maintenance_reason = $2::text,
+    maintenance_hold_ms = $3::int8, maintenance_allowed = $4::text
+FROM limits
+RETURNING)sql",
+                                                  kMaintenanceColumns);
+
+// $1 as above; $2: with what the ids of sessions begin whose leases stay as they are. A minute:
+// kLeaseAfterMaintenance.
+inline constexpr char kEndMaintenance[] = R"sql(
+WITH limits AS MATERIALIZED (
+  SELECT set_config('lock_timeout', $1::text, true) AS lock_timeout
+), before AS MATERIALIZED (
+  SELECT v.one, v.version, v.maintenance_since AS since
+  FROM auth_grants_version v CROSS JOIN limits
+  FOR UPDATE OF v
+), ended AS (
+  UPDATE auth_grants_version v
+  SET maintenance_since = NULL, maintenance_reason = '', maintenance_hold_ms = 0, maintenance_allowed = ''
+  FROM before b
+  WHERE v.one = b.one AND b.since IS NOT NULL
+), living AS (
+  UPDATE auth_sessions s
+  SET lease_expires_at = clock_timestamp() + greatest(interval '1 minute', s.lease_expires_at - b.since)
+  FROM before b
+  WHERE s.lease_owner <> '' AND NOT starts_with(s.lease_owner, 'home:') AND s.lease_expires_at > b.since
+    AND NOT EXISTS (SELECT FROM unnest((SELECT $2::text[])) AS p(prefix) WHERE starts_with(s.session_id, p.prefix))
+)
+SELECT b.version, (extract(epoch FROM now()) * 1000000)::int8, NULL::int8, '', 0::int8, '' FROM before b)sql";
+
+}  // namespace authstate::storage::statements
+
+#endif  // AUTHSTATE_STORAGE_POSTGRES_SQL_MAINTENANCE_STATEMENTS_H_
