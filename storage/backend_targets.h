@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,7 +14,8 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "storage/backend.h"
-#include "storage/statement_stats.h"
+#include "storage/counts/call_counts.h"
+#include "storage/counts/statement_stats.h"
 
 // Several configured databases, of which one serves: what operators see of them, and how they choose another one.
 namespace authstate::storage {
@@ -27,6 +29,9 @@ struct TargetState {
   // As it was when last open; unset when it never was.
   std::optional<Description> description;
   StatementStats::Summary stats;
+  // The same, whatever serves. Not null, but in tests.
+  std::shared_ptr<const StatementStats> statements;
+  std::shared_ptr<const CallCounts> calls;
 };
 
 struct SwitchRequest {

@@ -168,6 +168,8 @@ std::vector<TargetState> BackendSwitch::ListTargets() const {
     if (state.serving) state.serving_since = target->serving_since;
     state.description = target->description;
     state.stats = target->options.stats->Summarize();
+    state.statements = target->options.stats;
+    state.calls = target->options.calls;
     states.push_back(std::move(state));
   }
   return states;

@@ -16,9 +16,10 @@
 #include "absl/time/time.h"
 #include "storage/backend.h"
 #include "storage/backend_targets.h"
+#include "storage/counts/call_counts.h"
+#include "storage/counts/statement_stats.h"
 #include "storage/decorators/call_router.h"
 #include "storage/decorators/session_comparison.h"
-#include "storage/statement_stats.h"
 
 namespace authstate::storage {
 
@@ -37,6 +38,8 @@ class BackendSwitch final : public Backend, public BackendTargets {
     std::function<absl::StatusOr<std::unique_ptr<Backend>>()> open;
     // What `open` hands to the driver. Not null.
     std::shared_ptr<StatementStats> stats = std::make_shared<StatementStats>();
+    // What `open` hands to the decorators. Not null.
+    std::shared_ptr<CallCounts> calls = std::make_shared<CallCounts>();
   };
 
   struct Options {

@@ -22,8 +22,8 @@ bool InDoubt(const absl::Status& status) { return !status.ok() && OutcomeOf(stat
 
 class CachingBackend final : public ForwardingBackend {
  public:
-  CachingBackend(std::unique_ptr<Backend> inner, std::size_t bytes)
-      : ForwardingBackend(std::move(inner)), cache_(bytes) {}
+  CachingBackend(std::unique_ptr<Backend> inner, std::size_t bytes, std::shared_ptr<CallCounts> counts)
+      : ForwardingBackend(std::move(inner)), counts_(std::move(counts)), cache_(bytes) {}
   // Before the cache: it answers what is under way.
   ~CachingBackend() override { EndInner(); }
   CachingBackend(const CachingBackend&) = delete;
@@ -123,6 +123,7 @@ class CachingBackend final : public ForwardingBackend {
       const bool alone = activity_.EndChange(change.session_id, change.ticket);
       if (alone && change.known.has_value()) cache_.Put(change.session_id, *std::move(change.known));
     }
+    CountBytes();
   }
 
   Reading BeginReading(std::vector<ReadRequest> requests) {
@@ -140,6 +141,7 @@ class CachingBackend final : public ForwardingBackend {
         reading.misses.push_back(std::move(requests[i]));
       }
     }
+    CountReads(known.size() - reading.misses.size(), reading.misses.size());
     for (std::size_t i = 0; i < known.size(); ++i) {
       if (!known[i].has_value()) continue;
       reading.results[i] = known[i]->ok() ? (*known[i])->Copy() : absl::StatusOr<ReadResult>(known[i]->status());
@@ -159,6 +161,7 @@ class CachingBackend final : public ForwardingBackend {
         const bool alone = activity_.EndRead(request.session_id, reading->tickets[i]);
         if (alone && found[i].has_value()) cache_.Learn(request, *found[i]);
       }
+      CountBytes();
     }
     for (std::size_t i = 0; i < results.size(); ++i) reading->results[reading->places[i]] = std::move(results[i]);
   }
@@ -184,6 +187,17 @@ class CachingBackend final : public ForwardingBackend {
     }
   }
 
+  void CountReads(std::size_t hits, std::size_t misses) const {
+    if (counts_ == nullptr) return;
+    // Most reads are of one session: a counter that stays as it is need not be touched.
+    if (hits > 0) counts_->cache_hits.fetch_add(hits, std::memory_order_relaxed);
+    if (misses > 0) counts_->cache_misses.fetch_add(misses, std::memory_order_relaxed);
+  }
+  void CountBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (counts_ != nullptr) counts_->cache_bytes.store(cache_.bytes(), std::memory_order_relaxed);
+  }
+
+  const std::shared_ptr<CallCounts> counts_;
   absl::Mutex mutex_;
   SessionCache cache_ ABSL_GUARDED_BY(mutex_);
   SessionActivity activity_ ABSL_GUARDED_BY(mutex_);
@@ -191,8 +205,9 @@ class CachingBackend final : public ForwardingBackend {
 
 }  // namespace
 
-std::unique_ptr<Backend> NewCachingBackend(std::unique_ptr<Backend> inner, std::size_t bytes) {
-  return std::make_unique<CachingBackend>(std::move(inner), bytes);
+std::unique_ptr<Backend> NewCachingBackend(std::unique_ptr<Backend> inner, std::size_t bytes,
+                                           std::shared_ptr<CallCounts> counts) {
+  return std::make_unique<CachingBackend>(std::move(inner), bytes, std::move(counts));
 }
 
 }  // namespace authstate::storage

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "storage/backend.h"
+#include "storage/counts/call_counts.h"
 
 namespace authstate::storage {
 
@@ -23,8 +24,9 @@ namespace authstate::storage {
 //   - A read that names a fence is answered from here only when the store has acknowledged that fence and no change of
 //     a lease, nor a commit that names no fence, began since. No passing of time changes a fence: storage/lease.h.
 //
-// Snapshots and lists go to `inner`.
-std::unique_ptr<Backend> NewCachingBackend(std::unique_ptr<Backend> inner, std::size_t bytes);
+// Snapshots and lists go to `inner`. `counts` is told what became of reads; null: nobody is.
+std::unique_ptr<Backend> NewCachingBackend(std::unique_ptr<Backend> inner, std::size_t bytes,
+                                           std::shared_ptr<CallCounts> counts = nullptr);
 
 }  // namespace authstate::storage
 

@@ -61,7 +61,7 @@ class PostgresBackend final : public Backend {
         names_(pooler != PoolerMode::kTransaction),
         patch_bases_(options.patch_base_bytes),
         keys_(options.keyring, options.hide_key_ids),
-        queue_(*timer_, options.queue_limit, options.queue_wait),
+        queue_(*timer_, options.queue_limit, options.queue_wait, options.stats),
         snapshots_(layout, keys_, queue_, *timer_, options.call_timeout) {
     // The other one is for signs of life.
     for (int i = 1; i < options.connections; ++i) {

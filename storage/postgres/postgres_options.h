@@ -10,7 +10,7 @@
 
 #include "absl/time/time.h"
 #include "keyring/keyring.h"
-#include "storage/statement_stats.h"
+#include "storage/counts/statement_stats.h"
 
 namespace authstate::storage {
 

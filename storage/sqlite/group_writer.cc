@@ -44,7 +44,10 @@ GroupWriter::~GroupWriter() {
 }
 
 void GroupWriter::Take(std::unique_ptr<WriteJob> job) {
+  job->queued = absl::Now();
+  Count(1, 0);
   if (queue_.TryPush(job)) return;
+  Count(-1, 0);
   job->FailAll(QueueFull());
   job->Answer();
 }
@@ -58,7 +61,9 @@ void GroupWriter::TakeSmall(std::unique_ptr<WriteJob> job) {
   }
   Group group;
   group.push_back(std::move(job));
+  Count(0, 1);
   Do(group);
+  Count(0, -1);
   turn_.Unlock();
   // Once it has its answer, the writer may be gone.
   group.front()->Answer();
@@ -72,10 +77,21 @@ void GroupWriter::Run() {
       const absl::MutexLock turn(&turn_);
       group = queue_.PopBatch(kGroupLimit);
       if (group.empty()) return;
+      const int jobs = static_cast<int>(group.size());
+      Count(-jobs, jobs);
+      if (stats_ != nullptr) {
+        const absl::Time now = absl::Now();
+        for (const auto& job : group) stats_->RecordWait(now - job->queued);
+      }
       Do(group);
+      Count(0, -jobs);
     }
     for (const auto& job : group) job->Answer();
   }
+}
+
+void GroupWriter::Count(int waiting, int at_work) {
+  if (stats_ != nullptr) stats_->AddCalls(waiting, at_work);
 }
 
 void GroupWriter::Do(const Group& group) {

@@ -10,10 +10,10 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "storage/counts/statement_stats.h"
 #include "storage/sqlite/connection.h"
 #include "storage/sqlite/store_place.h"
 #include "storage/sqlite/write_job.h"
-#include "storage/statement_stats.h"
 #include "storage/store_clock.h"
 #include "storage/work_queue.h"
 
@@ -50,6 +50,8 @@ class GroupWriter {
   using Group = std::vector<std::unique_ptr<WriteJob>>;
 
   void Run();
+  // So many jobs more wait, or are at work.
+  void Count(int waiting, int at_work);
   // Commits the group, which is not answered yet.
   void Do(const Group& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
   // Returns whether it was committed.

@@ -22,8 +22,15 @@ ReaderPool::~ReaderPool() {
 }
 
 void ReaderPool::Run(absl::Time deadline, Task task) {
-  Work work{deadline, std::move(task)};
-  if (!queue_.TryPush(work)) std::move(work.task)(QueueFull());
+  Work work{deadline, absl::Now(), std::move(task)};
+  Count(1, 0);
+  if (queue_.TryPush(work)) return;
+  Count(-1, 0);
+  std::move(work.task)(QueueFull());
+}
+
+void ReaderPool::Count(int waiting, int at_work) {
+  if (stats_ != nullptr) stats_->AddCalls(waiting, at_work);
 }
 
 void ReaderPool::Serve(SqliteConnection* connection) {
@@ -31,13 +38,16 @@ void ReaderPool::Serve(SqliteConnection* connection) {
     std::vector<Work> batch = queue_.PopBatch(1);
     if (batch.empty()) return;
     Work& work = batch.front();
-    if (work.deadline <= absl::Now()) {
+    const absl::Time start = absl::Now();
+    Count(-1, 1);
+    if (stats_ != nullptr) stats_->RecordWait(start - work.added);
+    if (work.deadline <= start) {
       std::move(work.task)(DeadlinePassedInQueue());
     } else {
-      const absl::Time start = absl::Now();
       std::move(work.task)(connection);
       if (stats_ != nullptr) stats_->Record(absl::Now() - start, "");
     }
+    Count(0, -1);
   }
 }
 

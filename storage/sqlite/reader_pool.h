@@ -9,8 +9,8 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "storage/counts/statement_stats.h"
 #include "storage/sqlite/connection.h"
-#include "storage/statement_stats.h"
 #include "storage/work_queue.h"
 
 namespace authstate::storage {
@@ -35,9 +35,12 @@ class ReaderPool {
  private:
   struct Work {
     absl::Time deadline;
+    absl::Time added;
     Task task;
   };
 
+  // So many tasks more wait, or are at work.
+  void Count(int waiting, int at_work);
   void Serve(SqliteConnection* connection);
 
   const std::vector<std::unique_ptr<SqliteConnection>> connections_;

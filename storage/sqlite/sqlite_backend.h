@@ -9,8 +9,8 @@
 #include "absl/status/statusor.h"
 #include "keyring/keyring.h"
 #include "storage/backend.h"
+#include "storage/counts/statement_stats.h"
 #include "storage/near/near_store.h"
-#include "storage/statement_stats.h"
 
 namespace authstate::storage {
 

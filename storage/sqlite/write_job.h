@@ -23,6 +23,8 @@ class WriteJob {
 
   // By when its members have to begin.
   absl::Time deadline() const { return deadline_; }
+  // When it came into the queue, if it did: for who counts how long jobs wait.
+  absl::Time queued;
   virtual std::size_t size() const = 0;
 
   // Does the next member at the store's time `now`, inside a savepoint; returns whether it changed something that

@@ -39,19 +39,33 @@ absl::Status NoConnection(Failure failure) {
 
 }  // namespace
 
-ConnectionQueue::ConnectionQueue(DeadlineTimer& timer, std::size_t limit, absl::Duration queue_wait)
-    : limit_(limit), queue_wait_(queue_wait), first_end_(timer, [this] { LookAtOverdue(); }) {}
+ConnectionQueue::ConnectionQueue(DeadlineTimer& timer, std::size_t limit, absl::Duration queue_wait,
+                                 std::shared_ptr<StatementStats> stats)
+    : limit_(limit),
+      queue_wait_(queue_wait),
+      stats_(std::move(stats)),
+      first_end_(timer, [this] { LookAtOverdue(); }) {}
+
+void ConnectionQueue::CountCalls() {
+  if (stats_ == nullptr) return;
+  const int waiting = static_cast<int>(waiting_.size() + due_.size());
+  const int at_work = static_cast<int>(running_.size());
+  stats_->AddCalls(waiting - std::exchange(told_waiting_, waiting), at_work - std::exchange(told_at_work_, at_work));
+}
 
 void ConnectionQueue::Add(ConnectionWork work) {
   {
     const absl::MutexLock lock(&mutex_);
     if (!closed_ && waiting_.size() < limit_) {
-      const absl::Time end = std::min(work.deadline, absl::Now() + queue_wait_);
+      const absl::Time now = absl::Now();
+      const absl::Time end = std::min(work.deadline, now + queue_wait_);
       waiting_.emplace_back();
       const auto call = std::prev(waiting_.end());
+      call->added = now;
       call->work = std::move(work);
       call->where = &waiting_;
       LookAgainAt(call, end);
+      CountCalls();
       return;
     }
   }
@@ -184,8 +198,10 @@ std::optional<ConnectionQueue::QueuedCalls::iterator> ConnectionQueue::Take() {
     call->retried = retry;
     if (retry) ++retrying_;
     Move(call, &running_);
+    const absl::Time now = absl::Now();
+    if (stats_ != nullptr && !call->put_back) stats_->RecordWait(now - call->added);
     // From now where its deadline has passed already: it is about to answer that it did nothing.
-    LookAgainAt(call, std::max(call->work.deadline, absl::Now()) + kGrace);
+    LookAgainAt(call, std::max(call->work.deadline, now) + kGrace);
     return call;
   }
 }
@@ -196,6 +212,7 @@ void ConnectionQueue::RunNext(PgConnection& connection) {
     const absl::MutexLock lock(&mutex_);
     --claimed_;
     taken = Take();
+    CountCalls();
   }
   if (!taken.has_value()) return;
   const QueuedCalls::iterator call = *taken;
@@ -205,10 +222,14 @@ void ConnectionQueue::RunNext(PgConnection& connection) {
     const absl::MutexLock lock(&mutex_);
     if (call->retried) --retrying_;
     call->retried = false;
-    if (put_back.has_value() && call->end.has_value()) return Rest(call, *put_back);
+    if (put_back.has_value() && call->end.has_value()) {
+      Rest(call, *put_back);
+      return CountCalls();
+    }
     if (call->end.has_value()) ends_.erase(*call->end);
     LeaveLine(call);
     Move(call, &done);
+    CountCalls();
   }
   if (call->work.keep != nullptr) std::move(call->work.keep)(connection);
 }
@@ -284,6 +305,7 @@ absl::Status ConnectionQueue::Reason(const QueuedCall& call, absl::Time now) con
 void ConnectionQueue::LookAtOverdue() {
   const absl::MutexLock lock(&mutex_);
   if (!ends_.empty() && ends_.begin()->first <= absl::Now()) LookAtFirst();
+  CountCalls();
   first_end_.Set(ends_.empty() ? absl::InfiniteFuture() : ends_.begin()->first);
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "storage/counts/statement_stats.h"
 #include "storage/deadline_timer.h"
 #include "storage/postgres/connection/backoff.h"
 #include "storage/postgres/connection/pg_connection.h"
@@ -62,9 +64,11 @@ enum class ThreadState : std::uint8_t {
 // Thread-safe.
 class ConnectionQueue {
  public:
-  // Of the calls, at most `limit` wait, each for at most `queue_wait`. `timer` outlives the queue. When this is
-  // destroyed, everything that was added has been run or ended.
-  ConnectionQueue(DeadlineTimer& timer, std::size_t limit, absl::Duration queue_wait);
+  // Of the calls, at most `limit` wait, each for at most `queue_wait`. `timer` outlives the queue. How many wait and
+  // are at work is told to `stats`; null: to nobody. When this is destroyed, everything that was added has been run or
+  // ended.
+  ConnectionQueue(DeadlineTimer& timer, std::size_t limit, absl::Duration queue_wait,
+                  std::shared_ptr<StatementStats> stats = nullptr);
   ConnectionQueue(const ConnectionQueue&) = delete;
   ConnectionQueue& operator=(const ConnectionQueue&) = delete;
 
@@ -109,6 +113,7 @@ class ConnectionQueue {
     ConnectionWork work;
     // The list that it is in.
     QueuedCalls* where = nullptr;
+    absl::Time added;
     // When to look at it next: its place in `ends_`. None once it was ended.
     std::optional<Ends::iterator> end;
     // Once it was put back: it is in a line, if it has one; it is at work again.
@@ -134,6 +139,8 @@ class ConnectionQueue {
   // A call has rested long enough: it waits for a connection again.
   void TryAgain(QueuedCalls::iterator call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void LeaveLine(QueuedCalls::iterator call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tells `stats_` what has changed, if there is one.
+  void CountCalls() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Looks at the first call, if its time has come; others are then called for at once.
   void LookAtOverdue();
   // Releases the mutex while it ends the call.
@@ -143,6 +150,7 @@ class ConnectionQueue {
 
   const std::size_t limit_;
   const absl::Duration queue_wait_;
+  const std::shared_ptr<StatementStats> stats_;
 
   mutable absl::Mutex mutex_;
   QueuedCalls waiting_ ABSL_GUARDED_BY(mutex_);
@@ -163,6 +171,9 @@ class ConnectionQueue {
   // How many of `running_` were due.
   std::size_t retrying_ ABSL_GUARDED_BY(mutex_) = 0;
   bool retried_last_ ABSL_GUARDED_BY(mutex_) = false;
+  // What `stats_` was told last.
+  int told_waiting_ ABSL_GUARDED_BY(mutex_) = 0;
+  int told_at_work_ ABSL_GUARDED_BY(mutex_) = 0;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   // Set to the first of `ends_`, or earlier. Destroyed first, as its callback uses the others.
   DeadlineTimer::Deadline first_end_;

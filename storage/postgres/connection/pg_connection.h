@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "storage/counts/statement_stats.h"
 #include "storage/deadline_timer.h"
 #include "storage/postgres/connection/backoff.h"
 #include "storage/postgres/connection/conninfo.h"
@@ -18,7 +19,6 @@
 #include "storage/postgres/connection/pg_failure.h"
 #include "storage/postgres/connection/watchdog.h"
 #include "storage/postgres/sql/statement_names.h"
-#include "storage/statement_stats.h"
 
 namespace authstate::storage {
 
@@ -84,6 +84,11 @@ class PgConnection {
   // a statement that succeeded, too: its answer came with its deadline.
   std::optional<int> NamedProcess() const {
     return connection_ == nullptr ? std::nullopt : std::optional(connection_->backendpid());
+  }
+
+  // What became of a commit whose statement got no answer was found out: counted with the statements.
+  void CountResolved() const {
+    if (stats_ != nullptr) stats_->RecordResolved();
   }
 
   // Whether the database has to take writes.

@@ -297,6 +297,7 @@ void SessionWriter::Settle(const Doubt& doubt, const std::vector<Verdict>& verdi
   for (std::size_t i = 0; i < doubt.members.size(); ++i) {
     const std::size_t member = doubt.members[i];
     waves_.LetGo(member);
+    if (verdicts[i].fate != Fate::kUnknown) connection_->CountResolved();
     if (verdicts[i].fate == Fate::kUnknown) {
       waves_.Answer(member, ToCommitStatus(doubt.failure));
     } else if (verdicts[i].fate == Fate::kApplied) {

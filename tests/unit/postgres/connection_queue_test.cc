@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "storage/counts/statement_stats.h"
 #include "storage/deadline_timer.h"
 #include "storage/error.h"
 #include "storage/postgres/connection/conninfo.h"
@@ -66,6 +68,37 @@ TEST_F(ConnectionQueueTest, WorkIsRunInOrder) {
   queue.RunNext(connection());
   EXPECT_TRUE(second.ran.HasBeenNotified());
   EXPECT_FALSE(queue.Claim());
+}
+
+TEST_F(ConnectionQueueTest, WhoWaitsAndWhoIsAtWorkIsTold) {
+  const auto stats = std::make_shared<StatementStats>();
+  const auto counts = [&stats] { return std::pair(stats->Summarize().waiting, stats->Summarize().at_work); };
+  ConnectionQueue queue(timer(), kRoom, absl::InfiniteDuration(), stats);
+  Call watched;
+  ConnectionWork work = watched.Work(absl::InfiniteFuture());
+  work.run = [&](PgConnection&) {
+    EXPECT_EQ(counts(), std::pair(1, 1));
+    return std::optional<PutBack>();
+  };
+  Call second;
+  queue.Add(std::move(work));
+  queue.Add(second.Work(absl::InfiniteFuture()));
+  EXPECT_EQ(counts(), std::pair(2, 0));
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(queue.Claim());
+    queue.RunNext(connection());
+  }
+  EXPECT_EQ(counts(), std::pair(0, 0));
+  // One that is ended waits no more.
+  Call hasty;
+  Call third;
+  queue.Add(hasty.Work(absl::Now() + kSoon));
+  hasty.ended.WaitForNotification();
+  queue.Add(third.Work(absl::InfiniteFuture()));
+  EXPECT_EQ(counts(), std::pair(1, 0));
+  ASSERT_TRUE(queue.Claim());
+  queue.RunNext(connection());
+  EXPECT_EQ(counts(), std::pair(0, 0));
 }
 
 TEST_F(ConnectionQueueTest, WorkBeyondTheLimitIsRefusedAtOnce) {

@@ -1,5 +1,6 @@
 #include "storage/postgres/connection/sqlstate.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -7,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/counts/statement_stats.h"
 #include "storage/error.h"
 #include "storage/postgres/connection/pg_failure.h"
 
@@ -68,6 +70,14 @@ TEST(FailureTest, LackOfConnectionsAndReadOnlyDatabasesAreNamed) {
   EXPECT_EQ(ReasonOf(ToStatus(failure)), std::string(kDatabaseReadOnly));
   EXPECT_EQ(ReasonOf(ToStatus(Sent("25006"))), std::string(kDatabaseReadOnly));
   EXPECT_TRUE(absl::IsUnavailable(ToStatus(failure)));
+}
+
+// A class that is not among them would be on no scrape.
+TEST(FailureTest, EveryClassIsOneOfThoseThatAreShown) {
+  for (int fault = 0; fault <= static_cast<int>(Fault::kNever); ++fault) {
+    EXPECT_THAT(kErrorClasses, testing::Contains(NameOf(static_cast<Fault>(fault))));
+  }
+  EXPECT_THAT(kErrorClasses, testing::IsSupersetOf({"too_many_connections", "deadline", "not_committed"}));
 }
 
 TEST(FailureTest, CommitIsInDoubtOnlyWhenItWasSentAndItsEndIsNotKnown) {

@@ -1,4 +1,4 @@
-#include "storage/statement_stats.h"
+#include "storage/counts/statement_stats.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -51,6 +51,17 @@ TEST_F(StatementStatsTest, AClockThatWentBackLosesNoTotal) {
   now_ -= absl::Seconds(10);
   stats_.Record(absl::Milliseconds(1), "");
   EXPECT_EQ(stats_.Summarize().statements, 2);
+}
+
+TEST_F(StatementStatsTest, LatenciesSinceTheStartAreKeptBesideThoseOfTheLastMinute) {
+  stats_.Record(absl::Microseconds(50), "");
+  stats_.Record(absl::Microseconds(100), "");
+  stats_.Record(absl::Hours(1), "deadline");
+  now_ += absl::Hours(1);
+  const Histogram& latencies = stats_.latencies();
+  EXPECT_EQ(latencies.count(0), 2);
+  EXPECT_EQ(latencies.count(latencies.bounds().size()), 1);
+  EXPECT_EQ(latencies.sum(), absl::ToInt64Nanoseconds(absl::Microseconds(150) + absl::Hours(1)));
 }
 
 TEST_F(StatementStatsTest, ErrorsAreCountedByClass) {

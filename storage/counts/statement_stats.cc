@@ -1,4 +1,4 @@
-#include "storage/statement_stats.h"
+#include "storage/counts/statement_stats.h"
 
 #include <algorithm>
 #include <cmath>
@@ -45,6 +45,7 @@ void StatementStats::CountError(absl::string_view error_class) {
 
 void StatementStats::Record(absl::Duration latency, absl::string_view error_class) {
   const std::size_t slot = SlotOf(latency);
+  latencies_.Add(latency);
   const absl::MutexLock lock(&mutex_);
   ++statements_;
   Second& current = Current();
@@ -68,8 +69,15 @@ void StatementStats::ConnectionClosed() {
   --connections_;
 }
 
+void StatementStats::AddCalls(int waiting, int at_work) {
+  waiting_.fetch_add(waiting, std::memory_order_relaxed);
+  at_work_.fetch_add(at_work, std::memory_order_relaxed);
+}
+
 StatementStats::Summary StatementStats::Summarize() const {
   Summary summary;
+  summary.waiting = waiting_.load(std::memory_order_relaxed);
+  summary.at_work = at_work_.load(std::memory_order_relaxed);
   std::array<std::uint64_t, kLatencySlots> latencies{};
   const absl::MutexLock lock(&mutex_);
   summary.statements = statements_;

@@ -1,7 +1,8 @@
-#ifndef AUTHSTATE_STORAGE_STATEMENT_STATS_H_
-#define AUTHSTATE_STORAGE_STATEMENT_STATS_H_
+#ifndef AUTHSTATE_STORAGE_COUNTS_STATEMENT_STATS_H_
+#define AUTHSTATE_STORAGE_COUNTS_STATEMENT_STATS_H_
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -12,11 +13,20 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "storage/counts/histogram.h"
 
 namespace authstate::storage {
 
+// The classes of errors that drivers of this build tell StatementStats of: of SQLite `not_committed`, a transaction
+// that was rolled back; the others of PostgreSQL.
+inline constexpr absl::string_view kErrorClasses[] = {
+    "cancelled",  "conflict",      "connection_lost", "corrupt", "deadline", "disk_full",
+    "in_doubt",   "not_committed", "overloaded",      "refused", "standby",  "too_many_connections",
+    "unreachable"};
+
 // Counts what one database was asked: every statement that went to it, signs of life and schema checks included, and
-// the connections open to it. The last minute is the current second of the clock and the 59 before it.
+// the connections open to it; and the calls that wait for one of these, or have one. The last minute is the current
+// second of the clock and the 59 before it.
 //
 // Thread-safe. Memory is bounded: a latency counts into one of kLatencySlots, each about 19 % wide.
 class StatementStats {
@@ -34,6 +44,9 @@ class StatementStats {
     absl::Duration p99;
     // Open now.
     int connections = 0;
+    // Calls now that wait for one, and that are at work.
+    int waiting = 0;
+    int at_work = 0;
   };
 
   // `now` is called from any thread, under a lock.
@@ -49,7 +62,18 @@ class StatementStats {
   void ConnectionOpened();
   void ConnectionClosed();
 
+  // So many calls more wait for a connection, or are at work on one; either may be negative. A thread of SQLite counts
+  // as one.
+  void AddCalls(int waiting, int at_work);
+  void RecordWait(absl::Duration waited) { waits_.Add(waited); }
+  // What became of a commit in doubt was found out.
+  void RecordResolved() { resolved_.fetch_add(1, std::memory_order_relaxed); }
+
   Summary Summarize() const;
+  // Since the start: how long statements took, and how long calls waited for a connection.
+  const Histogram& latencies() const { return latencies_; }
+  const Histogram& waits() const { return waits_; }
+  std::uint64_t resolved() const { return resolved_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr std::size_t kSeconds = 60;
@@ -71,6 +95,11 @@ class StatementStats {
   void CountError(absl::string_view error_class) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::function<absl::Time()> now_;
+  Histogram latencies_{kDurationBounds};
+  Histogram waits_{kDurationBounds};
+  std::atomic<std::uint64_t> resolved_ = 0;
+  std::atomic<int> waiting_ = 0;
+  std::atomic<int> at_work_ = 0;
   mutable absl::Mutex mutex_;
   std::array<Second, kSeconds> seconds_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t statements_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -81,4 +110,4 @@ class StatementStats {
 
 }  // namespace authstate::storage
 
-#endif  // AUTHSTATE_STORAGE_STATEMENT_STATS_H_
+#endif  // AUTHSTATE_STORAGE_COUNTS_STATEMENT_STATS_H_

@@ -1,0 +1,16 @@
+#ifndef AUTHSTATE_STORAGE_DECORATORS_COUNTING_BACKEND_H_
+#define AUTHSTATE_STORAGE_DECORATORS_COUNTING_BACKEND_H_
+
+#include <memory>
+
+#include "storage/backend.h"
+#include "storage/counts/call_counts.h"
+
+namespace authstate::storage {
+
+// Passes every call on to `inner`, and counts it and how it ended.
+std::unique_ptr<Backend> NewCountingBackend(std::unique_ptr<Backend> inner, std::shared_ptr<CallCounts> counts);
+
+}  // namespace authstate::storage
+
+#endif  // AUTHSTATE_STORAGE_DECORATORS_COUNTING_BACKEND_H_
