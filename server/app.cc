@@ -3,7 +3,6 @@
 #include <grpcpp/impl/codegen/service_type.h>
 
 #include <algorithm>
-#include <atomic>
 #include <csignal>
 #include <cstddef>
 #include <cstdio>
@@ -32,24 +31,32 @@
 #include "server/connections/certificate_watch.h"
 #include "server/connections/listening_sockets.h"
 #include "server/exit_code.h"
+#include "server/exposure.h"
 #include "server/handlers/lease_handlers.h"
 #include "server/health_monitor.h"
+#include "server/http_port.h"
 #include "server/listener.h"
 #include "server/log/audit_log.h"
 #include "server/log/event_log.h"
+#include "server/log/lease_events.h"
 #include "server/log/library_logs.h"
 #include "server/log/logging.h"
 #include "server/log/maintenance_log.h"
+#include "server/metrics/observed.h"
+#include "server/metrics/readiness.h"
+#include "server/pipe/budget.h"
 #include "server/rpc/guard.h"
 #include "server/service_manager.h"
 #include "server/services/admin_service.h"
 #include "server/services/auth_state_service.h"
 #include "server/stop_time.h"
 #include "storage/backend.h"
+#include "storage/counts/call_counts.h"
 #include "storage/deadline_timer.h"
 #include "storage/decorators/backend_switch.h"
 #include "storage/decorators/batching_backend.h"
 #include "storage/decorators/caching_backend.h"
+#include "storage/decorators/counting_backend.h"
 #include "storage/decorators/maintenance_gate.h"
 #include "storage/error.h"
 #include "storage/near/near_store.h"
@@ -144,16 +151,18 @@ std::size_t Snapshots(const Options& options, const storage::Description& databa
 // Stacks the decorators that stand on each database.
 absl::StatusOr<std::unique_ptr<storage::Backend>> Decorated(const Options& options, profiles::BackendChoice choice,
                                                             const Shared& shared,
+                                                            std::shared_ptr<storage::CallCounts> calls,
                                                             absl::StatusOr<std::unique_ptr<storage::Backend>> driver) {
   if (!driver.ok()) return driver;
   std::unique_ptr<storage::Backend> backend = *std::move(driver);
 #ifdef AUTHSTATE_FAILPOINTS
   backend = storage::WithFaultsOfEnvironment(std::move(backend));
 #endif
+  backend = storage::NewCountingBackend(std::move(backend), calls);
   // The writer of SQLite gathers by itself, and its lock file keeps other writers away; PostgreSQL may have any number.
   if (choice == profiles::BackendChoice::kSqlite) {
     if (options.cache_bytes == 0) return backend;
-    return storage::NewCachingBackend(std::move(backend), options.cache_bytes);
+    return storage::NewCachingBackend(std::move(backend), options.cache_bytes, std::move(calls));
   }
   if (options.batches == 0) return backend;
   storage::BatchingOptions batching;
@@ -215,8 +224,8 @@ storage::BackendSwitch::TargetOptions Target(const Options& options, profiles::B
                                              const Shared& shared) {
   storage::BackendSwitch::TargetOptions target;
   target.name = profiles::NameOf(choice);
-  target.open = [&options, choice, shared, stats = target.stats] {
-    return Decorated(options, choice, shared,
+  target.open = [&options, choice, shared, stats = target.stats, calls = target.calls] {
+    return Decorated(options, choice, shared, calls,
                      choice == profiles::BackendChoice::kSqlite ? OpenSqlite(options, shared, stats)
                                                                 : OpenPostgres(options, choice, shared, stats));
   };
@@ -331,23 +340,6 @@ int WaitForStopSignal(CertificateWatch* certificates, AuditLog* audit, ServiceMa
   }
 }
 
-// InvalidArgument when the server would speak plain text that others than this machine can listen to, and that was not
-// allowed.
-absl::Status CheckPlainText(const Options& options) {
-  if (!options.tls.certificate.empty()) return absl::OkStatus();
-  const absl::StatusOr<bool> beyond_loopback = IsBeyondLoopback(options.listen);
-  if (!beyond_loopback.ok() || !*beyond_loopback) return beyond_loopback.status();
-  if (options.allow_insecure) {
-    Log(LogLevel::kWarn, "serving without encryption on an address that others may reach",
-        {{"address", options.listen}});
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("--listen ", options.listen,
-                   ": others than this machine can reach that, and without TLS they can read all that is sent: give "
-                   "--tls-certificate and --tls-key, or --allow-insecure where the network is secure itself"));
-}
-
 absl::StatusOr<std::unique_ptr<CertificateWatch>> OpenCertificates(const TlsFiles& files) {
   if (files.certificate.empty()) return nullptr;
   auto certificates = CertificateWatch::Create(files, absl::Now());
@@ -393,29 +385,12 @@ void AnnounceBackend(profiles::BackendChoice choice, const storage::Description&
        {"pooler", description.pooler}});
 }
 
-// Whether others than this machine may connect. Has been told before (CheckPlainText).
-bool BeyondLoopback(const Options& options) { return IsBeyondLoopback(options.listen).value_or(true); }
-
 absl::StatusOr<std::unique_ptr<AccessWatch>> OpenAccess(const Options& options, storage::Backend* backend,
                                                         const Shared& shared) {
+  const std::vector<ListenAddress> addresses = AddressesOf(options);
   AccessWatch::Options access;
-  access.may_be_open = options.allow_insecure || !BeyondLoopback(options);
+  access.may_be_open = options.allow_insecure || std::none_of(addresses.begin(), addresses.end(), IsExposed);
   return AccessWatch::Create(backend, *shared.timer, access);
-}
-
-// FailedPrecondition where nobody has been given rights, so that all who reach the server would have all of them or
-// none, and others than this machine can reach it.
-absl::Status CheckAccess(const Options& options, const AccessWatch::Current& access) {
-  if (access.list->version() > 0 || !BeyondLoopback(options)) return absl::OkStatus();
-  if (options.allow_insecure) {
-    Log(LogLevel::kWarn, "nobody has been given rights: whoever reaches the address may do everything",
-        {{"address", options.listen}});
-    return absl::OkStatus();
-  }
-  return absl::FailedPreconditionError(absl::StrCat(
-      "--listen ", options.listen,
-      ": others than this machine can reach that, and nobody has been given rights, so they could read all "
-      "accounts: make a token (authstatectl token create --config FILE), or give --allow-insecure"));
 }
 
 std::string EncryptionOf(const Keyring* keyring, const storage::Description& description) {
@@ -432,9 +407,7 @@ void AnnounceReady(const std::string& address, const TlsFiles& tls, bool open, c
   Log(LogLevel::kInfo, "ready",
       {{"version", kVersion},
        {"address", address},
-       {"transport", tls.certificate.empty() ? "plain text"
-                     : tls.client_ca.empty() ? "TLS"
-                                             : "mutual TLS"},
+       {"transport", TransportOf(tls)},
        {"access", open ? "open: nobody has been given rights, so whoever reaches the address may do everything"
                        : "tokens and client certificates"},
        {"encryption", EncryptionOf(keyring, description)},
@@ -464,24 +437,42 @@ int Serve(const Options& options, const Shared& shared, CertificateWatch* certif
   guard_options.snapshots = [&options, backend] { return Snapshots(options, backend->Describe()); };
   Guard guard(*shared.timer, *access, guard_options);
 
-  std::atomic<bool> serving = true;
+  const absl::Time started = absl::Now();
+  Readiness readiness(audit, certificates, started);
   pipe::Limits pipe_limits;
   pipe_limits.batches = Batches(options);
+  const auto pipes = std::make_shared<pipe::Budget>(pipe_limits.total_bytes);
+  const auto leases = std::make_shared<LeaseCounts>();
   const std::unique_ptr<storage::Backend> watched = NewGrantChanges(backend, access);
-  const std::unique_ptr<storage::Backend> logged = NewEventLog(watched.get());
+  const std::unique_ptr<storage::Backend> logged = NewEventLog(watched.get(), leases);
   const std::unique_ptr<grpc::Service> auth_state = NewAuthStateService(
-      logged.get(), &guard, options.deny_steal ? Stealing::kRefused : Stealing::kAllowed, pipe_limits);
+      logged.get(), &guard, options.deny_steal ? Stealing::kRefused : Stealing::kAllowed, pipe_limits, pipes);
   const std::unique_ptr<grpc::Service> admin =
-      NewAdminService({logged.get(), databases.targets, &guard, absl::Now(), [&serving] { return serving.load(); },
+      NewAdminService({logged.get(), databases.targets, &guard, started, [&readiness] { return readiness.serving(); },
                        databases.write_behind, [gate = databases.maintenance] { return gate->State(); }});
   absl::StatusOr<std::unique_ptr<Listener>> created =
-      Listener::Create({options.listen, certificates, options.max_connection_age}, {auth_state.get(), admin.get()});
+      Listener::Create({ListenOf(options), certificates, options.max_connection_age}, {auth_state.get(), admin.get()});
   if (!created.ok()) return Fail(created.status(), kExitListen);
   const std::unique_ptr<Listener> listener = *std::move(created);
-  auto health = std::make_unique<HealthMonitor>(backend, options.health_interval, [&listener, &serving](bool alive) {
-    serving.store(alive);
-    listener->SetServing(alive);
+  auto health = std::make_unique<HealthMonitor>(backend, options.health_interval, [&](const absl::Status& state) {
+    readiness.SetDatabase(state, absl::Now());
+    listener->SetServing(state.ok());
   });
+  Observed observed;
+  observed.started = started;
+  observed.address = listener->address();
+  observed.transport = TransportOf(options.tls);
+  observed.targets = databases.targets;
+  observed.guard = &guard;
+  observed.access = access;
+  observed.pipes = pipes.get();
+  observed.leases = leases.get();
+  observed.readiness = &readiness;
+  observed.certificates = certificates;
+  observed.audit = audit;
+  observed.keyring = shared.keyring.get();
+  const auto http = HttpPort::Open(options, observed, backend, *shared.timer);
+  if (!http.ok()) return Fail(http.status(), kExitListen);
   access->Start([&guard] { guard.streams().LookAtCallers(); });
   AnnounceBackend(options.databases.backend, backend->Describe());
   AnnounceReady(listener->address(), options.tls, access->current().open, shared.keyring.get(), backend->Describe());
@@ -500,6 +491,7 @@ int Serve(const Options& options, const Shared& shared, CertificateWatch* certif
     end->Set(now + options.drain_timeout + kLastWords);
   }
   health.reset();
+  readiness.SetDraining();
   listener->SetServing(false);
   databases.targets->StopSwitching();
   databases.maintenance->StopHolding();
@@ -524,8 +516,9 @@ int RunApp(Options& options) {
   const absl::Cleanup stop_logging = [] { StopLogging(); };
   const auto readable = profiles::WarningOfConfigReaders(options.config_path);
   if (readable.has_value()) Log(LogLevel::kWarn, *readable);
-  if (const absl::Status checked = CheckPlainText(options); !checked.ok()) {
-    return Fail(checked, absl::IsInvalidArgument(checked) ? kExitUsage : kExitListen);
+  for (const ListenAddress& address : AddressesOf(options)) {
+    const absl::Status checked = CheckPlainText(address, !options.tls.certificate.empty(), options.allow_insecure);
+    if (!checked.ok()) return Fail(checked, absl::IsInvalidArgument(checked) ? kExitUsage : kExitListen);
   }
   const auto certificates = OpenCertificates(options.tls);
   if (!certificates.ok()) return Fail(certificates.status(), kExitTls);
@@ -547,8 +540,9 @@ int RunApp(Options& options) {
   if (!databases.ok()) return Fail(databases.status(), ExitCodeOfOpening(databases.status()));
   const auto access = OpenAccess(options, databases->backend.get(), shared);
   if (!access.ok()) return Fail(access.status(), ExitCodeOfOpening(access.status()));
-  if (const absl::Status checked = CheckAccess(options, (*access)->current()); !checked.ok()) {
-    return Fail(checked, kExitOpen);
+  for (const ListenAddress& address : AddressesOf(options)) {
+    const absl::Status checked = CheckAccess(address, (*access)->current(), options.allow_insecure);
+    if (!checked.ok()) return Fail(checked, kExitOpen);
   }
   return Serve(options, shared, certificates->get(), *databases, access->get(), audit->get(), &end);
 }

@@ -61,7 +61,7 @@ void HealthMonitor::Run() {
     } else {
       Log(LogLevel::kError, "backend is away; not serving", {{"error", std::string(alive.message())}});
     }
-    on_change_(alive.ok());
+    on_change_(alive);
   }
 }
 

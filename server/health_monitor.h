@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "storage/backend.h"
@@ -35,7 +36,8 @@ class Hysteresis {
 // whoever makes a monitor has just opened the backend.
 class HealthMonitor {
  public:
-  using OnChange = std::function<void(bool serving)>;
+  // OK: it serves again; else why it does not.
+  using OnChange = std::function<void(const absl::Status& state)>;
 
   // `backend` is borrowed; `on_change` is called from the monitor's thread.
   HealthMonitor(storage::Backend* backend, absl::Duration interval, OnChange on_change);

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/connections/certificate_watch.h"
+#include "server/connections/listening_sockets.h"
 
 namespace grpc {
 class Server;
@@ -20,8 +21,7 @@ namespace authstate::server {
 class Acceptor;
 
 struct ListenerOptions {
-  // As ListeningSockets takes it.
-  std::string address;
+  ListenAddress address;
   // What is shown in TLS handshakes; outlives the listener. nullptr: plain text.
   const CertificateWatch* certificates = nullptr;
   // After which time clients are asked to make a new connection, as one outlives the certificates it began with. Calls

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "keyring/keyring_source.h"
 #include "profiles/database_options.h"
@@ -18,10 +19,16 @@
 
 namespace authstate::server {
 
+// What --http-listen is by default, and to have no such port.
+inline constexpr absl::string_view kDefaultHttpListen = "127.0.0.1:50080";
+inline constexpr absl::string_view kNoHttp = "off";
+
 // How authstated is set up. Each option is a flag (`--sqlite-path`), an environment variable (`AUTHSTATE_SQLITE_PATH`)
 // and an entry of the TOML file that `--config` names (`sqlite-path = "…"`): profiles/command.h.
 struct Options {
   std::string listen = "127.0.0.1:50051";
+  // Of metrics and health over HTTP; or kNoHttp.
+  std::string http_listen = std::string(kDefaultHttpListen);
   TlsFiles tls;
   // Whether to serve plain text, and a store that never had a token, also on an address that others than this machine
   // may reach.

@@ -11,9 +11,6 @@
 namespace authstate::server {
 namespace {
 
-constexpr absl::string_view kReasons[] = {
-    kNoToken, kBadToken, kTokenExpired, kTokenRevoked, kCertificateUnknown, kSessionOutOfScope, kRightMissing};
-
 absl::Status Refused(absl::StatusCode code, absl::string_view reason, absl::string_view message) {
   return storage::WithOutcome(storage::Error(code, reason, message), storage::Outcome::kNotApplied);
 }
@@ -71,7 +68,7 @@ absl::Status RightMissing(storage::Right right) {
 
 bool IsRefusal(const absl::Status& status) {
   const std::optional<std::string> reason = storage::ReasonOf(status);
-  return reason.has_value() && std::find(std::begin(kReasons), std::end(kReasons), *reason) != std::end(kReasons);
+  return reason.has_value() && std::find(std::begin(kRefusals), std::end(kRefusals), *reason) != std::end(kRefusals);
 }
 
 }  // namespace authstate::server

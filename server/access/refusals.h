@@ -18,6 +18,8 @@ inline constexpr absl::string_view kCertificateUnknown = "CERTIFICATE_UNKNOWN";
 // PermissionDenied: the caller is known, and may not do that.
 inline constexpr absl::string_view kSessionOutOfScope = "SESSION_OUT_OF_SCOPE";
 inline constexpr absl::string_view kRightMissing = "RIGHT_MISSING";
+inline constexpr absl::string_view kRefusals[] = {
+    kNoToken, kBadToken, kTokenExpired, kTokenRevoked, kCertificateUnknown, kSessionOutOfScope, kRightMissing};
 
 absl::Status NoToken();
 absl::Status MalformedToken();

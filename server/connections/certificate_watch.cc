@@ -27,12 +27,18 @@ absl::StatusOr<std::unique_ptr<CertificateWatch>> CertificateWatch::Create(TlsFi
 CertificateWatch::CertificateWatch(TlsFiles files, TlsMaterial material, Validity validity) : files_(std::move(files)) {
   Take(std::move(material), validity);
   Log(LogLevel::kInfo, "TLS certificate in force",
-      {{"expires", Text(expires_)}, {"client_certificates", files_.client_ca.empty() ? "not asked for" : "required"}});
+      {{"expires", Text(counts().expires)},
+       {"client_certificates", files_.client_ca.empty() ? "not asked for" : "required"}});
 }
 
 std::shared_ptr<const TlsMaterial> CertificateWatch::current() const {
   const absl::MutexLock lock(&mutex_);
   return current_;
+}
+
+CertificateWatch::Counts CertificateWatch::counts() const {
+  const absl::MutexLock lock(&mutex_);
+  return counts_;
 }
 
 void CertificateWatch::Look(absl::Time now) {
@@ -46,9 +52,13 @@ void CertificateWatch::Look(absl::Time now) {
         seen.ok() ? CheckTlsMaterial(files_, *seen, now) : absl::StatusOr<Validity>(seen.status());
     if (validity.ok()) {
       Take(*std::move(seen), *validity);
-      ++replaced_;
+      {
+        const absl::MutexLock lock(&mutex_);
+        ++counts_.replaced;
+      }
+      if (on_replaced_ != nullptr) on_replaced_();
       Log(LogLevel::kInfo, "TLS certificate replaced",
-          {{"replaced_so_far", absl::StrCat(replaced_)}, {"expires", Text(expires_)}});
+          {{"replaced_so_far", absl::StrCat(counts().replaced)}, {"expires", Text(counts().expires)}});
     } else if (bad_ != seen) {
       Refuse(seen, validity.status());
     }
@@ -58,37 +68,42 @@ void CertificateWatch::Look(absl::Time now) {
 
 void CertificateWatch::Reload(absl::Time now) {
   const auto before = current();
-  const std::uint64_t refused_before = refused_;
+  const std::uint64_t refused_before = counts().refused;
   bad_.reset();
   seen_ = ReadTlsMaterial(files_);
   Look(now);
-  if (current() == before && refused_ == refused_before) Log(LogLevel::kInfo, "the TLS certificate is as it was");
+  if (current() == before && counts().refused == refused_before)
+    Log(LogLevel::kInfo, "the TLS certificate is as it was");
 }
 
 void CertificateWatch::Take(TlsMaterial material, Validity validity) {
   bad_.reset();
-  expires_ = validity.end;
   warn_at_ = validity.end - (validity.end - validity.begin) / kLastPart;
-  {
-    const absl::MutexLock lock(&mutex_);
-    current_ = std::make_shared<const TlsMaterial>(std::move(material));
-  }
+  const absl::MutexLock lock(&mutex_);
+  counts_.expires = validity.end;
+  current_ = std::make_shared<const TlsMaterial>(std::move(material));
 }
 
 void CertificateWatch::Refuse(const Seen& seen, const absl::Status& why) {
   bad_ = seen;
-  ++refused_;
+  {
+    const absl::MutexLock lock(&mutex_);
+    ++counts_.refused;
+  }
   Log(LogLevel::kError, "new TLS files refused; the former certificate stays in force",
-      {{"error", std::string(why.message())}, {"refused_so_far", absl::StrCat(refused_)}, {"expires", Text(expires_)}});
+      {{"error", std::string(why.message())},
+       {"refused_so_far", absl::StrCat(counts().refused)},
+       {"expires", Text(counts().expires)}});
 }
 
 void CertificateWatch::WarnOfExpiry(absl::Time now) {
   if (now < warn_at_) return;
-  const bool expired = now >= expires_;
-  warn_at_ = expired ? absl::InfiniteFuture() : expires_;
+  const absl::Time expires = counts().expires;
+  const bool expired = now >= expires;
+  warn_at_ = expired ? absl::InfiniteFuture() : expires;
   Log(expired ? LogLevel::kError : LogLevel::kWarn,
       expired ? "the TLS certificate has expired: clients refuse it" : "the TLS certificate expires soon",
-      {{"expires", Text(expires_)}});
+      {{"expires", Text(expires)}});
 }
 
 }  // namespace authstate::server

@@ -2,8 +2,10 @@
 #define AUTHSTATE_SERVER_CONNECTIONS_CERTIFICATE_WATCH_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
@@ -20,7 +22,7 @@ namespace authstate::server {
 // change counts once two looks in a row have seen the same. A set that is bad only now, as its time has not come, is
 // taken when it has.
 //
-// `current` is thread-safe; all else is for one thread.
+// `current` and `counts` are thread-safe; all else is for one thread.
 class CertificateWatch {
  public:
   // An error as of ReadTlsMaterial and CheckTlsMaterial when the files cannot serve at `now`.
@@ -39,8 +41,17 @@ class CertificateWatch {
   // in any case.
   void Reload(absl::Time now);
 
-  // How many sets were refused.
-  std::uint64_t refused() const { return refused_; }
+  // Once other files have been taken, Look and Reload call `listener`, in place of the former one. Null: none.
+  void OnReplaced(std::function<void()> listener) { on_replaced_ = std::move(listener); }
+
+  struct Counts {
+    // Of what is in force.
+    absl::Time expires;
+    // Sets that were taken in the place of another, and refused.
+    std::uint64_t replaced = 0;
+    std::uint64_t refused = 0;
+  };
+  Counts counts() const;
 
  private:
   using Seen = absl::StatusOr<TlsMaterial>;
@@ -55,12 +66,10 @@ class CertificateWatch {
   // What the last look saw, and what was last refused.
   std::optional<Seen> seen_;
   std::optional<Seen> bad_;
-  std::uint64_t refused_ = 0;
-  std::uint64_t replaced_ = 0;
-  // Of what is in force.
-  absl::Time expires_;
   absl::Time warn_at_;
+  std::function<void()> on_replaced_;
   mutable absl::Mutex mutex_;
+  Counts counts_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const TlsMaterial> current_ ABSL_GUARDED_BY(mutex_);
 };
 

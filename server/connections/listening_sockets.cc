@@ -66,8 +66,8 @@ absl::StatusOr<std::pair<std::string, std::string>> HostAndPort(const std::strin
   return std::pair(host, address.substr(colon + 1));
 }
 
-absl::Status OfListen(const std::string& address, const absl::Status& status) {
-  return absl::UnavailableError(absl::StrCat("--listen ", address, ": ", status.message()));
+absl::Status Failed(const ListenAddress& address, const absl::Status& status) {
+  return absl::UnavailableError(absl::StrCat(address.option, " ", address.text, ": ", status.message()));
 }
 
 bool IsLoopback(const sockaddr& address) {
@@ -90,34 +90,34 @@ in_port_t PortOf(int descriptor) {
 
 }  // namespace
 
-absl::StatusOr<bool> IsBeyondLoopback(const std::string& address) {
-  if (absl::StartsWith(address, kUnixPrefix)) return false;
-  const auto parts = HostAndPort(address);
-  if (!parts.ok()) return OfListen(address, parts.status());
+absl::StatusOr<bool> IsBeyondLoopback(const ListenAddress& address) {
+  if (absl::StartsWith(address.text, kUnixPrefix)) return false;
+  const auto parts = HostAndPort(address.text);
+  if (!parts.ok()) return Failed(address, parts.status());
   const absl::StatusOr<Addresses> found = Resolve(parts->first, parts->second);
-  if (!found.ok()) return OfListen(address, found.status());
+  if (!found.ok()) return Failed(address, found.status());
   for (const addrinfo* at = found->get(); at != nullptr; at = at->ai_next) {
     if (!IsLoopback(*at->ai_addr)) return true;
   }
   return false;
 }
 
-absl::StatusOr<ListeningSockets> ListeningSockets::Open(const std::string& address) {
+absl::StatusOr<ListeningSockets> ListeningSockets::Open(const ListenAddress& address) {
   ListeningSockets sockets;
-  sockets.address_ = address;
+  sockets.address_ = address.text;
   absl::Status opened;
-  if (absl::StartsWith(address, kUnixPrefix)) {
-    opened = sockets.OpenUnix(address.substr(kUnixPrefix.size()));
-  } else if (const auto parts = HostAndPort(address); parts.ok()) {
+  if (absl::StartsWith(address.text, kUnixPrefix)) {
+    opened = sockets.OpenUnix(address.text.substr(kUnixPrefix.size()));
+  } else if (const auto parts = HostAndPort(address.text); parts.ok()) {
     opened = sockets.OpenPort(parts->first, parts->second);
     if (opened.ok()) {
       const int port = ntohs(PortOf(sockets.descriptors_.front()));
-      sockets.address_ = absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
+      sockets.address_ = absl::StrCat(address.text.substr(0, address.text.rfind(':')), ":", port);
     }
   } else {
     opened = parts.status();
   }
-  if (!opened.ok()) return OfListen(address, opened);
+  if (!opened.ok()) return Failed(address, opened);
   return sockets;
 }
 

@@ -5,21 +5,28 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace authstate::server {
 
-// Whether anybody but this machine may connect to `address`, in the form that ListeningSockets takes: true unless it is
-// a unix socket, or every address that its host has is a loopback one. Unavailable, with the system's reason, when that
-// cannot be told.
-absl::StatusOr<bool> IsBeyondLoopback(const std::string& address);
+// An address to serve on, and the option that gives it, which errors name.
+struct ListenAddress {
+  absl::string_view option;
+  // "host:port" or "unix:PATH".
+  std::string text;
+};
+
+// Whether anybody but this machine may connect to `address`: true unless it is a unix socket, or every address that its
+// host has is a loopback one. Unavailable, with the system's reason, when that cannot be told.
+absl::StatusOr<bool> IsBeyondLoopback(const ListenAddress& address);
 
 // Sockets that listen and do not block. Closes them; removes the file of a unix socket.
 class ListeningSockets {
  public:
-  // Listens on `address`: "host:port", on every address the host has (port 0: a free one; 0.0.0.0 and [::] are both all
-  // of the machine, of either family), or "unix:PATH", where a socket that was left behind is replaced. Unavailable,
-  // with the system's reason, when it cannot be had.
-  static absl::StatusOr<ListeningSockets> Open(const std::string& address);
+  // Listens on "host:port", on every address the host has (port 0: a free one; 0.0.0.0 and [::] are both all of the
+  // machine, of either family), or "unix:PATH", where a socket that was left behind is replaced. Unavailable, with the
+  // system's reason, when it cannot be had.
+  static absl::StatusOr<ListeningSockets> Open(const ListenAddress& address);
 
   ~ListeningSockets();
   ListeningSockets(ListeningSockets&& other) = default;

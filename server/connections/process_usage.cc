@@ -22,7 +22,11 @@ ProcessUsage ReadProcessUsage() {
   std::ifstream statm("/proc/self/statm");
   std::uint64_t all = 0;
   std::uint64_t resident = 0;
-  if (statm >> all >> resident) usage.memory = resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  if (statm >> all >> resident) {
+    usage.memory = resident * page;
+    usage.address_space = all * page;
+  }
   usage.answered = answered.load(std::memory_order_relaxed);
   return usage;
 }

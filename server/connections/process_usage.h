@@ -11,8 +11,9 @@ namespace authstate::server {
 struct ProcessUsage {
   // Used so far, of all processors together.
   absl::Duration processor_time;
-  // Resident now, in bytes.
+  // Resident now, and mapped, in bytes.
   std::uint64_t memory = 0;
+  std::uint64_t address_space = 0;
   // Bytes of all responses made so far.
   std::uint64_t answered = 0;
 };

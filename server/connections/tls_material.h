@@ -20,6 +20,12 @@ struct TlsFiles {
   std::string client_ca;
 };
 
+// What is spoken where these files are given: `plain text`, `TLS` or `mutual TLS`.
+inline std::string TransportOf(const TlsFiles& files) {
+  if (files.certificate.empty()) return "plain text";
+  return files.client_ca.empty() ? "TLS" : "mutual TLS";
+}
+
 // What the files hold at one moment.
 struct TlsMaterial {
   std::string certificate;

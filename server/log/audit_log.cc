@@ -89,6 +89,11 @@ void AuditLog::Write(const AuditRecord& record, const absl::Status& outcome) {
   ++records_;
 }
 
+AuditLog::Counts AuditLog::counts() const {
+  const absl::MutexLock lock(&mutex_);
+  return {records_, told_lost_ + lost_, failed_};
+}
+
 void AuditLog::Reopen() {
   const absl::MutexLock lock(&mutex_);
   reopen_ = true;
@@ -112,6 +117,7 @@ void AuditLog::Run() {
       lines += std::exchange(waiting_, {});
       records = records_;
       lost = std::exchange(lost_, 0);
+      told_lost_ += lost;
       reopen = std::exchange(reopen_, false);
       stopping = stopping_;
     }

@@ -79,6 +79,15 @@ class AuditLog {
   // what is under way at once is bounded elsewhere; but none is kept of a call that was refused for want of records.
   void Write(const AuditRecord& record, const absl::Status& outcome);
 
+  struct Counts {
+    // Records that wait to be written now, and those that were lost since the start.
+    std::size_t waiting = 0;
+    std::uint64_t lost = 0;
+    // The last attempt to write failed.
+    bool failing = false;
+  };
+  Counts counts() const;
+
   // Opens the file anew, as it may have been renamed; when that fails it is tried again, and the former one is closed.
   void Reopen();
 
@@ -101,6 +110,8 @@ class AuditLog {
   // How many records wait, those being written among them, and how many did not find room.
   std::size_t records_ ABSL_GUARDED_BY(mutex_) = 0;
   std::size_t lost_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Of all, those that the log was told of.
+  std::uint64_t told_lost_ ABSL_GUARDED_BY(mutex_) = 0;
   bool failed_ ABSL_GUARDED_BY(mutex_) = false;
   bool reopen_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -57,7 +57,8 @@ std::vector<Removal> RemovalsOf(const std::vector<storage::Commit>& commits) {
 // What answers need once they are there. Lines are written with no lock held.
 class Lines {
  public:
-  explicit Lines(WriteLine write) : write_(std::move(write)) {}
+  Lines(std::shared_ptr<LeaseCounts> counts, WriteLine write)
+      : counts_(std::move(counts)), write_(std::move(write)), leases_(counts_.get()) {}
 
   void Add(const std::vector<storage::LeaseRequest>& requests,
            const std::vector<absl::StatusOr<storage::LeaseResult>>& results) {
@@ -112,6 +113,7 @@ class Lines {
     for (const Event& event : events) write_(LogLevel::kInfo, event.message, event.fields);
   }
 
+  const std::shared_ptr<LeaseCounts> counts_;
   const WriteLine write_;
   absl::Mutex mutex_;
   LeaseEvents leases_ ABSL_GUARDED_BY(mutex_);
@@ -121,8 +123,8 @@ class Lines {
 
 class EventLog final : public storage::ForwardingBackend {
  public:
-  EventLog(storage::Backend* inner, WriteLine write)
-      : ForwardingBackend(inner), lines_(std::make_shared<Lines>(std::move(write))) {}
+  EventLog(storage::Backend* inner, std::shared_ptr<LeaseCounts> counts, WriteLine write)
+      : ForwardingBackend(inner), lines_(std::make_shared<Lines>(std::move(counts), std::move(write))) {}
 
   void Apply(std::vector<storage::Commit> commits, absl::Time deadline, ApplyDone done) override {
     std::vector<Removal> removals = RemovalsOf(commits);
@@ -162,8 +164,9 @@ class EventLog final : public storage::ForwardingBackend {
 
 }  // namespace
 
-std::unique_ptr<storage::Backend> NewEventLog(storage::Backend* inner, WriteLine write) {
-  return std::make_unique<EventLog>(inner, std::move(write));
+std::unique_ptr<storage::Backend> NewEventLog(storage::Backend* inner, std::shared_ptr<LeaseCounts> counts,
+                                              WriteLine write) {
+  return std::make_unique<EventLog>(inner, std::move(counts), std::move(write));
 }
 
 }  // namespace authstate::server

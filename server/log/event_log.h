@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "absl/strings/string_view.h"
+#include "server/log/lease_events.h"
 #include "server/log/logging.h"
 #include "storage/backend.h"
 
@@ -18,8 +19,10 @@ using WriteLine = std::function<void(LogLevel level, absl::string_view message, 
 // keys of a session replaced, as an import does, expired keys purged. Other commits leave none. Lines hold ids, owners
 // and numbers, never a value; of each kind at most 100 a second are written.
 //
-// Thread-safe. `inner` is borrowed, and outlives this; its answers may come after this is gone.
-std::unique_ptr<storage::Backend> NewEventLog(storage::Backend* inner, WriteLine write = Log);
+// Thread-safe. `inner` is borrowed, and outlives this; its answers may come after this is gone. `counts` has what
+// becomes of leases.
+std::unique_ptr<storage::Backend> NewEventLog(storage::Backend* inner, std::shared_ptr<LeaseCounts> counts,
+                                              WriteLine write = Log);
 
 }  // namespace authstate::server
 

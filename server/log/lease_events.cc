@@ -25,8 +25,9 @@ std::optional<Event> LeaseEvents::Of(const storage::LeaseRequest& request,
   switch (request.action) {
     case Action::kAcquire:
       if (result.ok()) return Gained(request, result->lease);
-      if (reason == storage::kLeaseHeld) return Refused(request, result.status());
-      return std::nullopt;
+      if (reason != storage::kLeaseHeld) return std::nullopt;
+      ++counts_.refused;
+      return Refused(request, result.status());
     case Action::kRenew:
       if (reason == storage::kStaleFence) return Lost(request, result.status());
       return std::nullopt;
@@ -49,6 +50,8 @@ std::string LeaseEvents::OwnerOf(const std::string& session_id, std::uint64_t fe
 std::optional<Event> LeaseEvents::Gained(const storage::LeaseRequest& request, const storage::Lease& lease) {
   Holder& holder = Remember(request.session_id);
   if (holder.fence == lease.fence) return std::nullopt;
+  ++counts_.gained;
+  if (request.steal) ++counts_.stolen;
   Event event{"lease gained",
               {{"session_id", request.session_id}, {"owner", request.owner}, {"fence", absl::StrCat(lease.fence)}}};
   AddIfKnown("owner_before", std::move(holder.owner), &event.fields);
@@ -68,6 +71,7 @@ std::optional<Event> LeaseEvents::Refused(const storage::LeaseRequest& request, 
 }
 
 Event LeaseEvents::Lost(const storage::LeaseRequest& request, const absl::Status& status) {
+  ++counts_.lost;
   Event event{"lease lost", {{"session_id", request.session_id}, {"fence", absl::StrCat(request.fence)}}};
   AddIfKnown("owner", OwnerOf(request.session_id, request.fence), &event.fields);
   AddIfKnown("owner_now", storage::OwnerOf(status).value_or(""), &event.fields);
@@ -78,6 +82,7 @@ Event LeaseEvents::Lost(const storage::LeaseRequest& request, const absl::Status
 }
 
 Event LeaseEvents::Released(const storage::LeaseRequest& request) {
+  ++counts_.released;
   Event event{"lease released", {{"session_id", request.session_id}, {"fence", absl::StrCat(request.fence)}}};
   AddIfKnown("owner", OwnerOf(request.session_id, request.fence), &event.fields);
   holders_.erase(request.session_id);

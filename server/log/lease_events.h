@@ -1,6 +1,7 @@
 #ifndef AUTHSTATE_SERVER_LOG_LEASE_EVENTS_H_
 #define AUTHSTATE_SERVER_LOG_LEASE_EVENTS_H_
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +14,20 @@
 
 namespace authstate::server {
 
+// How often leases changed hands at this server since it began. Thread-safe.
+struct LeaseCounts {
+  using Counter = std::atomic<std::uint64_t>;
+
+  // Of these, some by a steal.
+  Counter gained = 0;
+  Counter stolen = 0;
+  // As another owner has the lease, however often the same one asks.
+  Counter refused = 0;
+  // An owner was told so by a renewal.
+  Counter lost = 0;
+  Counter released = 0;
+};
+
 struct Event {
   absl::string_view message;
   LogFields fields;
@@ -20,9 +35,11 @@ struct Event {
 
 // Makes of lease requests and their results what is worth a line. It remembers who had each session when this server
 // last heard of it: a request names no owner but the one that wants the lease, and whoever asks again and again is told
-// of once. Not thread-safe.
+// of once. What it has made a line of is counted. Not thread-safe.
 class LeaseEvents {
  public:
+  explicit LeaseEvents(LeaseCounts* counts) : counts_(*counts) {}
+
   std::optional<Event> Of(const storage::LeaseRequest& request, const absl::StatusOr<storage::LeaseResult>& result);
 
   // The owner under this fence, as far as it is known; else empty.
@@ -43,6 +60,7 @@ class LeaseEvents {
   // The place for what is known of a session.
   Holder& Remember(const std::string& session_id);
 
+  LeaseCounts& counts_;
   absl::flat_hash_map<std::string, Holder> holders_;
 };
 

@@ -1,7 +1,9 @@
 #ifndef AUTHSTATE_SERVER_PIPE_BUDGET_H_
 #define AUTHSTATE_SERVER_PIPE_BUDGET_H_
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -27,8 +29,13 @@ class Budget {
 
   std::size_t bytes() const;
 
+  // So many channels more have a session; may be negative. They are counted alone, and bound nothing.
+  void AddChannels(std::int64_t channels) { channels_.fetch_add(channels, std::memory_order_relaxed); }
+  std::int64_t channels() const { return channels_.load(std::memory_order_relaxed); }
+
  private:
   const std::size_t limit_;
+  std::atomic<std::int64_t> channels_ = 0;
   mutable absl::Mutex mutex_;
   std::size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<OnFree> waiting_ ABSL_GUARDED_BY(mutex_);

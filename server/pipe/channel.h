@@ -54,6 +54,9 @@ class Channels {
   // A channel is free after its detach, whatever became of the lease.
   void SetDetached(Channel* channel);
 
+  // Channels with a session, or about to have one.
+  std::size_t attached() const { return attached_; }
+
   // Forgets the channel if nothing is left of it.
   void Tidy(const Channel* channel);
 
@@ -65,7 +68,6 @@ class Channels {
   const Stealing stealing_;
   const Permit permit_;
   absl::flat_hash_map<std::uint32_t, std::unique_ptr<Channel>> channels_;
-  // Channels with a session, or about to have one.
   std::size_t attached_ = 0;
 };
 

@@ -30,7 +30,10 @@ Connection::Connection(storage::Backend* backend, std::shared_ptr<Budget> budget
       channels_(options_.limits.channels, options_.stealing, options_.permit),
       failure_log_(options_.request_id) {}
 
-Connection::~Connection() { budget_->Remove(budgeted_bytes_); }
+Connection::~Connection() {
+  budget_->Remove(budgeted_bytes_);
+  budget_->AddChannels(-static_cast<std::int64_t>(told_channels_));
+}
 
 absl::Status Connection::Take(v1::PipeRequest&& request) {
   absl::StatusOr<Operations> operations = TakeOperations(std::move(request), absl::Now() + options_.deadline);
@@ -145,11 +148,16 @@ void Connection::Drive() {
     failures.swap(unlogged_);
     const std::size_t held_before = std::exchange(budgeted_bytes_, bytes_);
     const std::size_t held_now = bytes_;
+    const std::size_t channels_before = std::exchange(told_channels_, channels_.attached());
+    const std::size_t channels_now = told_channels_;
     const bool tell = !closed_;
     mutex_.Unlock();
 
     if (held_now > held_before) budget_->Add(held_now - held_before);
     if (held_now < held_before) budget_->Remove(held_before - held_now);
+    if (channels_now != channels_before) {
+      budget_->AddChannels(static_cast<std::int64_t>(channels_now) - static_cast<std::int64_t>(channels_before));
+    }
     for (const FailedOperation& failure : failures) failure_log_.Add(failure, absl::Now());
     for (Batch& batch : batches) Send(std::move(batch));
     if (tell) on_change_();

@@ -136,6 +136,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   // How much of `bytes_` has been taken from the budget.
   std::size_t budgeted_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  // How many channels the budget was told of.
+  std::size_t told_channels_ ABSL_GUARDED_BY(mutex_) = 0;
   bool waits_for_budget_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<FailedOperation> unlogged_ ABSL_GUARDED_BY(mutex_);
   Counts counts_ ABSL_GUARDED_BY(mutex_);

@@ -93,14 +93,15 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
       if (permitted.ok()) permitted = PermitOperation(*caller, operation, session_id);
       return permitted.ok() && use != nullptr ? use->Count() : permitted;
     };
-    if (audit != nullptr) {
-      options.record = [record = call_->Record(), audit](const Operation& operation, const std::string& session_id,
-                                                         const absl::Status& outcome) mutable {
-        record.method = absl::StrCat(rpc::kPipe.name, ".", MethodOf(operation).name);
-        record.session_id = session_id;
-        audit->Write(record, outcome);
-      };
-    }
+    options.record = [record = call_->Record(), audit, counts = service_.guard->counts()](
+                         const Operation& operation, const std::string& session_id,
+                         const absl::Status& outcome) mutable {
+      counts->EndOperation(operation.work.index(), outcome);
+      if (audit == nullptr) return;
+      record.method = absl::StrCat(rpc::kPipe.name, ".", MethodOf(operation).name);
+      record.session_id = session_id;
+      audit->Write(record, outcome);
+    };
     options.request_id = request_id_;
     connection_ = Connection::Create(service_.backend, service_.budget, std::move(options), [weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->Advance();
@@ -311,6 +312,7 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
       status = broken_.has_value() ? *broken_ : *ending_;
     }
     connection_->Close();
+    call_->CountEnd(status);
     LogEnd(status);
     if (AuditLog* const audit = service_.guard->audit(); audit != nullptr) audit->Write(call_->Record(), status);
     Finish(TranslateStatus(status, request_id_, /*mutation=*/false));

@@ -33,12 +33,22 @@ class Admission {
   absl::Status Enter(std::size_t bytes);
   void Leave(std::size_t bytes);
 
+  // What is under way now.
+  struct Load {
+    std::size_t requests = 0;
+    std::size_t bytes = 0;
+  };
+  Load load() const {
+    const absl::MutexLock lock(&mutex_);
+    return {requests_, bytes_};
+  }
+
   // Lets nothing in any more, and waits until nothing is under way or `deadline` has passed; tells which.
   bool Drain(absl::Time deadline);
 
  private:
   const Limits limits_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   std::size_t requests_ ABSL_GUARDED_BY(mutex_) = 0;
   std::size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;

@@ -76,6 +76,7 @@ GuardedCall::GuardedCall(Guard* guard, const Method& method, grpc::CallbackServe
                          const grpc::ByteBuffer& request)
     : guard_(guard),
       method_(method),
+      counts_(guard->counts()->Of(method)),
       start_(absl::Now()),
       deadline_(DeadlineOf(*context, guard->options_.default_deadline)),
       request_id_(RequestIdOf(*context)),
@@ -84,6 +85,7 @@ GuardedCall::GuardedCall(Guard* guard, const Method& method, grpc::CallbackServe
       request_bytes_(request.Length()),
       caller_(std::make_shared<Caller>(guard->access_, CredentialsOf(*context))),
       admitted_(Admit()) {
+  counts_.started.fetch_add(1, std::memory_order_relaxed);
   CountMessage(peer_, request_bytes_);
   context->AddInitialMetadata(kRequestIdKey, request_id_);
 }
@@ -134,7 +136,10 @@ absl::Status GuardedCall::StillPermitted() {
   return caller_->Authenticate();
 }
 
+void GuardedCall::CountEnd(const absl::Status& status) { guard_->counts()->End(counts_, status, absl::Now() - start_); }
+
 grpc::Status GuardedCall::Finish(const absl::Status& status) {
+  CountEnd(status);
   LogOutcome(status);
   if (guard_->audit() != nullptr) guard_->audit()->Write(Record(), status);
   return TranslateStatus(status, request_id_, method_.mutation);

@@ -24,6 +24,7 @@
 #include "server/log/audit_log.h"
 #include "server/log/line_limit.h"
 #include "server/rpc/admission.h"
+#include "server/rpc/call_counts.h"
 #include "server/rpc/caller_limits.h"
 #include "server/rpc/methods.h"
 #include "server/rpc/response_room.h"
@@ -88,6 +89,10 @@ class Guard {
   Unanswered& unanswered() { return unanswered_; }
   ResponseRoom& response_room() { return response_room_; }
   SnapshotSlots& snapshot_slots() { return snapshot_slots_; }
+  // Also for operations that end after the guard.
+  const std::shared_ptr<CallCounts>& counts() const { return counts_; }
+  std::size_t open_streams() const { return streams_.size(); }
+  Admission::Load load() const { return admission_.load(); }
   absl::Duration default_deadline() const { return options_.default_deadline; }
 
  private:
@@ -101,6 +106,7 @@ class Guard {
   Unanswered unanswered_;
   ResponseRoom response_room_;
   SnapshotSlots snapshot_slots_;
+  const std::shared_ptr<CallCounts> counts_ = std::make_shared<CallCounts>();
   absl::Mutex mutex_;
   // By reason, or by code where a failure has none, so that no flood of one kind hides another.
   absl::flat_hash_map<std::string, LineLimit> lines_ ABSL_GUARDED_BY(mutex_);
@@ -133,8 +139,10 @@ class GuardedCall {
   // What the audit log writes of it.
   AuditRecord Record() const;
 
-  // Ends the call: logs it and tells what the caller is answered. Once.
+  // Ends the call: logs and counts it, and tells what the caller is answered. Once.
   grpc::Status Finish(const absl::Status& status);
+  // Counts that it has ended, for one that does the rest of Finish by itself.
+  void CountEnd(const absl::Status& status);
 
  private:
   // Whether the call is let in, and who makes it: asked before a byte of the request is parsed.
@@ -144,6 +152,7 @@ class GuardedCall {
 
   Guard* const guard_;
   const Method method_;
+  CallCounts::OfMethod& counts_;
   const absl::Time start_;
   absl::Time deadline_;
   std::string request_id_;

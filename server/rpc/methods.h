@@ -84,6 +84,16 @@ inline constexpr Method kGetMaintenance = {"GetMaintenance", Effect::kReads, kAd
 inline constexpr Method kBeginMaintenance = {"BeginMaintenance", Effect::kMutates, kAdministrate};
 inline constexpr Method kEndMaintenance = {"EndMaintenance", Effect::kMutates, kAdministrate};
 
+// All of them, by service.
+inline constexpr const Method* kAuthStateMethods[] = {&kGetCreds,     &kSetCreds,      &kDeleteCreds,  &kGetKeys,
+                                                      &kSetKeys,      &kDeleteKeys,    &kCommit,       &kLoadSession,
+                                                      &kListSessions, &kDeleteSession, &kAcquireLease, &kRenewLease,
+                                                      &kReleaseLease, &kGetLease,      &kPipe};
+inline constexpr const Method* kAdminMethods[] = {
+    &kGetServerInfo, &kPurgeExpiredKeys, &kListBackends,     &kSwitchBackend,  &kListHomes,
+    &kAbandonHome,   &kGetMaintenance,   &kBeginMaintenance, &kEndMaintenance, &kCreateToken,
+    &kListTokens,    &kGetToken,         &kRotateToken,      &kRevokeToken};
+
 }  // namespace rpc
 
 namespace pipe {

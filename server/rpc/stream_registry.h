@@ -35,6 +35,10 @@ class StreamRegistry {
   // once. Who was added is removed before its end.
   absl::Status Add(const std::shared_ptr<LongLivedStream>& stream);
   void Remove(const LongLivedStream* stream);
+  std::size_t size() const {
+    const absl::MutexLock lock(&mutex_);
+    return streams_.size();
+  }
 
   // Tells every stream.
   void Drain(absl::Time read_until);
@@ -45,7 +49,7 @@ class StreamRegistry {
   std::vector<std::shared_ptr<LongLivedStream>> Open() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::size_t limit_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   absl::flat_hash_map<const LongLivedStream*, std::weak_ptr<LongLivedStream>> streams_ ABSL_GUARDED_BY(mutex_);
   // InfiniteFuture until the server drains.
   absl::Time read_until_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();

@@ -39,12 +39,13 @@ using RawService = v1::AuthStateService::WithRawCallbackMethod_Pipe<
 
 class AuthStateService final : public RawService {
  public:
-  AuthStateService(storage::Backend* backend, Guard* guard, Stealing stealing, const pipe::Limits& pipe_limits)
+  AuthStateService(storage::Backend* backend, Guard* guard, Stealing stealing, const pipe::Limits& pipe_limits,
+                   std::shared_ptr<pipe::Budget> budget)
       : backend_(backend),
         guard_(guard),
         handlers_(backend),
         lease_handlers_(backend, stealing),
-        pipe_{backend, guard, stealing, pipe_limits, std::make_shared<pipe::Budget>(pipe_limits.total_bytes)} {}
+        pipe_{backend, guard, stealing, pipe_limits, std::move(budget)} {}
 
   grpc::ServerUnaryReactor* GetCreds(Context* context, const Bytes* request, Bytes* response) override {
     return Run<v1::GetCredsRequest, v1::GetCredsResponse>(rpc::kGetCreds, context, request, response);
@@ -122,8 +123,9 @@ class AuthStateService final : public RawService {
 }  // namespace
 
 std::unique_ptr<grpc::Service> NewAuthStateService(storage::Backend* backend, Guard* guard, Stealing stealing,
-                                                   const pipe::Limits& pipe_limits) {
-  return std::make_unique<AuthStateService>(backend, guard, stealing, pipe_limits);
+                                                   const pipe::Limits& pipe_limits,
+                                                   std::shared_ptr<pipe::Budget> budget) {
+  return std::make_unique<AuthStateService>(backend, guard, stealing, pipe_limits, std::move(budget));
 }
 
 }  // namespace authstate::server

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "server/pipe/budget.h"
 #include "server/pipe/limits.h"
 
 namespace grpc {
@@ -19,9 +20,10 @@ class Guard;
 enum class Stealing : bool;
 
 // authstate.v1.AuthStateService over `backend`. Backend and guard are borrowed, and outlive the server that the service
-// is registered with.
+// is registered with. `budget` is of pipe_limits.total_bytes.
 std::unique_ptr<grpc::Service> NewAuthStateService(storage::Backend* backend, Guard* guard, Stealing stealing,
-                                                   const pipe::Limits& pipe_limits = {});
+                                                   const pipe::Limits& pipe_limits,
+                                                   std::shared_ptr<pipe::Budget> budget);
 
 }  // namespace authstate::server
 

@@ -40,7 +40,12 @@ export class Authstated {
 
   // Resolves when it serves, on the port of before when it was started before.
   async start(): Promise<void> {
-    const child = start(join(BINARIES, "authstated"), ["--listen", this.address, ...this.#options]);
+    const child = start(join(BINARIES, "authstated"), [
+      "--listen",
+      this.address,
+      "--http-listen=off",
+      ...this.#options,
+    ]);
     this.#child = child;
     const log = tailOf(child.stderr);
     this.#log = log;

@@ -31,7 +31,7 @@ absl::StatusOr<std::unique_ptr<TestServer>> TestServer::Create(Options options) 
 
 absl::Status TestServer::Start(absl::string_view listen) {
   std::vector<std::string> argv = options_.launcher;
-  argv.insert(argv.end(), {ProgramPath(options_.program), "--listen", std::string(listen)});
+  argv.insert(argv.end(), {ProgramPath(options_.program), "--listen", std::string(listen), "--http-listen=off"});
   argv.insert(argv.end(), options_.arguments.begin(), options_.arguments.end());
   auto process = Subprocess::Start({std::move(argv), options_.environment});
   if (!process.ok()) return process.status();

@@ -21,7 +21,8 @@ std::string ProgramPath(absl::string_view name);
 class TestServer {
  public:
   struct Options {
-    // Without --listen: the server picks a port of 127.0.0.1 and keeps it through Restart.
+    // Without --listen: the server picks a port of 127.0.0.1 and keeps it through Restart. Its HTTP port is off, unless
+    // --http-listen stands among these.
     std::vector<std::string> arguments;
     // `NAME=value` each.
     std::vector<std::string> environment;

@@ -98,7 +98,7 @@ check_layers() {
   forbid 'Only server/app.cc names drivers and decorators.' \
     'storage/(memory|postgres|sqlite|decorators|failpoints|write_behind)/' \
     server ':!server/app.cc'
-  in_order server log connections access handlers rpc pipe services
+  in_order server log connections http access handlers rpc pipe services metrics
   forbid 'Handlers know no RPCs.' '(grpc|grpcpp)/' server/handlers
   forbid 'What starts the server is known by nothing below it.' 'server/[a-z_]+\.h' ':(glob)server/*/*'
   forbid 'Only tests include tests.' 'tests/' server client

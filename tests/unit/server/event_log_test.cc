@@ -69,8 +69,9 @@ class EventLogTest : public testing::Test {
 
   const std::unique_ptr<storage::Backend> memory_ = storage::NewMemoryBackend();
   std::vector<Line> lines_;
+  const std::shared_ptr<LeaseCounts> counts_ = std::make_shared<LeaseCounts>();
   const std::unique_ptr<storage::Backend> log_ =
-      NewEventLog(memory_.get(), [this](LogLevel level, absl::string_view message, const LogFields& fields) {
+      NewEventLog(memory_.get(), counts_, [this](LogLevel level, absl::string_view message, const LogFields& fields) {
         EXPECT_EQ(level, LogLevel::kInfo);
         Line line{std::string(message), {}};
         for (const auto& [name, value] : fields) line.fields.emplace(std::string(name), value);
@@ -104,6 +105,12 @@ TEST_F(EventLogTest, ALeaseLeavesALineWhenItIsGainedRefusedAndReleased) {
   ASSERT_THAT(lines, SizeIs(1));
   EXPECT_EQ(lines[0].message, "lease released");
   EXPECT_THAT(lines[0].fields, AllOf(Contains(Pair("session_id", "s")), Contains(Pair("owner", "a"))));
+
+  // A refusal counts each time, also where it leaves no line.
+  EXPECT_EQ(counts_->gained, 1);
+  EXPECT_EQ(counts_->refused, 3);
+  EXPECT_EQ(counts_->released, 1);
+  EXPECT_EQ(counts_->stolen, 0);
 }
 
 TEST_F(EventLogTest, AStealNamesBothOwnersAndSoDoesTheLoss) {
@@ -120,6 +127,9 @@ TEST_F(EventLogTest, AStealNamesBothOwnersAndSoDoesTheLoss) {
   EXPECT_EQ(lines[0].message, "lease lost");
   EXPECT_THAT(lines[0].fields, AllOf(Contains(Pair("session_id", "s")), Contains(Pair("fence", absl::StrCat(fence))),
                                      Contains(Pair("owner_now", "b"))));
+  EXPECT_EQ(counts_->gained, 2);
+  EXPECT_EQ(counts_->stolen, 1);
+  EXPECT_EQ(counts_->lost, 1);
 }
 
 TEST_F(EventLogTest, WhatTakesStateAwayLeavesALineAndOtherCommitsNone) {

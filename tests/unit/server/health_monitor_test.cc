@@ -64,9 +64,9 @@ TEST(HealthMonitorTest, FollowsTheBackendBothWays) {
   absl::Notification fell;
   absl::Notification rose;
   backend.alive = false;
-  const HealthMonitor monitor(&backend, absl::Milliseconds(1), [&](bool serving) {
-    if (!serving && !fell.HasBeenNotified()) fell.Notify();
-    if (serving && !rose.HasBeenNotified()) rose.Notify();
+  const HealthMonitor monitor(&backend, absl::Milliseconds(1), [&](const absl::Status& state) {
+    if (!state.ok() && !fell.HasBeenNotified()) fell.Notify();
+    if (state.ok() && !rose.HasBeenNotified()) rose.Notify();
   });
   fell.WaitForNotification();
   EXPECT_FALSE(rose.HasBeenNotified());

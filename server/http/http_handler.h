@@ -1,0 +1,33 @@
+#ifndef AUTHSTATE_SERVER_HTTP_HTTP_HANDLER_H_
+#define AUTHSTATE_SERVER_HTTP_HTTP_HANDLER_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+// What HttpServer asks, and is answered.
+namespace authstate::server {
+
+struct HttpRequest {
+  // In capital letters: `GET`.
+  std::string method;
+  // Of what is asked for, decoded and without its query: `/metrics`.
+  std::string path;
+  // The values of `Authorization`, in their order.
+  std::vector<std::string> authorization;
+  // The names in the certificate that the client has shown, `DNS:` or `URI:` before each; none where none is asked for.
+  std::vector<std::string> certificate_names;
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body;
+};
+
+// Answers a request, of which it sees the head alone. Must not block.
+using HttpHandler = std::function<HttpResponse(const HttpRequest& request)>;
+
+}  // namespace authstate::server
+
+#endif  // AUTHSTATE_SERVER_HTTP_HTTP_HANDLER_H_

@@ -1,0 +1,106 @@
+#include "server/http_port.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "profiles/database_options.h"
+#include "server/access/credentials.h"
+#include "server/connections/listening_sockets.h"
+#include "server/exposure.h"
+#include "server/log/logging.h"
+#include "server/metrics/metrics_text.h"
+#include "server/metrics/readiness.h"
+#include "server/metrics/status_json.h"
+#include "server/rpc/guard.h"
+
+namespace authstate::server {
+namespace {
+
+constexpr char kJson[] = "application/json";
+constexpr char kText[] = "text/plain; charset=utf-8";
+
+Credentials CredentialsOf(const HttpRequest& request) {
+  Credentials shown;
+  shown.has_token = !request.authorization.empty();
+  if (!shown.has_token) {
+    for (const std::string& name : request.certificate_names) shown.certificate_names.push_back(CanonicalName(name));
+  } else if (request.authorization.size() == 1) {
+    // Of several, none is more the caller's than the others.
+    shown.token = ParseAuthorization(request.authorization.front());
+  }
+  return shown;
+}
+
+// SQLite files that this server may write.
+std::vector<std::string> FilesOf(const Options& options) {
+  std::vector<std::string> files;
+  if (options.databases.backend == profiles::BackendChoice::kSqlite) files.push_back(options.databases.sqlite_path);
+  if (!options.write_behind.empty()) files.push_back(options.write_behind);
+  return files;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<HttpPort>> HttpPort::Open(const Options& options, const Observed& server,
+                                                         storage::Backend* backend, storage::DeadlineTimer& timer) {
+  const std::optional<ListenAddress> address = HttpListenOf(options);
+  if (!address.has_value()) return nullptr;
+  absl::StatusOr<ListeningSockets> sockets = ListeningSockets::Open(*address);
+  if (!sockets.ok() && options.http_listen == kDefaultHttpListen) {
+    Log(LogLevel::kWarn, "no metrics: their address cannot be had; give --http-listen another one, or off",
+        {{"error", std::string(sockets.status().message())}});
+    return nullptr;
+  }
+  if (!sockets.ok()) return sockets.status();
+  const bool exposed = IsExposed(*address);
+  std::unique_ptr<HttpPort> port(new HttpPort(server, exposed, backend, timer));
+  port->server_.files = FilesOf(options);
+  auto http = HttpServer::Start(
+      *std::move(sockets), exposed ? server.certificates : nullptr,
+      [port = port.get()](const HttpRequest& request) { return port->Answer(request); }, timer);
+  if (!http.ok()) return http.status();
+  port->http_ = *std::move(http);
+  Log(LogLevel::kInfo, "metrics and health over HTTP", {{"address", port->http_->address()}});
+  return port;
+}
+
+HttpPort::HttpPort(const Observed& server, bool guarded, storage::Backend* backend, storage::DeadlineTimer& timer)
+    : sessions_(backend, timer), server_(server), guarded_(guarded) {
+  server_.sessions = &sessions_;
+}
+
+HttpResponse HttpPort::Answer(const HttpRequest& request) const {
+  if (request.method != "GET" && request.method != "HEAD") return {405, kText, "there is nothing to change here\n"};
+  const absl::Time now = absl::Now();
+  if (request.path == "/livez") return {200, kText, "ok\n"};
+  if (request.path == "/readyz") {
+    return {server_.readiness->Reasons(now).empty() ? 200 : 503, kJson, ReadinessJson(server_, now)};
+  }
+  if (request.path == "/metrics") {
+    return Guarded(request, &Caller::Authenticate, [this] {
+      return HttpResponse{200, kMetricsType, MetricsText(server_)};
+    });
+  }
+  if (request.path == "/status.json") {
+    return Guarded(request, &Caller::PermitAdmin, [this, now] {
+      return HttpResponse{200, kJson, StatusJson(server_, now)};
+    });
+  }
+  return {404, kText, "there are /livez, /readyz, /metrics and /status.json\n"};
+}
+
+template <typename Page>
+HttpResponse HttpPort::Guarded(const HttpRequest& request, absl::Status (Caller::*may)(), Page page) const {
+  if (!guarded_) return page();
+  Caller caller(*server_.access, CredentialsOf(request));
+  const absl::Status permitted = (caller.*may)();
+  if (permitted.ok()) return page();
+  server_.guard->counts()->CountRefusal(permitted);
+  return {absl::IsPermissionDenied(permitted) ? 403 : 401, kText, absl::StrCat(permitted.message(), "\n")};
+}
+
+}  // namespace authstate::server

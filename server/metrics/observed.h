@@ -1,0 +1,53 @@
+#ifndef AUTHSTATE_SERVER_METRICS_OBSERVED_H_
+#define AUTHSTATE_SERVER_METRICS_OBSERVED_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "server/log/lease_events.h"
+
+namespace authstate {
+class Keyring;
+}
+namespace authstate::storage {
+class BackendTargets;
+}
+namespace authstate::server {
+
+namespace pipe {
+class Budget;
+}
+class AccessWatch;
+class AuditLog;
+class CertificateWatch;
+class Guard;
+class Readiness;
+class SessionSampler;
+
+// The parts of a server that metrics and status are read from, at the moment that somebody asks: nothing is counted
+// twice, and nobody who serves waits. All are borrowed, and outlive who reads them.
+struct Observed {
+  absl::Time started;
+  // Of gRPC: where it is served, and `plain text`, `TLS` or `mutual TLS`.
+  std::string address;
+  std::string transport;
+  const storage::BackendTargets* targets = nullptr;
+  const Guard* guard = nullptr;
+  const AccessWatch* access = nullptr;
+  const pipe::Budget* pipes = nullptr;
+  const LeaseCounts* leases = nullptr;
+  const Readiness* readiness = nullptr;
+  const SessionSampler* sessions = nullptr;
+  // SQLite files whose size and disk are told: the store, or the file of write-behind.
+  std::vector<std::string> files;
+  // Null: there is none.
+  CertificateWatch* certificates = nullptr;
+  const AuditLog* audit = nullptr;
+  const Keyring* keyring = nullptr;
+};
+
+}  // namespace authstate::server
+
+#endif  // AUTHSTATE_SERVER_METRICS_OBSERVED_H_

@@ -1,0 +1,159 @@
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/metrics/collectors.h"
+#include "server/metrics/readiness.h"
+#include "server/metrics/session_sampler.h"
+#include "storage/backend_targets.h"
+#include "storage/counts/call_counts.h"
+
+namespace authstate::server {
+namespace {
+
+using storage::TargetState;
+using Targets = std::vector<TargetState>;
+
+constexpr double kNanosecond = 1e-9;
+
+// A value of each database.
+template <typename Value>
+void AddEach(const Targets& targets, MetricFamilies::Family family, Value value) {
+  for (const TargetState& target : targets) family.Add(value(target), {{"backend", target.name}});
+}
+
+void CollectStatements(const Targets& targets, bool alive, MetricFamilies* families) {
+  AddEach(targets,
+          families->Gauge("authstate_backend_serving",
+                          "1: calls go to this database; one that does not serve is asked nothing."),
+          [](const TargetState& target) { return target.serving; });
+  AddEach(targets, families->Gauge("authstate_backend_up", "1: it serves, and gives good signs of life."),
+          [alive](const TargetState& target) { return target.serving && alive; });
+  AddEach(targets,
+          families->Counter("authstate_backend_statements_total",
+                            "Statements that went to the database; of SQLite, transactions and reads."),
+          [](const TargetState& target) { return target.stats.statements; });
+  MetricFamilies::Family errors = families->Counter("authstate_backend_errors_total",
+                                                    "Statements, and attempts to connect, that failed, by class.");
+  for (const TargetState& target : targets) {
+    for (const absl::string_view error_class : storage::kErrorClasses) {
+      const auto found = target.stats.errors_by_class.find(std::string(error_class));
+      errors.Add(found == target.stats.errors_by_class.end() ? 0 : found->second,
+                 {{"backend", target.name}, {"class", error_class}});
+    }
+  }
+  MetricFamilies::Family seconds =
+      families->Histogram("authstate_backend_statement_seconds", "How long statements took.");
+  for (const TargetState& target : targets) {
+    seconds.Add(target.statements->latencies(), kNanosecond, {{"backend", target.name}});
+  }
+  AddEach(targets, families->Gauge("authstate_backend_connections", "Connections to the database that are open."),
+          [](const TargetState& target) { return target.stats.connections; });
+  AddEach(targets, families->Gauge("authstate_backend_calls_waiting", "Calls that wait for a connection."),
+          [](const TargetState& target) { return target.stats.waiting; });
+  AddEach(targets, families->Gauge("authstate_backend_calls_at_work", "Calls that have a connection."),
+          [](const TargetState& target) { return target.stats.at_work; });
+  MetricFamilies::Family waits = families->Histogram("authstate_backend_wait_seconds",
+                                                     "How long calls waited for a connection, of those that got one.");
+  for (const TargetState& target : targets) {
+    waits.Add(target.statements->waits(), kNanosecond, {{"backend", target.name}});
+  }
+}
+
+void CollectEnds(const Targets& targets, MetricFamilies* families) {
+  MetricFamilies::Family calls = families->Counter("authstate_backend_calls_total",
+                                                   "Calls to the driver of the database, each for one caller or many.");
+  for (const TargetState& target : targets) {
+    for (std::size_t i = 0; i < std::size(storage::kCallKinds); ++i) {
+      calls.Add(target.calls->calls.at(i).load(), {{"backend", target.name}, {"kind", storage::kCallKinds[i]}});
+    }
+  }
+  MetricFamilies::Family commits = families->Counter("authstate_backend_commits_total",
+                                                     "Commits by how they ended; unknown ones may have been applied.");
+  for (const TargetState& target : targets) {
+    for (std::size_t i = 0; i < std::size(storage::kCommitEnds); ++i) {
+      commits.Add(target.calls->commits.at(i).load(), {{"backend", target.name}, {"outcome", storage::kCommitEnds[i]}});
+    }
+  }
+  AddEach(targets,
+          families->Counter(
+              "authstate_backend_commits_resolved_total",
+              "Commits whose statement got no answer, and of which it was found out whether they were applied."),
+          [](const TargetState& target) { return target.statements->resolved(); });
+  MetricFamilies::Family batches =
+      families->Histogram("authstate_backend_batch_commits", "Commits that went to the database as one call.");
+  for (const TargetState& target : targets) batches.Add(target.calls->batches, 1, {{"backend", target.name}});
+  AddEach(
+      targets,
+      families->Counter("authstate_backend_data_loss_total", "Answers that what is stored is not what was written."),
+      [](const TargetState& target) { return target.calls->data_loss.load(); });
+  AddEach(targets,
+          families->Counter("authstate_backend_stale_fences_total",
+                            "Work that was refused, as its owner has lost the lease."),
+          [](const TargetState& target) { return target.calls->stale_fences.load(); });
+  AddEach(targets, families->Counter("authstate_cache_hits_total", "Reads that were answered from memory."),
+          [](const TargetState& target) { return target.calls->cache_hits.load(); });
+  AddEach(targets, families->Counter("authstate_cache_misses_total", "Reads that the cache could not answer."),
+          [](const TargetState& target) { return target.calls->cache_misses.load(); });
+  AddEach(targets, families->Gauge("authstate_cache_bytes", "Bytes that the cache holds."),
+          [](const TargetState& target) { return target.calls->cache_bytes.load(); });
+}
+
+void CollectLeases(const LeaseCounts& leases, MetricFamilies* families) {
+  families->Counter("authstate_leases_total", "Changes of leases that went through this server.")
+      .Add(leases.gained.load(), {{"event", "gained"}})
+      .Add(leases.stolen.load(), {{"event", "stolen"}})
+      .Add(leases.refused.load(), {{"event", "refused"}})
+      .Add(leases.lost.load(), {{"event", "lost"}})
+      .Add(leases.released.load(), {{"event", "released"}});
+}
+
+void CollectSessions(const SessionSampler::Counts& counts, MetricFamilies* families) {
+  families->Gauge("authstate_sessions", "Sessions of the store when they were last listed, by whether they have creds.")
+      .Add(counts.sessions - counts.without_creds, {{"creds", "yes"}})
+      .Add(counts.without_creds, {{"creds", "no"}});
+  families->Gauge("authstate_session_keys", "Keys of these sessions.").Add(counts.keys);
+  families->Gauge("authstate_session_bytes", "Bytes of their creds and values, as they are stored.").Add(counts.bytes);
+  families->Gauge("authstate_leases_held", "Of these sessions, those with a lease that was live then.")
+      .Add(counts.leased);
+  families->Gauge("authstate_sessions_listed_timestamp_seconds", "When they were last listed; 0 before the first time.")
+      .Add(counts.listed.has_value() ? absl::ToDoubleSeconds(*counts.listed - absl::UnixEpoch()) : 0.0);
+}
+
+std::uint64_t SizeOf(const std::string& path) {
+  struct stat file {};
+  return stat(path.c_str(), &file) == 0 ? static_cast<std::uint64_t>(file.st_size) : 0;
+}
+
+void CollectFiles(const std::vector<std::string>& files, MetricFamilies* families) {
+  MetricFamilies::Family size = families->Gauge("authstate_sqlite_file_bytes", "Size of an SQLite file with its log.");
+  for (const std::string& path : files) {
+    size.Add(SizeOf(path) + SizeOf(absl::StrCat(path, "-wal")), {{"file", path}});
+  }
+  MetricFamilies::Family room =
+      families->Gauge("authstate_sqlite_disk_free_bytes", "Room on its disk that this server may use.");
+  for (const std::string& path : files) {
+    struct statvfs disk {};
+    if (statvfs(path.c_str(), &disk) != 0) continue;
+    room.Add(static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize), {{"file", path}});
+  }
+}
+
+}  // namespace
+
+void CollectStores(const Observed& server, MetricFamilies* families) {
+  const Targets targets = server.targets->ListTargets();
+  CollectStatements(targets, server.readiness->database_answers(), families);
+  CollectEnds(targets, families);
+  CollectLeases(*server.leases, families);
+  CollectSessions(server.sessions->counts(), families);
+  if (!server.files.empty()) CollectFiles(server.files, families);
+}
+
+}  // namespace authstate::server

@@ -1,0 +1,356 @@
+// The HTTP port of authstated: what it tells, to whom, and what becomes of a start that would tell too much.
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+
+#include <csignal>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "authstate/v1/auth_state_service.grpc.pb.h"
+#include "tests/integration/granted_rights.h"
+#include "tests/integration/pipe_caller.h"
+#include "tests/integration/tls_test.h"
+#include "tests/support/http/http_exchange.h"
+#include "tests/support/pipe_operations.h"
+#include "tests/support/test_postgres.h"
+
+namespace authstate {
+namespace {
+
+using test::HttpAnswer;
+using test::HttpGet;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+namespace send = test::pipe;
+
+class HttpPortTest : public TlsTest {
+ protected:
+  std::vector<std::string> OnSqlite(const std::string& http_listen = "127.0.0.1:0") const {
+    return {"--sqlite-path", Live("a.db"), "--http-listen", http_listen};
+  }
+  // Where others could reach it, with TLS on both ports.
+  std::vector<std::string> Exposed() {
+    std::vector<std::string> arguments = Tls();
+    arguments.insert(arguments.end(), {"--http-listen", "0.0.0.0:0"});
+    return arguments;
+  }
+
+  std::string HttpAddress() {
+    const auto line =
+        server_->process().WaitForLine("metrics and health over HTTP", kTlsPatience, test::Subprocess::Stream::kStderr);
+    EXPECT_TRUE(line.ok()) << line.status();
+    return line.ok() ? nlohmann::json::parse(*line).value("address", "") : "";
+  }
+  std::string Scrape() { return HttpGet(HttpAddress(), "/metrics").body; }
+  // Of a series, as it stands on the scrape; empty where it is not there.
+  std::string ValueOf(const std::string& series) {
+    for (const std::string& line : Lines(Scrape())) {
+      if (line.rfind(series + " ", 0) == 0) return line.substr(series.size() + 1);
+    }
+    return "";
+  }
+  static std::vector<std::string> Lines(const std::string& text) { return absl::StrSplit(text, '\n'); }
+
+  // Asks until what is answered is as wanted; the last answer.
+  HttpAnswer Await(const std::string& path, int status) {
+    HttpAnswer answer = HttpGet(HttpAddress(), path);
+    for (const absl::Time end = absl::Now() + kTlsPatience; answer.status != status && absl::Now() < end;) {
+      absl::SleepFor(absl::Milliseconds(5));
+      answer = HttpGet(HttpAddress(), path);
+    }
+    return answer;
+  }
+
+  // Over TLS.
+  HttpAnswer Get(const std::string& path, const std::string& fields = "", const std::string& client = "") {
+    const Result result = Exchange(absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: x\r\n", fields, "\r\n"), client);
+    EXPECT_EQ(result.code, 0) << result.err;
+    return test::ParseAnswer(result.out);
+  }
+  Result Exchange(const std::string& request, const std::string& client = "") {
+    std::vector<std::string> argv = {"python3", AUTHSTATE_HTTPS_EXCHANGE, HttpAddress(), Made("ca.pem"), request};
+    if (!client.empty()) argv.insert(argv.end(), {Made(client + ".pem"), Made(client + ".key")});
+    return RunToEnd(argv);
+  }
+  static std::string Bearer(const std::string& token) { return absl::StrCat("Authorization: Bearer ", token, "\r\n"); }
+
+  static Result Refused(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {test::ProgramPath("authstated"), "--log-level", "error"});
+    return RunToEnd(std::move(arguments));
+  }
+};
+
+grpc::Status Write(v1::AuthStateService::Stub& stub, const std::string& session_id) {
+  grpc::ClientContext context;
+  v1::CommitRequest request;
+  request.set_session_id(session_id);
+  request.mutable_creds()->set_json(R"({"me":"tops3cret"})");
+  v1::KeyEntry* const entry = request.add_sets();
+  entry->mutable_key()->set_type("session");
+  entry->mutable_key()->set_id("49301234567.0");
+  entry->mutable_value()->set_raw("tops3cret");
+  v1::CommitResponse response;
+  return stub.Commit(&context, request, &response);
+}
+
+grpc::Status Read(v1::AuthStateService::Stub& stub, const std::string& session_id) {
+  grpc::ClientContext context;
+  v1::GetCredsRequest request;
+  request.set_session_id(session_id);
+  v1::GetCredsResponse response;
+  return stub.GetCreds(&context, request, &response);
+}
+
+TEST_F(HttpPortTest, ALiveScrapePassesPromtoolAndTellsNothingOfASession) {
+  Start(OnSqlite());
+  const auto channel = grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials());
+  const auto stub = v1::AuthStateService::NewStub(channel);
+  ASSERT_TRUE(Write(*stub, "15551234567").ok());
+  ASSERT_TRUE(Read(*stub, "15551234567").ok());
+  const std::string scrape = Scrape();
+  EXPECT_THAT(scrape, AllOf(Not(HasSubstr("15551234567")), Not(HasSubstr("49301234567")), Not(HasSubstr("tops3cret"))));
+  std::ofstream(Live("scrape")) << scrape;
+  const Result checked = RunToEnd({"bash", "-c", "promtool check metrics <" + Live("scrape")});
+  EXPECT_EQ(checked.code, 0) << checked.out << checked.err;
+  EXPECT_EQ(checked.out + checked.err, "");
+}
+
+TEST_F(HttpPortTest, EveryMetricIsOnThePageAndNoOther) {
+  std::vector<std::string> arguments = Tls();
+  arguments.insert(arguments.end(), {"--http-listen", "127.0.0.1:0"});
+  Start(arguments);
+  std::set<std::string> served;
+  for (const std::string& line : Lines(Scrape())) {
+    const std::vector<std::string> words = absl::StrSplit(line, ' ');
+    if (words.size() == 4 && words[0] == "#" && words[1] == "TYPE") served.insert(words[2]);
+  }
+  std::set<std::string> documented;
+  std::ifstream page(AUTHSTATE_METRICS_PAGE);
+  const std::regex row("\\| `((authstate|grpc|process)_[a-z_]+)` \\|.*");
+  for (std::string line; std::getline(page, line);) {
+    std::smatch match;
+    if (std::regex_match(line, match, row)) documented.insert(match[1]);
+  }
+  EXPECT_EQ(served, documented);
+}
+
+TEST_F(HttpPortTest, EverySetOfLabelsIsThereAtZeroFromTheStart) {
+  Start(OnSqlite());
+  int methods = 0;
+  for (const std::string& line : Lines(Scrape())) {
+    if (line.rfind("grpc_server_started_total{", 0) == 0) ++methods;
+    for (const char* const counter :
+         {"grpc_server_", "authstate_pipe_operations_total", "authstate_refused_callers_total",
+          "authstate_leases_total", "authstate_backend_errors_total"}) {
+      if (line.rfind(counter, 0) != 0) continue;
+      EXPECT_THAT(line, testing::EndsWith(" 0"));
+    }
+  }
+  EXPECT_EQ(methods, 29);
+  EXPECT_EQ(
+      ValueOf(
+          R"(grpc_server_handled_total{grpc_service="authstate.v1.AuthStateService",grpc_method="Pipe",grpc_code="DATA_LOSS"})"),
+      "0");
+  EXPECT_EQ(ValueOf(R"(authstate_backend_errors_total{backend="sqlite",class="not_committed"})"), "0");
+}
+
+TEST_F(HttpPortTest, CallsOperationsAndLeasesAreCounted) {
+  Start(OnSqlite());
+  const auto channel = grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials());
+  const auto stub = v1::AuthStateService::NewStub(channel);
+  ASSERT_TRUE(Write(*stub, "a").ok());
+  ASSERT_TRUE(Read(*stub, "a").ok());
+  EXPECT_FALSE(Read(*stub, "b").ok());
+  EXPECT_FALSE(Read(*stub, "b").ok());
+  test::PipeCaller pipe(server_->address());
+  ASSERT_THAT(pipe.Call(send::Message({send::Attach(1, 1, "c"), send::Get(1, 2)})), testing::SizeIs(2));
+  const auto handled = [this](const char* method, const char* code) {
+    return ValueOf(
+        absl::StrCat(R"(grpc_server_handled_total{grpc_service="authstate.v1.AuthStateService",grpc_method=")", method,
+                     R"(",grpc_code=")", code, R"("})"));
+  };
+  EXPECT_EQ(handled("Commit", "OK"), "1");
+  EXPECT_EQ(handled("GetCreds", "OK"), "1");
+  EXPECT_EQ(handled("GetCreds", "NOT_FOUND"), "2");
+  EXPECT_EQ(handled("Pipe", "OK"), "0");
+  EXPECT_EQ(
+      ValueOf(
+          R"(grpc_server_handling_seconds_count{grpc_service="authstate.v1.AuthStateService",grpc_method="GetCreds"})"),
+      "3");
+  EXPECT_EQ(ValueOf(R"(authstate_pipe_operations_total{operation="attach",grpc_code="OK"})"), "1");
+  EXPECT_EQ(ValueOf(R"(authstate_pipe_operations_total{operation="get",grpc_code="OK"})"), "1");
+  EXPECT_EQ(ValueOf("authstate_pipe_streams"), "1");
+  EXPECT_EQ(ValueOf("authstate_pipe_channels"), "1");
+  EXPECT_EQ(ValueOf(R"(authstate_leases_total{event="gained"})"), "1");
+  EXPECT_EQ(ValueOf(R"(authstate_backend_commits_total{backend="sqlite",outcome="applied"})"), "1");
+  EXPECT_EQ(ValueOf(R"(authstate_backend_calls_at_work{backend="sqlite"})"), "0");
+  EXPECT_EQ(ValueOf(R"(authstate_backend_calls_waiting{backend="sqlite"})"), "0");
+}
+
+TEST_F(HttpPortTest, ReadinessAndMetricsFollowTheDatabaseBothWays) {
+  auto postgres = test::TestPostgres::Create();
+  ASSERT_TRUE(postgres.ok()) << postgres.status();
+  Start({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--health-interval-ms", "50", "--http-listen",
+         "127.0.0.1:0"});
+  EXPECT_EQ(HttpGet(HttpAddress(), "/readyz").body, "{\"ready\":true}\n");
+  EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="postgres"})"), "1");
+  ASSERT_TRUE((*postgres)->Stop().ok());
+  const HttpAnswer fallen = Await("/readyz", 503);
+  ASSERT_EQ(fallen.status, 503);
+  const nlohmann::json reason = nlohmann::json::parse(fallen.body)["reasons"][0];
+  EXPECT_EQ(reason["reason"], "DATABASE_UNAVAILABLE");
+  EXPECT_THAT(std::string(reason["message"]), Not(HasSubstr("127.0.0.1")));
+  EXPECT_EQ(HttpGet(HttpAddress(), "/livez").status, 200);
+  EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="postgres"})"), "0");
+  EXPECT_EQ(ValueOf("authstate_ready"), "0");
+  EXPECT_NE(ValueOf(R"(authstate_backend_errors_total{backend="postgres",class="unreachable"})"), "0");
+  ASSERT_TRUE((*postgres)->Start().ok());
+  EXPECT_EQ(Await("/readyz", 200).status, 200);
+  EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="postgres"})"), "1");
+}
+
+TEST_F(HttpPortTest, StatusTellsHowTheServerIs) {
+  Start(OnSqlite());
+  const HttpAnswer answer = HttpGet(HttpAddress(), "/status.json");
+  EXPECT_THAT(answer.head, HasSubstr("Content-Type: application/json"));
+  const nlohmann::json status = nlohmann::json::parse(answer.body);
+  EXPECT_EQ(status["ready"], true);
+  EXPECT_EQ(status["address"], server_->address());
+  EXPECT_EQ(status["transport"], "plain text");
+  EXPECT_EQ(status["access"], "open");
+  EXPECT_EQ(status["encryption"], nullptr);
+  EXPECT_EQ(status["backends"][0]["name"], "sqlite");
+  EXPECT_EQ(status["backends"][0]["serving"], true);
+}
+
+TEST_F(HttpPortTest, OtherPathsAndMethodsAreNotThere) {
+  Start(OnSqlite());
+  EXPECT_EQ(HttpGet(HttpAddress(), "/").status, 404);
+  EXPECT_EQ(HttpGet(HttpAddress(), "/metrics/").status, 404);
+  const test::HttpPeer peer(HttpAddress());
+  peer.Send("POST /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(test::ParseAnswer(peer.ReadToEnd()).status, 405);
+}
+
+TEST_F(HttpPortTest, OffIsOff) {
+  Start(OnSqlite("off"));
+  EXPECT_EQ(LinesOfLog("over HTTP"), 0);
+  EXPECT_EQ(LinesOfLog("no metrics"), 0);
+}
+
+TEST_F(HttpPortTest, WhereTheDefaultIsTakenTheServerGoesOnWithoutAndElsewhereItDoesNot) {
+  const std::string default_address = "127.0.0.1:50080";
+  Start(OnSqlite(default_address));
+  // Whoever has it, this one does not.
+  const auto other = test::TestServer::Create({{"--sqlite-path", Live("b.db"), "--http-listen", default_address}, {}});
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_TRUE((*other)->process().WaitForLine("no metrics", kTlsPatience, test::Subprocess::Stream::kStderr).ok());
+  const Result refused =
+      Refused({"--sqlite-path", Live("c.db"), "--listen", "127.0.0.1:0", "--http-listen", server_->address()});
+  EXPECT_EQ(refused.code, 3);
+  EXPECT_THAT(refused.err, HasSubstr("--http-listen " + server_->address() + ": Address already in use"));
+}
+
+TEST_F(HttpPortTest, PlainTextAndAnOpenServerStayOnTheMachine) {
+  const Result plain = Refused({"--sqlite-path", Live("never.db"), "--http-listen", "0.0.0.0:0"});
+  EXPECT_EQ(plain.code, 2);
+  EXPECT_THAT(plain.err,
+              AllOf(HasSubstr("--http-listen 0.0.0.0:0: others than this machine"), HasSubstr("--allow-insecure")));
+  const Result open = Refused(Exposed());
+  EXPECT_EQ(open.code, 9);
+  EXPECT_THAT(open.err, HasSubstr("--http-listen 0.0.0.0:0: others than this machine"));
+
+  std::vector<std::string> allowed = OnSqlite("0.0.0.0:0");
+  allowed.emplace_back("--allow-insecure");
+  Start(allowed);
+  EXPECT_EQ(HttpGet(HttpAddress(), "/status.json").status, 200);
+}
+
+TEST_F(HttpPortTest, BeyondLoopbackWhoAsksHasToBeKnown) {
+  std::string reader;
+  std::string admin;
+  std::string expired;
+  {
+    const auto rights = test::GrantedRights::InSqlite(Live("a.db"));
+    reader = rights->Token(test::kRead, {{"nobody", /*prefix=*/false}});
+    admin = rights->Token(test::kAdmin, {});
+    expired = rights->ExpiredToken();
+  }
+  Start(Exposed());
+  // No word in plain text.
+  EXPECT_EQ(HttpGet(HttpAddress(), "/livez").status, 0);
+
+  EXPECT_EQ(Get("/livez").status, 200);
+  EXPECT_EQ(Get("/readyz").status, 200);
+  EXPECT_EQ(Get("/metrics").status, 401);
+  EXPECT_EQ(Get("/status.json").status, 401);
+  EXPECT_THAT(Get("/metrics").head, HasSubstr("WWW-Authenticate: Bearer"));
+  EXPECT_EQ(Get("/metrics", Bearer(reader + "x")).status, 401);
+  EXPECT_EQ(Get("/metrics", Bearer(expired)).status, 401);
+  EXPECT_EQ(Get("/metrics", "Authorization: Basic eDp5\r\n").status, 401);
+  EXPECT_EQ(Get("/metrics", Bearer(reader) + Bearer(admin)).status, 401);
+
+  EXPECT_EQ(Get("/metrics", Bearer(reader)).status, 200);
+  EXPECT_EQ(Get("/status.json", Bearer(reader)).status, 403);
+  EXPECT_EQ(Get("/metrics", Bearer(admin)).status, 200);
+  EXPECT_EQ(Get("/status.json", Bearer(admin)).status, 200);
+}
+
+TEST_F(HttpPortTest, OnLoopbackItIsFreeAlsoWhereTheOtherPortIsNot) {
+  (void)test::GrantedRights::InSqlite(Live("a.db"))->Token(test::kAdmin, {});
+  std::vector<std::string> arguments = Tls();
+  arguments.insert(arguments.end(), {"--http-listen", "127.0.0.1:0"});
+  Start(arguments);
+  EXPECT_EQ(HttpGet(HttpAddress(), "/metrics").status, 200);
+  EXPECT_EQ(HttpGet(HttpAddress(), "/status.json").status, 200);
+}
+
+TEST_F(HttpPortTest, ClientCertificatesAreAskedForAndTellWhoItIs) {
+  {
+    const auto rights = test::GrantedRights::InSqlite(Live("a.db"));
+    rights->Certificate("DNS:pool.test", test::kRead, {{"nobody", /*prefix=*/false}});
+    rights->Certificate("URI:spiffe://authstate.test/reader", test::kAdmin, {});
+  }
+  std::vector<std::string> arguments = MutualTls();
+  arguments.insert(arguments.end(), {"--http-listen", "0.0.0.0:0"});
+  Start(arguments);
+  EXPECT_EQ(Get("/livez").status, 401);
+  EXPECT_THAT(Get("/livez").body, HasSubstr("show a certificate"));
+  EXPECT_EQ(Get("/livez", "", "other-client").status, 401);
+  EXPECT_EQ(Get("/livez", "", "stranger").status, 200);
+  EXPECT_EQ(Get("/metrics", "", "stranger").status, 401);
+  EXPECT_EQ(Get("/metrics", "", "pool").status, 200);
+  EXPECT_EQ(Get("/status.json", "", "pool").status, 403);
+  EXPECT_EQ(Get("/status.json", "", "reader").status, 200);
+  // A token counts alone, also where it turns out to be none.
+  EXPECT_EQ(Get("/metrics", "Authorization: Bearer x\r\n", "pool").status, 401);
+}
+
+TEST_F(HttpPortTest, ANewCertificateIsShownHereToo) {
+  (void)test::GrantedRights::InSqlite(Live("a.db"))->Token(test::kAdmin, {});
+  Start(Exposed());
+  const auto shown = [this] {
+    return RunToEnd({"openssl", "s_client", "-connect", "127.0.0.1" + HttpAddress().substr(HttpAddress().rfind(':')),
+                     "-servername", "localhost"})
+        .out;
+  };
+  EXPECT_THAT(shown(), HasSubstr("authstate test server\n"));
+  Put("renewed.key", "tls.key");
+  Put("renewed.pem", "tls.pem");
+  server_->process().Signal(SIGHUP);
+  AwaitLog("TLS certificate replaced");
+  EXPECT_THAT(shown(), HasSubstr("authstate test renewed\n"));
+}
+
+}  // namespace
+}  // namespace authstate

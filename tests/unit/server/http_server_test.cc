@@ -1,0 +1,167 @@
+#include "server/http/http_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/support/http/http_exchange.h"
+
+namespace authstate::server {
+namespace {
+
+using test::HttpAnswer;
+using test::HttpGet;
+using test::HttpPeer;
+using ::testing::HasSubstr;
+
+constexpr char kRequest[] = "GET /x HTTP/1.1\r\nHost: x\r\n\r\n";
+
+// A server that answers with the path that it was asked for.
+class HttpServerTest : public testing::Test {
+ protected:
+  void Serve(const HttpLimits& limits = {}) {
+    auto sockets = ListeningSockets::Open({"--http-listen", "127.0.0.1:0"});
+    ASSERT_TRUE(sockets.ok()) << sockets.status();
+    auto server = HttpServer::Start(
+        *std::move(sockets), nullptr,
+        [this](const HttpRequest& request) {
+          ++requests_;
+          authorization_ = request.authorization;
+          return HttpResponse{200, "text/plain", request.path};
+        },
+        timer_, limits);
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+  }
+  const std::string& address() const { return server_->address(); }
+
+  storage::DeadlineTimer timer_;
+  std::atomic<int> requests_ = 0;
+  // Of the last request, once its answer is there.
+  std::vector<std::string> authorization_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+// Longer than any test; where a test is about patience, it has a short one.
+HttpLimits Patient() {
+  HttpLimits limits;
+  limits.patience = absl::Hours(1);
+  return limits;
+}
+
+TEST_F(HttpServerTest, AnswersAndEndsTheConnection) {
+  Serve();
+  const HttpAnswer answer = HttpGet(address(), "/metrics?x");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, "/metrics");
+  const HttpPeer head(address());
+  head.Send("HEAD /x HTTP/1.0\r\n\r\n");
+  const HttpAnswer only_head = test::ParseAnswer(head.ReadToEnd());
+  EXPECT_THAT(only_head.head, HasSubstr("Content-Length: 2"));
+  EXPECT_EQ(only_head.body, "");
+}
+
+TEST_F(HttpServerTest, EveryValueOfAuthorizationIsSeen) {
+  Serve();
+  EXPECT_EQ(HttpGet(address(), "/x", "authorization:  Bearer as_x_y \r\nX: z\r\nAuthorization: two\r\n").status, 200);
+  EXPECT_THAT(authorization_, testing::ElementsAre("Bearer as_x_y", "two"));
+}
+
+TEST_F(HttpServerTest, ARequestMayComeInParts) {
+  Serve(Patient());
+  const HttpPeer peer(address());
+  for (const char c : std::string(kRequest)) ASSERT_TRUE(peer.Send(std::string(1, c)));
+  EXPECT_EQ(test::ParseAnswer(peer.ReadToEnd()).body, "/x");
+}
+
+TEST_F(HttpServerTest, WhatIsNoRequestReachesNobodyAndTheNextOneIsNotTaken) {
+  Serve();
+  const HttpPeer peer(address());
+  peer.Send(absl::StrCat("HELLO\r\n\r\n", kRequest));
+  EXPECT_THAT(peer.ReadToEnd(), testing::Not(HasSubstr("HTTP/1.1 200")));
+  EXPECT_EQ(requests_, 0);
+}
+
+TEST_F(HttpServerTest, AHeadWithoutEndIsRefusedBeforeItIsKept) {
+  Serve(Patient());
+  {
+    const HttpPeer peer(address());
+    peer.Send(absl::StrCat("GET /x HTTP/1.1\r\nHost: x\r\nA: ", std::string(40'000, 'v'), "\r\n\r\n"));
+    EXPECT_EQ(test::ParseAnswer(peer.ReadToEnd()).status, 431);
+  }
+  {
+    // One line, and no end to it: the server hangs up long before this has been sent.
+    const HttpPeer peer(address());
+    ASSERT_TRUE(peer.Send("GET /"));
+    std::size_t sent = 0;
+    while (sent < std::size_t{64} << 20 && peer.Send(std::string(1 << 16, 'a'))) sent += 1 << 16;
+    EXPECT_LT(sent, std::size_t{64} << 20);
+  }
+  EXPECT_EQ(HttpGet(address(), absl::StrCat("/", std::string(500, 'p'))).status, 200);
+  EXPECT_EQ(requests_, 1);
+}
+
+TEST_F(HttpServerTest, ASlowClientIsCutOffWhenItsTimeIsOver) {
+  HttpLimits limits;
+  limits.patience = absl::Milliseconds(50);
+  Serve(limits);
+  const HttpPeer silent(address());
+  const HttpPeer slow(address());
+  ASSERT_TRUE(slow.Send("GET /x HTTP/1.1\r\nHost"));
+  EXPECT_EQ(silent.ReadToEnd(), "");
+  EXPECT_EQ(slow.ReadToEnd(), "");
+  EXPECT_EQ(requests_, 0);
+}
+
+TEST_F(HttpServerTest, ClientsThatHangKeepNobodyWaiting) {
+  HttpLimits limits = Patient();
+  limits.connections = 8;
+  Serve(limits);
+  std::deque<HttpPeer> hanging;
+  for (int i = 0; i < 20; ++i) {
+    hanging.emplace_back(address());
+    ASSERT_TRUE(hanging.back().Send("GET /x HTTP/1.1\r\nHost: x\r\n"));
+    // The oldest of them give way.
+    EXPECT_EQ(HttpGet(address(), "/y").body, "/y") << i;
+  }
+  EXPECT_EQ(hanging.front().ReadToEnd(), "");
+  ASSERT_TRUE(hanging.back().Send("\r\n"));
+  EXPECT_EQ(test::ParseAnswer(hanging.back().ReadToEnd()).body, "/x");
+}
+
+TEST_F(HttpServerTest, AReaderThatTakesNothingKeepsNobodyWaiting) {
+  auto sockets = ListeningSockets::Open({"--http-listen", "127.0.0.1:0"});
+  ASSERT_TRUE(sockets.ok()) << sockets.status();
+  // More than sockets hold.
+  const std::string large(std::size_t{32} << 20, 'l');
+  const auto server = HttpServer::Start(
+      *std::move(sockets), nullptr,
+      [&large](const HttpRequest& request) {
+        return HttpResponse{200, "text/plain", request.path == "/large" ? large : request.path};
+      },
+      timer_, Patient());
+  ASSERT_TRUE(server.ok()) << server.status();
+  const HttpPeer reader((*server)->address());
+  ASSERT_TRUE(reader.Send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n"));
+  EXPECT_EQ(HttpGet((*server)->address(), "/y").body, "/y");
+  EXPECT_EQ(test::ParseAnswer(reader.ReadToEnd()).body.size(), large.size());
+}
+
+TEST_F(HttpServerTest, AStopEndsConnectionsThatAreOpen) {
+  Serve(Patient());
+  const HttpPeer peer(address());
+  ASSERT_TRUE(peer.Send("GET /"));
+  EXPECT_EQ(HttpGet(address(), "/y").body, "/y");
+  server_.reset();
+  EXPECT_EQ(peer.ReadToEnd(), "");
+}
+
+}  // namespace
+}  // namespace authstate::server

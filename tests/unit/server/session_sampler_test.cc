@@ -1,0 +1,94 @@
+#include "server/metrics/session_sampler.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "storage/await_call.h"
+#include "storage/forwarding_backend.h"
+#include "storage/memory/memory_backend.h"
+
+namespace authstate::server {
+namespace {
+
+using storage::Commit;
+
+// A store whose lists a test lets fail.
+class Listed final : public storage::ForwardingBackend {
+ public:
+  explicit Listed(std::unique_ptr<storage::Backend> inner) : ForwardingBackend(std::move(inner)) {}
+
+  void List(storage::ListRequest request, absl::Time deadline, ListDone done) override {
+    ++lists;
+    if (lists == failing_list) return std::move(done)(absl::UnavailableError("away"));
+    inner().List(std::move(request), deadline, std::move(done));
+  }
+
+  int lists = 0;
+  int failing_list = 0;
+};
+
+class SessionSamplerTest : public testing::Test {
+ protected:
+  void Write(const std::string& session_id, bool creds, int keys) {
+    Commit commit;
+    commit.session_id = session_id;
+    if (creds) commit.creds = Value{ValueKind::kRaw, "creds"};
+    for (int i = 0; i < keys; ++i) commit.sets.push_back({{"t", absl::StrCat(i)}, Value{ValueKind::kRaw, "v"}});
+    storage::AwaitCall<std::vector<absl::StatusOr<storage::Applied>>>(
+        [&](auto done) { store_.Apply({std::move(commit)}, absl::InfiniteFuture(), std::move(done)); });
+  }
+  void Lease(const std::string& session_id) {
+    storage::LeaseRequest request;
+    request.action = storage::LeaseRequest::Action::kAcquire;
+    request.session_id = session_id;
+    request.owner = "o";
+    request.ttl = absl::Hours(1);
+    storage::AwaitCall<std::vector<absl::StatusOr<storage::LeaseResult>>>(
+        [&](auto done) { store_.Leases({std::move(request)}, absl::InfiniteFuture(), std::move(done)); });
+  }
+
+  static SessionSampler::Counts Await(const SessionSampler& sampler,
+                                      const std::function<bool(const SessionSampler::Counts&)>& condition) {
+    SessionSampler::Counts counts = sampler.counts();
+    for (const absl::Time end = absl::Now() + absl::Seconds(60); !condition(counts) && absl::Now() < end;) {
+      absl::SleepFor(absl::Milliseconds(1));
+      counts = sampler.counts();
+    }
+    return counts;
+  }
+
+  Listed store_{storage::NewMemoryBackend()};
+  storage::DeadlineTimer timer_;
+};
+
+TEST_F(SessionSamplerTest, CountsAllSessionsPageByPage) {
+  for (int i = 0; i < 10; ++i) Write(absl::StrCat("s", i), i % 2 == 0, 3);
+  Lease("s1");
+  const SessionSampler sampler(&store_, timer_, {/*page=*/4, /*pause=*/absl::Hours(1)});
+  const auto counts = Await(sampler, [](const auto& seen) { return seen.listed.has_value(); });
+  EXPECT_EQ(counts.sessions, 10);
+  EXPECT_EQ(counts.without_creds, 5);
+  EXPECT_EQ(counts.keys, 30);
+  EXPECT_EQ(counts.leased, 1);
+  EXPECT_GT(counts.bytes, 0);
+}
+
+TEST_F(SessionSamplerTest, AListThatFailsIsBegunAnewAndTheFormerOneStands) {
+  for (int i = 0; i < 10; ++i) Write(absl::StrCat("s", i), true, 1);
+  // The second page of the second time.
+  store_.failing_list = 5;
+  const SessionSampler sampler(&store_, timer_, {/*page=*/4, /*pause=*/absl::ZeroDuration()});
+  const auto first = Await(sampler, [](const auto& seen) { return seen.listed.has_value(); });
+  EXPECT_EQ(first.sessions, 10);
+  const auto later = Await(sampler, [&](const auto& seen) { return *seen.listed != *first.listed; });
+  EXPECT_EQ(later.sessions, 10);
+}
+
+}  // namespace
+}  // namespace authstate::server
