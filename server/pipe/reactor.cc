@@ -110,6 +110,7 @@ class Reactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
     if (admitted.ok()) admitted = service_.guard->streams().Add(self_);
     if (admitted.ok()) {
       LogFields fields = {{"request_id", request_id_}, {"peer", peer_}};
+      if (!call_->trace_id().empty()) fields.emplace_back("trace_id", call_->trace_id());
       if (!caller_->name().empty()) fields.emplace_back("caller", caller_->name());
       Log(LogLevel::kInfo, "pipe opened", fields);
     } else {

@@ -32,6 +32,12 @@ std::string RequestIdOf(const grpc::CallbackServerContext& context) {
   return ChooseRequestId(absl::string_view(sent->second.data(), sent->second.size()));
 }
 
+std::string TraceOf(const grpc::CallbackServerContext& context) {
+  const auto& metadata = context.client_metadata();
+  const auto sent = metadata.find(kTraceParentKey);
+  return sent == metadata.end() ? "" : TraceIdOf(absl::string_view(sent->second.data(), sent->second.size()));
+}
+
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context, absl::Duration default_deadline) {
   const std::chrono::system_clock::time_point deadline = context.deadline();
   if (deadline == std::chrono::system_clock::time_point::max()) return absl::Now() + default_deadline;
@@ -80,6 +86,7 @@ GuardedCall::GuardedCall(Guard* guard, const Method& method, grpc::CallbackServe
       start_(absl::Now()),
       deadline_(DeadlineOf(*context, guard->options_.default_deadline)),
       request_id_(RequestIdOf(*context)),
+      trace_id_(TraceOf(*context)),
       peer_(context->peer()),
       request_(request),
       request_bytes_(request.Length()),
@@ -157,6 +164,7 @@ void GuardedCall::LogOutcome(const absl::Status& status) const {
       {"request_id", request_id_},
       {"request_bytes", absl::StrCat(request_bytes_)},
   };
+  if (!trace_id_.empty()) fields.emplace_back("trace_id", trace_id_);
   // What was sent as an id is logged only where it is one.
   if (CheckSessionId(session_id_).ok()) fields.emplace_back("session_id", session_id_);
   if (!caller_->name().empty()) fields.emplace_back("caller", caller_->name());

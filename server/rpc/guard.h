@@ -130,6 +130,8 @@ class GuardedCall {
   // Why the call may not go on, if so: for one that receives no request, or many.
   const absl::Status& admitted() const { return admitted_; }
   const std::string& request_id() const { return request_id_; }
+  // Of what the caller's trace is; empty: it did not say.
+  const std::string& trace_id() const { return trace_id_; }
   // Outlives the call if need be.
   const std::shared_ptr<Caller>& caller() const { return caller_; }
   // Null: what it does is not counted.
@@ -156,6 +158,7 @@ class GuardedCall {
   const absl::Time start_;
   absl::Time deadline_;
   std::string request_id_;
+  const std::string trace_id_;
   const std::string peer_;
   std::string session_id_;
   grpc::ByteBuffer request_;

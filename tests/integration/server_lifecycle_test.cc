@@ -271,6 +271,7 @@ TEST_F(ServerLifecycleTest, TheLogIsOneJsonObjectALine) {
       v1::AuthStateService::NewStub(grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials()));
   grpc::ClientContext context;
   context.AddMetadata("x-request-id", "my-request.1");
+  context.AddMetadata("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
   v1::SetCredsRequest request;
   request.set_session_id("s1");
   request.mutable_creds()->set_json(R"({"secret":"tops3cret"})");
@@ -291,6 +292,7 @@ TEST_F(ServerLifecycleTest, TheLogIsOneJsonObjectALine) {
     EXPECT_EQ(entry["method"], "SetCreds");
     EXPECT_EQ(entry["code"], "OK");
     EXPECT_EQ(entry["session_id"], "s1");
+    EXPECT_EQ(entry["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
   }
   EXPECT_TRUE(found) << log;
 }
