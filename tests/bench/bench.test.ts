@@ -37,6 +37,7 @@ const EXPECTED: Record<string, string[]> = {
   "wal-bytes/100kB": ["pg-adapter"],
   "server-memory/10000": ["self"],
   "unary-getkeys-cached": ["grpc-echo"],
+  "unary-getkeys-scraped": ["self"],
   "commit-one-key/256": ["pgbench"],
   "locked-sessions/8": ["self"],
   ...Object.fromEntries(

@@ -1,6 +1,7 @@
 // The rows whose load is a C++ program, so that what is measured is the server and not Node.
 import { once } from "node:events";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { writeFileSync } from "node:fs";
 import { BINARIES } from "../e2e/processes.ts";
 import type { Contender, PeerName, Row } from "./row.ts";
@@ -68,6 +69,33 @@ const cachedReads = (bed: Testbed): Contender => ({
   prepare: async () => void (await bed.cachedAuthstated()),
   measure: async (timing) => reads((await bed.cachedAuthstated()).address, timing),
 });
+
+// The same reads while somebody scrapes the metrics every second, fifteen times as often as is usual.
+const scrapedReads = (bed: Testbed): Contender => ({
+  name: "ours",
+  conditions: () => "its metrics are scraped every second",
+  prepare: async () => void (await bed.cachedAuthstated()),
+  measure: async (timing) => {
+    const url = await bed.cachedMetrics();
+    const { address } = await bed.cachedAuthstated();
+    return scraping(url, reads(address, timing));
+  },
+});
+
+async function scraping<T>(url: string, work: Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const scrapes = (async () => {
+    while (!over.signal.aborted) {
+      const answer = await fetch(url);
+      if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+      await answer.text();
+      await setTimeout(MS_A_SECOND, undefined, { signal: over.signal }).catch(() => undefined);
+    }
+  })();
+  const done = await work.finally(() => over.abort());
+  await scrapes;
+  return done;
+}
 
 const commits = (bed: Testbed): Contender => ({
   name: "ours",
@@ -179,6 +207,12 @@ export function nativeRows(bed: Testbed, quick: boolean): Row[] {
       conditions: `C++ callback client, ${READS_IN_FLIGHT} calls in flight, one key of 1.2 kB each`,
       ours: cachedReads(bed),
       peers: [echo(bed)],
+    },
+    {
+      ...{ name: "unary-getkeys-scraped", unit: "calls/s", better: "higher" },
+      conditions: `the same load, on authstated with and without somebody who scrapes it`,
+      ours: scrapedReads(bed),
+      peers: [{ ...cachedReads(bed), name: "self", conditions: () => "nobody scrapes" }],
     },
     {
       ...{ name: `commit-one-key/${COMMITS_IN_FLIGHT}`, unit: "commits/s", better: "higher" },

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { TestFolder } from "../e2e/processes.ts";
+import { freePort, TestFolder } from "../e2e/processes.ts";
 import { Authstated, runControl } from "../e2e/servers.ts";
 import { PostgresStore, query, SqliteStore } from "../e2e/stores.ts";
 import { type Server, startDelay, startMariaDb, startProgram, startRedis } from "./servers.ts";
@@ -43,6 +43,7 @@ export class Testbed {
   #redis: Promise<Server> | undefined;
   #mariaDb: Promise<Server> | undefined;
   #cached: Promise<Authstated> | undefined;
+  #http = "";
   readonly #secured = new Map<SecuredKind, Promise<StorePlace>>();
   // One of each kind runs at a time, and idles while another store is measured.
   readonly #authstated = new Map<PlainKind, { server: Authstated; delayMs: number }>();
@@ -146,8 +147,16 @@ export class Testbed {
     return this.#cached;
   }
 
+  // Where its metrics are.
+  async cachedMetrics(): Promise<string> {
+    await this.cachedAuthstated();
+    return `http://${this.#http}/metrics`;
+  }
+
   async #startCached(): Promise<Authstated> {
-    const server = new Authstated([...new SqliteStore(this.folder).options, "--log-level", "warn"]);
+    this.#http = `127.0.0.1:${await freePort()}`;
+    const options = ["--http-listen", this.#http, "--log-level", "warn"];
+    const server = new Authstated([...new SqliteStore(this.folder).options, ...options]);
     await server.start();
     this.#servers.push(server);
     return server;
