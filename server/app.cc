@@ -463,6 +463,7 @@ int Serve(const Options& options, const Shared& shared, CertificateWatch* certif
   observed.address = listener->address();
   observed.transport = TransportOf(options.tls);
   observed.targets = databases.targets;
+  observed.write_behind = databases.write_behind;
   observed.guard = &guard;
   observed.access = access;
   observed.pipes = pipes.get();

@@ -59,6 +59,10 @@ absl::StatusOr<std::unique_ptr<HttpPort>> HttpPort::Open(const Options& options,
   const bool exposed = IsExposed(*address);
   std::unique_ptr<HttpPort> port(new HttpPort(server, exposed, backend, timer));
   port->server_.files = FilesOf(options);
+  if (!options.write_behind.empty()) {
+    port->server_.write_behind_max_bytes = options.write_behind_max_bytes;
+    port->server_.write_behind_max_age = options.write_behind_max_age;
+  }
   auto http = HttpServer::Start(
       *std::move(sockets), exposed ? server.certificates : nullptr,
       [port = port.get()](const HttpRequest& request) { return port->Answer(request); }, timer);

@@ -28,9 +28,9 @@ namespace authstate::server {
 // everybody, as health is on the port of gRPC.
 class HttpPort {
  public:
-  // `server` needs no `sessions` and `files`, and `backend` is what sessions are listed from; both outlive the port, as
-  // `timer` does. Null where none is wanted, or where another has the address that every server tries for by default;
-  // Unavailable when another address cannot be had.
+  // Of `server`, what `options` and the port itself know is filled in; `backend` is what sessions are listed from; both
+  // outlive the port, as `timer` does. Null where none is wanted, or where another has the address that every server
+  // tries for by default; Unavailable when another address cannot be had.
   static absl::StatusOr<std::unique_ptr<HttpPort>> Open(const Options& options, const Observed& server,
                                                         storage::Backend* backend, storage::DeadlineTimer& timer);
 

@@ -12,6 +12,8 @@ namespace authstate::server {
 void CollectCalls(const Observed& server, MetricFamilies* families);
 // Databases, leases, sessions and files.
 void CollectStores(const Observed& server, MetricFamilies* families);
+// How far the database is behind; all 0 without write-behind.
+void CollectWriteBehind(const Observed& server, MetricFamilies* families);
 // The process, and what it was set up with: certificate, audit log, keyring.
 void CollectProcess(const Observed& server, MetricFamilies* families);
 

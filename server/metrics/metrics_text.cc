@@ -10,6 +10,7 @@ std::string MetricsText(const Observed& server) {
   MetricFamilies families;
   CollectCalls(server, &families);
   CollectStores(server, &families);
+  CollectWriteBehind(server, &families);
   CollectProcess(server, &families);
   return prometheus::TextSerializer().Serialize(families.all());
 }

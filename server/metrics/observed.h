@@ -1,12 +1,16 @@
 #ifndef AUTHSTATE_SERVER_METRICS_OBSERVED_H_
 #define AUTHSTATE_SERVER_METRICS_OBSERVED_H_
 
+#include <cstddef>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "server/log/lease_events.h"
+#include "storage/near/write_behind_state.h"
 
 namespace authstate {
 class Keyring;
@@ -42,6 +46,10 @@ struct Observed {
   const SessionSampler* sessions = nullptr;
   // SQLite files whose size and disk are told: the store, or the file of write-behind.
   std::vector<std::string> files;
+  // How far the database is behind the file of write-behind, nullopt where there is none; and its bounds, zero there.
+  std::function<std::optional<storage::WriteBehindState>()> write_behind;
+  std::size_t write_behind_max_bytes = 0;
+  absl::Duration write_behind_max_age;
   // Null: there is none.
   CertificateWatch* certificates = nullptr;
   const AuditLog* audit = nullptr;

@@ -58,6 +58,18 @@ Json Backends(const storage::BackendTargets& targets) {
   return backends;
 }
 
+Json WriteBehind(const std::optional<storage::WriteBehindState>& state) {
+  if (!state.has_value()) return nullptr;
+  Json shown = {{"store_id", state->store_id},
+                {"sessions", state->sessions},
+                {"dirty_sessions", state->dirty_sessions},
+                {"commits", state->commits},
+                {"bytes", state->bytes}};
+  if (state->oldest.has_value()) shown["oldest"] = Text(*state->oldest);
+  if (state->away_since.has_value()) shown["away_since"] = Text(*state->away_since);
+  return shown;
+}
+
 Json Sessions(const SessionSampler::Counts& counts) {
   // Before they were listed, nobody knows how many there are.
   if (!counts.listed.has_value()) return nullptr;
@@ -100,6 +112,7 @@ std::string StatusJson(const Observed& server, absl::Time now) {
       {"access", server.access->current().open ? "open" : "tokens and certificates"},
       {"encryption", Encryption(server.keyring)},
       {"backends", Backends(*server.targets)},
+      {"write_behind", WriteBehind(server.write_behind())},
       {"sessions", Sessions(server.sessions->counts())},
       {"pipes",
        {{"streams", server.guard->open_streams()},

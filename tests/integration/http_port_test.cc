@@ -219,6 +219,20 @@ TEST_F(HttpPortTest, ReadinessAndMetricsFollowTheDatabaseBothWays) {
   EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="postgres"})"), "1");
 }
 
+TEST_F(HttpPortTest, HowFarTheDatabaseIsBehindIsSeen) {
+  auto postgres = test::TestPostgres::Create();
+  ASSERT_TRUE(postgres.ok()) << postgres.status();
+  Start({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--write-behind", Live("near.db"),
+         "--write-behind-max-bytes", "2000000", "--http-listen", "127.0.0.1:0"});
+  test::PipeCaller pipe(server_->address());
+  ASSERT_THAT(pipe.Call(send::Message({send::Attach(1, 1, "c")})), testing::SizeIs(1));
+  EXPECT_EQ(ValueOf("authstate_write_behind_sessions"), "1");
+  EXPECT_EQ(ValueOf("authstate_write_behind_max_bytes"), "2000000");
+  EXPECT_EQ(ValueOf("authstate_write_behind_max_lag_seconds"), "3600");
+  EXPECT_EQ(ValueOf("authstate_write_behind_away"), "0");
+  EXPECT_EQ(nlohmann::json::parse(HttpGet(HttpAddress(), "/status.json").body)["write_behind"]["sessions"], 1);
+}
+
 TEST_F(HttpPortTest, StatusTellsHowTheServerIs) {
   Start(OnSqlite());
   const HttpAnswer answer = HttpGet(HttpAddress(), "/status.json");
