@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -30,10 +29,12 @@ std::optional<std::string> WarningOfReaders(absl::string_view what, const std::s
 }
 
 std::optional<std::string> WarningOfConfigReaders(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  const bool has_password = MaskPassword(text.str()) != text.str();
-  return has_password ? WarningOfReaders("the configuration file with a password", path) : std::nullopt;
+  // Line by line, as what stands between two URLs is a password of neither.
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (MaskPassword(line) != line) return WarningOfReaders("the configuration file with a password", path);
+  }
+  return std::nullopt;
 }
 
 std::vector<std::string> WarningsOfDatabaseReaders(const std::string& path) {

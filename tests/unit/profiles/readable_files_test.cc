@@ -47,6 +47,12 @@ TEST_F(ReadableFilesTest, TheWarningHasTheModeAndTheCommandThatClosesTheFile) {
 TEST_F(ReadableFilesTest, AConfigurationIsSecretWhenAPasswordStandsInIt) {
   EXPECT_EQ(WarningOfConfigReaders(Write("a.toml", "timeweb-password-file = \"/p\"\n", 0644)), std::nullopt);
   EXPECT_EQ(WarningOfConfigReaders(Write("b.toml", "timeweb-password = \"s3cret\"\n", 0600)), std::nullopt);
+  // Two URLs without one, as in the configuration that is delivered.
+  EXPECT_EQ(WarningOfConfigReaders(Write("d.toml",
+                                         "# supabase-url = \"postgresql://u@h:6543/d\"\n"
+                                         "# postgres-url = \"postgresql://u@h:5432/d\"\n",
+                                         0644)),
+            std::nullopt);
   for (const char* line : {"timeweb-password = \"s3cret\"", "supabase-url = \"postgresql://u:s3cret@h/d\""}) {
     EXPECT_THAT(WarningOfConfigReaders(Write("c.toml", line, 0644)).value_or(""), HasSubstr("chmod 600"));
   }
