@@ -90,8 +90,12 @@ class BackupFileTest : public testing::Test {
     text << std::ifstream(Path(name), std::ios::binary).rdbuf();
     return text.str();
   }
+  // Over what is there: a file that is emptied first is written to the disk at once by some file systems.
   void Put(const std::string& name, const std::string& bytes) const {
-    std::ofstream(Path(name), std::ios::binary) << bytes;
+    const int fd = open(Path(name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    ASSERT_EQ(pwrite(fd, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+    ASSERT_EQ(ftruncate(fd, static_cast<off_t>(bytes.size())), 0);
+    close(fd);
   }
 
   // Where each record of a file begins, and where the last one ends.

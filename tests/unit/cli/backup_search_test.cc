@@ -58,9 +58,11 @@ class BackupSearchTest : public testing::Test {
     return text.str();
   }
   void Flip(const std::string& name, std::size_t at) const {
-    std::string bytes = Bytes(name);
-    bytes[at] = static_cast<char>(bytes[at] ^ 1);
-    std::ofstream(Path(name), std::ios::binary) << bytes;
+    std::fstream file(Path(name), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(at));
+    const int byte = file.get();
+    file.seekp(static_cast<std::streamoff>(at));
+    file.put(static_cast<char>(byte ^ 1));
   }
   // Where the record of this number is, with its length.
   std::size_t RecordAt(const std::string& name, std::size_t number) const {
