@@ -95,9 +95,9 @@ check_layers() {
   forbid 'What meets the terminal and folders stands below the rest.' 'client/cli/[a-z_]+\.h' \
     client/cli/{terminal,folder,check,stores,backup}
   forbid 'The server knows no clients and changes no schema by itself.' '(client|migrations)/' server
-  forbid 'Only server/app.cc names drivers and decorators.' \
+  forbid 'Only server/databases.cc names drivers and decorators.' \
     'storage/(memory|postgres|sqlite|decorators|failpoints|write_behind)/' \
-    server ':!server/app.cc'
+    server ':!server/databases.*'
   in_order server log connections http access handlers rpc pipe services metrics
   forbid 'Handlers know no RPCs.' '(grpc|grpcpp)/' server/handlers
   forbid 'What starts the server is known by nothing below it.' 'server/[a-z_]+\.h' ':(glob)server/*/*'
