@@ -10,9 +10,9 @@ namespace authstate::server {
 
 // Calls, operations of pipes, who was refused.
 void CollectCalls(const Observed& server, MetricFamilies* families);
-// Databases, leases, sessions and files.
+// Databases, maintenance, leases, sessions and files.
 void CollectStores(const Observed& server, MetricFamilies* families);
-// How far the database is behind; all 0 without write-behind.
+// How far the database is behind the file; all 0 without write-behind.
 void CollectWriteBehind(const Observed& server, MetricFamilies* families);
 // The process, and what it was set up with: certificate, audit log, keyring.
 void CollectProcess(const Observed& server, MetricFamilies* families);

@@ -10,6 +10,7 @@
 
 #include "absl/time/time.h"
 #include "server/log/lease_events.h"
+#include "storage/maintenance_state.h"
 #include "storage/near/write_behind_state.h"
 
 namespace authstate {
@@ -50,6 +51,7 @@ struct Observed {
   std::function<std::optional<storage::WriteBehindState>()> write_behind;
   std::size_t write_behind_max_bytes = 0;
   absl::Duration write_behind_max_age;
+  std::function<storage::MaintenanceState()> maintenance;
   // Null: there is none.
   CertificateWatch* certificates = nullptr;
   const AuditLog* audit = nullptr;

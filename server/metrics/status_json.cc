@@ -58,13 +58,18 @@ Json Backends(const storage::BackendTargets& targets) {
   return backends;
 }
 
+Json Maintenance(const storage::MaintenanceState& state) {
+  if (!state.maintenance.has_value()) return nullptr;
+  return {{"since", Text(state.maintenance->since)},
+          {"reason", state.maintenance->reason},
+          {"held", state.held},
+          {"refused", state.refused}};
+}
+
 Json WriteBehind(const std::optional<storage::WriteBehindState>& state) {
   if (!state.has_value()) return nullptr;
-  Json shown = {{"store_id", state->store_id},
-                {"sessions", state->sessions},
-                {"dirty_sessions", state->dirty_sessions},
-                {"commits", state->commits},
-                {"bytes", state->bytes}};
+  Json shown = {{"store_id", state->store_id}, {"sessions", state->sessions}, {"dirty_sessions", state->dirty_sessions},
+                {"commits", state->commits},   {"bytes", state->bytes},       {"orphans", state->orphans}};
   if (state->oldest.has_value()) shown["oldest"] = Text(*state->oldest);
   if (state->away_since.has_value()) shown["away_since"] = Text(*state->away_since);
   return shown;
@@ -112,6 +117,7 @@ std::string StatusJson(const Observed& server, absl::Time now) {
       {"access", server.access->current().open ? "open" : "tokens and certificates"},
       {"encryption", Encryption(server.keyring)},
       {"backends", Backends(*server.targets)},
+      {"maintenance", Maintenance(server.maintenance())},
       {"write_behind", WriteBehind(server.write_behind())},
       {"sessions", Sessions(server.sessions->counts())},
       {"pipes",

@@ -105,6 +105,14 @@ void CollectEnds(const Targets& targets, MetricFamilies* families) {
           [](const TargetState& target) { return target.calls->cache_bytes.load(); });
 }
 
+void CollectMaintenance(const storage::MaintenanceState& state, MetricFamilies* families) {
+  families->Gauge("authstate_maintenance", "1: there is maintenance, and nobody writes.")
+      .Add(state.maintenance.has_value());
+  families->Gauge("authstate_maintenance_held_calls", "Calls that wait for its end.").Add(state.held);
+  families->Counter("authstate_maintenance_refused_total", "Calls, and members of batches, that it has refused.")
+      .Add(state.refused);
+}
+
 void CollectLeases(const LeaseCounts& leases, MetricFamilies* families) {
   families->Counter("authstate_leases_total", "Changes of leases that went through this server.")
       .Add(leases.gained.load(), {{"event", "gained"}})
@@ -152,6 +160,7 @@ void CollectStores(const Observed& server, MetricFamilies* families) {
   CollectStatements(targets, server.readiness->database_answers(), families);
   CollectEnds(targets, families);
   CollectLeases(*server.leases, families);
+  CollectMaintenance(server.maintenance(), families);
   CollectSessions(server.sessions->counts(), families);
   if (!server.files.empty()) CollectFiles(server.files, families);
 }

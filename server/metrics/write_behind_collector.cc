@@ -12,6 +12,8 @@ void CollectWriteBehind(const Observed& server, MetricFamilies* families) {
       .Add(state.dirty_sessions);
   families->Gauge("authstate_write_behind_commits", "Commits that the database does not have yet.").Add(state.commits);
   families->Gauge("authstate_write_behind_bytes", "Bytes of these, about.").Add(state.bytes);
+  families->Gauge("authstate_write_behind_orphans", "What was kept aside as others have taken its session.")
+      .Add(state.orphans);
   families->Gauge("authstate_write_behind_max_bytes", "How many there may be before commits have to wait.")
       .Add(server.write_behind_max_bytes);
   families->Gauge("authstate_write_behind_lag_seconds", "For how long the oldest of these commits has waited.")

@@ -230,6 +230,8 @@ TEST_F(HttpPortTest, HowFarTheDatabaseIsBehindIsSeen) {
   EXPECT_EQ(ValueOf("authstate_write_behind_max_bytes"), "2000000");
   EXPECT_EQ(ValueOf("authstate_write_behind_max_lag_seconds"), "3600");
   EXPECT_EQ(ValueOf("authstate_write_behind_away"), "0");
+  EXPECT_EQ(ValueOf("authstate_write_behind_orphans"), "0");
+  EXPECT_EQ(ValueOf("authstate_maintenance"), "0");
   EXPECT_EQ(nlohmann::json::parse(HttpGet(HttpAddress(), "/status.json").body)["write_behind"]["sessions"], 1);
 }
 
