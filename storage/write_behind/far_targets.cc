@@ -46,6 +46,8 @@ std::vector<TargetState> FarTargets::ListTargets() const {
     TargetState& state = states.emplace_back();
     state.name = target.name;
     state.stats = target.stats->Summarize();
+    state.statements = target.stats;
+    state.calls = target.calls;
   }
   return states;
 }

@@ -235,6 +235,23 @@ TEST_F(HttpPortTest, HowFarTheDatabaseIsBehindIsSeen) {
   EXPECT_EQ(nlohmann::json::parse(HttpGet(HttpAddress(), "/status.json").body)["write_behind"]["sessions"], 1);
 }
 
+TEST_F(HttpPortTest, AServerBehindWhichTheDatabaseWasNeverReachedTellsSo) {
+  auto postgres = test::TestPostgres::Create();
+  ASSERT_TRUE(postgres.ok()) << postgres.status();
+  const std::vector<std::string> arguments = {"--backend",      "postgres",      "--postgres-url", (*postgres)->url(),
+                                              "--write-behind", Live("near.db"), "--http-listen",  "127.0.0.1:0"};
+  // A file that belongs to a database may serve without it.
+  Start(arguments);
+  ASSERT_EQ(ValueOf("authstate_write_behind_away"), "0");
+  ASSERT_TRUE(server_->Terminate().ok());
+  ASSERT_TRUE((*postgres)->Stop().ok());
+  Start(arguments);
+  EXPECT_EQ(ValueOf("authstate_write_behind_away"), "1");
+  EXPECT_EQ(ValueOf(R"(authstate_backend_serving{backend="postgres"})"), "0");
+  EXPECT_EQ(ValueOf(R"(authstate_backend_commits_total{backend="postgres",outcome="applied"})"), "0");
+  EXPECT_EQ(HttpGet(HttpAddress(), "/status.json").status, 200);
+}
+
 TEST_F(HttpPortTest, StatusTellsHowTheServerIs) {
   Start(OnSqlite());
   const HttpAnswer answer = HttpGet(HttpAddress(), "/status.json");

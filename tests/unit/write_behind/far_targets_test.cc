@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "storage/error.h"
 #include "storage/forwarding_backend.h"
@@ -133,7 +135,13 @@ TEST_F(FarTargetsTest, AllAreToldAndNoneIsSwitchedToWhereNoneWasReachedYet) {
   tier_.reset();
   away_ = true;
   ASSERT_TRUE(Open(options).ok());
-  EXPECT_EQ(targets_->ListTargets().size(), 2U);
+  const std::vector<TargetState> targets = targets_->ListTargets();
+  ASSERT_EQ(targets.size(), 2U);
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    EXPECT_EQ(targets[i].name, options.targets[i].name);
+    EXPECT_EQ(targets[i].statements, options.targets[i].stats);
+    EXPECT_EQ(targets[i].calls, options.targets[i].calls);
+  }
   EXPECT_EQ(Serving(), "");
   EXPECT_EQ(ReasonOf(SwitchTo("supabase")), kTargetNotOpened);
   away_ = false;
