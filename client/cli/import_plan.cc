@@ -64,8 +64,8 @@ std::vector<client::CommitRequest> CommitsOf(const std::string& session_id, cons
   return commits;
 }
 
-ImportPlan PlanImport(const std::string& session_id, const Folder& folder, absl::string_view origin, bool replaces,
-                      bool has_creds, CommitLimits limits) {
+ImportPlan PlanImport(const std::string& session_id, const Folder& folder, absl::string_view origin,
+                      const ImportGround& ground, CommitLimits limits) {
   const client::KeyEntry mark = UnfinishedMark(origin);
   const bool several = !FitsOneCommit(folder, limits);
   if (several) {
@@ -75,8 +75,8 @@ ImportPlan PlanImport(const std::string& session_id, const Folder& folder, absl:
   }
   ImportPlan plan;
   plan.commits = CommitsOf(session_id, folder.keys, folder.creds, limits);
-  plan.commits.front().clear_keys = replaces;
-  plan.delete_creds_first = has_creds && several && folder.creds.has_value();
+  plan.commits.front().clear_keys = ground.replaces;
+  plan.delete_creds_first = ground.has_creds && (folder.creds.has_value() ? several : !ground.keeps_creds);
   if (several) {
     plan.commits.front().sets.push_back(mark);
     plan.commits.back().deletes.push_back(mark.name);

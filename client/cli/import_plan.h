@@ -29,7 +29,7 @@ std::vector<client::CommitRequest> CommitsOf(const std::string& session_id, cons
 // One commit where it fits. Otherwise several, with the keys first and the creds in the last: an import that ends early
 // leaves keys without creds, for which no client makes a new identity. (Creds first would leave creds without some of
 // their keys, which looks whole.) For the same reason the creds of an existing session are then deleted beforehand,
-// once the session has the mark.
+// once the session has the mark; and so they are where it is to end without any.
 struct ImportPlan {
   // Whether the mark and then the deletion of the creds come before the commits.
   bool delete_creds_first = false;
@@ -40,10 +40,19 @@ struct ImportPlan {
 // No key of Baileys: stands in a session while an import of several commits is under way, and says of what.
 client::KeyEntry UnfinishedMark(absl::string_view origin);
 
-// `origin`: where the values come from, in words. `replaces`: the session exists and its keys give way; `has_creds`: it
-// has some. `folder` has creds or keys.
-ImportPlan PlanImport(const std::string& session_id, const Folder& folder, absl::string_view origin, bool replaces,
-                      bool has_creds, CommitLimits limits = {});
+// What an import meets.
+struct ImportGround {
+  // The session exists, and its keys give way.
+  bool replaces = false;
+  // It has creds.
+  bool has_creds = false;
+  // Creds that the session has stay where the folder has none.
+  bool keeps_creds = true;
+};
+
+// `origin`: where the values come from, in words. `folder` has creds or keys.
+ImportPlan PlanImport(const std::string& session_id, const Folder& folder, absl::string_view origin,
+                      const ImportGround& ground, CommitLimits limits = {});
 
 }  // namespace authstate::cli
 

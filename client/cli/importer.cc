@@ -90,8 +90,9 @@ bool SameValue(const Value& imported, const Value& stored) {
 class Comparison {
  public:
   // `revision`: at which the session was imported.
-  Comparison(const Folder& imported, std::uint64_t revision)
-      : imported_(imported), revision_(revision), found_(imported.keys.size()) {}
+  // `other_creds`: the store may have creds where the import had none.
+  Comparison(const Folder& imported, std::uint64_t revision, bool other_creds)
+      : imported_(imported), revision_(revision), other_creds_(other_creds), found_(imported.keys.size()) {}
 
   // Takes the next page of the store, whose keys come in any order, and once each.
   absl::Status Take(const client::SessionPage& page) {
@@ -99,8 +100,8 @@ class Comparison {
       return absl::AbortedError("another writer has changed the session since");
     }
     // The creds are in the first page.
-    if (keys_ == 0 && imported_.creds.has_value() && !creds_equal_) {
-      creds_equal_ = page.creds.has_value() && SameValue(*imported_.creds, *page.creds);
+    if (page.creds.has_value()) {
+      creds_equal_ = imported_.creds.has_value() ? SameValue(*imported_.creds, *page.creds) : other_creds_;
     }
     for (const client::KeyEntry& entry : page.keys) {
       const auto imported =
@@ -117,8 +118,7 @@ class Comparison {
   }
 
   absl::Status Finish() const {
-    const bool creds_differ = imported_.creds.has_value() && !creds_equal_;
-    if (creds_differ) return absl::DataLossError("the store holds other creds than were imported");
+    if (!creds_equal_) return absl::DataLossError("the store holds other creds than were imported");
     const auto missing = std::find(found_.begin(), found_.end(), false);
     if (missing == found_.end()) return absl::OkStatus();
     return Differs(imported_.keys[static_cast<std::size_t>(missing - found_.begin())].name);
@@ -134,11 +134,24 @@ class Comparison {
 
   const Folder& imported_;
   const std::uint64_t revision_;
-  bool creds_equal_ = false;
+  const bool other_creds_;
+  // As long as the store has shown none: whether none were imported.
+  bool creds_equal_ = !imported_.creds.has_value();
   std::size_t keys_ = 0;
   // For each key of `imported_`, in its order: whether the store has it.
   std::vector<bool> found_;
 };
+
+absl::Status Compare(client::Client& client, const std::string& session_id, const Folder& folder,
+                     std::uint64_t revision, bool other_creds, Progress& progress) {
+  Comparison comparison(folder, revision, other_creds);
+  absl::Status status = client.LoadSession(session_id, 0, [&](const client::SessionPage& page) {
+    absl::Status equal = comparison.Take(page);
+    progress.Show("comparing", comparison.keys(), folder.keys.size());
+    return equal;
+  });
+  return status.ok() ? comparison.Finish() : status;
+}
 
 // What becomes of a session that exists and was not to be replaced.
 absl::StatusOr<ImportResult> GoOnWith(client::Client& client, const ImportTarget& target, const Folder& folder,
@@ -184,10 +197,11 @@ absl::StatusOr<Prepared> Prepare(client::Client& client, const ImportTarget& tar
     result = *going_on;
   }
   result.keys = folder.keys.size();
-  result.has_creds = folder.creds.has_value() || standing->has_creds;
+  result.has_creds = folder.creds.has_value() || (standing->has_creds && target.keeps_creds);
   result.revision = standing->revision;
   if (result.unchanged) return prepared;
-  prepared.plan = PlanImport(target.session_id, folder, target.origin, standing->exists, standing->has_creds);
+  prepared.plan =
+      PlanImport(target.session_id, folder, target.origin, {standing->exists, standing->has_creds, target.keeps_creds});
   result.commits = prepared.plan.commits.size();
   return prepared;
 }
@@ -196,13 +210,7 @@ absl::StatusOr<Prepared> Prepare(client::Client& client, const ImportTarget& tar
 
 absl::Status CompareWithStore(client::Client& client, const std::string& session_id, const Folder& folder,
                               std::uint64_t revision, Progress& progress) {
-  Comparison comparison(folder, revision);
-  absl::Status status = client.LoadSession(session_id, 0, [&](const client::SessionPage& page) {
-    absl::Status equal = comparison.Take(page);
-    progress.Show("comparing", comparison.keys(), folder.keys.size());
-    return equal;
-  });
-  return status.ok() ? comparison.Finish() : status;
+  return Compare(client, session_id, folder, revision, /*other_creds=*/false, progress);
 }
 
 absl::StatusOr<ImportResult> PreviewImport(client::Client& client, const ImportTarget& target, const Folder& folder,
@@ -220,7 +228,7 @@ absl::StatusOr<ImportResult> Import(client::Client& client, const ImportTarget& 
   const absl::StatusOr<std::uint64_t> revision = Write(client, target, prepared->plan, result.revision, progress);
   if (!revision.ok()) return revision.status();
   result.revision = *revision;
-  const absl::Status equal = CompareWithStore(client, target.session_id, folder, result.revision, progress);
+  const absl::Status equal = Compare(client, target.session_id, folder, result.revision, target.keeps_creds, progress);
   if (equal.ok()) return result;
   if (absl::IsDataLoss(equal)) return equal;
   return WithMessage(equal,

@@ -33,6 +33,8 @@ struct ImportTarget {
   bool replace = false;
   // That of the lease it is written under; 0: none.
   std::uint64_t fence = 0;
+  // Whether creds that the session has stay where the folder has none; else they are deleted.
+  bool keeps_creds = true;
   // What the session's revision is greater than afterwards, whatever it was here; 0: it only goes on.
   std::uint64_t revision_above = 0;
 };

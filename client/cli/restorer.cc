@@ -70,6 +70,7 @@ absl::StatusOr<Restored> RestoreSession(CommandContext& context, const SavedSess
   Restored restored;
   const absl::Status written = WriteUnderWatch(context, saved.session_id, write, [&](std::uint64_t fence) {
     ImportTarget target{saved.session_id, terms.origin, terms.overwrite, fence};
+    target.keeps_creds = false;
     target.revision_above = saved.revision + ahead();
     Progress quiet(/*quiet=*/true);
     const absl::StatusOr<ImportResult> imported = Import(client, target, saved.state, quiet);

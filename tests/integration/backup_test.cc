@@ -133,6 +133,24 @@ TEST_P(BackupOfEveryStoreTest, OldBackupOverALiveSessionIsRefused) {
   EXPECT_TRUE(absl::IsFailedPrecondition(client().RenewLease("s", lease->fence, absl::Hours(1)).status()));
 }
 
+TEST_P(BackupOfEveryStoreTest, SessionThatWasSavedWithoutCredsKeepsNoneOfThoseThatCameSince) {
+  const auto key = [](int value) {
+    return std::vector<client::KeyEntry>{{{"pre-key", "1"}, JsonOf(absl::StrCat(value))}};
+  };
+  ASSERT_TRUE(client().SetKeys("s", key(1)).ok());
+  Create(store_);
+  ASSERT_TRUE(client().SetCreds("s", JsonOf(test::WorkingCreds("new"))).ok());
+  ASSERT_TRUE(client().SetKeys("s", key(2)).ok());
+  const CliResult restored = Backup(store_, "restore", {"s", "--overwrite"});
+  ASSERT_EQ(restored.code, kOk) << restored.err;
+  EXPECT_THAT(restored.out, HasSubstr("restored 1 key of session s"));
+  EXPECT_TRUE(absl::IsNotFound(client().GetCreds("s").status()));
+  const auto keys = client().GetKeys("s", {{"pre-key", "1"}});
+  ASSERT_TRUE(keys.ok()) << keys.status();
+  EXPECT_EQ(keys->found, key(1));
+  EXPECT_THAT(Backup(store_, "restore", {"s"}).out, HasSubstr("session s holds what the backup has"));
+}
+
 TEST_P(BackupOfEveryStoreTest, SessionsComeBackInEveryOtherKindOfTables) {
   for (int i = 0; i < 4; ++i) Write(client(), Id(i), "m", 5);
   ASSERT_TRUE(client().SetKeys("bare", {{{"sender-key", "g::1"}, {ValueKind::kRaw, std::string("\0\1\xff", 3)}}}).ok());
