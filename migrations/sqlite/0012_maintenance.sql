@@ -8,3 +8,5 @@ ALTER TABLE auth_grants_version ADD COLUMN maintenance_reason TEXT NOT NULL DEFA
 ALTER TABLE auth_grants_version ADD COLUMN maintenance_hold_ms INTEGER NOT NULL DEFAULT 0;
 -- The sessions that may be written, in the form of auth_grants.scopes.
 ALTER TABLE auth_grants_version ADD COLUMN maintenance_allowed TEXT NOT NULL DEFAULT '';
+-- All that were since it began, in the same form: their leases may have been renewed.
+ALTER TABLE auth_grants_version ADD COLUMN maintenance_opened TEXT NOT NULL DEFAULT '';

@@ -54,21 +54,22 @@ std::string Verifier(absl::string_view id, absl::string_view hash_key, absl::str
 
 }  // namespace
 
-MaintenanceRow ToRow(const Maintenance& maintenance) {
-  return {maintenance.since, maintenance.reason, absl::ToInt64Milliseconds(maintenance.hold),
-          EncodeScopes(maintenance.allowed)};
+MaintenanceRow ToRow(const MaintenanceTerms& terms) {
+  return {terms.present.since, terms.present.reason, absl::ToInt64Milliseconds(terms.present.hold),
+          EncodeScopes(terms.present.allowed), EncodeScopes(terms.opened)};
 }
 
-std::optional<Maintenance> FromRow(MaintenanceRow row) {
+std::optional<MaintenanceTerms> FromRow(MaintenanceRow row) {
   if (!row.since.has_value()) return std::nullopt;
-  Maintenance maintenance;
-  maintenance.reason = std::move(row.reason);
-  maintenance.hold = absl::Milliseconds(row.hold_ms);
-  maintenance.since = *row.since;
-  maintenance.allowed = DecodeScopes(row.allowed);
+  MaintenanceTerms terms;
+  terms.present.reason = std::move(row.reason);
+  terms.present.hold = absl::Milliseconds(row.hold_ms);
+  terms.present.since = *row.since;
+  terms.present.allowed = DecodeScopes(row.allowed);
+  terms.opened = DecodeScopes(row.opened);
   // An empty prefix is everything.
-  if (EncodeScopes(maintenance.allowed) != row.allowed) maintenance.allowed.clear();
-  return maintenance;
+  if (EncodeScopes(terms.present.allowed) != row.allowed) terms.present.allowed.clear();
+  return terms;
 }
 
 GrantRow ToRow(const Grant& grant) {

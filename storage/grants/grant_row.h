@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "storage/grant.h"
+#include "storage/grants/maintenance_terms.h"
 
 namespace authstate::storage {
 
@@ -37,12 +38,13 @@ struct MaintenanceRow {
   std::optional<absl::Time> since;
   std::string reason;
   std::int64_t hold_ms = 0;
-  // As GrantRow::scopes.
+  // As GrantRow::scopes, both.
   std::string allowed;
+  std::string opened;
 };
 
-MaintenanceRow ToRow(const Maintenance& maintenance);
-std::optional<Maintenance> FromRow(MaintenanceRow row);
+MaintenanceRow ToRow(const MaintenanceTerms& terms);
+std::optional<MaintenanceTerms> FromRow(MaintenanceRow row);
 
 GrantRow ToRow(const Grant& grant);
 

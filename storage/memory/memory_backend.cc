@@ -10,6 +10,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
+#include "storage/grants/maintenance_terms.h"
 #include "storage/memory/memory_grants.h"
 #include "storage/near/store_id.h"
 #include "storage/recent_commits.h"
@@ -98,7 +99,10 @@ class MemoryBackend final : public Backend {
 
   void Grants(GrantRequest request, absl::Time deadline, GrantsDone done) override {
     if (Passed(deadline)) return std::move(done)(DeadlinePassedInQueue());
-    if (request.action == GrantRequest::Action::kEndMaintenance) LetLeasesLiveOn(request.maintenance);
+    if (request.action == GrantRequest::Action::kBeginMaintenance ||
+        request.action == GrantRequest::Action::kEndMaintenance) {
+      LetLeasesLiveOn(request);
+    }
     std::move(done)(grants_.Do(request, absl::Now()));
   }
 
@@ -111,7 +115,7 @@ class MemoryBackend final : public Backend {
  private:
   absl::StatusOr<Applied> ApplyOne(Commit commit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<LeaseResult> LeaseOne(const LeaseRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void LetLeasesLiveOn(const Maintenance& allowed) ABSL_LOCKS_EXCLUDED(mutex_);
+  void LetLeasesLiveOn(const GrantRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<ReadResult> ReadOne(const ReadRequest& request) ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   const std::string store_id_ = RandomStoreId();
@@ -218,18 +222,14 @@ absl::StatusOr<LeaseResult> MemoryBackend::LeaseOne(const LeaseRequest& request)
   return result;
 }
 
-void MemoryBackend::LetLeasesLiveOn(const Maintenance& allowed) {
-  GrantRequest get;
-  get.action = GrantRequest::Action::kGetMaintenance;
+void MemoryBackend::LetLeasesLiveOn(const GrantRequest& request) {
+  const std::optional<MaintenanceTerms> before = grants_.maintenance();
+  if (!before.has_value()) return;
   const absl::Time now = absl::Now();
-  const auto ends = grants_.Do(get, now);
-  if (!ends.ok() || !ends->maintenance.has_value()) return;
   const absl::MutexLock lock(&mutex_);
   for (auto& [session_id, session] : sessions_) {
-    const auto left = LeftAfterMaintenance(session.lease, ends->maintenance->since);
-    if (left.has_value() && !allowed.Allows(session_id)) {
-      session.lease.expire_time = std::max(session.lease.expire_time, now + *left);
-    }
+    const auto until = LivesOnUntil(session_id, session.lease, *before, request, now);
+    if (until.has_value()) session.lease.expire_time = *until;
   }
 }
 

@@ -23,23 +23,25 @@ absl::StatusOr<GrantResult> MemoryGrants::Do(const GrantRequest& request, absl::
     case GrantRequest::Action::kRevoke:
       status = Change(request, &result);
       break;
-    case GrantRequest::Action::kBeginMaintenance: {
-      const absl::Time since = maintenance_.has_value() ? maintenance_->since : now;
-      maintenance_ = request.maintenance;
-      maintenance_->since = since;
-      result.maintenance = maintenance_;
+    case GrantRequest::Action::kBeginMaintenance:
+      maintenance_ = Begun(maintenance_, request.maintenance, now);
+      result.maintenance = maintenance_->present;
       break;
-    }
     case GrantRequest::Action::kEndMaintenance:
       maintenance_.reset();
       break;
     case GrantRequest::Action::kGetMaintenance:
-      result.maintenance = maintenance_;
+      if (maintenance_.has_value()) result.maintenance = maintenance_->present;
       break;
   }
   if (!status.ok()) return status;
   result.version = version_;
   return result;
+}
+
+std::optional<MaintenanceTerms> MemoryGrants::maintenance() const {
+  const absl::MutexLock lock(&mutex_);
+  return maintenance_;
 }
 
 void MemoryGrants::List(std::uint64_t known_version, GrantResult* result) const {

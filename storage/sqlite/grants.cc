@@ -10,6 +10,7 @@
 #include "storage/error.h"
 #include "storage/grants/grant_change.h"
 #include "storage/grants/grant_row.h"
+#include "storage/grants/maintenance_terms.h"
 #include "storage/lease.h"
 #include "storage/sqlite/session_row.h"
 #include "storage/sqlite/statements.h"
@@ -103,14 +104,34 @@ absl::StatusOr<GrantResult> NoteUses(SqliteConnection& connection, const GrantRe
   return GrantResult{none->version, now, std::nullopt};
 }
 
-void SetMaintenance(SqliteConnection& connection, const std::optional<Maintenance>& maintenance) {
-  const MaintenanceRow row = maintenance.has_value() ? ToRow(*maintenance) : MaintenanceRow();
+void SetMaintenance(SqliteConnection& connection, const std::optional<MaintenanceTerms>& terms) {
+  const MaintenanceRow row = terms.has_value() ? ToRow(*terms) : MaintenanceRow();
   SQLite::Statement& set = connection.Prepare(sql::kSetMaintenance);
   BindTime(set, 1, row.since);
   BindText(set, 2, row.reason);
   set.bind(3, row.hold_ms);
   BindText(set, 4, row.allowed);
+  BindText(set, 5, row.opened);
   Run(set);
+}
+
+struct FoundTerms {
+  std::uint64_t version = 0;
+  std::optional<MaintenanceTerms> terms;
+};
+
+absl::StatusOr<FoundTerms> SelectTerms(SqliteConnection& connection) {
+  SQLite::Statement& select = connection.Prepare(sql::kSelectMaintenance);
+  if (!select.executeStep()) {
+    select.reset();
+    return DamagedGrants();
+  }
+  FoundTerms found;
+  found.version = static_cast<std::uint64_t>(select.getColumn(0).getInt64());
+  found.terms = FromRow({TimeColumn(select, 1), TextColumn(select, 2), select.getColumn(3).getInt64(),
+                         TextColumn(select, 4), TextColumn(select, 5)});
+  select.reset();
+  return found;
 }
 
 std::vector<std::string> LeasedAt(SqliteConnection& connection, absl::Time time) {
@@ -122,15 +143,15 @@ std::vector<std::string> LeasedAt(SqliteConnection& connection, absl::Time time)
   return session_ids;
 }
 
-void LetLeasesLiveOn(SqliteConnection& connection, const Maintenance& allowed, absl::Time since, absl::Time now) {
-  for (const std::string& session_id : LeasedAt(connection, since)) {
-    if (allowed.Allows(session_id)) continue;
+void LetLeasesLiveOn(SqliteConnection& connection, const MaintenanceTerms& before, const GrantRequest& request,
+                     absl::Time now) {
+  for (const std::string& session_id : LeasedAt(connection, before.present.since)) {
     absl::StatusOr<SessionRow> row = SelectSessionRow(connection, session_id, now);
     if (!row.ok()) continue;
-    const std::optional<absl::Duration> left = LeftAfterMaintenance(row->lease, since);
-    if (!left.has_value() || row->lease.expire_time >= now + *left) continue;
-    row->lease.expire_time = now + *left;
-    row->lease_ttl = std::max(row->lease_ttl, *left);
+    const std::optional<absl::Time> until = LivesOnUntil(session_id, row->lease, before, request, now);
+    if (!until.has_value()) continue;
+    row->lease.expire_time = *until;
+    row->lease_ttl = std::max(row->lease_ttl, *until - now);
     UpsertSessionRow(connection, session_id, *row);
   }
 }
@@ -165,36 +186,25 @@ absl::StatusOr<GrantResult> ApplyGrantRequest(SqliteConnection& connection, cons
 }
 
 absl::StatusOr<GrantResult> SelectMaintenance(SqliteConnection& connection, absl::Time now) {
-  SQLite::Statement& select = connection.Prepare(sql::kSelectMaintenance);
-  if (!select.executeStep()) {
-    select.reset();
-    return DamagedGrants();
-  }
-  GrantResult result;
-  result.version = static_cast<std::uint64_t>(select.getColumn(0).getInt64());
-  result.now = now;
-  MaintenanceRow row;
-  if (!select.isColumnNull(1)) row.since = absl::FromUnixMicros(select.getColumn(1).getInt64());
-  row.reason = TextColumn(select, 2);
-  row.hold_ms = select.getColumn(3).getInt64();
-  row.allowed = TextColumn(select, 4);
-  select.reset();
-  result.maintenance = FromRow(std::move(row));
+  absl::StatusOr<FoundTerms> found = SelectTerms(connection);
+  if (!found.ok()) return found.status();
+  GrantResult result{found->version, now, std::nullopt};
+  if (found->terms.has_value()) result.maintenance = std::move(found->terms->present);
   return result;
 }
 
 absl::StatusOr<GrantResult> ApplyMaintenanceRequest(SqliteConnection& connection, const GrantRequest& request,
                                                     absl::Time now) {
-  absl::StatusOr<GrantResult> result = SelectMaintenance(connection, now);
-  if (!result.ok()) return WithOutcome(result.status(), Outcome::kNotApplied);
-  const std::optional<Maintenance> before = std::exchange(result->maintenance, std::nullopt);
+  const absl::StatusOr<FoundTerms> before = SelectTerms(connection);
+  if (!before.ok()) return WithOutcome(before.status(), Outcome::kNotApplied);
+  std::optional<MaintenanceTerms> after;
   if (request.action == GrantRequest::Action::kBeginMaintenance) {
-    result->maintenance = request.maintenance;
-    result->maintenance->since = before.has_value() ? before->since : now;
-  } else if (before.has_value()) {
-    LetLeasesLiveOn(connection, request.maintenance, before->since, now);
+    after = Begun(before->terms, request.maintenance, now);
   }
-  SetMaintenance(connection, result->maintenance);
+  if (before->terms.has_value()) LetLeasesLiveOn(connection, *before->terms, request, now);
+  SetMaintenance(connection, after);
+  GrantResult result{before->version, now, std::nullopt};
+  if (after.has_value()) result.maintenance = std::move(after->present);
   return result;
 }
 

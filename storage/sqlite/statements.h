@@ -82,11 +82,11 @@ inline constexpr char kDeleteGrants[] = "DELETE FROM auth_grants";
 inline constexpr char kSetGrantsVersion[] = "UPDATE auth_grants_version SET version = ?1";
 
 inline constexpr char kSelectMaintenance[] =
-    "SELECT version, maintenance_since, maintenance_reason, maintenance_hold_ms, maintenance_allowed "
-    "FROM auth_grants_version";
+    "SELECT version, maintenance_since, maintenance_reason, maintenance_hold_ms, maintenance_allowed, "
+    "maintenance_opened FROM auth_grants_version";
 inline constexpr char kSetMaintenance[] =
     "UPDATE auth_grants_version SET maintenance_since = ?1, maintenance_reason = ?2, maintenance_hold_ms = ?3, "
-    "maintenance_allowed = ?4";
+    "maintenance_allowed = ?4, maintenance_opened = ?5";
 // The sessions whose lease had not ended at ?1.
 inline constexpr char kSelectLeasedAt[] =
     "SELECT session_id FROM auth_sessions WHERE lease_owner <> '' AND lease_expires_at > ?1";

@@ -28,7 +28,12 @@ class KeptMaintenance {
     GrantRequest keep;
     keep.action =
         maintenance.has_value() ? GrantRequest::Action::kBeginMaintenance : GrantRequest::Action::kEndMaintenance;
-    if (maintenance.has_value()) keep.maintenance = *maintenance;
+    if (maintenance.has_value()) {
+      keep.maintenance = *maintenance;
+    } else {
+      // Here leases have gone on, so all of them stay as they are.
+      keep.maintenance.allowed = {{"", /*prefix=*/true}};
+    }
     near.Grants(std::move(keep), deadline, [this](const absl::StatusOr<GrantResult>& kept) {
       const absl::MutexLock lock(&mutex_);
       if (!kept.ok()) kept_.reset();

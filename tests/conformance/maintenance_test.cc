@@ -141,6 +141,81 @@ TEST_F(MaintenanceTest, ALeaseOfASessionThatIsAllowedStaysAsItIs) {
   EXPECT_FALSE(Lease(Get("test-1")).lease.live());
 }
 
+TEST_F(MaintenanceTest, ItGoesOnSinceTheEarlierTimeThatItBeganAtInAnotherStore) {
+  const auto begun = Do(Action::kBeginMaintenance, Backup());
+  ASSERT_TRUE(begun.has_value());
+  Maintenance carried = Backup();
+  carried.since = begun->since - absl::Hours(1);
+  const auto present = Do(Action::kBeginMaintenance, carried);
+  ASSERT_TRUE(present.has_value());
+  EXPECT_EQ(present->since, carried.since);
+  carried.since = begun->since;
+  const auto later = Do(Action::kBeginMaintenance, carried);
+  ASSERT_TRUE(later.has_value());
+  EXPECT_EQ(later->since, begun->since - absl::Hours(1));
+}
+
+TEST_F(MaintenanceTest, ALeaseThatWasRenewedWhileItsSessionWasAllowedIsNotProlonged) {
+  if (!store().stops_leases_in_maintenance()) GTEST_SKIP() << "leases go on in it";
+  ASSERT_TRUE(Do(Action::kBeginMaintenance, Backup()).has_value());
+  Lease(Acquire("test-1", "owner", absl::Hours(1)));
+  Maintenance narrower = Backup();
+  narrower.allowed.clear();
+  ASSERT_TRUE(Do(Action::kBeginMaintenance, narrower).has_value());
+  const absl::Time expires = Lease(Get("test-1")).lease.expire_time;
+  Do(Action::kEndMaintenance);
+  EXPECT_EQ(Lease(Get("test-1")).lease.expire_time, expires);
+}
+
+TEST_F(MaintenanceTest, ALeaseThatEndsWhileItsSessionIsNotAllowedAnyMoreLivesOnForAMinute) {
+  if (!store().stops_leases_in_maintenance()) GTEST_SKIP() << "leases go on in it";
+  ASSERT_TRUE(Do(Action::kBeginMaintenance, Backup()).has_value());
+  Lease(Acquire("test-1", "owner", absl::Milliseconds(200)));
+  Maintenance narrower = Backup();
+  narrower.allowed.clear();
+  ASSERT_TRUE(Do(Action::kBeginMaintenance, narrower).has_value());
+  AwaitItsEnd("test-1");
+  Do(Action::kEndMaintenance);
+  EXPECT_TRUE(Lease(Get("test-1")).lease.live());
+}
+
+TEST_F(MaintenanceTest, TheTermsOfTheStoreTellWhichLeasesStayAsTheyAreAtTheEnd) {
+  if (!store().stops_leases_in_maintenance()) GTEST_SKIP() << "leases go on in it";
+  ASSERT_TRUE(Do(Action::kBeginMaintenance, Backup()).has_value());
+  Lease(Acquire("test-1", "owner", absl::Milliseconds(200)));
+  AwaitItsEnd("test-1");
+  Do(Action::kEndMaintenance);
+  EXPECT_FALSE(Lease(Get("test-1")).lease.live());
+}
+
+TEST_F(MaintenanceTest, WhoEndsItMayLeaveAllLeasesAsTheyAre) {
+  if (!store().stops_leases_in_maintenance()) GTEST_SKIP() << "leases go on in it";
+  Lease(Acquire("s", "owner", absl::Hours(1)));
+  ASSERT_TRUE(Do(Action::kBeginMaintenance, Backup()).has_value());
+  const absl::Time expires = Lease(Get("s")).lease.expire_time;
+  Maintenance all;
+  all.allowed = {{"", true}};
+  Do(Action::kEndMaintenance, all);
+  EXPECT_EQ(Lease(Get("s")).lease.expire_time, expires);
+}
+
+TEST_F(MaintenanceTest, ALeaseLivesOnFromWhenItsSessionIsAllowed) {
+  if (!store().stops_leases_in_maintenance()) GTEST_SKIP() << "leases go on in it";
+  const LeaseResult held = Lease(Acquire("kept", "owner", absl::Milliseconds(200)));
+  Lease(Acquire("other", "owner", absl::Milliseconds(200)));
+  ASSERT_TRUE(Do(Action::kBeginMaintenance, Backup()).has_value());
+  AwaitItsEnd("kept");
+  AwaitItsEnd("other");
+  Maintenance wider = Backup();
+  wider.allowed.push_back({"kept", true});
+  ASSERT_TRUE(Do(Action::kBeginMaintenance, wider).has_value());
+  const LeaseResult after = Lease(Get("kept"));
+  EXPECT_TRUE(after.lease.live());
+  EXPECT_LE(after.lease.remaining, storage::kLeaseAfterMaintenance);
+  EXPECT_EQ(after.lease.fence, held.lease.fence);
+  EXPECT_FALSE(Lease(Get("other")).lease.live());
+}
+
 TEST_F(MaintenanceTest, NothingElseChangesWhenItEnds) {
   MustApply(SetCreds("s", Raw("creds")));
   const LeaseResult held = Lease(Acquire("s", "owner"));

@@ -46,7 +46,7 @@ const Layout& LegacyLayout() {
   static const auto* const kNoteGrantUses = over_companion(statements::kNoteGrantUses);
   static const auto* const kGetMaintenance = over_companion(statements::kGetMaintenance.text);
   static const auto* const kBeginMaintenance = over_companion(statements::kBeginMaintenance.text);
-  static const auto* const kEndMaintenance = over_companion(statements::kEndMaintenance);
+  static const auto* const kEndMaintenance = over_companion(statements::kEndMaintenance.text);
   static const auto* const kStoreId = over_companion(statements::kStoreId);
   static const Layout kLayout = {
       /*name=*/"legacy",

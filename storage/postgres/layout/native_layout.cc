@@ -63,7 +63,7 @@ Layout MakeLayout(absl::string_view home, std::deque<std::string>* texts) {
       {in_home(statements::kListGrants.text), in_home(statements::kCreateGrant.text),
        in_home(statements::kRotateGrant.text), in_home(statements::kRevokeGrant.text),
        in_home(statements::kNoteGrantUses), in_home(statements::kGetMaintenance.text),
-       in_home(statements::kBeginMaintenance.text), in_home(statements::kEndMaintenance)},
+       in_home(statements::kBeginMaintenance.text), in_home(statements::kEndMaintenance.text)},
       /*store_id=*/in_home(statements::kStoreId),
       /*read=*/in_home(statements::kRead),
       /*list=*/in_home(statements::kList),

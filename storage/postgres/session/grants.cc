@@ -8,6 +8,7 @@
 #include "storage/error.h"
 #include "storage/grants/grant_change.h"
 #include "storage/grants/grant_row.h"
+#include "storage/grants/maintenance_terms.h"
 #include "storage/postgres/connection/lock_timeout.h"
 #include "storage/postgres/connection/pg_failure.h"
 #include "storage/postgres/sql/pg_array.h"
@@ -48,13 +49,15 @@ bool IsOfMaintenance(Action action) {
 
 PgConnection::Parameters ParametersOfMaintenance(const GrantRequest& request, absl::Duration lock_timeout) {
   if (request.action == Action::kGetMaintenance) return {};
+  PgArray prefixes = PgArray::Text();
+  for (const SessionScope& scope : request.maintenance.allowed) prefixes.AddBytes(scope.id);
   if (request.action == Action::kEndMaintenance) {
-    PgArray prefixes = PgArray::Text();
-    for (const SessionScope& scope : request.maintenance.allowed) prefixes.AddBytes(scope.id);
     return {EncodeLockTimeout(lock_timeout), std::move(prefixes).Encode()};
   }
-  const MaintenanceRow row = ToRow(request.maintenance);
-  return {EncodeLockTimeout(lock_timeout), row.reason, EncodePgInt8(row.hold_ms), row.allowed};
+  const MaintenanceRow row = ToRow(MaintenanceTerms{request.maintenance, {}});
+  return {EncodeLockTimeout(lock_timeout), row.reason,
+          EncodePgInt8(row.hold_ms),       row.allowed,
+          std::move(prefixes).Encode(),    EncodePgInt8(absl::ToUnixMicros(request.maintenance.since))};
 }
 
 absl::StatusOr<GrantResult> UnderstandMaintenance(const pqxx::result& rows) {
@@ -62,7 +65,8 @@ absl::StatusOr<GrantResult> UnderstandMaintenance(const pqxx::result& rows) {
   GrantResult result;
   MaintenanceRow row;
   ReadRow(rows[0], result.version, result.now, row.since, row.reason, row.hold_ms, row.allowed);
-  result.maintenance = FromRow(std::move(row));
+  std::optional<MaintenanceTerms> terms = FromRow(std::move(row));
+  if (terms.has_value()) result.maintenance = std::move(terms->present);
   return result;
 }
 
