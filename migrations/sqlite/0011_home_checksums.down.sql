@@ -1,2 +1,3 @@
 ALTER TABLE auth_changes DROP COLUMN checksum;
 ALTER TABLE auth_homes DROP COLUMN checksum;
+ALTER TABLE auth_homes DROP COLUMN changes;

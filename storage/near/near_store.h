@@ -47,6 +47,8 @@ struct Home {
   absl::Time since = absl::InfinitePast();
   // For kAway: LeaseResult::update_time of the far store for what the copy has; InfinitePast: not known.
   absl::Time far_update_time = absl::InfinitePast();
+  // What is known of it is not what was written: of this nothing but the id is to be believed.
+  bool damaged = false;
 };
 
 // What of a session is not in the far store yet, all of one moment.
@@ -56,6 +58,8 @@ struct UnflushedChanges {
   std::uint64_t applied_number = 0;
   // Whether anything is.
   bool any = false;
+  // Whether it can no longer be told what changed: then the commit is of everything.
+  bool damaged = false;
   // The commit that takes the far store there, but for fence and number.
   Commit commit;
 };
@@ -131,7 +135,7 @@ class NearStore : public Backend {
   // Of the first sessions: as many as have `max_bytes` together, at least one; result i is that of session i.
   virtual void ReadUnflushed(std::vector<std::string> session_ids, std::size_t max_bytes, absl::Time deadline,
                              UnflushedDone done) = 0;
-  // What it knows of all sessions.
+  // What it knows of all sessions; also of one of which it has content, and no longer knows whether it is at home.
   virtual void ReadHomes(absl::Time deadline, HomesDone done) = 0;
   // Of the first `limit` sessions after that id that are kAway or kTaking, in the order of their ids.
   virtual void ReadCopies(std::string after, std::size_t limit, absl::Time deadline, HomesDone done) = 0;

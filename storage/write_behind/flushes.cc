@@ -97,6 +97,10 @@ bool Flushes::FlushAtOnce(Backend& far, const std::vector<std::string>& sessions
       table_.Flushed(changes.home.session_id, /*ok=*/true);
       continue;
     }
+    if (changes.damaged) {
+      refusals_.Tell(sessions[i], absl::StrCat("session ", sessions[i], " is flushed whole"),
+                     absl::DataLossError("what the file knew of its changes is damaged"));
+    }
     Commit commit = changes.commit;
     commit.fence = changes.home.far_fence;
     commit.number = changes.home.far_number + 1;

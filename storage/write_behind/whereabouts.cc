@@ -20,6 +20,9 @@ bool IsAsLeft(const LeaseResult& found, const UnflushedChanges& changes) {
          found.revision == changes.home.flushed_revision && found.applied_number == changes.applied_number;
 }
 
+// Whether it says that the near store no longer knows what it should of a session that it has.
+bool IsDamaged(const absl::Status& status) { return absl::IsDataLoss(status) || absl::IsNotFound(status); }
+
 }  // namespace
 
 bool IsAway(const absl::Status& status) {
@@ -63,7 +66,12 @@ bool Whereabouts::Look(Backend& far) {
     if (absl::StartsWith(found[i]->lease.owner, owner_prefix_)) continue;
     const auto read = AwaitCall<std::vector<absl::StatusOr<UnflushedChanges>>>(
         [&](auto done) { near_.ReadUnflushed({homes[i]}, 0, steps_.Soon(), std::move(done)); });
-    if (read.front().ok() && read.front()->home.state == Home::State::kHome) StartOver(far, *read.front());
+    if (read.front().ok()) {
+      if (read.front()->home.state == Home::State::kHome) StartOver(far, *read.front());
+    } else if (IsDamaged(read.front().status())) {
+      // It is not needed to know what was not flushed: all of it is put aside.
+      SetLost(homes[i], found[i]->lease.owner);
+    }
   }
   return there;
 }
@@ -85,8 +93,7 @@ Whereabouts::Fate Whereabouts::StartOver(Backend& far, const UnflushedChanges& c
       lease.fence <= home.lease.fence && found->revision <= home.flushed_revision && (before_it_came || !lease.live());
   if (!ours && !went_back) {
     if (home.state == Home::State::kLeaving) return Fate::kGone;
-    lost_[session_id] = lease.owner;
-    table_.Shut(session_id);
+    SetLost(session_id, lease.owner);
     return Fate::kGone;
   }
   LeaseRequest take = AskFor(session_id);
@@ -109,6 +116,11 @@ Whereabouts::Fate Whereabouts::StartOver(Backend& far, const UnflushedChanges& c
                     " that it had acknowledged; it is flushed whole"));
   table_.Flushed(session_id, /*ok=*/false);
   return Fate::kStartedOver;
+}
+
+void Whereabouts::SetLost(const std::string& session_id, const std::string& taken_by) {
+  lost_[session_id] = taken_by;
+  table_.Shut(session_id);
 }
 
 bool Whereabouts::Lose(const std::string& session_id) {

@@ -40,8 +40,8 @@ class Whereabouts {
   Whereabouts(NearStore* near, HomeTable* table, const Claims* claims, const StepDeadline* steps, std::uint64_t orphans,
               const WriteBehindOptions& options);
 
-  // Of some of the homes, in turn: whether they are. One that writes nothing would not learn that it was taken. False:
-  // the far store is away.
+  // Of some of the homes, in turn: whether they are. One that writes nothing, or cannot be read here, would not learn
+  // that it was taken. False: the far store is away.
   bool Look(Backend& far);
   // Starts over with a session which the far store no longer has as it was flushed last, if nobody else has it.
   Fate StartOver(Backend& far, const UnflushedChanges& changes);
@@ -54,6 +54,8 @@ class Whereabouts {
 
  private:
   void CountOrphans();
+  // It is given up at home in any case.
+  void SetLost(const std::string& session_id, const std::string& taken_by);
 
   NearStore& near_;
   HomeTable& table_;

@@ -34,7 +34,7 @@ std::string Checksum(const HomeRow& row) {
   return RecordChecksum(absl::StrCat(home.session_id.size(), ":", home.session_id, static_cast<int>(home.state), ",",
                                      home.far_fence, ",", home.far_number, ",", home.flushed_revision, ",",
                                      StoredDirtySince(home), ",", row.whole ? 1 : 0, ",", StoredTime(home.since), ",",
-                                     StoredTime(home.far_update_time)));
+                                     StoredTime(home.far_update_time), ",", row.changes));
 }
 
 HomeRow UncheckedColumns(SQLite::Statement& select, absl::Time now) {
@@ -51,12 +51,13 @@ HomeRow UncheckedColumns(SQLite::Statement& select, absl::Time now) {
   row.home.lease = LeaseColumns(select, 8, now);
   row.home.since = TimeColumn(select, 12);
   row.home.far_update_time = TimeColumn(select, 13);
+  row.changes = NumberColumn(select, 14);
   return row;
 }
 
 absl::StatusOr<HomeRow> HomeColumns(SQLite::Statement& select, absl::Time now) {
   HomeRow row = UncheckedColumns(select, now);
-  if (TextColumn(select, 14) != Checksum(row)) return DamagedHome(row.home.session_id);
+  if (TextColumn(select, 15) != Checksum(row)) return DamagedHome(row.home.session_id);
   return row;
 }
 
@@ -119,7 +120,8 @@ void UpsertHome(SqliteConnection& connection, const HomeRow& row) {
   upsert.bind(7, row.whole ? 1 : 0);
   upsert.bind(8, StoredTime(home.since));
   upsert.bind(9, StoredTime(home.far_update_time));
-  BindBlob(upsert, 10, checksum);
+  upsert.bind(10, StoredNumber(row.changes));
+  BindBlob(upsert, 11, checksum);
   Run(upsert);
 }
 
@@ -128,8 +130,11 @@ void BeginChecksums(SqliteConnection& connection) {
   SQLite::Statement& select = connection.Prepare(sql::kListHomes);
   while (select.executeStep()) rows.push_back(UncheckedColumns(select, absl::InfinitePast()));
   select.reset();
-  for (const HomeRow& row : rows) UpsertHome(connection, row);
   BeginChecksumsOfChanges(connection);
+  for (HomeRow& row : rows) {
+    row.changes = CountChanges(connection, row.home.session_id);
+    UpsertHome(connection, row);
+  }
 }
 
 std::optional<NearStoreIdentity> SelectNearStore(SqliteConnection& connection) {
@@ -161,6 +166,14 @@ absl::StatusOr<std::vector<Home>> ListHomes(SqliteConnection& connection, absl::
   if (!homes.ok()) return homes;
   for (Home& home : *homes) home.dirty_bytes = bytes[home.session_id];
   return homes;
+}
+
+std::uint64_t CountChanges(SqliteConnection& connection, const std::string& session_id) {
+  SQLite::Statement& count = PrepareFor(connection, sql::kCountChanges, session_id);
+  (void)count.executeStep();
+  const std::uint64_t changes = NumberColumn(count, 0);
+  count.reset();
+  return changes;
 }
 
 std::uint64_t CountOrphans(SqliteConnection& connection) {

@@ -19,6 +19,8 @@ struct HomeRow {
   Home home;
   // Whether the next flush is of everything; on its way here: whether there is no copy yet.
   bool whole = false;
+  // How many rows auth_changes has of the session: the checksums of these do not tell of one that is gone.
+  std::uint64_t changes = 0;
 };
 
 // nullopt: the session was never here. DataLoss where its row is not what was written.

@@ -15,7 +15,7 @@ inline constexpr char kSetFarLayout[] = "UPDATE auth_near_store SET far_layout =
 #define AUTHSTATE_HOME_COLUMNS                                                                                    \
   "h.session_id, h.state, h.far_fence, h.far_number, h.flushed_revision, h.dirty_since, h.whole, "                \
   "coalesce(s.revision, 0), coalesce(s.fence, 0), coalesce(s.lease_owner, ''), coalesce(s.lease_expires_at, 0), " \
-  "coalesce(s.lease_ttl, 0), h.since, h.far_updated_at, h.checksum "                                              \
+  "coalesce(s.lease_ttl, 0), h.since, h.far_updated_at, h.changes, h.checksum "                                   \
   "FROM auth_homes h LEFT JOIN auth_sessions s ON s.session_id = h.session_id"
 inline constexpr char kSelectHome[] = "SELECT " AUTHSTATE_HOME_COLUMNS " WHERE h.session_id = ?1";
 inline constexpr char kListHomes[] = "SELECT " AUTHSTATE_HOME_COLUMNS;
@@ -27,18 +27,19 @@ inline constexpr char kSumChanges[] =
     "ON k.session_id = c.session_id AND k.key_type = c.key_type AND k.key_id = c.key_id GROUP BY c.session_id";
 inline constexpr char kUpsertHome[] =
     "INSERT INTO auth_homes (session_id, state, far_fence, far_number, flushed_revision, dirty_since, whole, since, "
-    "far_updated_at, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (session_id) DO UPDATE SET "
-    "state = ?2, far_fence = ?3, far_number = ?4, flushed_revision = ?5, dirty_since = ?6, whole = ?7, since = ?8, "
-    "far_updated_at = ?9, checksum = ?10";
-inline constexpr char kSetWhole[] = "UPDATE auth_homes SET whole = 1 WHERE session_id = ?1";
+    "far_updated_at, changes, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (session_id) "
+    "DO UPDATE SET state = ?2, far_fence = ?3, far_number = ?4, flushed_revision = ?5, dirty_since = ?6, whole = ?7, "
+    "since = ?8, far_updated_at = ?9, changes = ?10, checksum = ?11";
 inline constexpr char kDeleteHome[] = "DELETE FROM auth_homes WHERE session_id = ?1";
 
-inline constexpr char kUpsertChange[] =
-    "INSERT INTO auth_changes (session_id, key_type, key_id, revision, checksum) VALUES (?1, ?2, ?3, ?4, ?5) "
-    "ON CONFLICT (session_id, key_type, key_id) DO UPDATE SET revision = ?4, checksum = ?5";
+inline constexpr char kUpdateChange[] =
+    "UPDATE auth_changes SET revision = ?4, checksum = ?5 WHERE session_id = ?1 AND key_type = ?2 AND key_id = ?3";
+inline constexpr char kInsertChange[] =
+    "INSERT INTO auth_changes (session_id, key_type, key_id, revision, checksum) VALUES (?1, ?2, ?3, ?4, ?5)";
 inline constexpr char kSelectChanges[] =
     "SELECT key_type, key_id, revision, checksum FROM auth_changes WHERE session_id = ?1";
 inline constexpr char kListChanges[] = "SELECT session_id, key_type, key_id, revision FROM auth_changes";
+inline constexpr char kCountChanges[] = "SELECT count(*) FROM auth_changes WHERE session_id = ?1";
 inline constexpr char kDeleteChanges[] = "DELETE FROM auth_changes WHERE session_id = ?1 AND revision <= ?2";
 
 inline constexpr char kDeleteSessionRow[] = "DELETE FROM auth_sessions WHERE session_id = ?1";

@@ -16,17 +16,20 @@
 namespace authstate::storage {
 namespace {
 
-void DeleteChanges(SqliteConnection& connection, const std::string& session_id, std::uint64_t up_to) {
+constexpr std::uint64_t kAllRevisions = std::numeric_limits<std::int64_t>::max();
+
+// How many there were.
+std::uint64_t DeleteChanges(SqliteConnection& connection, const std::string& session_id, std::uint64_t up_to) {
   SQLite::Statement& erase = PrepareFor(connection, sql::kDeleteChanges, session_id);
   erase.bind(2, StoredNumber(up_to));
-  Run(erase);
+  return static_cast<std::uint64_t>(Run(erase));
 }
 
 void Forget(SqliteConnection& connection, const std::string& session_id) {
   for (const char* const sql : {sql::kDeleteCreds, sql::kDeleteAllKeys, sql::kDeleteSessionRow, sql::kDeleteHome}) {
     Run(PrepareFor(connection, sql, session_id));
   }
-  DeleteChanges(connection, session_id, std::numeric_limits<std::int64_t>::max());
+  (void)DeleteChanges(connection, session_id, kAllRevisions);
 }
 
 absl::Status Refused(const std::string& session_id, const char* why) {
@@ -109,7 +112,7 @@ absl::Status Arrive(SqliteConnection& connection, const HomeChange& change, absl
   if (change.filled) row->recent_commits = change.recent.value_or(RecentCommits());
   UpsertSessionRow(connection, change.session_id, *row);
   UpsertHome(connection, RowOf(change, change.home.revision, Home::State::kHome, now));
-  DeleteChanges(connection, change.session_id, std::numeric_limits<std::int64_t>::max());
+  (void)DeleteChanges(connection, change.session_id, kAllRevisions);
   return absl::OkStatus();
 }
 
@@ -146,20 +149,31 @@ absl::Status SetFlushed(SqliteConnection& connection, const HomeChange& change, 
     if (!is_home) return;
     row.home.far_number = change.home.far_number;
     row.home.flushed_revision = change.home.flushed_revision;
-    row.home.dirty_since = row.home.revision > change.home.flushed_revision ? now : absl::InfiniteFuture();
-    row.whole = false;
+    const bool newer = row.home.revision > change.home.flushed_revision;
+    row.home.dirty_since = newer ? now : absl::InfiniteFuture();
+    // Where it cannot be told what is newer, the next flush is of everything.
+    const bool sound = ChangesAreSound(connection, row);
+    const std::uint64_t deleted =
+        DeleteChanges(connection, change.session_id, sound ? change.home.flushed_revision : kAllRevisions);
+    row.changes = sound ? row.changes - deleted : 0;
+    row.whole = newer && !sound;
   });
   if (!edited.ok()) return edited;
   if (!is_home) return Refused(change.session_id, "is not at home under that fence");
-  DeleteChanges(connection, change.session_id, change.home.flushed_revision);
   return absl::OkStatus();
 }
 
 void Lose(SqliteConnection& connection, const HomeChange& change, absl::Time now) {
-  // Where it cannot be told what is not flushed, all of the session is put aside.
-  if (!SelectHome(connection, change.session_id, now).ok() || !ChangesAreSound(connection, change.session_id)) {
-    DeleteChanges(connection, change.session_id, std::numeric_limits<std::int64_t>::max());
-    Run(PrepareFor(connection, sql::kSetWhole, change.session_id));
+  const std::optional<HomeRow> home = SelectHome(connection, change.session_id, now).value_or(std::nullopt);
+  const bool known = home.has_value() && (home->home.revision == home->home.flushed_revision || home->whole ||
+                                          ChangesAreSound(connection, *home));
+  if (!known) {
+    // Where it cannot be told what is not flushed, all of the session is put aside.
+    HomeRow all = home.value_or(HomeRow());
+    all.home.session_id = change.session_id;
+    all.whole = true;
+    (void)DeleteChanges(connection, change.session_id, kAllRevisions);
+    UpsertHome(connection, all);
   }
   SQLite::Statement& insert = PrepareFor(connection, sql::kInsertOrphan, change.session_id);
   insert.bind(2, absl::ToUnixMicros(now));

@@ -13,6 +13,7 @@
 #include "storage/near/near_store.h"
 #include "storage/sealing/session_keys.h"
 #include "storage/sqlite/connection.h"
+#include "storage/sqlite/homes/home_row.h"
 
 // What a file keeps of the sessions of its far store (storage/near/near_store.h). `now` is the time of the store. All
 // throw SQLite::Exception; those that change something do so inside a transaction that the caller has begun and will
@@ -31,7 +32,7 @@ void SetFarStore(SqliteConnection& connection, const std::string& far_id);
 void SetFarLayout(SqliteConnection& connection, const std::string& layout);
 
 // After a commit that led to `revision`, and was not applied before: remembers what it changed. DataLoss where the row
-// of the home is damaged: then the commit must not stay, which nothing would flush.
+// of the home is damaged, or gone: then the commit must not stay, which nothing would flush.
 absl::Status RememberChanges(SqliteConnection& connection, const Commit& commit, std::uint64_t revision,
                              absl::Time now);
 
@@ -39,15 +40,16 @@ absl::Status RememberChanges(SqliteConnection& connection, const Commit& commit,
 absl::Status ApplyHomeChange(SqliteConnection& connection, const HomeChange& change, absl::Time now,
                              const SessionKeys& keys);
 
-// Of one moment, in a read transaction of the caller. NotFound where the session was never here; DataLoss where what is
-// known of it is damaged.
+// Of one moment, in a read transaction of the caller. NotFound where the session was never here; DataLoss where its
+// home or what is to be flushed is damaged. Where it cannot be told what changed, that is everything.
 absl::StatusOr<UnflushedChanges> SelectUnflushed(SqliteConnection& connection, const std::string& session_id,
                                                  absl::Time now, const SessionKeys& keys);
 
 absl::StatusOr<std::vector<Home>> ListHomes(SqliteConnection& connection, absl::Time now);
-// Whether what changed since the last flush can be told.
-bool ChangesAreSound(SqliteConnection& connection, const std::string& session_id);
+// Whether what changed since the last flush can be told: all rows are as they were written, and none is gone.
+bool ChangesAreSound(SqliteConnection& connection, const HomeRow& home);
 void BeginChecksumsOfChanges(SqliteConnection& connection);
+std::uint64_t CountChanges(SqliteConnection& connection, const std::string& session_id);
 
 std::uint64_t CountOrphans(SqliteConnection& connection);
 // NearStore::ReadCopies.

@@ -26,15 +26,19 @@ std::string Checksum(const std::string& session_id, const KeyName& name, std::ui
                                      name.id.size(), ":", name.id, revision));
 }
 
-void UpsertChange(SqliteConnection& connection, const std::string& session_id, const KeyName& name,
+// Whether the row is a new one.
+bool UpsertChange(SqliteConnection& connection, const std::string& session_id, const KeyName& name,
                   std::uint64_t revision) {
   const std::string checksum = Checksum(session_id, name, revision);
-  SQLite::Statement& upsert = PrepareFor(connection, sql::kUpsertChange, session_id);
-  BindText(upsert, 2, name.type);
-  BindText(upsert, 3, name.id);
-  upsert.bind(4, StoredNumber(revision));
-  BindBlob(upsert, 5, checksum);
-  Run(upsert);
+  const auto run = [&](const char* sql) {
+    SQLite::Statement& statement = PrepareFor(connection, sql, session_id);
+    BindText(statement, 2, name.type);
+    BindText(statement, 3, name.id);
+    statement.bind(4, StoredNumber(revision));
+    BindBlob(statement, 5, checksum);
+    return Run(statement) > 0;
+  };
+  return !run(sql::kUpdateChange) && run(sql::kInsertChange);
 }
 
 // The names of what changed; whether the keys were cleared, and whether the creds are among it.
@@ -42,16 +46,20 @@ struct Changes {
   std::vector<KeyName> keys;
   bool creds = false;
   bool cleared = false;
+  // Whether that is all of it, and nothing else.
+  bool sound = true;
 };
 
-absl::StatusOr<Changes> SelectChanges(SqliteConnection& connection, const std::string& session_id) {
+Changes SelectChanges(SqliteConnection& connection, const HomeRow& home) {
+  const std::string& session_id = home.home.session_id;
   Changes changes;
-  bool sound = true;
+  std::uint64_t rows = 0;
   SQLite::Statement& select = PrepareFor(connection, sql::kSelectChanges, session_id);
   while (select.executeStep()) {
     KeyName name{TextColumn(select, 0), TextColumn(select, 1)};
     const auto revision = static_cast<std::uint64_t>(select.getColumn(2).getInt64());
-    sound = sound && TextColumn(select, 3) == Checksum(session_id, name, revision);
+    changes.sound = changes.sound && TextColumn(select, 3) == Checksum(session_id, name, revision);
+    ++rows;
     if (name == kCredsChanged) {
       changes.creds = true;
     } else if (name == kKeysCleared) {
@@ -61,7 +69,7 @@ absl::StatusOr<Changes> SelectChanges(SqliteConnection& connection, const std::s
     }
   }
   select.reset();
-  if (!sound) return DamagedHome(session_id);
+  changes.sound = changes.sound && rows == home.changes;
   return changes;
 }
 
@@ -81,8 +89,8 @@ absl::Status ReadAllKeys(SqliteConnection& connection, const std::string& sessio
 
 }  // namespace
 
-bool ChangesAreSound(SqliteConnection& connection, const std::string& session_id) {
-  return SelectChanges(connection, session_id).ok();
+bool ChangesAreSound(SqliteConnection& connection, const HomeRow& home) {
+  return SelectChanges(connection, home).sound;
 }
 
 void BeginChecksumsOfChanges(SqliteConnection& connection) {
@@ -99,26 +107,29 @@ void BeginChecksumsOfChanges(SqliteConnection& connection) {
                        static_cast<std::uint64_t>(select.getColumn(3).getInt64())});
   }
   select.reset();
-  for (const Change& change : changes) UpsertChange(connection, change.session_id, change.name, change.revision);
+  for (const Change& change : changes) {
+    (void)UpsertChange(connection, change.session_id, change.name, change.revision);
+  }
 }
 
 absl::Status RememberChanges(SqliteConnection& connection, const Commit& commit, std::uint64_t revision,
                              absl::Time now) {
   const std::string& session_id = commit.session_id;
-  if (commit.creds.has_value() || commit.action != Commit::Action::kWrite) {
-    UpsertChange(connection, session_id, kCredsChanged, revision);
-  }
-  if (commit.clear_keys || commit.action == Commit::Action::kDeleteSession) {
-    UpsertChange(connection, session_id, kKeysCleared, revision);
-  }
-  for (const KeyName& name : commit.deletes) UpsertChange(connection, session_id, name, revision);
-  for (const KeyWrite& write : commit.sets) UpsertChange(connection, session_id, write.name, revision);
   absl::StatusOr<std::optional<HomeRow>> row = SelectHome(connection, session_id, now);
   if (!row.ok()) return row.status();
-  if (row->has_value() && (*row)->home.dirty_since == absl::InfiniteFuture()) {
-    (*row)->home.dirty_since = now;
-    UpsertHome(connection, **row);
-  }
+  if (!row->has_value()) return DamagedHome(session_id);
+  HomeRow& home = **row;
+  const std::uint64_t changes = home.changes;
+  const auto remember = [&](const KeyName& name) {
+    if (UpsertChange(connection, session_id, name, revision)) ++home.changes;
+  };
+  if (commit.creds.has_value() || commit.action != Commit::Action::kWrite) remember(kCredsChanged);
+  if (commit.clear_keys || commit.action == Commit::Action::kDeleteSession) remember(kKeysCleared);
+  for (const KeyName& name : commit.deletes) remember(name);
+  for (const KeyWrite& write : commit.sets) remember(write.name);
+  const bool first = home.home.dirty_since == absl::InfiniteFuture();
+  if (first) home.home.dirty_since = now;
+  if (first || home.changes != changes) UpsertHome(connection, home);
   return absl::OkStatus();
 }
 
@@ -129,18 +140,19 @@ absl::StatusOr<UnflushedChanges> SelectUnflushed(SqliteConnection& connection, c
   if (!found->has_value()) return NoSession(0);
   UnflushedChanges unflushed;
   unflushed.home = (*found)->home;
-  const bool whole = (*found)->whole;
-  const absl::StatusOr<Changes> changes = SelectChanges(connection, session_id);
-  if (!changes.ok()) return changes.status();
+  const Home& home = unflushed.home;
+  const Changes changes = SelectChanges(connection, **found);
+  unflushed.damaged = !changes.sound && home.revision > home.flushed_revision;
+  const bool whole = (*found)->whole || unflushed.damaged;
   ReadRequest request;
   request.session_id = session_id;
-  request.want_creds = changes->creds || whole;
-  if (!whole) request.keys = changes->keys;
+  request.want_creds = changes.creds || whole;
+  if (!whole) request.keys = changes.keys;
   SessionRow row;
   absl::StatusOr<ReadResult> read = ReadSession(connection, request, now, keys, &row);
   if (!read.ok()) return read.status();
   unflushed.applied_number = row.applied_number;
-  unflushed.any = whole || row.revision > unflushed.home.flushed_revision;
+  unflushed.any = whole || row.revision > home.flushed_revision;
   if (!unflushed.any) return unflushed;
 
   Commit& commit = unflushed.commit;
@@ -152,7 +164,7 @@ absl::StatusOr<UnflushedChanges> SelectUnflushed(SqliteConnection& connection, c
   }
   commit.creds = std::move(read->creds);
   if (request.want_creds && !commit.creds.has_value()) commit.action = Commit::Action::kWriteWithoutCreds;
-  commit.clear_keys = changes->cleared || whole;
+  commit.clear_keys = changes.cleared || whole;
   if (whole) {
     absl::Status all = ReadAllKeys(connection, session_id, now, row.data_key, keys, &commit.sets);
     if (!all.ok()) return all;
