@@ -233,6 +233,7 @@ int Serve(const Options& options, const Shared& shared, CertificateWatch* certif
   observed.transport = TransportOf(options.tls);
   observed.targets = databases.targets;
   observed.write_behind = databases.write_behind;
+  observed.near = databases.near;
   observed.maintenance = [gate = databases.maintenance] { return gate->State(); };
   observed.guard = &guard;
   observed.access = access;

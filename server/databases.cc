@@ -85,7 +85,14 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> Decorated(const Options& optio
   return storage::NewBatchingBackend(std::move(backend), batching);
 }
 
-absl::StatusOr<std::unique_ptr<storage::NearStore>> OpenNear(const Options& options, const Shared& shared) {
+// What the file of write-behind is asked.
+struct NearCounts {
+  std::shared_ptr<storage::StatementStats> stats = std::make_shared<storage::StatementStats>();
+  std::shared_ptr<storage::CallCounts> calls = std::make_shared<storage::CallCounts>();
+};
+
+absl::StatusOr<std::unique_ptr<storage::NearStore>> OpenNear(const Options& options, const Shared& shared,
+                                                             const NearCounts& counts) {
   storage::SqliteOptions sqlite;
   sqlite.path = options.write_behind;
   sqlite.create = options.create;
@@ -94,6 +101,7 @@ absl::StatusOr<std::unique_ptr<storage::NearStore>> OpenNear(const Options& opti
   };
   sqlite.migrate = options.migrate;
   sqlite.keyring = shared.keyring;
+  sqlite.stats = counts.stats;
   auto near = storage::OpenSqliteNearStore(std::move(sqlite));
   if (!near.ok()) return near;
   for (const std::string& warning : profiles::WarningsOfDatabaseReaders(options.write_behind)) {
@@ -103,7 +111,17 @@ absl::StatusOr<std::unique_ptr<storage::NearStore>> OpenNear(const Options& opti
 #ifdef AUTHSTATE_FAILPOINTS
   *near = storage::WithFaultsOfEnvironment(*std::move(near));
 #endif
-  return near;
+  return storage::NewCountingNearStore(*std::move(near), counts.calls);
+}
+
+storage::TargetState NearTarget(const NearCounts& counts) {
+  storage::TargetState state;
+  state.name = std::string(kNearTarget);
+  state.serving = true;
+  state.stats = counts.stats->Summarize();
+  state.statements = counts.stats;
+  state.calls = counts.calls;
+  return state;
 }
 
 // Between a file that acknowledges and the database: refuses at once what would write there in maintenance. The file
@@ -199,7 +217,8 @@ absl::StatusOr<Databases> OpenDatabases(const Options& options, const Shared& sh
     PutGateBefore(/*has_gate_behind=*/false, shared, &databases);
     return databases;
   }
-  auto near = OpenNear(options, shared);
+  const NearCounts near_counts;
+  auto near = OpenNear(options, shared, near_counts);
   if (!near.ok()) return near.status();
   targets.before_serving = [near = near->get()](const storage::Description& from, const storage::Description& to) {
     return storage::MoveBefore(*near, from, to);
@@ -208,6 +227,7 @@ absl::StatusOr<Databases> OpenDatabases(const Options& options, const Shared& sh
   auto opened = storage::OpenWriteBehind(*std::move(near), BehindOptions(options, shared, databases.far.get()));
   if (!opened.ok()) return opened.status();
   databases.targets = databases.far.get();
+  databases.near = [near_counts] { return std::make_optional(NearTarget(near_counts)); };
   databases.write_behind = [tier = opened->get()] { return std::make_optional(tier->State()); };
   databases.backend = *std::move(opened);
 #ifdef AUTHSTATE_FAILPOINTS

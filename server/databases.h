@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "keyring/keyring.h"
 #include "server/options.h"
 #include "server/stop_time.h"
@@ -38,9 +39,13 @@ struct Databases {
   storage::BackendTargets* targets = nullptr;
   // A part of the backend.
   storage::MaintenanceGate* maintenance = nullptr;
-  // nullopt without write-behind.
+  // nullopt without write-behind. The second: the file as if it were one of `targets`, named kNearTarget.
   std::function<std::optional<storage::WriteBehindState>()> write_behind = [] { return std::nullopt; };
+  std::function<std::optional<storage::TargetState>()> near = [] { return std::nullopt; };
 };
+
+// No database that can be configured has this name.
+inline constexpr absl::string_view kNearTarget = "write-behind";
 
 // How much goes to a store at a time: the one place that says so, to all who gather. Where every caller of PostgreSQL
 // has its own statements, a stream of the pipe may still have no more than there are connections.

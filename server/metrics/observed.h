@@ -18,7 +18,8 @@ class Keyring;
 }
 namespace authstate::storage {
 class BackendTargets;
-}
+struct TargetState;
+}  // namespace authstate::storage
 namespace authstate::server {
 
 namespace pipe {
@@ -47,8 +48,10 @@ struct Observed {
   const SessionSampler* sessions = nullptr;
   // SQLite files whose size and disk are told: the store, or the file of write-behind.
   std::vector<std::string> files;
-  // How far the database is behind the file of write-behind, nullopt where there is none; and its bounds, zero there.
+  // How far the database is behind the file of write-behind, and the file itself, nullopt where there is none; and the
+  // bounds, zero there.
   std::function<std::optional<storage::WriteBehindState>()> write_behind;
+  std::function<std::optional<storage::TargetState>()> near;
   std::size_t write_behind_max_bytes = 0;
   absl::Duration write_behind_max_age;
   std::function<storage::MaintenanceState()> maintenance;

@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -18,30 +20,52 @@ namespace authstate::server {
 namespace {
 
 using storage::TargetState;
-using Targets = std::vector<TargetState>;
+
+// What serves, or could: a database, or the file of write-behind before it.
+struct Target : TargetState {
+  Target(TargetState state, bool is_up) : TargetState(std::move(state)), up(is_up) {}
+
+  // Whether it serves, and gives good signs of life.
+  bool up;
+};
+using Targets = std::vector<Target>;
 
 constexpr double kNanosecond = 1e-9;
 
 // A value of each database.
 template <typename Value>
 void AddEach(const Targets& targets, MetricFamilies::Family family, Value value) {
-  for (const TargetState& target : targets) family.Add(value(target), {{"backend", target.name}});
+  for (const Target& target : targets) family.Add(value(target), {{"backend", target.name}});
 }
 
-void CollectStatements(const Targets& targets, bool alive, MetricFamilies* families) {
+// With write-behind, signs of life are those of the file, which is the server's, and not of the database behind it.
+Targets TargetsOf(const Observed& server) {
+  const bool answers = server.readiness->database_answers();
+  const std::optional<storage::WriteBehindState> behind = server.write_behind();
+  Targets targets;
+  for (TargetState& state : server.targets->ListTargets()) {
+    const bool alive = behind.has_value() ? !behind->away_since.has_value() : answers;
+    const bool up = state.serving && alive;
+    targets.emplace_back(std::move(state), up);
+  }
+  if (std::optional<TargetState> near = server.near()) targets.emplace_back(*std::move(near), answers);
+  return targets;
+}
+
+void CollectStatements(const Targets& targets, MetricFamilies* families) {
   AddEach(targets,
           families->Gauge("authstate_backend_serving",
                           "1: calls go to this database; one that does not serve is asked nothing."),
-          [](const TargetState& target) { return target.serving; });
+          [](const Target& target) { return target.serving; });
   AddEach(targets, families->Gauge("authstate_backend_up", "1: it serves, and gives good signs of life."),
-          [alive](const TargetState& target) { return target.serving && alive; });
+          [](const Target& target) { return target.up; });
   AddEach(targets,
           families->Counter("authstate_backend_statements_total",
                             "Statements that went to the database; of SQLite, transactions and reads."),
-          [](const TargetState& target) { return target.stats.statements; });
+          [](const Target& target) { return target.stats.statements; });
   MetricFamilies::Family errors = families->Counter("authstate_backend_errors_total",
                                                     "Statements, and attempts to connect, that failed, by class.");
-  for (const TargetState& target : targets) {
+  for (const Target& target : targets) {
     for (const absl::string_view error_class : storage::kErrorClasses) {
       const auto found = target.stats.errors_by_class.find(std::string(error_class));
       errors.Add(found == target.stats.errors_by_class.end() ? 0 : found->second,
@@ -50,18 +74,18 @@ void CollectStatements(const Targets& targets, bool alive, MetricFamilies* famil
   }
   MetricFamilies::Family seconds =
       families->Histogram("authstate_backend_statement_seconds", "How long statements took.");
-  for (const TargetState& target : targets) {
+  for (const Target& target : targets) {
     seconds.Add(target.statements->latencies(), kNanosecond, {{"backend", target.name}});
   }
   AddEach(targets, families->Gauge("authstate_backend_connections", "Connections to the database that are open."),
-          [](const TargetState& target) { return target.stats.connections; });
+          [](const Target& target) { return target.stats.connections; });
   AddEach(targets, families->Gauge("authstate_backend_calls_waiting", "Calls that wait for a connection."),
-          [](const TargetState& target) { return target.stats.waiting; });
+          [](const Target& target) { return target.stats.waiting; });
   AddEach(targets, families->Gauge("authstate_backend_calls_at_work", "Calls that have a connection."),
-          [](const TargetState& target) { return target.stats.at_work; });
+          [](const Target& target) { return target.stats.at_work; });
   MetricFamilies::Family waits = families->Histogram("authstate_backend_wait_seconds",
                                                      "How long calls waited for a connection, of those that got one.");
-  for (const TargetState& target : targets) {
+  for (const Target& target : targets) {
     waits.Add(target.statements->waits(), kNanosecond, {{"backend", target.name}});
   }
 }
@@ -69,14 +93,14 @@ void CollectStatements(const Targets& targets, bool alive, MetricFamilies* famil
 void CollectEnds(const Targets& targets, MetricFamilies* families) {
   MetricFamilies::Family calls = families->Counter("authstate_backend_calls_total",
                                                    "Calls to the driver of the database, each for one caller or many.");
-  for (const TargetState& target : targets) {
+  for (const Target& target : targets) {
     for (std::size_t i = 0; i < std::size(storage::kCallKinds); ++i) {
       calls.Add(target.calls->calls.at(i).load(), {{"backend", target.name}, {"kind", storage::kCallKinds[i]}});
     }
   }
   MetricFamilies::Family commits = families->Counter("authstate_backend_commits_total",
                                                      "Commits by how they ended; unknown ones may have been applied.");
-  for (const TargetState& target : targets) {
+  for (const Target& target : targets) {
     for (std::size_t i = 0; i < std::size(storage::kCommitEnds); ++i) {
       commits.Add(target.calls->commits.at(i).load(), {{"backend", target.name}, {"outcome", storage::kCommitEnds[i]}});
     }
@@ -85,24 +109,24 @@ void CollectEnds(const Targets& targets, MetricFamilies* families) {
           families->Counter(
               "authstate_backend_commits_resolved_total",
               "Commits whose statement got no answer, and of which it was found out whether they were applied."),
-          [](const TargetState& target) { return target.statements->resolved(); });
+          [](const Target& target) { return target.statements->resolved(); });
   MetricFamilies::Family batches =
       families->Histogram("authstate_backend_batch_commits", "Commits that went to the database as one call.");
-  for (const TargetState& target : targets) batches.Add(target.calls->batches, 1, {{"backend", target.name}});
+  for (const Target& target : targets) batches.Add(target.calls->batches, 1, {{"backend", target.name}});
   AddEach(
       targets,
       families->Counter("authstate_backend_data_loss_total", "Answers that what is stored is not what was written."),
-      [](const TargetState& target) { return target.calls->data_loss.load(); });
+      [](const Target& target) { return target.calls->data_loss.load(); });
   AddEach(targets,
           families->Counter("authstate_backend_stale_fences_total",
                             "Work that was refused, as its owner has lost the lease."),
-          [](const TargetState& target) { return target.calls->stale_fences.load(); });
+          [](const Target& target) { return target.calls->stale_fences.load(); });
   AddEach(targets, families->Counter("authstate_cache_hits_total", "Reads that were answered from memory."),
-          [](const TargetState& target) { return target.calls->cache_hits.load(); });
+          [](const Target& target) { return target.calls->cache_hits.load(); });
   AddEach(targets, families->Counter("authstate_cache_misses_total", "Reads that the cache could not answer."),
-          [](const TargetState& target) { return target.calls->cache_misses.load(); });
+          [](const Target& target) { return target.calls->cache_misses.load(); });
   AddEach(targets, families->Gauge("authstate_cache_bytes", "Bytes that the cache holds."),
-          [](const TargetState& target) { return target.calls->cache_bytes.load(); });
+          [](const Target& target) { return target.calls->cache_bytes.load(); });
 }
 
 void CollectMaintenance(const storage::MaintenanceState& state, MetricFamilies* families) {
@@ -156,8 +180,8 @@ void CollectFiles(const std::vector<std::string>& files, MetricFamilies* familie
 }  // namespace
 
 void CollectStores(const Observed& server, MetricFamilies* families) {
-  const Targets targets = server.targets->ListTargets();
-  CollectStatements(targets, server.readiness->database_answers(), families);
+  const Targets targets = TargetsOf(server);
+  CollectStatements(targets, families);
   CollectEnds(targets, families);
   CollectLeases(*server.leases, families);
   CollectMaintenance(server.maintenance(), families);

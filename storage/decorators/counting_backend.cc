@@ -1,10 +1,13 @@
 #include "storage/decorators/counting_backend.h"
 
+#include <cstddef>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "storage/error.h"
 #include "storage/forwarding_backend.h"
+#include "storage/near/forwarding_near_store.h"
 
 namespace authstate::storage {
 namespace {
@@ -50,7 +53,9 @@ class CountedSnapshot final : public Snapshot {
 
 class CountingBackend final : public ForwardingBackend {
  public:
-  CountingBackend(std::unique_ptr<Backend> inner, std::shared_ptr<CallCounts> counts)
+  // `Inner`: as ForwardingBackend takes it.
+  template <typename Inner>
+  CountingBackend(Inner inner, std::shared_ptr<CallCounts> counts)
       : ForwardingBackend(std::move(inner)), counts_(std::move(counts)) {}
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
@@ -120,10 +125,57 @@ class CountingBackend final : public ForwardingBackend {
   const std::shared_ptr<CallCounts> counts_;
 };
 
+class CountingNearStore final : public ForwardingNearStore {
+ public:
+  CountingNearStore(std::unique_ptr<NearStore> store, std::shared_ptr<CallCounts> counts)
+      : ForwardingNearStore(std::move(store)), counts_(counts), calls_(&inner(), std::move(counts)) {}
+
+  void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
+    calls_.Apply(std::move(commits), deadline, std::move(done));
+  }
+  void Read(std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) override {
+    calls_.Read(std::move(requests), deadline, std::move(done));
+  }
+  void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) override {
+    calls_.OpenSnapshot(std::move(request), deadline, std::move(done));
+  }
+  void List(ListRequest request, absl::Time deadline, ListDone done) override {
+    calls_.List(std::move(request), deadline, std::move(done));
+  }
+  void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
+    calls_.Leases(std::move(requests), deadline, std::move(done));
+  }
+  void PurgeExpired(PurgeRequest request, absl::Time deadline, PurgeDone done) override {
+    calls_.PurgeExpired(std::move(request), deadline, std::move(done));
+  }
+  void Grants(GrantRequest request, absl::Time deadline, GrantsDone done) override {
+    calls_.Grants(std::move(request), deadline, std::move(done));
+  }
+  void Ping(absl::Time deadline, PingDone done) override { calls_.Ping(deadline, std::move(done)); }
+
+  void ReadUnflushed(std::vector<std::string> session_ids, std::size_t max_bytes, absl::Time deadline,
+                     UnflushedDone done) override {
+    inner().ReadUnflushed(
+        std::move(session_ids), max_bytes, deadline,
+        [counts = counts_, done = std::move(done)](std::vector<absl::StatusOr<UnflushedChanges>> results) mutable {
+          CountFailures(results, *counts);
+          std::move(done)(std::move(results));
+        });
+  }
+
+ private:
+  const std::shared_ptr<CallCounts> counts_;
+  CountingBackend calls_;
+};
+
 }  // namespace
 
 std::unique_ptr<Backend> NewCountingBackend(std::unique_ptr<Backend> inner, std::shared_ptr<CallCounts> counts) {
   return std::make_unique<CountingBackend>(std::move(inner), std::move(counts));
+}
+
+std::unique_ptr<NearStore> NewCountingNearStore(std::unique_ptr<NearStore> inner, std::shared_ptr<CallCounts> counts) {
+  return std::make_unique<CountingNearStore>(std::move(inner), std::move(counts));
 }
 
 }  // namespace authstate::storage

@@ -5,11 +5,14 @@
 
 #include "storage/backend.h"
 #include "storage/counts/call_counts.h"
+#include "storage/near/near_store.h"
 
 namespace authstate::storage {
 
 // Passes every call on to `inner`, and counts it and how it ended.
 std::unique_ptr<Backend> NewCountingBackend(std::unique_ptr<Backend> inner, std::shared_ptr<CallCounts> counts);
+// Of what a near store does beyond a Backend, damage that is found where it is flushed.
+std::unique_ptr<NearStore> NewCountingNearStore(std::unique_ptr<NearStore> inner, std::shared_ptr<CallCounts> counts);
 
 }  // namespace authstate::storage
 

@@ -235,6 +235,28 @@ TEST_F(HttpPortTest, HowFarTheDatabaseIsBehindIsSeen) {
   EXPECT_EQ(nlohmann::json::parse(HttpGet(HttpAddress(), "/status.json").body)["write_behind"]["sessions"], 1);
 }
 
+TEST_F(HttpPortTest, TheFileBeforeADatabaseIsNotTakenForIt) {
+  auto postgres = test::TestPostgres::Create();
+  ASSERT_TRUE(postgres.ok()) << postgres.status();
+  Start({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--write-behind", Live("near.db"),
+         "--health-interval-ms", "50", "--http-listen", "127.0.0.1:0"});
+  EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="postgres"})"), "1");
+  EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="write-behind"})"), "1");
+  EXPECT_EQ(ValueOf(R"(authstate_backend_data_loss_total{backend="write-behind"})"), "0");
+  EXPECT_EQ(ValueOf(R"(authstate_backend_commits_total{backend="write-behind",outcome="applied"})"), "0");
+  test::PipeCaller pipe(server_->address());
+  ASSERT_THAT(pipe.Call(send::Message({send::Attach(1, 1, "c")})), testing::SizeIs(1));
+  ASSERT_TRUE((*postgres)->Stop().ok());
+  // What is at home goes on.
+  ASSERT_THAT(pipe.Call(send::Message({send::Commit(1, 2, 1, "v")})), testing::SizeIs(1));
+  while (ValueOf("authstate_write_behind_away") == "0") {
+  }
+  EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="postgres"})"), "0");
+  EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="write-behind"})"), "1");
+  EXPECT_EQ(ValueOf(R"(authstate_backend_commits_total{backend="write-behind",outcome="applied"})"), "1");
+  EXPECT_EQ(HttpGet(HttpAddress(), "/readyz").status, 200);
+}
+
 TEST_F(HttpPortTest, AServerBehindWhichTheDatabaseWasNeverReachedTellsSo) {
   auto postgres = test::TestPostgres::Create();
   ASSERT_TRUE(postgres.ok()) << postgres.status();

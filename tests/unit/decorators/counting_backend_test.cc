@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "storage/error.h"
 #include "storage/forwarding_backend.h"
 #include "storage/memory/memory_backend.h"
+#include "storage/near/forwarding_near_store.h"
 
 namespace authstate::storage {
 namespace {
@@ -118,6 +120,39 @@ TEST_F(CountingBackendTest, ASnapshotIsReadThroughIt) {
   EXPECT_TRUE(page->last);
   EXPECT_EQ(Calls(CallKind::kSnapshots), 1);
   EXPECT_EQ(counts_->data_loss, 0);
+}
+
+// A near store whose sessions are damaged.
+class Damaged final : public ForwardingNearStore {
+ public:
+  Damaged() : ForwardingNearStore(nullptr) {}
+
+  void Read(std::vector<ReadRequest> requests, absl::Time /*deadline*/, ReadDone done) override {
+    std::move(done)(std::vector<absl::StatusOr<ReadResult>>(requests.size(), absl::DataLossError("x")));
+  }
+  void Apply(std::vector<Commit> commits, absl::Time /*deadline*/, ApplyDone done) override {
+    std::move(done)(std::vector<absl::StatusOr<Applied>>(commits.size(), Applied()));
+  }
+  void ReadUnflushed(std::vector<std::string> session_ids, std::size_t /*max_bytes*/, absl::Time /*deadline*/,
+                     UnflushedDone done) override {
+    std::move(done)(std::vector<absl::StatusOr<UnflushedChanges>>(session_ids.size(), absl::DataLossError("x")));
+  }
+};
+
+TEST(CountingNearStoreTest, CountsTheCallsOfABackendAndDamageThatIsFoundWhereItIsFlushed) {
+  const auto counts = std::make_shared<CallCounts>();
+  const auto store = NewCountingNearStore(std::make_unique<Damaged>(), counts);
+  AwaitCall<std::vector<absl::StatusOr<Applied>>>(
+      [&](auto done) { store->Apply({Commit()}, absl::InfiniteFuture(), std::move(done)); });
+  EXPECT_EQ(counts->commits.at(static_cast<std::size_t>(CommitEnd::kApplied)), 1);
+  AwaitCall<std::vector<absl::StatusOr<ReadResult>>>(
+      [&](auto done) { store->Read({ReadRequest{"a"}}, absl::InfiniteFuture(), std::move(done)); });
+  EXPECT_EQ(counts->calls.at(static_cast<std::size_t>(CallKind::kReads)), 1);
+  EXPECT_EQ(counts->data_loss, 1);
+  AwaitCall<std::vector<absl::StatusOr<UnflushedChanges>>>([&](auto done) {
+    store->ReadUnflushed({"a", "b"}, 1, absl::InfiniteFuture(), std::move(done));
+  });
+  EXPECT_EQ(counts->data_loss, 3);
 }
 
 }  // namespace
