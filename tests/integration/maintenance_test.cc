@@ -19,6 +19,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "tests/integration/cli_runner.h"
+#include "tests/integration/locked_rows.h"
 #include "tests/integration/pipe_caller.h"
 #include "tests/support/pipe_operations.h"
 #include "tests/support/postgres_test.h"
@@ -378,6 +379,29 @@ TEST_F(MaintenanceTest, GoesAlongWithASwitchToAnotherDatabase) {
   (void)Maintenance(*server, {"off"});
   EXPECT_TRUE(client.SetCreds("s", 0).ok());
   EXPECT_EQ(Query("SELECT maintenance_reason FROM authstate.auth_grants_version"), "moving") << "it is left behind";
+}
+
+TEST_F(MaintenanceTest, WhileAWriteThatBeganBeforeGoesOnItIsAnErrorToTakeItForSettled) {
+  const auto server = Start();
+  Client client(server->address());
+  ASSERT_TRUE(client.SetCreds("s", 0).ok());
+  grpc::Status status;
+  std::thread writer;
+  {
+    const OpenPsql other(url(), "SELECT 1 FROM authstate.auth_sessions WHERE session_id = 's' FOR UPDATE");
+    writer = std::thread([&] { status = client.SetCreds("s", 1); });
+    const absl::Status waits =
+        TestPostgres::AwaitAnswer(url(), "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted", "t");
+    EXPECT_TRUE(waits.ok()) << waits;
+    const CliResult on = CliRunner(server->address()).Run({"maintenance", "on", "--reason", "backup", "--wait", "0s"});
+    EXPECT_EQ(on.code, kUnavailable) << on.out;
+    EXPECT_THAT(on.err, HasSubstr("1 write"));
+    EXPECT_EQ(Maintenance(*server, {"status"}).at("writes_under_way"), 1);
+  }
+  writer.join();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(Maintenance(*server, {"on", "--reason", "backup"}).at("writes_under_way"), 0);
+  (void)Maintenance(*server, {"off"});
 }
 
 TEST_F(MaintenanceTest, WhatCannotBeBegunSaysWhy) {

@@ -17,13 +17,13 @@ namespace {
 
 using client::MaintenanceInfo;
 
-// Between two looks at what is still under way, and how long that is waited for beyond the time in which every server
-// hears of it.
+// Between two looks at what is still under way.
 constexpr absl::Duration kLook = absl::Milliseconds(100);
-constexpr absl::Duration kPatience = absl::Seconds(30);
 
 struct MaintenanceOptions {
   client::MaintenanceTerms terms;
+  // How long what is under way is waited for, beyond the time in which every server hears of it.
+  absl::Duration wait = absl::Seconds(30);
 };
 
 absl::Status Write(CommandContext& context, const std::optional<MaintenanceInfo>& maintenance) {
@@ -35,14 +35,21 @@ absl::Status Write(CommandContext& context, const std::optional<MaintenanceInfo>
   return context.output().Write(Table(MaintenanceRows(*maintenance)));
 }
 
-// Waits until every server has heard of it, and what this one had begun has ended.
+// Whoever runs a backup next must not take this for the word that nothing writes.
+absl::Status NotSettled(const MaintenanceInfo& maintenance) {
+  return absl::DeadlineExceededError(
+      absl::StrCat("maintenance is on, but ", Count(maintenance.writes_under_way, "write"),
+                   " that began before still go on; ask `maintenance status`, or give `on` again"));
+}
+
+// Waits until every server has heard of it, and what this one had begun has ended; DeadlineExceeded when it has not.
 absl::StatusOr<std::optional<MaintenanceInfo>> Settled(CommandContext& context, const SignalWatcher& signals,
+                                                       absl::Duration wait,
                                                        std::optional<MaintenanceInfo> maintenance) {
-  const absl::Time patience = absl::Now() + maintenance->settle_time + kPatience;
-  // What the session that is allowed writes is under way too, so that a pause of it has to do.
+  const absl::Time patience = absl::Now() + maintenance->settle_time + wait;
   while (maintenance.has_value() &&
          (maintenance->settle_time > absl::ZeroDuration() || maintenance->writes_under_way > 0)) {
-    if (absl::Now() >= patience) break;
+    if (absl::Now() >= patience) return NotSettled(*maintenance);
     if (absl::Status status = signals.Sleep(std::max(maintenance->settle_time, kLook)); !status.ok()) return status;
     auto asked = context.client().GetMaintenance();
     if (!asked.ok()) return asked.status();
@@ -56,7 +63,7 @@ absl::Status On(CommandContext& context, const MaintenanceOptions& options) {
   signals.Start([&context] { context.client().Cancel(); });
   const auto begun = context.client().BeginMaintenance(options.terms);
   if (!begun.ok()) return begun.status();
-  const auto settled = Settled(context, signals, *begun);
+  const auto settled = Settled(context, signals, options.wait, *begun);
   if (!settled.ok()) return settled.status();
   if (!settled->has_value()) {
     return absl::AbortedError("somebody has ended the maintenance before every server had heard of it");
@@ -87,6 +94,8 @@ Command MaintenanceCommands(Action* action) {
            {Required(Text("--reason", &options->terms.reason, "Why, for whoever is refused")),
             profiles::Duration("--hold", &options->terms.hold, absl::ZeroDuration(), absl::Hours(1),
                                "For how long a write waits for the end before it is refused"),
+            profiles::Duration("--wait", &options->wait, absl::ZeroDuration(), absl::Hours(1),
+                               "For how long to wait for writes that began before; an error if they then still go on"),
             profiles::List("--allow", &options->terms.allowed_prefixes,
                            "Sessions whose id starts with this are written all the same; may be given more than once")},
            On, action),
