@@ -13,29 +13,36 @@ namespace {
 
 constexpr std::size_t kSessionsListed = 256;
 
+// An error of the near store, which does not say that the far one is away.
+absl::Status OfNear(const absl::Status& status) { return absl::UnknownError(status.message()); }
+
 }  // namespace
 
 Departures::Departures(NearStore* near, HomeTable* table, Claims* claims, Whereabouts* whereabouts,
-                       const Flushes* flushes, const StepDeadline* steps)
+                       const Flushes* flushes, Refusals* refusals, const StepDeadline* steps)
     : near_(*near),
       table_(*table),
       claims_(*claims),
       whereabouts_(*whereabouts),
       flushes_(*flushes),
+      refusals_(*refusals),
       steps_(*steps),
       owner_prefix_(absl::StrCat(kHomeOwnerPrefix, near->id())) {}
 
 bool Departures::Leave(Backend& far, const std::vector<std::string>& sessions) {
   std::vector<std::string> leaving;
-  bool lost = true;
   for (const std::string& session_id : sessions) {
-    if (whereabouts_.IsLost(session_id)) {
-      lost = whereabouts_.Lose(session_id) && lost;
-    } else {
+    if (!whereabouts_.IsLost(session_id)) {
       leaving.push_back(session_id);
+      continue;
+    }
+    if (const absl::Status lost = whereabouts_.Lose(session_id); lost.ok()) {
+      refusals_.Forget(session_id);
+    } else {
+      PutOff(session_id, OfNear(lost));
     }
   }
-  if (leaving.empty()) return lost;
+  if (leaving.empty()) return true;
   const auto read = AwaitCall<std::vector<absl::StatusOr<UnflushedChanges>>>([&](auto done) {
     near_.ReadUnflushed(leaving, std::numeric_limits<std::size_t>::max(), steps_.Soon(), std::move(done));
   });
@@ -55,7 +62,7 @@ bool Departures::Leave(Backend& far, const std::vector<std::string>& sessions) {
       flushed.push_back(*read[i]);
     }
   }
-  return GiveBack(far, flushed) && lost;
+  return GiveBack(far, flushed);
 }
 
 bool Departures::GiveBack(Backend& far, const std::vector<UnflushedChanges>& leaving) {
@@ -119,42 +126,60 @@ bool Departures::GiveBack(Backend& far, const std::vector<UnflushedChanges>& lea
   return all;
 }
 
-// What is in doubt is asked for again until it is known to be done: the first request, should it still be on its way,
-// is refused then.
 bool Departures::Resolve(Backend& far, const std::vector<std::string>& sessions) {
   for (const std::string& session_id : sessions) {
-    const auto read = AwaitCall<std::vector<absl::StatusOr<UnflushedChanges>>>(
-        [&](auto done) { near_.ReadUnflushed({session_id}, 0, steps_.Soon(), std::move(done)); });
-    if (!read.front().ok()) return false;
-    const UnflushedChanges& changes = *read.front();
-    const Home& home = changes.home;
-    // What is served again after a restart is not asked to be given back.
-    if (home.state == Home::State::kHome &&
-        !ChangeIn(near_, Step(HomeChange::Step::kLeave, session_id), steps_.Soon()).ok()) {
-      return false;
+    const absl::Status resolved = ResolveOne(far, session_id);
+    if (resolved.ok()) {
+      refusals_.Forget(session_id);
+      continue;
     }
-    LeaseRequest pass = PassTo(session_id, home.far_fence, home.lease, changes.applied_number);
-    pass.expected_number = home.far_number;
-    const absl::StatusOr<LeaseResult> passed = AskLease(far, std::move(pass), steps_.Soon());
-    if (!passed.ok() && !IsElsewhere(passed.status())) return false;
-    if (!passed.ok()) {
-      // Done before, as a rule.
-      UnflushedChanges leaving = changes;
-      leaving.home.state = Home::State::kLeaving;
-      const Whereabouts::Fate fate = whereabouts_.StartOver(far, leaving);
-      if (fate == Whereabouts::Fate::kUnknown) return false;
-      if (fate == Whereabouts::Fate::kStartedOver) {
-        table_.Stay(session_id);
-        continue;
-      }
-    }
-    HomeChange step = Step(HomeChange::Step::kLeft, session_id);
-    step.home.far_fence = changes.home.lease.fence;
-    if (passed.ok()) step.home.far_update_time = passed->update_time;
-    if (!ChangeIn(near_, std::move(step), steps_.Soon()).ok()) return false;
-    table_.Remove(session_id);
+    if (IsAway(resolved) && !IsSessionLocked(resolved)) return false;
+    PutOff(session_id, resolved);
   }
   return true;
+}
+
+void Departures::PutOff(const std::string& session_id, const absl::Status& why) {
+  if (!IsSessionLocked(why) && !IsElsewhere(why)) {
+    refusals_.Tell(session_id, absl::StrCat("session ", session_id, " cannot leave this server's file"), why);
+  }
+  table_.PutOffLeaving(session_id);
+}
+
+// What is in doubt is asked for again until it is known to be done: the first request, should it still be on its way,
+// is refused then.
+absl::Status Departures::ResolveOne(Backend& far, const std::string& session_id) {
+  const auto read = AwaitCall<std::vector<absl::StatusOr<UnflushedChanges>>>(
+      [&](auto done) { near_.ReadUnflushed({session_id}, 0, steps_.Soon(), std::move(done)); });
+  if (!read.front().ok()) return OfNear(read.front().status());
+  const UnflushedChanges& changes = *read.front();
+  const Home& home = changes.home;
+  // What is served again after a restart is not asked to be given back.
+  if (home.state == Home::State::kHome) {
+    absl::Status left = ChangeIn(near_, Step(HomeChange::Step::kLeave, session_id), steps_.Soon());
+    if (!left.ok()) return OfNear(left);
+  }
+  LeaseRequest pass = PassTo(session_id, home.far_fence, home.lease, changes.applied_number);
+  pass.expected_number = home.far_number;
+  const absl::StatusOr<LeaseResult> passed = AskLease(far, std::move(pass), steps_.Soon());
+  if (!passed.ok() && !IsElsewhere(passed.status())) return passed.status();
+  if (!passed.ok()) {
+    // Done before, as a rule.
+    UnflushedChanges leaving = changes;
+    leaving.home.state = Home::State::kLeaving;
+    const Whereabouts::Fate fate = whereabouts_.StartOver(far, leaving);
+    if (fate == Whereabouts::Fate::kUnknown) return passed.status();
+    if (fate == Whereabouts::Fate::kStartedOver) {
+      table_.Stay(session_id);
+      return absl::OkStatus();
+    }
+  }
+  HomeChange step = Step(HomeChange::Step::kLeft, session_id);
+  step.home.far_fence = changes.home.lease.fence;
+  if (passed.ok()) step.home.far_update_time = passed->update_time;
+  if (absl::Status left = ChangeIn(near_, std::move(step), steps_.Soon()); !left.ok()) return OfNear(left);
+  table_.Remove(session_id);
+  return absl::OkStatus();
 }
 
 bool Departures::Sweep(Backend& far) {

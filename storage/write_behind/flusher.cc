@@ -35,7 +35,7 @@ Flusher::Flusher(NearStore* near, FarLink* far, HomeTable* table, Claims* claims
       refusals_(options.log),
       whereabouts_(near, table, claims, steps, orphans, options),
       flushes_(near, table, &whereabouts_, &refusals_, steps),
-      departures_(near, table, claims, &whereabouts_, &flushes_, steps),
+      departures_(near, table, claims, &whereabouts_, &flushes_, &refusals_, steps),
       copies_(near, table, steps, options),
       there_(far->get() != nullptr),
       catching_up_(!there_),

@@ -149,7 +149,8 @@ void HomeTable::WantExpiredToLeave() {
   const absl::Time now = SteadyNow();
   const absl::MutexLock lock(&mutex_);
   for (auto& [session_id, entry] : entries_) {
-    if (entry.phase == Entry::Phase::kOpen && entry.lease_end <= now) InsertLeaving(session_id, entry);
+    const bool put_off = entry.phase == Entry::Phase::kShut || entry.phase == Entry::Phase::kInDoubt;
+    if (put_off || (entry.phase == Entry::Phase::kOpen && entry.lease_end <= now)) InsertLeaving(session_id, entry);
   }
 }
 
@@ -187,6 +188,11 @@ void HomeTable::Shut(const std::string& session_id) {
   Entry& entry = entries_.at(session_id);
   entry.phase = Entry::Phase::kShut;
   InsertLeaving(session_id, entry);
+}
+
+void HomeTable::PutOffLeaving(const std::string& session_id) {
+  const absl::MutexLock lock(&mutex_);
+  leaving_.erase(session_id);
 }
 
 std::vector<std::string> HomeTable::Leaving() const {

@@ -71,7 +71,7 @@ class HomeTable {
 
   // The session is to leave; `settled` is told once it has, or cannot now, or by `deadline`.
   void WantToLeave(const std::string& session_id, absl::Time deadline, absl::AnyInvocable<void() &&> settled);
-  // All whose lease has ended; or all.
+  // All whose lease has ended, and what was put off; or all.
   void WantExpiredToLeave();
   void WantAllToLeave();
   // Those that want to leave and that nobody writes any more, shut to everybody; and those that may have left.
@@ -81,6 +81,8 @@ class HomeTable {
   std::vector<std::string> Leaving() const;
   // Nobody gets in any more: another has the session. It is among those that leave.
   void Shut(const std::string& session_id);
+  // Nothing can be done about one that leaves, or may have left, before WantExpiredToLeave.
+  void PutOffLeaving(const std::string& session_id);
   // It stays, and is open again; or it may have left; or it is gone.
   void Stay(const std::string& session_id);
   void Doubt(const std::string& session_id);

@@ -123,17 +123,18 @@ void Whereabouts::SetLost(const std::string& session_id, const std::string& take
   table_.Shut(session_id);
 }
 
-bool Whereabouts::Lose(const std::string& session_id) {
+absl::Status Whereabouts::Lose(const std::string& session_id) {
   HomeChange step = Step(HomeChange::Step::kLose, session_id);
-  step.taken_by = lost_[session_id];
-  log_(absl::StrCat("session ", session_id, " was taken by ", step.taken_by.empty() ? "somebody" : step.taken_by,
+  const std::string taken_by = lost_[session_id];
+  step.taken_by = taken_by;
+  if (absl::Status lost = ChangeIn(near_, std::move(step), steps_.Soon()); !lost.ok()) return lost;
+  log_(absl::StrCat("session ", session_id, " was taken by ", taken_by.empty() ? "somebody" : taken_by,
                     "; what of it was not flushed is kept aside in this server's file"));
-  if (!ChangeIn(near_, std::move(step), steps_.Soon()).ok()) return false;
   count_orphans_ = true;
   CountOrphans();
   lost_.erase(session_id);
   table_.Remove(session_id);
-  return true;
+  return absl::OkStatus();
 }
 
 void Whereabouts::CountOrphans() {

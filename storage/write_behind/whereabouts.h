@@ -47,8 +47,8 @@ class Whereabouts {
   Fate StartOver(Backend& far, const UnflushedChanges& changes);
 
   bool IsLost(const std::string& session_id) const { return lost_.count(session_id) > 0; }
-  // Puts aside what a lost one could not flush, and forgets it. Whether it could.
-  bool Lose(const std::string& session_id);
+  // Puts aside what a lost one could not flush, and forgets it. Fails as the near store does.
+  absl::Status Lose(const std::string& session_id);
   // What the near store has put aside so. Thread-safe.
   std::uint64_t orphans() const { return orphans_.load(); }
 

@@ -207,6 +207,31 @@ TEST_F(RowChecksumsTest, NothingIsWrittenIntoAHomeWhoseRowIsDamaged) {
   EXPECT_EQ(applied.front()->revision, 3U);
 }
 
+TEST_F(RowChecksumsTest, OneThatCannotBeReadKeepsNoOtherFromLeaving) {
+  server_.far().mode = FarBehaviour::kWorks;
+  ASSERT_TRUE(server_.Open().ok());
+  AwaitSame(server_.backend(), *far_, "s");
+  const std::uint64_t other = server_.Acquire("t", "owner");
+  // In doubt whether it left.
+  server_.far().mode = FarBehaviour::kDelaysLeases;
+  ASSERT_TRUE(server_.Release("s", LeaseIn(server_.backend(), "s").fence).ok());
+  const auto is_late = [this] {
+    const absl::MutexLock lock(&server_.far().mutex);
+    return !server_.far().late.empty();
+  };
+  while (!is_late()) {
+  }
+  Execute("UPDATE auth_homes SET far_fence = far_fence + 1 WHERE session_id = 's'");
+  server_.far().mode = FarBehaviour::kWorks;
+  ASSERT_TRUE(server_.Release("t", other).ok());
+  const absl::Time given_up = Soon();
+  while (LeaseIn(*far_, "t").held() && absl::Now() < given_up) {
+  }
+  EXPECT_FALSE(LeaseIn(*far_, "t").held());
+  EXPECT_TRUE(server_.HasLogged("session s cannot leave"));
+  EXPECT_FALSE(server_.State().away_since.has_value());
+}
+
 // What is not flushed cannot be told from what is.
 TEST_F(RowChecksumsTest, OfASessionThatIsLostAllIsPutAsideWhereItsRowsAreDamaged) {
   std::ifstream file(server_.path(), std::ios::binary);
