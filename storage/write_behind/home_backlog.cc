@@ -20,7 +20,12 @@ bool HomeTable::Full(const Entry& entry) const {
 void HomeTable::MarkDirty(const std::string& session_id, Entry* entry) {
   entry->dirty = true;
   if (entry->put_off || std::exchange(entry->queued, true)) return;
-  dirty_.push_back(session_id);
+  // Who is shut out waits for that.
+  if (entry->phase == Entry::Phase::kShut) {
+    dirty_.push_front(session_id);
+  } else {
+    dirty_.push_back(session_id);
+  }
   Tell(Work::kAny);
 }
 

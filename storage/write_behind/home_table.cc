@@ -1,6 +1,7 @@
 #include "storage/write_behind/home_table.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "storage/error.h"
 
@@ -168,7 +169,8 @@ std::vector<std::string> HomeTable::TakeLeaving(std::size_t limit) {
   for (const std::string& session_id : leaving_) {
     Entry& entry = entries_.at(session_id);
     if (entry.phase != Entry::Phase::kOpen && entry.phase != Entry::Phase::kShut) continue;
-    entry.phase = Entry::Phase::kShut;
+    const bool was_open = std::exchange(entry.phase, Entry::Phase::kShut) == Entry::Phase::kOpen;
+    if (was_open && entry.queued) dirty_.push_front(session_id);
     if (entry.uses == 0 && taken.size() < limit) taken.push_back(session_id);
   }
   return taken;

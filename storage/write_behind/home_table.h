@@ -60,8 +60,8 @@ class HomeTable {
   void AddHome(const std::string& session_id, bool leaving, std::uint64_t dirty_bytes, absl::Time dirty_since,
                const Lease& lease, std::uint64_t dirty_commits = 0);
 
-  // Sessions with something to flush, at most `limit`, those first that have waited longest; it is taken for flushed
-  // until Flushed says otherwise.
+  // Sessions with something to flush, at most `limit`: those first that are shut to everybody, then those that have
+  // waited longest. It is taken for flushed until Flushed says otherwise.
   std::vector<std::string> TakeDirty(std::size_t limit);
   void Flushed(const std::string& session_id, bool ok);
   // It could not be flushed for what it is: it is not dirty until TryAgain, and counts by itself until it was flushed,
@@ -166,8 +166,8 @@ class HomeTable {
   Bell bell_;
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
-  // In the order in which they are to be flushed. Beside those that are queued there may be some that have gone, or
-  // were put off, since.
+  // In the order in which they are to be flushed. Beside those that are queued there may be some that have gone, were
+  // put off, or have come to the front since.
   std::deque<std::string> dirty_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<std::string> leaving_ ABSL_GUARDED_BY(mutex_);
   std::deque<Held> waiting_ ABSL_GUARDED_BY(mutex_);

@@ -112,6 +112,21 @@ TEST_F(HomeTableTest, WhatHasWaitedLongestIsFlushedFirst) {
   EXPECT_THAT(table_.TakeDirty(10), IsEmpty());
 }
 
+// Nobody gets in until it has left.
+TEST_F(HomeTableTest, WhatIsShutIsFlushedBeforeWhatHasWaitedLonger) {
+  for (const char* const session_id : {"a", "b", "c", "d"}) {
+    AddHome(session_id);
+    ASSERT_EQ(Enter(session_id, HomeTable::Use::kCommit), HomeTable::Place::kNear);
+    table_.EndCommit(session_id, 1);
+  }
+  table_.WantToLeave("c", absl::InfiniteFuture(), [] {});
+  ASSERT_THAT(table_.TakeLeaving(10), ElementsAre("c"));
+  EXPECT_THAT(table_.TakeDirty(2), ElementsAre("c", "a"));
+  table_.Flushed("c", /*ok=*/false);
+  EXPECT_THAT(table_.TakeDirty(10), ElementsAre("c", "b", "d"));
+  EXPECT_THAT(table_.TakeDirty(10), IsEmpty());
+}
+
 TEST_F(HomeTableTest, ClaimThatFailedLeavesNothingToDo) {
   ASSERT_TRUE(table_.BeginClaim("s"));
   bool settled = false;
