@@ -103,6 +103,29 @@ TEST_F(SqliteBackendTest, CommitOnADamagedRowIsKnownNotToBeApplied) {
   EXPECT_TRUE(absl::IsDataLoss(Read(**backend, "s").status()));
 }
 
+TEST_F(SqliteBackendTest, SessionWhoseRowSaysThatThereIsNoneIsListedAndIsDamaged) {
+  auto backend = OpenSqliteBackend(Options());
+  ASSERT_TRUE(backend.ok()) << backend.status();
+  Commit keys;
+  keys.session_id = "keys";
+  keys.sets = {{{"t", "1"}, {ValueKind::kRaw, "v"}}};
+  ASSERT_TRUE(Apply(**backend, std::move(keys)).ok());
+  for (const char* const id : {"creds", "deleted"}) ASSERT_TRUE(Apply(**backend, SetCreds(id, "v")).ok());
+  Commit deletion;
+  deletion.session_id = "deleted";
+  deletion.action = Commit::Action::kDeleteSession;
+  ASSERT_TRUE(Apply(**backend, std::move(deletion)).ok());
+  SQLite::Database(path_, SQLite::OPEN_READWRITE).exec("UPDATE auth_sessions SET present = 0");
+  Answer<absl::StatusOr<std::vector<SessionSummary>>> listed;
+  (*backend)->List({"", "", 10}, Soon(), listed.Done());
+  const auto sessions = listed.Await();
+  ASSERT_TRUE(sessions.ok()) << sessions.status();
+  std::vector<std::string> ids;
+  for (const SessionSummary& session : *sessions) ids.push_back(session.session_id);
+  EXPECT_THAT(ids, ElementsAre("creds", "keys"));
+  for (const std::string& id : ids) EXPECT_TRUE(absl::IsDataLoss(Read(**backend, id).status())) << id;
+}
+
 TEST_F(SqliteBackendTest, AKeyOfBeforeTimesWereKeptIsOfUnknownTimeUntilItIsWritten) {
   auto backend = OpenSqliteBackend(Options());
   ASSERT_TRUE(backend.ok()) << backend.status();
