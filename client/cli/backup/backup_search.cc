@@ -92,6 +92,7 @@ absl::StatusOr<SearchResult> SearchBackups(const std::vector<std::string>& files
                                            const IdRange& wanted, const SearchListener& listener) {
   SearchResult result;
   std::vector<IdRange> ranges = {wanted};
+  std::string store_id;
   for (const std::string& path : files) {
     const bool first = &path == &files.front();
     const absl::StatusOr<std::unique_ptr<BackupReader>> reader = BackupReader::Open(path, keyring);
@@ -100,6 +101,8 @@ absl::StatusOr<SearchResult> SearchBackups(const std::vector<std::string>& files
       listener.on_damage(reader.status());
       continue;
     }
+    if ((*reader)->header().IsOfAnotherStore(store_id)) continue;
+    if (first) store_id = (*reader)->header().store_id;
     FileSearch search(**reader, path, !first, std::move(ranges));
     absl::Status status = search.Run(listener);
     if (!status.ok()) return status;

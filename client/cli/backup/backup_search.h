@@ -39,8 +39,9 @@ struct SearchListener {
 };
 
 // Hands out the sessions of `wanted`, each with all of its values, from the first of `files`; those that are damaged
-// there come from the next one in which they are not. Where it cannot be told which sessions are lost, those that an
-// older file has in their place are handed out: one of these may have been deleted since.
+// there come from the next one in which they are not. Files of another store than the first one's are passed over.
+// Where it cannot be told which sessions are lost, those that an older file has in their place are handed out: one of
+// these may have been deleted since.
 //
 // Fails as BackupReader::Open where the first file cannot be opened.
 absl::StatusOr<SearchResult> SearchBackups(const std::vector<std::string>& files, const Keyring& keyring,

@@ -45,6 +45,11 @@ struct BackupHeader {
   absl::Time create_time;
   // The store that was saved (client::Client::StoreId); empty: not known.
   std::string store_id;
+
+  // Whether both are known and are not the same.
+  bool IsOfAnotherStore(const std::string& than) const {
+    return !store_id.empty() && !than.empty() && store_id != than;
+  }
 };
 
 // Wiped when it goes.

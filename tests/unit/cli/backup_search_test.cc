@@ -33,9 +33,9 @@ class BackupSearchTest : public testing::Test {
   std::string Path(const std::string& name) const { return directory_.File(name); }
 
   // A file of these sessions, whose values tell it from others.
-  void Make(const std::string& name, const std::vector<std::string>& sessions) {
+  void Make(const std::string& name, const std::vector<std::string>& sessions, const std::string& store_id = "") {
     const int fd = open(Path(name).c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    auto records = RecordWriter::Begin(fd, *keyring_, 1, absl::UnixEpoch(), "");
+    auto records = RecordWriter::Begin(fd, *keyring_, 1, absl::UnixEpoch(), store_id);
     ASSERT_TRUE(records.ok()) << records.status();
     BackupWriter writer(*std::move(records));
     for (const std::string& id : sessions) {
@@ -176,6 +176,18 @@ TEST_F(BackupSearchTest, WhatFollowsALengthThatIsLostComesFromTheNextFile) {
   Make("old", {"a", "b", "c"});
   Flip("new", RecordAt("new", 6) + 3);
   EXPECT_THAT(Search({"new", "old"}), ElementsAre(Pair("a", "new"), Pair("b", "old"), Pair("c", "old")));
+}
+
+TEST_F(BackupSearchTest, FileOfAnotherStoreHasOtherSessionsOfTheSameName) {
+  const std::string one(32, '1');
+  Make("new", {"a", "b"}, one);
+  Make("other", {"a", "b"}, std::string(32, '2'));
+  Make("old", {"a", "b"}, one);
+  Damage("new", 1, 1);
+  EXPECT_THAT(Search({"new", "other", "old"}), ElementsAre(Pair("a", "new"), Pair("b", "old")));
+  EXPECT_FALSE(result_.incomplete);
+  EXPECT_THAT(Search({"new", "other"}), ElementsAre(Pair("a", "new")));
+  EXPECT_TRUE(result_.incomplete);
 }
 
 TEST_F(BackupSearchTest, PrefixIsARangeOfIds) {
