@@ -27,18 +27,27 @@ struct PruneOptions {
   bool dry_run = false;
 };
 
+// Whether a file is right, all of which is read; where it is not, that is told.
+absl::StatusOr<bool> IsRight(const Output& output, const BackupFile& file, const Keyring& keyring,
+                             const SignalWatcher& signals) {
+  Progress progress(output.json());
+  const auto verified = VerifyBackup(file.path, keyring, [&](std::uint64_t sessions) {
+    progress.Show("sessions read:", sessions, 0);
+    return signals.Check();
+  });
+  if (verified.ok()) return true;
+  if (absl::IsCancelled(verified.status())) return verified.status();
+  output.Warn(verified.status().message());
+  return false;
+}
+
 // The place of the newest file that is right; those after it are told. DataLoss where none is.
 absl::StatusOr<std::size_t> FindNewestGood(const Output& output, const std::vector<BackupFile>& files,
                                            const Keyring& keyring, const SignalWatcher& signals) {
-  Progress progress(output.json());
   for (std::size_t i = files.size(); i-- > 0;) {
-    const auto verified = VerifyBackup(files[i].path, keyring, [&](std::uint64_t sessions) {
-      progress.Show("sessions read:", sessions, 0);
-      return signals.Check();
-    });
-    if (verified.ok()) return i;
-    if (absl::IsCancelled(verified.status())) return verified.status();
-    output.Warn(verified.status().message());
+    const absl::StatusOr<bool> right = IsRight(output, files[i], keyring, signals);
+    if (!right.ok()) return right.status();
+    if (*right) return i;
   }
   return absl::DataLossError("no backup is right; nothing was deleted");
 }
@@ -77,10 +86,12 @@ absl::Status Prune(CommandContext& context, const PruneOptions& options) {
   }
   std::vector<absl::Time> times;
   for (std::size_t i = 0; i < good; ++i) times.push_back(files[i].header.create_time);
-  const std::vector<bool> kept = Kept(times, options.retention);
+  const absl::StatusOr<std::vector<bool>> kept = KeptForRight(
+      times, options.retention, [&](std::size_t place) { return IsRight(output, files[place], **keyring, signals); });
+  if (!kept.ok()) return kept.status();
   Json deleted = Json::array();
   for (std::size_t i = 0; i < good; ++i) {
-    if (kept[i]) continue;
+    if ((*kept)[i]) continue;
     absl::Status status = options.dry_run ? absl::OkStatus() : lock->Delete(files[i].path);
     if (status.ok() && !output.json()) {
       status = output.WriteLine(absl::StrCat(options.dry_run ? "would delete " : "deleted ", files[i].path));

@@ -2,17 +2,24 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace authstate::cli {
 namespace {
 
-// The days of those that stay, of backups that were made on these days of November 2026, at noon each.
-std::vector<int> KeptOf(const std::vector<int>& days, const Retention& retention) {
+// At noon of these days of November 2026.
+std::vector<absl::Time> TimesOf(const std::vector<int>& days) {
   std::vector<absl::Time> times;
   for (const int day : days) times.push_back(absl::FromCivil(absl::CivilHour(2026, 11, day, 12), absl::UTCTimeZone()));
-  const std::vector<bool> kept = Kept(times, retention);
+  return times;
+}
+
+// The days of those that stay, of backups that were made on these days.
+std::vector<int> KeptOf(const std::vector<int>& days, const Retention& retention) {
+  const std::vector<bool> kept = Kept(TimesOf(days), retention);
   std::vector<int> stay;
   for (std::size_t i = 0; i < days.size(); ++i) {
     if (kept[i]) stay.push_back(days[i]);
@@ -47,6 +54,36 @@ TEST(RetentionTest, NewestStaysWhateverIsAsked) {
 }
 
 TEST(RetentionTest, NoneOfNone) { EXPECT_TRUE(Kept({}, {7, 4}).empty()); }
+
+TEST(RetentionTest, WhatIsDamagedStaysAndNothingGoesForIt) {
+  std::vector<std::size_t> asked;
+  const auto kept = [&](const std::vector<int>& days, const Retention& retention, std::set<std::size_t> damaged) {
+    asked.clear();
+    const auto stay = KeptForRight(TimesOf(days), retention, [&](std::size_t place) -> absl::StatusOr<bool> {
+      asked.push_back(place);
+      return damaged.count(place) == 0;
+    });
+    EXPECT_TRUE(stay.ok()) << stay.status();
+    return *stay;
+  };
+  // The newest of a day, and then the one before.
+  EXPECT_EQ(kept({7, 7, 7, 9}, {7, 0}, {}), (std::vector<bool>{false, false, true, true}));
+  EXPECT_EQ(asked, std::vector<std::size_t>{2});
+  EXPECT_EQ(kept({7, 7, 7, 9}, {7, 0}, {2}), (std::vector<bool>{false, true, true, true}));
+  EXPECT_EQ(kept({7, 7, 7, 9}, {7, 0}, {1, 2}), (std::vector<bool>{true, true, true, true}));
+  EXPECT_EQ(asked, (std::vector<std::size_t>{2, 1}));
+  // Of a week.
+  EXPECT_EQ(kept({2, 3, 30}, {0, 2}, {1}), (std::vector<bool>{true, true, true}));
+  // Where nothing goes in its place, none is read.
+  EXPECT_EQ(kept({2, 9, 16, 30}, {0, 3}, {}), (std::vector<bool>{false, true, true, true}));
+  EXPECT_EQ(asked, std::vector<std::size_t>{});
+}
+
+TEST(RetentionTest, NothingIsChosenWhereOneCannotBeAsked) {
+  const auto stay = KeptForRight(TimesOf({7, 7, 9}), {7, 0},
+                                 [](std::size_t /*place*/) { return absl::StatusOr<bool>(absl::CancelledError("")); });
+  EXPECT_TRUE(absl::IsCancelled(stay.status()));
+}
 
 }  // namespace
 }  // namespace authstate::cli
