@@ -152,7 +152,14 @@ UnfinishedBackup::~UnfinishedBackup() {
 
 absl::StatusOr<std::string> UnfinishedBackup::Publish(const BackupHeader& header) {
   std::string name = absl::StrCat(folder_, "/", NameOf(header));
-  if (renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, name.c_str(), RENAME_NOREPLACE) == 0) return name;
+  int failed = renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, name.c_str(), RENAME_NOREPLACE);
+  if (failed != 0 && (errno == EINVAL || errno == ENOSYS)) {
+    // As on NFS. A second name is never given to what is there, either.
+    failed = link(path_.c_str(), name.c_str());
+    // Where that fails, the first name goes with the next run.
+    if (failed == 0) (void)unlink(path_.c_str());
+  }
+  if (failed == 0) return name;
   return SystemError(absl::StrCat(name, " cannot be given its name"));
 }
 

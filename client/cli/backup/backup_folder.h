@@ -79,7 +79,8 @@ class UnfinishedBackup {
   int fd() const { return fd_; }
   const std::string& path() const { return path_; }
 
-  // Gives it the name of a backup, which is returned. It is durable once the lock of the folder was synced.
+  // Gives it the name of a backup, which is returned. It is durable once the lock of the folder was synced. After an
+  // error, as where that name is taken, it has the name that it had.
   absl::StatusOr<std::string> Publish(const BackupHeader& header);
 
  private:
