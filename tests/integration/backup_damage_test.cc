@@ -74,10 +74,13 @@ TEST_F(BackupOfSqliteTest, DamagedBackupIsToldAndNotBuiltUpon) {
   EXPECT_EQ(Backup(store_, "restore", {"--all"}).code, kDataLoss);
   EXPECT_EQ(Backup(store_, "drill").code, kDataLoss);
   const CliResult next = Backup(store_, "create", {"--json"});
-  EXPECT_EQ(next.code, kOk) << next.err;
+  // Sessions may be gone with it that the server does not list.
+  EXPECT_EQ(next.code, kDataLoss) << next.err;
   EXPECT_EQ(next.OutJson()["read"], 1);
+  EXPECT_EQ(next.OutJson()["earlier_damage"], 1);
   EXPECT_THAT(next.err, HasSubstr("is damaged"));
   EXPECT_EQ(Backup(store_, "verify").code, kOk);
+  EXPECT_EQ(Create(store_)["earlier_damage"], 0);
 }
 
 TEST_F(BackupOfSqliteTest, SessionThatTheNewestFileHasLostComesFromAnOlderOne) {
@@ -191,6 +194,50 @@ TEST_F(BackupOfSqliteTest, EmptyStoreAfterAFullOneIsRefused) {
   EXPECT_THAT(refused.err, HasSubstr("--allow-empty"));
   EXPECT_THAT(Files(".unfinished-"), SizeIs(0));
   EXPECT_EQ(Create(store_, {"--allow-empty"})["sessions"], 0);
+}
+
+class BackupOfPostgresTest : public BackupTest {};
+
+TEST_F(BackupOfPostgresTest, SessionThatNoCallCanNameIsCountedAsUnread) {
+  const ServedStore store = Serve(Store::kLegacy);
+  ASSERT_NE(store.server, nullptr);
+  Write(*store.client, "a", "m", 1);
+  Sql("INSERT INTO whatsapp_auth (company_id, creds) VALUES ('tenant one', '{}')");
+  const std::string metrics = directory_.File("backup.prom");
+  const CliResult created = Backup(store, "create", {"--json", "--metrics-file", metrics});
+  EXPECT_EQ(created.code, kDataLoss);
+  EXPECT_THAT(created.err, HasSubstr("no call can name"));
+  EXPECT_EQ(created.OutJson()["sessions"], 1);
+  EXPECT_THAT(created.OutJson()["unaddressable"], ElementsAre("tenant one"));
+  EXPECT_TRUE(store.cli->Bash("grep -qx 'authstate_backup_last_unread_sessions 1' " + metrics).code == kOk);
+  EXPECT_THAT(Backup(store, "create").out, HasSubstr("session tenant one is left out"));
+}
+
+TEST_F(BackupOfPostgresTest, SessionWithItsHomeOnAnotherServerIsTold) {
+  const ServedStore other = Serve(Store::kNative);
+  ASSERT_NE(other.server, nullptr);
+  auto home = test::TestServer::Create({{"--backend=postgres", "--postgres-url=" + url(), "--write-behind",
+                                         directory_.File("near.db"), "--advertise", "near.db:1"},
+                                        {}});
+  ASSERT_TRUE(home.ok()) << home.status();
+  client::ClientOptions options;
+  options.address = (*home)->address();
+  client::Client at_home(options);
+  // It is saved, as it is flushed, and of the other one nothing is told.
+  for (const char* const id : {"a", "b"}) Write(*other.client, id, "m", 1);
+  ASSERT_TRUE(at_home.AcquireLease("a", "bot", absl::Hours(1)).ok());
+  const std::string metrics = directory_.File("backup.prom");
+  const CliResult created = Backup(other, "create", {"--json", "--metrics-file", metrics});
+  EXPECT_EQ(created.code, kOk) << created.err;
+  EXPECT_EQ(created.OutJson()["sessions"], 2);
+  EXPECT_THAT(created.OutJson()["at_home"], ElementsAre("a"));
+  EXPECT_TRUE(other.cli->Bash("grep -qx 'authstate_backup_last_at_home_sessions 1' " + metrics).code == kOk);
+  EXPECT_THAT(Backup(other, "create").err, HasSubstr("1 session with a home on another server"));
+  // Its own server knows it all.
+  const CliResult own =
+      CliRunner((*home)->address()).Run({"backup", "create", folder_, "--keyring-file", keyring_, "--json"});
+  EXPECT_EQ(own.code, kOk) << own.err;
+  EXPECT_THAT(own.OutJson()["at_home"], SizeIs(0));
 }
 
 class BackupOfAnotherStoreTest : public BackupTest {};

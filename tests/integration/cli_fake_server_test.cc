@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
@@ -304,6 +305,34 @@ TEST_F(CliFakeServerTest, BackupAsksForWhatAListingHidesBeforeItTakesThatForDele
   const CliResult gone = create();
   EXPECT_EQ(gone.code, kOk) << gone.err;
   EXPECT_EQ(gone.OutJson()["sessions"], 2);
+}
+
+TEST_F(CliFakeServerTest, BackupAsksForWhatAListingHidesAndTheNewestFileHasLost) {
+  const std::string keyring = directory_.File("keyring");
+  const std::string backups = directory_.File("backups");
+  ASSERT_EQ(cli_.Run({"keyring", "init", keyring, "k"}).code, kOk);
+  const auto create = [&] {
+    return cli_.Run({"backup", "create", backups, "--keyring-file", keyring, "--full", "--json"});
+  };
+  server_.sessions = {"a", "b", "c"};
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(create().code, kOk);
+  // In the middle, which is of the second of three. Of the newest two: so the oldest is asked for it.
+  for (const auto& entry : std::filesystem::directory_iterator(backups)) {
+    if (absl::StrContains(entry.path().filename().string(), "-000001-")) continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    const auto middle = static_cast<std::streamoff>(entry.file_size() / 2);
+    file.seekg(middle);
+    const int byte = file.get();
+    file.seekp(middle);
+    file.put(static_cast<char>(byte ^ 1));
+  }
+  server_.sessions = {"a", "c"};
+  const CliResult hidden = create();
+  EXPECT_EQ(hidden.code, kDataLoss);
+  EXPECT_EQ(hidden.OutJson()["sessions"], 3) << hidden.err;
+  EXPECT_THAT(hidden.OutJson()["unlisted"], ElementsAre("b"));
+  EXPECT_EQ(hidden.OutJson()["earlier_damage"], 2);
+  EXPECT_EQ(cli_.Run({"backup", "verify", backups, "--keyring-file", keyring}).code, kOk);
 }
 
 TEST_F(CliFakeServerTest, BackupReadsASessionAgainThatBrokeOffInTheMiddle) {

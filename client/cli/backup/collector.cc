@@ -1,7 +1,10 @@
 #include "client/cli/backup/collector.h"
 
 #include <algorithm>
+#include <cstddef>
 
+#include "absl/algorithm/container.h"
+#include "client/cli/terminal/lease_text.h"
 #include "client/cpp/error.h"
 
 namespace authstate::cli {
@@ -25,8 +28,21 @@ bool IsUnchanged(const SessionStamp& stamp, const client::SessionSummary& listed
 }  // namespace
 
 void Collector::AddSource(std::unique_ptr<BackupReader> earlier, bool finished) {
-  sources_.push_back({std::move(earlier), finished, std::nullopt});
-  Advance(sources_.back());
+  sources_.emplace_back();
+  Source& source = sources_.back();
+  source.reader = std::move(earlier);
+  source.finished = finished;
+  Advance(source);
+}
+
+const SessionStamp* Collector::Offer(const Source& source) {
+  if (!source.at.has_value()) return nullptr;
+  for (const Source* older = &source; older->newer != nullptr; older = older->newer) {
+    const bool lost_there =
+        absl::c_any_of(older->newer->lost, [&](const IdRange& range) { return range.Has(source.at->session_id); });
+    if (!lost_there) return nullptr;
+  }
+  return &*source.at;
 }
 
 void Collector::Advance(Source& source) {
@@ -37,9 +53,26 @@ void Collector::Advance(Source& source) {
 
 // What stands after the damage is as good as what stands before.
 void Collector::PassDamage(Source& source, const absl::Status& damage) {
-  if (source.finished) source_errors_.push_back(damage);
   IdRange lost;
   source.at = source.reader->SkipDamage(&lost);
+  if (!source.finished) return;
+  source_errors_.push_back(damage);
+  source.lost.push_back(std::move(lost));
+  const bool has_older = absl::c_any_of(sources_, [&](const Source& other) { return other.newer == &source; });
+  if (!has_older) AddOlder(source);
+}
+
+void Collector::AddOlder(const Source& damaged) {
+  std::unique_ptr<BackupReader> reader = options_.older();
+  if (reader == nullptr) return;
+  sources_.emplace_back();
+  Source& older = sources_.back();
+  older.reader = std::move(reader);
+  older.finished = true;
+  older.newer = &damaged;
+  Advance(older);
+  // What stands before has been dealt with.
+  while (older.at.has_value() && older.at->session_id < damaged.lost.front().from) Advance(older);
 }
 
 absl::Status Collector::Written(absl::Status status) {
@@ -47,23 +80,25 @@ absl::Status Collector::Written(absl::Status status) {
   return status;
 }
 
-// Of every file, all up to this session has been dealt with.
-void Collector::Pass(const std::string& session_id) {
-  for (Source& source : sources_) {
-    while (source.at.has_value() && source.at->session_id <= session_id) Advance(source);
+// Of every file, all up to this session has been dealt with. On the way another file may come to them.
+void Collector::Pass(const client::SessionSummary& session, Collected outcome) {
+  if (IsAtHome(session.lease) && outcome != Collected::kGone) at_home_.push_back(session.session_id);
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    while (sources_[i].at.has_value() && sources_[i].at->session_id <= session.session_id) Advance(sources_[i]);
   }
 }
 
 absl::StatusOr<Collected> Collector::Collect(const client::SessionSummary& session) {
   absl::StatusOr<Collected> outcome = TakeOverOrRead(session);
-  if (outcome.ok()) Pass(session.session_id);
+  if (outcome.ok()) Pass(session, *outcome);
   return outcome;
 }
 
 absl::StatusOr<Collected> Collector::TakeOverOrRead(const client::SessionSummary& session) {
-  for (Source& source : sources_) {
-    if (!options_.reuse || !source.at.has_value() || !IsUnchanged(*source.at, session)) continue;
-    const absl::StatusOr<bool> taken = TakeOver(source, /*kept=*/false);
+  for (std::size_t i = 0; options_.reuse && i < sources_.size(); ++i) {
+    const SessionStamp* const offer = Offer(sources_[i]);
+    if (offer == nullptr || !IsUnchanged(*offer, session)) continue;
+    const absl::StatusOr<bool> taken = TakeOver(sources_[i], /*kept=*/false);
     if (!taken.ok()) return taken.status();
     if (*taken) return Collected::kTakenOver;
   }
@@ -74,8 +109,9 @@ absl::StatusOr<std::optional<CollectedSession>> Collector::CollectUnlisted(
     const std::optional<std::string>& session_id) {
   const std::string* first = nullptr;
   for (const Source& source : sources_) {
-    if (!source.at.has_value() || (session_id.has_value() && source.at->session_id >= *session_id)) continue;
-    if (first == nullptr || source.at->session_id < *first) first = &source.at->session_id;
+    const SessionStamp* const offer = Offer(source);
+    if (offer == nullptr || (session_id.has_value() && offer->session_id >= *session_id)) continue;
+    if (first == nullptr || offer->session_id < *first) first = &offer->session_id;
   }
   if (first == nullptr) return std::optional<CollectedSession>();
   client::SessionSummary session;
@@ -89,15 +125,15 @@ absl::StatusOr<std::optional<CollectedSession>> Collector::CollectUnlisted(
   if (!outcome.ok()) return outcome.status();
   for (const Source& source : sources_) {
     const bool had_it = source.at.has_value() && source.at->session_id == session.session_id;
-    if (had_it && source.finished && *outcome == Collected::kGone) ++vanished_;
+    if (had_it && IsFirstFinished(source) && *outcome == Collected::kGone) ++vanished_;
   }
-  Pass(session.session_id);
+  Pass(session, *outcome);
   return CollectedSession{session.session_id, *outcome};
 }
 
 std::uint64_t Collector::known() const {
   std::uint64_t known = 0;
-  for (const Source& source : sources_) known += source.finished ? source.reader->totals().sessions : 0;
+  for (const Source& source : sources_) known += IsFirstFinished(source) ? source.reader->totals().sessions : 0;
   return known;
 }
 
@@ -116,7 +152,8 @@ absl::StatusOr<Collected> Collector::Keep(const std::string& session_id) {
   while (true) {
     Source* latest = nullptr;
     for (Source& source : sources_) {
-      if (!source.at.has_value() || source.at->session_id != session_id) continue;
+      const SessionStamp* const offer = Offer(source);
+      if (offer == nullptr || offer->session_id != session_id) continue;
       if (latest == nullptr || source.at->revision > latest->at->revision) latest = &source;
     }
     if (latest == nullptr) return Collected::kDamaged;

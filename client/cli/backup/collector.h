@@ -2,6 +2,7 @@
 #define AUTHSTATE_CLIENT_CLI_BACKUP_COLLECTOR_H_
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -46,12 +47,16 @@ class Collector {
     bool reuse = true;
     // Waits before the server is asked again for a session whose reading ended early; an error ends the backup.
     std::function<absl::Status(absl::Duration)> wait;
+    // The next finished file of the same store that is older than those there are; nullptr: there is none. Asked where
+    // a finished one is damaged, for the sessions that are lost with that.
+    std::function<std::unique_ptr<BackupReader>()> older;
   };
 
   Collector(client::Client& client, BackupWriter& writer, Options options)
       : client_(client), writer_(writer), options_(std::move(options)) {}
 
-  // An earlier file; or, not `finished`, what there is of one, up to where it ends. The first ones are asked first.
+  // An earlier file; or, not `finished`, what there is of one, up to where it ends. The first ones are asked first. At
+  // most one is finished.
   void AddSource(std::unique_ptr<BackupReader> earlier, bool finished);
 
   // The next session of a listing by id. An error ends the backup: the file cannot be written, which write_failed
@@ -66,27 +71,42 @@ class Collector {
 
   bool write_failed() const { return write_failed_; }
 
-  // How many sessions of the finished file are gone from the server, and how many that file was read to have.
+  // How many sessions of the finished file are gone from the server, and how many that file was read to have; those
+  // that it has lost are not counted.
   std::uint64_t vanished() const { return vanished_; }
   std::uint64_t known() const;
 
+  // Ids of the sessions that have their home on another server: they were read as that one had flushed them last, and
+  // their fence is not known.
+  const std::vector<std::string>& at_home() const { return at_home_; }
+
   // How many bytes of values the server has sent.
   std::uint64_t bytes_read() const { return bytes_read_; }
-  // Where a finished file is damaged.
+  // Where a finished file is damaged. Sessions that are lost with that, and that the server does not list, are asked
+  // for as far as older files know them.
   const std::vector<absl::Status>& source_errors() const { return source_errors_; }
 
  private:
   struct Source {
     std::unique_ptr<BackupReader> reader;
     bool finished = false;
+    // The one that this one stands for, with the sessions that are lost there; nullptr: it stands for itself, with all
+    // of its own.
+    const Source* newer = nullptr;
     // The session that it has come to; nullopt: its end.
     std::optional<SessionStamp> at;
+    // Where the ids are of the sessions that are lost with its damage.
+    std::vector<IdRange> lost;
   };
 
+  // The session that it has come to, if it stands for that one.
+  static const SessionStamp* Offer(const Source& source);
+  static bool IsFirstFinished(const Source& source) { return source.finished && source.newer == nullptr; }
   void Advance(Source& source);
-  void Pass(const std::string& session_id);
+  void Pass(const client::SessionSummary& session, Collected outcome);
   absl::StatusOr<Collected> TakeOverOrRead(const client::SessionSummary& session);
   void PassDamage(Source& source, const absl::Status& damage);
+  void AddOlder(const Source& damaged);
   absl::StatusOr<bool> TakeOver(Source& source, bool kept);
   absl::StatusOr<Collected> ReadOrKeep(const client::SessionSummary& session);
   absl::StatusOr<Collected> Keep(const std::string& session_id);
@@ -99,10 +119,12 @@ class Collector {
   BackupWriter& writer_;
   const Options options_;
   bool write_failed_ = false;
-  std::vector<Source> sources_;
+  // Keeps its elements where they are, for `newer`.
+  std::deque<Source> sources_;
   std::uint64_t bytes_read_ = 0;
   std::uint64_t vanished_ = 0;
   std::vector<absl::Status> source_errors_;
+  std::vector<std::string> at_home_;
 };
 
 }  // namespace authstate::cli

@@ -28,15 +28,11 @@ Option MetricsFile(std::string* path) {
               "Leave metrics of a success in this file, for the textfile collector of Prometheus' node_exporter");
 }
 
-bool IsOfAnotherStore(const BackupHeader& header, const std::string& store_id) {
-  return !header.store_id.empty() && !store_id.empty() && header.store_id != store_id;
-}
-
 absl::Status TellOfAnotherStore(const Output& output, client::Client& client, const BackupHeader& header,
                                 const std::string& path) {
   const absl::StatusOr<std::string> id = client.StoreId();
   if (!id.ok()) return id.status();
-  if (IsOfAnotherStore(header, *id)) {
+  if (header.IsOfAnotherStore(*id)) {
     output.Warn(absl::StrCat(path, " is of another store (", header.store_id, ") than the server's (", *id, ")"));
   }
   return absl::OkStatus();

@@ -33,8 +33,6 @@ Option MetricsFile(std::string* path);
 // Warns where the backup at `path` is of another store than the server's. Fails as Client::StoreId.
 absl::Status TellOfAnotherStore(const Output& output, client::Client& client, const BackupHeader& header,
                                 const std::string& path);
-// Whether both are known and are not the same.
-bool IsOfAnotherStore(const BackupHeader& header, const std::string& store_id);
 
 }  // namespace authstate::cli
 

@@ -1,21 +1,18 @@
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/cli/backup/backup_folder.h"
 #include "client/cli/backup/collector.h"
-#include "client/cli/backup/metrics_file.h"
+#include "client/cli/backup/earlier_backups.h"
 #include "client/cli/backup/verification.h"
 #include "client/cli/commands/backup.h"
+#include "client/cli/commands/backup_report.h"
 #include "client/cli/keyring_choice.h"
 #include "client/cli/terminal/progress.h"
 #include "client/cli/terminal/signal_watcher.h"
@@ -42,61 +39,9 @@ struct CreateOptions {
 constexpr std::uint64_t kFewSessions = 10;
 constexpr std::uint64_t kPartOfAll = 10;
 
-// What became of the sessions.
-struct Tally {
-  std::uint64_t read = 0;
-  std::uint64_t taken_over = 0;
-  std::vector<std::string> kept;
-  std::vector<std::string> damaged;
-  // Those of the above that the server did not list.
-  std::vector<std::string> unlisted;
-
-  std::uint64_t sessions() const { return read + taken_over + kept.size() + damaged.size(); }
-
-  void Add(Collected collected, const std::string& session_id) {
-    switch (collected) {
-      case Collected::kRead:
-        ++read;
-        return;
-      case Collected::kTakenOver:
-        ++taken_over;
-        return;
-      case Collected::kKept:
-        kept.push_back(session_id);
-        return;
-      case Collected::kDamaged:
-        damaged.push_back(session_id);
-        return;
-      case Collected::kGone:
-        return;
-    }
-  }
-};
-
-// Gives `collector` what there is of earlier files of this store: that of a run which ended early, and the newest.
-void AddSources(const Output& output, const BackupListing& list, const Keyring& keyring, const std::string& store_id,
-                Collector* collector) {
-  if (!list.unfinished.empty()) {
-    absl::StatusOr<std::unique_ptr<BackupReader>> reader = BackupReader::Open(list.unfinished.front(), keyring);
-    const bool usable = reader.ok() && !IsOfAnotherStore((*reader)->header(), store_id);
-    if (usable) collector->AddSource(*std::move(reader), /*finished=*/false);
-  }
-  for (const FolderProblem& file : list.unreadable) output.Warn(file.reason);
-  for (auto file = list.files.rbegin(); file != list.files.rend(); ++file) {
-    absl::StatusOr<std::unique_ptr<BackupReader>> reader = BackupReader::Open(file->path, keyring);
-    if (!reader.ok()) {
-      output.Warn(absl::StrCat(reader.status().message(), "; nothing is taken over from it"));
-    } else if (!file->has_end) {
-      output.Warn(absl::StrCat(file->path, " has no end; nothing is taken over from it"));
-    } else if (!IsOfAnotherStore((*reader)->header(), store_id)) {
-      return collector->AddSource(*std::move(reader), /*finished=*/true);
-    }
-  }
-}
-
 // Collects the sessions before `session_id` (nullopt: all others) that earlier files have and the server did not list.
 absl::Status CollectUnlisted(Collector* collector, const std::optional<std::string>& session_id,
-                             const SignalWatcher& signals, Tally* tally) {
+                             const SignalWatcher& signals, BackupTally* tally) {
   while (true) {
     absl::StatusOr<std::optional<CollectedSession>> session = collector->CollectUnlisted(session_id);
     if (!session.ok()) return session.status();
@@ -110,7 +55,7 @@ absl::Status CollectUnlisted(Collector* collector, const std::optional<std::stri
 
 // Collects every session that the server lists, no faster than the options say.
 absl::Status CollectAll(CommandContext& context, const CreateOptions& options, const SignalWatcher& signals,
-                        Collector* collector, Tally* tally) {
+                        Collector* collector, BackupTally* tally) {
   Progress progress(context.output().json());
   const auto listing = context.client().ListSessions({}, [&](const client::SessionSummary& session) {
     progress.Show("sessions:", tally->sessions(), 0);
@@ -130,9 +75,7 @@ absl::Status CollectAll(CommandContext& context, const CreateOptions& options, c
     return signals.Sleep(begin + due - absl::Now());
   });
   if (!listing.ok()) return listing.status();
-  for (const std::string& id : listing->unaddressable_ids) {
-    context.output().Warn(absl::StrCat("a session is left out, as no call can name it: ", id));
-  }
+  tally->unaddressable = listing->unaddressable_ids;
   return CollectUnlisted(collector, std::nullopt, signals, tally);
 }
 
@@ -140,7 +83,7 @@ absl::Status CollectAll(CommandContext& context, const CreateOptions& options, c
 absl::Status CheckStore(const CreateOptions& options, const BackupListing& list, const std::string& store_id) {
   if (options.other_store || list.files.empty()) return absl::OkStatus();
   const BackupFile& newest = list.files.back();
-  if (!IsOfAnotherStore(newest.header, store_id)) return absl::OkStatus();
+  if (!newest.header.IsOfAnotherStore(store_id)) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat(newest.path, " is of another store (", newest.header.store_id, ") than the server's (", store_id,
                    "): is it the right server and the right folder? --other-store says that they are"));
@@ -169,81 +112,26 @@ absl::Status CheckNotEmpty(const CreateOptions& options, const BackupListing& li
                    " has some: is it the right server and the right token? --allow-empty says that it is"));
 }
 
-struct Made {
-  std::string path;
-  VerifiedBackup verified;
-};
-
-// Makes the file a backup: once it has been read back.
-absl::StatusOr<Made> Publish(const BackupFolderLock& lock, const Keyring& keyring, const SignalWatcher& signals,
-                             const BackupTotals& written, UnfinishedBackup* file, Progress* progress) {
-  absl::StatusOr<VerifiedBackup> verified = VerifyBackup(file->path(), keyring, [&](std::uint64_t sessions) {
+// Reads all of the file, which has to be what was written.
+absl::StatusOr<VerifiedBackup> ReadBack(const UnfinishedBackup& file, const Keyring& keyring,
+                                        const SignalWatcher& signals, const BackupTotals& written, Progress* progress) {
+  absl::StatusOr<VerifiedBackup> verified = VerifyBackup(file.path(), keyring, [&](std::uint64_t sessions) {
     progress->Show("reading back:", sessions, written.sessions);
     return signals.Check();
   });
-  if (!verified.ok()) return verified.status();
-  if (!(verified->totals == written)) return absl::DataLossError("what was read back is not what was written");
-  absl::StatusOr<std::string> path = file->Publish(verified->header);
+  if (verified.ok() && !(verified->totals == written)) {
+    return absl::DataLossError("what was read back is not what was written");
+  }
+  return verified;
+}
+
+// Makes the file, which has been read back, a backup.
+absl::StatusOr<MadeBackup> Publish(const BackupFolderLock& lock, VerifiedBackup verified, UnfinishedBackup* file) {
+  absl::StatusOr<std::string> path = file->Publish(verified.header);
   if (!path.ok()) return path.status();
   const absl::Status synced = lock.Sync();
   if (!synced.ok()) return synced;
-  return Made{*std::move(path), *std::move(verified)};
-}
-
-absl::Status Report(Output& output, const Made& made, const Tally& tally, absl::Duration took) {
-  const BackupTotals& totals = made.verified.totals;
-  if (output.json()) {
-    return output.WriteJson({{"file", made.path},
-                             {"number", made.verified.header.number},
-                             {"sessions", totals.sessions},
-                             {"keys", totals.keys},
-                             {"value_bytes", totals.value_bytes},
-                             {"read", tally.read},
-                             {"taken_over", tally.taken_over},
-                             {"kept", tally.kept},
-                             {"damaged", tally.damaged},
-                             {"unlisted", tally.unlisted},
-                             {"seconds", absl::ToDoubleSeconds(took)}});
-  }
-  for (const std::string& id : tally.kept) {
-    absl::Status written =
-        output.WriteLine(absl::StrCat("session ", id, " cannot be read; the backup has it as an earlier one had it"));
-    if (!written.ok()) return written;
-  }
-  for (const std::string& id : tally.damaged) {
-    absl::Status written =
-        output.WriteLine(absl::StrCat("session ", id, " cannot be read, and the newest backup does not have it"));
-    if (!written.ok()) return written;
-  }
-  for (const std::string& id : tally.unlisted) {
-    absl::Status written = output.WriteLine(absl::StrCat("session ", id, " is not in the server's list of sessions"));
-    if (!written.ok()) return written;
-  }
-  return output.WriteLine(absl::StrCat("saved ", Count(totals.sessions, "session"), " with ", Count(totals.keys, "key"),
-                                       " and ", totals.value_bytes, " bytes of values to ", made.path, ": ", tally.read,
-                                       " read, ", tally.taken_over,
-                                       " unchanged since the last one; read back and right, in ",
-                                       absl::FormatDuration(absl::Trunc(took, absl::Milliseconds(1)))));
-}
-
-absl::Status WriteMetrics(const CreateOptions& options, const Made& made, std::size_t unread, absl::Duration took) {
-  if (options.metrics_file.empty()) return absl::OkStatus();
-  std::error_code error;
-  const std::uintmax_t bytes = std::filesystem::file_size(made.path, error);
-  const BackupTotals& totals = made.verified.totals;
-  return WriteMetricsFile(
-      options.metrics_file,
-      {{"authstate_backup_last_success_timestamp_seconds", "When the last backup was finished and read back.",
-        absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch())},
-       {"authstate_backup_last_duration_seconds", "How long the last backup took.", absl::ToDoubleSeconds(took)},
-       {"authstate_backup_last_sessions", "Sessions in the last backup.", static_cast<double>(totals.sessions)},
-       {"authstate_backup_last_keys", "Keys in the last backup.", static_cast<double>(totals.keys)},
-       {"authstate_backup_last_value_bytes", "Bytes of values in the last backup, not compressed.",
-        static_cast<double>(totals.value_bytes)},
-       {"authstate_backup_last_file_bytes", "Size of the last backup's file.",
-        error ? 0.0 : static_cast<double>(bytes)},
-       {"authstate_backup_last_unread_sessions", "Sessions that the last backup could not read from the server.",
-        static_cast<double>(unread)}});
+  return MadeBackup{*std::move(path), std::move(verified)};
 }
 
 // Of the files that were never finished, the longest is as far as any run has come.
@@ -291,9 +179,15 @@ absl::Status CreateBackup(CommandContext& context, const CreateOptions& options)
       RecordWriter::Begin(file->fd(), **keyring, list->next_number, begin, *store_id);
   if (!records.ok()) return records.status();
   BackupWriter writer(*std::move(records));
-  Collector collector(client, writer, {!options.full, [&](absl::Duration wait) { return signals.Sleep(wait); }});
-  AddSources(context.output(), *list, **keyring, *store_id, &collector);
-  Tally tally;
+  for (const FolderProblem& problem : list->unreadable) context.output().Warn(problem.reason);
+  EarlierBackups earlier(*list, **keyring, *store_id,
+                         [&](const std::string& warning) { context.output().Warn(warning); });
+  Collector collector(
+      client, writer,
+      {!options.full, [&](absl::Duration wait) { return signals.Sleep(wait); }, [&] { return earlier.OpenNext(); }});
+  if (auto unfinished = earlier.OpenUnfinished()) collector.AddSource(std::move(unfinished), /*finished=*/false);
+  if (auto newest = earlier.OpenNext()) collector.AddSource(std::move(newest), /*finished=*/true);
+  BackupTally tally;
   status = CollectAll(context, options, signals, &collector, &tally);
   for (const absl::Status& error : collector.source_errors()) context.output().Warn(error.message());
   const bool ended_early = !status.ok();
@@ -302,25 +196,25 @@ absl::Status CreateBackup(CommandContext& context, const CreateOptions& options)
   }
   if (status.ok()) status = writer.Finish();
   Progress progress(context.output().json());
-  absl::StatusOr<Made> made = status.ok() ? Publish(*lock, **keyring, signals, writer.totals(), &*file, &progress)
-                                          : absl::StatusOr<Made>(status);
-  const bool goes_on = !collector.write_failed() && (ended_early || absl::IsCancelled(made.status()));
+  absl::StatusOr<VerifiedBackup> verified = status.ok()
+                                                ? ReadBack(*file, **keyring, signals, writer.totals(), &progress)
+                                                : absl::StatusOr<VerifiedBackup>(status);
+  // One that is right stays, also where it cannot be given its name.
+  const bool goes_on =
+      !collector.write_failed() && (ended_early || verified.ok() || absl::IsCancelled(verified.status()));
+  absl::StatusOr<MadeBackup> made =
+      verified.ok() ? Publish(*lock, *std::move(verified), &*file) : absl::StatusOr<MadeBackup>(verified.status());
   if (!made.ok()) return Unmade(*lock, *file, *list, made.status(), goes_on, tally.sessions());
   if (!list->unfinished.empty()) status = lock->Delete(list->unfinished.front());
   if (!status.ok()) return status;
   const absl::Duration took = absl::Now() - begin;
-  const std::size_t unread = tally.kept.size() + tally.damaged.size();
-  const absl::Status measured = WriteMetrics(options, *made, unread, took);
-  status = Report(context.output(), *made, tally, took);
+  tally.earlier_damage = collector.source_errors().size();
+  tally.at_home = collector.at_home();
+  const absl::Status measured =
+      options.metrics_file.empty() ? absl::OkStatus() : WriteBackupMetrics(options.metrics_file, *made, tally, took);
+  status = ReportBackup(context.output(), *made, tally, took);
   if (status.ok()) status = measured;
-  if (!status.ok()) return status;
-  if (unread > 0) {
-    return absl::DataLossError(
-        absl::StrCat(Count(unread, "session"), " could not be read; the backup itself is right"));
-  }
-  if (tally.unlisted.empty()) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat("the server has ", Count(tally.unlisted.size(), "session"),
-                                          " that it does not list; the backup has them, and is right"));
+  return status.ok() ? JudgeBackup(tally) : status;
 }
 
 }  // namespace

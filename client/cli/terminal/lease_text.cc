@@ -2,11 +2,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace authstate::cli {
 
 bool IsLive(const client::Lease& lease) { return !lease.owner.empty() && lease.remaining > absl::ZeroDuration(); }
+
+bool IsAtHome(const client::Lease& lease) { return absl::StartsWith(lease.owner, "home:"); }
 
 std::string LifeOf(const client::Lease& lease) {
   if (lease.owner.empty()) return "free";

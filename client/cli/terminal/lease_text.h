@@ -11,6 +11,10 @@ namespace authstate::cli {
 
 bool IsLive(const client::Lease& lease);
 
+// Whether another server's store of write-behind has the session: its fence is not told, and what the server that was
+// asked has of the session is of the last flush.
+bool IsAtHome(const client::Lease& lease);
+
 // `free`, `29.5s left` or `expired`.
 std::string LifeOf(const client::Lease& lease);
 

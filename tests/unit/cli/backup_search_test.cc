@@ -88,7 +88,7 @@ class BackupSearchTest : public testing::Test {
     std::vector<std::string> files;
     for (const std::string& name : names) files.push_back(Path(name));
     damages_ = 0;
-    const auto on_session = [&](FoundSession session) {
+    const auto on_session = [&](const FoundSession& session) {
       EXPECT_EQ(session.path, Path(session.state.creds->bytes));
       EXPECT_EQ(session.older, session.path != files.front());
       EXPECT_EQ(session.state.keys.size(), 1U);
