@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <microhttpd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <exception>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,6 +17,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "server/http/client_certificate.h"
+#include "server/log/logging.h"
 
 namespace authstate::server {
 namespace {
@@ -71,7 +74,18 @@ struct HttpDaemon::Callbacks {
     request.method = method;
     request.path = path;
     MHD_get_connection_values(connection, MHD_HEADER_KIND, AddValue, &request.authorization);
-    return Send(connection, daemon.handler_(request));
+    return Send(connection, AnswerOf(daemon.handler_, request));
+  }
+
+  // The library that calls here is of C, through which no exception may pass.
+  static HttpResponse AnswerOf(const HttpHandler& handler, const HttpRequest& request) {
+    try {
+      return handler(request);
+    } catch (const std::exception& error) {
+      Log(LogLevel::kError, "a request over HTTP could not be answered",
+          {{"path", request.path}, {"error", error.what()}});
+      return {MHD_HTTP_INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", "this could not be told\n"};
+    }
   }
 
   static void Notice(void* self, MHD_Connection* connection, void** /*context*/, MHD_ConnectionNotificationCode what) {
@@ -89,7 +103,8 @@ absl::StatusOr<std::unique_ptr<HttpDaemon>> HttpDaemon::Start(int socket, std::s
                                                               const HttpHandler* handler,
                                                               HttpConnections* connections) {
   const int own = fcntl(socket, F_DUPFD_CLOEXEC, 0);
-  if (own < 0) return absl::UnavailableError(std::strerror(errno));
+  struct stat of_socket {};
+  if (own < 0 || fstat(own, &of_socket) != 0) return absl::UnavailableError(std::strerror(errno));
   auto started = std::unique_ptr<HttpDaemon>(new HttpDaemon(std::move(tls), handler, connections));
   std::vector<MHD_OptionItem> of_tls;
   unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC;
@@ -111,7 +126,9 @@ absl::StatusOr<std::unique_ptr<HttpDaemon>> HttpDaemon::Start(int socket, std::s
       MHD_OPTION_NOTIFY_CONNECTION, &Callbacks::Notice, started.get(), MHD_OPTION_CONNECTION_LIMIT, most,
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionBytes, MHD_OPTION_ARRAY, of_tls.data(), MHD_OPTION_END);
   if (started->daemon_ != nullptr) return started;
-  close(own);
+  // Some failures have closed it, and its number may be another's by now.
+  struct stat now {};
+  if (fstat(own, &now) == 0 && now.st_dev == of_socket.st_dev && now.st_ino == of_socket.st_ino) close(own);
   return absl::UnavailableError("libmicrohttpd cannot serve there: no thread or memory, or a key it does not know");
 }
 

@@ -59,20 +59,26 @@ absl::string_view Name(LogLevel level) {
   return "error";
 }
 
+// On one line. What is not UTF-8 is written as far as it is.
+template <typename Json>
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
+}
+
 std::string JsonLine(absl::string_view time, LogLevel level, absl::string_view message, const LogFields& fields) {
   nlohmann::ordered_json line;
   line["time"] = std::string(time);
   line["level"] = std::string(Name(level));
   line["message"] = std::string(message);
   for (const auto& [name, value] : fields) line[std::string(name)] = value;
-  return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return Dump(line);
 }
 
 std::string TextLine(absl::string_view time, LogLevel level, absl::string_view message, const LogFields& fields) {
   std::string line = absl::StrCat(time, " ", Name(level), " ", message);
   for (const auto& [name, value] : fields) {
     const bool quote = value.empty() || absl::StrContains(value, ' ') || absl::StrContains(value, '\n');
-    absl::StrAppend(&line, " ", name, "=", quote ? nlohmann::json(value).dump() : value);
+    absl::StrAppend(&line, " ", name, "=", quote ? Dump(nlohmann::json(value)) : value);
   }
   return line;
 }

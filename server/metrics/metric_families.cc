@@ -1,13 +1,26 @@
 #include "server/metrics/metric_families.h"
 
+#include <algorithm>
 #include <cstddef>
+
+#include "absl/strings/ascii.h"
+#include "contract/names.h"
 
 namespace authstate::server {
 namespace {
 
+// A value that is not UTF-8, as a path may be, would have the whole scrape refused: of it the ASCII is told.
+std::string LabelValue(absl::string_view value) {
+  std::string shown(value);
+  if (IsValidUtf8(value)) return shown;
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return !absl::ascii_isascii(static_cast<unsigned char>(c)); }, '?');
+  return shown;
+}
+
 prometheus::ClientMetric Labelled(const MetricFamilies::Labels& labels) {
   prometheus::ClientMetric metric;
-  for (const auto& [name, value] : labels) metric.label.push_back({std::string(name), std::string(value)});
+  for (const auto& [name, value] : labels) metric.label.push_back({std::string(name), LabelValue(value)});
   return metric;
 }
 

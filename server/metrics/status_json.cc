@@ -19,6 +19,11 @@ namespace {
 // Keeps the order in which fields are given, for who reads it.
 using Json = nlohmann::ordered_json;
 
+// What is not UTF-8, as a path may be, is told as far as it is.
+std::string Dump(const Json& json, int indent) {
+  return json.dump(indent, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
+}
+
 std::string Text(absl::Time time) { return absl::FormatTime(absl::RFC3339_sec, time, absl::UTCTimeZone()); }
 
 Json Reasons(const Observed& server, absl::Time now) {
@@ -127,14 +132,14 @@ std::string StatusJson(const Observed& server, absl::Time now) {
       {"certificate", Certificate(server.certificates)},
       {"audit", Audit(server.audit)},
   };
-  return status.dump(/*indent=*/2) + "\n";
+  return Dump(status, /*indent=*/2);
 }
 
 std::string ReadinessJson(const Observed& server, absl::Time now) {
   const Json reasons = Reasons(server, now);
   Json readiness = {{"ready", reasons.empty()}};
   if (!reasons.empty()) readiness["reasons"] = reasons;
-  return readiness.dump() + "\n";
+  return Dump(readiness, /*indent=*/-1);
 }
 
 }  // namespace authstate::server

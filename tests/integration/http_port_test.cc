@@ -288,6 +288,19 @@ TEST_F(HttpPortTest, StatusTellsHowTheServerIs) {
   EXPECT_EQ(status["backends"][0]["serving"], true);
 }
 
+TEST_F(HttpPortTest, APathThatIsNotUtf8IsToldAsFarAsItIs) {
+  const std::string path = Live("a \xff.db");
+  Start({"--sqlite-path", path, "--http-listen", "127.0.0.1:0"});
+  const HttpAnswer status = HttpGet(HttpAddress(), "/status.json");
+  EXPECT_EQ(status.status, 200);
+  EXPECT_THAT(std::string(nlohmann::json::parse(status.body)["backends"][0]["location"]), HasSubstr("a \uFFFD.db"));
+  EXPECT_THAT(Scrape(), HasSubstr("a ?.db\"}"));
+  ASSERT_TRUE(server_->Terminate().ok());
+  Start({"--sqlite-path", path, "--log-format", "text"});
+  AwaitLog("Using ");
+  EXPECT_TRUE(server_->process().running());
+}
+
 TEST_F(HttpPortTest, OtherPathsAndMethodsAreNotThere) {
   Start(OnSqlite());
   EXPECT_EQ(HttpGet(HttpAddress(), "/").status, 404);

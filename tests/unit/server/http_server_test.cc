@@ -1,12 +1,18 @@
 #include "server/http/http_server.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <deque>
+#include <filesystem>
+#include <iterator>
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -152,6 +158,49 @@ TEST_F(HttpServerTest, AReaderThatTakesNothingKeepsNobodyWaiting) {
   ASSERT_TRUE(reader.Send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n"));
   EXPECT_EQ(HttpGet((*server)->address(), "/y").body, "/y");
   EXPECT_EQ(test::ParseAnswer(reader.ReadToEnd()).body.size(), large.size());
+}
+
+TEST_F(HttpServerTest, AHandlerThatThrowsIsOneAnswerAndNotTheEnd) {
+  auto sockets = ListeningSockets::Open({"--http-listen", "127.0.0.1:0"});
+  ASSERT_TRUE(sockets.ok()) << sockets.status();
+  const auto server = HttpServer::Start(
+      *std::move(sockets), nullptr,
+      [](const HttpRequest& request) -> HttpResponse {
+        if (request.path == "/bad") throw std::runtime_error("bad");
+        return {200, "text/plain", request.path};
+      },
+      timer_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_EQ(HttpGet((*server)->address(), "/bad").status, 500);
+  EXPECT_EQ(HttpGet((*server)->address(), "/y").body, "/y");
+}
+
+// What fails in libmicrohttpd may have closed the socket already, whose number then is another's.
+TEST_F(HttpServerTest, ADaemonThatDoesNotStartClosesNoDescriptorOfOthers) {
+  auto sockets = ListeningSockets::Open({"--http-listen", "127.0.0.1:0"});
+  ASSERT_TRUE(sockets.ok()) << sockets.status();
+  std::atomic<bool> done = false;
+  std::thread other([&done] {
+    while (!done) {
+      const int descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC);
+      ASSERT_GE(descriptor, 0);
+      ASSERT_EQ(close(descriptor), 0);
+    }
+  });
+  const auto open_now = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
+  };
+  const auto bad = std::make_shared<const TlsMaterial>(TlsMaterial{"no certificate", "no key", ""});
+  const HttpHandler handler = [](const HttpRequest& /*request*/) { return HttpResponse(); };
+  HttpConnections connections(timer_, 8, absl::Hours(1));
+  const auto before = open_now();
+  for (int i = 0; i < 1'000; ++i) {
+    EXPECT_FALSE(HttpDaemon::Start(sockets->descriptors().front(), bad, &handler, &connections).ok());
+  }
+  // The other thread has one at most.
+  EXPECT_LE(open_now(), before + 1);
+  done = true;
+  other.join();
 }
 
 TEST_F(HttpServerTest, AStopEndsConnectionsThatAreOpen) {
