@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "contract/version.h"
@@ -223,9 +224,15 @@ int Serve(const Options& options, const Shared& shared, CertificateWatch* certif
       Listener::Create({ListenOf(options), certificates, options.max_connection_age}, {auth_state.get(), admin.get()});
   if (!created.ok()) return Fail(created.status(), kExitListen);
   const std::unique_ptr<Listener> listener = *std::move(created);
+  // Whoever changes what it depends on shows it anew, and the last one shows what is so then.
+  absl::Mutex showing;
+  const auto show = [&] {
+    const absl::MutexLock lock(&showing);
+    listener->SetServing(readiness.serving());
+  };
   auto health = std::make_unique<HealthMonitor>(backend, options.health_interval, [&](const absl::Status& state) {
     readiness.SetDatabase(state, absl::Now());
-    listener->SetServing(state.ok());
+    show();
   });
   Observed observed;
   observed.started = started;
@@ -262,12 +269,14 @@ int Serve(const Options& options, const Shared& shared, CertificateWatch* certif
     shared.stop->SetBy(now + options.drain_timeout);
     end->Set(now + options.drain_timeout + kLastWords);
   }
-  health.reset();
+  // Shown at once: a sign of life under way may take seconds, and is waited for beside the calls.
+  health->Stop();
   readiness.SetDraining();
-  listener->SetServing(false);
+  show();
   databases.targets->StopSwitching();
   databases.maintenance->StopHolding();
   guard.Drain(now + for_calls);
+  health.reset();
   listener->Shutdown(absl::Now() + kGoodbye);
   access->Stop();
   Log(LogLevel::kInfo, "stopped");

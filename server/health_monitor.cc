@@ -1,6 +1,5 @@
 #include "server/health_monitor.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -13,7 +12,7 @@ namespace {
 
 constexpr int kFailuresToFall = 2;
 constexpr int kSuccessesToRise = 2;
-// A database that needs longer for a sign of life counts as away.
+// A database that needs longer for a sign of life counts as away. A stop may have to wait for so long.
 constexpr absl::Duration kPingPatience = absl::Seconds(3);
 
 }  // namespace
@@ -38,11 +37,13 @@ HealthMonitor::HealthMonitor(storage::Backend* backend, absl::Duration interval,
       thread_([this] { Run(); }) {}
 
 HealthMonitor::~HealthMonitor() {
-  {
-    const absl::MutexLock lock(&mutex_);
-    stopping_ = true;
-  }
+  Stop();
   thread_.join();
+}
+
+void HealthMonitor::Stop() {
+  const absl::MutexLock lock(&mutex_);
+  stopping_ = true;
 }
 
 void HealthMonitor::Run() {
@@ -52,7 +53,7 @@ void HealthMonitor::Run() {
       if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), interval_)) return;
     }
     const auto alive = storage::AwaitCall<absl::Status>(
-        [this](auto done) { backend_->Ping(absl::Now() + std::max(interval_, kPingPatience), std::move(done)); });
+        [this](auto done) { backend_->Ping(absl::Now() + kPingPatience, std::move(done)); });
     // A file that is gone is a fact, where a failed read may be a hiccup.
     const bool certain = storage::ReasonOf(alive) == storage::kDatabaseMoved;
     if (!state_.Observe(alive.ok(), certain)) continue;

@@ -46,6 +46,9 @@ class HealthMonitor {
   HealthMonitor(const HealthMonitor&) = delete;
   HealthMonitor& operator=(const HealthMonitor&) = delete;
 
+  // Begins no other sign of life. Does not wait.
+  void Stop();
+
  private:
   void Run();
 

@@ -74,5 +74,31 @@ TEST(HealthMonitorTest, FollowsTheBackendBothWays) {
   rose.WaitForNotification();
 }
 
+// A database that does not answer must not keep a server that stops from saying so.
+TEST(HealthMonitorTest, AStopDoesNotWaitForTheSignOfLifeUnderWayAndBeginsNoOther) {
+  class HangingBackend final : public storage::ForwardingBackend {
+   public:
+    HangingBackend() : ForwardingBackend(nullptr) {}
+    void Ping(absl::Time /*deadline*/, PingDone done) override {
+      ++pings;
+      asked.Notify();
+      answer.WaitForNotification();
+      std::move(done)(absl::OkStatus());
+    }
+    std::atomic<int> pings = 0;
+    absl::Notification asked;
+    absl::Notification answer;
+  };
+  HangingBackend backend;
+  {
+    HealthMonitor monitor(&backend, absl::Milliseconds(1), [](const absl::Status& /*state*/) {});
+    backend.asked.WaitForNotification();
+    monitor.Stop();
+    EXPECT_FALSE(backend.answer.HasBeenNotified());
+    backend.answer.Notify();
+  }
+  EXPECT_EQ(backend.pings, 1);
+}
+
 }  // namespace
 }  // namespace authstate::server
