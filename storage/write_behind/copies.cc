@@ -1,9 +1,11 @@
 #include "storage/write_behind/copies.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -28,15 +30,27 @@ Copies::Copies(NearStore* near, HomeTable* table, const StepDeadline* steps, con
       steps_(*steps),
       life_(options.copy_life),
       look_(options.look_at_copies),
-      owner_prefix_(absl::StrCat(kHomeOwnerPrefix, near->id())) {}
+      owner_prefix_(absl::StrCat(kHomeOwnerPrefix, near->id())),
+      refusals_(options.log) {}
 
 bool Copies::Look(Backend& far, absl::Time now) {
   if (now - looked_at_ < look_ || steps_.stopping()) return true;
   looked_at_ = now;
-  const auto read = AwaitCall<absl::StatusOr<std::vector<Home>>>(
+  auto read = AwaitCall<absl::StatusOr<std::vector<Home>>>(
       [&](auto done) { near_.ReadCopies(looked_up_to_, kCopiesAtOnce, steps_.Soon(), std::move(done)); });
-  if (!read.ok()) return true;
+  if (!read.ok()) {
+    refusals_.Tell("", "the copies of sessions cannot be looked at", read.status());
+    return true;
+  }
+  refusals_.Forget("");
   looked_up_to_ = read->size() < kCopiesAtOnce ? "" : read->back().session_id;
+  for (const Home& copy : *read) {
+    if (!copy.damaged) continue;
+    const std::string session_id = absl::Utf8SafeCEscape(copy.session_id);
+    refusals_.Tell(session_id, absl::StrCat("the copy of session ", session_id, " is not looked at"),
+                   absl::DataLossError("what the file knows of it is damaged"));
+  }
+  read->erase(std::remove_if(read->begin(), read->end(), [](const Home& copy) { return copy.damaged; }), read->end());
   if (read->empty()) return true;
   std::vector<LeaseRequest> asked;
   for (const Home& copy : *read) asked.push_back(AskFor(copy.session_id));

@@ -6,6 +6,7 @@
 #include "absl/time/time.h"
 #include "storage/near/near_store.h"
 #include "storage/write_behind/home_table.h"
+#include "storage/write_behind/refusals.h"
 #include "storage/write_behind/step_deadline.h"
 #include "storage/write_behind/write_behind.h"
 
@@ -34,6 +35,7 @@ class Copies {
   const std::string owner_prefix_;
   absl::Time looked_at_ = absl::InfinitePast();
   std::string looked_up_to_;
+  Refusals refusals_;
 };
 
 }  // namespace authstate::storage

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "storage/error.h"
 
 namespace authstate::storage {
@@ -18,6 +19,15 @@ absl::Status NoRoom() {
                 "the database is away, and as much is written that it does not have as may be; try again later"),
           Outcome::kNotApplied),
       absl::Seconds(1));
+}
+
+absl::Status Damaged(const std::string& session_id) {
+  return WithOutcome(
+      Error(absl::StatusCode::kDataLoss, kCorruptValue,
+            absl::StrCat(
+                "what this server's file has of session ", session_id,
+                " is damaged: it is not known whether it is at home there (docs/write-behind.md says what to do)")),
+      Outcome::kNotApplied);
 }
 
 }  // namespace
@@ -58,10 +68,15 @@ HomeTable::~HomeTable() {
 }
 
 HomeTable::Place HomeTable::Enter(const std::string& session_id, Use use, absl::Time deadline, Resume* resume) {
-  const absl::MutexLock lock(&mutex_);
+  absl::ReleasableMutexLock lock(&mutex_);
   const auto found = entries_.find(session_id);
   if (found == entries_.end()) return Place::kFar;
   Entry& entry = found->second;
+  if (entry.phase == Entry::Phase::kDamaged) {
+    lock.Release();
+    std::move (*resume)(Damaged(session_id));
+    return Place::kHeld;
+  }
   if (entry.phase != Entry::Phase::kOpen) {
     ++held_;
     Hold(&entry.held, {deadline, std::move(*resume)});
@@ -128,6 +143,11 @@ void HomeTable::AddHome(const std::string& session_id, bool leaving, std::uint64
   entry.lease_end = lease.held() ? SteadyNow() + lease.remaining : absl::InfinitePast();
   if (dirty_since != absl::InfiniteFuture()) MarkDirty(session_id, &entry);
   if (leaving) InsertLeaving(session_id, entry);
+}
+
+void HomeTable::AddDamaged(const std::string& session_id) {
+  const absl::MutexLock lock(&mutex_);
+  entries_[session_id].phase = Entry::Phase::kDamaged;
 }
 
 void HomeTable::WantToLeave(const std::string& session_id, absl::Time deadline, absl::AnyInvocable<void() &&> settled) {

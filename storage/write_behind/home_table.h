@@ -44,7 +44,7 @@ class HomeTable {
   HomeTable& operator=(const HomeTable&) = delete;
 
   // Where a call for the session goes. kNear: the session does not leave before EndUse. kHeld: `resume` was taken, and
-  // will be told by `deadline` or soon after.
+  // will be told by `deadline` or soon after; or was told already.
   Place Enter(const std::string& session_id, Use use, absl::Time deadline, Resume* resume);
   void EndUse(const std::string& session_id);
   // The same of a commit of `bytes`, which has changed something, or may have; or of so many that were one call.
@@ -59,6 +59,10 @@ class HomeTable {
   void EndClaim(const std::string& session_id, bool at_home, const Lease& lease);
   void AddHome(const std::string& session_id, bool leaving, std::uint64_t dirty_bytes, absl::Time dirty_since,
                const Lease& lease, std::uint64_t dirty_commits = 0);
+
+  // One of which it is not known whether it is at home: until it is Shut, whoever asks for it is told DataLoss, reason
+  // kCorruptValue.
+  void AddDamaged(const std::string& session_id);
 
   // Sessions with something to flush, at most `limit`: those first that are shut to everybody, then those that have
   // waited longest. It is taken for flushed until Flushed says otherwise.
@@ -119,7 +123,7 @@ class HomeTable {
     Resume resume;
   };
   struct Entry {
-    enum class Phase : std::uint8_t { kClaiming, kOpen, kShut, kInDoubt };
+    enum class Phase : std::uint8_t { kClaiming, kOpen, kShut, kInDoubt, kDamaged };
     Phase phase = Phase::kClaiming;
     // Of the near store, under way.
     int uses = 0;

@@ -10,11 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "contract/names.h"
 #include "storage/batch_room.h"
-#include "storage/error.h"
 #include "storage/decorators/split_call.h"
+#include "storage/error.h"
 #include "storage/write_behind/claims.h"
 #include "storage/write_behind/far_link.h"
 #include "storage/write_behind/flusher.h"
@@ -66,7 +68,7 @@ class WriteBehindBackend final : public WriteBehindTier {
         look_at_held_(*timer_, [this] { LookAtHeld(); }),
         near_(std::move(near)),
         far_(std::move(far)),
-        claims_(near_.get(), far_.get(), Filled(homes), std::move(owner), &steps_, options),
+        claims_(near_.get(), far_.get(), Filled(homes, options), std::move(owner), &steps_, options),
         flusher_(near_.get(), far_.get(), &table_, &claims_, &steps_, orphans, options) {}
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
@@ -174,8 +176,16 @@ class WriteBehindBackend final : public WriteBehindTier {
   using Call = std::shared_ptr<SplitCall<Request, Result>>;
   enum class Before : std::uint8_t { kNothing, kClaim, kClaimThatMoved };
 
-  HomeTable* Filled(const std::vector<Home>& homes) {
+  HomeTable* Filled(const std::vector<Home>& homes, const WriteBehindOptions& options) {
     for (const Home& home : homes) {
+      if (home.damaged) {
+        options.log(absl::StrCat("what the file has of session ", absl::Utf8SafeCEscape(home.session_id),
+                                 " is damaged: it is not known whether it is at home here, and it is not served until "
+                                 "the database has it elsewhere"));
+        // What no session can be called is not asked for.
+        if (CheckSessionId(home.session_id).ok()) table_.AddDamaged(home.session_id);
+        continue;
+      }
       if (home.state != Home::State::kHome && home.state != Home::State::kLeaving) continue;
       table_.AddHome(home.session_id, home.state == Home::State::kLeaving, home.dirty_bytes, home.dirty_since,
                      home.lease, home.revision - std::min(home.revision, home.flushed_revision));

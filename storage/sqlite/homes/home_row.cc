@@ -61,17 +61,21 @@ absl::StatusOr<HomeRow> HomeColumns(SQLite::Statement& select, absl::Time now) {
   return row;
 }
 
+Home Damaged(std::string session_id) {
+  Home home;
+  home.session_id = std::move(session_id);
+  home.damaged = true;
+  return home;
+}
+
 // All that the statement finds.
-absl::StatusOr<std::vector<Home>> Homes(SQLite::Statement& select, absl::Time now) {
+std::vector<Home> Homes(SQLite::Statement& select, absl::Time now) {
   std::vector<Home> homes;
-  absl::Status sound;
-  while (sound.ok() && select.executeStep()) {
+  while (select.executeStep()) {
     absl::StatusOr<HomeRow> row = HomeColumns(select, now);
-    if (row.ok()) homes.push_back(std::move(row->home));
-    sound = row.status();
+    homes.push_back(row.ok() ? std::move(row->home) : Damaged(TextColumn(select, 0)));
   }
   select.reset();
-  if (!sound.ok()) return sound;
   return homes;
 }
 
@@ -157,14 +161,16 @@ void SetFarLayout(SqliteConnection& connection, const std::string& layout) {
   Run(PrepareFor(connection, sql::kSetFarLayout, layout));
 }
 
-absl::StatusOr<std::vector<Home>> ListHomes(SqliteConnection& connection, absl::Time now) {
+std::vector<Home> ListHomes(SqliteConnection& connection, absl::Time now) {
   absl::flat_hash_map<std::string, std::uint64_t> bytes;
   SQLite::Statement& sum = connection.Prepare(sql::kSumChanges);
   while (sum.executeStep()) bytes[TextColumn(sum, 0)] = NumberColumn(sum, 1);
   sum.reset();
-  absl::StatusOr<std::vector<Home>> homes = Homes(connection.Prepare(sql::kListHomes), now);
-  if (!homes.ok()) return homes;
-  for (Home& home : *homes) home.dirty_bytes = bytes[home.session_id];
+  std::vector<Home> homes = Homes(connection.Prepare(sql::kListHomes), now);
+  for (Home& home : homes) home.dirty_bytes = bytes[home.session_id];
+  SQLite::Statement& lost = connection.Prepare(sql::kListWithoutHome);
+  while (lost.executeStep()) homes.push_back(Damaged(TextColumn(lost, 0)));
+  lost.reset();
   return homes;
 }
 
@@ -184,8 +190,8 @@ std::uint64_t CountOrphans(SqliteConnection& connection) {
   return orphans;
 }
 
-absl::StatusOr<std::vector<Home>> ListCopies(SqliteConnection& connection, const std::string& after, std::size_t limit,
-                                             absl::Time now) {
+std::vector<Home> ListCopies(SqliteConnection& connection, const std::string& after, std::size_t limit,
+                             absl::Time now) {
   SQLite::Statement& select = PrepareFor(connection, sql::kListCopies, after);
   select.bind(2, static_cast<std::int64_t>(limit));
   return Homes(select, now);

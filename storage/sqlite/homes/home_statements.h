@@ -19,6 +19,9 @@ inline constexpr char kSetFarLayout[] = "UPDATE auth_near_store SET far_layout =
   "FROM auth_homes h LEFT JOIN auth_sessions s ON s.session_id = h.session_id"
 inline constexpr char kSelectHome[] = "SELECT " AUTHSTATE_HOME_COLUMNS " WHERE h.session_id = ?1";
 inline constexpr char kListHomes[] = "SELECT " AUTHSTATE_HOME_COLUMNS;
+inline constexpr char kListWithoutHome[] =
+    "SELECT s.session_id FROM auth_sessions s LEFT JOIN auth_homes h ON h.session_id = s.session_id "
+    "WHERE h.session_id IS NULL";
 inline constexpr char kListCopies[] =
     "SELECT " AUTHSTATE_HOME_COLUMNS " WHERE h.state IN (3, 4) AND h.session_id > ?1 ORDER BY h.session_id LIMIT ?2";
 #undef AUTHSTATE_HOME_COLUMNS

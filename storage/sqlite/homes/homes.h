@@ -45,7 +45,8 @@ absl::Status ApplyHomeChange(SqliteConnection& connection, const HomeChange& cha
 absl::StatusOr<UnflushedChanges> SelectUnflushed(SqliteConnection& connection, const std::string& session_id,
                                                  absl::Time now, const SessionKeys& keys);
 
-absl::StatusOr<std::vector<Home>> ListHomes(SqliteConnection& connection, absl::Time now);
+// NearStore::ReadHomes.
+std::vector<Home> ListHomes(SqliteConnection& connection, absl::Time now);
 // Whether what changed since the last flush can be told: all rows are as they were written, and none is gone.
 bool ChangesAreSound(SqliteConnection& connection, const HomeRow& home);
 void BeginChecksumsOfChanges(SqliteConnection& connection);
@@ -53,8 +54,7 @@ std::uint64_t CountChanges(SqliteConnection& connection, const std::string& sess
 
 std::uint64_t CountOrphans(SqliteConnection& connection);
 // NearStore::ReadCopies.
-absl::StatusOr<std::vector<Home>> ListCopies(SqliteConnection& connection, const std::string& after, std::size_t limit,
-                                             absl::Time now);
+std::vector<Home> ListCopies(SqliteConnection& connection, const std::string& after, std::size_t limit, absl::Time now);
 
 }  // namespace authstate::storage
 

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "storage/error.h"
 #include "storage/memory/memory_backend.h"
 #include "storage/sqlite/connection.h"
 #include "storage/sqlite/homes/orphans.h"
@@ -40,6 +41,9 @@ class RowChecksumsTest : public testing::Test {
   int Run(const std::string& sql) {
     return SqliteConnection(server_.path(), SqliteConnection::Mode::kReadWrite).database().exec(sql);
   }
+  int Count(const std::string& sql) {
+    return SqliteConnection(server_.path(), SqliteConnection::Mode::kReadOnly).database().execAndGet(sql).getInt();
+  }
   // Something that changes rows.
   void Execute(const std::string& sql) { EXPECT_GT(Run(sql), 0) << sql; }
 
@@ -57,9 +61,13 @@ class RowChecksumsTest : public testing::Test {
                [&](auto done) { near.ReadUnflushed({"s"}, 0, Soon(), std::move(done)); })
         .front();
   }
-  static absl::Status Homes(NearStore& near) {
-    return AwaitCall<absl::StatusOr<std::vector<Home>>>([&](auto done) { near.ReadHomes(Soon(), std::move(done)); })
-        .status();
+  // Whether what the file knows of the only home is known to be damaged.
+  static bool IsDamaged(NearStore& near) {
+    const auto homes =
+        AwaitCall<absl::StatusOr<std::vector<Home>>>([&](auto done) { near.ReadHomes(Soon(), std::move(done)); });
+    EXPECT_TRUE(homes.ok()) << homes.status();
+    EXPECT_EQ(homes->size(), 1U);
+    return homes->at(0).damaged;
   }
 
   // Of the only orphan.
@@ -84,14 +92,16 @@ TEST_F(RowChecksumsTest, AnotherValueInTheRowOfAHomeIsAnError) {
     Execute(absl::StrCat("UPDATE auth_homes SET ", column, " = ", column, " + 1"));
     const auto near = OpenNear();
     ASSERT_NE(near, nullptr);
-    EXPECT_TRUE(absl::IsDataLoss(Homes(*near))) << Homes(*near);
+    EXPECT_TRUE(IsDamaged(*near));
     EXPECT_TRUE(absl::IsDataLoss(Unflushed(*near).status())) << Unflushed(*near).status();
     Execute(absl::StrCat("UPDATE auth_homes SET ", column, " = ", column, " - 1"));
-    EXPECT_TRUE(Homes(*near).ok()) << Homes(*near);
+    EXPECT_FALSE(IsDamaged(*near));
     EXPECT_TRUE(Unflushed(*near).ok()) << Unflushed(*near).status();
   }
   Execute("UPDATE auth_homes SET checksum = x''");
-  EXPECT_TRUE(absl::IsDataLoss(Homes(*OpenNear())));
+  EXPECT_TRUE(IsDamaged(*OpenNear()));
+  Execute("DELETE FROM auth_homes");
+  EXPECT_TRUE(IsDamaged(*OpenNear()));
 }
 
 // What changed cannot be told then; the content can, which has checksums of its own.
@@ -232,6 +242,64 @@ TEST_F(RowChecksumsTest, OneThatCannotBeReadKeepsNoOtherFromLeaving) {
   EXPECT_TRUE(server_.HasLogged("session s cannot leave"));
 }
 
+// Whether it is at home here is not known: it is neither served nor given back, and nothing of it is lost.
+TEST_F(RowChecksumsTest, SessionWhoseHomeIsNotKnownIsHeldAloneUntilItIsElsewhere) {
+  server_.far().mode = FarBehaviour::kWorks;
+  ASSERT_TRUE(server_.Open().ok());
+  AwaitSame(server_.backend(), *far_, "s");
+  server_.far().mode = FarBehaviour::kAway;
+  ASSERT_TRUE(server_.Apply(SetKey("s", LeaseIn(server_.backend(), "s").fence, "3", "unflushed")).ok());
+  server_.Close();
+  std::ifstream file(server_.path(), std::ios::binary);
+  const std::string before{std::istreambuf_iterator<char>(file), {}};
+  for (const char* const edit :
+       {"UPDATE auth_homes SET state = 3", "UPDATE auth_homes SET session_id = 'r'", "DELETE FROM auth_homes"}) {
+    SCOPED_TRACE(edit);
+    for (const char* const end : {"-wal", "-shm"}) std::filesystem::remove(server_.path() + end);
+    std::ofstream(server_.path(), std::ios::binary | std::ios::trunc) << before;
+    Execute(edit);
+    server_.far().mode = FarBehaviour::kWorks;
+    ASSERT_TRUE(server_.Open().ok());
+    EXPECT_TRUE(server_.HasLogged("what the file has of session s is damaged"));
+    const absl::Status refused = server_.Apply(SetKey("s", 0, "1", "w")).status();
+    EXPECT_EQ(ReasonOf(refused), kCorruptValue) << refused;
+    EXPECT_TRUE(IsNotApplied(refused));
+    EXPECT_GT(server_.Acquire("t", "owner"), 0U);
+    server_.Close();
+    EXPECT_TRUE(LeaseIn(*far_, "s").held());
+  }
+  Server other{far_.get(), "other:2"};
+  ASSERT_TRUE(other.Open().ok());
+  EXPECT_GT(other.Acquire("s", "thief", /*steal=*/true), 0U);
+  ASSERT_TRUE(server_.Open().ok());
+  while (server_.State().orphans == 0) {
+  }
+  EXPECT_EQ(ReasonOf(server_.Apply(SetKey("s", 0, "1", "w")).status()), kLeaseHeld);
+  server_.Close();
+  EXPECT_EQ(SetsPutAside(), 3U);
+}
+
+TEST_F(RowChecksumsTest, CopyWhoseRowIsDamagedKeepsNoOtherFromBeingLookedAt) {
+  server_.far().mode = FarBehaviour::kWorks;
+  server_.options().look_at_copies = absl::ZeroDuration();
+  ASSERT_TRUE(server_.Open().ok());
+  AwaitSame(server_.backend(), *far_, "s");
+  for (const char* const session_id : {"a", "b"}) {
+    const std::uint64_t fence = server_.Acquire(session_id, "owner");
+    ASSERT_TRUE(server_.Apply(SetKey(session_id, fence, "1", "v")).ok());
+    ASSERT_TRUE(server_.Release(session_id, fence).ok());
+  }
+  // Of a session that leaves the file is told once the database has it.
+  const auto copies = [this] { return Count("SELECT count(*) FROM auth_homes WHERE state = 3"); };
+  while (copies() < 2) {
+  }
+  Execute("UPDATE auth_homes SET far_number = far_number + 1 WHERE session_id = 'a'");
+  ASSERT_TRUE(ApplyTo(*far_, {SetKey("b", 0, "1", "elsewhere")}, Soon()).front().ok());
+  while (copies() > 1) {
+  }
+  EXPECT_TRUE(server_.HasLogged("the copy of session a is not looked at"));
+}
+
 // What is not flushed cannot be told from what is.
 TEST_F(RowChecksumsTest, OfASessionThatIsLostAllIsPutAsideWhereItsRowsAreDamaged) {
   std::ifstream file(server_.path(), std::ios::binary);
@@ -260,7 +328,7 @@ TEST_F(RowChecksumsTest, RowsOfAVersionBeforeAreCheckedFromTheFirstStartOn) {
   {
     const auto near = OpenNear();
     ASSERT_NE(near, nullptr);
-    EXPECT_TRUE(Homes(*near).ok()) << Homes(*near);
+    EXPECT_FALSE(IsDamaged(*near));
     const auto unflushed = Unflushed(*near);
     ASSERT_TRUE(unflushed.ok()) << unflushed.status();
     EXPECT_FALSE(unflushed->damaged);
