@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "storage/error.h"
 
 namespace authstate::server {
@@ -30,6 +31,7 @@ std::optional<Event> LeaseEvents::Of(const storage::LeaseRequest& request,
       return Refused(request, result.status());
     case Action::kRenew:
       if (reason == storage::kStaleFence) return Lost(request, result.status());
+      if (result.ok()) Renewed(request, result->lease);
       return std::nullopt;
     case Action::kRelease:
       if (result.ok()) return Released(request);
@@ -49,35 +51,50 @@ std::string LeaseEvents::OwnerOf(const std::string& session_id, std::uint64_t fe
 
 std::optional<Event> LeaseEvents::Gained(const storage::LeaseRequest& request, const storage::Lease& lease) {
   Holder& holder = Remember(request.session_id);
-  if (holder.fence == lease.fence) return std::nullopt;
+  const absl::Time now = absl::Now();
+  if (holder.fence == lease.fence) {
+    holder.end = now + lease.remaining;
+    return std::nullopt;
+  }
   ++counts_.gained;
-  if (request.steal) ++counts_.stolen;
+  if (request.steal && holder.owner != request.owner && holder.end > now) ++counts_.stolen;
   Event event{"lease gained",
               {{"session_id", request.session_id}, {"owner", request.owner}, {"fence", absl::StrCat(lease.fence)}}};
   AddIfKnown("owner_before", std::move(holder.owner), &event.fields);
   if (request.steal) event.fields.emplace_back("steal", "yes");
-  holder = {request.owner, lease.fence, ""};
+  holder.Become(request.owner, lease.fence, now + lease.remaining);
   return event;
+}
+
+void LeaseEvents::Renewed(const storage::LeaseRequest& request, const storage::Lease& lease) {
+  const auto found = holders_.find(request.session_id);
+  if (found != holders_.end() && found->second.fence == lease.fence) found->second.end = absl::Now() + lease.remaining;
 }
 
 std::optional<Event> LeaseEvents::Refused(const storage::LeaseRequest& request, const absl::Status& status) {
   Holder& holder = Remember(request.session_id);
   const std::uint64_t fence = storage::FenceOf(status).value_or(0);
   if (holder.fence == fence && holder.refused == request.owner) return std::nullopt;
-  holder = {storage::OwnerOf(status).value_or(""), fence, request.owner};
+  holder.Become(storage::OwnerOf(status).value_or(""), fence,
+                holder.fence == fence ? holder.end : absl::InfiniteFuture());
+  holder.refused = request.owner;
   Event event{"lease refused: it has an owner", {{"session_id", request.session_id}, {"refused", request.owner}}};
   AddIfKnown("owner", holder.owner, &event.fields);
   return event;
 }
 
-Event LeaseEvents::Lost(const storage::LeaseRequest& request, const absl::Status& status) {
+std::optional<Event> LeaseEvents::Lost(const storage::LeaseRequest& request, const absl::Status& status) {
+  const auto found = holders_.find(request.session_id);
+  if (found != holders_.end() && request.fence <= found->second.lost) return std::nullopt;
   ++counts_.lost;
   Event event{"lease lost", {{"session_id", request.session_id}, {"fence", absl::StrCat(request.fence)}}};
   AddIfKnown("owner", OwnerOf(request.session_id, request.fence), &event.fields);
   AddIfKnown("owner_now", storage::OwnerOf(status).value_or(""), &event.fields);
   const std::uint64_t fence = storage::FenceOf(status).value_or(0);
   Holder& holder = Remember(request.session_id);
-  if (holder.fence < fence) holder = {storage::OwnerOf(status).value_or(""), fence, ""};
+  holder.lost = request.fence;
+  const std::string owner = storage::OwnerOf(status).value_or("");
+  if (holder.fence < fence) holder.Become(owner, fence, owner.empty() ? absl::InfinitePast() : absl::InfiniteFuture());
   return event;
 }
 

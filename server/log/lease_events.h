@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "server/log/logging.h"
 #include "storage/lease.h"
 
@@ -18,12 +20,13 @@ namespace authstate::server {
 struct LeaseCounts {
   using Counter = std::atomic<std::uint64_t>;
 
-  // Of these, some by a steal.
+  // Of these, some by a steal from another owner, whose lease was live as far as this server knows: of one that it had
+  // from another server it does not.
   Counter gained = 0;
   Counter stolen = 0;
   // As another owner has the lease, however often the same one asks.
   Counter refused = 0;
-  // An owner was told so by a renewal.
+  // An owner was told so by a renewal; once under each fence.
   Counter lost = 0;
   Counter released = 0;
 };
@@ -47,15 +50,27 @@ class LeaseEvents {
 
  private:
   struct Holder {
+    void Become(std::string new_owner, std::uint64_t new_fence, absl::Time new_end) {
+      owner = std::move(new_owner);
+      fence = new_fence;
+      end = new_end;
+      refused.clear();
+    }
+
     std::string owner;
     std::uint64_t fence = 0;
+    // Until when the lease is live, by the clock of this machine. InfiniteFuture: it was live when last heard of.
+    absl::Time end = absl::InfinitePast();
+    // The latest fence whose owner was told that it is no longer the current one.
+    std::uint64_t lost = 0;
     // The owner whose acquisition this lease refused last.
     std::string refused;
   };
 
   std::optional<Event> Gained(const storage::LeaseRequest& request, const storage::Lease& lease);
+  void Renewed(const storage::LeaseRequest& request, const storage::Lease& lease);
   std::optional<Event> Refused(const storage::LeaseRequest& request, const absl::Status& status);
-  Event Lost(const storage::LeaseRequest& request, const absl::Status& status);
+  std::optional<Event> Lost(const storage::LeaseRequest& request, const absl::Status& status);
   Event Released(const storage::LeaseRequest& request);
   // The place for what is known of a session.
   Holder& Remember(const std::string& session_id);

@@ -44,12 +44,12 @@ class EventLogTest : public testing::Test {
     });
     return lease;
   }
-  storage::LeaseResult Acquire(const std::string& owner, bool steal = false) {
+  storage::LeaseResult Acquire(const std::string& owner, bool steal = false, absl::Duration ttl = absl::Minutes(5)) {
     LeaseRequest request;
     request.session_id = "s";
     request.action = LeaseRequest::Action::kAcquire;
     request.owner = owner;
-    request.ttl = absl::Minutes(5);
+    request.ttl = ttl;
     request.steal = steal;
     return Lease(request);
   }
@@ -130,6 +130,33 @@ TEST_F(EventLogTest, AStealNamesBothOwnersAndSoDoesTheLoss) {
   EXPECT_EQ(counts_->gained, 2);
   EXPECT_EQ(counts_->stolen, 1);
   EXPECT_EQ(counts_->lost, 1);
+}
+
+// Who always steals, and finds nobody, has taken nothing from anybody.
+TEST_F(EventLogTest, AStealCountsWhereALiveLeaseOfAnotherWasTaken) {
+  OfFence(LeaseRequest::Action::kRelease, Acquire("a", /*steal=*/true).lease.fence);
+  Acquire("b", /*steal=*/true, absl::Milliseconds(1));
+  absl::SleepFor(absl::Milliseconds(2));
+  const std::uint64_t fence = Acquire("c", /*steal=*/true, absl::Milliseconds(1)).lease.fence;
+  EXPECT_EQ(counts_->gained, 3);
+  EXPECT_EQ(counts_->stolen, 0);
+  // Which this one is, after its renewal.
+  OfFence(LeaseRequest::Action::kRenew, fence);
+  Acquire("d", /*steal=*/true);
+  EXPECT_EQ(counts_->stolen, 1);
+}
+
+TEST_F(EventLogTest, AnOwnerThatRenewsAgainAndAgainHasLostItsLeaseOnce) {
+  const std::uint64_t first = Acquire("a").lease.fence;
+  const std::uint64_t second = Acquire("b", /*steal=*/true).lease.fence;
+  TakeLines();
+  for (int i = 0; i < 3; ++i) OfFence(LeaseRequest::Action::kRenew, first);
+  EXPECT_THAT(TakeLines(), SizeIs(1));
+  EXPECT_EQ(counts_->lost, 1);
+  Acquire("c", /*steal=*/true);
+  OfFence(LeaseRequest::Action::kRenew, first);
+  OfFence(LeaseRequest::Action::kRenew, second);
+  EXPECT_EQ(counts_->lost, 2);
 }
 
 TEST_F(EventLogTest, WhatTakesStateAwayLeavesALineAndOtherCommitsNone) {
