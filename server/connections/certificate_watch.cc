@@ -42,6 +42,7 @@ CertificateWatch::Counts CertificateWatch::counts() const {
 }
 
 void CertificateWatch::Look(absl::Time now) {
+  if (show_failed_) Show();
   Seen seen = ReadTlsMaterial(files_);
   const bool settled = seen_ == seen;
   seen_ = seen;
@@ -56,7 +57,8 @@ void CertificateWatch::Look(absl::Time now) {
         const absl::MutexLock lock(&mutex_);
         ++counts_.replaced;
       }
-      if (on_replaced_ != nullptr) on_replaced_();
+      show_failed_ = false;
+      Show();
       Log(LogLevel::kInfo, "TLS certificate replaced",
           {{"replaced_so_far", absl::StrCat(counts().replaced)}, {"expires", Text(counts().expires)}});
     } else if (bad_ != seen) {
@@ -64,6 +66,18 @@ void CertificateWatch::Look(absl::Time now) {
     }
   }
   WarnOfExpiry(now);
+}
+
+void CertificateWatch::Show() {
+  const absl::Status shown = on_replaced_ == nullptr ? absl::OkStatus() : on_replaced_();
+  const bool failed_before = std::exchange(show_failed_, !shown.ok());
+  if (shown.ok() || failed_before) return;
+  {
+    const absl::MutexLock lock(&mutex_);
+    ++counts_.refused;
+  }
+  Log(LogLevel::kError, "HTTP still shows the former certificate; it is tried again",
+      {{"error", std::string(shown.message())}});
 }
 
 void CertificateWatch::Reload(absl::Time now) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -41,13 +42,14 @@ class CertificateWatch {
   // in any case.
   void Reload(absl::Time now);
 
-  // Once other files have been taken, Look and Reload call `listener`, in place of the former one. Null: none.
-  void OnReplaced(std::function<void()> listener) { on_replaced_ = std::move(listener); }
+  // Once other files have been taken, Look and Reload call `listener`, in place of the former one. Null: none. While
+  // it fails it does not show them yet: that is logged and counted as a refusal once, and each Look calls it again.
+  void OnReplaced(std::function<absl::Status()> listener) { on_replaced_ = std::move(listener); }
 
   struct Counts {
     // Of what is in force.
     absl::Time expires;
-    // Sets that were taken in the place of another, and refused.
+    // Sets that were taken in the place of another, and refused, by this or by who shows them.
     std::uint64_t replaced = 0;
     std::uint64_t refused = 0;
   };
@@ -60,6 +62,8 @@ class CertificateWatch {
 
   void Take(TlsMaterial material, Validity validity) ABSL_LOCKS_EXCLUDED(mutex_);
   void Refuse(const Seen& seen, const absl::Status& why);
+  // Has the listener show what is in force.
+  void Show();
   void WarnOfExpiry(absl::Time now);
 
   const TlsFiles files_;
@@ -67,7 +71,9 @@ class CertificateWatch {
   std::optional<Seen> seen_;
   std::optional<Seen> bad_;
   absl::Time warn_at_;
-  std::function<void()> on_replaced_;
+  std::function<absl::Status()> on_replaced_;
+  // Whether the listener has failed to show what is in force.
+  bool show_failed_ = false;
   mutable absl::Mutex mutex_;
   Counts counts_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const TlsMaterial> current_ ABSL_GUARDED_BY(mutex_);

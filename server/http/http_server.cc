@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "server/log/logging.h"
-
 namespace authstate::server {
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(ListeningSockets sockets, CertificateWatch* certificates,
@@ -14,7 +12,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(ListeningSockets s
   auto daemons = server->StartDaemons();
   if (!daemons.ok()) return daemons.status();
   server->daemons_ = *std::move(daemons);
-  if (certificates != nullptr) certificates->OnReplaced([server = server.get()] { server->ShowAnew(); });
+  if (certificates != nullptr) certificates->OnReplaced([server = server.get()] { return server->ShowAnew(); });
   return server;
 }
 
@@ -41,15 +39,12 @@ absl::StatusOr<HttpServer::Daemons> HttpServer::StartDaemons() {
 }
 
 // libmicrohttpd takes certificates and authorities when it starts, so others start on the same sockets.
-void HttpServer::ShowAnew() {
+absl::Status HttpServer::ShowAnew() {
   auto daemons = StartDaemons();
-  if (!daemons.ok()) {
-    Log(LogLevel::kError, "HTTP still shows the former certificate",
-        {{"error", std::string(daemons.status().message())}});
-    return;
-  }
+  if (!daemons.ok()) return daemons.status();
   for (const auto& daemon : daemons_) daemon->StopAccepting();
   retired_ = std::exchange(daemons_, *std::move(daemons));
+  return absl::OkStatus();
 }
 
 }  // namespace authstate::server

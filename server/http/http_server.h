@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/connections/certificate_watch.h"
@@ -52,8 +53,9 @@ class HttpServer {
              storage::DeadlineTimer& timer, const HttpLimits& limits);
 
   absl::StatusOr<Daemons> StartDaemons();
-  // New connections get the certificates that are in force now.
-  void ShowAnew();
+  // New connections get the certificates that are in force now; where that fails, the former ones, until it is
+  // called again.
+  absl::Status ShowAnew();
 
   const ListeningSockets sockets_;
   CertificateWatch* const certificates_;
