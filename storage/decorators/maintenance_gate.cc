@@ -1,25 +1,23 @@
 #include "storage/decorators/maintenance_gate.h"
 
 #include <algorithm>
-#include <chrono>
-#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "storage/batch_room.h"
+#include "storage/decorators/kept_leases.h"
 #include "storage/error.h"
-#include "storage/decorators/split_call.h"
 
 namespace authstate::storage {
 namespace {
 
 using Action = GrantRequest::Action;
 
-// How long an answer of the store may take that was begun before a change of ours, at most; beside `trust` it is what a
-// change takes to be in force everywhere.
-constexpr absl::Duration kCommitPatience = absl::Seconds(1);
 // By how much a held call is answered before its deadline: later, nobody would hear why it was refused.
 constexpr absl::Duration kAnswerMargin = absl::Milliseconds(250);
+// How long after an answer that was none the store is asked again.
+constexpr absl::Duration kAskAgain = absl::Milliseconds(100);
 
 // Tells stores apart that this process could serve from; empty: it is not known which it is.
 std::string StoreOf(const Backend& backend) {
@@ -32,51 +30,27 @@ absl::Time HeldUntil(absl::Duration hold, absl::Time deadline) {
   return std::min(now + hold, deadline - std::min(kAnswerMargin, (deadline - now) / 4));
 }
 
-bool Same(const Maintenance& a, const Maintenance& b) {
-  return a.since == b.since && a.reason == b.reason && a.hold == b.hold &&
-         std::equal(a.allowed.begin(), a.allowed.end(), b.allowed.begin(), b.allowed.end(),
-                    [](const SessionScope& one, const SessionScope& other) {
-                      return one.id == other.id && one.prefix == other.prefix;
-                    });
-}
-bool Same(const std::shared_ptr<const Maintenance>& a, const std::shared_ptr<const Maintenance>& b) {
-  return a == nullptr || b == nullptr ? a == b : Same(*a, *b);
-}
-
 // Of a pipe, where others of the same session, renewals too, wait behind it (storage/backend.h).
 bool IsOfPipe(const Commit& commit) { return !commit.wait_for_lock || commit.number != 0; }
 
-bool KeepsLease(const LeaseRequest& request) {
-  return request.action == LeaseRequest::Action::kRenew || request.action == LeaseRequest::Action::kAcquire;
-}
-
-LeaseRequest GetOf(const LeaseRequest& request) {
-  LeaseRequest get;
-  get.session_id = request.session_id;
-  return get;
-}
-
-// The answer to a request that keeps a lease, from what a read has found; nullopt: it would take a write.
-std::optional<absl::StatusOr<LeaseResult>> Told(const LeaseRequest& request, const absl::StatusOr<LeaseResult>& found,
-                                                absl::Time since) {
-  if (!found.ok()) return WithOutcome(found.status(), Outcome::kNotApplied);
-  const Lease& lease = found->lease;
-  if (request.action == LeaseRequest::Action::kRenew && (!lease.held() || lease.fence != request.fence)) {
-    return StaleFence(lease);
-  }
-  if (request.action == LeaseRequest::Action::kAcquire && lease.owner != request.owner) return std::nullopt;
-  const std::optional<absl::Duration> left = LeftAfterMaintenance(lease, since);
-  if (!left.has_value()) return std::nullopt;
-  LeaseResult told = *found;
-  told.lease.remaining = std::min(request.ttl, *left);
-  told.lease.expire_time += told.lease.remaining - lease.remaining;
-  return told;
+std::size_t BytesOf(const std::vector<Commit>& commits) {
+  std::size_t bytes = 0;
+  for (const Commit& commit : commits) bytes += ByteSize(commit);
+  return bytes;
 }
 
 absl::Status Closed() {
   return WithOutcome(
       Error(absl::StatusCode::kUnavailable, kMaintenance, "the server stops, and holds writes no longer"),
       Outcome::kNotApplied);
+}
+
+// The answer to a write that has waited to hear.
+absl::Status Unheard(absl::Time deadline) {
+  if (deadline <= absl::Now()) return DeadlinePassedInQueue();
+  return WithOutcome(Error(absl::StatusCode::kUnavailable, kDatabaseUnavailable,
+                           "the database does not say whether there is maintenance, and is not written to unasked"),
+                     Outcome::kNotApplied);
 }
 
 }  // namespace
@@ -93,12 +67,13 @@ struct MaintenanceGate::LeaseCall {
   LeasesDone done;
 };
 
-absl::Duration MaintenanceGate::SteadyUptime() {
-  return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
-}
-
 MaintenanceGate::MaintenanceGate(std::unique_ptr<Backend> inner, Options options)
-    : ForwardingBackend(std::move(inner)), options_(std::move(options)), holds_(options_.holds) {
+    : ForwardingBackend(std::move(inner)),
+      options_(std::move(options)),
+      writes_(options_.writes != nullptr ? options_.writes : std::make_shared<WritesInside>()),
+      known_(options_.trust, options_.uptime),
+      held_(options_.held),
+      holds_(options_.holds) {
   expire_ = std::make_unique<DeadlineTimer::Deadline>(*options_.timer, [this] { Expire(); });
   next_ask_ = std::make_unique<DeadlineTimer::Deadline>(*options_.timer, [this] { Ask(); });
   if (options_.interval < absl::InfiniteDuration()) next_ask_->Set(absl::Now());
@@ -106,73 +81,90 @@ MaintenanceGate::MaintenanceGate(std::unique_ptr<Backend> inner, Options options
 
 MaintenanceGate::~MaintenanceGate() {
   const auto at_rest = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !asking_; };
-  HeldWrites held;
+  std::vector<GatedWritePtr> held;
   {
     const absl::MutexLock lock(&mutex_);
     closed_ = true;
-    writes_.Shut();
+    writes_->Shut();
     mutex_.Await(absl::Condition(&at_rest));
-    held.swap(held_);
+    held = held_.TakeAll();
   }
   next_ask_.reset();
   expire_.reset();
-  for (auto& each : held) each.second.write->refuse(Closed());
+  for (const GatedWritePtr& write : held) write->refuse(Closed());
   EndInner();
 }
 
 template <typename Done>
 auto MaintenanceGate::Leaving(Done done) {
   return [this, done = std::move(done)](auto result) mutable {
-    writes_.Leave();
+    writes_->Leave();
+    std::move(done)(std::move(result));
+  };
+}
+
+template <typename Done>
+auto MaintenanceGate::LeavingAllowed(std::uint64_t entered, Done done) {
+  return [this, entered, done = std::move(done)](auto result) mutable {
+    writes_->LeaveAllowed(entered);
     std::move(done)(std::move(result));
   };
 }
 
 bool MaintenanceGate::Enter() {
-  if (!writes_.Enter()) return false;
-  if (Trusted()) return true;
-  writes_.Leave();
+  if (!writes_->Enter()) return false;
+  if (known_.trusted()) return true;
+  writes_->Leave();
   return false;
 }
 
-void MaintenanceGate::Begin(const WritePtr& write) {
+std::optional<std::uint64_t> MaintenanceGate::EnterAllowed(const MaintenancePtr& maintenance) {
+  const absl::MutexLock lock(&mutex_);
+  if (closed_ || known_.present() != maintenance || !known_.trusted()) return std::nullopt;
+  return writes_->EnterAllowed();
+}
+
+void MaintenanceGate::Begin(const GatedWritePtr& write) {
   while (true) {
     if (Enter()) return write->let_in();
     MaintenancePtr maintenance;
     bool closed = false;
+    bool trusted = true;
+    bool waits = false;
     {
       const absl::MutexLock lock(&mutex_);
       closed = closed_;
-      maintenance = maintenance_;
-      if (!closed && maintenance == nullptr) {
-        // It was opened meanwhile.
-        if (Trusted()) continue;
-        Hold(write->deadline, {write, /*to_hear=*/true});
-      }
+      maintenance = known_.present();
+      trusted = known_.trusted();
+      const auto until = [&] { return HeldUntil(options_.hears_for, write->deadline); };
+      if (!closed && !trusted) waits = Hold(until(), {write, HeldWrites::For::kToHear});
     }
     if (closed) return write->refuse(Closed());
-    if (maintenance == nullptr) return Ask();
+    if (!trusted) return waits ? Ask() : write->refuse(Unheard(write->deadline));
+    // It was opened meanwhile.
+    if (maintenance == nullptr) continue;
     if (write->during != nullptr) return write->during(maintenance);
     return HoldOrRefuse(write, maintenance);
   }
 }
 
-void MaintenanceGate::HoldOrRefuse(const WritePtr& write, const MaintenancePtr& maintenance) {
+void MaintenanceGate::HoldOrRefuse(const GatedWritePtr& write, const MaintenancePtr& maintenance) {
   bool changed = false;
   {
     const absl::MutexLock lock(&mutex_);
-    changed = maintenance_ != maintenance && !closed_;
+    changed = known_.present() != maintenance && !closed_;
     if (!write->held_until.has_value()) write->held_until = HeldUntil(maintenance->hold, write->deadline);
     const bool may_wait = write->waits && holds_ && !closed_ && *write->held_until > absl::Now();
-    if (!changed && may_wait) return Hold(*write->held_until, {write, /*to_hear=*/false});
+    if (!changed && may_wait && Hold(*write->held_until, {write, HeldWrites::For::kItsEnd})) return;
   }
   if (changed) return Begin(write);
   write->refuse(Refusal(*maintenance));
 }
 
-void MaintenanceGate::Hold(absl::Time until, Held held) {
-  held_.emplace(until, std::move(held));
+bool MaintenanceGate::Hold(absl::Time until, HeldWrites::Held held) {
+  if (!held_.Add(until, std::move(held))) return false;
   expire_->SetIfEarlier(until);
+  return true;
 }
 
 absl::Status MaintenanceGate::Refusal(const Maintenance& maintenance) {
@@ -183,8 +175,9 @@ absl::Status MaintenanceGate::Refusal(const Maintenance& maintenance) {
 void MaintenanceGate::Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) {
   if (Enter()) return inner().Apply(std::move(commits), deadline, Leaving(std::move(done)));
   auto call = std::make_shared<ApplyCall>(ApplyCall{std::move(commits), deadline, std::move(done)});
-  auto write = std::make_shared<Write>();
+  auto write = std::make_shared<GatedWrite>();
   write->deadline = deadline;
+  write->bytes = BytesOf(call->commits);
   write->waits = std::none_of(call->commits.begin(), call->commits.end(), IsOfPipe);
   write->let_in = [this, call] {
     inner().Apply(std::move(call->commits), call->deadline, Leaving(std::move(call->done)));
@@ -199,10 +192,24 @@ void MaintenanceGate::Apply(std::vector<Commit> commits, absl::Time deadline, Ap
   Begin(write);
 }
 
-void MaintenanceGate::ApplyDuring(const std::shared_ptr<ApplyCall>& call, const WritePtr& write,
+template <typename Request, typename Result>
+void MaintenanceGate::PassOn(std::uint64_t entered, Part<Request> part,
+                             const std::shared_ptr<SplitCall<Request, Result>>& split,
+                             void (Backend::*method)(std::vector<Request>, absl::Time,
+                                                     typename SplitCall<Request, Result>::Done)) {
+  (inner().*method)(
+      std::move(part.requests), split->deadline,
+      LeavingAllowed(entered, [split, places = std::move(part.places)](std::vector<absl::StatusOr<Result>> results) {
+        for (std::size_t i = 0; i < results.size(); ++i) split->Answer(places[i], std::move(results[i]));
+      }));
+}
+
+void MaintenanceGate::ApplyDuring(const std::shared_ptr<ApplyCall>& call, const GatedWritePtr& write,
                                   const MaintenancePtr& maintenance) {
   const auto allowed = [&maintenance](const Commit& commit) { return maintenance->Allows(commit.session_id); };
   if (std::none_of(call->commits.begin(), call->commits.end(), allowed)) return HoldOrRefuse(write, maintenance);
+  const std::optional<std::uint64_t> entered = EnterAllowed(maintenance);
+  if (!entered.has_value()) return Begin(write);
   auto split =
       std::make_shared<SplitCall<Commit, Applied>>(call->commits.size(), call->deadline, std::move(call->done));
   Part<Commit> part;
@@ -213,11 +220,7 @@ void MaintenanceGate::ApplyDuring(const std::shared_ptr<ApplyCall>& call, const 
       split->Answer(i, Refusal(*maintenance));
     }
   }
-  writes_.EnterShut();
-  inner().Apply(std::move(part.requests), call->deadline,
-                Leaving([split, places = std::move(part.places)](std::vector<absl::StatusOr<Applied>> results) {
-                  for (std::size_t i = 0; i < results.size(); ++i) split->Answer(places[i], std::move(results[i]));
-                }));
+  PassOn(*entered, std::move(part), split, &Backend::Apply);
 }
 
 void MaintenanceGate::Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) {
@@ -227,7 +230,7 @@ void MaintenanceGate::Leases(std::vector<LeaseRequest> requests, absl::Time dead
   if (options_.passes_leases || reads) return inner().Leases(std::move(requests), deadline, std::move(done));
   if (Enter()) return inner().Leases(std::move(requests), deadline, Leaving(std::move(done)));
   auto call = std::make_shared<LeaseCall>(LeaseCall{std::move(requests), deadline, std::move(done)});
-  auto write = std::make_shared<Write>();
+  auto write = std::make_shared<GatedWrite>();
   write->deadline = deadline;
   write->waits = call->requests.size() == 1 && call->requests.front().wait_for_lock;
   write->let_in = [this, call] {
@@ -238,17 +241,18 @@ void MaintenanceGate::Leases(std::vector<LeaseRequest> requests, absl::Time dead
   };
   write->during = [this, call, write = write.get()](const MaintenancePtr& maintenance) {
     if (call->requests.size() == 1) return LeaseDuring(call, write->shared_from_this(), maintenance);
-    LeasesDuring(call, maintenance);
+    LeasesDuring(call, write->shared_from_this(), maintenance);
   };
   Begin(write);
 }
 
-void MaintenanceGate::LeaseDuring(const std::shared_ptr<LeaseCall>& call, const WritePtr& write,
+void MaintenanceGate::LeaseDuring(const std::shared_ptr<LeaseCall>& call, const GatedWritePtr& write,
                                   const MaintenancePtr& maintenance) {
   const LeaseRequest& request = call->requests.front();
   if (maintenance->Allows(request.session_id)) {
-    writes_.EnterShut();
-    return write->let_in();
+    const std::optional<std::uint64_t> entered = EnterAllowed(maintenance);
+    if (!entered.has_value()) return Begin(write);
+    return inner().Leases(std::move(call->requests), call->deadline, LeavingAllowed(*entered, std::move(call->done)));
   }
   if (!KeepsLease(request)) return HoldOrRefuse(write, maintenance);
   inner().Leases({GetOf(request)}, call->deadline,
@@ -260,7 +264,10 @@ void MaintenanceGate::LeaseDuring(const std::shared_ptr<LeaseCall>& call, const 
                  });
 }
 
-void MaintenanceGate::LeasesDuring(const std::shared_ptr<LeaseCall>& call, const MaintenancePtr& maintenance) {
+void MaintenanceGate::LeasesDuring(const std::shared_ptr<LeaseCall>& call, const GatedWritePtr& write,
+                                   const MaintenancePtr& maintenance) {
+  const std::optional<std::uint64_t> entered = EnterAllowed(maintenance);
+  if (!entered.has_value()) return Begin(write);
   auto split = std::make_shared<SplitCall<LeaseRequest, LeaseResult>>(call->requests.size(), call->deadline,
                                                                       std::move(call->done));
   Part<LeaseRequest> as_ever;
@@ -277,16 +284,13 @@ void MaintenanceGate::LeasesDuring(const std::shared_ptr<LeaseCall>& call, const
       split->Answer(i, Refusal(*maintenance));
     }
   }
-  if (!as_ever.places.empty()) {
-    writes_.EnterShut();
-    inner().Leases(
-        std::move(as_ever.requests), call->deadline,
-        Leaving([split, places = std::move(as_ever.places)](std::vector<absl::StatusOr<LeaseResult>> results) {
-          for (std::size_t i = 0; i < results.size(); ++i) split->Answer(places[i], std::move(results[i]));
-        }));
+  if (as_ever.places.empty()) {
+    writes_->LeaveAllowed(*entered);
+  } else {
+    PassOn(*entered, std::move(as_ever), split, &Backend::Leases);
   }
   if (gets.empty()) return;
-  inner().Leases(std::move(gets), call->deadline,
+  inner().Leases(std::move(gets), split->deadline,
                  [this, split, maintenance, kept = std::move(kept)](std::vector<absl::StatusOr<LeaseResult>> found) {
                    for (std::size_t i = 0; i < found.size(); ++i) {
                      auto told = Told(kept.requests[i], found[i], maintenance->since);
@@ -303,7 +307,7 @@ void MaintenanceGate::BeginWhole(Request request, absl::Time deadline, bool wait
     Done done;
   };
   auto call = std::make_shared<Whole>(Whole{std::move(request), std::move(done)});
-  auto write = std::make_shared<Write>();
+  auto write = std::make_shared<GatedWrite>();
   write->deadline = deadline;
   write->waits = waits;
   write->let_in = [this, call, deadline, method] {
@@ -349,7 +353,7 @@ void MaintenanceGate::Get(absl::Time deadline, GetDone done) {
   GrantRequest get;
   get.action = Action::kGetMaintenance;
   inner().Grants(std::move(get), deadline,
-                 [this, store = StoreOf(inner()), changes, asked_at = options_.uptime(),
+                 [this, store = StoreOf(inner()), changes, asked_at = known_.Now(),
                   done = std::move(done)](absl::StatusOr<GrantResult> answer) mutable {
                    const bool taken = !answer.ok() || Take(store, changes, asked_at, *answer);
                    std::move(done)(std::move(answer), taken);
@@ -364,16 +368,17 @@ bool MaintenanceGate::Take(const std::string& store, std::uint64_t changes, absl
   {
     const absl::MutexLock lock(&mutex_);
     if (changes != changes_) return false;
-    const bool became_another = !store_.empty() && !store.empty() && store != store_;
-    if (became_another && maintenance_ != nullptr && !answer.maintenance.has_value()) {
+    const bool became_another = !known_.store().empty() && !store.empty() && store != known_.store();
+    if (became_another && known_.present() != nullptr && !answer.maintenance.has_value()) {
       along.action = Action::kBeginMaintenance;
-      along.maintenance = *maintenance_;
+      // With when it began, as leases that came along ended since then.
+      along.maintenance = *known_.present();
     }
   }
   if (along.action == Action::kBeginMaintenance) {
     Change(std::move(along), absl::Now() + options_.trust, [](const auto& /*answer*/) {});
   } else {
-    Learn(store, asked_at, answer);
+    Learn(store, asked_at, answer, /*changed=*/false);
   }
   return true;
 }
@@ -389,22 +394,19 @@ void MaintenanceGate::Ask() {
 }
 
 void MaintenanceGate::OnAnswer(const absl::Status& status, bool taken) {
-  std::vector<WritePtr> unheard;
-  if (!status.ok()) {
+  std::vector<GatedWritePtr> unheard;
+  // That it was late may be one connection's fault, so then they wait on.
+  if (!status.ok() && !absl::IsDeadlineExceeded(status)) {
     const absl::MutexLock lock(&mutex_);
-    for (auto held = held_.begin(); held != held_.end();) {
-      if (held->second.to_hear) unheard.push_back(held->second.write);
-      held = held->second.to_hear ? held_.erase(held) : std::next(held);
-    }
+    unheard = held_.Take(HeldWrites::For::kToHear);
   }
-  for (const WritePtr& write : unheard) write->refuse(WithOutcome(status, Outcome::kNotApplied));
+  for (const GatedWritePtr& write : unheard) write->refuse(WithOutcome(status, Outcome::kNotApplied));
   const absl::MutexLock lock(&mutex_);
   // From the end of this on the gate may be gone.
   asking_ = false;
   if (closed_) return;
-  const bool awaited = std::any_of(held_.begin(), held_.end(), [](const auto& held) { return held.second.to_hear; });
-  if (!taken || awaited) {
-    next_ask_->Set(absl::Now());
+  if (!taken || held_.AnyToHear()) {
+    next_ask_->Set(absl::Now() + (status.ok() ? absl::ZeroDuration() : kAskAgain));
   } else if (options_.interval < absl::InfiniteDuration()) {
     next_ask_->Set(absl::Now() + options_.interval);
   }
@@ -414,94 +416,79 @@ void MaintenanceGate::Change(GrantRequest request, absl::Time deadline, GrantsDo
   {
     const absl::MutexLock lock(&mutex_);
     ++changes_;
-    if (request.action == Action::kEndMaintenance && maintenance_ != nullptr) request.maintenance = *maintenance_;
   }
   inner().Grants(std::move(request), deadline,
-                 [this, store = StoreOf(inner()), asked_at = options_.uptime(),
+                 [this, store = StoreOf(inner()), asked_at = known_.Now(),
                   done = std::move(done)](absl::StatusOr<GrantResult> answer) mutable {
                    {
                      const absl::MutexLock lock(&mutex_);
                      ++changes_;
                    }
-                   if (answer.ok()) Learn(store, asked_at, *answer);
+                   if (answer.ok()) Learn(store, asked_at, *answer, /*changed=*/true);
                    std::move(done)(std::move(answer));
                  });
 }
 
-void MaintenanceGate::Learn(const std::string& store, absl::Duration asked_at, const GrantResult& answer) {
-  const MaintenancePtr present =
-      answer.maintenance.has_value() ? std::make_shared<const Maintenance>(*answer.maintenance) : nullptr;
-  bool changed = false;
-  std::vector<WritePtr> go_on;
+void MaintenanceGate::Learn(const std::string& store, absl::Duration asked_at, const GrantResult& answer,
+                            bool changed) {
+  bool is_news = false;
+  std::vector<GatedWritePtr> go_on;
   {
     const absl::MutexLock lock(&mutex_);
     if (closed_) return;
-    changed = !Same(maintenance_, present);
-    if (changed) maintenance_ = present;
-    store_ = store;
-    database_ahead_ = answer.now - absl::Now();
-    if (present != nullptr) {
-      writes_.Shut();
+    is_news = known_.Learn(store, asked_at, answer.maintenance);
+    if (changed) known_.SettleAnew();
+    if (is_news) writes_->ChangeTerms();
+    if (known_.present() != nullptr) {
+      writes_->Shut();
     } else {
-      trusted_until_ns_.store(absl::ToInt64Nanoseconds(asked_at + options_.trust));
-      writes_.Open();
+      writes_->Open();
     }
-    for (auto held = held_.begin(); held != held_.end();) {
-      const bool goes_on = changed || held->second.to_hear;
-      if (goes_on) go_on.push_back(held->second.write);
-      held = goes_on ? held_.erase(held) : std::next(held);
-    }
+    go_on = is_news ? held_.TakeAll() : held_.Take(HeldWrites::For::kToHear);
   }
-  if (changed && options_.on_change != nullptr) options_.on_change(answer.maintenance);
-  for (const WritePtr& write : go_on) Begin(write);
+  if (is_news && options_.on_change != nullptr) options_.on_change(answer.maintenance);
+  for (const GatedWritePtr& write : go_on) Begin(write);
 }
 
 void MaintenanceGate::Expire() {
-  std::vector<Held> expired;
+  std::vector<HeldWrites::Held> expired;
   MaintenancePtr maintenance;
   {
     const absl::MutexLock lock(&mutex_);
-    const auto end = held_.upper_bound(absl::Now());
-    for (auto held = held_.begin(); held != end; held = held_.erase(held)) expired.push_back(held->second);
-    if (!held_.empty() && !closed_) expire_->SetIfEarlier(held_.begin()->first);
-    maintenance = maintenance_;
+    expired = held_.TakeExpired(absl::Now());
+    if (held_.size() > 0 && !closed_) expire_->SetIfEarlier(held_.first_end());
+    maintenance = known_.present();
   }
-  for (const Held& held : expired) {
-    if (held.to_hear) {
-      held.write->refuse(DeadlinePassedInQueue());
-    } else {
-      // It was held for one, and whatever ends it lets go what is held.
-      held.write->refuse(Refusal(*maintenance));
-    }
+  for (const HeldWrites::Held& held : expired) {
+    // It was held for a maintenance, and whatever ends that lets go what is held.
+    const bool to_hear = held.what == HeldWrites::For::kToHear;
+    held.write->refuse(to_hear ? Unheard(held.write->deadline) : Refusal(*maintenance));
   }
 }
 
 MaintenanceState MaintenanceGate::State() const {
   MaintenanceState state;
-  state.writes_under_way = writes_.inside();
+  state.writes_under_way = writes_->under_way();
+  if (options_.under_way_behind != nullptr) state.writes_under_way += options_.under_way_behind();
   state.refused = refused_.load(std::memory_order_relaxed);
   const absl::MutexLock lock(&mutex_);
   state.held = held_.size();
-  if (maintenance_ == nullptr) return state;
-  state.maintenance = *maintenance_;
-  const absl::Time settled = maintenance_->since + options_.trust + kCommitPatience;
-  state.settle_time = std::max(absl::ZeroDuration(), settled - (absl::Now() + database_ahead_));
+  if (known_.present() == nullptr) return state;
+  state.maintenance = *known_.present();
+  state.settle_time = known_.SettleTime();
   return state;
 }
 
 void MaintenanceGate::StopHolding() {
-  std::vector<WritePtr> held;
+  std::vector<GatedWritePtr> held;
   MaintenancePtr maintenance;
   {
     const absl::MutexLock lock(&mutex_);
     holds_ = false;
-    maintenance = maintenance_;
-    for (auto each = held_.begin(); each != held_.end();) {
-      if (!each->second.to_hear) held.push_back(each->second.write);
-      each = each->second.to_hear ? std::next(each) : held_.erase(each);
-    }
+    maintenance = known_.present();
+    held = held_.Take(HeldWrites::For::kItsEnd);
   }
-  for (const WritePtr& write : held) write->refuse(Refusal(*maintenance));
+  for (const GatedWritePtr& write : held) write->refuse(Refusal(*maintenance));
 }
 
 }  // namespace authstate::storage

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,7 +17,10 @@
 #include "absl/time/time.h"
 #include "storage/backend.h"
 #include "storage/deadline_timer.h"
-#include "storage/decorators/call_gate.h"
+#include "storage/decorators/held_writes.h"
+#include "storage/decorators/known_maintenance.h"
+#include "storage/decorators/split_call.h"
+#include "storage/decorators/writes_inside.h"
 #include "storage/forwarding_backend.h"
 #include "storage/maintenance_state.h"
 
@@ -32,9 +34,12 @@ namespace authstate::storage {
 // revoked, and the maintenance itself.
 //
 // Any number of gates may stand over one store, each in a process of its own. What the store has said a gate trusts for
-// `trust`, counted from when it asked, and writes nothing on older knowledge: it asks first. So once maintenance has
-// been in the store for that long, no gate begins a write but such as are allowed. It asks at every interval, so that a
-// write seldom waits for that.
+// `trust`, counted from when it asked, and lets nothing in on older knowledge, nor anything that is allowed: it asks
+// first. So once maintenance has been in the store for that long, no gate lets a write in but such as are allowed. It
+// asks at every interval, so that a write seldom waits for that. While an answer does not come, writes wait for it for
+// up to `hears_for`; when the store cannot be asked, they are refused for that reason.
+//
+// What was let in may still be on its way, in a queue for a connection or behind a lock: State() counts it.
 //
 // Maintenance goes along when the store becomes another one, as in a switch: there it is begun as well.
 //
@@ -51,12 +56,19 @@ class MaintenanceGate final : public ForwardingBackend {
     bool holds = true;
     // How often the store is asked; InfiniteDuration: only before a write.
     absl::Duration interval = absl::Seconds(1);
-    absl::Duration trust = absl::Seconds(3);
+    absl::Duration trust = kMaintenanceTrust;
+    absl::Duration hears_for = absl::Seconds(10);
+    // What waits. Whatever has no room is refused at once.
+    HeldWrites::Limits held;
     // Called, with no lock held, when maintenance has begun, has become another, or has ended (nullopt). Null: nobody
     // asks.
     std::function<void(const std::optional<Maintenance>&)> on_change;
-    // A clock that nobody sets.
-    std::function<absl::Duration()> uptime = SteadyUptime;
+    // Of this gate alone, for whoever counts what it lets in. Null: nobody does.
+    std::shared_ptr<WritesInside> writes;
+    // How many writes are under way behind a gate further on, to be counted with those of this one. Null: there is
+    // none.
+    std::function<std::uint64_t()> under_way_behind;
+    std::function<absl::Duration()> uptime = UptimeWithSleep;
   };
 
   MaintenanceGate(std::unique_ptr<Backend> inner, Options options);
@@ -78,50 +90,38 @@ class MaintenanceGate final : public ForwardingBackend {
   void StopHolding();
 
  private:
-  using MaintenancePtr = std::shared_ptr<const Maintenance>;
-  // A write, from when it came until it is let in or refused, one of which happens once.
-  struct Write : std::enable_shared_from_this<Write> {
-    absl::Time deadline;
-    // Whether it may wait for the end of maintenance, as no other waits behind it.
-    bool waits = true;
-    // Until when it does, once that is known.
-    std::optional<absl::Time> held_until;
-    absl::AnyInvocable<void()> let_in;
-    absl::AnyInvocable<void(absl::Status)> refuse;
-    // What is done of it in maintenance, in place of holding or refusing it. Null: nothing.
-    absl::AnyInvocable<void(const MaintenancePtr&)> during;
-  };
-  using WritePtr = std::shared_ptr<Write>;
-  struct Held {
-    WritePtr write;
-    // Whether it waits to hear whether there is maintenance, not for the end of one.
-    bool to_hear = false;
-  };
-  using HeldWrites = std::multimap<absl::Time, Held>;
   struct ApplyCall;
   struct LeaseCall;
 
-  static absl::Duration SteadyUptime();
-
-  // Whether a write may begin now; then it is inside of `writes_`.
+  // Whether a write may begin now; then it is inside of the writes.
   bool Enter();
-  bool Trusted() const { return options_.uptime() < absl::Nanoseconds(trusted_until_ns_.load()); }
-  void Begin(const WritePtr& write);
+  // The same for one that the maintenance allows, which leaves with what this returns.
+  std::optional<std::uint64_t> EnterAllowed(const MaintenancePtr& maintenance);
+  void Begin(const GatedWritePtr& write);
   // In maintenance: holds it, or refuses it.
-  void HoldOrRefuse(const WritePtr& write, const MaintenancePtr& maintenance);
-  void Hold(absl::Time until, Held held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void HoldOrRefuse(const GatedWritePtr& write, const MaintenancePtr& maintenance);
+  bool Hold(absl::Time until, HeldWrites::Held held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Refusal(const Maintenance& maintenance);
   // `done`, after the write has left the gate.
   template <typename Done>
   auto Leaving(Done done);
+  template <typename Done>
+  auto LeavingAllowed(std::uint64_t entered, Done done);
   // A call that is one write as a whole.
   template <typename Request, typename Done>
   void BeginWhole(Request request, absl::Time deadline, bool waits, Done done,
                   void (Backend::*method)(Request, absl::Time, Done));
+  // Members of a call, which have entered.
+  template <typename Request, typename Result>
+  void PassOn(std::uint64_t entered, Part<Request> part, const std::shared_ptr<SplitCall<Request, Result>>& split,
+              void (Backend::*method)(std::vector<Request>, absl::Time, typename SplitCall<Request, Result>::Done));
 
-  void ApplyDuring(const std::shared_ptr<ApplyCall>& call, const WritePtr& write, const MaintenancePtr& maintenance);
-  void LeasesDuring(const std::shared_ptr<LeaseCall>& call, const MaintenancePtr& maintenance);
-  void LeaseDuring(const std::shared_ptr<LeaseCall>& call, const WritePtr& write, const MaintenancePtr& maintenance);
+  void ApplyDuring(const std::shared_ptr<ApplyCall>& call, const GatedWritePtr& write,
+                   const MaintenancePtr& maintenance);
+  void LeasesDuring(const std::shared_ptr<LeaseCall>& call, const GatedWritePtr& write,
+                    const MaintenancePtr& maintenance);
+  void LeaseDuring(const std::shared_ptr<LeaseCall>& call, const GatedWritePtr& write,
+                   const MaintenancePtr& maintenance);
 
   // Asks the store for what waits to hear, or as it is time, unless that is under way.
   void Ask();
@@ -132,23 +132,18 @@ class MaintenanceGate final : public ForwardingBackend {
   bool Take(const std::string& store, std::uint64_t changes, absl::Duration asked_at, const GrantResult& answer);
   // Begins or ends maintenance, by word of the store's answer.
   void Change(GrantRequest request, absl::Time deadline, GrantsDone done);
-  // Takes what the store said when it was asked at `asked_at`.
-  void Learn(const std::string& store, absl::Duration asked_at, const GrantResult& answer);
+  // Takes what the store said when it was asked at `asked_at`; `changed`: to a change of this gate's.
+  void Learn(const std::string& store, absl::Duration asked_at, const GrantResult& answer, bool changed);
   void Expire();
 
   const Options options_;
   // Open while the last answer was that there is no maintenance.
-  CallGate writes_;
-  // By uptime, in nanoseconds: until when that answer is trusted.
-  std::atomic<std::int64_t> trusted_until_ns_ = 0;
+  const std::shared_ptr<WritesInside> writes_;
   std::atomic<std::uint64_t> refused_ = 0;
 
   mutable absl::Mutex mutex_;
-  // Null: there is none; before the first answer that is not known, and the gate is shut.
-  MaintenancePtr maintenance_ ABSL_GUARDED_BY(mutex_);
-  // The store that has said so; empty: not known.
-  std::string store_ ABSL_GUARDED_BY(mutex_);
-  absl::Duration database_ahead_ ABSL_GUARDED_BY(mutex_);
+  // Not guarded are what it says to be thread-safe.
+  KnownMaintenance known_;
   HeldWrites held_ ABSL_GUARDED_BY(mutex_);
   bool asking_ ABSL_GUARDED_BY(mutex_) = false;
   // Counts what begins and ends here of changes of the maintenance: an answer in between may be of before or after.

@@ -9,6 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "storage/await_call.h"
@@ -32,6 +35,21 @@ class Shared {
   std::atomic<int> asked = 0;
   // What an answer about maintenance is while it is set.
   absl::Status failure;
+  // How many answers about maintenance are still to be late.
+  std::atomic<int> late = 0;
+  // Whether commits are kept from the store, until they go on.
+  std::atomic<bool> stalls = false;
+  absl::Mutex mutex;
+  std::vector<absl::AnyInvocable<void()>> stalled ABSL_GUARDED_BY(mutex);
+  void GoOn() {
+    stalls = false;
+    std::vector<absl::AnyInvocable<void()>> all;
+    {
+      const absl::MutexLock lock(&mutex);
+      all.swap(stalled);
+    }
+    for (auto& each : all) each();
+  }
   // Which store it is.
   std::string location = "here";
 
@@ -59,6 +77,13 @@ class View final : public ForwardingBackend {
 
   void Apply(std::vector<Commit> commits, absl::Time deadline, ApplyDone done) override {
     shared_.writes += static_cast<int>(commits.size());
+    if (shared_.stalls) {
+      const absl::MutexLock lock(&shared_.mutex);
+      shared_.stalled.push_back([this, commits = std::move(commits), deadline, done = std::move(done)]() mutable {
+        inner().Apply(std::move(commits), deadline, std::move(done));
+      });
+      return;
+    }
     inner().Apply(std::move(commits), deadline, std::move(done));
   }
   void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override {
@@ -70,6 +95,10 @@ class View final : public ForwardingBackend {
     if (request.action == Action::kGetMaintenance) {
       ++shared_.asked;
       if (!shared_.failure.ok()) return std::move(done)(shared_.failure);
+      if (shared_.late > 0) {
+        --shared_.late;
+        return std::move(done)(absl::DeadlineExceededError("late"));
+      }
     }
     inner().Grants(std::move(request), deadline, std::move(done));
   }
@@ -375,10 +404,12 @@ TEST_F(MaintenanceGateTest, AGateThatIsMadeInMaintenanceHoldsFromTheFirstWriteOn
 
 TEST_F(MaintenanceGateTest, MaintenanceGoesAlongToAnotherStoreUntilItIsEndedThere) {
   BeginMaintenance();
+  const absl::Time since = gate().State().maintenance->since;
   shared_.BecomeAnother("there");
   // Whoever asks has it heard.
   ASSERT_TRUE(Do(Action::kGetMaintenance).ok());
   EXPECT_EQ(shared_.Do(Action::kGetMaintenance)->maintenance->reason, "backup");
+  EXPECT_EQ(shared_.Do(Action::kGetMaintenance)->maintenance->since, since);
   const Pending<Applied> held = Apply({Set("s", "v")});
   EXPECT_FALSE(held.given());
   EndMaintenance();
@@ -400,12 +431,100 @@ TEST_F(MaintenanceGateTest, ChangesAreToldOnceEach) {
 }
 
 TEST_F(MaintenanceGateTest, TheStateTellsWhenEveryGateHasHeard) {
+  const absl::Duration whole = kTrust + kMaintenanceMargin;
   EXPECT_FALSE(gate().State().maintenance.has_value());
+  // However long the store took to begin it, others may have asked it just before.
+  Maintenance before = Backup();
+  before.since = absl::Now() - absl::Hours(1);
+  BeginMaintenance(before);
+  EXPECT_EQ(gate().State().maintenance->reason, "backup");
+  EXPECT_EQ(gate().State().settle_time, whole);
+  Pass(absl::Seconds(1));
+  ASSERT_TRUE(Do(Action::kGetMaintenance).ok());
+  EXPECT_EQ(gate().State().settle_time, whole - absl::Seconds(1));
+  Pass(whole);
+  EXPECT_EQ(gate().State().settle_time, absl::ZeroDuration());
+}
+
+TEST_F(MaintenanceGateTest, OtherTermsHaveToSettleTooThoughItGoesOnSinceWhenItBegan) {
+  const absl::Duration whole = kTrust + kMaintenanceMargin;
   BeginMaintenance();
-  const MaintenanceState state = gate().State();
-  EXPECT_EQ(state.maintenance->reason, "backup");
-  EXPECT_GT(state.settle_time, absl::ZeroDuration());
-  EXPECT_LE(state.settle_time, kTrust + absl::Seconds(1));
+  Pass(whole);
+  ASSERT_EQ(gate().State().settle_time, absl::ZeroDuration());
+  Maintenance narrower = Backup();
+  narrower.allowed.clear();
+  BeginMaintenance(narrower);
+  EXPECT_EQ(gate().State().settle_time, whole);
+}
+
+TEST_F(MaintenanceGateTest, WhatWasAllowedTooLongAgoIsNotWrittenUnasked) {
+  BeginMaintenance();
+  Maintenance narrower = Backup();
+  narrower.allowed.clear();
+  ASSERT_TRUE(shared_.Do(Action::kBeginMaintenance, narrower).ok());
+  shared_.writes = 0;
+  Pass(kTrust);
+  const Pending<Applied> held = Apply({Set("test-1", "v")});
+  EXPECT_FALSE(held.given());
+  ExpectRefused(Apply({SetOfPipe("test-1"), SetOfPipe("test-2")}).status());
+  ExpectRefused(
+      Leases({Lease(LeaseRequest::Action::kAcquire, "test-1", "me"), Lease(LeaseRequest::Action::kAcquire, "b", "me")})
+          .status());
+  EXPECT_EQ(shared_.writes, 0);
+}
+
+TEST_F(MaintenanceGateTest, WhatIsAllowedIsNotWaitedForUntilItIsNotAnyMore) {
+  BeginMaintenance();
+  shared_.stalls = true;
+  const Pending<Applied> allowed = Apply({Set("test-1", "v")});
+  EXPECT_EQ(gate().State().writes_under_way, 0);
+  Maintenance narrower = Backup();
+  narrower.allowed.clear();
+  BeginMaintenance(narrower);
+  EXPECT_EQ(gate().State().writes_under_way, 1);
+  shared_.GoOn();
+  EXPECT_TRUE(allowed.status().ok());
+  EXPECT_EQ(gate().State().writes_under_way, 0);
+}
+
+TEST_F(MaintenanceGateTest, WhatIsUnderWayBehindAGateFurtherOnCounts) {
+  options_.under_way_behind = [] { return 2U; };
+  EXPECT_TRUE(Apply({Set("s", "v")}).status().ok());
+  shared_.stalls = true;
+  const Pending<Applied> stalled = Apply({Set("s", "v")});
+  EXPECT_EQ(gate().State().writes_under_way, 3);
+  shared_.GoOn();
+  EXPECT_TRUE(stalled.status().ok());
+}
+
+TEST_F(MaintenanceGateTest, WhatHasNoRoomToWaitIsRefusedAtOnce) {
+  options_.held.writes = 2;
+  options_.held.bytes = 100;
+  BeginMaintenance();
+  const Pending<Applied> first = Apply({Set("a", std::string(60, 'v'))});
+  ExpectRefused(Apply({Set("b", std::string(60, 'v'))}).status());
+  const Pending<Applied> second = Apply({Set("c", "v")});
+  ExpectRefused(Apply({Set("d", "v")}).status());
+  EXPECT_FALSE(first.given());
+  EXPECT_FALSE(second.given());
+  EndMaintenance();
+  EXPECT_TRUE(first.status().ok());
+  EXPECT_TRUE(second.status().ok());
+}
+
+TEST_F(MaintenanceGateTest, AWriteWaitsOnWhenAnAnswerIsLate) {
+  shared_.late = 2;
+  EXPECT_TRUE(Apply({Set("s", "v")}).status().ok());
+  EXPECT_EQ(shared_.asked, 3);
+}
+
+TEST_F(MaintenanceGateTest, AWriteThatHearsNothingIsAnsweredBeforeItsDeadlineThatTheDatabaseIsAway) {
+  shared_.late = 1'000'000;
+  const absl::Status status = Apply({Set("s", "v")}, absl::Now() + absl::Milliseconds(200)).status();
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_EQ(ReasonOf(status), kDatabaseUnavailable);
+  EXPECT_EQ(OutcomeOf(status), Outcome::kNotApplied);
+  EXPECT_EQ(shared_.writes, 0);
 }
 
 TEST_F(MaintenanceGateTest, AGateThatEndsRefusesWhatItHolds) {
