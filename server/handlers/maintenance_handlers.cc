@@ -10,6 +10,7 @@
 #include "server/handlers/request_error.h"
 #include "server/handlers/state_messages.h"
 #include "storage/error.h"
+#include "storage/grants/maintenance_terms.h"
 
 namespace authstate::server {
 namespace {
@@ -74,6 +75,9 @@ v1::Maintenance ToMessage(const storage::MaintenanceState& state) {
 
 storage::MaintenanceState MaintenanceHandlers::Told(const storage::GrantResult& answer) const {
   storage::MaintenanceState state = state_();
+  // Where this server has heard of other terms, or of none yet, it cannot tell how long these have been there.
+  const bool heard = state.maintenance.has_value() && Same(*state.maintenance, *answer.maintenance);
+  if (!heard) state.settle_time = storage::kMaintenanceTrust + storage::kMaintenanceMargin;
   state.maintenance = answer.maintenance;
   return state;
 }

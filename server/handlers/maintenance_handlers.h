@@ -31,7 +31,7 @@ class MaintenanceHandlers {
               Respond<v1::EndMaintenanceResponse> respond);
 
  private:
-  // What the store says, with what this server knows beside it.
+  // What the store says, which is that there is maintenance, with what this server knows beside it.
   storage::MaintenanceState Told(const storage::GrantResult& answer) const;
 
   storage::Backend* const backend_;

@@ -49,7 +49,6 @@ TEST_F(MaintenanceHandlersTest, WhatIsBegunIsToldUntilItIsEnded) {
   request.mutable_hold()->set_nanos(500'000'000);
   request.add_allowed_prefixes("test-");
   state_.held = 2;
-  state_.settle_time = absl::Seconds(3);
   const auto begun = Begin(request);
   ASSERT_TRUE(begun.ok()) << begun.status();
   const auto present = Ask<v1::GetMaintenanceResponse>(v1::GetMaintenanceRequest());
@@ -59,11 +58,29 @@ TEST_F(MaintenanceHandlersTest, WhatIsBegunIsToldUntilItIsEnded) {
     EXPECT_EQ(told->hold().nanos(), 500'000'000);
     EXPECT_THAT(told->allowed_prefixes(), ElementsAre("test-"));
     EXPECT_EQ(told->held_writes(), 2U);
-    EXPECT_EQ(told->settle_time().seconds(), 3);
     EXPECT_GT(told->begin_time().seconds(), 0);
   }
   ASSERT_TRUE(Ask<v1::EndMaintenanceResponse>(v1::EndMaintenanceRequest()).ok());
   EXPECT_FALSE(Ask<v1::GetMaintenanceResponse>(v1::GetMaintenanceRequest())->has_maintenance());
+}
+
+TEST_F(MaintenanceHandlersTest, HowLongItTakesToSettleIsToldOfTheTermsThatTheStoreHas) {
+  const auto settle_seconds = [this] {
+    const auto told = Ask<v1::GetMaintenanceResponse>(v1::GetMaintenanceRequest());
+    return told.ok() ? told->maintenance().settle_time().seconds() : -1;
+  };
+  constexpr std::int64_t kWhole = 4;
+  ASSERT_TRUE(Begin(Backup()).ok());
+  EXPECT_EQ(settle_seconds(), kWhole) << "this server has not heard of it";
+  storage::GrantRequest get;
+  get.action = storage::GrantRequest::Action::kGetMaintenance;
+  backend_->Grants(get, absl::InfiniteFuture(),
+                   [this](const auto& answer) { state_.maintenance = answer->maintenance; });
+  state_.settle_time = absl::Seconds(2);
+  EXPECT_EQ(settle_seconds(), 2);
+  state_.maintenance->allowed = {{"test-", true}};
+  state_.settle_time = absl::ZeroDuration();
+  EXPECT_EQ(settle_seconds(), kWhole) << "it has heard of other terms";
 }
 
 TEST_F(MaintenanceHandlersTest, ACallIsHeldForHalfAMinuteUnlessTheRequestSaysOtherwise) {
