@@ -14,7 +14,7 @@ constexpr absl::Duration kPatience = absl::Seconds(3);
 }  // namespace
 
 SessionSampler::SessionSampler(storage::Backend* backend, storage::DeadlineTimer& timer, Options options)
-    : backend_(backend), options_(options), next_(timer, [this] { List(); }) {
+    : backend_(backend), options_(options), page_(options.page), next_(timer, [this] { List(); }) {
   next_.Set(absl::Now());
 }
 
@@ -35,12 +35,12 @@ SessionSampler::Counts SessionSampler::counts() const {
 
 void SessionSampler::List() {
   storage::ListRequest request;
-  request.limit = options_.page;
   request.want_size = true;
   {
     const absl::MutexLock lock(&mutex_);
     if (stopped_) return;
     listing_ = true;
+    request.limit = page_;
     request.after = after_;
   }
   const absl::Time began = absl::Now();
@@ -63,12 +63,16 @@ void SessionSampler::OnPage(absl::Time began, absl::StatusOr<std::vector<storage
     }
     if (!page->empty()) after_ = page->back().session_id;
   }
-  if (page.ok() && page->size() < options_.page) {
+  const bool was_last = page.ok() && page->size() < page_;
+  const bool took_too_long = absl::IsDeadlineExceeded(page.status()) && page_ > 1;
+  if (was_last) {
     counts_ = std::exchange(so_far_, {});
     counts_.listed = now;
   }
-  // What could not be listed to its end is begun anew.
-  if (!page.ok() || page->size() < options_.page) {
+  if (took_too_long) {
+    page_ /= 2;
+  } else if (was_last || !page.ok()) {
+    // What could not be listed to its end is begun anew.
     so_far_ = {};
     after_.clear();
     rest += options_.pause;

@@ -17,7 +17,8 @@ namespace authstate::server {
 
 // Counts the sessions of a store by listing all of them, a page at a time, again and again: no store keeps such
 // numbers. After each page it rests fifty times as long as that took, so that it takes about a fiftieth of one
-// connection; and after the last one, `pause`.
+// connection; and after the last one, `pause`. A page that the store cannot list in time is asked for again, half as
+// large.
 //
 // Thread-safe. It has no thread.
 class SessionSampler {
@@ -35,6 +36,7 @@ class SessionSampler {
   };
 
   struct Options {
+    // Of sessions, at most and at first.
     std::size_t page = 500;
     absl::Duration pause = absl::Minutes(1);
   };
@@ -60,6 +62,8 @@ class SessionSampler {
   Counts counts_ ABSL_GUARDED_BY(mutex_);
   Counts so_far_ ABSL_GUARDED_BY(mutex_);
   std::string after_ ABSL_GUARDED_BY(mutex_);
+  // Of the next page.
+  std::size_t page_ ABSL_GUARDED_BY(mutex_);
   bool listing_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   // Destroyed first, as its callback uses the others.

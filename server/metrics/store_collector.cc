@@ -146,7 +146,12 @@ void CollectLeases(const LeaseCounts& leases, MetricFamilies* families) {
       .Add(leases.released.load(), {{"event", "released"}});
 }
 
+// Before they were listed, nobody knows how many there are, and none are told.
 void CollectSessions(const SessionSampler::Counts& counts, MetricFamilies* families) {
+  families
+      ->Gauge("authstate_sessions_listed_timestamp_seconds", "When sessions were last listed; 0 before the first time.")
+      .Add(counts.listed.has_value() ? absl::ToDoubleSeconds(*counts.listed - absl::UnixEpoch()) : 0.0);
+  if (!counts.listed.has_value()) return;
   families->Gauge("authstate_sessions", "Sessions of the store when they were last listed, by whether they have creds.")
       .Add(counts.sessions - counts.without_creds, {{"creds", "yes"}})
       .Add(counts.without_creds, {{"creds", "no"}});
@@ -154,8 +159,6 @@ void CollectSessions(const SessionSampler::Counts& counts, MetricFamilies* famil
   families->Gauge("authstate_session_bytes", "Bytes of their creds and values, as they are stored.").Add(counts.bytes);
   families->Gauge("authstate_leases_held", "Of these sessions, those with a lease that was live then.")
       .Add(counts.leased);
-  families->Gauge("authstate_sessions_listed_timestamp_seconds", "When they were last listed; 0 before the first time.")
-      .Add(counts.listed.has_value() ? absl::ToDoubleSeconds(*counts.listed - absl::UnixEpoch()) : 0.0);
 }
 
 std::uint64_t SizeOf(const std::string& path) {

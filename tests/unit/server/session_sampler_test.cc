@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,11 +27,13 @@ class Listed final : public storage::ForwardingBackend {
   void List(storage::ListRequest request, absl::Time deadline, ListDone done) override {
     ++lists;
     if (lists == failing_list) return std::move(done)(absl::UnavailableError("away"));
+    if (request.limit > most_in_time) return std::move(done)(absl::DeadlineExceededError("slow"));
     inner().List(std::move(request), deadline, std::move(done));
   }
 
   int lists = 0;
   int failing_list = 0;
+  std::size_t most_in_time = 1'000;
 };
 
 class SessionSamplerTest : public testing::Test {
@@ -88,6 +91,15 @@ TEST_F(SessionSamplerTest, AListThatFailsIsBegunAnewAndTheFormerOneStands) {
   EXPECT_EQ(first.sessions, 10);
   const auto later = Await(sampler, [&](const auto& seen) { return *seen.listed != *first.listed; });
   EXPECT_EQ(later.sessions, 10);
+}
+
+// Also where no page of the first size is ever listed in time: else nobody would ever know how many there are.
+TEST_F(SessionSamplerTest, APageThatTakesTooLongIsAskedForInParts) {
+  for (int i = 0; i < 10; ++i) Write(absl::StrCat("s", i), true, 1);
+  store_.most_in_time = 3;
+  const SessionSampler sampler(&store_, timer_, {/*page=*/8, /*pause=*/absl::Hours(1)});
+  const auto counts = Await(sampler, [](const auto& seen) { return seen.listed.has_value(); });
+  EXPECT_EQ(counts.sessions, 10);
 }
 
 }  // namespace
