@@ -3,7 +3,9 @@
 #include <string>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "profiles/database_options.h"
 #include "profiles/readable_files.h"
@@ -124,21 +126,43 @@ storage::TargetState NearTarget(const NearCounts& counts) {
   return state;
 }
 
+// What the gate behind a file has let in, for the gate before it: a database that turns out not to be the one that is
+// meant is opened again, behind another gate. Thread-safe.
+class WritesBehind {
+ public:
+  void Set(std::shared_ptr<storage::WritesInside> writes) {
+    const absl::MutexLock lock(&mutex_);
+    writes_ = std::move(writes);
+  }
+  std::uint64_t under_way() const {
+    const absl::MutexLock lock(&mutex_);
+    return writes_ == nullptr ? 0 : writes_->under_way();
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  std::shared_ptr<storage::WritesInside> writes_ ABSL_GUARDED_BY(mutex_);
+};
+
 // Between a file that acknowledges and the database: refuses at once what would write there in maintenance. The file
 // takes it for an outage, and waits as in one.
-std::unique_ptr<storage::Backend> GateBehind(std::unique_ptr<storage::Backend> far, const Shared& shared) {
+std::unique_ptr<storage::Backend> GateBehind(std::unique_ptr<storage::Backend> far, const Shared& shared,
+                                             WritesBehind& behind) {
   storage::MaintenanceGate::Options gate;
+  gate.writes = std::make_shared<storage::WritesInside>();
+  behind.Set(gate.writes);
   gate.timer = shared.timer;
   gate.holds = false;
   gate.interval = absl::InfiniteDuration();
   return std::make_unique<storage::MaintenanceGate>(std::move(far), std::move(gate));
 }
 
-storage::WriteBehindOptions BehindOptions(const Options& options, const Shared& shared, storage::FarTargets* far) {
+storage::WriteBehindOptions BehindOptions(const Options& options, const Shared& shared, storage::FarTargets* far,
+                                          std::shared_ptr<WritesBehind> writes) {
   storage::WriteBehindOptions behind;
-  behind.open_far = [far, &shared]() -> absl::StatusOr<std::unique_ptr<storage::Backend>> {
+  behind.open_far = [far, &shared, writes = std::move(writes)]() -> absl::StatusOr<std::unique_ptr<storage::Backend>> {
     auto opened = far->Open();
-    return opened.ok() ? GateBehind(*std::move(opened), shared) : std::move(opened);
+    return opened.ok() ? GateBehind(*std::move(opened), shared, *writes) : std::move(opened);
   };
   behind.advertise = options.advertise;
   behind.max_bytes = options.write_behind_max_bytes;
@@ -181,11 +205,13 @@ storage::BackendSwitch::Options SwitchOptions(const Options& options, const Shar
   return result;
 }
 
-// Before all else. With write-behind leases go on: they are the file's, or meet the gate behind it.
-void PutGateBefore(bool has_gate_behind, const Shared& shared, Databases* databases) {
+// Before all else. With write-behind leases go on: they are the file's, or meet the gate behind it. Null: there is
+// none.
+void PutGateBefore(const std::shared_ptr<const WritesBehind>& behind, const Shared& shared, Databases* databases) {
   storage::MaintenanceGate::Options options;
   options.timer = shared.timer;
-  options.passes_leases = has_gate_behind;
+  options.passes_leases = behind != nullptr;
+  if (behind != nullptr) options.under_way_behind = [behind] { return behind->under_way(); };
   options.on_change = LogMaintenance;
   auto gate = std::make_unique<storage::MaintenanceGate>(std::move(databases->backend), std::move(options));
   databases->maintenance = gate.get();
@@ -214,7 +240,7 @@ absl::StatusOr<Databases> OpenDatabases(const Options& options, const Shared& sh
     if (!opened.ok()) return opened.status();
     databases.targets = opened->get();
     databases.backend = *std::move(opened);
-    PutGateBefore(/*has_gate_behind=*/false, shared, &databases);
+    PutGateBefore(/*behind=*/nullptr, shared, &databases);
     return databases;
   }
   const NearCounts near_counts;
@@ -224,7 +250,8 @@ absl::StatusOr<Databases> OpenDatabases(const Options& options, const Shared& sh
     return storage::MoveBefore(*near, from, to);
   };
   databases.far = std::make_unique<storage::FarTargets>(std::move(targets));
-  auto opened = storage::OpenWriteBehind(*std::move(near), BehindOptions(options, shared, databases.far.get()));
+  const auto behind = std::make_shared<WritesBehind>();
+  auto opened = storage::OpenWriteBehind(*std::move(near), BehindOptions(options, shared, databases.far.get(), behind));
   if (!opened.ok()) return opened.status();
   databases.targets = databases.far.get();
   databases.near = [near_counts] { return std::make_optional(NearTarget(near_counts)); };
@@ -233,7 +260,7 @@ absl::StatusOr<Databases> OpenDatabases(const Options& options, const Shared& sh
 #ifdef AUTHSTATE_FAILPOINTS
   databases.backend = storage::WithFailpointsOfEnvironment(std::move(databases.backend));
 #endif
-  PutGateBefore(/*has_gate_behind=*/true, shared, &databases);
+  PutGateBefore(behind, shared, &databases);
   return databases;
 }
 
