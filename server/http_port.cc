@@ -16,6 +16,7 @@
 #include "server/metrics/readiness.h"
 #include "server/metrics/status_json.h"
 #include "server/rpc/guard.h"
+#include "storage/backend_targets.h"
 
 namespace authstate::server {
 namespace {
@@ -35,10 +36,14 @@ Credentials CredentialsOf(const HttpRequest& request) {
   return shown;
 }
 
-// SQLite files that this server may write.
-std::vector<std::string> FilesOf(const Options& options) {
+// SQLite files that this server writes, or would after a switch.
+std::vector<std::string> FilesOf(const Options& options, const storage::BackendTargets& targets) {
   std::vector<std::string> files;
-  if (options.databases.backend == profiles::BackendChoice::kSqlite) files.push_back(options.databases.sqlite_path);
+  for (const storage::TargetState& target : targets.ListTargets()) {
+    if (target.name == profiles::NameOf(profiles::BackendChoice::kSqlite)) {
+      files.push_back(options.databases.sqlite_path);
+    }
+  }
   if (!options.write_behind.empty()) files.push_back(options.write_behind);
   return files;
 }
@@ -58,7 +63,7 @@ absl::StatusOr<std::unique_ptr<HttpPort>> HttpPort::Open(const Options& options,
   if (!sockets.ok()) return sockets.status();
   const bool exposed = IsExposed(*address);
   std::unique_ptr<HttpPort> port(new HttpPort(server, exposed, backend, timer));
-  port->server_.files = FilesOf(options);
+  port->server_.files = FilesOf(options, *server.targets);
   if (!options.write_behind.empty()) {
     port->server_.write_behind_max_bytes = options.write_behind_max_bytes;
     port->server_.write_behind_max_age = options.write_behind_max_age;

@@ -46,7 +46,7 @@ struct Observed {
   const LeaseCounts* leases = nullptr;
   const Readiness* readiness = nullptr;
   const SessionSampler* sessions = nullptr;
-  // SQLite files whose size and disk are told: the store, or the file of write-behind.
+  // SQLite files whose size and disk are told: the store, or one to switch to, and the file of write-behind.
   std::vector<std::string> files;
   // How far the database is behind the file of write-behind, and the file itself, nullopt where there is none; and the
   // bounds, zero there.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "absl/time/clock.h"
 #include "contract/version.h"
@@ -21,9 +22,10 @@ struct CloseDirectory {
   void operator()(DIR* directory) const { closedir(directory); }
 };
 
-std::uint64_t OpenDescriptors() {
+// nullopt where it cannot be told, as with none left to look with.
+std::optional<std::uint64_t> OpenDescriptors() {
   const std::unique_ptr<DIR, CloseDirectory> directory(opendir("/proc/self/fd"));
-  if (directory == nullptr) return 0;
+  if (directory == nullptr) return std::nullopt;
   std::uint64_t entries = 0;
   // NOLINTNEXTLINE(concurrency-mt-unsafe): of a stream that nobody else has
   while (readdir(directory.get()) != nullptr) ++entries;
@@ -40,7 +42,9 @@ void CollectUsage(absl::Time started, MetricFamilies* families) {
   families->Gauge("process_resident_memory_bytes", "Resident memory.").Add(usage.memory);
   families->Gauge("process_virtual_memory_bytes", "Address space.").Add(usage.address_space);
   families->Gauge("process_start_time_seconds", "When the server began, since the Unix epoch.").Add(Seconds(started));
-  families->Gauge("process_open_fds", "Descriptors that are open.").Add(OpenDescriptors());
+  if (const std::optional<std::uint64_t> open = OpenDescriptors()) {
+    families->Gauge("process_open_fds", "Descriptors that are open.").Add(*open);
+  }
   rlimit descriptors{};
   getrlimit(RLIMIT_NOFILE, &descriptors);
   families->Gauge("process_max_fds", "Descriptors that may be open.").Add(descriptors.rlim_cur);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -166,6 +167,9 @@ std::uint64_t SizeOf(const std::string& path) {
   return stat(path.c_str(), &file) == 0 ? static_cast<std::uint64_t>(file.st_size) : 0;
 }
 
+// Where a file that is not there yet would be made.
+std::string FolderOf(const std::string& path) { return (std::filesystem::path(path).parent_path() / ".").string(); }
+
 void CollectFiles(const std::vector<std::string>& files, MetricFamilies* families) {
   MetricFamilies::Family size = families->Gauge("authstate_sqlite_file_bytes", "Size of an SQLite file with its log.");
   for (const std::string& path : files) {
@@ -175,7 +179,7 @@ void CollectFiles(const std::vector<std::string>& files, MetricFamilies* familie
       families->Gauge("authstate_sqlite_disk_free_bytes", "Room on its disk that this server may use.");
   for (const std::string& path : files) {
     struct statvfs disk {};
-    if (statvfs(path.c_str(), &disk) != 0) continue;
+    if (statvfs(path.c_str(), &disk) != 0 && statvfs(FolderOf(path).c_str(), &disk) != 0) continue;
     room.Add(static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize), {{"file", path}});
   }
 }

@@ -222,6 +222,15 @@ TEST_F(HttpPortTest, ReadinessAndMetricsFollowTheDatabaseBothWays) {
   EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="postgres"})"), "1");
 }
 
+TEST_F(HttpPortTest, TheDiskOfAFileThatMayServeNextIsToldBeforeThereIsOne) {
+  auto postgres = test::TestPostgres::Create();
+  ASSERT_TRUE(postgres.ok()) << postgres.status();
+  Start({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--sqlite-path", Live("next.db"),
+         "--http-listen", "127.0.0.1:0"});
+  EXPECT_EQ(ValueOf(absl::StrCat(R"(authstate_sqlite_file_bytes{file=")", Live("next.db"), R"("})")), "0");
+  EXPECT_NE(ValueOf(absl::StrCat(R"(authstate_sqlite_disk_free_bytes{file=")", Live("next.db"), R"("})")), "");
+}
+
 TEST_F(HttpPortTest, HowFarTheDatabaseIsBehindIsSeen) {
   auto postgres = test::TestPostgres::Create();
   ASSERT_TRUE(postgres.ok()) << postgres.status();
