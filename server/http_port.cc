@@ -61,7 +61,7 @@ absl::StatusOr<std::unique_ptr<HttpPort>> HttpPort::Open(const Options& options,
     return nullptr;
   }
   if (!sockets.ok()) return sockets.status();
-  const bool exposed = IsExposed(*address);
+  const bool exposed = sockets->beyond_loopback();
   std::unique_ptr<HttpPort> port(new HttpPort(server, exposed, backend, timer));
   port->server_.files = FilesOf(options, *server.targets);
   if (!options.write_behind.empty()) {

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -81,10 +82,15 @@ bool IsLoopback(const sockaddr& address) {
   return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == kLoopbackNet);
 }
 
-in_port_t PortOf(int descriptor) {
+sockaddr_storage BoundTo(int descriptor) {
   sockaddr_storage bound{};
   socklen_t size = sizeof(bound);
   getsockname(descriptor, reinterpret_cast<sockaddr*>(&bound), &size);
+  return bound;
+}
+
+in_port_t PortOf(int descriptor) {
+  sockaddr_storage bound = BoundTo(descriptor);
   return PortOf(reinterpret_cast<sockaddr*>(&bound));
 }
 
@@ -119,6 +125,13 @@ absl::StatusOr<ListeningSockets> ListeningSockets::Open(const ListenAddress& add
   }
   if (!opened.ok()) return Failed(address, opened);
   return sockets;
+}
+
+bool ListeningSockets::beyond_loopback() const {
+  return std::any_of(descriptors_.begin(), descriptors_.end(), [](int descriptor) {
+    const sockaddr_storage bound = BoundTo(descriptor);
+    return bound.ss_family != AF_UNIX && !IsLoopback(reinterpret_cast<const sockaddr&>(bound));
+  });
 }
 
 ListeningSockets::~ListeningSockets() {

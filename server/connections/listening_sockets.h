@@ -37,6 +37,8 @@ class ListeningSockets {
   const std::vector<int>& descriptors() const { return descriptors_; }
   // The address as it was given, but with the port that the system chose where that was 0.
   const std::string& address() const { return address_; }
+  // As IsBeyondLoopback, but of the sockets themselves: a name may have other addresses by now.
+  bool beyond_loopback() const;
 
  private:
   ListeningSockets() = default;
