@@ -34,6 +34,9 @@ namespace {
 constexpr absl::Duration kLookAtHeld = absl::Milliseconds(50);
 // How long who gives a session up waits for it to have left: it has been given up all the same.
 constexpr absl::Duration kLeavePatience = absl::Seconds(1);
+// By when the database has said whether there is maintenance; else the file says it, as in an outage. Less than half of
+// what a gate before this trusts an answer for.
+constexpr absl::Duration kSaysOfMaintenance = absl::Milliseconds(500);
 
 absl::Status FarIsAway() {
   return WithOutcome(Error(absl::StatusCode::kUnavailable, kDatabaseUnavailable,
@@ -128,10 +131,13 @@ class WriteBehindBackend final : public WriteBehindTier {
     }
     if (far == nullptr) return near_->Grants(std::move(request), deadline, std::move(done));
     GrantRequest asked = request;
-    far->Grants(std::move(asked), deadline,
+    // What is at home goes on while the database hangs; what would be written there has a gate of its own.
+    const absl::Time far_deadline = of_maintenance ? std::min(deadline, absl::Now() + kSaysOfMaintenance) : deadline;
+    far->Grants(std::move(asked), far_deadline,
                 [this, deadline, of_maintenance, request = std::move(request),
                  done = std::move(done)](absl::StatusOr<GrantResult> listed) mutable {
-                  if (absl::IsUnavailable(listed.status())) {
+                  const bool hangs = of_maintenance && absl::IsDeadlineExceeded(listed.status());
+                  if (absl::IsUnavailable(listed.status()) || hangs) {
                     return near_->Grants(std::move(request), deadline, std::move(done));
                   }
                   if (listed.ok() && of_maintenance) kept_.Keep(listed->maintenance, *near_, deadline);

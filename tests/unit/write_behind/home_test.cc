@@ -640,6 +640,16 @@ TEST_F(HomeTest, LostFileIsNotAnEmptyStartWithoutAnAddressEither) {
   EXPECT_TRUE(replaced.Open().ok());
 }
 
+TEST_F(HomeTest, WhetherThereIsMaintenanceIsKnownWhileTheDatabaseHangs) {
+  GrantRequest ask;
+  ask.action = GrantRequest::Action::kGetMaintenance;
+  one_.far().mode = FarBehaviour::kHangs;
+  const auto told = AwaitCall<absl::StatusOr<GrantResult>>(
+      [&](auto done) { one_.backend().Grants(ask, absl::InfiniteFuture(), std::move(done)); });
+  EXPECT_TRUE(told.ok()) << told.status();
+  one_.far().mode = FarBehaviour::kWorks;
+}
+
 TEST_F(HomeTest, RightsAreKnownInAnOutage) {
   GrantRequest create;
   create.action = GrantRequest::Action::kCreate;

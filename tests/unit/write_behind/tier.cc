@@ -165,6 +165,13 @@ void FarStore::List(ListRequest request, absl::Time deadline, ListDone done) {
   store().List(std::move(request), deadline, std::move(done));
 }
 
+void FarStore::Grants(GrantRequest request, absl::Time deadline, GrantsDone done) {
+  if (behaviour_.mode.load() == FarBehaviour::kAway) return std::move(done)(Away(Outcome::kNotApplied));
+  // Whoever waits until its deadline is told so at once.
+  if (behaviour_.mode.load() == FarBehaviour::kHangs) return std::move(done)(absl::DeadlineExceededError("it hangs"));
+  store().Grants(std::move(request), deadline, std::move(done));
+}
+
 absl::Status Server::Open() {
   SqliteOptions sqlite;
   sqlite.path = path();

@@ -87,6 +87,7 @@ class FarStore final : public ForwardingBackend {
   void Leases(std::vector<LeaseRequest> requests, absl::Time deadline, LeasesDone done) override;
   void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) override;
   void List(ListRequest request, absl::Time deadline, ListDone done) override;
+  void Grants(GrantRequest request, absl::Time deadline, GrantsDone done) override;
   Description Describe() const override;
 
  private:
