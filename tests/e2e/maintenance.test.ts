@@ -10,7 +10,7 @@ import { onPostgres } from "./stores.ts";
 
 // Longer than a lease of the accounts, and than one attempt at a call.
 const WINDOW_MS = 20_000;
-const SHORT_PATIENCE_MS = 3_000;
+const SHORT_PATIENCE_MS = 6_000;
 
 describe("Maintenance", () => {
   it("is waited for by a conversation, through a restart of the server, without a failed call", async () => {

@@ -68,20 +68,13 @@ func (s state) passTo(owner string) state {
 	return s
 }
 
-// extend lets the lease live from a moment within `op` for as long as it asks.
+// extend lets the lease live from a moment within `op` for as long as it asks. Where stores hand the session on, it ends
+// later by as long as each way takes, of which nobody is told.
 func (s state) extend(op *operation) state {
 	s.liveUntil = op.Call + op.Args.TTL
 	s.expiredFrom = forever
-	if op.Return < forever-op.Args.TTL {
+	if !s.apart && op.Return < forever-op.Args.TTL {
 		s.expiredFrom = op.Return + op.Args.TTL
-	}
-	return s
-}
-
-// onItsWay is the state of a session that another store gets: nobody knows how long that takes, and its lease waits.
-func (s state) onItsWay() state {
-	if s.held() {
-		s.expiredFrom = forever
 	}
 	return s
 }

@@ -163,14 +163,10 @@ func (w world) readBehind(op *operation) []world {
 // arrivals are the worlds in which the server of op has the session as it goes on.
 func (w world) arrivals(op *operation) []world {
 	if !w.isElsewhere(op) {
-		if w.home == 0 && op.Near && (op.Op == opAcquire || op.Op == opRenew) {
-			w.latest = w.latest.onItsWay()
-		}
 		return []world{w}
 	}
 	// It was given back, with everything flushed; or it is read there once it is.
 	given := w
-	given.latest = w.latest.onItsWay()
 	given.behind = nil
 	if op.Op != opRead || op.Args.Fence != 0 {
 		given.home = 0
@@ -183,7 +179,7 @@ func (w world) arrivals(op *operation) []world {
 	for m := w.behind.and(w.latest.moment()); m != nil; m = m.older {
 		for _, leap := range []uint64{0, leapOfASteal} {
 			taken := given
-			taken.latest = given.latest.at(m.newest)
+			taken.latest = w.latest.at(m.newest)
 			taken.latest.revision += leap
 			all = append(all, taken)
 		}
