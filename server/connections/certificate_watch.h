@@ -47,7 +47,7 @@ class CertificateWatch {
   void OnReplaced(std::function<absl::Status()> listener) { on_replaced_ = std::move(listener); }
 
   struct Counts {
-    // Of what is in force.
+    // When the certificate that is shown now expires.
     absl::Time expires;
     // Sets that were taken in the place of another, and refused, by this or by who shows them.
     std::uint64_t replaced = 0;

@@ -9,7 +9,7 @@
 namespace authstate::server {
 
 struct HttpRequest {
-  // In capital letters: `GET`.
+  // The method of HTTP, in capital letters: `GET`.
   std::string method;
   // Of what is asked for, decoded and without its query: `/metrics`.
   std::string path;

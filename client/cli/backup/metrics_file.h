@@ -15,7 +15,7 @@ struct Metric {
   double value = 0;
 };
 
-// In the text format of Prometheus.
+// The metrics as text in the exposition format of Prometheus, which its textfile collector reads.
 std::string MetricsText(const std::vector<Metric>& metrics);
 
 // Puts them in a file that everybody may read, and that whoever reads finds whole: it is written beside, under a name

@@ -159,7 +159,7 @@ class RecordReader {
   const BackupHeader header_;
   std::uint64_t offset_;
   const FileKey key_;
-  // With those that do not open.
+  // How many records were read so far, counting those that are damaged.
   std::uint64_t records_ = 0;
   bool lost_ = false;
 };

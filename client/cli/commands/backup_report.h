@@ -27,7 +27,7 @@ struct BackupTally {
   std::vector<std::string> at_home;
   // Those that no call can name, and that are not saved therefore.
   std::vector<std::string> unaddressable;
-  // In how many places earlier backups are damaged.
+  // How many damaged places were met in the earlier backups that this one builds upon.
   std::size_t earlier_damage = 0;
 
   std::uint64_t sessions() const { return read + taken_over + kept.size() + damaged.size(); }
