@@ -108,6 +108,8 @@ func (op *operation) namesItsOwn() bool {
 	return op.namesHome() && strings.HasSuffix(*op.Reply.Owner, fmt.Sprintf("@server%d:1", op.At))
 }
 
+func (op *operation) steals() bool { return op.Op == opAcquire && op.Args.Steal }
+
 func (op *operation) validate() error {
 	switch {
 	case op.Session == "":

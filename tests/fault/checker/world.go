@@ -163,7 +163,13 @@ func (w world) readBehind(op *operation) []world {
 // arrivals are the worlds in which the server of op has the session as it goes on.
 func (w world) arrivals(op *operation) []world {
 	if !w.isElsewhere(op) {
-		return []world{w}
+		all := []world{w}
+		if w.home == 0 && op.steals() {
+			unseen := w
+			unseen.home = 1 + servers - op.At
+			all = append(all, unseen.arrivals(op)...)
+		}
+		return all
 	}
 	// It was given back, with everything flushed; or it is read there once it is.
 	given := w
@@ -171,7 +177,7 @@ func (w world) arrivals(op *operation) []world {
 	if op.Op != opRead || op.Args.Fence != 0 {
 		given.home = 0
 	}
-	if op.Op != opAcquire || !op.Args.Steal {
+	if !op.steals() {
 		return []world{given}
 	}
 	given.stolen[w.home] = stolenHome{true, w.latest}

@@ -79,6 +79,16 @@ func TestAcceptedOfNearStores(t *testing.T) {
 			by(2, r.commit(under(farther, one("2")), leapOfASteal+2))
 			by(2, r.commit(under(farther, named(7, one("1"))), 1))
 		},
+		"a steal from a home that the session has come to by a call that is refused": func(r *recorded) {
+			byPlain(2, r.acquire("x", 1))
+			byPlain(2, r.commit(under(1, one("1")), 1))
+			byPlain(2, r.steal("y", farther))
+			byPlain(2, r.commit(under(farther, one("2")), leapOfASteal+2))
+			by(1, r.readA(1, "1"))
+			by(1, r.refused(opRenew, args{Fence: 1, TTL: second}, reasonStaleFence)).Reply = reply{
+				Fence: number(farther), Owner: text("y")}
+			by(1, r.readA(leapOfASteal+2, "2"))
+		},
 		"a steal in doubt after which nobody has the session": func(r *recorded) {
 			by(1, r.acquire("x", 1))
 			by(2, r.add(operation{Op: opAcquire, Args: args{Owner: "y", TTL: second, Steal: true}, Result: resultUnknown}))
