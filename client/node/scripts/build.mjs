@@ -1,11 +1,13 @@
-// Builds dist/esm and dist/cjs. The compiler takes the module format from the package.json nearest to a source file, so
-// the CommonJS build compiles a copy of the sources beside a package.json of its own.
+// Builds dist/esm and dist/cjs of this package, or of the one in the folder that is named. The compiler takes the module
+// format from the package.json nearest to a source file, so the CommonJS build compiles a copy of the sources beside a
+// package.json of its own.
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const tools = dirname(dirname(fileURLToPath(import.meta.url)));
+const root = resolve(process.argv[2] ?? tools);
 const dist = join(root, "dist");
 const staging = join(root, "dist/.cjs");
 
@@ -21,7 +23,7 @@ function compile(base, outDir) {
   };
   writeFileSync(tsconfig, JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions, include: ["src"] }));
   try {
-    execFileSync(join(root, "node_modules/.bin/tsc"), ["--project", tsconfig], { stdio: "inherit" });
+    execFileSync(join(tools, "node_modules/.bin/tsc"), ["--project", tsconfig], { stdio: "inherit" });
   } finally {
     rmSync(tsconfig);
   }
