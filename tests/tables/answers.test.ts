@@ -142,7 +142,7 @@ describe("tables whose database fails", { skip: !isPostgrestHere }, () => {
     });
   }
 
-  const once: [what: string, write: Write][] = [
+  const sentOnce: [what: string, write: Write][] = [
     [
       "an upsert whose key the table makes",
       (to) => to.from("clients").upsert({ yclients_id: 20, company_id: COMPANY }),
@@ -165,7 +165,7 @@ describe("tables whose database fails", { skip: !isPostgrestHere }, () => {
     ["a delete by a range of keys", (to) => to.from("clients").delete().gt("id", 100_000)],
     ["a function", (to) => to.rpc("nothing")],
   ];
-  for (const [what, write] of once) {
+  for (const [what, write] of sentOnce) {
     it(`sends ${what} once`, async () => {
       gateway.fates.push("lose");
       const before = gateway.seen.length;
@@ -180,24 +180,26 @@ describe("tables whose database fails", { skip: !isPostgrestHere }, () => {
   it("never reads a database that is killed in the middle of single() as no row", async () => {
     const outcomes = new Set<string>();
     for (let round = 0; round < 3; round++) {
-      let killed = false;
+      const killed = new Promise<void>((resolve) => {
+        gateway.onRequest = () => {
+          gateway.onRequest = undefined;
+          fixture.databases.killPostgres();
+          resolve();
+        };
+      });
       const reads = Array.from({ length: 40 }, async (_, index) => {
-        const { data, error } = await tables
+        const one = tables
           .with({ patienceMs: 60_000 })
           .from("clients")
           .select("id")
-          .eq("id", index + 101)
-          .single();
+          .eq("id", index + 101);
+        const { data, error } = await one.single();
         outcomes.add(error === null ? "row" : error.code);
-        assert.deepEqual(data, { id: index + 101 });
+        assert.deepEqual(data, { id: index + 101 }, JSON.stringify(error));
       });
-      gateway.onRequest = () => {
-        if (!killed) fixture.databases.killPostgres();
-        killed = true;
-      };
-      const back = fixture.databases.startPostgres();
-      await Promise.all([...reads, back]);
-      gateway.onRequest = undefined;
+      await killed;
+      await fixture.databases.startPostgres();
+      await Promise.all(reads);
     }
     assert.deepEqual([...outcomes], ["row"]);
   });

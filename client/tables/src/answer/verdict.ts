@@ -14,8 +14,9 @@ export interface Trouble {
 
 // Without a connection to the database nothing was begun.
 const NEVER_BEGAN = new Set(["PGRST000", "PGRST002", "PGRST003", "08001", "08004", "53300", "57P03", "25006"]);
-// The connection ended under way: before the COMMIT or after it.
-const LOST_UNDER_WAY = /^(PGRST001|08...|57P01|57P02|57P05|40003)$/;
+// The connection ended under way: before the COMMIT or after it. Where PostgreSQL died without a word, PostgREST's error has
+// an empty code.
+const LOST_UNDER_WAY = /^(|PGRST001|08...|57P01|57P02|57P05|40003)$/;
 // Rolled back because of what others did at the same time.
 const ROLLED_BACK = new Set(["40001", "40P01", "55P03"]);
 // Codes of Node and undici for connections that never came about.
