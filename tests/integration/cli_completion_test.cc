@@ -55,7 +55,7 @@ TEST_F(CliCompletionTest, BashKnowsTheScript) {
 TEST_F(CliCompletionTest, BashCompletesCommands) {
   EXPECT_THAT(InBash("authstatectl ", ""),
               UnorderedElementsAre("session", "creds", "keys", "lease", "server", "token", "keyring", "schema", "store",
-                                   "backup", "legacy", "backend", "maintenance", "home", "write-behind", "completion"));
+                                   "tables", "backup", "legacy", "backend", "maintenance", "home", "write-behind", "completion"));
   EXPECT_THAT(InBash("authstatectl session ex", "ex"), ElementsAre("export"));
   EXPECT_THAT(InBash("authstatectl maintenance ", ""), UnorderedElementsAre("on", "off", "status"));
   EXPECT_THAT(InBash("authstatectl --json session sh", "sh"), ElementsAre("show"));

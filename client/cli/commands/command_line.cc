@@ -54,12 +54,13 @@ Command TheProgram(GlobalOptions* options, Action* action) {
       },
       [options] { return options->address; });
   address.variable = kAddressVariable;
-  Command program = Group(
-      "authstatectl", "Looks into an authstated, and moves sessions in and out",
-      {SessionCommands(action), CredsCommands(action), KeysCommands(action), LeaseCommands(action),
-       ServerCommands(action), TokenCommands(action), KeyringCommands(action), SchemaCommands(action),
-       StoreCommands(action), BackupCommands(action), LegacyCommands(action), BackendCommands(action),
-       MaintenanceCommands(action), HomeCommands(action), WriteBehindCommands(action), CompletionCommand(action)});
+  Command program =
+      Group("authstatectl", "Looks into an authstated, and moves sessions in and out",
+            {SessionCommands(action), CredsCommands(action), KeysCommands(action), LeaseCommands(action),
+             ServerCommands(action), TokenCommands(action), KeyringCommands(action), SchemaCommands(action),
+             StoreCommands(action), TablesCommands(action), BackupCommands(action), LegacyCommands(action),
+             BackendCommands(action), MaintenanceCommands(action), HomeCommands(action), WriteBehindCommands(action),
+             CompletionCommand(action)});
   const auto inherited = [](const char* name, const char* variable, std::string* value, const char* needs,
                             const char* help) {
     Option option = profiles::Text(name, value, help);

@@ -38,6 +38,7 @@ Command HomeCommands(Action* action);
 Command KeyringCommands(Action* action);
 Command SchemaCommands(Action* action);
 Command StoreCommands(Action* action);
+Command TablesCommands(Action* action);
 Command TokenCommands(Action* action);
 Command LegacyCommands(Action* action);
 Command BackendCommands(Action* action);

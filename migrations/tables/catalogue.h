@@ -1,0 +1,149 @@
+#ifndef AUTHSTATE_MIGRATIONS_TABLES_CATALOGUE_H_
+#define AUTHSTATE_MIGRATIONS_TABLES_CATALOGUE_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "migrations/tables/database.h"
+
+// What a database says of the tables of one schema. Plain data; texts of definitions are as PostgreSQL writes them,
+// with every name qualified.
+namespace authstate::tables {
+
+struct Column {
+  std::string name;
+  // `numeric(12,2)`, `integer[]`.
+  std::string type;
+  bool not_null = false;
+  // Empty: none.
+  std::string default_value;
+  // `a`: always, `d`: by default, empty: none.
+  std::string identity;
+  // The expression of a generated column; empty: it is written like others.
+  std::string generated;
+  // Where it is not that of the type.
+  std::string collation;
+  // Whether values order alike on every server: numbers, times, uuid, bytea, and text whose collation is C.
+  bool ordered = false;
+};
+
+struct Constraint {
+  std::string name;
+  // `p`, `u`, `c`, `f` or `x`, as in pg_constraint.
+  char kind = 'c';
+  std::vector<std::string> columns;
+  std::string definition;
+  bool deferrable = false;
+  // Of a foreign key: the table that it leads to, empty when that is in another schema.
+  std::string referenced;
+};
+
+struct Index {
+  std::string name;
+  std::string definition;
+  bool unique = false;
+  // Neither partial, nor on expressions, nor checked late; so that ON CONFLICT may name its columns.
+  bool plain = false;
+  // Made by a constraint.
+  bool of_constraint = false;
+  std::vector<std::string> columns;
+};
+
+struct Partition {
+  std::string name;
+  std::string parent;
+  // `FOR VALUES FROM (…) TO (…)`.
+  std::string bound;
+  // `RANGE (created_at)`, of one that is divided again.
+  std::string key;
+};
+
+struct Table {
+  std::string name;
+  // `RANGE (created_at)`; empty: it has no partitions.
+  std::string partition_key;
+  // An estimate, which may be far off.
+  std::int64_t rows = 0;
+  std::vector<Column> columns;
+  std::vector<Constraint> constraints;
+  std::vector<Index> indexes;
+  // All below it; a parent before its parts.
+  std::vector<Partition> partitions;
+  // Those that fire when rows are written, `name: definition`.
+  std::vector<std::string> triggers;
+  // Whether policies hide rows from the role that asked.
+  bool hides_rows = false;
+  // Whether there are row policies at all.
+  bool has_policies = false;
+  // Part of an inheritance that is no partitioning.
+  bool inherits = false;
+  // What the role may not do with it: `SELECT`, `INSERT`, …
+  std::vector<std::string> missing_rights;
+
+  const Column* FindColumn(const std::string& name) const;
+  // Whether ON CONFLICT may name these columns, in whatever order.
+  bool HasUnique(const std::vector<std::string>& columns) const;
+  // One of the same kind and definition, whatever its name.
+  bool HasConstraint(const Constraint& wanted) const;
+  // The columns of the primary key; none: it has no key.
+  std::vector<std::string> primary_key() const;
+};
+
+struct Sequence {
+  std::string name;
+  std::string type;
+  std::string definition;
+  // The column that it belongs to, by ownership or a default; empty: none.
+  std::string table;
+  std::string column;
+  bool of_identity = false;
+  bool owned = false;
+  std::int64_t increment = 1;
+  bool readable = true;
+  bool writable = true;
+};
+
+struct Catalogue {
+  // `150005`.
+  std::int64_t version = 0;
+  std::string encoding;
+  // `C.UTF-8 (libc)`.
+  std::string collation;
+  std::string schema;
+  bool has_schema = false;
+  bool may_create = false;
+  // Of the role, as it is set for its sessions; `0`: none.
+  std::string statement_timeout;
+  std::map<std::string, Table> tables;
+  std::map<std::string, Sequence> sequences;
+  // Types of the schema, with what makes them: enumerations, domains, composite types.
+  // In an order in which they can be made.
+  std::vector<std::pair<std::string, std::string>> types;
+  // Extensions that tables of the schema cannot do without, and those that are there.
+  std::vector<std::string> needed_extensions;
+  std::vector<std::string> extensions;
+  std::vector<std::string> available_extensions;
+  // Views and functions of the schema, which are not moved.
+  std::vector<std::string> others;
+  // The oldest transaction id that may still write: what is written from now on has no older one.
+  std::string oldest_transaction;
+
+  const Table* FindTable(const std::string& name) const;
+  // The definition of a type; null: there is none.
+  const std::string* FindType(const std::string& name) const;
+};
+
+// Reads it all. Fails as Database::Read does.
+absl::StatusOr<Catalogue> ReadCatalogue(Database& database, const std::string& schema);
+
+// A digest of everything that makes rows mean what they mean: columns, constraints, indexes. Two databases whose tables
+// are alike have the same; statistics and rights do not count.
+std::string Fingerprint(const Catalogue& catalogue, const std::vector<std::string>& tables);
+
+}  // namespace authstate::tables
+
+#endif  // AUTHSTATE_MIGRATIONS_TABLES_CATALOGUE_H_

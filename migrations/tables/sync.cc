@@ -1,0 +1,213 @@
+#include "migrations/tables/sync.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "migrations/tables/compare.h"
+
+namespace authstate::tables {
+namespace {
+
+enum class Pass : std::uint8_t { kCopy, kDelete };
+
+// Does what a comparison finds: in one pass what is to be copied, in the other what is to be deleted.
+class Doer final : public DifferenceSink {
+ public:
+  Doer(Pass pass, bool dry_run, RowWriter& writer, TableSync& table, const SyncProgress& progress, std::int64_t about)
+      : pass_(pass), dry_run_(dry_run), writer_(writer), table_(table), progress_(progress), about_(about) {}
+
+  absl::StatusOr<bool> Missing(const KeyRange& range, std::int64_t rows) override {
+    if (pass_ == Pass::kDelete) return true;
+    if (!dry_run_ && may_copy_ranges_) {
+      const absl::StatusOr<bool> copied = writer_.CopyRange(range);
+      if (!copied.ok() || !*copied) return copied;
+    } else if (!dry_run_) {
+      return false;
+    }
+    table_.missing += rows;
+    return true;
+  }
+  absl::StatusOr<bool> Extra(const KeyRange& range, std::int64_t rows) override {
+    if (pass_ == Pass::kCopy) {
+      table_.extra += rows;
+    } else if (absl::Status deleted = writer_.DeleteRange(range); !deleted.ok()) {
+      return deleted;
+    }
+    return true;
+  }
+  absl::Status Differing(const std::vector<RowDifference>& rows) override {
+    std::vector<KeyValues> keys;
+    for (const RowDifference& row : rows) {
+      const bool extra = row.kind == DifferenceKind::kExtra;
+      if (extra == (pass_ == Pass::kDelete)) keys.push_back(row.key);
+      if (pass_ == Pass::kDelete) continue;
+      ++(extra ? table_.extra : row.kind == DifferenceKind::kMissing ? table_.missing : table_.different);
+    }
+    if (dry_run_ || keys.empty()) return absl::OkStatus();
+    return pass_ == Pass::kCopy ? writer_.CopyRows(keys) : writer_.DeleteRows(keys);
+  }
+  void Compared(std::int64_t rows) override {
+    if (pass_ != Pass::kCopy) return;
+    compared_ += rows;
+    TableSync shown = table_;
+    shown.copied += writer_.counts().copied;
+    progress_(shown, compared_, std::max(about_, compared_));
+  }
+
+  // Row by row only: a range that fails would end the transaction that all stand in.
+  void CopyRowsOnly() { may_copy_ranges_ = false; }
+
+ private:
+  const Pass pass_;
+  const bool dry_run_;
+  RowWriter& writer_;
+  TableSync& table_;
+  const SyncProgress& progress_;
+  const std::int64_t about_;
+  std::int64_t compared_ = 0;
+  bool may_copy_ranges_ = true;
+};
+
+class Syncing {
+ public:
+  Syncing(Database& from, Database& to, const SyncOptions& options, const SyncProgress& progress)
+      : from_(from), to_(to), options_(options), progress_(progress) {}
+
+  absl::Status Prepare(const Catalogue& from, const Catalogue& to, const std::vector<std::string>& tables);
+  absl::Status Round();
+  SyncResult& result() { return result_; }
+
+ private:
+  struct Member {
+    TablePair pair;
+    std::size_t place = 0;
+  };
+  using Group = std::pair<std::vector<Member>, bool>;
+
+  absl::Status DoGroup(const Group& group, Pass pass);
+  absl::Status DoTable(const Member& member, Pass pass, bool in_transaction);
+  absl::Status DoOnce(const Member& member, Pass pass, bool in_transaction);
+  std::size_t RefusedForParents(const std::string& table) const;
+
+  Database& from_;
+  Database& to_;
+  const SyncOptions& options_;
+  const SyncProgress& progress_;
+  std::vector<Group> groups_;
+  SyncResult result_;
+};
+
+absl::Status Syncing::Prepare(const Catalogue& from, const Catalogue& to, const std::vector<std::string>& tables) {
+  const absl::StatusOr<std::vector<TableGroup>> order = OrderTables(from, to, tables);
+  if (!order.ok()) return order.status();
+  for (const TableGroup& group : *order) {
+    Group& members = groups_.emplace_back();
+    members.second = group.one_transaction;
+    for (const std::string& name : group.tables) {
+      absl::StatusOr<TablePair> pair = PairTables(from, to, name);
+      if (!pair.ok()) return pair.status();
+      result_.tables.emplace_back().table = name;
+      members.first.push_back({*std::move(pair), result_.tables.size() - 1});
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::size_t Syncing::RefusedForParents(const std::string& table) const {
+  return std::count_if(result_.refused.begin(), result_.refused.end(),
+                       [&table](const RefusedRow& row) { return row.table == table && row.sqlstate == "23503"; });
+}
+
+absl::Status Syncing::DoOnce(const Member& member, Pass pass, bool in_transaction) {
+  TableSync& table = result_.tables[member.place];
+  if (pass == Pass::kCopy) table.missing = table.extra = table.different = 0;
+  RowWriter writer(from_, to_, member.pair, options_.batch, options_.max_errors, &result_.refused);
+  Doer doer(pass, options_.dry_run, writer, table, progress_, member.pair.estimate);
+  if (in_transaction) doer.CopyRowsOnly();
+  const absl::StatusOr<RowCounts> rows = CompareTable(from_, to_, member.pair, doer);
+  table.copied += writer.counts().copied;
+  table.deleted += writer.counts().deleted;
+  if (!rows.ok()) return rows.status();
+  if (pass == Pass::kDelete) return absl::OkStatus();
+  table.from_rows = rows->from;
+  table.to_rows = rows->to;
+  if (rows->from == 0 && rows->to > 0 && !options_.allow_emptying && !options_.dry_run) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(table.table, " is empty in ", from_.title(), " and has ", rows->to, " rows in ", to_.title(),
+                     ", which would be deleted: are --from and --to the right way round? If so, say --allow-emptying"));
+  }
+  return absl::OkStatus();
+}
+
+// Rows that point at rows of the same table may come before them: they are refused, and accepted once those are there.
+absl::Status Syncing::DoTable(const Member& member, Pass pass, bool in_transaction) {
+  while (true) {
+    const std::vector<RefusedRow> before = result_.refused;
+    const TableSync& table = result_.tables[member.place];
+    const std::int64_t written = table.copied + table.deleted;
+    if (absl::Status done = DoOnce(member, pass, in_transaction); !done.ok()) return done;
+    const bool again = member.pair.refers_to_itself && !options_.dry_run && RefusedForParents(table.table) > 0 &&
+                       table.copied + table.deleted > written;
+    if (!again) return absl::OkStatus();
+    result_.refused = before;
+  }
+}
+
+absl::Status Syncing::DoGroup(const Group& group, Pass pass) {
+  const bool in_transaction = group.second && !options_.dry_run;
+  if (in_transaction) {
+    const auto error = to_.Begin("SET CONSTRAINTS ALL DEFERRED");
+    if (error.has_value()) return ToStatus(*error, "cannot write to", to_.title());
+  }
+  for (const Member& member : group.first) {
+    const bool skipped = pass == Pass::kDelete && result_.tables[member.place].extra == 0;
+    const absl::Status done = skipped ? absl::OkStatus() : DoTable(member, pass, in_transaction);
+    if (done.ok()) continue;
+    if (in_transaction) to_.RollBack();
+    return done;
+  }
+  if (!in_transaction) return absl::OkStatus();
+  const auto error = to_.Commit();
+  if (!error.has_value()) return absl::OkStatus();
+  return ToStatus(*error, absl::StrCat("cannot write ", group.first.front().pair.name, " and what it refers to, to"),
+                  to_.title());
+}
+
+absl::Status Syncing::Round() {
+  ++result_.rounds;
+  result_.refused.clear();
+  for (const Group& group : groups_) {
+    if (absl::Status done = DoGroup(group, Pass::kCopy); !done.ok()) return done;
+  }
+  result_.equal = std::all_of(result_.tables.begin(), result_.tables.end(),
+                              [](const TableSync& table) { return table.found() == 0; });
+  if (options_.dry_run) return absl::OkStatus();
+  for (auto group = groups_.rbegin(); group != groups_.rend(); ++group) {
+    if (absl::Status done = DoGroup(*group, Pass::kDelete); !done.ok()) return done;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<SyncResult> SyncTables(Database& from, const Catalogue& from_catalogue, Database& to,
+                                      const Catalogue& to_catalogue, const std::vector<std::string>& tables,
+                                      bool all_tables, const SyncOptions& options, const SyncProgress& progress) {
+  Syncing syncing(from, to, options, progress);
+  if (absl::Status ready = syncing.Prepare(from_catalogue, to_catalogue, tables); !ready.ok()) return ready;
+  SyncResult& result = syncing.result();
+  while (!result.equal && result.rounds < (options.dry_run ? 1 : options.rounds)) {
+    if (absl::Status done = syncing.Round(); !done.ok()) return done;
+  }
+  auto places = ReadSequencePlaces(from, from_catalogue, to, to_catalogue, tables, all_tables);
+  if (!places.ok()) return places.status();
+  if (!options.dry_run) {
+    if (absl::Status set = AdvanceSequences(to, to_catalogue.schema, *places); !set.ok()) return set;
+  }
+  result.sequences = *std::move(places);
+  return std::move(result);
+}
+
+}  // namespace authstate::tables
