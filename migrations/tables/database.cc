@@ -283,6 +283,12 @@ std::optional<DbError> Database::GoOn(const std::string& sql, Rows* rows) {
   return error;
 }
 
+std::optional<DbError> Database::BeginCopy(const std::string& sql) {
+  std::optional<DbError> failed = TryOnce(sql, nullptr);
+  if (!failed.has_value()) Watch();
+  return failed;
+}
+
 std::optional<DbError> Database::EndCopy(bool well) {
   Watch();
   PQputCopyEnd(connection_, well ? nullptr : "the reading side failed");
@@ -296,9 +302,8 @@ std::optional<DbError> Database::CopyTo(Database& target, const std::string& sel
   const std::string in = absl::StrCat(target.Pins(Access::kWrite), "COPY ", into, " FROM STDIN");
   DbError reading;
   reading.fault = Fault::kLost;
-  if (TryOnce(out, nullptr).has_value()) return reading;
-  Watch();
-  std::optional<DbError> failed = target.TryOnce(in, nullptr);
+  if (BeginCopy(out).has_value()) return reading;
+  std::optional<DbError> failed = target.BeginCopy(in);
   std::int64_t sent = 0;
   int length = 0;
   while (!failed.has_value()) {
@@ -313,7 +318,7 @@ std::optional<DbError> Database::CopyTo(Database& target, const std::string& sel
     failed = target.EndCopy(accepted);
     if (!failed.has_value()) *rows += sent;
     sent = 0;
-    if (!failed.has_value()) failed = target.TryOnce(in, nullptr);
+    if (!failed.has_value()) failed = target.BeginCopy(in);
   }
   if (failed.has_value()) {
     Drop();

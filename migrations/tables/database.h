@@ -140,6 +140,8 @@ class Database {
   void Drop();
   // One more statement of the transaction, which outlives its failure.
   std::optional<DbError> GoOn(const std::string& sql, Rows* rows);
+  // Begins a COPY, from or into this database.
+  std::optional<DbError> BeginCopy(const std::string& sql);
   // Ends the COPY into this database; `well`: with what was sent so far.
   std::optional<DbError> EndCopy(bool well);
   const std::string& Pins(Access access) const { return access == Access::kRead ? read_pins_ : write_pins_; }

@@ -34,6 +34,10 @@ bool IsTooLong(absl::string_view text, absl::string_view type) {
 
 }  // namespace
 
+absl::Status TooManyRefused(std::size_t most) {
+  return absl::DataLossError(absl::StrCat("more than ", most, " rows were refused (--max-errors)"));
+}
+
 absl::StatusOr<bool> RowWriter::CopyRange(const KeyRange& range) {
   std::int64_t copied = 0;
   const auto error = from_.CopyTo(to_, pair_.SelectAll(range), pair_.Into(), &copied);
@@ -162,16 +166,17 @@ absl::Status RowWriter::Refuse(const Row& row, const DbError& error) {
   if (refused.column.empty() && absl::StartsWith(error.sqlstate, "22")) refused.column = ColumnAtFault(row);
   refused_.push_back(std::move(refused));
   if (refused_.size() <= most_refused_) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat("more than ", most_refused_, " rows were refused (--max-errors)"));
+  return TooManyRefused(most_refused_);
 }
 
-absl::Status RowWriter::DeleteRange(const KeyRange& range) {
+absl::StatusOr<bool> RowWriter::DeleteRange(const KeyRange& range) {
   while (true) {
     std::int64_t deleted = 0;
     const auto error = to_.Write(pair_.DeleteSome(range, kDeletedAtOnce), &deleted);
+    if (error.has_value() && IsOfOneRow(*error)) return false;
     if (error.has_value()) return ToStatus(*error, absl::StrCat("cannot delete from ", pair_.name, " of"), to_.title());
     counts_.deleted += deleted;
-    if (deleted < kDeletedAtOnce) return absl::OkStatus();
+    if (deleted < kDeletedAtOnce) return true;
   }
 }
 

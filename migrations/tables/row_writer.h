@@ -34,6 +34,9 @@ struct RefusedRow {
   std::string sqlstate;
 };
 
+// What ends the writing once more rows were refused than may be.
+absl::Status TooManyRefused(std::size_t most);
+
 // Makes rows of the target what they are in the source. What is written may be written twice. Not thread-safe.
 class RowWriter {
  public:
@@ -52,7 +55,8 @@ class RowWriter {
   absl::StatusOr<bool> CopyRange(const KeyRange& range);
   // Copies these rows over those that are there.
   absl::Status CopyRows(const std::vector<KeyValues>& keys);
-  absl::Status DeleteRange(const KeyRange& range);
+  // False: not all, for rows that stay point at some of them.
+  absl::StatusOr<bool> DeleteRange(const KeyRange& range);
   absl::Status DeleteRows(const std::vector<KeyValues>& keys);
 
   const Counts& counts() const { return counts_; }

@@ -1,6 +1,7 @@
 #include "migrations/tables/sync.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -30,11 +31,8 @@ class Doer final : public DifferenceSink {
     return true;
   }
   absl::StatusOr<bool> Extra(const KeyRange& range, std::int64_t rows) override {
-    if (pass_ == Pass::kCopy) {
-      table_.extra += rows;
-    } else if (absl::Status deleted = writer_.DeleteRange(range); !deleted.ok()) {
-      return deleted;
-    }
+    if (pass_ == Pass::kDelete) return writer_.DeleteRange(range);
+    table_.extra += rows;
     return true;
   }
   absl::Status Differing(const std::vector<RowDifference>& rows) override {
@@ -123,7 +121,9 @@ std::size_t Syncing::RefusedForParents(const std::string& table) const {
 absl::Status Syncing::DoOnce(const Member& member, Pass pass, bool in_transaction) {
   TableSync& table = result_.tables[member.place];
   if (pass == Pass::kCopy) table.missing = table.extra = table.different = 0;
-  RowWriter writer(from_, to_, member.pair, options_.batch, options_.max_errors, &result_.refused);
+  // Of a table that points at itself DoTable counts them, once no more can be done.
+  const std::size_t most = member.pair.refers_to_itself ? std::numeric_limits<std::size_t>::max() : options_.max_errors;
+  RowWriter writer(from_, to_, member.pair, options_.batch, most, &result_.refused);
   Doer doer(pass, options_.dry_run, writer, table, progress_, member.pair.estimate);
   if (in_transaction) doer.CopyRowsOnly();
   const absl::StatusOr<RowCounts> rows = CompareTable(from_, to_, member.pair, doer);
@@ -141,7 +141,8 @@ absl::Status Syncing::DoOnce(const Member& member, Pass pass, bool in_transactio
   return absl::OkStatus();
 }
 
-// Rows that point at rows of the same table may come before them: they are refused, and accepted once those are there.
+// Rows that point at rows of the same table may come before them, and be gone after them: they are refused, and
+// accepted once those are there, or gone.
 absl::Status Syncing::DoTable(const Member& member, Pass pass, bool in_transaction) {
   while (true) {
     const std::vector<RefusedRow> before = result_.refused;
@@ -150,9 +151,10 @@ absl::Status Syncing::DoTable(const Member& member, Pass pass, bool in_transacti
     if (absl::Status done = DoOnce(member, pass, in_transaction); !done.ok()) return done;
     const bool again = member.pair.refers_to_itself && !options_.dry_run && RefusedForParents(table.table) > 0 &&
                        table.copied + table.deleted > written;
-    if (!again) return absl::OkStatus();
+    if (!again) break;
     result_.refused = before;
   }
+  return result_.refused.size() <= options_.max_errors ? absl::OkStatus() : TooManyRefused(options_.max_errors);
 }
 
 absl::Status Syncing::DoGroup(const Group& group, Pass pass) {
@@ -161,7 +163,9 @@ absl::Status Syncing::DoGroup(const Group& group, Pass pass) {
     const auto error = to_.Begin("SET CONSTRAINTS ALL DEFERRED");
     if (error.has_value()) return ToStatus(*error, "cannot write to", to_.title());
   }
-  for (const Member& member : group.first) {
+  std::vector<Member> members = group.first;
+  if (pass == Pass::kDelete) std::reverse(members.begin(), members.end());
+  for (const Member& member : members) {
     const bool skipped = pass == Pass::kDelete && result_.tables[member.place].extra == 0;
     const absl::Status done = skipped ? absl::OkStatus() : DoTable(member, pass, in_transaction);
     if (done.ok()) continue;

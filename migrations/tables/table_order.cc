@@ -97,6 +97,11 @@ absl::StatusOr<std::vector<TableGroup>> OrderTables(const Catalogue& from, const
             "the foreign keys of ", absl::StrJoin(group.tables, ", "),
             " lead in a circle: make one of them DEFERRABLE in the target (ALTER TABLE … ALTER CONSTRAINT …)"));
       }
+      // What leads to another without a deferrable key leads to all that the other does, and one more.
+      std::stable_sort(group.tables.begin(), group.tables.end(),
+                       [&strict](const std::string& one, const std::string& other) {
+                         return Reached(strict, one).size() < Reached(strict, other).size();
+                       });
     }
     placed.insert(group.tables.begin(), group.tables.end());
     left.erase(

@@ -11,6 +11,7 @@ namespace authstate::tables {
 
 // Tables that are written together: one, or several whose foreign keys lead in a circle.
 struct TableGroup {
+  // In the order in which they are written, as far as their foreign keys are not deferrable.
   std::vector<std::string> tables;
   // Whether all of it has to be one transaction, whose foreign keys are checked at its end.
   bool one_transaction = false;

@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t kRowsAtOnce = 100;
 // So many are looked at a second time, to tell what was under way from what differs.
 constexpr std::int64_t kMostLookedAt = 10'000;
+constexpr std::int64_t kMostOfRange = 2 * Database::kCopyRows;
 
 std::string NameOf(DifferenceKind kind) {
   switch (kind) {
@@ -39,12 +40,12 @@ class Lister final : public DifferenceSink {
       : from_(from), to_(to), pair_(pair), most_listed_(most_listed), verdict_(verdict), progress_(progress) {}
 
   absl::StatusOr<bool> Missing(const KeyRange& /*range*/, std::int64_t rows) override {
-    if (verdict_.rows.size() < most_listed_) return false;
+    if (Lists(rows)) return false;
     verdict_.missing += rows;
     return true;
   }
   absl::StatusOr<bool> Extra(const KeyRange& /*range*/, std::int64_t rows) override {
-    if (verdict_.rows.size() < most_listed_ && rows <= kMostLookedAt) return false;
+    if (Lists(rows)) return false;
     verdict_.extra += rows;
     return true;
   }
@@ -71,6 +72,8 @@ class Lister final : public DifferenceSink {
   }
 
  private:
+  // Whether a range with so many rows is looked into, for the sake of those that are listed.
+  bool Lists(std::int64_t rows) const { return verdict_.rows.size() < most_listed_ && rows <= kMostOfRange; }
   void Count(const RowDifference& row, const std::vector<std::string>& columns) {
     ++(row.kind == DifferenceKind::kMissing ? verdict_.missing
        : row.kind == DifferenceKind::kExtra ? verdict_.extra

@@ -8,6 +8,7 @@ import { rounded, writeReport } from "./report.ts";
 import { type Measured, measureRow } from "./row.ts";
 import { FULL, QUICK, SECURED, StoreRows } from "./store_rows.ts";
 import type { StoreKind } from "./stores/store.ts";
+import { TableRows } from "./table_rows.ts";
 import { Testbed } from "./testbed.ts";
 import type { Timing } from "./timing.ts";
 
@@ -61,9 +62,12 @@ async function bench({ quick, minutes, output, rows: wanted }: BenchOptions, com
   const measured: Measured[] = [];
   const missing: string[] = [];
   try {
-    const rows = [...nativeRows(bed, quick), ...stores.rows(), ...listings.rows()].filter(({ name }) =>
-      isWanted(name, wanted),
-    );
+    const rows = [
+      ...nativeRows(bed, quick),
+      ...new TableRows(bed, quick).rows(),
+      ...stores.rows(),
+      ...listings.rows(),
+    ].filter(({ name }) => isWanted(name, wanted));
     if (rows.length === 0) throw new UsageError(`no row begins with ${wanted.join(" or ")}`);
     const fdatasyncs = fdatasyncRate(bed.folder.path, timing.measureMs);
     const { rows: versions } = await bed.run("SHOW server_version", "postgres");

@@ -106,7 +106,7 @@ export class Testbed {
     const running = this.#authstated.get(kind);
     if (running?.delayMs === delayMs) return running.server;
     await running?.server.stop();
-    const url = await this.#delayedUrl(this.databaseUrl(kind), delayMs);
+    const url = await this.delayedUrl(this.databaseUrl(kind), delayMs);
     const file = kind === "authstate-wb" ? ["--write-behind", join(this.folder.path, `${kind}.db`)] : [];
     const server = new Authstated(["--backend", "postgres", "--postgres-url", url, "--log-level", "warn", ...file]);
     await server.start();
@@ -179,23 +179,24 @@ export class Testbed {
       case "authstate-wb":
         return (await this.authstated(delayMs, kind)).address;
       case "pg-adapter":
-        return this.#delayedUrl(this.databaseUrl(kind), delayMs);
+        return this.delayedUrl(this.databaseUrl(kind), delayMs);
       case "multi-file":
         return join(this.folder.path, "multi-file");
       case "redis": {
         this.#redis ??= this.#keep(startRedis(this.folder));
         const { port } = await this.#redis;
-        return this.#delayedUrl(`redis://127.0.0.1:${port}`, delayMs);
+        return this.delayedUrl(`redis://127.0.0.1:${port}`, delayMs);
       }
       case "mysql-baileys": {
         this.#mariaDb ??= this.#keep(startMariaDb(this.folder));
         const { port } = await this.#mariaDb;
-        return this.#delayedUrl(`mysql://root@127.0.0.1:${port}/bench`, delayMs);
+        return this.delayedUrl(`mysql://root@127.0.0.1:${port}/bench`, delayMs);
       }
     }
   }
 
-  async #delayedUrl(url: string, delayMs: number): Promise<string> {
+  // The same place, `delayMs` further away.
+  async delayedUrl(url: string, delayMs: number): Promise<string> {
     if (delayMs === 0) return url;
     const port = Number(new URL(url).port);
     const name = `${port}+${delayMs}`;

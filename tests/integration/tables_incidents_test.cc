@@ -115,9 +115,10 @@ TEST_F(TablesIncidentTest, WhatCountsOfRowsHideIsNamed) {
   EXPECT_EQ(TableOf(verified, "messages")["missing"], 200);
   EXPECT_EQ(TableOf(verified, "appointments_cache")["extra"], 1);
   EXPECT_EQ(TableOf(verified, "services")["state"], "equal");
-  EXPECT_EQ(verified["sequences"][0]["sequence"], "appointments_cache_id_seq");
-  EXPECT_EQ(verified["sequences"][1]["sequence"], "clients_id_seq");
-  EXPECT_EQ(verified["sequences"][1]["wanted"], 5000);
+  // The one of appointments_cache is past its row, which it has given the id.
+  ASSERT_EQ(verified["sequences"].size(), 1);
+  EXPECT_EQ(verified["sequences"][0]["sequence"], "clients_id_seq");
+  EXPECT_EQ(verified["sequences"][0]["wanted"], 5000);
   // Running it again mends all of it.
   EXPECT_TRUE(Sync({"--allow-emptying"})["equal"]);
   EXPECT_TRUE(Verify()["equal"]);
@@ -201,6 +202,12 @@ TEST_F(TablesIncidentTest, ADryRunWritesNothingOnEitherSide) {
   Sync();
   Sql(target(), "UPDATE clients SET name = 'other' WHERE id < 50; DELETE FROM bookings");
   const auto written = [](const std::string& url) {
+    // What a process has done is counted once it has ended.
+    EXPECT_TRUE(test::TestPostgres::AwaitAnswer(url,
+                                                "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client "
+                                                "backend' AND pid <> pg_backend_pid()",
+                                                "0")
+                    .ok());
     return Ask(url,
                "SELECT pg_stat_clear_snapshot(); SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) || ' ' || "
                "pg_snapshot_xmax(pg_current_snapshot()) FROM pg_stat_all_tables");

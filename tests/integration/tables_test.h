@@ -44,6 +44,7 @@ class TablesTest : public testing::Test {
     }
   }
 
+  static test::TestPostgres& source_server() { return *source_server_; }
   static test::TestPostgres& target_server() { return *target_server_; }
   const std::string& source() const { return source_; }
   const std::string& target() const { return target_; }

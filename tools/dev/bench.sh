@@ -48,7 +48,7 @@ dev_bench() {
   [[ -n $quick ]] || ensure_packages bench
   ensure_node
   configure default -D AUTHSTATE_BUILD_TESTS=ON
-  compile default authstated tests/bench/all
+  compile default authstated authstatectl tests/bench/all
   build_node_client
   ensure_npm_packages tests
   [[ -z $quick ]] || options+=(--quick)

@@ -56,10 +56,12 @@ absl::Status Verdict(const tables::Verification& verification) {
   const auto unequal =
       std::count_if(verification.tables.begin(), verification.tables.end(),
                     [](const tables::TableVerdict& table) { return table.state != tables::TableState::kEqual; });
-  return absl::DataLossError(
-      absl::StrCat("the databases differ: ", Count(static_cast<std::uint64_t>(unequal), "table"),
-                   " different or unknown, ", Count(verification.schema_differences.size(), "difference"),
-                   " of the schema, ", Count(verification.sequences.size(), "sequence"), " behind"));
+  const auto blocking =
+      std::count_if(verification.schema_differences.begin(), verification.schema_differences.end(),
+                    [](const tables::Finding& finding) { return finding.severity == tables::Severity::kBlocks; });
+  return absl::DataLossError(absl::StrCat("the databases differ: ", Count(unequal, "table"), " different or unknown, ",
+                                          Count(blocking, "difference"), " of the schema that count, ",
+                                          Count(verification.sequences.size(), "sequence"), " behind"));
 }
 
 }  // namespace
