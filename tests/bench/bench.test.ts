@@ -40,6 +40,8 @@ const EXPECTED: Record<string, string[]> = {
   "unary-getkeys-scraped": ["self"],
   "commit-one-key/256": ["pgbench"],
   "locked-sessions/8": ["self"],
+  "scraped-memory/10000": ["self"],
+  "scrape-processor/10000": ["self"],
   ...Object.fromEntries(
     ["postgres", "sqlite"].flatMap((kind) =>
       [
@@ -120,6 +122,7 @@ describe("the command line of the benchmark", () => {
   const refusals: [what: string, args: string[], reason: RegExp][] = [
     ["an unknown option", ["--fast"], /^bench: unknown option '--fast'$/m],
     ["no time", ["--minutes", "0"], /^bench: --minutes needs a number from 1 to 999$/m],
+    ["a load that is too long", ["--load-seconds", "10000"], /^bench: --load-seconds needs a number from 1 to 9999$/m],
     ["a row that there is not", ["--quick", "get-two"], /^bench: no row begins with get-two$/m],
   ];
   for (const [what, args, reason] of refusals) {

@@ -6,6 +6,7 @@ import { microBenchmarks, nativeRows } from "./native_rows.ts";
 import { type BenchOptions, isWanted, parseOptions, UsageError } from "./options.ts";
 import { rounded, writeReport } from "./report.ts";
 import { type Measured, measureRow } from "./row.ts";
+import { ScrapedRows } from "./scraped_rows.ts";
 import { FULL, QUICK, SECURED, StoreRows } from "./store_rows.ts";
 import type { StoreKind } from "./stores/store.ts";
 import { TableRows } from "./table_rows.ts";
@@ -53,21 +54,25 @@ function fdatasyncRate(folder: string, forMs: number): number {
   return count / ((performance.now() - began) / 1_000);
 }
 
-async function bench({ quick, minutes, output, rows: wanted }: BenchOptions, command: string): Promise<number> {
+async function bench(options: BenchOptions, command: string): Promise<number> {
+  const { quick, minutes, loadSeconds, output, rows: wanted } = options;
   const { repetitions, timing, peers } = quick ? QUICK_MODE : FULL_MODE;
   const deadline = Date.now() + minutes * MINUTE_MS;
   const bed = await Testbed.create();
   const stores = new StoreRows(bed, quick ? QUICK : FULL, peers);
   const listings = new ListingRows(bed, quick);
+  const scraped = new ScrapedRows(bed, quick, loadSeconds);
   const measured: Measured[] = [];
   const missing: string[] = [];
   try {
-    const rows = [
+    const all = [
       ...nativeRows(bed, quick),
       ...new TableRows(bed, quick).rows(),
       ...stores.rows(),
       ...listings.rows(),
-    ].filter(({ name }) => isWanted(name, wanted));
+      ...scraped.rows(),
+    ];
+    const rows = all.filter(({ name }) => isWanted(name, wanted));
     if (rows.length === 0) throw new UsageError(`no row begins with ${wanted.join(" or ")}`);
     const fdatasyncs = fdatasyncRate(bed.folder.path, timing.measureMs);
     const { rows: versions } = await bed.run("SHOW server_version", "postgres");
@@ -104,6 +109,7 @@ async function bench({ quick, minutes, output, rows: wanted }: BenchOptions, com
   } finally {
     await stores.stop();
     await listings.stop();
+    await scraped.stop();
     await bed.stop();
   }
   if (missing.length > 0) say(`not measured: ${missing.join(", ")}\n`);

@@ -1,10 +1,10 @@
 // The rows whose load is a C++ program, so that what is measured is the server and not Node.
 import { once } from "node:events";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { writeFileSync } from "node:fs";
 import { BINARIES } from "../e2e/processes.ts";
 import type { Contender, PeerName, Row } from "./row.ts";
+import { scraping } from "./scraped_rows.ts";
 import { type Server, startBound } from "./servers.ts";
 import type { Testbed } from "./testbed.ts";
 import type { Timing } from "./timing.ts";
@@ -78,24 +78,9 @@ const scrapedReads = (bed: Testbed): Contender => ({
   measure: async (timing) => {
     const url = await bed.cachedMetrics();
     const { address } = await bed.cachedAuthstated();
-    return scraping(url, reads(address, timing));
+    return scraping(url, reads(address, timing), () => undefined);
   },
 });
-
-async function scraping<T>(url: string, work: Promise<T>): Promise<T> {
-  const over = new AbortController();
-  const scrapes = (async () => {
-    while (!over.signal.aborted) {
-      const answer = await fetch(url);
-      if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
-      await answer.text();
-      await setTimeout(MS_A_SECOND, undefined, { signal: over.signal }).catch(() => undefined);
-    }
-  })();
-  const done = await work.finally(() => over.abort());
-  await scrapes;
-  return done;
-}
 
 const commits = (bed: Testbed): Contender => ({
   name: "ours",

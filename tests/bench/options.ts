@@ -4,6 +4,8 @@ export interface BenchOptions {
   quick: boolean;
   // No row begins later than that.
   minutes: number;
+  // For how long the load of scraped-memory lasts.
+  loadSeconds: number;
   // Where the reports go.
   output: string;
   // Rows to measure, by name or by the beginning of one; all when empty.
@@ -12,11 +14,16 @@ export interface BenchOptions {
 
 const DEFAULT_MINUTES = 60;
 const MOST_MINUTES = 999;
+const DEFAULT_LOAD_SECONDS = 60;
+const MOST_LOAD_SECONDS = 9_999;
 
 export class UsageError extends Error {}
 
 export function parseOptions(args: readonly string[]): BenchOptions {
-  const options: BenchOptions = { quick: false, minutes: DEFAULT_MINUTES, output: "build/bench", rows: [] };
+  const options: BenchOptions = {
+    ...{ quick: false, minutes: DEFAULT_MINUTES, loadSeconds: DEFAULT_LOAD_SECONDS },
+    ...{ output: "build/bench", rows: [] },
+  };
   const rest = [...args];
   const valueOf = (name: string): string => {
     const value = rest.shift();
@@ -26,17 +33,19 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   for (let argument = rest.shift(); argument !== undefined; argument = rest.shift()) {
     if (argument === "--quick") options.quick = true;
     else if (argument === "--output") options.output = valueOf(argument);
-    else if (argument === "--minutes") options.minutes = minutesOf(valueOf(argument));
+    else if (argument === "--minutes") options.minutes = numberOf(argument, valueOf(argument), MOST_MINUTES);
+    else if (argument === "--load-seconds")
+      options.loadSeconds = numberOf(argument, valueOf(argument), MOST_LOAD_SECONDS);
     else if (argument.startsWith("-")) throw new UsageError(`unknown option '${argument}'`);
     else options.rows.push(argument);
   }
   return options;
 }
 
-function minutesOf(text: string): number {
-  const minutes = /^[0-9]{1,3}$/.test(text) ? Number(text) : 0;
-  if (minutes >= 1 && minutes <= MOST_MINUTES) return minutes;
-  throw new UsageError(`--minutes needs a number from 1 to ${MOST_MINUTES}`);
+function numberOf(name: string, text: string, most: number): number {
+  const number = /^[0-9]{1,4}$/.test(text) ? Number(text) : 0;
+  if (number >= 1 && number <= most) return number;
+  throw new UsageError(`${name} needs a number from 1 to ${most}`);
 }
 
 export function isWanted(name: string, wanted: readonly string[]): boolean {

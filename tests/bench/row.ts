@@ -19,6 +19,8 @@ export interface Row {
   unit: string;
   better: "higher" | "lower";
   conditions: string;
+  // How often each side is measured, where that is not as often as in other rows.
+  repetitions?: number;
   ours: Contender;
   peers: Contender<PeerName>[];
 }
@@ -52,7 +54,7 @@ export async function measureRow(row: Row, repetitions: number, timing: Timing):
   const contenders = [row.ours, ...row.peers];
   for (const contender of contenders) await contender.prepare();
   const values = new Map<Contender, number[]>(contenders.map((contender) => [contender, []]));
-  for (let repetition = 0; repetition < repetitions; repetition++) {
+  for (let repetition = 0; repetition < (row.repetitions ?? repetitions); repetition++) {
     for (const contender of contenders) values.get(contender)!.push(await contender.measure(timing));
   }
   const oursValues = values.get(row.ours)!;

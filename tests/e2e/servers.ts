@@ -11,16 +11,20 @@ export async function runControl(...args: string[]): Promise<string> {
   return (await promisify(execFile)(join(BINARIES, "authstatectl"), args)).stdout;
 }
 
+export const AUTHSTATED = join(BINARIES, "authstated");
+
 export class Authstated {
   readonly #options: string[];
+  readonly #command: string[];
   #child: ChildProcess | undefined;
   #port: number;
   #log: () => string = () => "";
 
-  // On a free port unless one is given.
-  constructor(storeOptions: string[], port = 0) {
+  // On a free port unless one is given. `command` is the program with the words before its options.
+  constructor(storeOptions: string[], port = 0, command: string[] = [AUTHSTATED]) {
     this.#options = storeOptions;
     this.#port = port;
+    this.#command = command;
   }
 
   // One of several servers of a store.
@@ -40,12 +44,8 @@ export class Authstated {
 
   // Resolves when it serves, on the port of before when it was started before.
   async start(): Promise<void> {
-    const child = start(join(BINARIES, "authstated"), [
-      "--listen",
-      this.address,
-      "--http-listen=off",
-      ...this.#options,
-    ]);
+    const [program, ...words] = this.#command;
+    const child = start(program!, [...words, "--listen", this.address, "--http-listen=off", ...this.#options]);
     this.#child = child;
     const log = tailOf(child.stderr);
     this.#log = log;

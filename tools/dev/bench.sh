@@ -7,7 +7,7 @@ source "$AUTHSTATE_ROOT/tools/dev/build.sh"
 
 bench_usage() {
   cat <<'TEXT'
-Usage: ./dev bench [--quick] [--minutes N] [ROW...]
+Usage: ./dev bench [--quick] [--minutes N] [--load-seconds N] [ROW...]
 
 Measures authstate and others side by side in one run, in turns, five times each, and writes the medians to
 build/bench/report.json and build/bench/report.md; tests/bench/README.md says what each row is. Installs Redis and
@@ -18,6 +18,8 @@ micro-benchmarks of C++ parts then follow in build/bench/micro.json.
 
 No row begins later than --minutes (60 by default) after the first; those that are left out are named, and the exit
 code is 1.
+
+The load of scraped-memory lasts for --load-seconds, 60 by default, and counts only where it lasts for 600.
 
 --quick shows that every row runs that needs nothing beyond PostgreSQL and Node, as `./dev test bench` does. It installs
 nothing else, and its figures mean nothing.
@@ -37,6 +39,11 @@ dev_bench() {
       --minutes)
         [[ ${2:-} =~ ^[1-9][0-9]{0,2}$ ]] || usage_error 'bench: --minutes needs a number from 1 to 999'
         options+=(--minutes "$2")
+        shift
+        ;;
+      --load-seconds)
+        [[ ${2:-} =~ ^[1-9][0-9]{0,3}$ ]] || usage_error 'bench: --load-seconds needs a number from 1 to 9999'
+        options+=(--load-seconds "$2")
         shift
         ;;
       -*) usage_error "bench: unknown option '$1'" ;;

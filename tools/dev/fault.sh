@@ -17,8 +17,8 @@ Runs authstated and PostgreSQL under load while the network between them, or Pos
 tests/fault/README.md. Every fault comes N times as often as in ./dev test (--rounds, 5 by default). A NAME is a regular
 expression over test names, as ctest -R takes it: `./dev fault Failover`. Without one, the server is then attacked for
 N times as long (tests/hostile/README.md), real Baileys runs at full length through poolers and TLS, on both layouts,
-two pools of it take the same accounts from each other, and what the address sanitizer watches runs in full with it, a
-server that is attacked once among it.
+two pools of it take the same accounts from each other, each alert of deploy/monitoring meets its fault, for half an hour,
+and what the address sanitizer watches runs in full with it, a server that is attacked once among it.
 
 LinearizabilityTest plays 40 random rounds for each of --rounds, 200 by default, and a fifth of that on the existing
 tables. What happens in them follows from --seed, 1 by default: each round has the seed after that of the round before.
@@ -54,6 +54,7 @@ dev_fault() {
   if [[ -z $pattern ]]; then
     run_attacks
     run_accounts
+    run_node_suite alerts tests/e2e alerts
     AUTHSTATE_FAULT_ROUNDS=1 test_sanitized address '' "${ADDRESS_SUITES[@]}"
   fi
   print_tally

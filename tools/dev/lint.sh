@@ -21,8 +21,8 @@ Usage: ./dev lint [--quick | CHECK...]
   pages      links of the Markdown pages, the files that they name, and reasons of errors that none explains
   shell      scripts against shellcheck
   node       the Node client and its tests: types, format, generated stubs, publint, are-the-types-wrong
-  deploy     the example configuration and the page of options against authstated, the systemd unit against systemd
-             where there is one
+  deploy     the example configuration and the page of options against authstated, the dashboards against what makes
+             them, the systemd unit against systemd where there is one
   tidy       C++ against clang-tidy, with clang's thread safety analysis; sources that have not changed since they
              passed are not checked again
 
@@ -88,6 +88,7 @@ lint_node() {
 lint_deploy() {
   configure_programs
   compile default authstated authstatectl
+  ensure_npm_packages tools/dashboards
   step lint-deploy check_deploy
 }
 
@@ -208,7 +209,7 @@ check_options_page() {
 check_deploy() {
   local unit units status=0
   build/bin/authstated --config deploy/authstated.toml --print-config || return
-  check_options_page && check_example_environment && check_no_create || return
+  check_options_page && check_example_environment && check_no_create && node tools/dashboards/generate.mjs --check || return
   command -v systemd-analyze >/dev/null || return 0
   # systemd wants the program to exist where the unit says. 12: an exposure of 1.2 at most.
   units=$(mktemp -d)
