@@ -33,6 +33,8 @@ const KeyName kName = {"session", "1"};
 // 100 kB, and one whose patches outgrow their share after some turns.
 constexpr std::size_t kLong = 900;
 constexpr std::size_t kShort = 220;
+// 10 kB, as most records of a Signal session are: too little for a commit of a client.
+constexpr std::size_t kUsual = 90;
 
 class PatchedValuesTest : public test::PostgresTest {
  protected:
@@ -53,7 +55,7 @@ class PatchedValuesTest : public test::PostgresTest {
 
   // The revision that it led to; 0 when it failed.
   static std::uint64_t Apply(Backend& backend, Commit commit) {
-    commit.session_id = "s";
+    if (commit.session_id.empty()) commit.session_id = "s";
     Answer<std::vector<absl::StatusOr<Applied>>> answer;
     backend.Apply({std::move(commit)}, absl::Now() + kPatience, answer.Done());
     const auto applied = answer.Await().front();
@@ -66,17 +68,18 @@ class PatchedValuesTest : public test::PostgresTest {
     commit.sets = {{kName, record.value()}};
     return Apply(backend, std::move(commit));
   }
-  static absl::StatusOr<ReadResult> Read(Backend& backend, std::size_t max_bytes = std::size_t{1} << 20) {
+  static absl::StatusOr<ReadResult> Read(Backend& backend, std::size_t max_bytes = std::size_t{1} << 20,
+                                         const std::string& session_id = "s") {
     ReadRequest request;
-    request.session_id = "s";
+    request.session_id = session_id;
     request.keys = {kName};
     request.max_bytes = max_bytes;
     Answer<std::vector<absl::StatusOr<ReadResult>>> answer;
     backend.Read({std::move(request)}, absl::Now() + kPatience, answer.Done());
     return std::move(answer.Await().front());
   }
-  static void ExpectStored(Backend& backend, const GrowingRecord& record) {
-    const auto read = Read(backend);
+  static void ExpectStored(Backend& backend, const GrowingRecord& record, const std::string& session_id = "s") {
+    const auto read = Read(backend, std::size_t{1} << 20, session_id);
     ASSERT_TRUE(read.ok()) << read.status();
     EXPECT_EQ(read->values.front(), record.value());
   }
@@ -155,6 +158,35 @@ TEST_F(PatchedValuesTest, RewriteIsAThirdInTheLog) {
   const std::int64_t logged = LoggedFor(server(), record);
   EXPECT_TRUE(IsPatched());
   EXPECT_LT(logged, logged_whole / 3);
+}
+
+// What takes the database after another store is of many commits, and nobody waits for it.
+TEST_F(PatchedValuesTest, WhatIsFlushedIsPatchedWhereItIsShorter) {
+  const auto logged_for = [this](Backend& backend, const std::string& session_id) {
+    GrowingRecord record(kUsual);
+    std::int64_t before = 0;
+    for (std::uint64_t revision = 1; revision <= 20; ++revision) {
+      Commit commit;
+      commit.session_id = session_id;
+      commit.sets = {{kName, record.value()}};
+      commit.carried.emplace();
+      commit.carried->revision = 3 * revision;
+      Apply(backend, std::move(commit));
+      if (revision == 1) {
+        Sql("CHECKPOINT");
+      } else if (revision == 2) {
+        before = LogPosition();
+      }
+      ExpectStored(other_server(), record, session_id);
+      record.Turn();
+    }
+    return LogPosition() - before;
+  };
+  const std::unique_ptr<Backend> whole = Open(url(), 0);
+  const std::int64_t logged_whole = logged_for(*whole, "whole");
+  const std::int64_t logged = logged_for(server(), "s");
+  EXPECT_LT(logged, logged_whole / 2);
+  EXPECT_EQ(Query("SELECT count(*) FROM authstate.auth_keys WHERE session_id = 's' AND patch IS NOT NULL"), "1");
 }
 
 TEST_F(PatchedValuesTest, BaseThatAnotherServerReplacedIsNotPatched) {

@@ -38,9 +38,9 @@ absl::StatusOr<std::string> BytesOfBase(const ValuePlace& place, absl::string_vi
 
 }  // namespace
 
-bool MayBeBase(std::int64_t kind, absl::string_view packed) {
+bool MayBeBase(std::int64_t kind, absl::string_view packed, std::size_t from) {
   if (IsSealedKind(kind)) kind -= kSealed;
-  return (kind == kPackedRaw || kind == kPackedJson) && packed.size() >= kPatchFrom &&
+  return (kind == kPackedRaw || kind == kPackedJson) && packed.size() >= from &&
          UnpackedSize(kind, packed) <= kPatchUpTo;
 }
 

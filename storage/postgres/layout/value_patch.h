@@ -26,6 +26,10 @@ namespace authstate::storage {
 
 // Packed values below this are always written whole.
 inline constexpr std::size_t kPatchFrom = std::size_t{8} << 10;
+// The same in a commit that carries another store's revision over (Commit::carried). Nobody waits for it, and of many
+// commits it has the last value alone: what it costs the log weighs more than the time of the processor. From here on
+// PostgreSQL keeps a value outside of its row, where an update of the patch leaves it as it is.
+inline constexpr std::size_t kPatchCarriedFrom = std::size_t{2} << 10;
 // Unpacked values above this, likewise.
 inline constexpr std::size_t kPatchUpTo = std::size_t{1} << 20;
 // A patch is worth it while it is at most this share of its base: what is written for a base and all its patches is
@@ -35,8 +39,8 @@ inline constexpr std::size_t kLeastBasesPerPatch = 4;
 inline constexpr std::size_t kBaseMarkBytes = kTrailerBytes;
 static_assert(kBaseMarkBytes == kSealTagBytes);
 
-// Whether a value that was packed so (PackedValue) can be the base of patches.
-bool MayBeBase(std::int64_t kind, absl::string_view packed);
+// Whether a value that was packed so (PackedValue) can be the base of patches, where those begin at `from` bytes.
+bool MayBeBase(std::int64_t kind, absl::string_view packed, std::size_t from = kPatchFrom);
 
 // What a base is known by, among all values that a key has had. Of one that MayBeBase.
 absl::string_view BaseMark(absl::string_view base);

@@ -50,6 +50,8 @@ std::vector<const KeyWrite*> LastWrites(const std::vector<KeyWrite>& sets) {
   return writes;
 }
 
+std::size_t PatchFrom(const Commit& commit) { return commit.carried.has_value() ? kPatchCarriedFrom : kPatchFrom; }
+
 }  // namespace
 
 PackedValue CommitParameters::Stored(const ValuePlace& place, const Value& value, const DataKey* key) const {
@@ -123,7 +125,7 @@ void CommitParameters::AddSets(const Commit& commit, bool whole, const DataKey* 
 }
 
 bool CommitParameters::AddPatch(const Commit& commit, const KeyWrite& write, const DataKey* key) {
-  if (bases_ == nullptr || write.value.bytes.size() < kPatchFrom) return false;
+  if (bases_ == nullptr || write.value.bytes.size() < PatchFrom(commit)) return false;
   const auto base = bases_->Find(commit.session_id, write.name);
   if (base == nullptr) return false;
   const std::optional<PackedValue> patch =
@@ -141,7 +143,7 @@ void CommitParameters::AddWhole(const Commit& commit, const KeyWrite& write, con
   set_kind_.AddInt2(stored.kind);
   set_value_.AddBytes(stored.bytes);
   set_base_.AddNull();
-  if (bases_ == nullptr || !MayBeBase(stored.kind, stored.bytes)) return;
+  if (bases_ == nullptr || !MayBeBase(stored.kind, stored.bytes, PatchFrom(commit))) return;
   // Until it is known whether the new one is there.
   bases_->Forget(commit.session_id, write.name);
   new_bases_.push_back({members_ - 1, &write.name, std::move(stored.bytes)});
