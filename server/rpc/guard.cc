@@ -38,10 +38,13 @@ std::string TraceOf(const grpc::CallbackServerContext& context) {
   return sent == metadata.end() ? "" : TraceIdOf(absl::string_view(sent->second.data(), sent->second.size()));
 }
 
+// abseil reads the clock of the system, by which gRPC tells a deadline, every two seconds, and counts in between: where
+// that was put back by more than a call may take, all deadlines would have passed until then. What is left of this one
+// does not depend on it.
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context, absl::Duration default_deadline) {
   const std::chrono::system_clock::time_point deadline = context.deadline();
   if (deadline == std::chrono::system_clock::time_point::max()) return absl::Now() + default_deadline;
-  return absl::FromChrono(deadline);
+  return absl::Now() + absl::FromChrono(deadline - std::chrono::system_clock::now());
 }
 
 bool Steals(const google::protobuf::Message& message) {
