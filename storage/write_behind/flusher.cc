@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "storage/await_call.h"
 
 namespace authstate::storage {
 namespace {
@@ -20,6 +21,8 @@ constexpr absl::Duration kLook = absl::Seconds(1);
 constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
 constexpr absl::Duration kLongestPause = absl::Seconds(2);
 constexpr absl::Duration kLongestRest = absl::Milliseconds(50);
+// By when it has said whether there is maintenance, or is away.
+constexpr absl::Duration kSaysOfMaintenance = absl::Milliseconds(500);
 
 }  // namespace
 
@@ -37,9 +40,9 @@ Flusher::Flusher(NearStore* near, FarLink* far, HomeTable* table, Claims* claims
       flushes_(near, table, &whereabouts_, &refusals_, steps),
       departures_(near, table, claims, &whereabouts_, &flushes_, &refusals_, steps),
       copies_(near, table, steps, options),
-      there_(far->get() != nullptr),
-      catching_up_(!there_),
-      away_since_(there_ ? std::nullopt : std::make_optional(absl::Now())),
+      reach_(far->get() != nullptr ? Reach::kThere : Reach::kAway),
+      catching_up_(reach_ != Reach::kThere),
+      away_since_(reach_ == Reach::kThere ? std::nullopt : std::make_optional(absl::Now())),
       thread_([this] { Run(); }) {}
 
 Flusher::~Flusher() {
@@ -67,7 +70,7 @@ void Flusher::Run() {
     Await(pause);
     const bool there = Round();
     pause = there ? absl::ZeroDuration() : std::min(std::max(pause * 2, kFirstPause), kLongestPause);
-    Tell(there);
+    Tell(there ? Reach::kThere : WhyNot());
     if (steps_.stopping() && (absl::Now() >= steps_.stop_by() || table_.Now().sessions == 0)) break;
   }
   ended_.Notify();
@@ -80,6 +83,21 @@ void Flusher::Await(absl::Duration pause) {
   table_.AwaitWork(rests_until_ - table_.SteadyNow(), HomeTable::Work::kLeaving);
 }
 
+std::string Flusher::LineOf(Reach before, Reach reach, const HomeTable::State& state) {
+  switch (reach) {
+    case Reach::kThere:
+      return absl::StrCat(
+          before == Reach::kMaintenance ? "maintenance of the database has ended; " : "the database is back; ",
+          state.dirty_sessions, " sessions are left to flush");
+    case Reach::kMaintenance:
+      return absl::StrCat("the database is in maintenance; what it lacks of ", state.dirty_sessions,
+                          " sessions at home is flushed when that ends");
+    case Reach::kAway:
+      break;
+  }
+  return absl::StrCat("the database is away; ", state.sessions, " sessions at home are served");
+}
+
 void Flusher::Look(absl::Time now) {
   looked_at_ = now;
   table_.LetWaitingGoOn();
@@ -88,18 +106,31 @@ void Flusher::Look(absl::Time now) {
   if (steps_.stopping()) table_.WantAllToLeave();
 }
 
-void Flusher::Tell(bool there) {
-  const bool same = there == std::exchange(there_, there);
-  if (same && !(there && catching_up_)) return;
+bool Flusher::Answers(Backend& far) const {
+  return AwaitCall<absl::Status>([&](auto done) { far.Ping(steps_.Soon(), std::move(done)); }).ok();
+}
+
+Flusher::Reach Flusher::WhyNot() {
+  if (far_.get() == nullptr) return Reach::kAway;
+  GrantRequest get;
+  get.action = GrantRequest::Action::kGetMaintenance;
+  const auto answer = AwaitCall<absl::StatusOr<GrantResult>>([&](auto done) {
+    far_.get()->Grants(std::move(get), std::min(steps_.Soon(), absl::Now() + kSaysOfMaintenance), std::move(done));
+  });
+  return answer.ok() && answer->maintenance.has_value() ? Reach::kMaintenance : Reach::kAway;
+}
+
+void Flusher::Tell(Reach reach) {
+  const Reach before = std::exchange(reach_, reach);
+  if (reach == before && !(reach == Reach::kThere && catching_up_)) return;
   const HomeTable::State state = table_.Now();
-  if (!same) {
-    options_.log(there ? absl::StrCat("the database is back; ", state.dirty_sessions, " sessions are left to flush")
-                       : absl::StrCat("the database is away; ", state.sessions, " sessions at home are served"));
+  if (reach != before) {
+    options_.log(LineOf(before, reach, state));
     catching_up_ = true;
     const absl::MutexLock lock(&mutex_);
-    away_since_ = there ? std::nullopt : std::make_optional(absl::Now());
+    away_since_ = reach == Reach::kAway ? std::make_optional(absl::Now()) : std::nullopt;
   }
-  if (!there || state.dirty_sessions > 0) return;
+  if (reach != Reach::kThere || state.dirty_sessions > 0) return;
   catching_up_ = false;
   options_.log("the database has caught up: it has all that is at home here");
 }
@@ -133,6 +164,8 @@ bool Flusher::Work(absl::Time now) {
   }
   refusals_.Forget("");
   Backend& far = *far_.get();
+  // A round with nothing to flush asks nothing, and would take it to be back.
+  if (reach_ != Reach::kThere && !Answers(far)) return false;
   if (now - looked_at_ >= kLook || steps_.stopping()) {
     Look(now);
     if (!whereabouts_.Look(far)) return false;

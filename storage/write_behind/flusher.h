@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
@@ -42,7 +43,8 @@ class Flusher {
   Flusher(const Flusher&) = delete;
   Flusher& operator=(const Flusher&) = delete;
 
-  // Since when the far store does not answer; nullopt: it does. Thread-safe.
+  // Since when the far store does not answer; nullopt: it does, be it that it takes nothing in maintenance.
+  // Thread-safe.
   std::optional<absl::Time> away_since() const {
     const absl::MutexLock lock(&mutex_);
     return away_since_;
@@ -51,6 +53,9 @@ class Flusher {
   std::uint64_t orphans() const { return whereabouts_.orphans(); }
 
  private:
+  // How the far store stands: it takes what is flushed; it says that nobody may write; or it does neither.
+  enum class Reach : std::uint8_t { kThere, kMaintenance, kAway };
+
   void Run();
   // What there is to do; or for `pause`, if it is not zero.
   void Await(absl::Duration pause);
@@ -61,8 +66,12 @@ class Flusher {
   void Look(absl::Time now);
   // Whether what is at home here by the far store alone is to be given back.
   bool IsTimeToSweep(absl::Time now);
-  // What operators should know: that the far store went away, is back, and has caught up.
-  void Tell(bool there);
+  bool Answers(Backend& far) const;
+  // Why a round has found it not to be there.
+  Reach WhyNot();
+  // What operators should know: that the far store went away, or into maintenance, is back, and has caught up.
+  void Tell(Reach reach);
+  static std::string LineOf(Reach before, Reach reach, const HomeTable::State& state);
   void TellWhatIsLeft() const;
 
   FarLink& far_;
@@ -75,8 +84,8 @@ class Flusher {
   Flushes flushes_;
   Departures departures_;
   Copies copies_;
-  bool there_;
-  // The far store was away, and may still lack what was written meanwhile.
+  Reach reach_;
+  // The far store was not there, and may still lack what was written meanwhile.
   bool catching_up_;
   bool sweep_ = true;
   // By the clock of the table, which does not jump.

@@ -21,6 +21,7 @@ namespace authstate::storage {
 namespace {
 
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -188,6 +189,55 @@ TEST_F(OperatorsTest, LogTellsWhenTheDatabaseIsAwayAndWhenItHasCaughtUp) {
   }
   EXPECT_THAT(one_.Lines()[1], HasSubstr("is back"));
   EXPECT_THAT(one_.Lines()[2], HasSubstr("caught up"));
+}
+
+TEST_F(OperatorsTest, OutageInWhichNothingIsWrittenIsToldOnceAndGoesOn) {
+  const std::uint64_t fence = one_.Acquire("s", "a");
+  MustSet(one_, fence, "v");
+  AwaitSame(one_.backend(), *far_, "s");
+  one_.far().mode = FarBehaviour::kAway;
+  while (one_.far().pings < 3 && one_.Lines().size() < 3) {
+  }
+  EXPECT_THAT(one_.Lines(), ElementsAre(HasSubstr("is away")));
+  EXPECT_TRUE(one_.State().away_since.has_value());
+}
+
+// Who is told that the database is away looks for it in vain.
+TEST_F(OperatorsTest, MaintenanceIsNoOutage) {
+  const auto change = [this](GrantRequest::Action action) {
+    GrantRequest request;
+    request.action = action;
+    request.maintenance.reason = "new disk";
+    const auto changed = AwaitCall<absl::StatusOr<GrantResult>>(
+        [&](auto done) { far_->Grants(std::move(request), absl::Now() + absl::Minutes(1), std::move(done)); });
+    ASSERT_TRUE(changed.ok()) << changed.status();
+  };
+  Server gated(far_.get(), "gated:1");
+  gated.far().gated = true;
+  gated.options().stop_timeout = absl::Milliseconds(100);
+  ASSERT_TRUE(gated.Open().ok());
+  const std::uint64_t fence = gated.Acquire("s", "a");
+  MustSet(gated, fence, "v");
+  AwaitSame(gated.backend(), *far_, "s");
+  change(GrantRequest::Action::kBeginMaintenance);
+  while (gated.Lines().empty()) MustSet(gated, fence, "w");
+  EXPECT_THAT(gated.Lines().front(), HasSubstr("in maintenance"));
+  EXPECT_FALSE(gated.State().away_since.has_value());
+  // It may go away in between.
+  gated.far().mode = FarBehaviour::kAway;
+  while (!gated.State().away_since.has_value()) {
+  }
+  gated.far().mode = FarBehaviour::kWorks;
+  while (gated.Lines().size() < 3) {
+  }
+  EXPECT_THAT(gated.Lines()[1], HasSubstr("is away"));
+  EXPECT_THAT(gated.Lines()[2], HasSubstr("in maintenance"));
+  change(GrantRequest::Action::kEndMaintenance);
+  while (gated.Lines().size() < 5) {
+  }
+  EXPECT_THAT(gated.Lines()[3], HasSubstr("maintenance of the database has ended"));
+  EXPECT_THAT(gated.Lines()[4], HasSubstr("caught up"));
+  AwaitSame(gated.backend(), *far_, "s");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/time/clock.h"
+#include "storage/decorators/maintenance_gate.h"
 #include "storage/decorators/session_digest.h"
 #include "storage/error.h"
 #include "storage/sqlite/sqlite_backend.h"
@@ -172,6 +173,12 @@ void FarStore::Grants(GrantRequest request, absl::Time deadline, GrantsDone done
   store().Grants(std::move(request), deadline, std::move(done));
 }
 
+void FarStore::Ping(absl::Time deadline, PingDone done) {
+  ++behaviour_.pings;
+  if (behaviour_.mode.load() == FarBehaviour::kAway) return std::move(done)(Away(Outcome::kNotApplied));
+  store().Ping(deadline, std::move(done));
+}
+
 absl::Status Server::Open() {
   SqliteOptions sqlite;
   sqlite.path = path();
@@ -185,7 +192,14 @@ absl::Status Server::Open() {
   options_.advertise = advertise_;
   options_.open_far = [this]() -> absl::StatusOr<std::unique_ptr<Backend>> {
     if (behaviour_.mode.load() == FarBehaviour::kAway) return Away(Outcome::kNotApplied);
-    return std::make_unique<FarStore>(&far_, &behaviour_);
+    auto far = std::make_unique<FarStore>(&far_, &behaviour_);
+    if (!behaviour_.gated) return far;
+    MaintenanceGate::Options gate;
+    gate.timer = timer_;
+    gate.holds = false;
+    gate.interval = absl::InfiniteDuration();
+    gate.trust = absl::Milliseconds(50);
+    return std::make_unique<MaintenanceGate>(std::move(far), std::move(gate));
   };
   auto backend = OpenWriteBehind(*std::move(near), options_);
   if (!backend.ok()) return backend.status();

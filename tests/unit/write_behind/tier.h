@@ -51,6 +51,7 @@ struct FarBehaviour {
   std::atomic<int> commits = 0;
   std::atomic<int> leases = 0;
   std::atomic<int> snapshots = 0;
+  std::atomic<int> pings = 0;
 
   absl::Mutex mutex;
   std::vector<std::vector<LeaseRequest>> late ABSL_GUARDED_BY(mutex);
@@ -74,6 +75,8 @@ struct FarBehaviour {
   std::function<void()> before_snapshot = [] {};
   // As a Description says it.
   std::string layout;
+  // Whether a gate stands before it that lets nothing be written in maintenance, as in a server.
+  bool gated = false;
   // Null: none was promoted. Else it is served in place of the one that was opened, of which it is a standby.
   std::atomic<Backend*> promoted = nullptr;
 };
@@ -88,6 +91,7 @@ class FarStore final : public ForwardingBackend {
   void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) override;
   void List(ListRequest request, absl::Time deadline, ListDone done) override;
   void Grants(GrantRequest request, absl::Time deadline, GrantsDone done) override;
+  void Ping(absl::Time deadline, PingDone done) override;
   Description Describe() const override;
 
  private:
