@@ -68,6 +68,7 @@ FileBackend::FileBackend(OpenedFile file, AfterCommit after_commit)
       lock_(std::move(file.lock)),
       place_(std::move(file.place)),
       schema_version_(file.schema_version),
+      store_id_(std::move(file.store_id)),
       after_commit_(after_commit),
       keys_(options_.keyring, options_.hide_key_ids),
       writer_(std::move(file.writer), clock_, &place_, options_.queue_limit, options_.stats),
@@ -194,7 +195,7 @@ void FileBackend::Ping(absl::Time deadline, PingDone done) {
 }
 
 Description FileBackend::Describe() const {
-  return {"sqlite", "sqlite", options_.path, schema_version_, "", "", "", ""};
+  return {"sqlite", "sqlite", options_.path, schema_version_, "", "", "", store_id_};
 }
 
 void FileBackend::ReadBy(ReaderPool* readers, std::vector<ReadRequest> requests, absl::Time deadline, ReadDone done) {

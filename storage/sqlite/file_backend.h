@@ -37,6 +37,8 @@ struct OpenedFile {
   std::uint32_t schema_version = 0;
   // nullopt: it is nobody's near store.
   std::optional<NearStoreIdentity> near;
+  // Of a store by itself (Description::store_id).
+  std::string store_id;
   // That hides key ids, wrapped; empty: none does.
   std::string hiding_key;
   std::unique_ptr<SqliteConnection> writer;
@@ -110,6 +112,7 @@ class FileBackend final : public Backend {
   const StorePlace place_;
   const StoreClock clock_;
   const std::uint32_t schema_version_;
+  const std::string store_id_;
   const AfterCommit after_commit_;
   const SessionKeys keys_;
   std::atomic<int> open_snapshots_ = 0;

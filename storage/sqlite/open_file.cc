@@ -1,10 +1,13 @@
 #include <fcntl.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <random>
 #include <system_error>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "storage/absolute_path.h"
 #include "storage/error.h"
 #include "storage/near/store_id.h"
@@ -47,6 +50,20 @@ absl::StatusOr<std::optional<NearStoreIdentity>> IdentityOf(SqliteConnection& co
                    : "is the file of --write-behind before another database, not a store by itself; name another file");
 }
 
+// Made when a server first opens the file as a store by itself.
+std::string StoreIdOf(SqliteConnection& writer) {
+  SQLite::Statement& select = writer.Prepare(sql::kSelectStoreNumber);
+  (void)select.executeStep();
+  std::int64_t number = select.getColumn(0).getInt64();
+  select.reset();
+  if (number == 0) {
+    std::random_device source;
+    number = std::uniform_int_distribution<std::int32_t>(1)(source);
+    writer.database().exec(absl::StrCat(sql::kSetStoreNumber, number));
+  }
+  return absl::StrFormat("%032x", static_cast<std::uint32_t>(number));
+}
+
 absl::StatusOr<OpenedFile> OpenFile(SqliteOptions options, bool is_near) {
   absl::StatusOr<FileLock> lock = LockFile(options);
   if (!lock.ok()) return lock.status();
@@ -66,6 +83,7 @@ absl::StatusOr<OpenedFile> OpenFile(SqliteOptions options, bool is_near) {
     Configure(*writer, is_near);
     absl::StatusOr<std::optional<NearStoreIdentity>> near = IdentityOf(*writer, is_near);
     if (!near.ok()) return near.status();
+    std::string store_id = is_near ? "" : StoreIdOf(*writer);
     // The log is made with the store, so that its permissions are the store's.
     if (schema->made) Run(writer->Prepare(sql::kTrialWrite));
     if (absl::Status marked = LeaveMarker(options.path); !marked.ok()) return marked;
@@ -81,8 +99,9 @@ absl::StatusOr<OpenedFile> OpenFile(SqliteOptions options, bool is_near) {
     if (!place.ok()) return place.status();
     if (schema->made && options.on_created != nullptr) options.on_created(options.path);
     options.hide_key_ids = !hiding_key.empty();
-    return OpenedFile{std::move(options), *std::move(lock),      *std::move(place), schema->version,
-                      *std::move(near),   std::move(hiding_key), std::move(writer), std::move(readers)};
+    return OpenedFile{std::move(options),    *std::move(lock),  *std::move(place),
+                      schema->version,       *std::move(near),  std::move(store_id),
+                      std::move(hiding_key), std::move(writer), std::move(readers)};
   });
 }
 

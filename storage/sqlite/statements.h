@@ -120,6 +120,12 @@ inline constexpr char kServeFrom[] =
 
 inline constexpr char kPing[] = "SELECT version FROM auth_schema_migrations ORDER BY version DESC LIMIT 1";
 
+// What tells the file from those of other stores; 0: nothing yet. It stands in the head of the file, so that copies of
+// it have it too, and versions before leave it alone.
+inline constexpr char kSelectStoreNumber[] = "PRAGMA application_id";
+// Followed by the number.
+inline constexpr char kSetStoreNumber[] = "PRAGMA application_id = ";
+
 // Writes a page whatever it held before, and changes nothing: no version of ours uses this number.
 inline constexpr char kTrialWrite[] = "PRAGMA user_version = 0";
 

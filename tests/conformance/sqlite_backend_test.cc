@@ -174,6 +174,29 @@ TEST_F(SqliteBackendTest, ANewStoreIsToldByItsAbsolutePathAndAnOldOneNot) {
   EXPECT_THAT(created, ElementsAre(path_));
 }
 
+TEST_F(SqliteBackendTest, StoreIsToldFromOthersAndACopyOfItIsNot) {
+  const auto id = [this](const std::string& path) {
+    SqliteOptions options = Options();
+    options.path = path;
+    const auto backend = OpenSqliteBackend(options);
+    EXPECT_TRUE(backend.ok()) << backend.status();
+    return backend.ok() ? (*backend)->Describe().store_id : "";
+  };
+  const std::string made = id(path_);
+  EXPECT_EQ(made.size(), 32U);
+  EXPECT_EQ(id(path_), made);
+  const std::string copy = directory_.File("copy.db");
+  ASSERT_TRUE(std::filesystem::copy_file(path_, copy));
+  EXPECT_EQ(id(copy), made);
+  EXPECT_NE(id(directory_.File("other.db")), made);
+  // One of a version before gets its own when it is opened next.
+  SQLite::Database(path_, SQLite::OPEN_READWRITE).exec("PRAGMA application_id = 0");
+  const std::string given = id(path_);
+  EXPECT_EQ(given.size(), 32U);
+  EXPECT_NE(given, std::string(32, '0'));
+  EXPECT_EQ(id(path_), given);
+}
+
 TEST_F(SqliteBackendTest, NoStoreIsMadeWhereNoneMayBe) {
   SqliteOptions options = Options();
   options.create = false;
