@@ -66,7 +66,7 @@ absl::StatusOr<Restored> RestoreSession(CommandContext& context, const SavedSess
   // At random, as one backup may be restored into two stores one after the other.
   absl::BitGen random;
   const auto ahead = [&random] { return absl::Uniform<std::uint64_t>(random, kAheadOfBackup, kMostAheadOfBackup); };
-  write.fence_above = saved.fence + ahead();
+  write.fence_above = saved.fence + (saved.fence_is_hidden ? kFencesOfAHome : 0) + ahead();
   Restored restored;
   const absl::Status written = WriteUnderWatch(context, saved.session_id, write, [&](std::uint64_t fence) {
     ImportTarget target{saved.session_id, terms.origin, terms.overwrite, fence};

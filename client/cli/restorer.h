@@ -15,12 +15,16 @@ namespace authstate::cli {
 // At random between these, so that two restores of one backup do not meet each other either.
 inline constexpr std::uint64_t kAheadOfBackup = std::uint64_t{1} << 20U;
 inline constexpr std::uint64_t kMostAheadOfBackup = std::uint64_t{1} << 30U;
+// In front of that where the backup does not know the fence, as of a session that had its home on another server: as
+// many as a home gives at most, from when the session comes there until it is given back (storage/lease.h).
+inline constexpr std::uint64_t kFencesOfAHome = std::uint64_t{1} << 32U;
 
 // A session as a backup has it.
 struct SavedSession {
   std::string session_id;
   std::uint64_t revision = 0;
   std::uint64_t fence = 0;
+  bool fence_is_hidden = false;
   Folder state;
 };
 

@@ -213,6 +213,19 @@ TEST_F(BackupOfPostgresTest, SessionThatNoCallCanNameIsCountedAsUnread) {
   EXPECT_THAT(Backup(store, "create").out, HasSubstr("session tenant one is left out"));
 }
 
+// It has no other one to be held against.
+TEST_F(BackupOfPostgresTest, FirstOneSeesTheSessionThatItsRowHides) {
+  const ServedStore store = Serve(Store::kNative);
+  ASSERT_NE(store.server, nullptr);
+  for (const char* const id : {"a", "b", "c"}) Write(*store.client, id, "m", 1);
+  ASSERT_TRUE(store.client->DeleteSession("c").ok());
+  Sql("UPDATE authstate.auth_sessions SET present = false WHERE session_id = 'a'");
+  const CliResult created = Backup(store, "create", {"--json"});
+  EXPECT_EQ(created.code, kDataLoss);
+  EXPECT_THAT(created.OutJson()["damaged"], ElementsAre("a"));
+  EXPECT_EQ(created.OutJson()["sessions"], 1);
+}
+
 TEST_F(BackupOfPostgresTest, SessionWithItsHomeOnAnotherServerIsTold) {
   const ServedStore other = Serve(Store::kNative);
   ASSERT_NE(other.server, nullptr);
@@ -233,6 +246,11 @@ TEST_F(BackupOfPostgresTest, SessionWithItsHomeOnAnotherServerIsTold) {
   EXPECT_THAT(created.OutJson()["at_home"], ElementsAre("a"));
   EXPECT_TRUE(other.cli->Bash("grep -qx 'authstate_backup_last_at_home_sessions 1' " + metrics).code == kOk);
   EXPECT_THAT(Backup(other, "create").err, HasSubstr("1 session with a home on another server"));
+  // Its fences are not known, and it comes back ahead of all that it may have had there.
+  const ServedStore target = Serve(Store::kSqlite);
+  EXPECT_EQ(Backup(target, "restore", {"--all"}).code, kOk);
+  EXPECT_GT(target.client->GetLease("a")->fence, std::uint64_t{1} << 32U);
+  EXPECT_LT(target.client->GetLease("b")->fence, std::uint64_t{1} << 31U);
   // Its own server knows it all.
   const CliResult own =
       CliRunner((*home)->address()).Run({"backup", "create", folder_, "--keyring-file", keyring_, "--json"});
@@ -261,6 +279,19 @@ TEST_F(BackupOfAnotherStoreTest, IsRefusedAsABaseAndToldAtARestore) {
   // After a move, that is meant.
   EXPECT_EQ(Create(two, {"--other-store"})["taken_over"], 0);
   EXPECT_EQ(Create(two)["number"], 3);
+}
+
+TEST_F(BackupOfAnotherStoreTest, FilesOfSqliteAreToldApartToo) {
+  const ServedStore one = Serve(Store::kSqlite);
+  const ServedStore two = Serve(Store::kSqlite);
+  ASSERT_TRUE(one.server != nullptr && two.server != nullptr);
+  for (const ServedStore* store : {&one, &two}) Write(*store->client, "s", "m", 1);
+  Create(one);
+  EXPECT_THAT(Backup(two, "create").err, HasSubstr("is of another store"));
+  EXPECT_THAT(Backup(two, "verify", {"--live"}).err, HasSubstr("is of another store"));
+  ASSERT_TRUE(one.server->Kill().ok());
+  ASSERT_TRUE(one.server->Restart().ok());
+  EXPECT_EQ(Create(one)["taken_over"], 1);
 }
 
 }  // namespace

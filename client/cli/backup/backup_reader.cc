@@ -18,6 +18,7 @@ SessionStamp FromMessage(backup::v1::SessionStart& message) {
   stamp.update_time =
       absl::FromUnixSeconds(message.update_time().seconds()) + absl::Nanoseconds(message.update_time().nanos());
   stamp.kept = message.kept();
+  stamp.at_home = message.at_home();
   return stamp;
 }
 

@@ -31,6 +31,7 @@ absl::Status BackupWriter::Start(const SessionStamp& stamp) {
   start.set_fence(stamp.fence);
   SetTime(stamp.update_time, start.mutable_update_time());
   start.set_kept(stamp.kept);
+  start.set_at_home(stamp.at_home);
   return file_->Append(record);
 }
 

@@ -29,6 +29,8 @@ struct SessionStamp {
   absl::Time update_time;
   // Taken from an earlier backup, as the session could not be read any more.
   bool kept = false;
+  // It had its home on another server, and the fence is not known.
+  bool at_home = false;
 };
 
 // Some of a session's values, in the order of its snapshot.

@@ -22,7 +22,7 @@ bool IsOfThisMoment(const absl::Status& status) {
 bool IsUnchanged(const SessionStamp& stamp, const client::SessionSummary& listed) {
   return listed.revision_tells_all && !stamp.kept && stamp.session_id == listed.session_id &&
          stamp.revision == listed.revision && stamp.fence == listed.lease.fence &&
-         stamp.update_time == listed.update_time;
+         stamp.at_home == IsAtHome(listed.lease) && stamp.update_time == listed.update_time;
 }
 
 }  // namespace
@@ -205,7 +205,8 @@ absl::Status Collector::ReadOnce(const client::SessionSummary& session) {
   absl::Status loaded = client_.LoadSession(session.session_id, 0, [&](client::SessionPage page) {
     if (!started) {
       absl::Status status =
-          Written(writer_.Start({session.session_id, page.revision, session.lease.fence, session.update_time}));
+          Written(writer_.Start({session.session_id, page.revision, session.lease.fence, session.update_time,
+                                 /*kept=*/false, IsAtHome(session.lease)}));
       if (!status.ok()) return status;
       started = true;
     }

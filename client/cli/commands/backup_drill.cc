@@ -60,7 +60,8 @@ absl::StatusOr<std::uint64_t> RestoreAll(CommandContext& scratch, const SignalWa
     if (!status.ok()) return status;
     absl::StatusOr<Folder> state = ReadWholeSession(reader);
     if (!state.ok()) return state.status();
-    const SavedSession saved{std::move((*stamp)->session_id), (*stamp)->revision, (*stamp)->fence, *std::move(state)};
+    const SavedSession saved{std::move((*stamp)->session_id), (*stamp)->revision, (*stamp)->fence, (*stamp)->at_home,
+                             *std::move(state)};
     const absl::StatusOr<Restored> done = RestoreSession(scratch, saved, terms);
     if (!done.ok()) {
       return WithMessage(done.status(), absl::StrCat("session ", saved.session_id, ": ", done.status().message()));

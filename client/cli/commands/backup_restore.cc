@@ -123,7 +123,7 @@ IdRange WantedBy(const RestoreOptions& options) {
 absl::StatusOr<SessionDone> RestoreOne(CommandContext& context, RestoreOptions options, FoundSession found) {
   options.terms.origin = absl::StrCat("backup ", absl::BytesToHexString(found.file_id));
   const SavedSession saved{std::move(found.stamp.session_id), found.stamp.revision, found.stamp.fence,
-                           std::move(found.state)};
+                           found.stamp.at_home, std::move(found.state)};
   absl::StatusOr<SessionDone> done =
       options.folders.empty() ? ToServer(context, options, saved) : ToFolder(options, saved);
   if (done.ok() && found.older) {
