@@ -3,8 +3,11 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -13,6 +16,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/blocking_counter.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
@@ -314,6 +318,83 @@ TEST_F(MaintenanceTest, AWriteThatIsHeldIsDoneOnceWhenItEnds) {
   held.join();
   EXPECT_TRUE(held_status.ok()) << held_status.error_message();
   EXPECT_EQ(client.Revision("s"), 1);
+}
+
+// Calls that set the creds of a session each, of 10 kB, all at once.
+class ManyWrites {
+ public:
+  ManyWrites(const std::string& address, int writes) : calls_(static_cast<std::size_t>(writes)), left_(writes) {
+    // So many calls as one connection has open.
+    constexpr std::size_t kOfOne = 500;
+    for (std::size_t i = 0; i < calls_.size(); ++i) {
+      if (i % kOfOne == 0) {
+        grpc::ChannelArguments own_connection;
+        own_connection.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+        stubs_.push_back(v1::AuthStateService::NewStub(
+            grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), own_connection)));
+      }
+      Call& call = calls_[i];
+      call.context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Minutes(5)));
+      call.context.set_wait_for_ready(true);
+      call.request.set_session_id(absl::StrCat("held-", i));
+      call.request.mutable_creds()->set_json(absl::StrCat("{\"value\":\"", std::string(10'000, 'v'), "\"}"));
+      call.request.set_expected_revision(0);
+      stubs_.back()->async()->SetCreds(&call.context, &call.request, &call.response,
+                                       [this, &call](const grpc::Status& status) {
+                                         call.status = status;
+                                         left_.DecrementCount();
+                                       });
+    }
+  }
+
+  // Waits until all were answered.
+  std::vector<grpc::Status> Await() {
+    left_.Wait();
+    std::vector<grpc::Status> answers;
+    for (const Call& call : calls_) answers.push_back(call.status);
+    return answers;
+  }
+
+ private:
+  struct Call {
+    grpc::ClientContext context;
+    v1::SetCredsRequest request;
+    v1::SetCredsResponse response;
+    grpc::Status status;
+  };
+
+  std::vector<std::unique_ptr<v1::AuthStateService::Stub>> stubs_;
+  std::deque<Call> calls_;
+  absl::BlockingCounter left_;
+};
+
+// They go as batches of the same queue as all that comes after them. How long that takes, and what others notice, is
+// told with the test's result, and in docs/maintenance.md.
+TEST_F(MaintenanceTest, AThousandWritesThatAreHeldAreAllDoneOnceWhenItEnds) {
+  constexpr int kWrites = 1'000;
+  const auto server = Start();
+  (void)Maintenance(*server, {"on", "--reason", "backup", "--hold", "1h", "--allow", "test-"});
+  ManyWrites held(server->address(), kWrites);
+  while (Maintenance(*server, {"status"}).at("held_writes") < kWrites) continue;
+  std::atomic<bool> stop = false;
+  absl::Duration longest;
+  std::thread other([&] {
+    Client client(server->address());
+    for (std::uint64_t revision = 0; !stop; ++revision) {
+      const absl::Time began = absl::Now();
+      EXPECT_TRUE(client.SetCreds("test-1", revision).ok());
+      longest = std::max(longest, absl::Now() - began);
+    }
+  });
+  const absl::Time ended = absl::Now();
+  (void)Maintenance(*server, {"off"});
+  for (const grpc::Status& status : held.Await()) EXPECT_TRUE(status.ok()) << status.error_message();
+  RecordProperty("ms_until_all_were_done", static_cast<int>(absl::ToInt64Milliseconds(absl::Now() - ended)));
+  stop = true;
+  other.join();
+  RecordProperty("ms_of_the_longest_other_write", static_cast<int>(absl::ToInt64Milliseconds(longest)));
+  EXPECT_EQ(Query("SELECT count(*) FROM authstate.auth_sessions WHERE session_id LIKE 'held-%' AND revision = 1"),
+            absl::StrCat(kWrites));
 }
 
 TEST_F(MaintenanceTest, OperationsOfAPipeAreRefusedAtOnceAndRenewalsGoOn) {
