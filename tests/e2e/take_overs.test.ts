@@ -8,11 +8,11 @@ import type { Message } from "./account_api.ts";
 import { overlaps } from "./ownership_history.ts";
 import { type AccountName, OwnerGoneError, type Ownership, now, PoolProcess } from "./pool_api.ts";
 import { type Authstated, withServers } from "./servers.ts";
-import { type CreateStore, onPostgres } from "./stores.ts";
+import { aheadOf, type CreateStore, isWhole, onPostgres } from "./stores.ts";
 
 // A few take-overs; `./dev fault` goes on for several minutes.
-const ROUNDS =
-  4 * (process.env["AUTHSTATE_FAULT_ROUNDS"] === undefined ? 1 : 6 * Number(process.env["AUTHSTATE_FAULT_ROUNDS"]));
+const LONG = process.env["AUTHSTATE_FAULT_ROUNDS"] !== undefined;
+const ROUNDS = 4 * (LONG ? 6 * Number(process.env["AUTHSTATE_FAULT_ROUNDS"]) : 1);
 const CONVERSATIONS = 3;
 // How many messages each conversation delivers between two faults.
 const MESSAGES_BETWEEN = 4;
@@ -264,6 +264,7 @@ async function withWorld(
 }
 
 const STORES: [name: string, create: CreateStore, leaseTtlMs: number][] = [["PostgreSQL", onPostgres, 1_000]];
+if (LONG || isWhole) STORES.push(["files ahead of PostgreSQL", aheadOf(onPostgres), 1_000]);
 
 for (const [name, createStore, leaseTtlMs] of STORES) {
   describe(`two pools on the same accounts, on ${name}`, () => {
