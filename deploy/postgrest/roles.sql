@@ -19,7 +19,7 @@ BEGIN
   END LOOP;
 END
 $$;
-ALTER ROLE tables_gate LOGIN NOINHERIT CONNECTION LIMIT 20;
+ALTER ROLE tables_gate LOGIN NOINHERIT CONNECTION LIMIT 30;
 ALTER ROLE tables_app NOLOGIN;
 ALTER ROLE tables_anon NOLOGIN;
 GRANT tables_app, tables_anon TO tables_gate;

@@ -11,6 +11,7 @@ import type {
 } from "./options.js";
 import { Pool } from "./pool.js";
 import { realPacing } from "./rpc/pacing.js";
+import type { ServerInfo } from "./rpc/server_info.js";
 import type { SessionSummary } from "./session/session_listing.js";
 
 /**
@@ -64,6 +65,18 @@ export class AuthStatePool {
    */
   exists(sessionId: string): Promise<boolean> {
     return this.#pool.exists(sessionId);
+  }
+
+  /**
+   * What the server says of itself: which database serves, and whether there is maintenance. Asked once, for 2 s at most, and
+   * not repeated. The pool's token needs the right `admin`.
+   *
+   * `@authstate/tables` follows a pool by it.
+   *
+   * @throws AccessDeniedError, TokenRefusedError, AuthStateError
+   */
+  serverInfo(): Promise<ServerInfo> {
+    return this.#pool.serverInfo();
   }
 
   /**

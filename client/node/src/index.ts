@@ -23,6 +23,7 @@ export type {
   ListOptions,
   SessionOptions,
 } from "./options.js";
+export type { ServerInfo } from "./rpc/server_info.js";
 export type { TlsOptions } from "./rpc/tls_credentials.js";
 export type { PairingState, SessionSummary } from "./session/session_listing.js";
 export { type AuthStateOptions, useAuthState } from "./use_auth_state.js";

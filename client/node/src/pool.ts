@@ -24,6 +24,7 @@ import {
   type SessionOptions,
 } from "./options.js";
 import type { Pacing } from "./rpc/pacing.js";
+import type { ServerInfo } from "./rpc/server_info.js";
 import { KeyCache } from "./session/key_cache.js";
 import type { LeaseHoldDeps } from "./session/lease_hold.js";
 import { LeasedSession } from "./session/leased_session.js";
@@ -34,6 +35,9 @@ import { listSessions, type SessionFilter, type SessionSummary } from "./session
 import { type SessionRetry, sessionRetry } from "./session/session_retry.js";
 import type { SessionStore } from "./session/session_store.js";
 import { UnleasedSession } from "./session/unleased_session.js";
+
+// It is asked again and again, by callers who have patience of their own.
+const SERVER_INFO_TIMEOUT_MS = 2_000;
 
 type Opening = ReturnType<typeof checkSessionOptions> & {
   owner: string;
@@ -123,6 +127,12 @@ export class Pool {
     const named = { prefix: sessionId, states: [], withState: false };
     for await (const found of this.#list(() => named)) return found.sessionId === sessionId;
     return false;
+  }
+
+  async serverInfo(): Promise<ServerInfo> {
+    this.#throwIfClosed();
+    await this.#connection.checkHosts();
+    return this.#connection.transport.serverInfo(SERVER_INFO_TIMEOUT_MS);
   }
 
   async deleteSession(sessionId: string, { steal = false }: DeleteOptions = {}): Promise<void> {

@@ -1,10 +1,4 @@
-import {
-  type CallOptions,
-  type ClientReadableStream,
-  type ClientUnaryCall,
-  Metadata,
-  type ServiceError,
-} from "@grpc/grpc-js";
+import { type CallOptions, type ClientReadableStream, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { serverTooOldError } from "../errors.js";
 import type {
   AcquireLeaseRequest,
@@ -23,11 +17,11 @@ import type { Value } from "../gen/authstate/v1/value.js";
 import type { CallToken } from "./bearer.js";
 import { toDuration } from "./durations.js";
 import type { Endpoint, Endpoints } from "./endpoints.js";
-import { serverVersion } from "./server_version.js";
+import { askServerInfo, type ServerInfo, serverVersion } from "./server_info.js";
 import { fromServiceError } from "./status_details.js";
 
 // All other calls change something, so that their failures have an outcome.
-const READS = new Set(["GetCreds", "GetKeys", "GetLease", "ListSessions", "LoadSession"]);
+const READS = new Set(["GetCreds", "GetKeys", "GetLease", "GetServerInfo", "ListSessions", "LoadSession"]);
 
 // The number of `states` in ListSessionsRequest.
 const STATES_FIELD = 7;
@@ -38,7 +32,7 @@ type Unary<Request, Response> = (
   metadata: Metadata,
   options: CallOptions,
   callback: Callback<Response>,
-) => ClientUnaryCall;
+) => void;
 type MethodOf<Request, Response> = (client: AuthStateServiceClient) => Unary<Request, Response>;
 
 /** What of a session is read, beside the whole of it. */
@@ -137,6 +131,15 @@ export class Transport {
     if (request.states.length === 0 || page.knowsFieldsUpTo >= STATES_FIELD) return page;
     const options = { deadline: Date.now() + timeoutMs, ...endpoint.show().options };
     throw serverTooOldError(endpoint.place, await serverVersion(endpoint.client, options), "states of sessions");
+  }
+
+  serverInfo(timeoutMs: number): Promise<ServerInfo> {
+    return this.#call(
+      "GetServerInfo",
+      (client) => (_request, _metadata, options, callback) => askServerInfo(client, options, callback),
+      {},
+      timeoutMs,
+    );
   }
 
   acquireLease(request: AcquireLeaseRequest, timeoutMs: number): Promise<AcquireLeaseResponse> {
