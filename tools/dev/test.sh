@@ -14,7 +14,7 @@ test_usage() {
 Usage: ./dev test [--sanitize=address|thread] [--whole] [SUITE...] [PATTERN...]
 
 Suites: unit, conformance, integration, fault, hostile (C++), fuzz (libFuzzer), client (the Node client and
-@authstate/server), vectors, e2e (real Baileys), bench. All of them by default; fault, hostile, fuzz and bench in their
+@authstate/server), vectors, e2e (real Baileys), tables (@authstate/tables on PostgREST), bench. All of them by default; fault, hostile, fuzz and bench in their
 short forms, of which ./dev fault, ./dev fuzz and ./dev bench are the long ones.
 A PATTERN is a regular expression over C++ test names, as ctest -R takes it; patterns alone choose the C++ suites.
 
@@ -34,7 +34,7 @@ SANITIZED_SUITES=(unit conformance)
 # Attacks take minutes with it, and only when they are asked for, or in ./dev fault.
 # shellcheck disable=SC2034  # only_suites knows it by its name
 ADDRESS_SUITES=("${SANITIZED_SUITES[@]}" hostile)
-NODE_SUITES=(client vectors e2e bench)
+NODE_SUITES=(client vectors e2e tables bench)
 # The packages of tests/e2e bring each of them along.
 NODE_TESTED=(20 22 24)
 
@@ -48,7 +48,7 @@ dev_test() {
         export AUTHSTATE_TEST_WHOLE=1
         other_e2e='test'
         ;;
-      unit | conformance | integration | fault | hostile | fuzz | client | vectors | e2e | bench) suites+=("$1") ;;
+      unit | conformance | integration | fault | hostile | fuzz | client | vectors | e2e | tables | bench) suites+=("$1") ;;
       -*) usage_error "test: unknown option '$1'" ;;
       *) pattern+=${pattern:+|}$1 ;;
     esac
@@ -88,7 +88,7 @@ test_suites() {
   for suite in "$@"; do
     case $suite in
       unit | conformance | integration | fault | hostile) cpp+=("$suite") ;;
-      client | vectors | e2e | bench) node+=("$suite") ;;
+      client | vectors | e2e | tables | bench) node+=("$suite") ;;
     esac
   done
   # The targets of the fuzzer have a build of their own.
@@ -105,6 +105,7 @@ test_suites() {
         run_node_suite client client/node
         run_on_other_nodes client client/node
         run_node_suite server-npm client/server-npm
+        run_node_suite client-tables client/tables
         ;;
       vectors) check_once vectors npm --prefix tests run check --workspace vectors ;;
       fault) test_history_checker ;;
@@ -113,6 +114,7 @@ test_suites() {
         run_node_suite e2e tests/e2e
         run_on_other_nodes e2e tests/e2e "$other_e2e"
         ;;
+      tables) run_node_suite tables tests/tables ;;
       bench) run_node_suite bench tests/bench ;;
     esac
   done
