@@ -13,6 +13,8 @@ import { PAIRING_STATES, type PairingState } from "./session/session_listing.js"
 
 const DEFAULT_PATIENCE_MS = 60_000;
 const DEFAULT_LEASE_TTL_MS = 15_000;
+// A lease has a minute at least when maintenance ends, of which a server hears within two seconds.
+const LEAST_LEASE_WAIT_MS = 75_000;
 const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
 
 /** How a process uses the store. */
@@ -87,7 +89,9 @@ export interface SessionOptions {
   steal?: boolean;
   /**
    * For how long, in milliseconds, to wait for a session that somebody else has, before `LeaseHeldError`. `Infinity` makes
-   * a stand-by. Default: twice `leaseTtlMs`, so that a restart after a crash succeeds.
+   * a stand-by. Default: twice `leaseTtlMs`, and 75 s at least, so that a restart succeeds after a crash, and after
+   * maintenance, which leaves to a lease the time that it had, and a minute at least. Counts while the server says so, not
+   * while it is away or in maintenance.
    */
   leaseWaitMs?: number;
   /**
@@ -194,7 +198,8 @@ function refuseToCross({ name }: TokenSource, addresses: readonly string[]): voi
 
 /** The options of a session in a pool of `pool`, checked and complete. Throws AuthStateError. */
 export function checkSessionOptions(options: SessionOptions, pool: ReturnType<typeof checkPoolOptions>) {
-  const { lease = true, steal = false, leaseWaitMs = 2 * pool.leaseTtlMs, signal } = options;
+  const { lease = true, steal = false, signal } = options;
+  const { leaseWaitMs = Math.max(2 * pool.leaseTtlMs, LEAST_LEASE_WAIT_MS) } = options;
   const { patienceMs = pool.patienceMs, logger = pool.logger, onOrphanedKeys = "refuse" } = options;
   const { create = true } = options;
   if (typeof create !== "boolean") throw invalidField("create", "must be true or false");

@@ -40,6 +40,37 @@ describe("the lease of a session", () => {
     assert.equal(pacing.now(), 2_000);
   });
 
+  it("is waited for by default as long as maintenance may leave it to an owner who is gone", async () => {
+    server.takeOver(SESSION, "gone:1");
+    pacing.onSleep = () => {
+      if (pacing.now() > 62_000) server.session(SESSION).live = false;
+    };
+    await newPool().useAuthState(SESSION);
+    assert.notEqual(server.session(SESSION).owner, "gone:1");
+  });
+
+  it("is waited for by default no longer than a minute and a quarter, or twice its own time", async () => {
+    server.takeOver(SESSION, "other:1");
+    await assert.rejects(newPool().useAuthState(SESSION), LeaseHeldError);
+    assert.equal(pacing.now(), 75_000);
+    await assert.rejects(newPool({ leaseTtlMs: 60_000 }).useAuthState(SESSION), LeaseHeldError);
+    assert.equal(pacing.now(), 75_000 + 120_000);
+  });
+
+  it("is waited for as long after an outage as without one", async () => {
+    server.takeOver(SESSION, "gone:1");
+    const away = { code: status.UNAVAILABLE, reason: "MAINTENANCE", ...NOT_APPLIED };
+    server.judge = () => (pacing.now() < 50_000 ? away : undefined);
+    let held = 0;
+    pacing.onSleep = () => {
+      if (pacing.now() < 50_000) return;
+      held ||= pacing.now();
+      if (pacing.now() - held > 60_000) server.session(SESSION).live = false;
+    };
+    await newPool().useAuthState(SESSION);
+    assert.ok(pacing.now() > 110_000);
+  });
+
   it("is taken once it is free", async () => {
     server.takeOver(SESSION, "other:1");
     pacing.onSleep = () => {

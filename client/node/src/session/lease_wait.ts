@@ -31,7 +31,8 @@ export interface LeaseWait<Lease = unknown> {
  */
 export async function waitForLease<Lease>(wait: LeaseWait<Lease>): Promise<Lease> {
   const { sessionId, pacing, leaseWaitMs, throwIfUnwanted, acquire } = wait;
-  const start = pacing.now();
+  // In which somebody else had it for certain: an outage or maintenance in between has a patience of its own.
+  let waitedMs = 0;
   let told = false;
   for (;;) {
     throwIfUnwanted();
@@ -40,13 +41,14 @@ export async function waitForLease<Lease>(wait: LeaseWait<Lease>): Promise<Lease
     } catch (error) {
       if (!hasReason(error, "LEASE_HELD")) throw error;
       refuseOwnLease(sessionId, error.owner);
-      const waitedMs = pacing.now() - start;
       if (waitedMs >= leaseWaitMs) throw new LeaseHeldError(sessionId, error.owner, waitedMs);
       if (!told && waitedMs >= SILENT_MS) {
         told = true;
         await tell(wait, error.owner);
       }
+      const start = pacing.now();
       await pacing.sleep(Math.min(POLL_MS * (0.5 + pacing.random() / 2), leaseWaitMs - waitedMs));
+      waitedMs += pacing.now() - start;
     }
   }
 }
