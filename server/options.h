@@ -29,6 +29,9 @@ struct Options {
   std::string listen = "127.0.0.1:50051";
   // Of metrics and health over HTTP; or kNoHttp.
   std::string http_listen = std::string(kDefaultHttpListen);
+  // Files of `authstatectl backup create` and `backup drill` (--metrics-file), divided by commas, whose figures are
+  // shown there.
+  std::string backup_metrics;
   TlsFiles tls;
   // Whether to serve plain text, and a store that never had a token, also on an address that others than this machine
   // may reach.

@@ -96,10 +96,10 @@ v1::Backend ToMessage(const storage::TargetState& target) {
   for (const auto& [error_class, count] : target.stats.errors_by_class) {
     (*message.mutable_errors_by_class())[error_class] = count;
   }
-  message.set_statements_last_minute(target.stats.statements_last_minute);
-  message.set_errors_last_minute(target.stats.errors_last_minute);
-  Set(target.stats.median, message.mutable_median_latency());
-  Set(target.stats.p99, message.mutable_p99_latency());
+  message.set_statements_last_minute(target.stats.last_minute.statements);
+  message.set_errors_last_minute(target.stats.last_minute.errors);
+  Set(target.stats.last_minute.p50, message.mutable_median_latency());
+  Set(target.stats.last_minute.p99, message.mutable_p99_latency());
   return message;
 }
 

@@ -17,6 +17,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "server/http/client_certificate.h"
+#include "server/http/peer_network.h"
 #include "server/log/logging.h"
 
 namespace authstate::server {
@@ -43,6 +44,7 @@ MHD_Result Send(MHD_Connection* connection, const HttpResponse& answer) {
   MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
   MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
   MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+  for (const auto& [name, value] : answer.fields) MHD_add_response_header(response, name.c_str(), value.c_str());
   if (answer.status == MHD_HTTP_UNAUTHORIZED) {
     MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
   }
@@ -52,6 +54,11 @@ MHD_Result Send(MHD_Connection* connection, const HttpResponse& answer) {
   const MHD_Result queued = MHD_queue_response(connection, static_cast<unsigned>(answer.status), response);
   MHD_destroy_response(response);
   return queued;
+}
+
+std::string NetworkOf(MHD_Connection* connection) {
+  const auto* const address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+  return PeerNetwork(address == nullptr ? nullptr : address->client_addr);
 }
 
 }  // namespace
@@ -66,13 +73,12 @@ struct HttpDaemon::Callbacks {
       const auto* const session = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
       auto names =
           session == nullptr ? std::nullopt : NamesOfClient(static_cast<gnutls_session_t>(session->tls_session));
-      if (!names.has_value())
-        return Send(connection, {MHD_HTTP_UNAUTHORIZED, "text/plain; charset=utf-8",
-                                 "show a certificate that this server knows\n"});
-      request.certificate_names = *std::move(names);
+      request.lacks_certificate = !names.has_value();
+      if (names.has_value()) request.certificate_names = *std::move(names);
     }
     request.method = method;
     request.path = path;
+    request.network = NetworkOf(connection);
     MHD_get_connection_values(connection, MHD_HEADER_KIND, AddValue, &request.authorization);
     return Send(connection, AnswerOf(daemon.handler_, request));
   }
@@ -92,7 +98,7 @@ struct HttpDaemon::Callbacks {
     const int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     HttpConnections& connections = static_cast<HttpDaemon*>(self)->connections_;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-      connections.Add(socket);
+      connections.Add(socket, NetworkOf(connection));
     } else {
       connections.Remove(socket);
     }

@@ -18,9 +18,8 @@ namespace authstate::server {
 class HttpDaemon {
  public:
   // Serves until it is destroyed. `socket` listens, does not block, and is copied. `tls` is what CheckTlsMaterial has
-  // found good; null: plain text. Where it has authorities of clients, one without a certificate of theirs is told so,
-  // and nothing else. `handler` and `connections` outlive it; the handler is called on the daemon's thread. Unavailable
-  // when there is no thread or memory to be had.
+  // found good; null: plain text. `handler` and `connections` outlive it; the handler is called on the daemon's thread.
+  // Unavailable when there is no thread or memory to be had.
   static absl::StatusOr<std::unique_ptr<HttpDaemon>> Start(int socket, std::shared_ptr<const TlsMaterial> tls,
                                                            const HttpHandler* handler, HttpConnections* connections);
   // Ends the connections that are open.

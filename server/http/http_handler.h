@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 // What HttpServer asks, and is answered.
@@ -17,12 +18,18 @@ struct HttpRequest {
   std::vector<std::string> authorization;
   // The names in the certificate that the client has shown, `DNS:` or `URI:` before each; none where none is asked for.
   std::vector<std::string> certificate_names;
+  // A certificate is asked for, and the client has shown none that an authority of clients has signed.
+  bool lacks_certificate = false;
+  // PeerNetwork of the client.
+  std::string network;
 };
 
 struct HttpResponse {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
+  // Further lines of the head.
+  std::vector<std::pair<std::string, std::string>> fields = {};
 };
 
 // Answers a request, of which it sees the head alone. Must not block.

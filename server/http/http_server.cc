@@ -21,7 +21,7 @@ HttpServer::HttpServer(ListeningSockets sockets, CertificateWatch* certificates,
     : sockets_(std::move(sockets)),
       certificates_(certificates),
       handler_(std::move(handler)),
-      connections_(timer, limits.connections, limits.patience) {}
+      connections_(timer, limits) {}
 
 HttpServer::~HttpServer() {
   if (certificates_ != nullptr) certificates_->OnReplaced(nullptr);

@@ -1,14 +1,12 @@
 #ifndef AUTHSTATE_SERVER_HTTP_HTTP_SERVER_H_
 #define AUTHSTATE_SERVER_HTTP_HTTP_SERVER_H_
 
-#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "server/connections/certificate_watch.h"
 #include "server/connections/listening_sockets.h"
 #include "server/http/http_connections.h"
@@ -17,13 +15,6 @@
 #include "storage/deadline_timer.h"
 
 namespace authstate::server {
-
-struct HttpLimits {
-  // Open at once. One more takes the place of the one that has been open for the longest.
-  std::size_t connections = 64;
-  // From the moment that a connection was accepted until it has its answer; then it is cut off.
-  absl::Duration patience = absl::Seconds(10);
-};
 
 // Answers HTTP/1.1, for who watches over the server: one request a connection. A client that is slow, or sends nothing,
 // costs a socket and what it has sent, and keeps nobody waiting.

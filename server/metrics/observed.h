@@ -29,6 +29,7 @@ class AccessWatch;
 class AuditLog;
 class CertificateWatch;
 class Guard;
+class History;
 class Readiness;
 class SessionSampler;
 
@@ -40,12 +41,13 @@ struct Observed {
   std::string address;
   std::string transport;
   const storage::BackendTargets* targets = nullptr;
-  const Guard* guard = nullptr;
+  Guard* guard = nullptr;
   const AccessWatch* access = nullptr;
   const pipe::Budget* pipes = nullptr;
   const LeaseCounts* leases = nullptr;
   const Readiness* readiness = nullptr;
   const SessionSampler* sessions = nullptr;
+  const History* history = nullptr;
   // SQLite files whose size and disk are told: the store, or one to switch to, and the file of write-behind.
   std::vector<std::string> files;
   // How far the database is behind the file of write-behind, and the file itself, nullopt where there is none; and the
@@ -59,6 +61,8 @@ struct Observed {
   CertificateWatch* certificates = nullptr;
   const AuditLog* audit = nullptr;
   const Keyring* keyring = nullptr;
+  // That commands for backups leave figures in; none: nobody has said where.
+  std::vector<std::string> backup_metrics;
 };
 
 }  // namespace authstate::server

@@ -8,7 +8,7 @@
 
 namespace authstate::server {
 
-// How the server is, for programs and people, as an object of JSON; docs/metrics.md lists the fields. Asks no database.
+// How the server is, for programs and people, as an object of JSON; docs/status.md lists the fields. Asks no database.
 std::string StatusJson(const Observed& server, absl::Time now);
 
 // {"ready":true}, or false with the `reasons`, each of which has a `reason` and a `message`.

@@ -28,7 +28,8 @@ absl::Duration StatementStats::UpperBound(std::size_t slot) {
 }
 
 StatementStats::Second& StatementStats::Current() {
-  const std::int64_t second = absl::ToUnixSeconds(now_());
+  last_asked_ = now_();
+  const std::int64_t second = absl::ToUnixSeconds(*last_asked_);
   Second& current = seconds_[static_cast<std::size_t>(second) % kSeconds];
   if (current.second != second) {
     current = Second();
@@ -78,21 +79,34 @@ StatementStats::Summary StatementStats::Summarize() const {
   Summary summary;
   summary.waiting = waiting_.load(std::memory_order_relaxed);
   summary.at_work = at_work_.load(std::memory_order_relaxed);
-  std::array<std::uint64_t, kLatencySlots> latencies{};
   const absl::MutexLock lock(&mutex_);
   summary.statements = statements_;
   summary.errors = errors_;
   summary.errors_by_class = errors_by_class_;
   summary.connections = connections_;
-  const std::int64_t oldest = absl::ToUnixSeconds(now_()) - static_cast<std::int64_t>(kSeconds) + 1;
+  summary.last_asked = last_asked_;
+  const std::int64_t now = absl::ToUnixSeconds(now_());
+  summary.last_minute = Between(now - static_cast<std::int64_t>(kSeconds) + 1, now);
+  return summary;
+}
+
+StatementStats::Interval StatementStats::Last(int seconds) const {
+  const absl::MutexLock lock(&mutex_);
+  const std::int64_t now = absl::ToUnixSeconds(now_());
+  return Between(now - seconds, now - 1);
+}
+
+StatementStats::Interval StatementStats::Between(std::int64_t first, std::int64_t last) const {
+  Interval interval;
+  std::array<std::uint64_t, kLatencySlots> latencies{};
   for (const Second& second : seconds_) {
-    if (second.second < oldest) continue;
-    summary.statements_last_minute += second.statements;
-    summary.errors_last_minute += second.errors;
+    if (second.second < first || second.second > last) continue;
+    interval.statements += second.statements;
+    interval.errors += second.errors;
     for (std::size_t slot = 0; slot < kLatencySlots; ++slot) latencies[slot] += second.latencies[slot];
   }
   const auto quantile = [&](std::uint64_t percent) {
-    const std::uint64_t rank = (summary.statements_last_minute * percent + 99) / 100;
+    const std::uint64_t rank = (interval.statements * percent + 99) / 100;
     std::uint64_t seen = 0;
     for (std::size_t slot = 0; slot < kLatencySlots; ++slot) {
       seen += latencies[slot];
@@ -100,9 +114,10 @@ StatementStats::Summary StatementStats::Summarize() const {
     }
     return absl::ZeroDuration();
   };
-  summary.median = quantile(50);
-  summary.p99 = quantile(99);
-  return summary;
+  interval.p50 = quantile(50);
+  interval.p95 = quantile(95);
+  interval.p99 = quantile(99);
+  return interval;
 }
 
 }  // namespace authstate::storage

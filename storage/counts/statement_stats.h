@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -31,17 +32,24 @@ inline constexpr absl::string_view kErrorClasses[] = {
 // Thread-safe. Memory is bounded: a latency counts into one of kLatencySlots, each about 19 % wide.
 class StatementStats {
  public:
+  // Of some seconds. Latencies are at most 19 % above the true values, and zero where there was no statement.
+  struct Interval {
+    std::uint64_t statements = 0;
+    std::uint64_t errors = 0;
+    absl::Duration p50;
+    absl::Duration p95;
+    absl::Duration p99;
+  };
+
   struct Summary {
     // Since the start.
     std::uint64_t statements = 0;
     std::uint64_t errors = 0;
     // Since the start, by class: `connection_lost`, `disk_full`.
     std::map<std::string, std::uint64_t> errors_by_class;
-    std::uint64_t statements_last_minute = 0;
-    std::uint64_t errors_last_minute = 0;
-    // Of the last minute; at most 19 % above the true value. Zero when there was no statement.
-    absl::Duration median;
-    absl::Duration p99;
+    Interval last_minute;
+    // When a statement, or an attempt to connect, last ended; nullopt: none has.
+    std::optional<absl::Time> last_asked;
     // Open now.
     int connections = 0;
     // Calls now that wait for one, and that are at work.
@@ -70,6 +78,8 @@ class StatementStats {
   void RecordResolved() { resolved_.fetch_add(1, std::memory_order_relaxed); }
 
   Summary Summarize() const;
+  // Of the last `seconds` seconds of the clock that are over, 59 at most.
+  Interval Last(int seconds) const;
   // Since the start: how long statements took, and how long calls waited for a connection.
   const Histogram& latencies() const { return latencies_; }
   const Histogram& waits() const { return waits_; }
@@ -91,7 +101,10 @@ class StatementStats {
   static std::size_t SlotOf(absl::Duration latency);
   static absl::Duration UpperBound(std::size_t slot);
 
+  // Of the second that is, in which the database was asked.
   Second& Current() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // From the second `first` to the second `last`, since the Unix epoch.
+  Interval Between(std::int64_t first, std::int64_t last) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountError(absl::string_view error_class) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::function<absl::Time()> now_;
@@ -102,6 +115,7 @@ class StatementStats {
   std::atomic<int> at_work_ = 0;
   mutable absl::Mutex mutex_;
   std::array<Second, kSeconds> seconds_ ABSL_GUARDED_BY(mutex_);
+  std::optional<absl::Time> last_asked_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t statements_ ABSL_GUARDED_BY(mutex_) = 0;
   std::uint64_t errors_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, std::uint64_t> errors_by_class_ ABSL_GUARDED_BY(mutex_);

@@ -45,7 +45,13 @@ export class Authstated {
   // Resolves when it serves, on the port of before when it was started before.
   async start(): Promise<void> {
     const [program, ...words] = this.#command;
-    const child = start(program!, [...words, "--listen", this.address, "--http-listen=off", ...this.#options]);
+    const child = start(program!, [
+      ...words,
+      "--listen",
+      this.address,
+      ...(this.#options.includes("--http-listen") ? [] : ["--http-listen=off"]),
+      ...this.#options,
+    ]);
     this.#child = child;
     const log = tailOf(child.stderr);
     this.#log = log;

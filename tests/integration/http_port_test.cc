@@ -300,6 +300,44 @@ TEST_F(HttpPortTest, StatusTellsHowTheServerIs) {
   EXPECT_EQ(status["backends"][0]["serving"], true);
 }
 
+TEST_F(HttpPortTest, StatusTellsOfSessionsRequestsAndDatabasesThatDoNotServe) {
+  auto postgres = test::TestPostgres::Create();
+  ASSERT_TRUE(postgres.ok()) << postgres.status();
+  std::ofstream(Live("create.prom")) << "authstate_backup_last_sessions 3\n";
+  Start({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--sqlite-path", Live("next.db"),
+         "--backup-metrics", absl::StrCat(Live("create.prom"), ", ", Live("later.prom")), "--http-listen",
+         "127.0.0.1:0"});
+  const auto channel = grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials());
+  const auto stub = v1::AuthStateService::NewStub(channel);
+  EXPECT_FALSE(Read(*stub, "b").ok());
+  const auto status = [this] { return nlohmann::json::parse(HttpGet(HttpAddress(), "/status.json").body); };
+  nlohmann::json told = status();
+  while (told["sessions"].is_null()) told = status();
+  EXPECT_EQ(told["sessions"]["states"]["paired"], 0);
+  EXPECT_EQ(told["calls"]["ended"], (nlohmann::json{{"NOT_FOUND", 1}}));
+  EXPECT_EQ(told["leases"]["gained"], 0);
+  EXPECT_EQ(told["backup"], (nlohmann::json{{"last_sessions", 3}}));
+  EXPECT_TRUE(told["backends"][0]["last_asked"].is_string());
+  EXPECT_EQ(told["backends"][1]["name"], "sqlite");
+  EXPECT_TRUE(told["backends"][1]["last_asked"].is_null());
+  EXPECT_EQ(told["history"]["backend"], "postgres");
+  EXPECT_EQ(told["history"]["step_seconds"], 5);
+  while (told["history"]["requests"].empty()) told = status();
+  EXPECT_EQ(told["history"]["requests"][0], 1);
+  EXPECT_EQ(told["history"]["failures"][0], 0);
+  EXPECT_GT(told["history"]["p99_ms"][0], 0);
+}
+
+TEST_F(HttpPortTest, ThePageLoadsNothingElseAndHoldsNothingOfTheServer) {
+  Start(OnSqlite());
+  const HttpAnswer page = HttpGet(HttpAddress(), "/status");
+  EXPECT_EQ(page.status, 200);
+  EXPECT_THAT(page.head, AllOf(HasSubstr("Content-Type: text/html; charset=utf-8"),
+                               HasSubstr("Content-Security-Policy: default-src 'none'; script-src 'sha256-"),
+                               Not(HasSubstr("unsafe"))));
+  EXPECT_THAT(page.body, AllOf(HasSubstr("<main>"), Not(HasSubstr("{{")), Not(HasSubstr(server_->address()))));
+}
+
 TEST_F(HttpPortTest, APathThatIsNotUtf8IsToldAsFarAsItIs) {
   const std::string path = Live("a \xff.db");
   Start({"--sqlite-path", path, "--http-listen", "127.0.0.1:0"});
@@ -372,7 +410,13 @@ TEST_F(HttpPortTest, BeyondLoopbackWhoAsksHasToBeKnown) {
 
   EXPECT_EQ(Get("/livez").status, 200);
   EXPECT_EQ(Get("/readyz").status, 200);
+  EXPECT_EQ(Get("/status").status, 200);
   EXPECT_EQ(Get("/metrics").status, 401);
+  const auto refused =
+      server_->process().WaitForLine("request over HTTP refused", kTlsPatience, test::Subprocess::Stream::kStderr);
+  ASSERT_TRUE(refused.ok()) << refused.status();
+  EXPECT_THAT(*refused, AllOf(HasSubstr("\"path\":\"/metrics\""), HasSubstr("\"reason\":\"NO_TOKEN\""),
+                              HasSubstr("\"peer\":\"127.0.0.1\"")));
   EXPECT_EQ(Get("/status.json").status, 401);
   EXPECT_THAT(Get("/metrics").head, HasSubstr("WWW-Authenticate: Bearer"));
   EXPECT_EQ(Get("/metrics", Bearer(reader + "x")).status, 401);
@@ -407,6 +451,9 @@ TEST_F(HttpPortTest, ClientCertificatesAreAskedForAndTellWhoItIs) {
   EXPECT_EQ(Get("/livez").status, 401);
   EXPECT_THAT(Get("/livez").body, HasSubstr("show a certificate"));
   EXPECT_EQ(Get("/livez", "", "other-client").status, 401);
+  AwaitLog("request over HTTP refused");
+  EXPECT_THAT(Get("/metrics", "", "pool").body,
+              HasSubstr("authstate_refused_callers_total{reason=\"CERTIFICATE_UNKNOWN\"} 3\n"));
   EXPECT_EQ(Get("/livez", "", "stranger").status, 200);
   EXPECT_EQ(Get("/metrics", "", "stranger").status, 401);
   EXPECT_EQ(Get("/metrics", "", "pool").status, 200);

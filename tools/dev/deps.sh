@@ -35,6 +35,11 @@ dev_deps() {
 ensure_test_dependencies() {
   ensure_packages build test
   ensure_node
+  if apt-cache show chromium >/dev/null 2>&1; then
+    ensure_packages browser
+  else
+    say 'there is no package chromium: the test of the status page will be skipped'
+  fi
   if ! ensure_grpcurl; then
     [[ ${CI:-} == true ]] && die 'grpcurl could not be installed, and CI requires it'
     say 'grpcurl could not be installed: its tests will be skipped'

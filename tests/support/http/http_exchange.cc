@@ -15,14 +15,18 @@
 
 namespace authstate::test {
 
-HttpPeer::HttpPeer(absl::string_view address) : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+HttpPeer::HttpPeer(absl::string_view address, int from) : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   std::uint32_t port = 0;
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const bool known = absl::SimpleAtoi(address.substr(address.rfind(':') + 1), &port);
   to.sin_port = htons(static_cast<std::uint16_t>(port));
-  connected_ = known && connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) == 0;
+  sockaddr_in own{};
+  own.sin_family = AF_INET;
+  own.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + static_cast<std::uint32_t>(from));
+  connected_ = known && bind(socket_, reinterpret_cast<const sockaddr*>(&own), sizeof(own)) == 0 &&
+               connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) == 0;
 }
 
 HttpPeer::~HttpPeer() { close(socket_); }

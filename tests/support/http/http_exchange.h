@@ -11,7 +11,8 @@ namespace authstate::test {
 class HttpPeer {
  public:
   // `address`: `127.0.0.1:50123`.
-  explicit HttpPeer(absl::string_view address);
+  // From 127.0.0.`from`.
+  explicit HttpPeer(absl::string_view address, int from = 1);
   ~HttpPeer();
   HttpPeer(const HttpPeer&) = delete;
   HttpPeer& operator=(const HttpPeer&) = delete;

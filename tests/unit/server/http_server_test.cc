@@ -1,8 +1,10 @@
 #include "server/http/http_server.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -17,6 +19,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/http/peer_network.h"
 #include "tests/support/http/http_exchange.h"
 
 namespace authstate::server {
@@ -142,6 +145,40 @@ TEST_F(HttpServerTest, ClientsThatHangKeepNobodyWaiting) {
   EXPECT_EQ(test::ParseAnswer(hanging.back().ReadToEnd()).body, "/x");
 }
 
+TEST_F(HttpServerTest, WhoOpensManyConnectionsCutsOffItsOwnAndNobodyElses) {
+  HttpLimits limits = Patient();
+  limits.connections = 8;
+  limits.connections_of_network = 4;
+  Serve(limits);
+  const HttpPeer other(address(), /*from=*/2);
+  ASSERT_TRUE(other.Send("GET /x HTTP/1.1\r\nHost: x\r\n"));
+  ASSERT_EQ(HttpGet(address(), "/y").body, "/y");
+  std::deque<HttpPeer> many;
+  for (int i = 0; i < 20; ++i) {
+    many.emplace_back(address());
+    ASSERT_TRUE(many.back().Send("GET /x HTTP/1.1\r\nHost: x\r\n"));
+  }
+  EXPECT_EQ(many.front().ReadToEnd(), "");
+  EXPECT_EQ(HttpGet(address(), "/y").body, "/y");
+  ASSERT_TRUE(other.Send("\r\n"));
+  EXPECT_EQ(test::ParseAnswer(other.ReadToEnd()).body, "/x");
+  ASSERT_TRUE(many.back().Send("\r\n"));
+  EXPECT_EQ(test::ParseAnswer(many.back().ReadToEnd()).body, "/x");
+}
+
+TEST_F(HttpServerTest, ANetworkIsAnAddressOfIPv4OrHalfAnAddressOfIPv6) {
+  const auto network = [](const char* text) {
+    sockaddr_in6 address{};
+    address.sin6_family = AF_INET6;
+    EXPECT_EQ(inet_pton(AF_INET6, text, &address.sin6_addr), 1);
+    return PeerNetwork(reinterpret_cast<const sockaddr*>(&address));
+  };
+  EXPECT_EQ(network("2001:db8:0:1:2:3:4:5"), "2001:db8:0:1::/64");
+  EXPECT_EQ(network("2001:db8:0:1::1"), "2001:db8:0:1::/64");
+  EXPECT_EQ(network("::ffff:192.0.2.7"), "192.0.2.7");
+  EXPECT_EQ(PeerNetwork(nullptr), "");
+}
+
 TEST_F(HttpServerTest, AReaderThatTakesNothingKeepsNobodyWaiting) {
   auto sockets = ListeningSockets::Open({"--http-listen", "127.0.0.1:0"});
   ASSERT_TRUE(sockets.ok()) << sockets.status();
@@ -192,7 +229,7 @@ TEST_F(HttpServerTest, ADaemonThatDoesNotStartClosesNoDescriptorOfOthers) {
   };
   const auto bad = std::make_shared<const TlsMaterial>(TlsMaterial{"no certificate", "no key", ""});
   const HttpHandler handler = [](const HttpRequest& /*request*/) { return HttpResponse(); };
-  HttpConnections connections(timer_, 8, absl::Hours(1));
+  HttpConnections connections(timer_, Patient());
   const auto before = open_now();
   for (int i = 0; i < 1'000; ++i) {
     EXPECT_FALSE(HttpDaemon::Start(sockets->descriptors().front(), bad, &handler, &connections).ok());

@@ -38,10 +38,10 @@ class Listed final : public storage::ForwardingBackend {
 
 class SessionSamplerTest : public testing::Test {
  protected:
-  void Write(const std::string& session_id, bool creds, int keys) {
+  void Write(const std::string& session_id, bool creds, int keys, const std::string& text = "{}") {
     Commit commit;
     commit.session_id = session_id;
-    if (creds) commit.creds = Value{ValueKind::kRaw, "creds"};
+    if (creds) commit.creds = Value{ValueKind::kJson, text};
     for (int i = 0; i < keys; ++i) commit.sets.push_back({{"t", absl::StrCat(i)}, Value{ValueKind::kRaw, "v"}});
     storage::AwaitCall<std::vector<absl::StatusOr<storage::Applied>>>(
         [&](auto done) { store_.Apply({std::move(commit)}, absl::InfiniteFuture(), std::move(done)); });
@@ -80,6 +80,40 @@ TEST_F(SessionSamplerTest, CountsAllSessionsPageByPage) {
   EXPECT_EQ(counts.keys, 30);
   EXPECT_EQ(counts.leased, 1);
   EXPECT_GT(counts.bytes, 0);
+}
+
+TEST_F(SessionSamplerTest, TellsHowManySessionsAreInEachState) {
+  Write("orphaned", false, 1);
+  Write("paired", true, 1, R"({"account":{},"me":{"id":"1:2@s.whatsapp.net"}})");
+  Write("half-1", true, 1, R"({"me":{"id":"1:2@s.whatsapp.net"}})");
+  Write("half-2", true, 1, R"({"me":{"id":"1:2@s.whatsapp.net"}})");
+  const SessionSampler sampler(&store_, timer_, {/*page=*/2, /*pause=*/absl::Hours(1)});
+  const auto counts = Await(sampler, [](const auto& seen) { return seen.listed.has_value(); });
+  const auto in = [&counts](SessionState state) { return counts.states.at(static_cast<std::size_t>(state) - 1); };
+  EXPECT_EQ(counts.looked_at, 3);
+  EXPECT_EQ(in(SessionState::kPaired), 1);
+  EXPECT_EQ(in(SessionState::kHalfPaired), 2);
+  EXPECT_EQ(counts.without_creds, 1);
+  EXPECT_EQ(counts.idle, 0);
+}
+
+TEST_F(SessionSamplerTest, OfManySessionsItReadsNoMoreThanSoManyAndEachTimeOthers) {
+  for (int i = 0; i < 10; ++i) Write(absl::StrCat("s", i), true, 1);
+  Write("s3", true, 1, "null");
+  const SessionSampler sampler(&store_, timer_, {/*page=*/4, /*pause=*/absl::ZeroDuration(), /*states=*/4});
+  const auto first = Await(sampler, [](const auto& seen) { return seen.listed.has_value(); });
+  EXPECT_EQ(first.looked_at, 4);
+  // Of every third one, so that each comes to its turn.
+  const auto found = [](const auto& seen) {
+    return seen.states.at(static_cast<std::size_t>(SessionState::kDamaged) - 1);
+  };
+  const auto without = Await(sampler, [&](const auto& seen) { return found(seen) == 0; });
+  EXPECT_EQ(found(without), 0);
+  const auto with =
+      Await(sampler, [&](const auto& seen) { return found(seen) == 1 && *seen.listed > *without.listed; });
+  EXPECT_EQ(found(with), 1);
+  EXPECT_LE(with.looked_at, 4);
+  EXPECT_EQ(with.sessions, 10);
 }
 
 TEST_F(SessionSamplerTest, AListThatFailsIsBegunAnewAndTheFormerOneStands) {
