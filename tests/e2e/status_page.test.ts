@@ -33,6 +33,8 @@ async function open(browser: Browser, url: string, viewport = DESK): Promise<Wat
   page.setDefaultTimeout(PATIENCE_MS);
   const requests = new Set<string>();
   page.on("request", (request) => requests.add(request.url()));
+  // What tsx calls in functions with names, which here are sent to the browser without it.
+  await page.addInitScript("globalThis.__name = (value) => value;");
   await page.addInitScript(() => {
     const seen: string[] = [];
     Object.assign(globalThis, { seen });

@@ -54,8 +54,9 @@ TEST_F(CliCompletionTest, BashKnowsTheScript) {
 
 TEST_F(CliCompletionTest, BashCompletesCommands) {
   EXPECT_THAT(InBash("authstatectl ", ""),
-              UnorderedElementsAre("session", "creds", "keys", "lease", "server", "token", "keyring", "schema", "store",
-                                   "tables", "backup", "legacy", "backend", "maintenance", "home", "write-behind", "completion"));
+              UnorderedElementsAre("session", "creds", "keys", "lease", "server", "top", "token", "keyring", "schema",
+                                   "store", "tables", "backup", "legacy", "backend", "maintenance", "home",
+                                   "write-behind", "completion"));
   EXPECT_THAT(InBash("authstatectl session ex", "ex"), ElementsAre("export"));
   EXPECT_THAT(InBash("authstatectl maintenance ", ""), UnorderedElementsAre("on", "off", "status"));
   EXPECT_THAT(InBash("authstatectl --json session sh", "sh"), ElementsAre("show"));

@@ -51,6 +51,10 @@ class HttpPortTest : public TlsTest {
     EXPECT_TRUE(line.ok()) << line.status();
     return line.ok() ? nlohmann::json::parse(*line).value("address", "") : "";
   }
+  std::string Port() {
+    const std::string address = HttpAddress();
+    return address.substr(address.rfind(':') + 1);
+  }
   std::string Scrape() { return HttpGet(HttpAddress(), "/metrics").body; }
   // Of a series, as it stands on the scrape; empty where it is not there.
   std::string ValueOf(const std::string& series) {
@@ -428,6 +432,16 @@ TEST_F(HttpPortTest, BeyondLoopbackWhoAsksHasToBeKnown) {
   EXPECT_EQ(Get("/status.json", Bearer(reader)).status, 403);
   EXPECT_EQ(Get("/metrics", Bearer(admin)).status, 200);
   EXPECT_EQ(Get("/status.json", Bearer(admin)).status, 200);
+
+  const auto top = [this](std::vector<std::string> more) {
+    more.insert(more.begin(), {test::ProgramPath("authstatectl"), "--ca", Made("ca.pem")});
+    more.insert(more.end(), {"top", "--once", "--url", absl::StrCat("https://127.0.0.1:", Port())});
+    return RunToEnd(std::move(more));
+  };
+  EXPECT_THAT(top({"--server-name", "localhost", "--token", admin}).out, HasSubstr("serving since"));
+  EXPECT_THAT(top({"--server-name", "localhost", "--token", reader}).err, HasSubstr("PERMISSION_DENIED"));
+  EXPECT_THAT(top({"--server-name", "localhost"}).err, HasSubstr("UNAUTHENTICATED"));
+  EXPECT_THAT(top({"--server-name", "other.test", "--token", admin}).err, HasSubstr("another name"));
 }
 
 TEST_F(HttpPortTest, OnLoopbackItIsFreeAlsoWhereTheOtherPortIsNot) {

@@ -92,11 +92,11 @@ check_layers() {
   forbid 'Nothing else that changes a store knows the tables beside it.' 'migrations/tables/' ':(glob)migrations/*'
   forbid 'Clients reach storage through the contract, tokens, profiles and migrations.' '(storage|server)/' client
   forbid 'The client of C++ programs stands on the contract alone.' '(tokens|profiles|migrations|client/cli)/' client/cpp
-  in_order client/cli terminal folder check stores backup commands
-  forbid 'What commands share does not know them.' 'client/cli/(check|stores|backup|commands)/' ':(glob)client/cli/*' \
+  in_order client/cli terminal status folder check stores backup commands
+  forbid 'What commands share does not know them.' 'client/cli/(status|check|stores|backup|commands)/' ':(glob)client/cli/*' \
     ':!client/cli/main.cc'
   forbid 'What meets the terminal and folders stands below the rest.' 'client/cli/[a-z_]+\.h' \
-    client/cli/{terminal,folder,check,stores,backup}
+    client/cli/{terminal,status,folder,check,stores,backup}
   forbid 'The server knows no clients and changes no schema by itself.' '(client|migrations)/' server
   forbid 'Only server/databases.cc names drivers and decorators.' \
     'storage/(memory|postgres|sqlite|decorators|failpoints|write_behind)/' \

@@ -32,6 +32,7 @@ constexpr absl::string_view kExamples = R"(Examples:
   authstatectl backend status --probe
   authstatectl backend switch timeweb
   authstatectl --address db-1:50051 server info
+  authstatectl top
   authstatectl token create --label "pool 1" --read --write --prefix team: --expires-in 90d
   authstatectl schema status --config /etc/authstate/authstated.toml
   source <(authstatectl completion bash)
@@ -57,10 +58,10 @@ Command TheProgram(GlobalOptions* options, Action* action) {
   Command program =
       Group("authstatectl", "Looks into an authstated, and moves sessions in and out",
             {SessionCommands(action), CredsCommands(action), KeysCommands(action), LeaseCommands(action),
-             ServerCommands(action), TokenCommands(action), KeyringCommands(action), SchemaCommands(action),
-             StoreCommands(action), TablesCommands(action), BackupCommands(action), LegacyCommands(action),
-             BackendCommands(action), MaintenanceCommands(action), HomeCommands(action), WriteBehindCommands(action),
-             CompletionCommand(action)});
+             ServerCommands(action), TopCommand(action), TokenCommands(action), KeyringCommands(action),
+             SchemaCommands(action), StoreCommands(action), TablesCommands(action), BackupCommands(action),
+             LegacyCommands(action), BackendCommands(action), MaintenanceCommands(action), HomeCommands(action),
+             WriteBehindCommands(action), CompletionCommand(action)});
   const auto inherited = [](const char* name, const char* variable, std::string* value, const char* needs,
                             const char* help) {
     Option option = profiles::Text(name, value, help);

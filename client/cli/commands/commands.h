@@ -46,6 +46,7 @@ Command BackupCommands(Action* action);
 Command MaintenanceCommands(Action* action);
 Command ServerCommands(Action* action);
 Command WriteBehindCommands(Action* action);
+Command TopCommand(Action* action);
 Command CompletionCommand(Action* action);
 
 // A command that is the way to others.

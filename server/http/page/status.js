@@ -256,18 +256,19 @@ function showPlot(id, title, lines, text, seconds, capacity) {
     at("plots").append(figure);
   }
   const [caption, legend, plot, scale] = figure.children;
-  const most = highest(lines.map(({ values }) => highest(values))) || 1;
+  const most = highest(lines.map(({ values }) => highest(values)));
+  const top = most === 0 ? "none" : `top: ${text(most)}`;
   write(caption, title);
   const says = lines.map(({ name, values }, i) => {
     const last = values.at(-1) ?? null;
-    plot.children[i].setAttribute("d", path(values, most, capacity));
+    plot.children[i].setAttribute("d", path(values, most || 1, capacity));
     const said = `${name} ${last === null ? "–" : text(last)}`;
     write(legend.children[i].lastChild, said);
     return said;
   });
-  plot.setAttribute("aria-label", `${title}: ${says.join(", ")}; at most ${text(most)} in ${span(seconds)}`);
+  plot.setAttribute("aria-label", `${title}: ${says.join(", ")}; in ${span(seconds)} ${top}`);
   write(scale.children[0], `${span(seconds)} ago`);
-  write(scale.children[1], `top: ${text(most)}`);
+  write(scale.children[1], top);
 }
 
 function showPlots({ history }) {

@@ -48,7 +48,7 @@ TEST(HistoryTest, TheOldestPointMakesRoom) {
     point.statements.statements = reads++;
     return point;
   };
-  const History history(read, timer, absl::ZeroDuration());
+  const History history(read, timer, absl::Milliseconds(1));
   while (reads < History::kPoints * 2) absl::SleepFor(absl::Milliseconds(1));
   const auto points = history.points();
   EXPECT_EQ(points.size(), History::kPoints);
