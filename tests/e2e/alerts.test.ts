@@ -175,7 +175,7 @@ describe("an alert", () => {
     return (...options) => server.control("backup", "create", ...words, ...options);
   }
 
-  it("tells of a backup that is too old", async () => {
+  inFull("tells of a backup that is too old", async () => {
     const instance = "old-backup";
     const server = await world.onSqlite(instance);
     await server.control(...set(server));
@@ -241,7 +241,7 @@ describe("an alert", () => {
     );
   });
 
-  it("tells of two versions side by side, and of a server that is gone", async () => {
+  inFull("tells of two versions side by side, and of a server that is gone", async () => {
     const instance = "other-version";
     const other = world.file("authstated");
     makeOtherVersion(AUTHSTATED, other);
@@ -335,8 +335,8 @@ describe("an alert", () => {
       },
       async () => {
         route.cut();
-        await world.prometheus.until(`authstate_write_behind_away{instance="${instance}"} == 1`);
         await write();
+        await world.prometheus.until(`authstate_write_behind_away{instance="${instance}"} == 1`);
       },
       () => route.mend(),
     );
@@ -346,8 +346,8 @@ describe("an alert", () => {
       { AuthstateWriteBehindOrphans: { instance } },
       async () => {
         route.cut();
-        await world.prometheus.until(`authstate_write_behind_away{instance="${instance}"} == 1`);
         await write();
+        await world.prometheus.until(`authstate_write_behind_away{instance="${instance}"} == 1`);
         await thief.useAuthState("home", { steal: true });
         route.mend();
       },
