@@ -10,6 +10,7 @@ import { ScrapedRows } from "./scraped_rows.ts";
 import { FULL, QUICK, SECURED, StoreRows } from "./store_rows.ts";
 import type { StoreKind } from "./stores/store.ts";
 import { TableRows } from "./table_rows.ts";
+import { TablesRows } from "./tables_rows.ts";
 import { Testbed } from "./testbed.ts";
 import type { Timing } from "./timing.ts";
 
@@ -62,6 +63,7 @@ async function bench(options: BenchOptions, command: string): Promise<number> {
   const stores = new StoreRows(bed, quick ? QUICK : FULL, peers);
   const listings = new ListingRows(bed, quick);
   const scraped = new ScrapedRows(bed, quick, loadSeconds);
+  const tables = new TablesRows();
   const measured: Measured[] = [];
   const missing: string[] = [];
   try {
@@ -70,6 +72,7 @@ async function bench(options: BenchOptions, command: string): Promise<number> {
       ...new TableRows(bed, quick).rows(),
       ...stores.rows(),
       ...listings.rows(),
+      ...tables.rows(),
       ...scraped.rows(),
     ];
     const rows = all.filter(({ name }) => isWanted(name, wanted));
@@ -110,6 +113,7 @@ async function bench(options: BenchOptions, command: string): Promise<number> {
     await stores.stop();
     await listings.stop();
     await scraped.stop();
+    await tables.stop();
     await bed.stop();
   }
   if (missing.length > 0) say(`not measured: ${missing.join(", ")}\n`);

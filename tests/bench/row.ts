@@ -3,7 +3,7 @@ import type { StoreKind } from "./stores/store.ts";
 import type { Timing } from "./timing.ts";
 import { median } from "./timing.ts";
 
-export type PeerName = StoreKind | "grpc-echo" | "pgbench" | "pg_dump" | "self";
+export type PeerName = StoreKind | "grpc-echo" | "pgbench" | "pg_dump" | "postgrest-js" | "self";
 
 export interface Contender<Name extends string = string> {
   name: Name;

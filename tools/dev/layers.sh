@@ -60,6 +60,14 @@ check_node_layers() {
     "$package|\./(errors|home_owner|limits|gen|codec)[./]" "$src"/{errors,home_owner,limits,logger,names}.ts
 }
 
+check_tables_layers() {
+  local src=client/tables/src room below='database_name|errors|logger|pacing' package='[a-z@]'
+  for room in request answer serving sending reading writing; do
+    allow_imports "$src/$room knows $below and packages." "$package|\./|\.\./($below)[./]" "$src/$room"
+    below+="|$room"
+  done
+}
+
 check_layers() {
   local driver other drivers=(memory postgres sqlite)
   forbid 'The contract stands on itself: no other layer, no RPC.' \
@@ -106,6 +114,7 @@ check_layers() {
   forbid 'What starts the server is known by nothing below it.' 'server/[a-z_]+\.h' ':(glob)server/*/*'
   forbid 'Only tests include tests.' 'tests/' server client
   check_node_layers
+  check_tables_layers
   forbid_crowds
   return "$layers_broken"
 }

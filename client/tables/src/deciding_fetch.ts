@@ -4,12 +4,12 @@ import { databaseError } from "./answer/error_forms.js";
 import { type Answer, isSuccess, rowRange, toResponse } from "./answer/answer.js";
 import { isTablesError, TablesError } from "./errors.js";
 import type { TablesLogger } from "./logger.js";
+import type { Pacing } from "./pacing.js";
 import { wholeResult } from "./reading/whole_result.js";
 import { refuseUnmeant } from "./request/refusals.js";
 import { filtersOf, parseRequest, type TablesRequest, withQuery } from "./request/request.js";
 import type { Answered, Attempts, Call, Keys } from "./sending/attempts.js";
 import type { Database } from "./sending/database.js";
-import type { Pacing } from "./sending/pacing.js";
 
 // What passes by itself, as a mistake of the caller's does not.
 const OUTAGES = new Set(["UNAVAILABLE", "MAINTENANCE", "SERVING_UNKNOWN", "UNEXPECTED_ANSWER"]);

@@ -1,6 +1,7 @@
+import type { DatabaseName } from "./database_name.js";
 import { invalidOption } from "./errors.js";
 import type { TablesLogger } from "./logger.js";
-import type { DatabaseName, Token } from "./sending/database.js";
+import type { Token } from "./sending/database.js";
 import type { ServingSource } from "./serving/serving.js";
 
 export const DEFAULT_PATIENCE_MS = 60_000;

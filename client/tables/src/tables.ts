@@ -1,4 +1,5 @@
 import { PostgrestClient } from "@supabase/postgrest-js";
+import { type DatabaseName, isDatabaseName } from "./database_name.js";
 import { decidingFetch } from "./deciding_fetch.js";
 import { invalidOption, refusal, TablesError } from "./errors.js";
 import { Failures, guarded } from "./guarded_client.js";
@@ -10,12 +11,12 @@ import {
   DEFAULT_PATIENCE_MS,
   type TablesOptions,
 } from "./options.js";
+import { type Pacing, realPacing } from "./pacing.js";
 import { PrimaryKeys } from "./reading/primary_keys.js";
 import { BASE } from "./request/request.js";
 import { Attempts } from "./sending/attempts.js";
-import { Database, type DatabaseCounts, type DatabaseName } from "./sending/database.js";
-import { type Pacing, realPacing } from "./sending/pacing.js";
-import { databaseOfEnvironment, isDatabaseName } from "./serving/environment.js";
+import { Database, type DatabaseCounts } from "./sending/database.js";
+import { databaseOfEnvironment } from "./serving/environment.js";
 import { follow } from "./serving/followed.js";
 import type { Serving, ServingNow } from "./serving/serving.js";
 import { batchesOf, type Row } from "./writing/upsert_batches.js";

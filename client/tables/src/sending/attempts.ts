@@ -1,12 +1,13 @@
 // A request, sent to the database that serves until it has an answer, waiting while there is none to be had.
 import type { Answer } from "../answer/answer.js";
 import { judge, judgeFailure, type Trouble } from "../answer/verdict.js";
+import type { DatabaseName } from "../database_name.js";
 import { TablesError } from "../errors.js";
+import type { Pacing } from "../pacing.js";
 import { mayRepeat } from "../request/repeatable.js";
 import type { TablesRequest } from "../request/request.js";
 import type { ServingNow } from "../serving/serving.js";
-import type { Database, DatabaseName } from "./database.js";
-import type { Pacing } from "./pacing.js";
+import type { Database } from "./database.js";
 
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 2_000;

@@ -1,11 +1,7 @@
 // One of the two databases: where it is reached, what is shown to it, and what it was asked.
 import type { Answer } from "../answer/answer.js";
+import type { DatabaseName } from "../database_name.js";
 import type { TablesRequest } from "../request/request.js";
-
-export const DATABASES = ["supabase", "timeweb"] as const;
-
-/** The profiles under which authstated knows the two databases. */
-export type DatabaseName = (typeof DATABASES)[number];
 
 /** What a database was asked by this process. */
 export interface DatabaseCounts {

@@ -1,11 +1,9 @@
 // Which database the environment names, by the precedence that authstated has (docs/databases.md).
+import { type DatabaseName, isDatabaseName } from "../database_name.js";
 import { invalidOption } from "../errors.js";
-import { DATABASES, type DatabaseName } from "../sending/database.js";
 
 const CHOICE = "AUTHSTATE_BACKEND";
 const LEGACY_SWITCH = "USE_LEGACY_SUPABASE";
-
-export const isDatabaseName = (name: string): name is DatabaseName => (DATABASES as readonly string[]).includes(name);
 
 /** Throws where the environment names none: a guess would be what nobody notices for days. */
 export function databaseOfEnvironment(environment: NodeJS.ProcessEnv): DatabaseName {

@@ -1,7 +1,7 @@
 // Follows what a ServingSource tells.
+import { isDatabaseName } from "../database_name.js";
 import { TablesError } from "../errors.js";
-import type { Pacing } from "../sending/pacing.js";
-import { isDatabaseName } from "./environment.js";
+import type { Pacing } from "../pacing.js";
 import type { Serving, ServingNow, ServingSource } from "./serving.js";
 
 const ASK_EVERY_MS = 1_000;

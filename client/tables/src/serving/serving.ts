@@ -1,5 +1,5 @@
 // Which database serves now, and whether it may be written to.
-import type { DatabaseName } from "../sending/database.js";
+import type { DatabaseName } from "../database_name.js";
 
 export interface Serving {
   database: DatabaseName;
