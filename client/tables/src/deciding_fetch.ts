@@ -58,7 +58,7 @@ async function answerOf(request: TablesRequest, call: Call, deps: DecidingDeps):
 
 function inOneForm(answer: Answer): Answer {
   const error = databaseError(answer.body);
-  return error === undefined ? answer : { ...answer, body: JSON.stringify(error) };
+  return error === undefined ? answer : { ...answer, body: JSON.stringify(error), response: undefined };
 }
 
 // As postgrest-js has errors of the database: an object in `error`.
@@ -72,7 +72,14 @@ function told({ code, message, details, hint, outcome, database, table }: Tables
     database,
     table,
   });
-  return { status: 500, statusText: code, body, contentType: "application/json", contentRange: null };
+  return {
+    status: 500,
+    statusText: code,
+    body,
+    contentType: "application/json",
+    contentRange: null,
+    response: undefined,
+  };
 }
 
 function log(

@@ -86,5 +86,5 @@ const quoted = (value: string): string => `"${value.replace(/["\\]/g, "\\$&")}"`
 function joined(first: Answer, rows: readonly Row[]): Answer {
   const total = rowRange(first)?.total;
   const range = rows.length === 0 ? "*" : `0-${rows.length - 1}`;
-  return { ...first, body: JSON.stringify(rows), contentRange: `${range}/${total ?? "*"}` };
+  return { ...first, body: JSON.stringify(rows), contentRange: `${range}/${total ?? "*"}`, response: undefined };
 }

@@ -15,10 +15,13 @@ export function refuseUnmeant(request: TablesRequest, keyOf: () => readonly stri
 }
 
 // Which rows are the hundredth to the two hundredth is the server's choice without an order, at every call anew.
-function refuseUnordered({ query, table }: TablesRequest, keyOf: () => readonly string[] | undefined): void {
+function refuseUnordered(request: TablesRequest, keyOf: () => readonly string[] | undefined): void {
+  const { path, query, table } = request;
+  if (!path.includes("offset=")) return;
   for (const name of query.keys()) {
-    const embedded = /^(.*\.)?offset$/.exec(name)?.[1];
-    if (!/^(.*\.)?offset$/.test(name)) continue;
+    const offset = /^(.*\.)?offset$/.exec(name);
+    if (offset === null) continue;
+    const embedded = offset[1];
     if (query.has(`${embedded ?? ""}order`)) continue;
     const columns = keyOf() ?? ["id"];
     const line = columns.map((column) => `.order(${JSON.stringify(column)})`).join("");

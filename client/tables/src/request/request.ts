@@ -36,7 +36,8 @@ export function parseRequest(url: string, init: RequestInit): TablesRequest {
     table,
     path,
     query: new URLSearchParams(mark < 0 ? "" : path.slice(mark + 1)),
-    headers: new Headers(init.headers),
+    // The builder makes them anew for each call.
+    headers: init.headers instanceof Headers ? init.headers : new Headers(init.headers),
     body: init.body ?? undefined,
     signal: init.signal ?? undefined,
     isRpc: table.startsWith(RPC),

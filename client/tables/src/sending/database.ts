@@ -54,6 +54,7 @@ export class Database {
       body: await response.text(),
       contentType: response.headers.get("content-type") ?? "",
       contentRange: response.headers.get("content-range"),
+      response,
     };
     const seconds = Number(response.headers.get("retry-after") ?? NaN);
     return { answer, retryAfterMs: Number.isFinite(seconds) ? seconds * 1_000 : undefined };
