@@ -54,8 +54,9 @@ void ReadDatabase(Reader& reader, Catalogue* catalogue) {
   reader.Each(statements::kTypes, [catalogue](const Rows& rows, int row) {
     catalogue->types.emplace_back(rows.Text(row, 0), rows.Text(row, 1));
   });
-  reader.Each(statements::kNeededExtensions,
-              [catalogue](const Rows& rows, int row) { catalogue->needed_extensions.push_back(rows.Text(row, 0)); });
+  reader.Each(statements::kNeededExtensions, [catalogue](const Rows& rows, int row) {
+    catalogue->needed_extensions.emplace(rows.Text(row, 0), rows.Text(row, 1));
+  });
   reader.Each(statements::kOthers,
               [catalogue](const Rows& rows, int row) { catalogue->others.push_back(rows.Text(row, 0)); });
 }

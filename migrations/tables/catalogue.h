@@ -123,8 +123,8 @@ struct Catalogue {
   // Types of the schema, with what makes them: enumerations, domains, composite types.
   // In an order in which they can be made.
   std::vector<std::pair<std::string, std::string>> types;
-  // Extensions that tables of the schema cannot do without, and those that are there.
-  std::vector<std::string> needed_extensions;
+  // Extensions that tables of the schema cannot do without, with their schemas, and those that are there.
+  std::map<std::string, std::string> needed_extensions;
   std::vector<std::string> extensions;
   std::vector<std::string> available_extensions;
   // Views and functions of the schema, which are not moved.

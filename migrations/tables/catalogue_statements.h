@@ -146,7 +146,7 @@ dependent AS (
   SELECT 'pg_class'::regclass AS classid, oid AS objid FROM ours
   UNION ALL SELECT 'pg_attrdef'::regclass, d.oid FROM pg_attrdef d JOIN ours ON ours.oid = d.adrelid
   UNION ALL SELECT 'pg_constraint'::regclass, k.oid FROM pg_constraint k JOIN ours ON ours.oid = k.conrelid)
-SELECT DISTINCT x.extname
+SELECT DISTINCT x.extname, (SELECT nspname FROM pg_namespace WHERE oid = x.extnamespace)
 FROM dependent JOIN pg_depend d ON d.classid = dependent.classid AND d.objid = dependent.objid
 JOIN pg_depend e ON e.classid = d.refclassid AND e.objid = d.refobjid AND e.deptype = 'e'
 JOIN pg_extension x ON x.oid = e.refobjid

@@ -56,10 +56,14 @@ std::string Creator::ColumnText(const Column& column) const {
 void Creator::MakeSurroundings() {
   std::vector<std::string>& made = creation_.before_rows;
   if (!to_.has_schema) made.push_back(absl::StrCat("CREATE SCHEMA IF NOT EXISTS ", QuoteName(from_.schema)));
-  for (const std::string& extension : from_.needed_extensions) {
-    if (std::find(to_.extensions.begin(), to_.extensions.end(), extension) == to_.extensions.end()) {
-      made.push_back(absl::StrCat("CREATE EXTENSION IF NOT EXISTS ", QuoteName(extension)));
+  for (const auto& [extension, schema] : from_.needed_extensions) {
+    if (std::find(to_.extensions.begin(), to_.extensions.end(), extension) != to_.extensions.end()) continue;
+    // To ask for one that is there takes a right that is not needed otherwise.
+    if (schema != from_.schema && schema != "pg_catalog") {
+      made.push_back(absl::StrCat("CREATE SCHEMA IF NOT EXISTS ", QuoteName(schema)));
     }
+    made.push_back(
+        absl::StrCat("CREATE EXTENSION IF NOT EXISTS ", QuoteName(extension), " SCHEMA ", QuoteName(schema)));
   }
   for (const auto& [name, definition] : from_.types) {
     if (to_.FindType(name) == nullptr) made.push_back(definition);

@@ -115,13 +115,13 @@ void Planner::LookAtDatabases() {
 }
 
 void Planner::LookAtExtensions() {
-  for (const std::string& extension : source_.needed_extensions) {
+  for (const auto& [extension, schema] : source_.needed_extensions) {
     if (Has(target_.extensions, extension)) continue;
     const bool available = Has(target_.available_extensions, extension);
     Add(Severity::kBlocks, "", "extension", extension,
         absl::StrCat("the target has not the extension ", extension,
                      available ? "" : ", nor can it be made there: ask the operator of the database"),
-        absl::StrCat("CREATE EXTENSION ", QuoteName(extension)), available);
+        absl::StrCat("CREATE EXTENSION ", QuoteName(extension), " SCHEMA ", QuoteName(schema)), available);
   }
 }
 

@@ -199,7 +199,8 @@ absl::StatusOr<TablePair> PairTables(const Catalogue& from, const Catalogue& to,
     pair.types.push_back(there->type);
   }
   for (const Index& index : target.indexes) {
-    if (index.unique && !index.columns.empty() && index.columns != pair.key) {
+    // Where the source may have the same values twice, to take them from one row would only move the trouble.
+    if (index.plain && index.columns != pair.key && IsUniqueBy(source, index.columns)) {
       pair.uniques.push_back(ToUnique(target, index, pair.key));
     }
   }

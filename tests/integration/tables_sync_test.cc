@@ -209,7 +209,7 @@ TEST_F(TablesSyncTest, ARowThatATypeRefusesIsNamedByKeyAndColumnAndTheRestGoesOn
       "INSERT INTO t SELECT i, '{1,2}', 'c' FROM generate_series(1, 300) i; "
       "UPDATE t SET tags = '[1,2]' WHERE id = 5; UPDATE t SET code = 'secret text' WHERE id IN (6, 250)");
   Sql(target(), "CREATE TABLE t (id int PRIMARY KEY, tags int[], code varchar(3))");
-  const CliResult result = Run({"sync", "--json", "--accept", "t.type.tags,t.type.code"});
+  const CliResult result = Run({"sync", "--json", "--accept", "t.type.tags", "--accept", "t.type.code"});
   EXPECT_EQ(result.code, kDataLoss);
   const nlohmann::json refused = result.OutJson()["refused"];
   ASSERT_THAT(refused, SizeIs(3)) << result.out;

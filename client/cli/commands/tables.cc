@@ -101,7 +101,7 @@ Command TablesCommands(Action* action) {
   const Option create = Flag("--create", &options->request.create,
                              "Make what is missing in the target, from the catalogue of the source");
   const Option accept = profiles::List("--accept", &options->request.accepted,
-                                       "Go on in spite of the finding with this id, as plan shows it", ',');
+                                       "Go on in spite of the finding with this id, as plan shows it; more than once");
   const Option needs =
       profiles::List("--needs", &options->request.needs,
                      "table:column,column that the application names after ON CONFLICT; more than once");
