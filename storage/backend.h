@@ -228,6 +228,9 @@ struct ListRequest {
   std::size_t limit = 0;
   // Only sessions whose lease is live, and those also where nothing was written yet.
   bool leased = false;
+  // Unless `leased`: also sessions that do not exist, but have a revision or a fence: those that were deleted, and
+  // those of which there never was more than a lease.
+  bool with_gone = false;
   // Of those that are leased only such whose owner starts with this.
   std::string owner_prefix;
   // If set, only sessions whose last write is at least this long ago, by the clock of the database.
@@ -307,7 +310,8 @@ class Backend {
   // Opens a snapshot; NotFound when the session does not exist, ResourceExhausted when too many are open.
   virtual void OpenSnapshot(SnapshotRequest request, absl::Time deadline, SnapshotDone done) = 0;
 
-  // Existing (or leased) sessions in the order of their id, by bytes. Fewer than `limit` means that none follows.
+  // Existing (or leased, or gone) sessions in the order of their id, by bytes. Fewer than `limit` means that none
+  // follows.
   virtual void List(ListRequest request, absl::Time deadline, ListDone done) = 0;
 
   // Does every request; result i is that of request i. Requests of one session take place in the order of the batch.

@@ -334,8 +334,8 @@ void MemoryBackend::List(ListRequest request, absl::Time deadline, ListDone done
       const auto& [session_id, session] = *at;
       const Lease lease = At(session.lease, now);
       const bool has_creds = session.creds.has_value();
-      const bool listed =
-          request.leased ? lease.live() && absl::StartsWith(lease.owner, request.owner_prefix) : session.exists;
+      const bool listed = request.leased ? lease.live() && absl::StartsWith(lease.owner, request.owner_prefix)
+                                         : session.exists || request.with_gone;
       if (!listed || !absl::StartsWith(session_id, request.prefix)) continue;
       if (request.unwritten_for.has_value() && session.update_time > now - *request.unwritten_for) continue;
       if (request.has_creds.value_or(has_creds) != has_creds) continue;

@@ -170,7 +170,7 @@ std::vector<SessionSummary> ListSessions(SqliteConnection& connection, const Lis
   BindText(select, 2, request.prefix);
   BindText(select, 3, prefix_end);
   select.bind(4, static_cast<std::int64_t>(request.limit));
-  select.bind(5, request.leased ? 1 : 0);
+  select.bind(5, request.leased ? 1 : request.with_gone ? 2 : 0);
   select.bind(6, absl::ToUnixMicros(now));
   select.bind(7, absl::ToUnixMicros(now - request.unwritten_for.value_or(-absl::InfiniteDuration())));
   if (request.has_creds.has_value()) select.bind(8, *request.has_creds ? 1 : 0);

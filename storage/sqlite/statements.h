@@ -48,10 +48,10 @@ inline constexpr char kSelectKeysAfter[] =
     "ORDER BY key_type, key_id";
 
 // session_id, revision, has creds, number of keys, updated_at, fence, owner, expiry and length of the lease, of the
-// sessions after ?1 and in [?2, ?3); at most ?4. ?5: only those whose lease is live at ?6, of an owner that starts with
-// ?10, written or not; else those that exist, and those that do not and have values all the same, so that a row whose
-// `present` is damaged does not hide its session. ?7: only those written no later. ?8, unless NULL: only those with
-// creds (1) or without (0). The last column, if ?9, is the bytes stored.
+// sessions after ?1 and in [?2, ?3); at most ?4. ?5: 1 for only those whose lease is live at ?6, of an owner that
+// starts with ?10, written or not; 2 for all that have a row; 0 for those that exist, and those that do not and have
+// values all the same, so that a row whose `present` is damaged does not hide its session. ?7: only those written no
+// later. ?8, unless NULL: only those with creds (1) or without (0). The last column, if ?9, is the bytes stored.
 inline constexpr char kListSessions[] =
     "SELECT session_id, revision, EXISTS (SELECT 1 FROM auth_creds c WHERE c.session_id = s.session_id), "
     "(SELECT count(*) FROM auth_keys k WHERE k.session_id = s.session_id), updated_at, fence, "
@@ -60,7 +60,8 @@ inline constexpr char kListSessions[] =
     "(SELECT coalesce(sum(length(value)), 0) FROM auth_keys k WHERE k.session_id = s.session_id) ELSE 0 END "
     "FROM auth_sessions s "
     "WHERE session_id > ?1 AND session_id >= ?2 AND session_id < ?3 "
-    "AND CASE WHEN ?5 THEN lease_owner <> '' AND lease_expires_at > ?6 AND substr(lease_owner, 1, length(?10)) = ?10 "
+    "AND CASE ?5 WHEN 2 THEN 1 WHEN 1 THEN lease_owner <> '' AND lease_expires_at > ?6 AND substr(lease_owner, 1, "
+    "length(?10)) = ?10 "
     "ELSE present OR EXISTS (SELECT 1 FROM auth_creds c WHERE c.session_id = s.session_id) OR "
     "EXISTS (SELECT 1 FROM auth_keys k WHERE k.session_id = s.session_id) END "
     "AND updated_at <= ?7 "

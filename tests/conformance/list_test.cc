@@ -235,5 +235,22 @@ TEST_F(ListTest, LeavesOutDeletedSessions) {
   EXPECT_EQ(ListIds({"", "", kAll}), (Ids{"a", "b", "c"}));
 }
 
+TEST_F(ListTest, GoneSessionsAreThereWhereTheyAreWanted) {
+  Create({"a", "b"});
+  MustApply(DeleteSession("b"));
+  Acquire("c", "pool", absl::Hours(1));
+  storage::ListRequest request{"", "", kAll};
+  request.with_gone = true;
+  EXPECT_EQ(ListIds(request), (Ids{"a", "b", "c"}));
+  const auto listed = List(request);
+  ASSERT_TRUE(listed.ok() && listed->size() == 3) << listed.status();
+  EXPECT_EQ(listed->at(1).revision, 2U);
+  EXPECT_EQ(listed->at(1).key_count, 0U);
+  EXPECT_EQ(listed->at(2).lease.owner, "pool");
+  request.after = "a";
+  request.limit = 1;
+  EXPECT_EQ(ListIds(request), Ids{"b"});
+}
+
 }  // namespace
 }  // namespace authstate::conformance

@@ -210,7 +210,10 @@ std::optional<absl::StatusOr<std::vector<SessionSummary>>> ListSessions(PgConnec
   const PgConnection::Execution execution =
       Ask(connection, layout.list,
           {request.after, request.prefix, AbovePrefix(request.prefix), EncodePgInt8(Clamped(request.limit)),
-           EncodePgInt8(request.leased ? 1 : 0), EncodePgAge(request.unwritten_for),
+           EncodePgInt8(request.leased      ? 1
+                        : request.with_gone ? 2
+                                            : 0),
+           EncodePgAge(request.unwritten_for),
            EncodePgInt8(request.has_creds.has_value() ? (*request.has_creds ? 1 : 0) : -1),
            EncodePgInt8(request.want_size ? 1 : 0), request.owner_prefix},
           deadline);

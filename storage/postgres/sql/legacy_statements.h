@@ -268,12 +268,12 @@ WHERE z.bytes <= r.max_bytes)sql";
 
 inline constexpr char kList[] = R"sql(
 WITH existing AS (
-  SELECT company_id::text COLLATE "C" AS session_id FROM whatsapp_auth WHERE $5::int8 = 0
+  SELECT company_id::text COLLATE "C" AS session_id FROM whatsapp_auth WHERE $5::int8 <> 1
   UNION
-  SELECT company_id::text COLLATE "C" FROM whatsapp_keys WHERE $5::int8 = 0
+  SELECT company_id::text COLLATE "C" FROM whatsapp_keys WHERE $5::int8 <> 1
   UNION
   SELECT session_id FROM authstate.legacy_sessions
-  WHERE CASE WHEN $5::int8 = 0 THEN present AND fingerprint = 0
+  WHERE CASE $5::int8 WHEN 0 THEN present AND fingerprint = 0 WHEN 2 THEN true
              ELSE lease_owner <> '' AND lease_expires_at > now() AND starts_with(lease_owner, $9::text) END
 ), page AS (
   SELECT session_id

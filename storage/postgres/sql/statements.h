@@ -219,9 +219,10 @@ WHERE CASE WHEN s.present AND s.names_revision = s.revision THEN s.names <> {nam
 
 // Existing sessions after $1, from $2 on and below $3 (if not empty) that start with $2; at most $4: those too that
 // have values and are said not to exist, so that a row whose `present` is damaged does not hide its session. Where $5
-// is not 0: those whose lease is live, of an owner that starts with $9, written or not. $6: only those written at least
-// so long ago (EncodePgAge). $7: only those with creds (1), or without (0); -1: either. The last columns are those of
-// ToLease (row.h) and, unless $8 is 0, how many bytes are stored, which reads none of the long values.
+// is 1: those whose lease is live, of an owner that starts with $9, written or not; where it is 2, all that have a row.
+// $6: only those written at least so long ago (EncodePgAge). $7: only those with creds (1), or without (0); -1: either.
+// The last columns are those of ToLease (row.h) and, unless $8 is 0, how many bytes are stored, which reads none of the
+// long values.
 //
 // First the page, then what its sessions have: each key is looked at once, and in the index alone unless sizes are
 // wanted. Creds are counted, where EXISTS would say the same, as PostgreSQL answers that for all sessions at once: it
@@ -234,11 +235,11 @@ SELECT s.session_id, s.revision, has.creds > 0, has.keys,
 FROM (
   SELECT s.session_id, s.revision, s.updated_at, s.fence, s.lease_owner, s.lease_expires_at
   FROM auth_sessions s
-  WHERE CASE WHEN $5::int8 = 0
-             THEN s.present OR (SELECT true FROM auth_creds c WHERE c.session_id = s.session_id)
-               OR (SELECT true FROM auth_keys k WHERE k.session_id = s.session_id LIMIT 1)
-             ELSE s.lease_owner <> '' AND s.lease_expires_at > now()
-               AND starts_with(s.lease_owner, $9::text) END
+  WHERE CASE $5::int8
+          WHEN 0 THEN s.present OR (SELECT true FROM auth_creds c WHERE c.session_id = s.session_id)
+            OR (SELECT true FROM auth_keys k WHERE k.session_id = s.session_id LIMIT 1)
+          WHEN 2 THEN true
+          ELSE s.lease_owner <> '' AND s.lease_expires_at > now() AND starts_with(s.lease_owner, $9::text) END
     AND s.session_id > $1::text AND s.session_id >= $2::text
     AND ($3::text = '' OR s.session_id < $3::text) AND starts_with(s.session_id, $2::text)
     AND ($6::int8 < 0 OR s.updated_at <= now() - $6::int8 * interval '1 microsecond')
