@@ -20,6 +20,17 @@
 // Several configured databases, of which one serves: what operators see of them, and how they choose another one.
 namespace authstate::storage {
 
+// How far a target is behind that is kept equal to the one that serves.
+struct FollowState {
+  absl::Time since;
+  // All that was written before this is there, but for the sessions that differ; unset until the first round is over.
+  std::optional<absl::Time> equal_time;
+  // Of the last round.
+  std::size_t differing_sessions = 0;
+  // Why the last round failed; empty when it did not.
+  std::string error;
+};
+
 struct TargetState {
   // The name in the configuration: `timeweb`, `supabase`, `sqlite`.
   std::string name;
@@ -32,6 +43,8 @@ struct TargetState {
   // The same, whatever serves. Not null, but in tests.
   std::shared_ptr<const StatementStats> statements;
   std::shared_ptr<const CallCounts> calls;
+  // Unset when it is not kept equal.
+  std::optional<FollowState> following;
 };
 
 struct SwitchRequest {
@@ -41,6 +54,29 @@ struct SwitchRequest {
   bool force = false;
   // Calls are held for no longer than this, but for the step under way when it passes, which is cut off then.
   absl::Duration max_pause = absl::Seconds(1);
+  // Makes the sessions of the target those of the one that serves, before and within the pause. Not with `force`.
+  bool sync = false;
+  // With `sync`: also sessions that are newer on the target (storage/moving/session_copy.h).
+  bool overwrite = false;
+  // Keeps the one that served equal to the target from then on.
+  bool follow = false;
+};
+
+struct SyncRequest {
+  enum class Mode : std::uint8_t {
+    kSync,
+    // Tells what that would do, and writes nothing.
+    kDryRun,
+    // Compares until what changes meanwhile is compared too.
+    kVerify,
+  };
+  std::string target;
+  Mode mode = Mode::kSync;
+  bool overwrite = false;
+  // With kSync: keeps the target equal from then on, until the next sync or switch that succeeds.
+  bool follow = false;
+  // Of the one that serves; 0: no bound.
+  std::uint64_t max_bytes_per_second = 0;
 };
 
 // How far a switch is.
@@ -72,6 +108,22 @@ struct SwitchReport {
   // At most kMaxNamedDifferences of them.
   std::vector<SessionDifference> differences;
   std::size_t differing_sessions = 0;
+  // How many times a session was made equal.
+  std::size_t copies = 0;
+};
+
+struct SyncReport {
+  // What serves.
+  std::string from;
+  // Of sessions that were found equal, or made so.
+  std::size_t equal_sessions = 0;
+  std::size_t copies = 0;
+  std::uint64_t bytes_read = 0;
+  std::size_t differing_sessions = 0;
+  // Those of them that kSync does not make equal.
+  std::size_t refused_sessions = 0;
+  // At most kMaxNamedDifferences: first those that are refused.
+  std::vector<SessionDifference> differences;
 };
 
 inline constexpr std::size_t kMaxNamedDifferences = 20;
@@ -85,12 +137,14 @@ inline constexpr absl::string_view kTargetDiffers = "TARGET_DIFFERS";
 inline constexpr absl::string_view kNotCompared = "NOT_COMPARED";
 inline constexpr absl::string_view kPauseTooLong = "PAUSE_TOO_LONG";
 inline constexpr absl::string_view kSwitchCancelled = "SWITCH_CANCELLED";
+inline constexpr absl::string_view kSameDatabase = "SAME_DATABASE";
 
 // Thread-safe.
 class BackendTargets {
  public:
   using ProgressFn = std::function<void(const SwitchProgress&)>;
   using SwitchDone = absl::AnyInvocable<void(absl::Status, SwitchReport) &&>;
+  using SyncDone = absl::AnyInvocable<void(absl::Status, SyncReport) &&>;
   using ProbeDone = absl::AnyInvocable<void(std::map<std::string, absl::Status>) &&>;
 
   virtual ~BackendTargets() = default;
@@ -112,9 +166,14 @@ class BackendTargets {
   //   Aborted             SWITCH_UNDER_WAY: another one is
   //   Unavailable         TARGET_NOT_OPENED; NOT_COMPARED: one of the two could not be read; PAUSE_TOO_LONG
   //   Cancelled           SWITCH_CANCELLED
+  // With `sync` also with SAME_DATABASE (FailedPrecondition).
   virtual void Switch(SwitchRequest request, std::function<bool()> cancelled, ProgressFn progress, SwitchDone done) = 0;
 
-  // Gives up the switch under way, if any, and refuses others from now on.
+  // Makes the sessions of a target those of the one that serves, or only compares them. As Switch, and never fails with
+  // PAUSE_TOO_LONG; TARGET_DIFFERS of a kSync means that some were refused, and all others made equal.
+  virtual void Sync(SyncRequest request, std::function<bool()> cancelled, ProgressFn progress, SyncDone done) = 0;
+
+  // Gives up the switch or sync under way, and the following, if any, and refuses others from now on.
   virtual void StopSwitching() = 0;
 };
 

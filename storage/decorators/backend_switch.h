@@ -19,14 +19,16 @@
 #include "storage/counts/call_counts.h"
 #include "storage/counts/statement_stats.h"
 #include "storage/decorators/call_router.h"
-#include "storage/decorators/session_comparison.h"
+#include "storage/moving/follower.h"
+#include "storage/moving/session_comparison.h"
 
 namespace authstate::storage {
 
 // A Backend over several databases, of which one serves; the others have no connection and are asked nothing. A switch
 // opens another one, compares what both keep while serving goes on, holds new calls for a moment, compares what has
 // changed since, and lets the calls go on with the new one. The old one is closed when its last call and its last
-// snapshot have ended.
+// snapshot have ended. Where it syncs it makes the new one equal instead of refusing it, and may keep a target equal
+// for as long as that is wanted, which then stays open.
 //
 // Thread-safe. No lock is held during a call; its price is two atomic operations and one allocation.
 class BackendSwitch final : public Backend, public BackendTargets {
@@ -73,11 +75,13 @@ class BackendSwitch final : public Backend, public BackendTargets {
   std::vector<TargetState> ListTargets() const override;
   void Probe(ProbeDone done) override;
   void Switch(SwitchRequest request, std::function<bool()> cancelled, ProgressFn progress, SwitchDone done) override;
+  void Sync(SyncRequest request, std::function<bool()> cancelled, ProgressFn progress, SyncDone done) override;
   void StopSwitching() override;
 
  private:
   struct Target;
   struct Attempt;
+  struct Followed;
 
   BackendSwitch(Options options, std::unique_ptr<Backend> first);
 
@@ -85,17 +89,28 @@ class BackendSwitch final : public Backend, public BackendTargets {
   bool StartTask(std::function<void()> task);
   void EndTask();
 
-  absl::Status RunSwitch(Attempt& attempt);
+  std::function<bool()> OrStopping(std::function<bool()> cancelled) const;
+  // Finds out what serves, and opens the target.
+  absl::Status Begin(const std::string& name, Attempt& attempt);
+  absl::Status RunSwitch(const SwitchRequest& request, Attempt& attempt, SwitchReport* report);
+  absl::Status RunSync(const SyncRequest& request, Attempt& attempt, SyncReport* report);
   absl::Status OpenIfClosed(Target& target, bool* opened);
+  absl::Status CheckMayCopy(const Attempt& attempt) const;
   // Rounds while serving goes on, until little is left to read.
-  absl::Status CompareWhileServing(Attempt& attempt, SessionComparison& comparison);
+  absl::Status CompareWhileServing(Attempt& attempt, SessionComparison& comparison, int max_rounds);
   // Holds the calls and compares what is left; serves from the target, or from the old one again, when it returns.
-  absl::Status SwitchInPause(Attempt& attempt, SessionComparison& comparison);
-  absl::Status CompareInPause(Attempt& attempt, SessionComparison& comparison, absl::Time deadline);
+  absl::Status SwitchInPause(const SwitchRequest& request, Attempt& attempt, SessionComparison& comparison,
+                             SwitchReport* report);
+  absl::Status CompareInPause(const SwitchRequest& request, Attempt& attempt, SessionComparison& comparison,
+                              absl::Time deadline);
+  Followed StopFollowing();
+  void Follow(Target& target, std::unique_ptr<SessionComparison> rounds);
   // Blocks for `duration`, or until switching is stopped.
   void Wait(absl::Duration duration);
   // Closes a target that does not serve, once nobody uses it: in the background.
   static void CloseInBackground(Target& target);
+  // Nor is followed. Null: does nothing.
+  void CloseUnlessNeeded(Target* target);
 
   const Options options_;
   std::vector<std::unique_ptr<Target>> targets_;
@@ -106,6 +121,9 @@ class BackendSwitch final : public Backend, public BackendTargets {
   bool busy_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread task_ ABSL_GUARDED_BY(mutex_);
+  // Null: no target is kept equal. Only the one thread that switches changes these.
+  std::shared_ptr<Follower> follower_ ABSL_GUARDED_BY(mutex_);
+  Target* followed_ ABSL_GUARDED_BY(mutex_) = nullptr;
 };
 
 }  // namespace authstate::storage

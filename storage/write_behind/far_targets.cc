@@ -68,6 +68,15 @@ void FarTargets::Switch(SwitchRequest request, std::function<bool()> cancelled, 
   std::move(done)(NotReachedYet(), std::move(report));
 }
 
+void FarTargets::Sync(SyncRequest request, std::function<bool()> cancelled, ProgressFn progress, SyncDone done) {
+  if (const std::shared_ptr<BackendSwitch> open = opened()) {
+    return open->Sync(std::move(request), std::move(cancelled), std::move(progress), std::move(done));
+  }
+  SyncReport report;
+  report.from = options_.targets[options_.first].name;
+  std::move(done)(NotReachedYet(), std::move(report));
+}
+
 void FarTargets::StopSwitching() {
   if (const std::shared_ptr<BackendSwitch> open = opened()) open->StopSwitching();
 }

@@ -31,6 +31,7 @@ class FarTargets final : public BackendTargets {
   std::vector<TargetState> ListTargets() const override;
   void Probe(ProbeDone done) override;
   void Switch(SwitchRequest request, std::function<bool()> cancelled, ProgressFn progress, SwitchDone done) override;
+  void Sync(SyncRequest request, std::function<bool()> cancelled, ProgressFn progress, SyncDone done) override;
   void StopSwitching() override;
 
  private:

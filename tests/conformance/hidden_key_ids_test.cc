@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "migrations/seal_sessions.h"
-#include "storage/decorators/session_digest.h"
+#include "storage/moving/session_digest.h"
 #include "tests/conformance/sealed_sessions_test.h"
 
 namespace authstate::storage {

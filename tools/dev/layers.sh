@@ -76,10 +76,10 @@ check_layers() {
     '(server|client|storage|contract|tokens|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' keyring
   forbid 'Storage knows neither the server, nor clients, nor what chooses and changes a store, nor RPCs.' \
     '(server|client|tokens|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' storage
-  forbid 'What all stores share stands on none of them.' 'storage/(memory|postgres|sqlite|decorators|failpoints|write_behind)/' \
+  forbid 'What all stores share stands on none of them.' 'storage/(memory|postgres|sqlite|moving|decorators|failpoints|write_behind)/' \
     ':(glob)storage/*' storage/counts storage/grants storage/near
   for driver in "${drivers[@]}"; do
-    for other in "${drivers[@]}" decorators failpoints write_behind; do
+    for other in "${drivers[@]}" moving decorators failpoints write_behind; do
       [[ $driver == "$other" ]] || forbid "The $driver driver knows no other." "storage/$other/" "storage/$driver"
     done
   done
@@ -87,7 +87,9 @@ check_layers() {
   forbid 'Only postgres_backend.cc and users of the driver know the whole of it.' 'storage/postgres/postgres_backend.h' \
     ':(glob)storage/postgres/*/*'
   forbid 'A decorator stands on storage/backend.h, not on a driver.' 'storage/(memory|postgres|sqlite)/' storage/decorators \
-    storage/failpoints storage/write_behind
+    storage/moving storage/failpoints storage/write_behind
+  forbid 'What moves sessions knows any two stores, and not what chooses between them.' \
+    'storage/(decorators|failpoints|write_behind)/' storage/moving
   forbid 'Tokens stand on what all stores share, and know no RPC.' \
     '(server|client|profiles|migrations|tests|authstate|google|grpc|grpcpp)/|storage/(memory|postgres|sqlite|decorators|failpoints)/' \
     tokens
@@ -107,7 +109,7 @@ check_layers() {
     client/cli/{terminal,status,folder,check,stores,backup}
   forbid 'The server knows no clients and changes no schema by itself.' '(client|migrations)/' server
   forbid 'Only server/databases.cc names drivers and decorators.' \
-    'storage/(memory|postgres|sqlite|decorators|failpoints|write_behind)/' \
+    'storage/(memory|postgres|sqlite|moving|decorators|failpoints|write_behind)/' \
     server ':!server/databases.*'
   in_order server log connections http access handlers rpc pipe services metrics
   forbid 'Handlers know no RPCs.' '(grpc|grpcpp)/' server/handlers

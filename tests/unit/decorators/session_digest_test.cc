@@ -1,4 +1,4 @@
-#include "storage/decorators/session_digest.h"
+#include "storage/moving/session_digest.h"
 
 #include <gtest/gtest.h>
 

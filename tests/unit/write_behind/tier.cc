@@ -5,8 +5,8 @@
 #include "absl/strings/match.h"
 #include "absl/time/clock.h"
 #include "storage/decorators/maintenance_gate.h"
-#include "storage/decorators/session_digest.h"
 #include "storage/error.h"
+#include "storage/moving/session_digest.h"
 #include "storage/sqlite/sqlite_backend.h"
 #include "storage/write_behind/stores.h"
 

@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_STORAGE_DECORATORS_SESSION_DIGEST_H_
-#define AUTHSTATE_STORAGE_DECORATORS_SESSION_DIGEST_H_
+#ifndef AUTHSTATE_STORAGE_MOVING_SESSION_DIGEST_H_
+#define AUTHSTATE_STORAGE_MOVING_SESSION_DIGEST_H_
 
 #include <cstdint>
 #include <string>
@@ -42,4 +42,4 @@ absl::StatusOr<SessionDigest> DigestSession(Backend& backend, const std::string&
 
 }  // namespace authstate::storage
 
-#endif  // AUTHSTATE_STORAGE_DECORATORS_SESSION_DIGEST_H_
+#endif  // AUTHSTATE_STORAGE_MOVING_SESSION_DIGEST_H_

@@ -1,8 +1,7 @@
-#include "storage/decorators/session_digest.h"
+#include "storage/moving/session_digest.h"
 
 #include <sodium.h>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
@@ -10,18 +9,15 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "contract/json_meaning.h"
 #include "storage/await_call.h"
-#include "storage/error.h"
+#include "storage/moving/session_content.h"
 
 namespace authstate::storage {
 namespace {
 
 constexpr std::size_t kPageBytes = std::size_t{1} << 20;
-// How long a snapshot is asked for again while others have all that there may be.
-constexpr absl::Duration kSnapshotPatience = absl::Seconds(5);
 
 class Hash {
  public:
@@ -66,19 +62,6 @@ class HashSum {
   std::array<std::uint64_t, crypto_generichash_BYTES / sizeof(std::uint64_t)> words_{};
 };
 
-// Those who load sessions may have all snapshots, and wait in line for them; this stands in no line.
-absl::StatusOr<std::unique_ptr<Snapshot>> OpenSnapshot(Backend& backend, const std::string& session_id,
-                                                       absl::Time deadline) {
-  const absl::Time give_up = std::min(deadline, absl::Now() + kSnapshotPatience);
-  while (true) {
-    auto snapshot = AwaitCall<absl::StatusOr<std::unique_ptr<Snapshot>>>(
-        [&](auto done) { backend.OpenSnapshot({session_id}, deadline, std::move(done)); });
-    const absl::Time again = absl::Now() + RetryDelayOf(snapshot.status()).value_or(absl::InfiniteDuration());
-    if (ReasonOf(snapshot.status()) != kQueueFull || again > give_up) return snapshot;
-    absl::SleepFor(again - absl::Now());
-  }
-}
-
 }  // namespace
 
 absl::StatusOr<std::string> DigestValue(const Value& value) {
@@ -96,7 +79,7 @@ absl::StatusOr<std::string> DigestValue(const Value& value) {
 }
 
 absl::StatusOr<SessionDigest> DigestSession(Backend& backend, const std::string& session_id, absl::Time deadline) {
-  auto snapshot = OpenSnapshot(backend, session_id, deadline);
+  auto snapshot = AwaitSnapshot(backend, session_id, deadline);
   SessionDigest digest;
   if (absl::IsNotFound(snapshot.status())) return digest;
   if (!snapshot.ok()) return snapshot.status();
