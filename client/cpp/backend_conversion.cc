@@ -31,6 +31,35 @@ SwitchProgress::Phase FromMessage(v1::SwitchProgress::Phase phase) {
   }
 }
 
+v1::SyncBackendRequest::Mode ToMode(SyncOptions::Mode mode) {
+  switch (mode) {
+    case SyncOptions::Mode::kSync:
+      return v1::SyncBackendRequest::MODE_SYNC;
+    case SyncOptions::Mode::kDryRun:
+      return v1::SyncBackendRequest::MODE_DRY_RUN;
+    case SyncOptions::Mode::kVerify:
+      return v1::SyncBackendRequest::MODE_VERIFY;
+  }
+  return v1::SyncBackendRequest::MODE_UNSPECIFIED;
+}
+
+std::vector<SessionDifference> FromMessages(const google::protobuf::RepeatedPtrField<v1::SessionDifference>& messages) {
+  std::vector<SessionDifference> differences;
+  for (const v1::SessionDifference& difference : messages) {
+    differences.push_back({difference.session_id(), difference.what()});
+  }
+  return differences;
+}
+
+FollowInfo FromMessage(const v1::Backend::Following& message) {
+  FollowInfo info;
+  info.since = FromMessage(message.since());
+  if (message.has_equal_time()) info.equal_time = FromMessage(message.equal_time());
+  info.differing_sessions = message.differing_sessions();
+  info.error = message.error();
+  return info;
+}
+
 }  // namespace
 
 v1::SwitchBackendRequest ToMessage(const SwitchOptions& options) {
@@ -38,6 +67,19 @@ v1::SwitchBackendRequest ToMessage(const SwitchOptions& options) {
   message.set_target(options.target);
   message.set_force(options.force);
   SetDuration(options.max_pause, message.mutable_max_pause());
+  message.set_sync(options.sync);
+  message.set_overwrite(options.overwrite);
+  message.set_follow(options.follow);
+  return message;
+}
+
+v1::SyncBackendRequest ToMessage(const SyncOptions& options) {
+  v1::SyncBackendRequest message;
+  message.set_target(options.target);
+  message.set_mode(ToMode(options.mode));
+  message.set_overwrite(options.overwrite);
+  message.set_follow(options.follow);
+  message.set_max_bytes_per_second(options.max_bytes_per_second);
   return message;
 }
 
@@ -60,6 +102,7 @@ BackendInfo FromMessage(const v1::Backend& message) {
   backend.errors_last_minute = message.errors_last_minute();
   backend.median_latency = FromMessage(message.median_latency());
   backend.p99_latency = FromMessage(message.p99_latency());
+  if (message.has_following()) backend.following = FromMessage(message.following());
   if (message.has_probe()) backend.probe_error = message.probe().usable() ? "" : message.probe().error();
   return backend;
 }
@@ -120,9 +163,20 @@ SwitchResult FromMessage(const v1::SwitchResult& message) {
   result.sessions_compared = message.sessions_compared();
   result.other_revisions = message.other_revisions();
   result.differing_sessions = message.differing_sessions();
-  for (const v1::SessionDifference& difference : message.differences()) {
-    result.differences.push_back({difference.session_id(), difference.what()});
-  }
+  result.differences = FromMessages(message.differences());
+  result.sessions_copied = message.sessions_copied();
+  return result;
+}
+
+SyncResult FromMessage(const v1::SyncResult& message) {
+  SyncResult result;
+  result.from = message.from();
+  result.sessions_equal = message.sessions_equal();
+  result.sessions_copied = message.sessions_copied();
+  result.bytes_read = message.bytes_read();
+  result.differing_sessions = message.differing_sessions();
+  result.refused_sessions = message.refused_sessions();
+  result.differences = FromMessages(message.differences());
   return result;
 }
 

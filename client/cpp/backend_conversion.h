@@ -14,6 +14,8 @@ WriteBehindInfo FromMessage(const v1::WriteBehind& message);
 HomeInfo FromMessage(v1::Home message);
 v1::BeginMaintenanceRequest ToMessage(const MaintenanceTerms& terms);
 MaintenanceInfo FromMessage(v1::Maintenance message);
+v1::SyncBackendRequest ToMessage(const SyncOptions& options);
+SyncResult FromMessage(const v1::SyncResult& message);
 SwitchProgress FromMessage(const v1::SwitchProgress& message);
 SwitchResult FromMessage(const v1::SwitchResult& message);
 

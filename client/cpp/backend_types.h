@@ -14,6 +14,15 @@
 // proto/authstate/v1/admin_service.proto.
 namespace authstate::client {
 
+// How far a backend is behind that is kept equal.
+struct FollowInfo {
+  absl::Time since;
+  // nullopt: the first round is not over.
+  std::optional<absl::Time> equal_time;
+  std::uint64_t differing_sessions = 0;
+  std::string error;
+};
+
 struct BackendInfo {
   std::string name;
   // Empty for a backend that was never open.
@@ -35,6 +44,8 @@ struct BackendInfo {
   absl::Duration p99_latency;
   // What a probe found: empty when the backend can be used, else why not.
   std::optional<std::string> probe_error;
+  // nullopt: it is not kept equal to the one that serves.
+  std::optional<FollowInfo> following;
 };
 
 struct Backends {
@@ -47,6 +58,19 @@ struct SwitchOptions {
   std::string target;
   bool force = false;
   absl::Duration max_pause = absl::Seconds(1);
+  bool sync = false;
+  bool overwrite = false;
+  bool follow = false;
+};
+
+struct SyncOptions {
+  enum class Mode : std::uint8_t { kSync, kDryRun, kVerify };
+  std::string target;
+  Mode mode = Mode::kSync;
+  bool overwrite = false;
+  bool follow = false;
+  // 0: no bound.
+  std::uint64_t max_bytes_per_second = 0;
 };
 
 struct SwitchProgress {
@@ -57,12 +81,12 @@ struct SwitchProgress {
   std::uint64_t total = 0;
 };
 
-struct SwitchResult {
-  struct Difference {
-    std::string session_id;
-    std::string what;
-  };
+struct SessionDifference {
+  std::string session_id;
+  std::string what;
+};
 
+struct SwitchResult {
   bool switched = false;
   std::string from;
   absl::Duration pause;
@@ -70,7 +94,20 @@ struct SwitchResult {
   std::uint64_t other_revisions = 0;
   std::uint64_t differing_sessions = 0;
   // Some of them.
-  std::vector<Difference> differences;
+  std::vector<SessionDifference> differences;
+  std::uint64_t sessions_copied = 0;
+};
+
+struct SyncResult {
+  // Empty: the server gave no result.
+  std::string from;
+  std::uint64_t sessions_equal = 0;
+  std::uint64_t sessions_copied = 0;
+  std::uint64_t bytes_read = 0;
+  std::uint64_t differing_sessions = 0;
+  std::uint64_t refused_sessions = 0;
+  // Some of those that differ.
+  std::vector<SessionDifference> differences;
 };
 
 }  // namespace authstate::client

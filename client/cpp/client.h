@@ -132,6 +132,9 @@ class Client {
   // gives the switch up. `result` is filled in also when the switch was refused, unless no answer came.
   absl::Status SwitchBackend(const SwitchOptions& options, absl::FunctionRef<void(const SwitchProgress&)> on_progress,
                              SwitchResult* result);
+  // Makes another backend equal to the one that serves, or compares them. As SwitchBackend in all else.
+  absl::Status SyncBackend(const SyncOptions& options, absl::FunctionRef<void(const SwitchProgress&)> on_progress,
+                           SyncResult* result);
 
   // What is at home in the file of write-behind of that id, or in any where it is empty, by session id.
   absl::StatusOr<std::vector<HomeInfo>> ListHomes(const std::string& store_id);

@@ -47,7 +47,20 @@ absl::StatusOr<Backends> Client::ListBackends(bool probe) {
 
 absl::Status Client::SwitchBackend(const SwitchOptions& options,
                                    absl::FunctionRef<void(const SwitchProgress&)> on_progress, SwitchResult* result) {
-  return impl_->SwitchBackend(ToMessage(options), on_progress, result);
+  return impl_->FollowProgress<v1::SwitchBackendResponse>(
+      [request = ToMessage(options)](Impl::Admin& admin, grpc::ClientContext* context) {
+        return admin.SwitchBackend(context, request);
+      },
+      on_progress, result);
+}
+
+absl::Status Client::SyncBackend(const SyncOptions& options, absl::FunctionRef<void(const SwitchProgress&)> on_progress,
+                                 SyncResult* result) {
+  return impl_->FollowProgress<v1::SyncBackendResponse>(
+      [request = ToMessage(options)](Impl::Admin& admin, grpc::ClientContext* context) {
+        return admin.SyncBackend(context, request);
+      },
+      on_progress, result);
 }
 
 absl::StatusOr<std::vector<HomeInfo>> Client::ListHomes(const std::string& store_id) {

@@ -150,14 +150,15 @@ class Client::Impl {
     return status.ok() ? final_error : Explained(status);
   }
 
-  absl::Status SwitchBackend(const v1::SwitchBackendRequest& request,
-                             absl::FunctionRef<void(const SwitchProgress&)> on_progress, SwitchResult* result) {
+  // A stream of progress and then one result, by which a switch or a sync tells how far it is.
+  template <typename Response, typename Start, typename Result>
+  absl::Status FollowProgress(Start start, absl::FunctionRef<void(const SwitchProgress&)> on_progress, Result* result) {
     grpc::ClientContext context;
     absl::Status shown = ShowToken(options_, context);
     if (!shown.ok()) return shown;
     const Cancellation::CancellableCall call(cancellation_, context);
-    const auto reader = admin_.SwitchBackend(&context, request);
-    v1::SwitchBackendResponse message;
+    const auto reader = start(admin_, &context);
+    Response message;
     while (reader->Read(&message)) {
       if (message.has_progress()) on_progress(FromMessage(message.progress()));
       if (message.has_result()) *result = FromMessage(message.result());

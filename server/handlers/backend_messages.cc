@@ -1,6 +1,7 @@
 #include "server/handlers/backend_messages.h"
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "server/handlers/duration_field.h"
@@ -32,6 +33,15 @@ v1::SwitchProgress::Phase ToPhase(storage::SwitchProgress::Phase phase) {
   return v1::SwitchProgress::PHASE_UNSPECIFIED;
 }
 
+void AddDifferences(const std::vector<storage::SessionDifference>& differences,
+                    google::protobuf::RepeatedPtrField<v1::SessionDifference>* messages) {
+  for (const storage::SessionDifference& difference : differences) {
+    v1::SessionDifference* const added = messages->Add();
+    added->set_session_id(difference.session_id);
+    added->set_what(difference.what);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<storage::SwitchRequest> ToSwitchRequest(const v1::SwitchBackendRequest& request) {
@@ -39,6 +49,11 @@ absl::StatusOr<storage::SwitchRequest> ToSwitchRequest(const v1::SwitchBackendRe
   if (request.target().empty()) return InvalidField("target", "is empty");
   result.target = request.target();
   result.force = request.force();
+  result.sync = request.sync();
+  result.overwrite = request.overwrite();
+  result.follow = request.follow();
+  if (result.sync && result.force) return InvalidField("sync", "does not go with force, which compares nothing");
+  if (result.overwrite && !result.sync) return InvalidField("overwrite", "is only for a switch with sync");
   if (request.has_max_pause()) {
     const absl::StatusOr<absl::Duration> max_pause = DurationField("max_pause", request.max_pause());
     if (!max_pause.ok()) return max_pause.status();
@@ -47,6 +62,32 @@ absl::StatusOr<storage::SwitchRequest> ToSwitchRequest(const v1::SwitchBackendRe
       return InvalidField("max_pause", "is not between 10 ms and 60 s");
     }
   }
+  return result;
+}
+
+absl::StatusOr<storage::SyncRequest> ToSyncRequest(const v1::SyncBackendRequest& request) {
+  storage::SyncRequest result;
+  if (request.target().empty()) return InvalidField("target", "is empty");
+  result.target = request.target();
+  switch (request.mode()) {
+    case v1::SyncBackendRequest::MODE_UNSPECIFIED:
+    case v1::SyncBackendRequest::MODE_SYNC:
+      break;
+    case v1::SyncBackendRequest::MODE_DRY_RUN:
+      result.mode = storage::SyncRequest::Mode::kDryRun;
+      break;
+    case v1::SyncBackendRequest::MODE_VERIFY:
+      result.mode = storage::SyncRequest::Mode::kVerify;
+      break;
+    default:
+      return InvalidField("mode", "is none that is known");
+  }
+  result.overwrite = request.overwrite();
+  result.follow = request.follow();
+  if (result.follow && result.mode != storage::SyncRequest::Mode::kSync) {
+    return InvalidField("follow", "is only for MODE_SYNC");
+  }
+  result.max_bytes_per_second = request.max_bytes_per_second();
   return result;
 }
 
@@ -67,11 +108,20 @@ v1::SwitchResult ToMessage(const storage::SwitchReport& report, bool switched) {
   message.set_sessions_compared(report.sessions_compared);
   message.set_other_revisions(report.other_revisions);
   message.set_differing_sessions(report.differing_sessions);
-  for (const storage::SessionDifference& difference : report.differences) {
-    v1::SessionDifference* const added = message.add_differences();
-    added->set_session_id(difference.session_id);
-    added->set_what(difference.what);
-  }
+  AddDifferences(report.differences, message.mutable_differences());
+  message.set_sessions_copied(report.copies);
+  return message;
+}
+
+v1::SyncResult ToMessage(const storage::SyncReport& report) {
+  v1::SyncResult message;
+  message.set_from(report.from);
+  message.set_sessions_equal(report.equal_sessions);
+  message.set_sessions_copied(report.copies);
+  message.set_bytes_read(report.bytes_read);
+  message.set_differing_sessions(report.differing_sessions);
+  message.set_refused_sessions(report.refused_sessions);
+  AddDifferences(report.differences, message.mutable_differences());
   return message;
 }
 
@@ -100,6 +150,15 @@ v1::Backend ToMessage(const storage::TargetState& target) {
   message.set_errors_last_minute(target.stats.last_minute.errors);
   Set(target.stats.last_minute.p50, message.mutable_median_latency());
   Set(target.stats.last_minute.p99, message.mutable_p99_latency());
+  if (target.following.has_value()) {
+    v1::Backend::Following& following = *message.mutable_following();
+    SetMicros(absl::ToUnixMicros(target.following->since), following.mutable_since());
+    if (target.following->equal_time.has_value()) {
+      SetMicros(absl::ToUnixMicros(*target.following->equal_time), following.mutable_equal_time());
+    }
+    following.set_differing_sessions(target.following->differing_sessions);
+    following.set_error(target.following->error);
+  }
   return message;
 }
 

@@ -14,11 +14,15 @@
 // the other. Pure.
 namespace authstate::server {
 
-// InvalidArgument for a pause out of bounds or an empty target.
+// InvalidArgument for a pause out of bounds, an empty target, or terms that contradict each other.
 absl::StatusOr<storage::SwitchRequest> ToSwitchRequest(const v1::SwitchBackendRequest& request);
+
+// InvalidArgument for an empty target, an unknown mode, or to follow without a sync.
+absl::StatusOr<storage::SyncRequest> ToSyncRequest(const v1::SyncBackendRequest& request);
 
 v1::SwitchProgress ToMessage(const storage::SwitchProgress& progress);
 v1::SwitchResult ToMessage(const storage::SwitchReport& report, bool switched);
+v1::SyncResult ToMessage(const storage::SyncReport& report);
 v1::Backend ToMessage(const storage::TargetState& target);
 v1::Backend::Probe ToMessage(const absl::Status& probe);
 v1::WriteBehind ToMessage(const storage::WriteBehindState& state);

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "server/metrics/collectors.h"
 #include "server/metrics/readiness.h"
 #include "server/metrics/session_sampler.h"
@@ -89,6 +91,24 @@ void CollectStatements(const Targets& targets, MetricFamilies* families) {
   for (const Target& target : targets) {
     waits.Add(target.statements->waits(), kNanosecond, {{"backend", target.name}});
   }
+}
+
+void CollectFollowing(const Targets& targets, MetricFamilies* families) {
+  AddEach(targets, families->Gauge("authstate_backend_following", "1: it is kept equal to the database that serves."),
+          [](const Target& target) { return target.following.has_value(); });
+  AddEach(targets,
+          families->Gauge("authstate_backend_follow_lag_seconds",
+                          "How long ago it had all that was written; 0 where it is not kept equal."),
+          [](const Target& target) {
+            if (!target.following.has_value()) return 0.0;
+            return absl::ToDoubleSeconds(absl::Now() - target.following->equal_time.value_or(target.following->since));
+          });
+  AddEach(targets,
+          families->Gauge("authstate_backend_follow_differing_sessions",
+                          "Sessions that could not be made equal, as it is newer there, or cannot hold them."),
+          [](const Target& target) {
+            return target.following.has_value() ? target.following->differing_sessions : std::size_t{0};
+          });
 }
 
 void CollectEnds(const Targets& targets, MetricFamilies* families) {
@@ -190,6 +210,7 @@ void CollectStores(const Observed& server, MetricFamilies* families) {
   const Targets targets = TargetsOf(server);
   CollectStatements(targets, families);
   CollectEnds(targets, families);
+  CollectFollowing(targets, families);
   CollectLeases(*server.leases, families);
   CollectMaintenance(server.maintenance(), families);
   CollectSessions(server.sessions->counts(), families);

@@ -73,6 +73,7 @@ inline constexpr Method kGetServerInfo = {"GetServerInfo", Effect::kReads, kAdmi
 inline constexpr Method kPurgeExpiredKeys = {"PurgeExpiredKeys", Effect::kMutates, kAdministrate};
 inline constexpr Method kListBackends = {"ListBackends", Effect::kReads, kAdministrate};
 inline constexpr Method kSwitchBackend = {"SwitchBackend", Effect::kReads, kAdministrate};
+inline constexpr Method kSyncBackend = {"SyncBackend", Effect::kReads, kAdministrate};
 inline constexpr Method kListHomes = {"ListHomes", Effect::kReads, kAdministrate};
 inline constexpr Method kAbandonHome = {"AbandonHome", Effect::kMutates, kAdministrate};
 inline constexpr Method kCreateToken = {"CreateToken", Effect::kMutates, kAdministrate};
@@ -90,9 +91,9 @@ inline constexpr const Method* kAuthStateMethods[] = {&kGetCreds,     &kSetCreds
                                                       &kListSessions, &kDeleteSession, &kAcquireLease, &kRenewLease,
                                                       &kReleaseLease, &kGetLease,      &kPipe};
 inline constexpr const Method* kAdminMethods[] = {
-    &kGetServerInfo, &kPurgeExpiredKeys, &kListBackends,     &kSwitchBackend,  &kListHomes,
-    &kAbandonHome,   &kGetMaintenance,   &kBeginMaintenance, &kEndMaintenance, &kCreateToken,
-    &kListTokens,    &kGetToken,         &kRotateToken,      &kRevokeToken};
+    &kGetServerInfo, &kPurgeExpiredKeys, &kListBackends,   &kSwitchBackend,    &kSyncBackend,
+    &kListHomes,     &kAbandonHome,      &kGetMaintenance, &kBeginMaintenance, &kEndMaintenance,
+    &kCreateToken,   &kListTokens,       &kGetToken,       &kRotateToken,      &kRevokeToken};
 
 }  // namespace rpc
 

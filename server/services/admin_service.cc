@@ -47,9 +47,10 @@ using RawHomes =
 using RawMaintenance =
     v1::AdminService::WithRawCallbackMethod_GetMaintenance<v1::AdminService::WithRawCallbackMethod_BeginMaintenance<
         v1::AdminService::WithRawCallbackMethod_EndMaintenance<RawHomes>>>;
-using RawService = v1::AdminService::WithRawCallbackMethod_GetServerInfo<
-    v1::AdminService::WithRawCallbackMethod_PurgeExpiredKeys<v1::AdminService::WithRawCallbackMethod_ListBackends<
-        v1::AdminService::WithRawCallbackMethod_SwitchBackend<RawMaintenance>>>>;
+using RawService =
+    v1::AdminService::WithRawCallbackMethod_GetServerInfo<v1::AdminService::WithRawCallbackMethod_PurgeExpiredKeys<
+        v1::AdminService::WithRawCallbackMethod_ListBackends<v1::AdminService::WithRawCallbackMethod_SwitchBackend<
+            v1::AdminService::WithRawCallbackMethod_SyncBackend<RawMaintenance>>>>>;
 
 class AdminService final : public RawService {
  public:
@@ -93,6 +94,10 @@ class AdminService final : public RawService {
 
   grpc::ServerWriteReactor<Bytes>* SwitchBackend(Context* context, const Bytes* request) override {
     return StartSwitchBackend(targets_, guard_->Begin(rpc::kSwitchBackend, context, *request), context);
+  }
+
+  grpc::ServerWriteReactor<Bytes>* SyncBackend(Context* context, const Bytes* request) override {
+    return StartSyncBackend(targets_, guard_->Begin(rpc::kSyncBackend, context, *request), context);
   }
 
   grpc::ServerUnaryReactor* ListHomes(Context* context, const Bytes* request, Bytes* response) override {

@@ -12,11 +12,13 @@
 
 namespace authstate::server {
 
-// Starts the stream of SwitchBackend. The returned reactor owns itself until the stream is over. Progress that comes
-// faster than the caller reads is left out; the result never is. Logs what became of the switch.
+// Start the streams of SwitchBackend and SyncBackend (progress_stream.h). Log what became of it.
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartSwitchBackend(storage::BackendTargets* targets,
                                                                std::unique_ptr<GuardedCall> call,
                                                                grpc::CallbackServerContext* context);
+grpc::ServerWriteReactor<grpc::ByteBuffer>* StartSyncBackend(storage::BackendTargets* targets,
+                                                             std::unique_ptr<GuardedCall> call,
+                                                             grpc::CallbackServerContext* context);
 
 }  // namespace authstate::server
 

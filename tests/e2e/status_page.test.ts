@@ -1,3 +1,5 @@
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
 // The status page in a real Chromium: what it shows, that it says when it has lost its server, and that it loads nothing from
 // elsewhere. With AUTHSTATE_SCREENSHOTS=FOLDER it leaves pictures there, for somebody to look at.
 import assert from "node:assert/strict";

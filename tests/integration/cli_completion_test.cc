@@ -59,6 +59,7 @@ TEST_F(CliCompletionTest, BashCompletesCommands) {
                                    "write-behind", "completion"));
   EXPECT_THAT(InBash("authstatectl session ex", "ex"), ElementsAre("export"));
   EXPECT_THAT(InBash("authstatectl maintenance ", ""), UnorderedElementsAre("on", "off", "status"));
+  EXPECT_THAT(InBash("authstatectl backend ", ""), UnorderedElementsAre("status", "switch", "sync"));
   EXPECT_THAT(InBash("authstatectl --json session sh", "sh"), ElementsAre("show"));
 }
 

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,8 +28,39 @@ std::string LatencyText(absl::Duration latency) {
 
 std::string StateOf(const client::BackendInfo& backend) {
   if (backend.serving) return "serving";
+  if (backend.following.has_value()) return "following";
   if (!backend.probe_error.has_value()) return "idle";
   return backend.probe_error->empty() ? "usable" : "unusable";
+}
+
+// How long ago all was there; nullopt: it never was.
+std::optional<absl::Duration> LagOf(const client::FollowInfo& following, absl::Time now) {
+  if (!following.equal_time.has_value()) return std::nullopt;
+  return std::max(absl::ZeroDuration(), now - *following.equal_time);
+}
+
+Json ToJson(const client::FollowInfo& following, absl::Time now) {
+  const std::optional<absl::Duration> lag = LagOf(following, now);
+  return {{"since", TimeText(following.since)},
+          {"lag_seconds", lag.has_value() ? Json(absl::ToDoubleSeconds(*lag)) : Json()},
+          {"differing_sessions", following.differing_sessions},
+          {"error", following.error}};
+}
+
+std::string FollowText(const client::BackendInfo& backend, absl::Time now) {
+  const std::optional<absl::Duration> lag = LagOf(*backend.following, now);
+  std::string text = absl::StrCat(backend.name, " is kept equal since ", TimeText(backend.following->since), ", ");
+  if (lag.has_value()) {
+    absl::StrAppend(&text, "and has all that was written ",
+                    absl::FormatDuration(absl::Trunc(*lag, absl::Milliseconds(1))), " ago");
+  } else {
+    absl::StrAppend(&text, "and is not yet");
+  }
+  if (backend.following->differing_sessions > 0) {
+    absl::StrAppend(&text, ", but for ", Count(backend.following->differing_sessions, "session"));
+  }
+  if (!backend.following->error.empty()) absl::StrAppend(&text, "; ", Printable(backend.following->error));
+  return text;
 }
 
 Json ToJson(const client::BackendInfo& backend) {
@@ -48,6 +81,7 @@ Json ToJson(const client::BackendInfo& backend) {
   shown["errors_last_minute"] = backend.errors_last_minute;
   shown["median_latency_ms"] = absl::ToDoubleMilliseconds(backend.median_latency);
   shown["p99_latency_ms"] = absl::ToDoubleMilliseconds(backend.p99_latency);
+  if (backend.following.has_value()) shown["following"] = ToJson(*backend.following, absl::Now());
   if (backend.probe_error.has_value()) {
     shown["probe"] = {{"usable", backend.probe_error->empty()}, {"error", *backend.probe_error}};
   }
@@ -85,6 +119,7 @@ absl::Status ShowBackends(CommandContext& context, const BackendOptions& options
     for (const auto& [error_class, count] : backend.errors_by_class) {
       notes.push_back(absl::StrCat(backend.name, ": ", Count(count, "error"), " of class ", error_class));
     }
+    if (backend.following.has_value()) notes.push_back(FollowText(backend, absl::Now()));
     if (!backend.probe_error.value_or("").empty()) {
       notes.push_back(absl::StrCat(backend.name, ": ", Printable(*backend.probe_error)));
     }
@@ -117,7 +152,7 @@ std::string PhaseText(const client::SwitchProgress& progress) {
 
 Json ToJson(const client::SwitchOptions& options, const client::SwitchResult& result) {
   Json differences = Json::array();
-  for (const client::SwitchResult::Difference& difference : result.differences) {
+  for (const client::SessionDifference& difference : result.differences) {
     differences.push_back({{"session_id", difference.session_id}, {"what", difference.what}});
   }
   return {{"target", options.target},
@@ -126,6 +161,7 @@ Json ToJson(const client::SwitchOptions& options, const client::SwitchResult& re
           {"forced", options.force},
           {"pause_ms", absl::ToDoubleMilliseconds(result.pause)},
           {"sessions_compared", result.sessions_compared},
+          {"sessions_copied", result.sessions_copied},
           {"other_revisions", result.other_revisions},
           {"differing_sessions", result.differing_sessions},
           {"differences", differences}};
@@ -139,6 +175,8 @@ absl::Status WriteResult(Output& output, const client::SwitchOptions& options, c
                     absl::FormatDuration(absl::Trunc(result.pause, absl::Microseconds(100))), "\n");
     absl::StrAppend(&text, options.force ? "nothing was compared" : Count(result.sessions_compared, "session"),
                     options.force ? "" : " compared, all alike", "\n");
+    if (options.sync) absl::StrAppend(&text, Count(result.sessions_copied, "time"), " a session was copied\n");
+    if (options.follow) absl::StrAppend(&text, result.from, " is kept equal from now on\n");
     absl::StrAppend(&text, "the next start takes what the configuration says\n");
   }
   if (result.other_revisions > 0) {
@@ -147,7 +185,7 @@ absl::Status WriteResult(Output& output, const client::SwitchOptions& options, c
   }
   if (result.differing_sessions > 0) {
     absl::StrAppend(&text, Count(result.differing_sessions, "session"), " not alike:\n");
-    for (const client::SwitchResult::Difference& difference : result.differences) {
+    for (const client::SessionDifference& difference : result.differences) {
       absl::StrAppend(&text, "  ", Printable(difference.session_id), " ", Printable(difference.what), "\n");
     }
   }
@@ -183,17 +221,23 @@ absl::Status SwitchBackend(CommandContext& context, const BackendOptions& option
 
 Command BackendCommands(Action* action) {
   const auto options = std::make_shared<BackendOptions>();
-  return Group("backend", "Show the configured databases, and switch between them",
-               {Leaf("status", "Show which database serves, and what each was asked", options,
-                     {Flag("--probe", &options->probe, "Find out also whether those that do not serve could")},
-                     ShowBackends, action),
-                Leaf("switch", "Let another database serve, without a restart", options,
-                     {Required(Text("NAME", &options->change.target, "The database, as status names it")),
-                      Flag("--force", &options->change.force, "Do not compare what the two keep; data may be lost"),
-                      profiles::Duration("--max-pause", &options->change.max_pause, absl::Milliseconds(10),
-                                         absl::Minutes(1), "For how long calls may be held"),
-                      Yes(&options->yes, "Do not ask")},
-                     SwitchBackend, action)});
+  return Group(
+      "backend", "Show the configured databases, and switch between them",
+      {Leaf("status", "Show which database serves, and what each was asked", options,
+            {Flag("--probe", &options->probe, "Find out also whether those that do not serve could")}, ShowBackends,
+            action),
+       Leaf("switch", "Let another database serve, without a restart", options,
+            {Required(Text("NAME", &options->change.target, "The database, as status names it")),
+             Flag("--force", &options->change.force, "Do not compare what the two keep; data may be lost"),
+             Flag("--sync", &options->change.sync, "Make its sessions equal first, and the last within the pause"),
+             Flag("--overwrite", &options->change.overwrite,
+                  "With --sync: also those that are newer there, whose history there is lost"),
+             Flag("--follow", &options->change.follow, "Keep the database that served equal from then on"),
+             profiles::Duration("--max-pause", &options->change.max_pause, absl::Milliseconds(10), absl::Minutes(1),
+                                "For how long calls may be held"),
+             Yes(&options->yes, "Do not ask")},
+            SwitchBackend, action),
+       BackendSync(action)});
 }
 
 }  // namespace authstate::cli

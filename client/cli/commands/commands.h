@@ -42,6 +42,7 @@ Command TablesCommands(Action* action);
 Command TokenCommands(Action* action);
 Command LegacyCommands(Action* action);
 Command BackendCommands(Action* action);
+Command BackendSync(Action* action);
 Command BackupCommands(Action* action);
 Command MaintenanceCommands(Action* action);
 Command ServerCommands(Action* action);
