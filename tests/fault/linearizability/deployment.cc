@@ -99,6 +99,11 @@ absl::StatusOr<TestServer::Options> Deployment::OptionsOf(const Options& chosen,
     options.arguments.insert(options.arguments.end(),
                              {"--write-behind", server.near_store.File(kNearFile), "--advertise", name});
   }
+  if (chosen.moves) {
+    const absl::StatusOr<std::vector<std::string>> others = OtherDatabases(server);
+    if (!others.ok()) return others.status();
+    options.arguments.insert(options.arguments.end(), others->begin(), others->end());
+  }
   options.environment = server.clock->environment();
   options.environment.push_back(absl::StrCat("AUTHSTATE_FAILPOINT_DIR=", server.failpoints.path()));
   if (!chosen.plant.empty()) options.environment.push_back(absl::StrCat("AUTHSTATE_PLANT=", chosen.plant));
@@ -108,12 +113,30 @@ absl::StatusOr<TestServer::Options> Deployment::OptionsOf(const Options& chosen,
   return options;
 }
 
+absl::StatusOr<std::vector<std::string>> Deployment::OtherDatabases(const Server& server) {
+  const auto native = postgres_->NewDatabase();
+  if (!native.ok()) return native.status();
+  const auto existing = postgres_->NewDatabase();
+  if (!existing.ok()) return existing.status();
+  if (absl::Status made = CreateLegacyTables(*existing, LegacyTables::kPlain); !made.ok()) return made;
+  return std::vector<std::string>{"--timeweb-url",     absl::StrCat(*native, "?sslmode=disable"),
+                                  "--supabase-url",    absl::StrCat(*existing, "?sslmode=disable"),
+                                  "--supabase-layout", "legacy",
+                                  "--sqlite-path",     server.store.File("store.db")};
+}
+
 absl::Status Deployment::StartServers(const Options& chosen) {
   for (std::size_t i = 0; i < kServers; ++i) {
     Server& server = servers_[i];
     auto clock = FakeClock::Create();
     if (!clock.ok()) return clock.status();
     server.clock = *std::move(clock);
+    if (chosen.moves && i > 0) {
+      auto front = TcpProxy::Create(PortOf(server_address()), Protocol::kAny);
+      if (!front.ok()) return front.status();
+      server.to_clients = *std::move(front);
+      continue;
+    }
     auto options = OptionsOf(chosen, i);
     if (!options.ok()) return options.status();
     auto process = TestServer::Create(*std::move(options));
@@ -222,9 +245,10 @@ absl::Status Deployment::Heal() {
     for (const Side side : {Side::kClients, Side::kPostgres}) {
       for (TcpProxy* const proxy : server.proxies(side)) proxy->Resume();
     }
-    server.process->process().Signal(SIGCONT);
+    if (server.process != nullptr) server.process->process().Signal(SIGCONT);
   }
   for (std::size_t i = 0; i < kServers; ++i) {
+    if (servers_[i].process == nullptr) continue;
     if (absl::Status answered = AwaitAnswer(i); answered.ok()) continue;
     // It was killed, or ended by a failpoint.
     if (auto ended = servers_[i].process->process().Wait(kEndTimeout); !ended.ok()) return ended.status();

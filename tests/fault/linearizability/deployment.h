@@ -38,10 +38,17 @@ class Deployment {
     // The first server is one with a near store; or each is.
     enum class NearStores : std::uint8_t { kNone, kOne, kBoth };
     NearStores near_stores = NearStores::kNone;
+    // One server, which both addresses lead to, and which may serve from kDatabases: a native one, another native one,
+    // the existing tables, and a file.
+    bool moves = false;
     // PostgreSQL has a synchronous standby, which LosePrimary promotes.
     bool standby = false;
   };
+  static constexpr std::array<const char*, 4> kDatabases = {"postgres", "timeweb", "supabase", "sqlite"};
   static absl::StatusOr<std::unique_ptr<Deployment>> Create(const Options& options);
+
+  // Of the first server, past the proxies.
+  const std::string& server_address() const { return servers_[0].process->address(); }
 
   // Of the database, past the proxies.
   const std::string& database_url() const { return database_url_; }
@@ -87,8 +94,10 @@ class Deployment {
     TempDir failpoints;
     std::unique_ptr<FakeClock> clock;
     TempDir near_store;
+    TempDir store;
     // To PostgreSQL, and to its standby if it has one.
     std::vector<std::unique_ptr<TcpProxy>> to_postgres;
+    // Null: the first server's answers in its place.
     std::unique_ptr<TestServer> process;
     std::unique_ptr<TcpProxy> to_clients;
 
@@ -103,6 +112,8 @@ class Deployment {
   absl::StatusOr<TestServer::Options> OptionsOf(const Options& options, std::size_t server);
   absl::Status StartPostgres();
   absl::Status StartServers(const Options& options);
+  // The options by which the server may serve from other databases too.
+  absl::StatusOr<std::vector<std::string>> OtherDatabases(const Server& server);
   absl::Status AwaitAnswer(std::size_t server) const;
 
   // One of them.

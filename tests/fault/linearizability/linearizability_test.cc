@@ -28,6 +28,7 @@ namespace {
 constexpr int kShortRounds = 20;
 constexpr int kLongRoundsEach = 40;
 constexpr int kRoundsForOneOnTheExistingTables = 5;
+constexpr int kRoundsForOneAcrossDatabases = 5;
 constexpr int kRoundsForOneWithAStandby = 10;
 // After how many rounds a broken promise has to be found at the latest.
 constexpr int kPlantedRounds = 10;
@@ -79,14 +80,17 @@ enum class Stores : std::uint8_t {
   kNear,
   // The same, and PostgreSQL dies once a round, and a standby takes its place.
   kNearStandby,
+  // From one database to the other, of every layout, and back.
+  kMoving,
 };
 
 Deployment::Options OptionsFor(Stores stores, std::uint64_t seed) {
   Deployment::Options options;
   options.legacy = stores == Stores::kExisting;
-  options.sealed = !options.legacy && seed % 2 == 0;
+  options.moves = stores == Stores::kMoving;
+  options.sealed = !options.legacy && !options.moves && seed % 2 == 0;
   options.standby = stores == Stores::kNearStandby;
-  if (stores == Stores::kOurs || stores == Stores::kExisting) return options;
+  if (stores != Stores::kNear && stores != Stores::kNearStandby) return options;
   options.near_stores = seed % 8 < 4 ? NearStores::kBoth : NearStores::kOne;
   return options;
 }
@@ -110,7 +114,7 @@ void PlayRounds(int rounds, Stores stores) {
       ASSERT_TRUE(created.ok()) << created.status();
       deployment = *std::move(created);
     }
-    const auto report = PlayRound(seed, Faults::kRandom, deployment.get());
+    const auto report = PlayRound(seed, options.moves ? Faults::kMoves : Faults::kRandom, deployment.get());
     ASSERT_TRUE(report.ok()) << "seed " << seed << ": " << report.status();
     std::cout << Describe(*report) << std::endl;
     EXPECT_TRUE(report->accepted) << Describe(*report) << "\n" << report->verdict << "kept in " << report->history_path;
@@ -133,7 +137,7 @@ void PlayRounds(int rounds, Stores stores) {
   EXPECT_GT(sum.reordered, 0U);
   // Those of the rounds before went with their standbys.
   if (stores == Stores::kOurs || stores == Stores::kNear) ExpectPatchedValues(deployments);
-  if (stores != Stores::kExisting && rounds > 1) {
+  if (stores != Stores::kExisting && stores != Stores::kMoving && rounds > 1) {
     EXPECT_GT(sum.rewrapped, 0U);
     EXPECT_GT(sum.resealed, 0U);
     Report(absl::StrCat("data keys wrapped anew ", sum.rewrapped, " times, sessions opened or encrypted ", sum.resealed,
@@ -158,6 +162,10 @@ TEST_F(LinearizabilityTest, HistoriesBehindNearStoresFollowTheContract) { PlayRo
 
 TEST_F(LinearizabilityTest, HistoriesBehindNearStoresWithAStandbyFollowTheContract) {
   PlayRounds(std::max(1, Rounds() / kRoundsForOneWithAStandby), Stores::kNearStandby);
+}
+
+TEST_F(LinearizabilityTest, HistoriesAcrossDatabasesFollowTheContract) {
+  PlayRounds(std::max(1, Rounds() / kRoundsForOneAcrossDatabases), Stores::kMoving);
 }
 
 // A checker that accepts everything would show nothing: servers that break a promise on purpose must be found out, and

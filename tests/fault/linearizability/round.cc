@@ -147,6 +147,64 @@ absl::Status LoseDisk(const RoundContext& context, Deployment* deployment) {
   return absl::OkStatus();
 }
 
+// To other databases and back to the first, which it is left to. The server is killed only while that serves, as a
+// start takes what the configuration says; and connections break meanwhile.
+absl::Status MoveAbout(std::uint64_t seed, const RoundContext& context, Deployment* deployment,
+                       std::vector<Fault>* happened) {
+  std::mt19937_64 random(seed);
+  const auto below = [&](std::size_t bound) {
+    return std::uniform_int_distribution<std::size_t>(0, bound - 1)(random);
+  };
+  client::ClientOptions options;
+  options.address = deployment->server_address();
+  client::Client admin(options);
+  const auto ignore = [](const client::SwitchProgress& /*progress*/) {};
+  const auto switch_to = [&](const std::string& target) -> absl::Status {
+    client::SwitchOptions change;
+    change.target = target;
+    change.sync = true;
+    change.follow = below(2) == 0;
+    change.max_pause = absl::Seconds(30);
+    client::SwitchResult result;
+    absl::Status status = admin.SwitchBackend(change, ignore, &result);
+    happened->push_back({change.follow ? "switched, and the other one followed" : "switched",
+                         absl::StrCat(target, " in ", absl::FormatDuration(result.pause))});
+    return status;
+  };
+  const auto sync_to = [&](const std::string& target, std::uint64_t rate) {
+    client::SyncOptions sync;
+    sync.target = target;
+    sync.max_bytes_per_second = rate;
+    client::SyncResult result;
+    return admin.SyncBackend(sync, ignore, &result);
+  };
+
+  context.Linger(kCalmRound / 8);
+  // A sync that ends in the middle.
+  std::thread syncing([&] { (void)sync_to(Deployment::kDatabases[1 + below(3)], 20'000); });
+  context.Linger(absl::Milliseconds(static_cast<std::int64_t>(below(150))));
+  deployment->KillServer(0);
+  syncing.join();
+  happened->push_back({"server killed while it copied", ""});
+  if (absl::Status healed = deployment->Heal(); !healed.ok()) return healed;
+
+  std::string serving = Deployment::kDatabases[0];
+  for (int i = 0; i < 4; ++i) {
+    context.Linger(kCalmRound / 8);
+    std::string target = Deployment::kDatabases[i == 3 ? 0 : below(4)];
+    if (target == serving) continue;
+    if (below(2) == 0) {
+      if (absl::Status synced = sync_to(target, 0); !synced.ok()) return synced;
+      happened->push_back({"copied", target});
+    }
+    if (below(3) == 0) deployment->Reset(below(2), Deployment::Side::kClients);
+    if (absl::Status switched = switch_to(target); !switched.ok()) return switched;
+    serving = std::move(target);
+  }
+  context.Linger(kCalmRound / 8);
+  return absl::OkStatus();
+}
+
 absl::Status Check(const std::string& path, RoundReport* report) {
   auto checker = Subprocess::Start({{CheckerPath(), path}, {}});
   if (!checker.ok()) return checker.status();
@@ -185,6 +243,8 @@ absl::StatusOr<RoundReport> PlayRound(std::uint64_t seed, Faults faults, Deploym
       if (absl::Status well = LetFaultsHappen(seed, &context, deployment, &report.faults); !well.ok()) return well;
     } else if (faults == Faults::kLostDisk) {
       if (absl::Status well = LoseDisk(context, deployment); !well.ok()) return well;
+    } else if (faults == Faults::kMoves) {
+      if (absl::Status well = MoveAbout(seed, context, deployment, &report.faults); !well.ok()) return well;
     } else {
       context.Linger(kCalmRound);
     }

@@ -42,6 +42,8 @@ enum class Faults : std::uint8_t {
   kRandom,
   // The disk of the first server's near store loses what was acknowledged while PostgreSQL could not be reached.
   kLostDisk,
+  // Of a deployment that moves: the sessions go to other databases and back, some of the way in vain.
+  kMoves,
 };
 
 // Whether the checker has been built.
