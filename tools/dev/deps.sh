@@ -23,7 +23,7 @@ dev_deps() {
       run) ensure_packages build ;;
       build) ensure_packages build && ensure_node ;;
       test) ensure_test_dependencies ;;
-      lint) ensure_packages build test lint && ensure_node && ensure_npm_packages tools/buf ;;
+      lint) ensure_packages build test lint && ensure_node && ensure_npm_packages tools/buf tools/dashboards ;;
       package) ensure_packages build package ;;
       fresh) ensure_packages fresh ;;
       -h | --help) deps_usage && return ;;
