@@ -81,6 +81,15 @@ const files = [
   ]),
 ]
 
+const keptEqual = [
+  lines('Kept equal: time behind', 'How long ago it had all that was written; 0 where nothing is kept equal.', 's', [
+    [gauge('authstate_backend_follow_lag_seconds'), BY_BACKEND],
+  ]),
+  lines('Kept equal: sessions that differ', 'Which they are, backend sync --verify tells.', 'short', [
+    [gauge('authstate_backend_follow_differing_sessions'), BY_BACKEND],
+  ]),
+]
+
 const BY_INSTANCE = '{{instance}}'
 const writeBehind = [
   lines(
@@ -124,5 +133,6 @@ export const databasesDashboard = dashboard(
     ['Commits', commits],
     ['Cache and files', files],
     ['Write-behind', writeBehind],
+    ['After a switch', keptEqual],
   ],
 )
