@@ -278,7 +278,7 @@ struct Description {
   std::string tls;
   // `none`, `session` or `transaction`; empty for a backend that has no connections.
   std::string pooler;
-  // Made with the store, and the same for all that serve it; empty for a backend that is nobody's far store.
+  // Made with the store, and the same for all that serve it; empty where the store has none.
   std::string store_id;
   // Whether keyed hashes stand in the place of key ids (storage/sealing/hidden_names.h).
   bool hides_key_ids = false;

@@ -116,7 +116,7 @@ struct Catalogue {
   std::string schema;
   bool has_schema = false;
   bool may_create = false;
-  // Of the role, as it is set for its sessions; `0`: none.
+  // The statement_timeout that the role has for its sessions; `0`: none.
   std::string statement_timeout;
   std::map<std::string, Table> tables;
   std::map<std::string, Sequence> sequences;

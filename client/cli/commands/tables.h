@@ -64,7 +64,7 @@ class TablesProgress {
   const absl::Time began_ = absl::Now();
   absl::Time table_began_ = absl::Now();
   std::string table_;
-  // Of the tables before this one.
+  // Rows that were compared in the tables before this one.
   std::int64_t before_ = 0;
   std::int64_t compared_ = 0;
 };

@@ -23,7 +23,7 @@ namespace {
 // As fast as the server takes notes; a person reads no faster.
 constexpr absl::Duration kDefaultInterval = absl::Seconds(5);
 constexpr absl::Duration kLongestInterval = absl::Hours(1);
-// For an answer that needs no database.
+// How long to wait for the server, which answers this without asking its database.
 constexpr absl::Duration kPatience = absl::Seconds(4);
 // How soon a terminal that has another size is drawn anew.
 constexpr absl::Duration kLookAtSize = absl::Milliseconds(200);

@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kNameColumns = 16;
 constexpr std::size_t kLeastGroupColumns = 46;
 constexpr std::size_t kGap = 2;
-// Of bars, where nobody says how many columns there are.
+// The widest that a plot becomes, and its width where the output is no terminal and has no width of its own.
 constexpr std::size_t kPlotColumns = 60;
 
 constexpr absl::string_view kBold = "\033[1m";

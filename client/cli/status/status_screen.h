@@ -35,7 +35,7 @@ class StatusScreen {
   StatusScreen(const StatusScreen&) = delete;
   StatusScreen& operator=(const StatusScreen&) = delete;
 
-  // As it is now.
+  // The size that the terminal has at this moment.
   static ScreenSize Size();
   // In the place of what stands there. False where the terminal is gone.
   bool Show(const std::vector<std::string>& lines);

@@ -19,7 +19,7 @@ struct HttpServer {
 };
 
 struct HttpAnswer {
-  // Of HTTP: 200.
+  // The status code of HTTP, such as 200.
   int status = 0;
   // Up to 8 MiB.
   std::string body;

@@ -477,7 +477,7 @@ export interface ListSessionsResponse {
   revisionsTellAll: boolean;
   /**
    * What tells the store from all others: 32 hexadecimal digits that were made with it and go where its rows go, into a
-   * copy too. Empty where it has none, as an SQLite file, or the server is of before this field.
+   * copy too. Empty where it has none, or the server is of before this field.
    */
   storeId: string;
 }
