@@ -237,8 +237,9 @@ TEST_F(PlantedFaultTest, HomeThatIsGivenBackBeforeItIsFlushedIsRefused) {
   ExpectRefusedBehindNearStores("give-back", Faults::kNone, {"told value", "told revision"});
 }
 
+// As with half of a commit: what a read of the database was told fits no moment, neither its own nor another.
 TEST_F(PlantedFaultTest, FlushThatReordersTwoMomentsIsRefused) {
-  ExpectRefusedBehindNearStores("moments", Faults::kNone, {"told value"});
+  ExpectRefusedBehindNearStores("moments", Faults::kNone, {"told value", "told revision"});
 }
 
 TEST_F(PlantedFaultTest, ClaimThatIgnoresAnotherHomeIsRefused) {
