@@ -115,6 +115,11 @@ func TestAccepted(t *testing.T) {
 			r.pass(2 * second)
 			r.commit(under(1, one("1")), 1)
 		},
+		"an expired lease that lives on in the database to which the session was handed": func(r *recorded) {
+			r.acquire("x", 1).Slack = 2 * second
+			r.pass(2 * second)
+			r.refused(opAcquire, args{Owner: "y", TTL: second}, reasonLeaseHeld)
+		},
 		"a live lease refused to others": func(r *recorded) {
 			r.acquire("x", 1)
 			r.refused(opAcquire, args{Owner: "y", TTL: second}, reasonLeaseHeld)
@@ -246,6 +251,11 @@ func TestRefusedWithTheReason(t *testing.T) {
 		{"LEASE_HELD by an expired lease", func(r *recorded) {
 			r.acquire("x", 1)
 			r.pass(2 * second)
+			r.refused(opAcquire, args{Owner: "y", TTL: second}, reasonLeaseHeld)
+		}, "was wrongly refused with LEASE_HELD"},
+		{"LEASE_HELD by a lease that has lived on for long enough", func(r *recorded) {
+			r.acquire("x", 1).Slack = second
+			r.pass(3 * second)
 			r.refused(opAcquire, args{Owner: "y", TTL: second}, reasonLeaseHeld)
 		}, "was wrongly refused with LEASE_HELD"},
 		{"LEASE_HELD by nobody", func(r *recorded) {

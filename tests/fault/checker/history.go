@@ -53,6 +53,8 @@ type operation struct {
 	// Which server was asked, from 1, and whether it has a near store; 0 where no server has one.
 	At   int  `json:"at,omitempty"`
 	Near bool `json:"near,omitempty"`
+	// By how much longer than its owner asked a lease may live, because databases hand the session on to each other.
+	Slack int64 `json:"slack,omitempty"`
 
 	// Its line in the file, from 1.
 	line int

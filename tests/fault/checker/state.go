@@ -73,8 +73,8 @@ func (s state) passTo(owner string) state {
 func (s state) extend(op *operation) state {
 	s.liveUntil = op.Call + op.Args.TTL
 	s.expiredFrom = forever
-	if !s.apart && op.Return < forever-op.Args.TTL {
-		s.expiredFrom = op.Return + op.Args.TTL
+	if !s.apart && op.Return < forever-op.Args.TTL-op.Slack {
+		s.expiredFrom = op.Return + op.Args.TTL + op.Slack
 	}
 	return s
 }

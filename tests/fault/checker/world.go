@@ -30,6 +30,8 @@ type world struct {
 	latest state
 	// The server that it may be at home at; 0: none.
 	home int
+	// By when it was there. What that server was asked before may have gone to the far store.
+	homeBy int64
 	// Where the far store may be instead, because not everything was flushed.
 	behind *moments
 	// By server: of a home that was stolen from it.
@@ -39,6 +41,8 @@ type world struct {
 type stolenHome struct {
 	serves  bool
 	session state
+	// As world.homeBy.
+	homeBy int64
 }
 
 // step tells which worlds may follow when op takes place, given what came of it. None: op cannot take place here, and
@@ -63,10 +67,19 @@ func (w world) step(op *operation) ([]world, string) {
 	if op.Result == resultUnknown {
 		next = append(next, w)
 	}
-	// From here on the server has learned of what was stolen.
+	// From here on the server has learned of what was stolen, but for what the far store says past it.
+	stolen := w.stolen[op.At]
 	w.stolen[op.At] = stolenHome{}
 	worlds, why := w.serve(op)
 	next = append(next, worlds...)
+	if stolen.serves && op.Call <= stolen.homeBy {
+		for _, after := range worlds {
+			if after.home != op.At {
+				after.stolen[op.At] = stolen
+				next = append(next, after)
+			}
+		}
+	}
 	if len(next) > 0 {
 		why = ""
 	}
@@ -166,7 +179,7 @@ func (w world) arrivals(op *operation) []world {
 		all := []world{w}
 		if w.home == 0 && op.steals() {
 			unseen := w
-			unseen.home = 1 + servers - op.At
+			unseen.home, unseen.homeBy = 1+servers-op.At, op.Return
 			all = append(all, unseen.arrivals(op)...)
 		}
 		return all
@@ -175,12 +188,12 @@ func (w world) arrivals(op *operation) []world {
 	given := w
 	given.behind = nil
 	if op.Op != opRead || op.Args.Fence != 0 {
-		given.home = 0
+		given.home, given.homeBy = 0, 0
 	}
 	if !op.steals() {
 		return []world{given}
 	}
-	given.stolen[w.home] = stolenHome{true, w.latest}
+	given.stolen[w.home] = stolenHome{true, w.latest, w.homeBy}
 	var all []world
 	for m := w.behind.and(w.latest.moment()); m != nil; m = m.older {
 		for _, leap := range []uint64{0, leapOfASteal} {
@@ -202,10 +215,12 @@ func (w world) moveTo(session state, op *operation) world {
 		return w
 	}
 	if !op.Near {
-		w.home, w.behind = 0, nil
+		w.home, w.homeBy, w.behind = 0, 0, nil
 		return w
 	}
-	w.home = op.At
+	if w.home != op.At {
+		w.home, w.homeBy = op.At, op.Return
+	}
 	if session.revision != before.revision {
 		w.behind = w.behind.and(before)
 	}

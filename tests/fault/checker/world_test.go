@@ -66,6 +66,14 @@ func TestAcceptedOfNearStores(t *testing.T) {
 			by(1, r.refusedByHome(2, opRenew, args{Fence: 1, TTL: second}, reasonStaleFence))
 			by(1, r.settledA(2, "4"))
 		},
+		"what was asked before the session came home, and is answered past it once it is stolen": func(r *recorded) {
+			by(1, r.acquire("x", 1))
+			by(2, r.steal("y", farther))
+			by(1, r.refused(opCommit, under(9, one("0")), reasonStaleFence)).Reply = reply{
+				Fence: number(farther), Owner: text("y")}
+			r.operations[2].Call = r.operations[0].Call
+			by(1, r.commit(under(1, one("1")), 1))
+		},
 		"a session that is seen to be nobody's while it is taken": func(r *recorded) {
 			by(1, r.acquire("x", 1))
 			by(2, r.steal("y", farther))

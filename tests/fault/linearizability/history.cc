@@ -40,7 +40,7 @@ bool IsNeverSent(const absl::Status& status) {
   return absl::IsUnavailable(status) && absl::StrContains(status.message(), "failed to connect to all addresses");
 }
 
-nlohmann::json ToJson(const Operation& operation) {
+nlohmann::json ToJson(const Operation& operation, absl::Duration slack) {
   nlohmann::json line = {
       {"client", operation.client},   {"session", operation.session}, {"call", operation.called},
       {"return", operation.returned}, {"op", operation.op},           {"args", operation.args},
@@ -51,6 +51,7 @@ nlohmann::json ToJson(const Operation& operation) {
     line["at"] = operation.at;
     line["near"] = operation.near;
   }
+  if (slack != absl::ZeroDuration()) line["slack"] = absl::ToInt64Nanoseconds(slack);
   return line;
 }
 
@@ -91,10 +92,15 @@ void History::Add(Operation operation, const absl::Status& status) {
   operations_.push_back(std::move(operation));
 }
 
+void History::LetLeasesLiveOn(absl::Duration longer) {
+  const absl::MutexLock lock(&mutex_);
+  slack_ += longer;
+}
+
 absl::Status History::WriteTo(const std::string& path) const {
   std::ofstream file(path);
   const absl::MutexLock lock(&mutex_);
-  for (const Operation& operation : operations_) file << ToJson(operation).dump() << '\n';
+  for (const Operation& operation : operations_) file << ToJson(operation, slack_).dump() << '\n';
   file.close();
   return file ? absl::OkStatus() : absl::UnavailableError(absl::StrCat(path, ": cannot be written"));
 }

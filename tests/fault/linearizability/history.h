@@ -46,6 +46,9 @@ class History {
   // Sets the time of the return. Remembers an error that no fault excuses.
   void Add(Operation operation, const absl::Status& status);
 
+  // Leases may live longer than was asked, by this and by what was said before.
+  void LetLeasesLiveOn(absl::Duration longer);
+
   // One operation a line.
   absl::Status WriteTo(const std::string& path) const;
 
@@ -58,6 +61,7 @@ class History {
 
  private:
   mutable absl::Mutex mutex_;
+  absl::Duration slack_ ABSL_GUARDED_BY(mutex_);
   std::vector<Operation> operations_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> inexcusable_ ABSL_GUARDED_BY(mutex_);
 };

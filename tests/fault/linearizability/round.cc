@@ -16,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "storage/moving/lease_side.h"
 #include "tests/fault/linearizability/pipe_worker.h"
 #include "tests/fault/linearizability/resealing.h"
 #include "tests/fault/linearizability/session_client.h"
@@ -149,7 +150,7 @@ absl::Status LoseDisk(const RoundContext& context, Deployment* deployment) {
 
 // To other databases and back to the first, which it is left to. The server is killed only while that serves, as a
 // start takes what the configuration says; and connections break meanwhile.
-absl::Status MoveAbout(std::uint64_t seed, const RoundContext& context, Deployment* deployment,
+absl::Status MoveAbout(std::uint64_t seed, RoundContext* context, Deployment* deployment,
                        std::vector<Fault>* happened) {
   std::mt19937_64 random(seed);
   const auto below = [&](std::size_t bound) {
@@ -166,6 +167,7 @@ absl::Status MoveAbout(std::uint64_t seed, const RoundContext& context, Deployme
     change.follow = below(2) == 0;
     change.max_pause = absl::Seconds(30);
     client::SwitchResult result;
+    context->history.LetLeasesLiveOn(storage::kLeaseSlack);
     absl::Status status = admin.SwitchBackend(change, ignore, &result);
     happened->push_back({change.follow ? "switched, and the other one followed" : "switched",
                          absl::StrCat(target, " in ", absl::FormatDuration(result.pause))});
@@ -179,10 +181,10 @@ absl::Status MoveAbout(std::uint64_t seed, const RoundContext& context, Deployme
     return admin.SyncBackend(sync, ignore, &result);
   };
 
-  context.Linger(kCalmRound / 8);
+  context->Linger(kCalmRound / 8);
   // A sync that ends in the middle.
   std::thread syncing([&] { (void)sync_to(Deployment::kDatabases[1 + below(3)], 20'000); });
-  context.Linger(absl::Milliseconds(static_cast<std::int64_t>(below(150))));
+  context->Linger(absl::Milliseconds(static_cast<std::int64_t>(below(150))));
   deployment->KillServer(0);
   syncing.join();
   happened->push_back({"server killed while it copied", ""});
@@ -190,7 +192,7 @@ absl::Status MoveAbout(std::uint64_t seed, const RoundContext& context, Deployme
 
   std::string serving = Deployment::kDatabases[0];
   for (int i = 0; i < 4; ++i) {
-    context.Linger(kCalmRound / 8);
+    context->Linger(kCalmRound / 8);
     std::string target = Deployment::kDatabases[i == 3 ? 0 : below(4)];
     if (target == serving) continue;
     if (below(2) == 0) {
@@ -201,7 +203,7 @@ absl::Status MoveAbout(std::uint64_t seed, const RoundContext& context, Deployme
     if (absl::Status switched = switch_to(target); !switched.ok()) return switched;
     serving = std::move(target);
   }
-  context.Linger(kCalmRound / 8);
+  context->Linger(kCalmRound / 8);
   return absl::OkStatus();
 }
 
@@ -244,7 +246,7 @@ absl::StatusOr<RoundReport> PlayRound(std::uint64_t seed, Faults faults, Deploym
     } else if (faults == Faults::kLostDisk) {
       if (absl::Status well = LoseDisk(context, deployment); !well.ok()) return well;
     } else if (faults == Faults::kMoves) {
-      if (absl::Status well = MoveAbout(seed, context, deployment, &report.faults); !well.ok()) return well;
+      if (absl::Status well = MoveAbout(seed, &context, deployment, &report.faults); !well.ok()) return well;
     } else {
       context.Linger(kCalmRound);
     }
