@@ -6,7 +6,7 @@ import "fmt"
 // them, and the far store, which all servers reach, follows. What that allows, and nothing else does:
 //
 //   - Who reads a session that is at home elsewhere, and names no fence, reads a moment that was flushed; never an older
-//     one than was read before.
+//     one than was read before. By such a moment a commit that comes again is answered there, too.
 //   - A steal by another server takes the session as it was flushed, and what came after that is lost. The home that it
 //     is stolen from serves it on, as it has it, until it learns of that. The revision may leap by leapOfASteal, ahead of
 //     all that that home may have given.
@@ -108,7 +108,7 @@ func (w world) serve(op *operation) ([]world, string) {
 	if _, again := w.latest.ledTo(op.Args.ID); again {
 		return w.follow(w, op)
 	}
-	next := w.readBehind(op)
+	next := w.answerBehind(op)
 	why := ""
 	for _, before := range w.arrivals(op) {
 		sessions, wrong := step(before.latest, op)
@@ -157,14 +157,18 @@ func (w world) wrongHome(op *operation) string {
 	return ""
 }
 
-// readBehind are the worlds in which a read elsewhere than at home is of a moment that was flushed before.
-func (w world) readBehind(op *operation) []world {
-	if op.Op != opRead || op.Args.Fence != 0 || !w.isElsewhere(op) {
+// answerBehind are the worlds in which op is answered elsewhere than at home, by a moment that was flushed before: a
+// read, or a commit that comes again, and that the session may no longer remember where it is at home.
+func (w world) answerBehind(op *operation) []world {
+	if !w.isElsewhere(op) {
 		return nil
 	}
+	reads := op.Op == opRead && op.Args.Fence == 0
 	var next []world
 	for m := w.behind; m != nil; m = m.older {
-		if contradiction(w.latest.at(m.newest), op) == "" {
+		before := w.latest.at(m.newest)
+		revision, again := before.ledTo(op.Args.ID)
+		if reads && contradiction(before, op) == "" || again && wrongRepetition(revision, op) == "" {
 			after := w
 			after.behind = w.behind.downTo(m.newest)
 			next = append(next, after)

@@ -125,6 +125,15 @@ func TestAcceptedOfNearStores(t *testing.T) {
 			by(1, r.commit(under(1, named(7, one("1"))), 1))
 			by(2, r.commit(under(1, named(7, one("1"))), 1))
 		},
+		"a commit that comes again elsewhere when its home has forgotten it": func(r *recorded) {
+			by(1, r.acquire("x", 1))
+			by(1, r.commit(under(1, named(7, one("1"))), 1))
+			for i := uint64(0); i < recentCommits; i++ {
+				by(1, r.commit(under(1, named(8+i, one("2"))), 2+i))
+			}
+			by(2, r.commit(under(1, named(7, one("1"))), 1))
+			by(1, r.commit(under(1, one("3")), 2+recentCommits))
+		},
 		"an owner that goes to another server": func(r *recorded) {
 			by(1, r.acquire("x", 1))
 			by(1, r.commit(under(1, counted(1, one("1"))), 1))
