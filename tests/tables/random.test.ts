@@ -93,7 +93,9 @@ function calls(random: () => number): () => [what: string, call: Call] {
       ];
     },
     () => {
-      const [id, { yclients_id: _, ...changes }] = [client(), row()];
+      const [id, { yclients_id: _, ...made }] = [client(), row()];
+      // Where no row passes the filter, it is the plan's choice whether a value that is none is looked at.
+      const changes = { ...made, visit_count: below(5), last_visit_date: one([null, "2025-03-30T02:30:00"]) };
       return ["update", (to) => to.from("clients").update(changes).eq("yclients_id", id).select(columns)];
     },
     () => {
