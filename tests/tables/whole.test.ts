@@ -186,6 +186,29 @@ describe("tables", { skip: !isPostgrestHere }, () => {
     });
   }
 
+  // The second form has the foreign keys that rows are embedded by.
+  it("tells of rows within rows that were cut off, and asks nothing more of a few", async () => {
+    const tables = fixture.tables("timeweb");
+    const companies = (of = tables): ReturnType<Tables["from"]> => of.from("companies");
+    const cut: PromiseLike<unknown>[] = [
+      companies().select("id, clients(id)"),
+      companies().select("id, all:clients!inner(id, bookings(id))").single(),
+      companies(tables.with({ pages: true })).select("clients(id)"),
+      tables.from("services").select("id, companies(*, clients(id))").limit(1),
+    ];
+    for (const [index, call] of cut.entries()) {
+      const error = await caught(call);
+      assert.equal(error["code"], "CUT_OFF", `call ${index}`);
+      assert.match(String(error["message"]), /more rows of (companies\.clients|clients|all) than the 1000/);
+    }
+    const limited = companies().select("id, clients(id)").limit(1_000, { referencedTable: "clients" }).single();
+    const { data } = (await limited) as { data: { clients: unknown[] } };
+    assert.equal(data.clients.length, 1_000);
+    const before = fixture.gateway("timeweb").seen.length;
+    await companies().select("id, services(id), clients(count)").eq("services.is_active", true);
+    assert.equal(fixture.gateway("timeweb").seen.length, before + 1);
+  });
+
   it("reads pages anew where another database serves before the end", async () => {
     let use: Name = "supabase";
     await fixture.databases.run("timeweb", "UPDATE clients SET source = 'timeweb'");

@@ -4,6 +4,7 @@ import { type Answer, isSuccess, rowRange } from "../answer/answer.js";
 import { TablesError } from "../errors.js";
 import { type TablesRequest, withHeaders, withQuery } from "../request/request.js";
 import type { Answered, Attempts, Call, Keys } from "../sending/attempts.js";
+import { refuseCutLists } from "./embedded_rows.js";
 import { isWhole, limitOf } from "./row_limit.js";
 
 type Row = Record<string, unknown>;
@@ -31,6 +32,7 @@ export async function readPages(request: TablesRequest, call: Call, attempts: At
       rows = [];
       continue;
     }
+    await refuseCutLists(page, answered, call, attempts);
     const read = JSON.parse(answer.body) as Row[];
     const last = read.at(-1);
     after = last && key.map((_, index) => String(last[KEY_ALIAS + index]));

@@ -2,6 +2,7 @@
 import { isSuccess, rowRange } from "../answer/answer.js";
 import { type TablesRequest, withHeaders, withQuery } from "../request/request.js";
 import type { Answered, Attempts, Call } from "../sending/attempts.js";
+import type { Database } from "../sending/database.js";
 
 // No server is set up to answer fewer rows than this at most.
 const LEAST_LIMIT = 100;
@@ -16,12 +17,10 @@ export async function isWhole(
   const range = isSuccess(answer) ? rowRange(answer) : undefined;
   if (range === undefined || range.count === 0) return true;
   const { count, first, total } = range;
-  const mostBefore = database.mostRows;
-  database.mostRows = Math.max(mostBefore, count);
+  const maybe = mayBeCutOff(count, database);
   if (count >= limitOf(request)) return true;
   if (total !== undefined) return first + count >= total;
-  // It has answered more rows than this at once, so it did not stop at these.
-  if (count < LEAST_LIMIT || count < mostBefore) return true;
+  if (!maybe) return true;
   const next = withQuery(request, (query) => {
     query.set("offset", String(first + count));
     query.set("limit", "1");
@@ -30,7 +29,15 @@ export async function isWhole(
   return rowRange(more.answer)?.count === 0;
 }
 
-export function limitOf({ query }: TablesRequest): number {
-  const limit = query.get("limit");
+/** Whether this may be the limit. Once more rows than these came at once, it is not. */
+export function mayBeCutOff(count: number, database: Database): boolean {
+  const mostBefore = database.mostRows;
+  database.mostRows = Math.max(mostBefore, count);
+  return count >= LEAST_LIMIT && count >= mostBefore;
+}
+
+/** How many rows the caller asks for, of the table or of what is embedded under this path. */
+export function limitOf({ query }: TablesRequest, path?: string): number {
+  const limit = query.get(path === undefined ? "limit" : `${path}.limit`);
   return limit === null ? Infinity : Number(limit);
 }

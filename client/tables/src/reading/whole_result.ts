@@ -3,6 +3,7 @@ import { isSuccess, rowRange } from "../answer/answer.js";
 import { TablesError } from "../errors.js";
 import { preference, type TablesRequest, withHeaders } from "../request/request.js";
 import type { Answered, Attempts, Call, Keys } from "../sending/attempts.js";
+import { refuseCutLists } from "./embedded_rows.js";
 import { readPages } from "./pages.js";
 import { isWhole, limitOf } from "./row_limit.js";
 
@@ -19,7 +20,9 @@ export async function wholeResult(request: TablesRequest, call: Call, deps: Whol
   if (request.isRpc && request.method !== "HEAD") return wholeRpc(request, call, attempts);
   const answered = await attempts.send(request, call);
   // Of what a write returns nothing is cut off.
-  if (request.writes || request.method === "HEAD" || isSingle(request)) return answered;
+  if (request.writes || request.method === "HEAD") return answered;
+  await refuseCutLists(request, answered, call, attempts);
+  if (isSingle(request)) return answered;
   if (await isWhole(request, answered, call, attempts)) return answered;
   if (!pages || !isPageable(request)) throw cutOff(request, answered, pages);
   return readPages(request, call, attempts, keys);
