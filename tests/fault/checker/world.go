@@ -9,7 +9,8 @@ import "fmt"
 //     one than was read before. By such a moment a commit that comes again is answered there, too.
 //   - A steal by another server takes the session as it was flushed, and what came after that is lost. The home that it
 //     is stolen from serves it on, as it has it, until it learns of that. The revision may leap by leapOfASteal, ahead of
-//     all that that home may have given.
+//     all that that home may have given; and once more for each home that was stolen before it could serve, when servers
+//     steal at the same time.
 //   - Other servers refuse the session while it is at home, whether the lease of its owner has expired or not, and tell
 //     who has it.
 //   - While another server takes it for somebody, the session may be seen to be nobody's for a moment.
@@ -23,6 +24,9 @@ import "fmt"
 const servers = 2
 
 const leapOfASteal = uint64(1) << 32
+
+// How many homes a session may be stolen from by the time that who steals it has it.
+const mostLeaps = servers + 1
 
 // A world is what the servers make of a session. Comparable.
 type world struct {
@@ -200,10 +204,10 @@ func (w world) arrivals(op *operation) []world {
 	given.stolen[w.home] = stolenHome{true, w.latest, w.homeBy}
 	var all []world
 	for m := w.behind.and(w.latest.moment()); m != nil; m = m.older {
-		for _, leap := range []uint64{0, leapOfASteal} {
+		for leaps := uint64(0); leaps <= mostLeaps; leaps++ {
 			taken := given
 			taken.latest = w.latest.at(m.newest)
-			taken.latest.revision += leap
+			taken.latest.revision += leaps * leapOfASteal
 			all = append(all, taken)
 		}
 	}

@@ -87,6 +87,14 @@ func TestAcceptedOfNearStores(t *testing.T) {
 			by(2, r.commit(under(farther, one("2")), leapOfASteal+2))
 			by(2, r.commit(under(farther, named(7, one("1"))), 1))
 		},
+		"two steals at once, of which one takes a home that has not served yet": func(r *recorded) {
+			by(2, r.acquire("x", 1))
+			by(2, r.commit(under(1, one("1")), 1))
+			by(1, r.steal("y", farther)).Reply.Revision = number(2*leapOfASteal + 1)
+			by(2, r.steal("z", farther+1))
+			r.operations[3].Call = r.operations[2].Call
+			by(2, r.commit(under(farther+1, one("2")), 2*leapOfASteal+2))
+		},
 		"a steal from a home that the session has come to by a call that is refused": func(r *recorded) {
 			byPlain(2, r.acquire("x", 1))
 			byPlain(2, r.commit(under(1, one("1")), 1))
