@@ -185,27 +185,33 @@ func (w world) answerBehind(op *operation) []world {
 func (w world) arrivals(op *operation) []world {
 	if !w.isElsewhere(op) {
 		all := []world{w}
-		if w.home == 0 && op.steals() {
+		if op.steals() {
+			// The other one may have taken it for somebody who has not been answered yet.
 			unseen := w
-			unseen.home, unseen.homeBy = 1+servers-op.At, op.Return
-			all = append(all, unseen.arrivals(op)...)
+			unseen.home, unseen.homeBy, unseen.behind = 1+servers-op.At, op.Return, nil
+			all = append(all, unseen.takenFromHome(1)...)
 		}
 		return all
 	}
+	if op.steals() {
+		return w.takenFromHome(0)
+	}
 	// It was given back, with everything flushed; or it is read there once it is.
-	given := w
-	given.behind = nil
+	w.behind = nil
 	if op.Op != opRead || op.Args.Fence != 0 {
-		given.home, given.homeBy = 0, 0
+		w.home, w.homeBy = 0, 0
 	}
-	if !op.steals() {
-		return []world{given}
-	}
-	given.stolen[w.home] = stolenHome{true, w.latest, w.homeBy}
+	return []world{w}
+}
+
+// takenFromHome are the worlds after a steal from the home, by which the revision leaps so many times at least.
+func (w world) takenFromHome(leastLeaps uint64) []world {
+	taken := w
+	taken.stolen[w.home] = stolenHome{true, w.latest, w.homeBy}
+	taken.home, taken.homeBy, taken.behind = 0, 0, nil
 	var all []world
 	for m := w.behind.and(w.latest.moment()); m != nil; m = m.older {
-		for leaps := uint64(0); leaps <= mostLeaps; leaps++ {
-			taken := given
+		for leaps := leastLeaps; leaps <= mostLeaps; leaps++ {
 			taken.latest = w.latest.at(m.newest)
 			taken.latest.revision += leaps * leapOfASteal
 			all = append(all, taken)

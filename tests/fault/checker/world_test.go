@@ -95,6 +95,15 @@ func TestAcceptedOfNearStores(t *testing.T) {
 			r.operations[3].Call = r.operations[2].Call
 			by(2, r.commit(under(farther+1, one("2")), 2*leapOfASteal+2))
 		},
+		"a steal at the home of before, after the other server has taken the session for somebody": func(r *recorded) {
+			by(1, r.acquire("x", 1))
+			by(1, r.commit(under(1, one("1")), 1))
+			by(1, r.steal("y", farther))
+			by(2, r.steal("z", 2*farther)).Reply.Revision = number(2*leapOfASteal + 1)
+			r.operations[3].Call = r.operations[2].Call
+			by(1, r.commit(under(farther, one("2")), leapOfASteal+2))
+			by(2, r.commit(under(2*farther, one("3")), 2*leapOfASteal+2))
+		},
 		"a steal from a home that the session has come to by a call that is refused": func(r *recorded) {
 			byPlain(2, r.acquire("x", 1))
 			byPlain(2, r.commit(under(1, one("1")), 1))
