@@ -117,9 +117,9 @@ Database::Database(storage::Conninfo conninfo, std::string name, const Patience&
 
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const storage::PostgresOptions& options,
                                                          const Patience& patience, storage::DeadlineTimer& timer,
-                                                         Interrupted interrupted) {
+                                                         Interrupted interrupted, absl::string_view application) {
   // The last of a keyword counts.
-  auto conninfo = storage::ParseConninfo(absl::StrCat(options.url, " application_name='authstatectl tables'"),
+  auto conninfo = storage::ParseConninfo(absl::StrCat(options.url, " application_name='", application, "'"),
                                          options.connect_timeout);
   if (!conninfo.ok()) return conninfo.status();
   const auto facts = storage::ProbeConnection(*conninfo, options.name, options.connect_timeout);

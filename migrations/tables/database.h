@@ -23,6 +23,9 @@
 
 namespace authstate::tables {
 
+// How sessions of a Database are called in pg_stat_activity.
+inline constexpr char kApplicationName[] = "authstatectl tables";
+
 // How long the databases may take.
 struct Patience {
   // For one statement.
@@ -89,10 +92,12 @@ class Database {
   using Interrupted = std::function<absl::Status()>;
   static constexpr std::int64_t kCopyRows = 50'000;
 
-  // Connects. `timer` outlives it. `interrupted` is asked between tries. Fails as storage::ProbeConnection does.
+  // Connects, after a session that only probes. `timer` outlives it. `interrupted` is asked between tries.
+  // `application` is the name under which the database shows the sessions. Fails as storage::ProbeConnection does.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const storage::PostgresOptions& options,
                                                         const Patience& patience, storage::DeadlineTimer& timer,
-                                                        Interrupted interrupted);
+                                                        Interrupted interrupted,
+                                                        absl::string_view application = kApplicationName);
   ~Database() { Drop(); }
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
