@@ -56,6 +56,14 @@ Option ExpectedRevision(std::optional<std::uint64_t>* revision) {
       [revision](std::uint64_t number) { *revision = number; }, [revision] { return revision->value_or(0); });
 }
 
+Option ProfileOption(const char* name, profiles::BackendChoice* choice, const char* help) {
+  std::vector<std::pair<std::string, profiles::BackendChoice>> choices;
+  for (const profiles::BackendChoice profile : profiles::kPostgresProfiles) {
+    choices.emplace_back(profiles::NameOf(profile), profile);
+  }
+  return profiles::Choice(name, choice, choices, help);
+}
+
 std::vector<Option> Writing(WriteOptions* options, std::vector<Option> declared) {
   Option fence = Fence(&options->fence, "Write under the lease with this fence, as `lease acquire` told it");
   fence.excludes = "--take-lease";

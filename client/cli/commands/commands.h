@@ -10,6 +10,7 @@
 
 #include "client/cli/command_context.h"
 #include "client/cli/write_lease.h"
+#include "profiles/backend_choice.h"
 #include "profiles/command.h"
 
 // Each function makes a command with all that is below it. The one that the line names puts what it does into
@@ -68,6 +69,8 @@ Option SessionArgument(std::string* session_id);
 Option Prefix(std::string* prefix);
 // A time ago: `30d`, or as in Go: `12h`, `90m`; 1 ms to 36,500 days.
 Option Age(std::string names, std::optional<absl::Duration>* age, std::string help);
+// One of the PostgreSQL profiles.
+Option ProfileOption(const char* name, profiles::BackendChoice* choice, const char* help);
 Option Yes(bool* yes, std::string help);
 // --fence, which then is 1 or more.
 Option Fence(std::uint64_t* fence, std::string help);

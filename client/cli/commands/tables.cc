@@ -18,14 +18,6 @@ constexpr std::uint64_t kMostRows = 10'000;
 constexpr std::uint64_t kMostBatchBytes = std::uint64_t{1} << 28;
 constexpr int kMostRounds = 1000;
 
-Option ProfileOption(const char* name, profiles::BackendChoice* choice, const char* help) {
-  std::vector<std::pair<std::string, profiles::BackendChoice>> choices;
-  for (const profiles::BackendChoice profile : profiles::kPostgresProfiles) {
-    choices.emplace_back(profiles::NameOf(profile), profile);
-  }
-  return profiles::Choice(name, choice, choices, help);
-}
-
 std::string PerSecond(std::int64_t rows, absl::Duration took) {
   return absl::StrCat(static_cast<std::int64_t>(rows / std::max(absl::ToDoubleSeconds(took), 1e-3)), " rows/s");
 }
