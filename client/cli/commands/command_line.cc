@@ -59,9 +59,9 @@ Command TheProgram(GlobalOptions* options, Action* action) {
       Group("authstatectl", "Looks into an authstated, and moves sessions in and out",
             {SessionCommands(action), CredsCommands(action), KeysCommands(action), LeaseCommands(action),
              ServerCommands(action), TopCommand(action), TokenCommands(action), KeyringCommands(action),
-             SchemaCommands(action), StoreCommands(action), TablesCommands(action), BackupCommands(action),
-             LegacyCommands(action), BackendCommands(action), MaintenanceCommands(action), HomeCommands(action),
-             WriteBehindCommands(action), CompletionCommand(action)});
+             SchemaCommands(action), StoreCommands(action), TablesCommands(action), DecommissionCommands(action),
+             BackupCommands(action), LegacyCommands(action), BackendCommands(action), MaintenanceCommands(action),
+             HomeCommands(action), WriteBehindCommands(action), CompletionCommand(action)});
   const auto inherited = [](const char* name, const char* variable, std::string* value, const char* needs,
                             const char* help) {
     Option option = profiles::Text(name, value, help);

@@ -40,6 +40,7 @@ Command KeyringCommands(Action* action);
 Command SchemaCommands(Action* action);
 Command StoreCommands(Action* action);
 Command TablesCommands(Action* action);
+Command DecommissionCommands(Action* action);
 Command TokenCommands(Action* action);
 Command LegacyCommands(Action* action);
 Command BackendCommands(Action* action);
