@@ -224,13 +224,13 @@ check_deploy() {
   command -v systemd-analyze >/dev/null || return 0
   # systemd wants the program to exist where the unit says. 12: an exposure of 1.2 at most.
   units=$(mktemp -d)
-  cp deploy/authstate-backup.timer "$units"
-  for unit in authstated authstate-backup; do
+  cp deploy/authstate-{backup,decommission}.timer "$units"
+  for unit in authstated authstate-backup authstate-decommission; do
     sed "s|=/usr/local/bin/|=$AUTHSTATE_ROOT/build/bin/|" "deploy/$unit.service" >"$units/$unit.service" &&
       systemd-analyze verify --man=no "$units/$unit.service" &&
       systemd-analyze security --offline=true --no-pager --threshold=12 "$units/$unit.service" || status=$?
   done
-  systemd-analyze verify --man=no "$units/authstate-backup.timer" || status=$?
+  systemd-analyze verify --man=no "$units"/*.timer || status=$?
   [[ ! -x $postgrest ]] || check_postgrest_unit "$postgrest" "$units" || status=$?
   rm -rf "$units"
   return "$status"
