@@ -1,16 +1,10 @@
 #include "migrations/tables/report.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "migrations/tables/whole_file.h"
 #include "storage/absolute_path.h"
 
 namespace authstate::tables {
@@ -109,22 +103,6 @@ Verification FromJson(const Json& json) {
   return verification;
 }
 
-absl::Status WriteWhole(const std::string& path, absl::string_view text) {
-  const std::string aside = absl::StrCat(path, ".new");
-  const int file = open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR | S_IRGRP);
-  bool written = file >= 0;
-  while (written && !text.empty()) {
-    const ssize_t some = write(file, text.data(), text.size());
-    written = some > 0;
-    if (written) text.remove_prefix(static_cast<std::size_t>(some));
-  }
-  written = written && fsync(file) == 0;
-  const int reason = errno;
-  if (file >= 0) close(file);
-  if (written && std::rename(aside.c_str(), path.c_str()) == 0) return absl::OkStatus();
-  return absl::ErrnoToStatus(written ? errno : reason, storage::AbsolutePath(path));
-}
-
 }  // namespace
 
 Json ToJson(const Finding& finding) {
@@ -163,11 +141,13 @@ Json ToJson(const Verification& verification) {
 }
 
 absl::StatusOr<Verification> ReadReport(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return absl::NotFoundError(absl::StrCat("there is no report ", storage::AbsolutePath(path)));
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const absl::StatusOr<std::string> text = ReadWhole(path);
+  if (absl::IsNotFound(text.status())) {
+    return absl::NotFoundError(absl::StrCat("there is no report ", storage::AbsolutePath(path)));
+  }
+  if (!text.ok()) return text.status();
   try {
-    const Json json = Json::parse(text);
+    const Json json = Json::parse(*text);
     if (json.at("format") == kFormat) return FromJson(json);
   } catch (const Json::exception&) {
     // Told below.

@@ -16,7 +16,8 @@ nlohmann::ordered_json ToJson(const Finding& finding);
 nlohmann::ordered_json ToJson(const SequencePlace& place);
 nlohmann::ordered_json ToJson(const Verification& verification);
 
-// InvalidArgument, with `path`, when it is not one that ToJson made; NotFound when there is no such file.
+// InvalidArgument, with `path`, when it is not one that ToJson made; NotFound when there is no such file; else as
+// ReadWhole.
 absl::StatusOr<Verification> ReadReport(const std::string& path);
 
 // Takes the place of the file at once, so that there is always a whole one. Internal when it cannot be written.

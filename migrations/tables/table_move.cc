@@ -38,9 +38,9 @@ absl::Status TableMove::ReadCatalogues(const std::string& schema) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<TableMove> OpenTableMove(const profiles::DatabaseOptions& options, profiles::BackendChoice from,
-                                        profiles::BackendChoice to, const std::string& schema, const Patience& patience,
-                                        const Database::Interrupted& interrupted) {
+absl::StatusOr<TableMove> ConnectTableMove(const profiles::DatabaseOptions& options, profiles::BackendChoice from,
+                                           profiles::BackendChoice to, const Patience& patience,
+                                           const Database::Interrupted& interrupted) {
   TableMove move;
   move.timer = std::make_unique<storage::DeadlineTimer>();
   auto source = Open(options, from, patience, interrupted, &move);
@@ -52,7 +52,15 @@ absl::StatusOr<TableMove> OpenTableMove(const profiles::DatabaseOptions& options
   if (move.from->location() == move.to->location()) {
     return absl::InvalidArgumentError(absl::StrCat("--from and --to are the same database: ", move.from->location()));
   }
-  if (absl::Status read = move.ReadCatalogues(schema); !read.ok()) return read;
+  return move;
+}
+
+absl::StatusOr<TableMove> OpenTableMove(const profiles::DatabaseOptions& options, profiles::BackendChoice from,
+                                        profiles::BackendChoice to, const std::string& schema, const Patience& patience,
+                                        const Database::Interrupted& interrupted) {
+  absl::StatusOr<TableMove> move = ConnectTableMove(options, from, to, patience, interrupted);
+  if (!move.ok()) return move;
+  if (absl::Status read = move->ReadCatalogues(schema); !read.ok()) return read;
   return move;
 }
 

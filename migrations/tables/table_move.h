@@ -28,8 +28,13 @@ struct TableMove {
   absl::Status ReadCatalogues(const std::string& schema);
 };
 
-// Connects to the databases of two profiles and reads what is in `schema`. InvalidArgument when the options do not
-// suffice, or both profiles lead to the same place; else fails as Database::Open and ReadCatalogue do.
+// Connects to the databases of two profiles. InvalidArgument when the options do not suffice, or both profiles lead to
+// the same place; else fails as Database::Open does.
+absl::StatusOr<TableMove> ConnectTableMove(const profiles::DatabaseOptions& options, profiles::BackendChoice from,
+                                           profiles::BackendChoice to, const Patience& patience,
+                                           const Database::Interrupted& interrupted);
+
+// The same, and reads what is in `schema`; fails also as ReadCatalogue does.
 absl::StatusOr<TableMove> OpenTableMove(const profiles::DatabaseOptions& options, profiles::BackendChoice from,
                                         profiles::BackendChoice to, const std::string& schema, const Patience& patience,
                                         const Database::Interrupted& interrupted);

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/cli/commands/commands.h"
 #include "client/cli/terminal/text.h"
 #include "migrations/tables/report.h"
 
@@ -43,6 +42,26 @@ void TablesProgress::Show(const tables::TableSync& table, std::int64_t compared,
   progress_.Show(absl::StrCat(table.table, " ", PerSecond(compared, took), Left(compared, about, took), "; all ",
                               PerSecond(done, now - began_), Left(done, rows_, now - began_)),
                  compared, about);
+}
+
+std::vector<Option> ProfilePair(TablesOptions* options) {
+  return {ProfileOption("--from", &options->from, "The profile of the source"),
+          ProfileOption("--to", &options->to, "The profile of the target")};
+}
+
+Option Needs(TablesOptions* options) {
+  return profiles::List("--needs", &options->request.needs,
+                        "table:column,column that the application names after ON CONFLICT; more than once");
+}
+
+Option Accept(TablesOptions* options) {
+  return profiles::List("--accept", &options->request.accepted,
+                        "Go on in spite of the finding with this id, as plan shows it; more than once");
+}
+
+std::vector<Option> TableChoice(TablesOptions* options) {
+  return {Text("--schema", &options->request.schema, "The schema of the tables, of both sides"),
+          profiles::List("--tables", &options->request.tables, "Only these; else all but auth_* and whatsapp_*", ',')};
 }
 
 absl::StatusOr<tables::TableMove> OpenMove(const TablesOptions& options, bool reverse, const SignalWatcher& signals) {
@@ -92,11 +111,8 @@ Command TablesCommands(Action* action) {
   };
   const Option create = Flag("--create", &options->request.create,
                              "Make what is missing in the target, from the catalogue of the source");
-  const Option accept = profiles::List("--accept", &options->request.accepted,
-                                       "Go on in spite of the finding with this id, as plan shows it; more than once");
-  const Option needs =
-      profiles::List("--needs", &options->request.needs,
-                     "table:column,column that the application names after ON CONFLICT; more than once");
+  const Option accept = Accept(options.get());
+  const Option needs = Needs(options.get());
   const Option report = Text("--report", &options->report, "JSON file for the report, which --reverse reads again");
   const Option page = Text("--html", &options->page, "HTML file for the report, one page");
   const Option required_report =
@@ -129,8 +145,7 @@ Command TablesCommands(Action* action) {
        leaf("report", "Say whether a report still counts: not older than a day, and of the schemas as they are",
             {required_report, page}, RunTablesReport)});
   for (Command& command : group.commands) {
-    command.options.push_back(ProfileOption("--from", &options->from, "The profile of the source"));
-    command.options.push_back(ProfileOption("--to", &options->to, "The profile of the target"));
+    for (Option& option : ProfilePair(options.get())) command.options.push_back(std::move(option));
     command.options.push_back(profiles::Duration("--statement-timeout", &options->patience.statement, absl::Seconds(1),
                                                  absl::Hours(24), "How long one statement may take"));
     command.options.push_back(profiles::Duration("--lock-timeout", &options->patience.lock, absl::Milliseconds(1),
@@ -140,9 +155,7 @@ Command TablesCommands(Action* action) {
   }
   for (Command& command : group.commands) {
     if (command.name == "report") continue;
-    command.options.push_back(Text("--schema", &options->request.schema, "The schema of the tables, of both sides"));
-    command.options.push_back(
-        profiles::List("--tables", &options->request.tables, "Only these; else all but auth_* and whatsapp_*", ','));
+    for (Option& option : TableChoice(options.get())) command.options.push_back(std::move(option));
   }
   DeclareDatabase(&options->database, &group);
   return group;

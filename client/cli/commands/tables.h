@@ -10,12 +10,14 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/cli/command_context.h"
+#include "client/cli/commands/commands.h"
 #include "client/cli/database_choice.h"
 #include "client/cli/terminal/progress.h"
 #include "client/cli/terminal/signal_watcher.h"
 #include "migrations/tables/plan.h"
 #include "migrations/tables/sync.h"
 #include "migrations/tables/table_move.h"
+#include "migrations/tables/verification.h"
 #include "profiles/backend_choice.h"
 
 // What the commands of `authstatectl tables` share.
@@ -40,6 +42,17 @@ absl::Status RunTablesPlan(CommandContext& context, const TablesOptions& options
 absl::Status RunTablesSync(CommandContext& context, const TablesOptions& options);
 absl::Status RunTablesVerify(CommandContext& context, const TablesOptions& options);
 absl::Status RunTablesReport(CommandContext& context, const TablesOptions& options);
+
+// --from and --to.
+std::vector<Option> ProfilePair(TablesOptions* options);
+Option Needs(TablesOptions* options);
+Option Accept(TablesOptions* options);
+// --schema and --tables.
+std::vector<Option> TableChoice(TablesOptions* options);
+
+// Why a report does not count any more, or never did, for the databases of `move`, whose catalogues were read; empty:
+// it counts.
+std::vector<std::string> WhyReportDoesNotCount(const tables::Verification& report, const tables::TableMove& move);
 
 // Connects both databases, `reverse` the other way round, and warns of what is to be known of the connections.
 absl::StatusOr<tables::TableMove> OpenMove(const TablesOptions& options, bool reverse, const SignalWatcher& signals);

@@ -9,7 +9,6 @@
 #include "client/cli/commands/tables.h"
 #include "client/cli/terminal/text.h"
 #include "migrations/tables/report.h"
-#include "migrations/tables/verification.h"
 
 namespace authstate::cli {
 namespace {
@@ -101,6 +100,15 @@ absl::Status RunTablesVerify(CommandContext& context, const TablesOptions& optio
   return written.ok() ? Verdict(verification) : written;
 }
 
+std::vector<std::string> WhyReportDoesNotCount(const tables::Verification& report, const tables::TableMove& move) {
+  std::vector<std::string> reasons = tables::WhyStale(report, move.from_catalogue, move.to_catalogue, absl::Now());
+  if (report.from.location != move.from->location() || report.to.location != move.to->location()) {
+    reasons.push_back("it is of other databases than --from and --to");
+  }
+  if (!report.equal()) reasons.push_back("the databases differed");
+  return reasons;
+}
+
 absl::Status RunTablesReport(CommandContext& context, const TablesOptions& options) {
   const absl::StatusOr<tables::Verification> report = tables::ReadReport(options.report);
   if (!report.ok()) return report.status();
@@ -113,11 +121,7 @@ absl::Status RunTablesReport(CommandContext& context, const TablesOptions& optio
   of_report.request.schema = report->schema;
   absl::StatusOr<tables::TableMove> move = OpenMove(of_report, /*reverse=*/false, signals);
   if (!move.ok()) return move.status();
-  std::vector<std::string> reasons = tables::WhyStale(*report, move->from_catalogue, move->to_catalogue, absl::Now());
-  if (report->from.location != move->from->location() || report->to.location != move->to->location()) {
-    reasons.push_back("it is of other databases than --from and --to");
-  }
-  if (!report->equal()) reasons.push_back("the databases differed");
+  const std::vector<std::string> reasons = WhyReportDoesNotCount(*report, *move);
   const absl::Status written =
       context.output().json()
           ? context.output().WriteJson(
