@@ -2,16 +2,24 @@
 
 #include <sys/stat.h>
 
+#include <cstddef>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
+#include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "client/cli/folder/file_io.h"
 
 namespace authstate::cli {
 namespace {
 
 constexpr mode_t kReadableByAll = S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH;
+// Of a file that is read.
+constexpr std::size_t kMostBytes = std::size_t{1} << 20;
 
 }  // namespace
 
@@ -36,6 +44,26 @@ absl::Status WriteMetricsFile(const std::string& path, const std::vector<Metric>
   if (status.ok()) return status;
   (void)std::remove(beside.c_str());
   return absl::Status(status.code(), absl::StrCat("the metrics file ", path, ": ", status.message()));
+}
+
+std::map<std::string, double> ParseMetrics(absl::string_view text) {
+  std::map<std::string, double> values;
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    const std::pair<absl::string_view, absl::string_view> pair = absl::StrSplit(line, absl::MaxSplits(' ', 1));
+    double value = 0;
+    if (pair.first != "#" && absl::SimpleAtod(pair.second, &value)) values[std::string(pair.first)] = value;
+  }
+  return values;
+}
+
+absl::StatusOr<std::map<std::string, double>> ReadMetricsFile(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error) && !error) {
+    return absl::NotFoundError(absl::StrCat("there is no metrics file ", path));
+  }
+  const absl::StatusOr<std::string> text = ReadFile(path, kMostBytes, Links::kFollowed);
+  if (text.ok()) return ParseMetrics(*text);
+  return absl::Status(text.status().code(), absl::StrCat("the metrics file ", path, ": ", text.status().message()));
 }
 
 }  // namespace authstate::cli

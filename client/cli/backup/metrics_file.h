@@ -1,12 +1,20 @@
 #ifndef AUTHSTATE_CLIENT_CLI_BACKUP_METRICS_FILE_H_
 #define AUTHSTATE_CLIENT_CLI_BACKUP_METRICS_FILE_H_
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace authstate::cli {
+
+// What `backup drill` leaves: when it last succeeded, and when the backup that it tried had been begun, in seconds
+// since the Unix epoch.
+inline constexpr char kDrillTimeMetric[] = "authstate_backup_drill_last_success_timestamp_seconds";
+inline constexpr char kDrilledBackupTimeMetric[] = "authstate_backup_drill_last_backup_timestamp_seconds";
 
 // One gauge without labels.
 struct Metric {
@@ -22,6 +30,12 @@ std::string MetricsText(const std::vector<Metric>& metrics);
 // that node_exporter passes over, and renamed. Errors name the path: FailedPrecondition for what the caller can mend,
 // else Internal.
 absl::Status WriteMetricsFile(const std::string& path, const std::vector<Metric>& metrics);
+
+// The values in such a text, by name; lines that are no metrics without labels are passed over.
+std::map<std::string, double> ParseMetrics(absl::string_view text);
+
+// The same of a file. NotFound when there is none; else errors as of WriteMetricsFile.
+absl::StatusOr<std::map<std::string, double>> ReadMetricsFile(const std::string& path);
 
 }  // namespace authstate::cli
 

@@ -36,13 +36,11 @@ absl::Status WriteMetrics(const DrillOptions& options, const BackupHeader& heade
   const auto seconds = [](absl::Time time) { return absl::ToDoubleSeconds(time - absl::UnixEpoch()); };
   return WriteMetricsFile(
       options.metrics_file,
-      {{"authstate_backup_drill_last_success_timestamp_seconds", "When a backup was last restored for a trial.",
-        seconds(absl::Now())},
+      {{kDrillTimeMetric, "When a backup was last restored for a trial.", seconds(absl::Now())},
        {"authstate_backup_drill_last_duration_seconds", "How long it took to restore and compare it.",
         absl::ToDoubleSeconds(took)},
        {"authstate_backup_drill_last_sessions", "Sessions that were restored.", static_cast<double>(restored)},
-       {"authstate_backup_drill_last_backup_timestamp_seconds", "When that backup had been begun.",
-        seconds(header.create_time)}});
+       {kDrilledBackupTimeMetric, "When that backup had been begun.", seconds(header.create_time)}});
 }
 
 // Restores every session, each of which is read back and compared; those that have something.

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <string>
 
@@ -40,6 +41,21 @@ TEST(MetricsFileTest, FolderThatIsNotThereIsTold) {
   const absl::Status status = WriteMetricsFile(directory.File("absent/backup.prom"), {{"a", "A.", 1}});
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
   EXPECT_NE(status.message().find("absent/backup.prom"), std::string::npos);
+}
+
+TEST(MetricsFileTest, IsReadAsItWasWritten) {
+  const test::TempDir directory;
+  const std::string path = directory.File("drill.prom");
+  EXPECT_TRUE(absl::IsNotFound(ReadMetricsFile(path).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(ReadMetricsFile(directory.path()).status()));
+  ASSERT_TRUE(WriteMetricsFile(path, {{"a", "A 1", 1'796'000'000.125}, {"b", "B.", 2}}).ok());
+  const auto values = ReadMetricsFile(path);
+  ASSERT_TRUE(values.ok()) << values.status();
+  EXPECT_EQ(*values, (std::map<std::string, double>{{"a", 1'796'000'000.125}, {"b", 2}}));
+}
+
+TEST(MetricsFileTest, WhatIsNoMetricIsPassedOver) {
+  EXPECT_EQ(ParseMetrics("# a 1\n\na\nb c\nd 1 2\ne 0.5"), (std::map<std::string, double>{{"e", 0.5}}));
 }
 
 }  // namespace
