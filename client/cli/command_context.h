@@ -18,6 +18,8 @@
 namespace authstate::cli {
 
 inline constexpr absl::Duration kDefaultTimeout = absl::Seconds(30);
+// The environment variable of --address.
+inline constexpr char kAddressVariable[] = "AUTHSTATE_ADDRESS";
 inline constexpr char kTokenFileOption[] = "--token-file";
 
 // The options that every command takes.

@@ -26,6 +26,8 @@ void DeclareDatabase(DatabaseChoice* choice, profiles::Command* command);
 // The options of the line, those of the environment, and those of the file: as authstated reads them. Warns, on
 // standard error, of a file with a password that others can read.
 absl::StatusOr<profiles::DatabaseOptions> ReadDatabaseOptions(const DatabaseChoice& choice);
+// Those of a file alone, whatever the environment says.
+absl::StatusOr<profiles::DatabaseOptions> ReadDatabaseFile(const std::string& path);
 
 // `authstatectl: WARNING`, on standard error.
 void WarnOfDatabase(const std::string& warning);

@@ -20,8 +20,6 @@
 namespace authstate::cli {
 namespace {
 
-constexpr char kAddressVariable[] = "AUTHSTATE_ADDRESS";
-
 constexpr absl::string_view kExamples = R"(Examples:
   authstatectl session list
   authstatectl session import sales ./baileys_auth_info
@@ -55,13 +53,13 @@ Command TheProgram(GlobalOptions* options, Action* action) {
       },
       [options] { return options->address; });
   address.variable = kAddressVariable;
-  Command program =
-      Group("authstatectl", "Looks into an authstated, and moves sessions in and out",
-            {SessionCommands(action), CredsCommands(action), KeysCommands(action), LeaseCommands(action),
-             ServerCommands(action), TopCommand(action), TokenCommands(action), KeyringCommands(action),
-             SchemaCommands(action), StoreCommands(action), TablesCommands(action), DecommissionCommands(action),
-             BackupCommands(action), LegacyCommands(action), BackendCommands(action), MaintenanceCommands(action),
-             HomeCommands(action), WriteBehindCommands(action), CompletionCommand(action)});
+  Command program = Group(
+      "authstatectl", "Looks into an authstated, and moves sessions in and out",
+      {SessionCommands(action),      CredsCommands(action),  KeysCommands(action),        LeaseCommands(action),
+       ServerCommands(action),       TopCommand(action),     TokenCommands(action),       KeyringCommands(action),
+       SchemaCommands(action),       StoreCommands(action),  TablesCommands(action),      CutoverCommands(action),
+       DecommissionCommands(action), BackupCommands(action), LegacyCommands(action),      BackendCommands(action),
+       MaintenanceCommands(action),  HomeCommands(action),   WriteBehindCommands(action), CompletionCommand(action)});
   const auto inherited = [](const char* name, const char* variable, std::string* value, const char* needs,
                             const char* help) {
     Option option = profiles::Text(name, value, help);

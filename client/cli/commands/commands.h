@@ -33,6 +33,7 @@ Command SessionPrune(Action* action);
 Command SessionExport(Action* action);
 Command SessionImport(Action* action);
 Command CredsCommands(Action* action);
+Command CutoverCommands(Action* action);
 Command KeysCommands(Action* action);
 Command LeaseCommands(Action* action);
 Command HomeCommands(Action* action);
