@@ -6,13 +6,13 @@
 namespace authstate::cutover {
 namespace {
 
-// A session of a role that is not ours, nor one that we are in, shows its role and hides the rest.
+// The type is hidden of a session whose role is neither ours nor one that we are in; it counts then.
 constexpr char kSessions[] = R"(
-SELECT usename, application_name, coalesce(host(client_addr), ''), count(*)
+SELECT usename, coalesce(application_name, ''), coalesce(host(client_addr), ''), count(*)
 FROM pg_stat_activity
 WHERE datname = current_database() AND usename IS NOT NULL AND pid <> pg_backend_pid()
   AND coalesce(backend_type, '') NOT IN ('parallel worker', 'autovacuum worker')
-  AND NOT (usename = session_user AND application_name = $OURS)
+  AND NOT (usename = session_user AND coalesce(application_name, '') = $OURS)
 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3)";
 
 }  // namespace
@@ -24,7 +24,7 @@ absl::StatusOr<std::vector<ClientSessions>> ReadClientSessions(tables::Database&
   std::vector<ClientSessions> sessions;
   for (int row = 0; row < rows->size(); ++row) {
     sessions.push_back(
-        {database.title(), rows->Text(row, 0), rows->Value(row, 1), rows->Text(row, 2), rows->Int(row, 3)});
+        {database.title(), rows->Text(row, 0), rows->Text(row, 1), rows->Text(row, 2), rows->Int(row, 3)});
   }
   return sessions;
 }

@@ -17,9 +17,8 @@ struct ClientSessions {
   // `timeweb (host:port/database)`.
   std::string database;
   std::string role;
-  // nullopt: our role may not see it.
-  std::optional<std::string> application;
-  // Empty: by a local socket, or not to be seen.
+  std::string application;
+  // Empty: by a local socket, or of another role while ours may not see it (pg_read_all_stats).
   std::string address;
   std::int64_t count = 0;
 };

@@ -55,10 +55,11 @@ TEST_F(CliCompletionTest, BashKnowsTheScript) {
 TEST_F(CliCompletionTest, BashCompletesCommands) {
   EXPECT_THAT(InBash("authstatectl ", ""),
               UnorderedElementsAre("session", "creds", "keys", "lease", "server", "top", "token", "keyring", "schema",
-                                   "store", "tables", "decommission", "backup", "legacy", "backend", "maintenance",
-                                   "home", "write-behind", "completion"));
+                                   "store", "tables", "cutover", "decommission", "backup", "legacy", "backend",
+                                   "maintenance", "home", "write-behind", "completion"));
   EXPECT_THAT(InBash("authstatectl session ex", "ex"), ElementsAre("export"));
   EXPECT_THAT(InBash("authstatectl maintenance ", ""), UnorderedElementsAre("on", "off", "status"));
+  EXPECT_THAT(InBash("authstatectl cutover ", ""), UnorderedElementsAre("check", "rehearse"));
   EXPECT_THAT(InBash("authstatectl decommission ", ""), UnorderedElementsAre("watch", "status"));
   EXPECT_THAT(InBash("authstatectl backend ", ""), UnorderedElementsAre("status", "switch", "sync"));
   EXPECT_THAT(InBash("authstatectl --json session sh", "sh"), ElementsAre("show"));

@@ -50,16 +50,19 @@ absl::StatusOr<cutover::Drill> ReadDrill(const std::string& path) {
   return cutover::Drill{time(done->second), time(begun->second)};
 }
 
-// `status` with the server's address, as several errors of a client do not name it.
-absl::Status NotTold(const absl::Status& status, const CommandContext& context) {
-  return absl::Status(
-      status.code(), absl::StrCat("the server at ", context.options().address, " cannot be asked: ", status.message()));
+// That something could not be asked says nothing of what it would have answered, whatever the error: a host or a
+// database that does not exist is no answer either.
+absl::Status NotTold(const absl::Status& status, absl::string_view whom = "") {
+  return absl::UnknownError(absl::StrCat(whom, whom.empty() ? "" : " cannot be asked: ", status.message()));
+}
+
+std::string ServerOf(const CommandContext& context) {
+  return absl::StrCat("the server at ", context.options().address);
 }
 
 absl::StatusOr<cutover::FollowedCopy> ReadFollowedCopy(CommandContext& context, const std::string& target) {
   const absl::StatusOr<client::Backends> found = context.client().ListBackends(/*probe=*/false);
-  // Also a host that does not exist says nothing of the databases.
-  if (!found.ok()) return absl::UnknownError(NotTold(found.status(), context).message());
+  if (!found.ok()) return NotTold(found.status(), ServerOf(context));
   cutover::FollowedCopy copy;
   bool configured = false;
   for (const client::BackendInfo& backend : found->backends) {
@@ -85,9 +88,9 @@ struct DatabasesView {
 
 absl::StatusOr<std::vector<cutover::ClientSessions>> ReadSessions(const tables::TableMove& move) {
   auto sessions = cutover::ReadClientSessions(*move.from);
-  if (!sessions.ok()) return sessions;
+  if (!sessions.ok()) return NotTold(sessions.status());
   auto of_target = cutover::ReadClientSessions(*move.to);
-  if (!of_target.ok()) return of_target;
+  if (!of_target.ok()) return NotTold(of_target.status());
   std::move(of_target->begin(), of_target->end(), std::back_inserter(*sessions));
   return sessions;
 }
@@ -117,7 +120,7 @@ DatabasesView ReadDatabases(const profiles::DatabaseOptions& databases, const Ta
                             const SignalWatcher& signals) {
   auto move =
       tables::ConnectTableMove(databases, options.from, options.to, kPatience, [&signals] { return signals.Check(); });
-  if (!move.ok()) return {move.status(), move.status(), move.status()};
+  if (!move.ok()) return {NotTold(move.status()), NotTold(move.status()), NotTold(move.status())};
   for (const std::string& warning : move->warnings) WarnOfDatabase(warning);
   DatabasesView view;
   view.sessions = ReadSessions(*move);
@@ -129,13 +132,13 @@ DatabasesView ReadDatabases(const profiles::DatabaseOptions& databases, const Ta
     view.blocking = plan->Blocking(options.request);
     view.report = JudgeReport(options, *move, *plan);
   } else {
-    view.blocking = plan.status();
-    view.report = plan.status();
+    view.blocking = NotTold(plan.status());
+    view.report = NotTold(plan.status());
   }
   return view;
 }
 
-absl::Status WriteAnswer(Output& output, const std::vector<cutover::Gate>& gates, bool go) {
+absl::Status ShowGates(Output& output, const std::vector<cutover::Gate>& gates, bool go) {
   if (output.json()) {
     Json list = Json::array();
     for (const cutover::Gate& gate : gates) {
@@ -174,7 +177,7 @@ absl::Status RunCutoverCheck(CommandContext& context, const CutoverOptions& opti
   SignalWatcher signals;
   client::Client& client = context.client(signals);
   absl::StatusOr<std::string> store_id = client.StoreId();
-  if (!store_id.ok()) store_id = absl::UnknownError(NotTold(store_id.status(), context).message());
+  if (!store_id.ok()) store_id = NotTold(store_id.status(), ServerOf(context));
   const auto copy = ReadFollowedCopy(context, to);
   const DatabasesView view = ReadDatabases(*databases, options.tables, signals);
   const auto steps = cutover::ReadSteps(options.steps);
@@ -203,7 +206,7 @@ absl::Status RunCutoverCheck(CommandContext& context, const CutoverOptions& opti
                                     options.rehearsal))};
   const auto shut = std::count_if(gates.begin(), gates.end(),
                                   [](const cutover::Gate& gate) { return gate.answer != cutover::Answer::kYes; });
-  const absl::Status written = WriteAnswer(context.output(), gates, shut == 0);
+  const absl::Status written = ShowGates(context.output(), gates, shut == 0);
   if (!written.ok() || shut == 0) return written;
   return absl::DataLossError(
       absl::StrCat("no go: ", Count(static_cast<std::uint64_t>(shut), "gate"), " of ", gates.size(), " not open"));

@@ -78,7 +78,7 @@ absl::Status RefuseLive(CommandContext& context, const CutoverOptions& options,
   return absl::OkStatus();
 }
 
-absl::Status WriteRecord(Output& output, const RehearsalRecord& record) {
+absl::Status ShowRecord(Output& output, const RehearsalRecord& record) {
   if (output.json()) return output.WriteJson(cutover::ToJson(record));
   std::vector<std::vector<std::string>> rows = {{"STEP", "OUTCOME", "TOOK", "UNDO TOOK"}};
   for (const cutover::StepRecord& step : record.steps) {
@@ -88,15 +88,15 @@ absl::Status WriteRecord(Output& output, const RehearsalRecord& record) {
                                    ", way back ", Took(record.way_back), "\n"));
 }
 
-// What the operator can do now that it was stopped.
+// What the operator can do now that it was stopped, as lines for a shell where that is commands.
 std::string HowToGoOn(const cutover::Steps& steps, const RehearsalRecord& record) {
   std::string text =
-      "what is done stays done. To go on: the same again with --resume. To go back: what undoes it, in this order\n";
+      "what is done stays done; to go on, the same again with --resume; to go back, what undoes it, in this order:\n";
   for (std::size_t place = steps.steps.size(); place-- > 0;) {
     const cutover::Step& step = steps.steps[place];
     const cutover::StepRecord& of_step = record.steps[place];
     if (step.undo.empty() || of_step.outcome == cutover::Outcome::kNotRun || of_step.undo_took.has_value()) continue;
-    absl::StrAppend(&text, "  ", step.name, ": ", Printable(step.undo), "\n");
+    absl::StrAppend(&text, "# ", step.name, "\n", step.undo, "\n");
   }
   return text;
 }
@@ -128,7 +128,7 @@ absl::Status RunCutoverRehearse(CommandContext& context, const CutoverOptions& o
   stage.keep = [&options](const RehearsalRecord& now) { return cutover::WriteRecord(options.record, now); };
   stage.tell = [&say](const std::string& line) { say(absl::StrCat(Printable(line), "\n")); };
   const absl::Status status = cutover::Rehearse(*steps, stage, &*record);
-  const absl::Status written = WriteRecord(output, *record);
+  const absl::Status written = ShowRecord(output, *record);
   if (absl::IsCancelled(status)) say(HowToGoOn(*steps, *record));
   return status.ok() ? written : status;
 }
