@@ -98,11 +98,14 @@ check_layers() {
   forbid 'Migrations stand on drivers and know no RPC.' \
     '(server|client|tests|authstate|google|grpc|grpcpp)/|storage/(decorators|failpoints)/' migrations
   forbid 'Moving tables takes connections and profiles, and knows nothing of sessions.' \
-    'migrations/([a-z_]+\.h|decommission/)|storage/(sqlite|memory)/|storage/postgres/(layout|session|schema|sql)/' \
+    'migrations/([a-z_]+\.h|cutover/|decommission/)|storage/(sqlite|memory)/|storage/postgres/(layout|session|schema|sql)/' \
     migrations/tables
+  forbid 'The evening of a move stands on the moving of tables, and knows nothing of sessions.' \
+    'migrations/([a-z_]+\.h|decommission/)|storage/(sqlite|memory|postgres)/' migrations/cutover
   forbid 'Decommissioning takes databases as tables are moved between, and knows nothing of sessions.' \
-    'migrations/[a-z_]+\.h|storage/(sqlite|memory|postgres)/' migrations/decommission
-  forbid 'Nothing else that changes a store knows the tables beside it.' 'migrations/(tables|decommission)/' ':(glob)migrations/*'
+    'migrations/([a-z_]+\.h|cutover/)|storage/(sqlite|memory|postgres)/' migrations/decommission
+  forbid 'Nothing else that changes a store knows the tables beside it.' 'migrations/(tables|cutover|decommission)/' \
+    ':(glob)migrations/*'
   forbid 'Clients reach storage through the contract, tokens, profiles and migrations.' '(storage|server)/' client
   forbid 'The client of C++ programs stands on the contract alone.' '(tokens|profiles|migrations|client/cli)/' client/cpp
   in_order client/cli terminal status folder check stores backup commands
