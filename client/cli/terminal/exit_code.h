@@ -30,8 +30,8 @@ inline constexpr absl::string_view kExitCodeHelp =
   3  not found: the session, its creds, or a key that was asked for
   4  refused: bad input, a revision that differs, a missing --yes or --replace; nothing was changed; of --all: some failed
   5  the server or its database is away, busy or too slow; try again
-  6  stored data cannot be read back, differs from what was imported, or is not what Baileys needs; of cutover: no
-     go, or its rehearsal failed; of decommission: not quiet for long enough, or unknown
+  6  stored data cannot be read back, differs from what was imported, or is not what Baileys needs;
+     of cutover: no go, or its rehearsal failed; of decommission: not quiet for long enough, or unknown
   130  interrupted (SIGINT, SIGTERM or SIGHUP)
   141  the reader of the output went away)";
 
