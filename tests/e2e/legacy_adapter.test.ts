@@ -1,9 +1,9 @@
 // The adapter of before and the service on the same tables, in turn: neither loses or misreads what the other wrote.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import * as baileys from "baileys";
+import type * as baileys from "baileys";
 import { type AuthState, useAuthState } from "../../client/node/dist/esm/index.js";
-import { baileysValues } from "../vectors/baileys_values.ts";
+import { type EveryType, everyType, type Keys, meaning } from "./every_type.ts";
 import { LegacyAdapter, type Writing } from "./legacy_adapter.ts";
 import { TestFolder } from "./processes.ts";
 import { Authstated } from "./servers.ts";
@@ -12,37 +12,12 @@ import { LegacyStore } from "./stores.ts";
 const COMPANY = "962302";
 const WRITINGS: Writing[] = ["BufferJSON", "JSON.stringify"];
 
-type Keys = Record<string, Record<string, unknown>>;
-
-// What of a value is compared: its bytes, whatever class holds them, and the content of protobuf records.
-function meaning(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value, baileys.BufferJSON.replacer));
-}
-
-// Every type that Baileys stores, with the values that it makes, and as many pre-keys as a first upload has.
-async function everyType(): Promise<{ keys: Keys; creds: baileys.AuthenticationCreds }> {
-  const keys: Keys = {};
-  let creds: baileys.AuthenticationCreds | undefined;
-  for (const { name, value } of await baileysValues()) {
-    const [type = "", variant = "0"] = name.split("/");
-    if (name === "creds/paired") creds = value as baileys.AuthenticationCreds;
-    if (type === "creds" || type === "buffer") continue;
-    // Baileys hands it over as a Uint8Array, whatever class a store gives it.
-    const identity = type === "identity-key" ? Uint8Array.from(value as Uint8Array) : value;
-    (keys[type] ??= {})[`${variant}@s.whatsapp.net::0`] = identity;
-  }
-  const preKey = Object.values(keys["pre-key"] ?? {})[0];
-  for (let id = 1; id <= 250; id++) (keys["pre-key"] ??= {})[String(id)] = preKey;
-  assert.ok(creds);
-  return { keys, creds };
-}
-
 describe("the adapter of before and authstated on whatsapp_auth and whatsapp_keys", () => {
   const folder = new TestFolder();
   let store: LegacyStore;
   let authstated: Authstated;
   let adapter: LegacyAdapter;
-  let values: Awaited<ReturnType<typeof everyType>>;
+  let values: EveryType;
 
   // Without a lease: an owner would not look for what the adapter, which knows of no leases, has written.
   const service = (): Promise<AuthState> => useAuthState(COMPANY, { address: authstated.address, lease: false });

@@ -28,6 +28,8 @@ export class LegacyAdapter {
     private readonly companyId: string,
   ) {
     this.#pool = new pg.Pool({ connectionString: url, max: 2 });
+    // Its end does not wait for the connections, which a PostgreSQL that is stopped then ends. Statements fail by themselves.
+    this.#pool.on("error", () => undefined);
   }
 
   async close(): Promise<void> {
