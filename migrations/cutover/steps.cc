@@ -1,14 +1,16 @@
 #include "migrations/cutover/steps.h"
 
 #include <sodium.h>
+#include <toml++/toml.h>
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "migrations/cutover/toml_tables.h"
 #include "migrations/tables/whole_file.h"
 #include "storage/absolute_path.h"
 
@@ -16,6 +18,7 @@ namespace authstate::cutover {
 namespace {
 
 constexpr absl::Duration kLongestStep = absl::Hours(24);
+constexpr char kStep[] = "step";
 
 // The texts of a step, and whether each has to be there.
 struct Key {
@@ -37,32 +40,46 @@ bool IsName(absl::string_view name) {
                      [](unsigned char c) { return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-'; });
 }
 
-absl::StatusOr<Step> ToStep(TomlTable table, const std::vector<Step>& before) {
+absl::StatusOr<Step> ToStep(const toml::table& table, const std::vector<Step>& before) {
+  std::map<std::string, std::string> texts;
+  for (const auto& [key, value] : table) {
+    const std::string name(key.str());
+    const auto text = value.value_exact<std::string>();
+    if (!text.has_value()) return Wrong(name, "a text in quotes is expected");
+    if (absl::StripAsciiWhitespace(*text).empty()) return Wrong(name, "is empty");
+    texts.emplace(name, *text);
+  }
   Step step;
   for (const Key& key : kKeys) {
-    const auto found = table.find(key.name);
-    if (found == table.end()) {
-      if (key.required) return Wrong(key.name, "is missing");
-      continue;
-    }
-    if (absl::StripAsciiWhitespace(found->second).empty()) return Wrong(key.name, "is empty");
+    const auto found = texts.find(key.name);
+    if (found == texts.end() && key.required) return Wrong(key.name, "is missing");
+    if (found == texts.end()) continue;
     step.*key.text = std::move(found->second);
-    table.erase(found);
+    texts.erase(found);
   }
   if (!IsName(step.name)) return Wrong("name", "begins with a to z, and has only these, 0 to 9 and -");
   if (std::any_of(before.begin(), before.end(), [&](const Step& other) { return other.name == step.name; })) {
     return Wrong("name", "is that of an earlier step too");
   }
   if (step.undo.empty() && !step.undone.empty()) return Wrong("undone", "needs undo");
-  const auto at_most = table.find("at_most");
-  if (at_most == table.end()) return Wrong("at_most", "is missing");
+  const auto at_most = texts.find("at_most");
+  if (at_most == texts.end()) return Wrong("at_most", "is missing");
   if (!absl::ParseDuration(at_most->second, &step.at_most) || step.at_most < absl::Milliseconds(1) ||
       step.at_most > kLongestStep) {
     return Wrong("at_most", "a time from 1ms to 24h is expected, such as 90s");
   }
-  table.erase(at_most);
-  if (!table.empty()) return Wrong(table.begin()->first, "is no key of a step");
+  texts.erase(at_most);
+  if (!texts.empty()) return Wrong(texts.begin()->first, "is no key of a step");
   return step;
+}
+
+absl::StatusOr<toml::table> ParseToml(absl::string_view text) {
+  try {
+    return toml::parse(std::string_view(text.data(), text.size()));
+  } catch (const toml::parse_error& error) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("line ", error.source().begin.line, ": ", std::string(error.description())));
+  }
 }
 
 std::string Sha256(absl::string_view text) {
@@ -75,16 +92,23 @@ std::string Sha256(absl::string_view text) {
 }  // namespace
 
 absl::StatusOr<Steps> ParseSteps(absl::string_view text) {
-  absl::StatusOr<std::vector<TomlTable>> tables = ParseTomlTables(text, "step");
-  if (!tables.ok()) return tables.status();
-  if (tables->empty()) return absl::InvalidArgumentError("it has no [[step]]");
+  const absl::StatusOr<toml::table> file = ParseToml(text);
+  if (!file.ok()) return file.status();
+  for (const auto& [key, value] : *file) {
+    if (key.str() != kStep || !value.is_array_of_tables()) {
+      return absl::InvalidArgumentError(absl::StrCat("line ", value.source().begin.line, ": ", std::string(key.str()),
+                                                     ": only [[step]] may stand there"));
+    }
+  }
+  if (file->empty()) return absl::InvalidArgumentError("it has no [[step]]");
   Steps steps;
   steps.digest = Sha256(text);
-  for (TomlTable& table : *tables) {
-    const auto name = table.find("name");
+  for (const toml::node& node : *file->get_as<toml::array>(kStep)) {
+    const toml::table& table = *node.as_table();
+    const std::string name = table["name"].value_or(std::string());
     const std::string place =
-        absl::StrCat("step ", steps.steps.size() + 1, name == table.end() ? "" : absl::StrCat(" (", name->second, ")"));
-    absl::StatusOr<Step> step = ToStep(std::move(table), steps.steps);
+        absl::StrCat("step ", steps.steps.size() + 1, name.empty() ? "" : absl::StrCat(" (", name, ")"));
+    absl::StatusOr<Step> step = ToStep(table, steps.steps);
     if (!step.ok()) return absl::InvalidArgumentError(absl::StrCat(place, ": ", step.status().message()));
     steps.steps.push_back(*std::move(step));
   }
