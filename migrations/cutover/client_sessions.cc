@@ -1,5 +1,7 @@
 #include "migrations/cutover/client_sessions.h"
 
+#include <cstddef>
+
 #include "absl/strings/str_replace.h"
 #include "migrations/tables/sql_text.h"
 
@@ -22,6 +24,7 @@ absl::StatusOr<std::vector<ClientSessions>> ReadClientSessions(tables::Database&
       database.Read(absl::StrReplaceAll(kSessions, {{"$OURS", tables::QuoteLiteral(tables::kApplicationName)}}));
   if (!rows.ok()) return rows.status();
   std::vector<ClientSessions> sessions;
+  sessions.reserve(static_cast<std::size_t>(rows->size()));
   for (int row = 0; row < rows->size(); ++row) {
     sessions.push_back(
         {database.title(), rows->Text(row, 0), rows->Text(row, 1), rows->Text(row, 2), rows->Int(row, 3)});

@@ -75,7 +75,7 @@ class Rehearsal {
     const Step& step = steps_[place];
     StepRecord& record = record_.steps[place];
     if (record.outcome == Outcome::kDone || record.outcome == Outcome::kSkipped) {
-      const absl::Status holds = stage_.run(step.check, stage_.now() + step.at_most);
+      absl::Status holds = stage_.run(step.check, stage_.now() + step.at_most);
       if (absl::IsCancelled(holds)) return holds;
       if (holds.ok()) {
         record.outcome = Outcome::kSkipped;
@@ -87,7 +87,7 @@ class Rehearsal {
     record.outcome = Outcome::kInterrupted;
     (void)Keep();
     absl::Duration took;
-    const absl::Status done = Timed(step.run, step.check, step.at_most, &took);
+    absl::Status done = Timed(step.run, step.check, step.at_most, &took);
     if (absl::IsCancelled(done)) return done;
     record.took = took;
     record.outcome = done.ok() ? Outcome::kDone : Outcome::kFailed;
@@ -115,7 +115,7 @@ class Rehearsal {
       StepRecord& record = record_.steps[place];
       if (step.undo.empty() || record.outcome == Outcome::kNotRun) continue;
       absl::Duration took;
-      const absl::Status undone = Timed(step.undo, step.undone, step.at_most, &took);
+      absl::Status undone = Timed(step.undo, step.undone, step.at_most, &took);
       if (absl::IsCancelled(undone)) return undone;
       if (undone.ok()) {
         record.undo_took = took;

@@ -77,7 +77,7 @@ absl::Status RunShell(const std::string& command, absl::Time deadline,
   const int child_fd = static_cast<int>(syscall(SYS_pidfd_open, child, 0));
   const absl::Status watched = child_fd < 0 ? absl::ErrnoToStatus(errno, "cannot be watched") : absl::OkStatus();
   const absl::Cleanup close_fd = [child_fd] { close(child_fd); };
-  const absl::Status ended = watched.ok() ? AwaitEnd(child_fd, deadline, interrupted) : watched;
+  absl::Status ended = watched.ok() ? AwaitEnd(child_fd, deadline, interrupted) : watched;
   if (!ended.ok()) {
     kill(-child, SIGTERM);
     if (watched.ok()) HasEnded(child_fd, absl::Now() + kGrace);

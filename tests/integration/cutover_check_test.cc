@@ -105,7 +105,7 @@ class CutoverCheckTest : public TablesTest {
     }
     EXPECT_EQ(answer["gates"].size(), 7U);
     for (const nlohmann::json& gate : answer["gates"]) {
-      EXPECT_EQ(gate["answer"] == "yes", gate["remedy"] == "") << gate;
+      EXPECT_EQ(gate["answer"] == "yes", gate["remedy"].get<std::string>().empty()) << gate;
       if (gate["answer"] == "yes") continue;
       shut.push_back(absl::StrCat(gate["answer"].get<std::string>(), " ", gate["gate"].get<std::string>(), ": ",
                                   gate["reason"].get<std::string>()));
@@ -115,7 +115,7 @@ class CutoverCheckTest : public TablesTest {
     return shut;
   }
   // That this one alone is shut.
-  void ExpectShut(const std::vector<std::string>& shut, const std::string& how) const {
+  static void ExpectShut(const std::vector<std::string>& shut, const std::string& how) {
     ASSERT_EQ(shut.size(), 1U) << how << testing::PrintToString(shut);
     EXPECT_THAT(shut[0], HasSubstr(how));
   }

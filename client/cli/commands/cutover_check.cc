@@ -206,7 +206,7 @@ absl::Status RunCutoverCheck(CommandContext& context, const CutoverOptions& opti
                                     options.rehearsal))};
   const auto shut = std::count_if(gates.begin(), gates.end(),
                                   [](const cutover::Gate& gate) { return gate.answer != cutover::Answer::kYes; });
-  const absl::Status written = ShowGates(context.output(), gates, shut == 0);
+  absl::Status written = ShowGates(context.output(), gates, shut == 0);
   if (!written.ok() || shut == 0) return written;
   return absl::DataLossError(
       absl::StrCat("no go: ", Count(static_cast<std::uint64_t>(shut), "gate"), " of ", gates.size(), " not open"));

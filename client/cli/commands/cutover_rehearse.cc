@@ -127,8 +127,8 @@ absl::Status RunCutoverRehearse(CommandContext& context, const CutoverOptions& o
   stage.now = [] { return absl::Now(); };
   stage.keep = [&options](const RehearsalRecord& now) { return cutover::WriteRecord(options.record, now); };
   stage.tell = [&say](const std::string& line) { say(absl::StrCat(Printable(line), "\n")); };
-  const absl::Status status = cutover::Rehearse(*steps, stage, &*record);
-  const absl::Status written = ShowRecord(output, *record);
+  absl::Status status = cutover::Rehearse(*steps, stage, &*record);
+  absl::Status written = ShowRecord(output, *record);
   if (absl::IsCancelled(status)) say(HowToGoOn(*steps, *record));
   return status.ok() ? written : status;
 }

@@ -73,11 +73,11 @@ TEST_F(RecordTest, WhatIsNoRecordIsRefused) {
   EXPECT_TRUE(absl::IsNotFound(ReadRecord(path_).status()));
   const std::string good = ToJson(ARecord()).dump();
   for (const auto& [part, by] :
-       std::initializer_list<std::pair<const char*, const char*>>{{"\"format\":1", "\"format\":2"},
-                                                                  {"\"outcome\":\"failed\"", "\"outcome\":\"fine\""},
+       std::initializer_list<std::pair<const char*, const char*>>{{R"("format":1)", R"("format":2)"},
+                                                                  {R"("outcome":"failed")", R"("outcome":"fine")"},
                                                                   {"2026-11-30T00:53:40.250Z", "yesterday"},
-                                                                  {"\"seconds\":1.25", "\"seconds\":\"1\""},
-                                                                  {"\"way_back_seconds\":null,", ""},
+                                                                  {R"("seconds":1.25)", R"("seconds":"1")"},
+                                                                  {R"("way_back_seconds":null,)", ""},
                                                                   {"}", ""}}) {
     const std::string bad = absl::StrReplaceAll(good, {{part, by}});
     ASSERT_NE(bad, good);
