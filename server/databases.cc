@@ -109,7 +109,6 @@ absl::StatusOr<std::unique_ptr<storage::NearStore>> OpenNear(const Options& opti
   for (const std::string& warning : profiles::WarningsOfDatabaseReaders(options.write_behind)) {
     Log(LogLevel::kWarn, warning);
   }
-  Log(LogLevel::kWarn, "write-behind is a preview: docs/write-behind.md says what is still to come");
 #ifdef AUTHSTATE_FAILPOINTS
   *near = storage::WithFaultsOfEnvironment(*std::move(near));
 #endif

@@ -2,7 +2,7 @@
 // each between its call and its return, in which every answer is right? An operation whose outcome nobody was told may
 // have taken place at any later time, or never.
 //
-// Usage: history_checker [-timeout 60s] HISTORY...
+// Usage: history_checker [-timeout 3m] HISTORY...
 //
 // A history has one operation a line, as JSON (history.go). For each that is refused an explanation is printed, and
 // drawn for a browser beside it: HISTORY.SESSION.html. Exit code: 0 all accepted, 1 one is not, 2 one cannot be read,
@@ -28,7 +28,7 @@ const (
 )
 
 func main() {
-	patience := flag.Duration("timeout", time.Minute, "how long one session may take")
+	patience := flag.Duration("timeout", 3*time.Minute, "how long one session may take")
 	flag.Parse()
 	if flag.NArg() == 0 {
 		flag.Usage()

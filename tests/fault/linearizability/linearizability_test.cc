@@ -41,11 +41,6 @@ std::uint64_t NumberOf(const char* variable, std::uint64_t by_default) {
   return number;
 }
 
-// Behind near stores one in some hundreds of rounds still needs to be explained. Across databases a lease lives on in
-// the other one for up to a second longer, which the checker does not allow yet. When both are mended, ./dev test has
-// them.
-constexpr char kOnlyAtLength[] = "behind near stores and across databases: played by ./dev fault";
-
 int Rounds() {
   const std::optional<int> times = FaultRounds();
   const int by_default = times.has_value() ? *times * kLongRoundsEach : kShortRounds;
@@ -163,18 +158,13 @@ TEST_F(LinearizabilityTest, HistoriesOnTheExistingTablesFollowTheContract) {
   PlayRounds(std::max(1, Rounds() / kRoundsForOneOnTheExistingTables), Stores::kExisting);
 }
 
-TEST_F(LinearizabilityTest, HistoriesBehindNearStoresFollowTheContract) {
-  if (!FaultRounds().has_value()) GTEST_SKIP() << kOnlyAtLength;
-  PlayRounds(Rounds(), Stores::kNear);
-}
+TEST_F(LinearizabilityTest, HistoriesBehindNearStoresFollowTheContract) { PlayRounds(Rounds(), Stores::kNear); }
 
 TEST_F(LinearizabilityTest, HistoriesBehindNearStoresWithAStandbyFollowTheContract) {
-  if (!FaultRounds().has_value()) GTEST_SKIP() << kOnlyAtLength;
   PlayRounds(std::max(1, Rounds() / kRoundsForOneWithAStandby), Stores::kNearStandby);
 }
 
 TEST_F(LinearizabilityTest, HistoriesAcrossDatabasesFollowTheContract) {
-  if (!FaultRounds().has_value()) GTEST_SKIP() << kOnlyAtLength;
   PlayRounds(std::max(1, Rounds() / kRoundsForOneAcrossDatabases), Stores::kMoving);
 }
 
@@ -229,8 +219,9 @@ TEST_F(PlantedFaultTest, ServerThatTearsCommitsIsRefused) {
 }
 
 TEST_F(PlantedFaultTest, NearStoreThatAcknowledgesBeforeItHasSyncedIsRefused) {
-  ExpectRefusedBehindNearStores("", Faults::kLostDisk,
-                                {"told value", "told revision", "told fence", "NUMBER_GAP", "highest number"});
+  ExpectRefusedBehindNearStores(
+      "", Faults::kLostDisk,
+      {"told value", "told revision", "told fence", "NUMBER_GAP", "highest number", "took the live lease"});
 }
 
 TEST_F(PlantedFaultTest, HomeThatIsGivenBackBeforeItIsFlushedIsRefused) {

@@ -35,7 +35,7 @@ constexpr absl::Duration kReadTimeout = absl::Seconds(30);
 // With near stores: until sessions that nobody uses any more are at home nowhere.
 constexpr absl::Duration kSettleTimeout = absl::Seconds(60);
 constexpr absl::Duration kBetweenLooks = absl::Milliseconds(50);
-constexpr absl::Duration kCheckTimeout = absl::Minutes(3);
+constexpr absl::Duration kCheckTimeout = absl::Minutes(7);
 
 std::string CheckerPath() { return ProgramPath("history_checker"); }
 
