@@ -87,12 +87,14 @@ bool ProxiedConnection::Work(LinkState& link, absl::Time now) {
     Receive(link, direction, now);
     Send(link, direction, now);
   }
-  if (client_ < 0) return false;
   // The end of one side is handed on after all that came before it. PostgreSQL has no use for half a connection.
   const auto over = [&](Direction direction) {
     return flow(direction).ended && flow(direction).queue.empty() && !Held(link, direction);
   };
-  return !over(Direction::kToServer) && !over(Direction::kToClient);
+  const bool goes_on = client_ >= 0 && !over(Direction::kToServer) && !over(Direction::kToClient);
+  // Whoever waited for the answer has gone without it, so that nothing has happened yet: the next one will do.
+  if (!goes_on && on_reply_.has_value() && !link.armed.has_value()) link.armed = std::exchange(on_reply_, std::nullopt);
+  return goes_on;
 }
 
 void ProxiedConnection::Receive(LinkState& link, Direction direction, absl::Time now) {
@@ -143,7 +145,7 @@ void ProxiedConnection::FromClient(LinkState& link, const PgMessage& message, ab
       return;
     }
     case StatementFault::Moment::kReply:
-      on_reply_ = fault.effect;
+      on_reply_ = fault;
       Queue(link, Direction::kToServer, message.bytes, now);
       return;
   }
@@ -162,7 +164,7 @@ void ProxiedConnection::FromServer(LinkState& link, const PgMessage& message, ab
     return;
   }
   // ReadyForQuery comes after the commit; a CommandComplete may come before it.
-  if (message.type == 'Z') Fire(link, *std::exchange(on_reply_, std::nullopt));
+  if (message.type == 'Z') Fire(link, std::exchange(on_reply_, std::nullopt)->effect);
 }
 
 void ProxiedConnection::Fire(LinkState& link, StatementFault::Effect effect) {

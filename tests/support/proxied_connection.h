@@ -115,7 +115,7 @@ class ProxiedConnection {
   PgStatementTracker statements_;
   bool awaits_encryption_answer_ = false;
   // Set while the answer to the statement that was armed for kReply is awaited: what to do once it is complete.
-  std::optional<StatementFault::Effect> on_reply_;
+  std::optional<StatementFault> on_reply_;
   bool silent_ = false;
 };
 
