@@ -11,9 +11,9 @@
 namespace authstate::cutover {
 namespace {
 
-// By which clocks may differ.
+// A time may be this far ahead of now, as the clocks of machines differ.
 constexpr absl::Duration kClockSkew = absl::Minutes(1);
-// Of a long list, how many are named.
+// A reason names so many of what it found, and counts the others.
 constexpr std::size_t kMostNamed = 5;
 
 std::string Text(absl::Duration duration) {

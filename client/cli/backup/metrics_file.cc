@@ -18,7 +18,7 @@ namespace authstate::cli {
 namespace {
 
 constexpr mode_t kReadableByAll = S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH;
-// Of a file that is read.
+// A larger file is none of ours, and is not read.
 constexpr std::size_t kMostBytes = std::size_t{1} << 20;
 
 }  // namespace

@@ -17,11 +17,12 @@ struct CutoverOptions {
   // --config, --from, --to, and what of the tables is to be moved; --report.
   TablesOptions tables;
   std::string steps;
-  // Of rehearse: the file of the databases that are not to be touched, where the record goes, and whether to go on.
+  // For `rehearse` alone: the file of the databases that are not to be touched, where the record goes, and whether an
+  // earlier one goes on.
   std::string live;
   std::string record;
   bool resume = false;
-  // Of check.
+  // Those that follow are for `check` alone.
   std::string rehearsal;
   std::string backups;
   // Empty: drill.prom in the folder of the backups.

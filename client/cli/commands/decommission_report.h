@@ -14,13 +14,13 @@ namespace authstate::cli {
 struct QuietnessReport {
   decommission::Quietness quietness;
   profiles::BackendChoice database = profiles::BackendChoice::kSupabase;
-  // For how many it has to be quiet.
+  // For how many days nobody may have asked.
   int days = 0;
   // The last times in which somebody asked, and in which the days began anew; the others are counted.
   std::size_t listed = 0;
 };
 
-// For people; what to do next, where it is quiet.
+// The report for people. Where nobody asked for long enough it says what to do next.
 std::string ToText(const QuietnessReport& report);
 Json ToJson(const QuietnessReport& report);
 
