@@ -26,7 +26,9 @@ constexpr absl::Duration kSaysOfMaintenance = absl::Milliseconds(500);
 
 }  // namespace
 
-absl::Duration RestAfter(absl::Duration flush) { return std::min(2 * flush, kLongestRest); }
+absl::Duration RestAfter(absl::Duration flush, bool written_meanwhile) {
+  return written_meanwhile ? std::min(2 * flush, kLongestRest) : absl::ZeroDuration();
+}
 
 Flusher::Flusher(NearStore* near, FarLink* far, HomeTable* table, Claims* claims, StepDeadline* steps,
                  std::uint64_t orphans, const WriteBehindOptions& options)
@@ -174,7 +176,7 @@ bool Flusher::Work(absl::Time now) {
   const absl::Time began = table_.SteadyNow();
   if (!flushes_.Flush(far)) return false;
   const absl::Time ended = table_.SteadyNow();
-  rests_until_ = flushes_.took_all() ? ended + RestAfter(ended - began) : ended;
+  rests_until_ = flushes_.took_all() ? ended + RestAfter(ended - began, table_.IsDirty()) : ended;
   if (!departures_.Resolve(far, table_.TakeInDoubt())) return false;
   if (!departures_.Leave(far, table_.TakeLeaving(kSessions))) return false;
   if (!copies_.Look(far, now)) return false;

@@ -24,14 +24,14 @@
 
 namespace authstate::storage {
 
-// How long the flusher rests after a flush that took so long: twice as long, but no longer than 50 ms. What is written
-// again and again meanwhile goes over once; a flush costs the log of the far store the same, however many commits it is
-// of. After a flush that has left something behind there is no rest.
-absl::Duration RestAfter(absl::Duration flush);
+// How long the flusher rests after a flush that took so long. Not at all where nothing was written during it: the far
+// store keeps up. Otherwise twice as long, but no longer than 50 ms: what is written again and again meanwhile goes
+// over once, and a flush costs the log of the far store the same, however many commits it is of.
+absl::Duration RestAfter(absl::Duration flush, bool written_meanwhile);
 
 // Takes the far store after the near one: flushes what is dirty, gives back what is to leave, and tells which sessions
-// another has taken. One thread. What is written after a while in which nothing was is flushed at once; then the next
-// flush waits for RestAfter the last one. While the far store is away, rounds come less and less often.
+// another has taken. One thread. What is written after a flush is flushed at once; what is written during one waits for
+// RestAfter it, unless that has left something behind. While the far store is away, rounds come less and less often.
 class Flusher {
  public:
   // All outlive it.

@@ -106,6 +106,11 @@ class HomeTable {
     absl::Time oldest = absl::InfiniteFuture();
   };
   State Now() const;
+  // Whether there is something to flush.
+  bool IsDirty() const {
+    const absl::MutexLock lock(&mutex_);
+    return !dirty_.empty();
+  }
   absl::flat_hash_set<std::string> Sessions() const;
 
   // The time by the clock that does not jump.

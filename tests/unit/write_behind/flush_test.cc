@@ -66,8 +66,12 @@ TEST_F(FlushTest, FollowsWithTheSameContentAndRevision) {
 }
 
 TEST(FlusherTest, RestsTwiceAsLongAsItHasWorkedUpToABound) {
-  EXPECT_EQ(RestAfter(absl::Milliseconds(4)), absl::Milliseconds(8));
-  EXPECT_EQ(RestAfter(absl::Seconds(30)), absl::Milliseconds(50));
+  EXPECT_EQ(RestAfter(absl::Milliseconds(4), /*written_meanwhile=*/true), absl::Milliseconds(8));
+  EXPECT_EQ(RestAfter(absl::Seconds(30), /*written_meanwhile=*/true), absl::Milliseconds(50));
+}
+
+TEST(FlusherTest, DoesNotRestWhereTheFarStoreKeepsUp) {
+  EXPECT_EQ(RestAfter(absl::Milliseconds(4), /*written_meanwhile=*/false), absl::ZeroDuration());
 }
 
 TEST_F(FlushTest, RewritesOfAnOutageAreOneCommit) {
