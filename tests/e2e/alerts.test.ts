@@ -241,6 +241,30 @@ describe("an alert", () => {
     );
   });
 
+  it("tells of a client that nobody scrapes and that asks the database that is given up", async () => {
+    const instance = "given-up";
+    const [old, current] = [await world.database("given_up"), await world.database("kept_in")];
+    const [supabase, timeweb] = [old, current].map(({ url }) => `${url}?sslmode=disable`);
+    const figures = world.file(`${instance}.prom`);
+    const databases = [`--supabase-url=${supabase}`, `--timeweb-url=${timeweb}`];
+    const watch = (): Promise<string> =>
+      runControl("decommission", "watch", ...databases, "--metrics-file", figures);
+    await watch();
+    await world.scrapeFiles(instance, [figures]);
+    const client = new pg.Client({ connectionString: old.url });
+    await world.shows(
+      { AuthstateDecommissionAsked: { instance } },
+      async () => {
+        await client.connect();
+        await watch();
+      },
+      async () => {
+        await client.end();
+        await withClock("+16m", watch);
+      },
+    );
+  });
+
   inFull("tells of two versions side by side, and of a server that is gone", async () => {
     const instance = "other-version";
     const other = world.file("authstated");
