@@ -51,13 +51,13 @@ absl::StatusOr<Sample> Watch(const profiles::DatabaseOptions& options, const Pro
 }
 
 absl::StatusOr<Quietness> ReadQuietness(const profiles::DatabaseOptions& options, const Profiles& profiles,
-                                        const Terms& terms, absl::Time now,
+                                        const Terms& terms, absl::Time since, absl::Time now,
                                         const tables::Database::Interrupted& interrupted,
                                         std::vector<std::string>* warnings) {
   storage::DeadlineTimer timer;
   const auto into = Open(options, profiles.into, timer, interrupted, warnings);
   if (!into.ok()) return into.status();
-  const absl::StatusOr<std::vector<Sample>> samples = ReadSamples(**into, profiles::NameOf(profiles.database));
+  const absl::StatusOr<std::vector<Sample>> samples = ReadSamples(**into, profiles::NameOf(profiles.database), since);
   if (!samples.ok()) return samples.status();
   return Judge(*samples, terms, now);
 }

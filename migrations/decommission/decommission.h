@@ -25,9 +25,10 @@ struct Profiles {
 absl::StatusOr<Sample> Watch(const profiles::DatabaseOptions& options, const Profiles& profiles, absl::Time now,
                              const tables::Database::Interrupted& interrupted, std::vector<std::string>* warnings);
 
-// What the samples in the new database come to. The old one is not asked, so it may be gone. Fails as ReadSamples does.
+// What the samples in the new database, since `since`, come to. The old one is not asked, so it may be gone. Fails as
+// ReadSamples does.
 absl::StatusOr<Quietness> ReadQuietness(const profiles::DatabaseOptions& options, const Profiles& profiles,
-                                        const Terms& terms, absl::Time now,
+                                        const Terms& terms, absl::Time since, absl::Time now,
                                         const tables::Database::Interrupted& interrupted,
                                         std::vector<std::string>* warnings);
 

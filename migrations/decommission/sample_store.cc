@@ -48,7 +48,10 @@ DELETE FROM $SCHEMA.samples WHERE profile = $PROFILE AND sampled_at < (
 
 constexpr char kRead[] = R"(
 SELECT (extract(epoch FROM sampled_at) * 1000000)::int8, facts, tables FROM $SCHEMA.samples
-WHERE profile = $PROFILE ORDER BY sampled_at)";
+WHERE profile = $PROFILE AND sampled_at >= coalesce((
+  SELECT max(sampled_at) FROM $SCHEMA.samples
+  WHERE profile = $PROFILE AND tables IS NOT NULL AND sampled_at <= $SINCE), '-infinity')
+ORDER BY sampled_at)";
 
 std::string Filled(absl::string_view sql) { return absl::StrReplaceAll(sql, {{"$SCHEMA", kSchema}}); }
 
@@ -93,13 +96,13 @@ absl::Status KeepSample(tables::Database& into, absl::string_view profile, absl:
   return Write(into, keep, "cannot keep the sample in");
 }
 
-absl::StatusOr<std::vector<Sample>> ReadSamples(tables::Database& into, absl::string_view profile) {
+absl::StatusOr<std::vector<Sample>> ReadSamples(tables::Database& into, absl::string_view profile, absl::Time since) {
   const absl::StatusOr<Made> made = WhatIsMade(into);
   if (!made.ok()) return made.status();
   std::vector<Sample> samples;
   if (!made->table) return samples;
-  const absl::StatusOr<tables::Rows> rows =
-      into.Read(absl::StrReplaceAll(Filled(kRead), {{"$PROFILE", QuoteLiteral(profile)}}));
+  const absl::StatusOr<tables::Rows> rows = into.Read(
+      absl::StrReplaceAll(Filled(kRead), {{"$PROFILE", QuoteLiteral(profile)}, {"$SINCE", TimeLiteral(since)}}));
   if (!rows.ok()) return rows.status();
   std::shared_ptr<const Tables> tables;
   for (int row = 0; row < rows->size(); ++row) {

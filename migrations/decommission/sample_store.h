@@ -26,8 +26,9 @@ inline constexpr absl::Duration kSamplesKept = absl::Hours(24 * 90);
 // Tables that are as before are not kept again, but once a day. So a sample of a quiet minute takes some 600 bytes.
 absl::Status KeepSample(tables::Database& into, absl::string_view profile, absl::Time at, const SampleText& sample);
 
-// The samples of `profile`, by time. None when there is no table; Internal when one is not ours.
-absl::StatusOr<std::vector<Sample>> ReadSamples(tables::Database& into, absl::string_view profile);
+// The samples of `profile` since `since`, by time; up to a day of those before it are among them, as the tables of what
+// follows stand there. None when there is no table; Internal when one is not ours.
+absl::StatusOr<std::vector<Sample>> ReadSamples(tables::Database& into, absl::string_view profile, absl::Time since);
 
 }  // namespace authstate::decommission
 

@@ -126,6 +126,8 @@ void SessionSampler::Go(absl::Time began, const absl::Status& status, std::size_
     counts_.listed = now;
     stride_ = std::max<std::uint64_t>(1, (counts_.with_creds() + options_.states - 1) / options_.states);
     ++listings_;
+    // What made pages small may have been a lock that is gone.
+    page_ = std::min(page_ * 2, options_.page);
   }
   if (took_too_long) {
     page_ /= 2;

@@ -22,7 +22,7 @@ namespace authstate::server {
 // Counts the sessions of a store by listing all of them, a page at a time, again and again: no store keeps such
 // numbers. After each page it rests fifty times as long as that took, so that it takes about a fiftieth of one
 // connection; and after the last one, `pause`. A page that the store cannot list in time is asked for again, half as
-// large.
+// large; the pages of the next listing are twice as large again, up to the first size.
 //
 // The state of a session is told by its creds, which have to be read, and would drive what others read out of a cache.
 // So of a store with more than `states` sessions with creds it reads those of every second one, or third, and so on,
@@ -90,7 +90,7 @@ class SessionSampler {
   Counts counts_ ABSL_GUARDED_BY(mutex_);
   Counts so_far_ ABSL_GUARDED_BY(mutex_);
   std::string after_ ABSL_GUARDED_BY(mutex_);
-  // Of the next page.
+  // Of the next page. Never more than options_.page.
   std::size_t page_ ABSL_GUARDED_BY(mutex_);
   // Of so many sessions with creds one is looked at; after each listing, the next one.
   std::size_t stride_ ABSL_GUARDED_BY(mutex_) = 1;

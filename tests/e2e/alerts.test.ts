@@ -27,9 +27,8 @@ const POLL_MS = 50;
 const CALLS = 100;
 const STEALS = 25;
 const PATIENCE_MS = 60_000;
-// Of these, as many as AuthstateQueueFull has in five minutes; and fewer than that, which all have room to wait.
+// Of these, as many as AuthstateQueueFull has in five minutes.
 const LEAST_REFUSED = 31;
-const FEW_CALLS = 20;
 // Longer than AuthstateQueueSlow has it, and shorter than anybody may wait.
 const WAIT_MS = 1_300;
 // More than half of what may be behind in that test.
@@ -241,6 +240,29 @@ describe("an alert", () => {
     );
   });
 
+  it("tells of a client that nobody scrapes and that asks the database that is given up", async () => {
+    const instance = "given-up";
+    const [old, current] = [await world.database("given_up"), await world.database("kept_in")];
+    const [supabase, timeweb] = [old, current].map(({ url }) => `${url}?sslmode=disable`);
+    const figures = world.file(`${instance}.prom`);
+    const databases = [`--supabase-url=${supabase}`, `--timeweb-url=${timeweb}`];
+    const watch = (): Promise<string> => runControl("decommission", "watch", ...databases, "--metrics-file", figures);
+    await watch();
+    await world.scrapeFiles(instance, [figures]);
+    const client = new pg.Client({ connectionString: old.url });
+    await world.shows(
+      { AuthstateDecommissionAsked: { instance } },
+      async () => {
+        await client.connect();
+        await watch();
+      },
+      async () => {
+        await client.end();
+        await withClock("+16m", watch);
+      },
+    );
+  });
+
   inFull("tells of two versions side by side, and of a server that is gone", async () => {
     const instance = "other-version";
     const other = world.file("authstated");
@@ -266,29 +288,21 @@ describe("an alert", () => {
     const instance = "queue";
     const { url } = await world.database(instance);
     const pool = world.pool(await world.serve(instance, onPostgres(url, "--postgres-connections=3", "--batches=0")));
-    // Somebody has locked a table: whoever has a connection keeps it, and the others wait for one.
-    const lockedOut = async (calls: number, until: string): Promise<void> => {
+    const refused = `grpc_server_handled_total{instance="${instance}", grpc_code="RESOURCE_EXHAUSTED"}`;
+    // Somebody has locked a table: each call has a connection for a while in vain, and the others wait for one.
+    const lockedOut = async (): Promise<void> => {
       const holder = new pg.Client({ connectionString: url });
       await holder.connect();
       await holder.query("BEGIN");
       await holder.query("LOCK TABLE authstate.auth_sessions");
-      const waiting = call(pool, calls);
-      await world.prometheus.until(until);
+      const waiting = call(pool);
+      await world.prometheus.until(`${refused} > ${LEAST_REFUSED}`);
       await sleep(WAIT_MS);
       await holder.end();
       await waiting;
     };
-    const refused = `grpc_server_handled_total{instance="${instance}", grpc_code="RESOURCE_EXHAUSTED"}`;
-    await world.shows(
-      { AuthstateQueueFull: { instance } },
-      () => lockedOut(CALLS, `${refused} > ${LEAST_REFUSED}`),
-      () => undefined,
-    );
-    await callUntilNot(pool, `ALERTS{alertname="AuthstateQueueSlow", instance="${instance}"}`);
-    await world.shows(
-      { AuthstateQueueSlow: { instance } },
-      () => lockedOut(FEW_CALLS, `authstate_backend_calls_waiting{instance="${instance}"} > 0`),
-      () => callUntilNot(pool, `ALERTS{alertname="AuthstateQueueSlow", instance="${instance}"}`),
+    await world.shows({ AuthstateQueueFull: { instance }, AuthstateQueueSlow: { instance } }, lockedOut, () =>
+      callUntilNot(pool, `ALERTS{alertname="AuthstateQueueSlow", instance="${instance}"}`),
     );
   });
 

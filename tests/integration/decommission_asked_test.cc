@@ -1,6 +1,11 @@
 // authstatectl decommission: who asks a database that is to be given up, and what is no asking.
 #include "tests/integration/decommission_test.h"
 
+#include <fstream>
+#include <sstream>
+
+#include "absl/time/clock.h"
+
 namespace authstate {
 namespace {
 
@@ -79,6 +84,32 @@ TEST_F(DecommissionTest, AConnectionBetweenTwoSamplesIsSeenByTheTableThatItAsked
   EXPECT_THAT(RunCommand({"status", "--listed", "1"}).out,
               AllOf(HasSubstr("asked 1 time before what is listed\n"), HasSubstr("public.visits: 1 insert\n"),
                     Not(HasSubstr("public.clients"))));
+}
+
+TEST_F(DecommissionTest, TheMetricsTellOfWhoAskedWithinAQuarterOfAnHour) {
+  MakeTables();
+  const absl::Time begin = absl::Now() - absl::Minutes(20);
+  {
+    HeldClient client(absl::StrCat(As(source(), "app"), "?application_name=old"));
+    ASSERT_NO_FATAL_FAILURE(SampleAt(begin));
+  }
+  AwaitNobody();
+  const std::string path = File("watch.prom");
+  const auto watch = [&](std::vector<std::string> terms) {
+    terms.insert(terms.begin(), {"watch", "--metrics-file", path});
+    const CliResult watched = RunCommand(std::move(terms));
+    EXPECT_EQ(watched.code, kOk) << watched.err;
+    std::ostringstream metrics;
+    metrics << std::ifstream(path).rdbuf();
+    return metrics.str();
+  };
+  EXPECT_THAT(watch({}), HasSubstr("\nauthstate_decommission_asked 0\n"));
+  AskSource("SELECT * FROM clients");
+  EXPECT_THAT(watch({}), AllOf(HasSubstr("\nauthstate_decommission_asked 1\n"),
+                               HasSubstr("\nauthstate_decommission_last_sample_timestamp_seconds ")));
+  // It is told for longer than until the next sample.
+  EXPECT_THAT(watch({}), HasSubstr("\nauthstate_decommission_asked 1\n"));
+  EXPECT_THAT(watch({"--ignore-schemas", "public"}), HasSubstr("\nauthstate_decommission_asked 0\n"));
 }
 
 TEST_F(DecommissionTest, WhatChangesTablesWithoutReadingThemIsSeen) {

@@ -94,7 +94,7 @@ class DecommissionTest : public TablesTest {
   decommission::Quietness Judge(const decommission::Terms& terms = {}) const {
     std::vector<std::string> warnings;
     const auto result = decommission::ReadQuietness(
-        Options(), {}, terms, now_, [] { return absl::OkStatus(); }, &warnings);
+        Options(), {}, terms, absl::UnixEpoch(), now_, [] { return absl::OkStatus(); }, &warnings);
     EXPECT_TRUE(result.ok()) << result.status();
     return result.value_or(decommission::Quietness());
   }

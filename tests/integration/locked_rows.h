@@ -66,16 +66,19 @@ struct Tables {
   // Likewise, to those that have the leases.
   const char* hold_leases;
   const char* hold_keys;
+  // The table that says which sessions there are.
+  const char* hold_sessions;
 };
 
 inline constexpr Tables kNative = {"native",
                                    "SELECT 1 FROM authstate.auth_sessions WHERE session_id LIKE 'locked-%' FOR UPDATE",
                                    "SELECT 1 FROM authstate.auth_sessions WHERE session_id LIKE 'locked-%' FOR UPDATE",
-                                   "LOCK TABLE authstate.auth_keys IN ACCESS EXCLUSIVE MODE"};
+                                   "LOCK TABLE authstate.auth_keys IN ACCESS EXCLUSIVE MODE",
+                                   "LOCK TABLE authstate.auth_sessions IN ACCESS EXCLUSIVE MODE"};
 inline constexpr Tables kLegacy = {
     "legacy", "SELECT 1 FROM whatsapp_keys WHERE company_id LIKE 'locked-%' FOR UPDATE",
     "SELECT 1 FROM authstate.legacy_sessions WHERE session_id LIKE 'locked-%' FOR UPDATE",
-    "LOCK TABLE whatsapp_keys IN ACCESS EXCLUSIVE MODE"};
+    "LOCK TABLE whatsapp_keys IN ACCESS EXCLUSIVE MODE", "LOCK TABLE whatsapp_auth IN ACCESS EXCLUSIVE MODE"};
 
 inline void PrintTo(const Tables& tables, std::ostream* os) { *os << tables.layout; }
 

@@ -24,6 +24,7 @@ namespace authstate::test {
 namespace {
 
 using ::testing::Contains;
+using ::testing::HasSubstr;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
@@ -221,6 +222,23 @@ TEST_P(LockedRowsTest, ReadsAndSnapshotsThatWaitForATableHoldUpNothingElse) {
     ExpectHealthy();
   }
   calls.Join();
+}
+
+TEST_P(LockedRowsTest, AListingThatWaitsForATableEndsAtItsDeadlineAndSaysWhy) {
+  const auto list = [this](absl::Duration deadline) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + deadline));
+    v1::ListSessionsResponse response;
+    return v1::AuthStateService::NewStub(channel())->ListSessions(&context, {}, &response);
+  };
+  {
+    const OpenPsql psql(url(), GetParam().hold_sessions);
+    const grpc::Status status = list(absl::Seconds(3));
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+    EXPECT_EQ(ErrorInfoOf(status).reason(), "DEADLINE_PASSED");
+    EXPECT_THAT(status.error_message(), HasSubstr("held a lock"));
+  }
+  EXPECT_TRUE(list(kPatience).ok());
 }
 
 INSTANTIATE_TEST_SUITE_P(Layouts, LockedRowsTest, testing::Values(kNative, kLegacy),

@@ -10,6 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "client/cli/backup/metrics_file.h"
+#include "client/cli/commands/backup.h"
 #include "client/cli/commands/commands.h"
 #include "client/cli/commands/decommission_report.h"
 #include "client/cli/database_choice.h"
@@ -22,6 +24,9 @@ namespace {
 
 constexpr absl::Duration kDay = absl::Hours(24);
 constexpr std::uint64_t kMostListed = 10'000;
+// For how long the metrics of `watch` tell of somebody: several times as long as Prometheus takes from scrape to
+// scrape.
+constexpr absl::Duration kTold = absl::Minutes(15);
 
 struct DecommissionOptions {
   DatabaseChoice database;
@@ -30,7 +35,33 @@ struct DecommissionOptions {
   int days = 7;
   // The last times in which somebody asked, and in which the days began anew.
   std::size_t listed = 20;
+  std::string metrics_file;
 };
+
+absl::StatusOr<decommission::Quietness> ReadQuietness(const DecommissionOptions& options,
+                                                      const profiles::DatabaseOptions& database, absl::Duration needed,
+                                                      absl::Time since, const SignalWatcher& signals) {
+  decommission::Terms terms = options.terms;
+  terms.needed = needed;
+  std::vector<std::string> warnings;
+  absl::StatusOr<decommission::Quietness> quietness = decommission::ReadQuietness(
+      database, options.profiles, terms, since, absl::Now(), [&signals] { return signals.Check(); }, &warnings);
+  for (const std::string& warning : warnings) WarnOfDatabase(warning);
+  return quietness;
+}
+
+absl::Status WriteMetrics(const DecommissionOptions& options, const profiles::DatabaseOptions& database,
+                          absl::Time sampled, const SignalWatcher& signals) {
+  const absl::StatusOr<decommission::Quietness> quietness =
+      ReadQuietness(options, database, kTold, sampled - kTold, signals);
+  if (!quietness.ok()) return quietness.status();
+  return WriteMetricsFile(
+      options.metrics_file,
+      {{"authstate_decommission_last_sample_timestamp_seconds", "When the old database was last looked at.",
+        absl::ToDoubleSeconds(sampled - absl::UnixEpoch())},
+       {"authstate_decommission_asked", "1: it was asked, or somebody was connected, within 15 minutes before that.",
+        quietness->verdict == decommission::Verdict::kAsked ? 1.0 : 0.0}});
+}
 
 absl::Status Watch(CommandContext& context, const DecommissionOptions& options) {
   SignalWatcher signals;
@@ -42,6 +73,10 @@ absl::Status Watch(CommandContext& context, const DecommissionOptions& options) 
       *database, options.profiles, absl::Now(), [&signals] { return signals.Check(); }, &warnings);
   for (const std::string& warning : warnings) WarnOfDatabase(warning);
   if (!sample.ok()) return sample.status();
+  if (!options.metrics_file.empty()) {
+    const absl::Status written = WriteMetrics(options, *database, sample->at, signals);
+    if (!written.ok()) return written;
+  }
   std::int64_t sessions = 0;
   for (const decommission::Clients& clients : sample->clients) sessions += clients.sessions;
   if (context.output().json()) {
@@ -58,12 +93,8 @@ absl::Status Status(CommandContext& context, const DecommissionOptions& options)
   signals.Start([] {});
   const absl::StatusOr<profiles::DatabaseOptions> database = ReadDatabaseOptions(options.database);
   if (!database.ok()) return database.status();
-  decommission::Terms terms = options.terms;
-  terms.needed = options.days * kDay;
-  std::vector<std::string> warnings;
-  const absl::StatusOr<decommission::Quietness> quietness = decommission::ReadQuietness(
-      *database, options.profiles, terms, absl::Now(), [&signals] { return signals.Check(); }, &warnings);
-  for (const std::string& warning : warnings) WarnOfDatabase(warning);
+  const absl::StatusOr<decommission::Quietness> quietness =
+      ReadQuietness(options, *database, options.days * kDay, absl::UnixEpoch(), signals);
   if (!quietness.ok()) return quietness.status();
   const QuietnessReport report = {*quietness, options.profiles.database, options.days, options.listed};
   const absl::Status written =
@@ -81,23 +112,24 @@ Command DecommissionCommands(Action* action) {
   Command group = Group(
       "decommission", "Tell whether anybody still asks a database that is to be given up, without a server",
       {Leaf("watch", "Take one sample of what the old database is asked, and keep it in the new one; for a timer",
-            options, {}, Watch, action),
+            options, {MetricsFile(&options->metrics_file)}, Watch, action),
        Leaf(
            "status", "Say since when the old database is quiet, or who asks; exit code 6 unless it is long enough",
            options,
            {profiles::Number("--days", &options->days, 1, decommission::kSamplesKept / kDay - 1,
                              "For how many days it has to be quiet"),
-            profiles::Duration("--max-gap", &options->terms.max_gap, absl::Seconds(1), kDay,
-                               "Samples further apart say nothing of the time between them"),
-            profiles::List("--may-connect", &options->terms.may_connect,
-                           "ROLE or ROLE/APPLICATION that may be connected, as long as no table is asked; more than "
-                           "once"),
-            profiles::List("--ignore-schemas", &options->terms.ignored_schemas,
-                           "Schemas whose tables may be asked: those of the host's own programs", ','),
             profiles::Number("--listed", &options->listed, 1, kMostListed,
                              "How many times in which somebody asked, or the days began anew, to list: the last ones")},
            Status, action)});
   for (Command& command : group.commands) {
+    command.options.push_back(profiles::Duration("--max-gap", &options->terms.max_gap, absl::Seconds(1), kDay,
+                                                 "Samples further apart say nothing of the time between them"));
+    command.options.push_back(
+        profiles::List("--may-connect", &options->terms.may_connect,
+                       "ROLE or ROLE/APPLICATION that may be connected, as long as no table is asked; more than once"));
+    command.options.push_back(profiles::List("--ignore-schemas", &options->terms.ignored_schemas,
+                                             "Schemas whose tables may be asked: those of the host's own programs",
+                                             ','));
     command.options.push_back(
         ProfileOption("--database", &options->profiles.database, "The profile of the old database"));
     command.options.push_back(

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -28,12 +29,15 @@ class Listed final : public storage::ForwardingBackend {
     ++lists;
     if (lists == failing_list) return std::move(done)(absl::UnavailableError("away"));
     if (request.limit > most_in_time) return std::move(done)(absl::DeadlineExceededError("slow"));
+    listed_at_once = request.limit;
     inner().List(std::move(request), deadline, std::move(done));
   }
 
   int lists = 0;
   int failing_list = 0;
-  std::size_t most_in_time = 1'000;
+  std::atomic<std::size_t> most_in_time = 1'000;
+  // The limit of the last page that was listed in time.
+  std::atomic<std::size_t> listed_at_once = 0;
 };
 
 class SessionSamplerTest : public testing::Test {
@@ -134,6 +138,18 @@ TEST_F(SessionSamplerTest, APageThatTakesTooLongIsAskedForInParts) {
   const SessionSampler sampler(&store_, timer_, {/*page=*/8, /*pause=*/absl::Hours(1)});
   const auto counts = Await(sampler, [](const auto& seen) { return seen.listed.has_value(); });
   EXPECT_EQ(counts.sessions, 10);
+}
+
+// As after somebody had locked the tables for a while.
+TEST_F(SessionSamplerTest, PagesGrowAgainOnceTheyAreListedInTime) {
+  for (int i = 0; i < 10; ++i) Write(absl::StrCat("s", i), true, 1);
+  store_.most_in_time = 1;
+  const SessionSampler sampler(&store_, timer_, {/*page=*/8, /*pause=*/absl::ZeroDuration()});
+  Await(sampler, [](const auto& seen) { return seen.listed.has_value(); });
+  EXPECT_EQ(store_.listed_at_once, 1);
+  store_.most_in_time = 8;
+  Await(sampler, [this](const auto& /*seen*/) { return store_.listed_at_once == 8; });
+  EXPECT_EQ(store_.listed_at_once, 8);
 }
 
 }  // namespace

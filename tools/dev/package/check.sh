@@ -61,7 +61,7 @@ check_debian() {
   copy_bare_system "$(suite_of "$version")"
   mkdir "$bare_system/root/check"
   cp "$CHECKS/$version"/*.deb build/package/*.tgz tools/dev/package/*_inside.* deploy/authstated.service deploy/authstated.toml \
-    "$bare_system/root/check"
+    deploy/authstate-backup.service "$bare_system/root/check"
   # Before there is any library of the Debian package.
   hand_in_nodes
   said "npm packages, Debian $version" in_bare_system "$CHECK_LIMIT" bash /root/check/npm_inside.sh \

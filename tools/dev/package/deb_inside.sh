@@ -184,6 +184,49 @@ follows_one_installed_by_hand() {
   checked 'installed by hand before: the package serves that store'
 }
 
+# What has no place in a file of the service's user: the keyring, encrypted for this machine, and the key of TLS of the
+# server; the keyring and the token of the nightly backup. All are files of root alone that systemd hands over.
+takes_credentials() {
+  local secrets=/root/secrets tls=/etc/authstate/tls.pem
+  local unit=/etc/systemd/system/authstated.service.d backup=/etc/systemd/system/authstate-backup.service.d
+  install -d -m 700 $secrets
+  mkdir $unit $backup
+  authstatectl keyring init keyring 2026 >/dev/null
+  systemd-creds encrypt --name=authstate.keyring keyring $secrets/authstate.keyring
+  rm keyring
+  authstatectl keyring init /etc/authstate/backup.keyring 2026 >/dev/null
+  authstatectl token create --quiet --label backup --read --all-sessions >$secrets/backup.token
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=authstate \
+    -addext subjectAltName=IP:127.0.0.1 -keyout $secrets/tls.key -out $tls 2>/dev/null
+  chmod 600 $secrets/*
+  cat >$unit/secrets.conf <<UNIT
+[Service]
+LoadCredentialEncrypted=authstate.keyring:$secrets/authstate.keyring
+LoadCredential=tls.key:$secrets/tls.key
+Environment=AUTHSTATE_TLS_CERTIFICATE=$tls AUTHSTATE_TLS_KEY=%d/tls.key
+UNIT
+  sed 's|/usr/local/bin/|/usr/bin/|' authstate-backup.service >/etc/systemd/system/authstate-backup.service
+  cat >$backup/secrets.conf <<UNIT
+[Service]
+LoadCredential=token:$secrets/backup.token
+Environment=AUTHSTATE_TOKEN_FILE=%d/token AUTHSTATE_CA=$tls
+UNIT
+  systemctl daemon-reload
+  systemctl restart authstated
+  export AUTHSTATE_CA=$tls AUTHSTATE_TOKEN_FILE=$secrets/backup.token
+  is_running_well
+  has 2
+  systemctl start authstate-backup
+  authstatectl backup verify /var/lib/authstate-backup --live --keyring-file /etc/authstate/backup.keyring >/dev/null
+  # The store is known to be encrypted, so nothing but that keyring opens it.
+  rm $unit/secrets.conf
+  systemctl daemon-reload
+  systemctl restart authstated && return 1
+  [[ $(systemctl show --property=ExecMainStatus --value authstated) == 10 ]]
+  systemctl stop authstated
+  checked 'credentials: the keyring, the key of TLS, the keyring and the token of backups came from files of root alone'
+}
+
 trap 'echo "FAILED at: ${BASH_COMMAND}" >&2; journalctl --no-pager --lines=30 --unit=authstated >&2 || true' ERR
 set -E
 installs
@@ -194,3 +237,4 @@ misses_a_store_that_is_gone
 keeps_its_store_when_removed
 keeps_its_store_when_purged
 follows_one_installed_by_hand
+takes_credentials
