@@ -11,13 +11,15 @@ import { nodeProgram } from "./node_versions.ts";
 import { REPOSITORY, TestFolder } from "./processes.ts";
 import { Program } from "./program.ts";
 import { type Authstated, withServers } from "./servers.ts";
-import { onSqlite } from "./stores.ts";
+import { isWhole, onSqlite } from "./stores.ts";
 
 const CLIENT = join(REPOSITORY, "client/node");
 const REDIRECT = new URL("redirect_network.mjs", import.meta.url).href;
 const SESSIONS = ["sales", "support"];
 const NODES = [20, 22];
 const LINES = ["baileys@7.0.0-rc14", "baileys@npm:@whiskeysockets/baileys@6.7.24"];
+// Each line on the Node beside it, or on both.
+const nodesOf = (line: string): number[] => (isWhole ? NODES : [NODES[LINES.indexOf(line)]!]);
 
 function exampleOf(readme: string): string {
   const [, program] = /^```js\n(.*?)^```$/ms.exec(readFileSync(join(REPOSITORY, readme), "utf8")) ?? [];
@@ -51,32 +53,28 @@ function startExample(node: string, folder: string, authstated: Authstated, what
   return new Program(node, ["--import", REDIRECT, "index.mjs"], { cwd: folder, env });
 }
 
-describe("the first example", () => {
+describe("the first example", { concurrency: true }, () => {
   const folder = new TestFolder();
   const example = exampleOf("client/node/README.md");
-  let archive: string;
+  const projectOf = (line: string): string => join(folder.path, `project-${LINES.indexOf(line)}`);
 
+  // All of them at first: while npm works, this process does nothing else.
   before(() => {
-    archive = pack(folder);
+    const archive = pack(folder);
+    for (const line of LINES) {
+      install(projectOf(line), archive, line);
+      writeFileSync(join(projectOf(line), "index.mjs"), example);
+    }
   });
   after(() => folder.remove());
 
   it("is the same in both READMEs", () => assert.equal(exampleOf("README.md"), example));
 
   for (const line of LINES) {
-    describe(`with ${line}`, { concurrency: true }, () => {
-      const project = join(folder.path, `project-${LINES.indexOf(line)}`);
-
-      before(() => {
-        install(project, archive, line);
-        writeFileSync(join(project, "index.mjs"), example);
-      });
-
-      for (const major of NODES) {
-        it(`connects, connects again, gives way, stops and is killed under Node ${major}`, () =>
-          live(project, nodeProgram(major)));
-      }
-    });
+    for (const major of nodesOf(line)) {
+      it(`connects, connects again, gives way, stops and is killed with ${line} under Node ${major}`, () =>
+        live(projectOf(line), nodeProgram(major)));
+    }
   }
 });
 

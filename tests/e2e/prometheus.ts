@@ -1,4 +1,4 @@
-// A real Prometheus with the rules of deploy/monitoring, which scrapes every second, and a real Alertmanager.
+// A real Prometheus with the rules of deploy/monitoring, which scrapes twice a second, and a real Alertmanager.
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -10,6 +10,8 @@ import { end, freePort, REPOSITORY, serving, start, type TestFolder } from "./pr
 
 const MONITORING = join(REPOSITORY, "deploy/monitoring");
 const POLL_MS = 100;
+// How often it scrapes, evaluates its rules and looks for new targets.
+const EVERY = "500ms";
 // Of each condition; a fault that takes longer to be seen says so itself.
 const PATIENCE_MS = 120_000;
 // The second scrape of a counter is the first that `increase` can tell of, and rules have seen what is before the third.
@@ -37,7 +39,7 @@ export const RULES = readFileSync(join(MONITORING, "authstate.rules.yml"), "utf8
 
 // The rules as they are shipped, but that no alert waits before it fires: `for: 30m` keeps a test from nothing but its end.
 // Expressions, with their windows and limits, stay as they are.
-const withoutWaiting = (rules: string): string => rules.replaceAll(/^( +for:) .*$/gm, "$1 1s");
+const withoutWaiting = (rules: string): string => rules.replaceAll(/^( +for:) .*$/gm, `$1 ${EVERY}`);
 
 export class Prometheus {
   readonly #jobs = new Map<string, Labels>();
@@ -56,11 +58,11 @@ export class Prometheus {
     const targets = (job: string): string => join(folder, `${job}.json`);
     for (const job of jobs) writeFileSync(targets(job), "[]");
     const config = {
-      global: { scrape_interval: "1s", scrape_timeout: "1s", evaluation_interval: "1s" },
+      global: { scrape_interval: EVERY, scrape_timeout: EVERY, evaluation_interval: EVERY },
       rule_files: [join(folder, "rules.yml")],
       scrape_configs: jobs.map((job) => ({
         job_name: job,
-        file_sd_configs: [{ files: [targets(job)], refresh_interval: "1s" }],
+        file_sd_configs: [{ files: [targets(job)], refresh_interval: EVERY }],
       })),
       alerting: {
         alertmanagers:

@@ -12,7 +12,7 @@ import { AccountProcess, type BaileysPackage } from "./account_api.ts";
 import { ALICE, BOB, crashUnder, exchange, meet, restart, talkInGroup, type World } from "./account_story.ts";
 import { TestFolder } from "./processes.ts";
 import { Authstated, withServers } from "./servers.ts";
-import { type CreateStore, FollowingStore, onLegacy, onPostgres } from "./stores.ts";
+import { type CreateStore, FollowingStore, isWhole, onLegacy, onPostgres } from "./stores.ts";
 
 // `./dev fault` has PostgreSQL away for five minutes.
 const LONG = process.env["AUTHSTATE_FAULT_ROUNDS"] !== undefined;
@@ -156,8 +156,9 @@ async function tellOutage(name: string, createFar: CreateStore, write: Write, ba
 }
 
 describe("an outage of the database behind a file that acknowledges", { concurrency: LONG }, () => {
-  for (const [layout, createFar, write] of LAYOUTS) {
-    for (const [line, baileys] of LINES) {
+  // Each layout with the line beside it, or with both.
+  for (const [index, [layout, createFar, write]] of LAYOUTS.entries()) {
+    for (const [line, baileys] of LONG || isWhole ? LINES : LINES.slice(index, index + 1)) {
       const name = `${line}, ${layout}`;
       it(`is not noticed, also where server and accounts are killed: ${name}`, () =>
         tellOutage(name, createFar, write, baileys));

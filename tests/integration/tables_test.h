@@ -25,8 +25,11 @@ class TablesTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     for (std::unique_ptr<test::TestPostgres>* const server : {&source_server_, &target_server_}) {
+      test::TestPostgres::Options options;
       // So that nothing but the test writes.
-      auto started = test::TestPostgres::Create({{"autovacuum=off"}});
+      options.settings = {"autovacuum=off"};
+      options.own_identifier = true;
+      auto started = test::TestPostgres::Create(std::move(options));
       ASSERT_TRUE(started.ok()) << started.status();
       *server = *std::move(started);
     }

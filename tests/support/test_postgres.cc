@@ -100,6 +100,7 @@ absl::Status TestPostgres::Start() {
   if (small_disk) options.argv.push_back(absl::StrCat(options_.small_disk_megabytes));
   options.argv.insert(options.argv.end(), options_.settings.begin(), options_.settings.end());
   if (options_.standby_of != 0) options.environment.push_back(absl::StrCat("STANDBY_OF=", options_.standby_of));
+  if (options_.own_identifier) options.environment.push_back("OWN_IDENTIFIER=1");
   auto process = Subprocess::Start(std::move(options));
   if (!process.ok()) return process.status();
   process_ = *std::move(process);

@@ -27,6 +27,8 @@ class TestPostgres {
     std::uint16_t standby_of = 0;
     // Megabytes of a disk that holds the databases of NewDatabase, and nothing else but what FillDisk writes. 0: none.
     int small_disk_megabytes = 0;
+    // Whether its system identifier is no other cluster's.
+    bool own_identifier = false;
   };
 
   // Makes the cluster, and returns once it answers.
