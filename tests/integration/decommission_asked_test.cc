@@ -13,7 +13,13 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-TEST_F(DecommissionTest, AClientThatReadsIsNamedWithRoleApplicationAndTable) {
+// What the newest PostgreSQL counts, and shows of who is connected; the others ask the one of the distribution.
+class DecommissionAskedTest : public DecommissionTest {
+ protected:
+  static void SetUpTestSuite() { StartServersAndRoles(/*newest_is_source=*/true); }
+};
+
+TEST_F(DecommissionAskedTest, AClientThatReadsIsNamedWithRoleApplicationAndTable) {
   MakeTables();
   Sample();
   HeldClient client(absl::StrCat(As(source(), "app"), "?application_name=reminders"));
@@ -30,7 +36,7 @@ TEST_F(DecommissionTest, AClientThatReadsIsNamedWithRoleApplicationAndTable) {
   EXPECT_EQ(result.since, now_);
 }
 
-TEST_F(DecommissionTest, AClientThatIsOnlyConnectedIsNamedToo) {
+TEST_F(DecommissionAskedTest, AClientThatIsOnlyConnectedIsNamedToo) {
   Sample();
   HeldClient client(absl::StrCat(As(source(), "app"), "?application_name=pool"));
   Sample();
@@ -40,7 +46,7 @@ TEST_F(DecommissionTest, AClientThatIsOnlyConnectedIsNamedToo) {
   EXPECT_EQ(Judge(terms).verdict, Verdict::kUnknown);
 }
 
-TEST_F(DecommissionTest, AnotherThatSamplesIsNoClient) {
+TEST_F(DecommissionAskedTest, AnotherThatSamplesIsNoClient) {
   MakeTables();
   Sample();
   HeldClient sampler(absl::StrCat(source(), "?application_name=authstatectl%20decommission"));
@@ -48,7 +54,7 @@ TEST_F(DecommissionTest, AnotherThatSamplesIsNoClient) {
   EXPECT_THAT(Judge().asked, IsEmpty());
 }
 
-TEST_F(DecommissionTest, AWriterIsNamedWithWhatItWrote) {
+TEST_F(DecommissionAskedTest, AWriterIsNamedWithWhatItWrote) {
   MakeTables();
   Sample();
   HeldClient client(absl::StrCat(As(source(), "app"), "?application_name=bookings"));
@@ -62,7 +68,7 @@ TEST_F(DecommissionTest, AWriterIsNamedWithWhatItWrote) {
   EXPECT_THAT(ClientsOf(result.asked[0]), ElementsAre("app/bookings 127.0.0.1 1 active"));
 }
 
-TEST_F(DecommissionTest, AConnectionBetweenTwoSamplesIsSeenByTheTableThatItAsked) {
+TEST_F(DecommissionAskedTest, AConnectionBetweenTwoSamplesIsSeenByTheTableThatItAsked) {
   MakeTables();
   Sample();
   AskSource("SELECT * FROM clients");
@@ -81,7 +87,7 @@ TEST_F(DecommissionTest, AConnectionBetweenTwoSamplesIsSeenByTheTableThatItAsked
                     Not(HasSubstr("public.clients"))));
 }
 
-TEST_F(DecommissionTest, WhatChangesTablesWithoutReadingThemIsSeen) {
+TEST_F(DecommissionAskedTest, WhatChangesTablesWithoutReadingThemIsSeen) {
   MakeTables();
   Sample();
   AskSource("TRUNCATE visits; DROP TABLE clients; CREATE TABLE notes (id int)");
@@ -92,7 +98,7 @@ TEST_F(DecommissionTest, WhatChangesTablesWithoutReadingThemIsSeen) {
                                                      "public.visits: 0 0 0 0 rewritten"));
 }
 
-TEST_F(DecommissionTest, WhatTheDatabaseDoesByItselfAndWhoAsksTheCatalogueAsksNoTable) {
+TEST_F(DecommissionAskedTest, WhatTheDatabaseDoesByItselfAndWhoAsksTheCatalogueAsksNoTable) {
   MakeTables();
   Sample();
   AskSource("VACUUM ANALYZE clients");

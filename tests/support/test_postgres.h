@@ -27,6 +27,9 @@ class TestPostgres {
     std::uint16_t standby_of = 0;
     // Megabytes of a disk that holds the databases of NewDatabase, and nothing else but what FillDisk writes. 0: none.
     int small_disk_megabytes = 0;
+    // The newest PostgreSQL, of the folder that AUTHSTATE_TEST_NEWER_POSTGRES_BIN names; where it names none, the same
+    // as without.
+    bool newest = false;
   };
 
   // Makes the cluster, and returns once it answers.
