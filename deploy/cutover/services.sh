@@ -48,9 +48,10 @@ start_systemd() {
   systemctl restart "$@"
 }
 stop_systemd() { systemctl stop "$@"; }
+# systemctl show knows every name, and says 0 of what is no service.
 pids_systemd() {
   for name in "$@"; do
-    echo "$name $(systemctl show --property MainPID --value "$name")"
+    ! systemctl cat "$name" >/dev/null || echo "$name $(systemctl show --property MainPID --value "$name")"
   done
 }
 

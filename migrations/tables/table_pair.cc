@@ -11,8 +11,11 @@
 namespace authstate::tables {
 namespace {
 
-// Of the rows of a subquery with a column "digest". Sorted, so that it does not matter in which order they are met.
-constexpr char kSum[] = R"(count(*), md5(string_agg("digest", '' ORDER BY "digest" COLLATE "C")))";
+// A column hardly has these names.
+constexpr char kRow[] = "\" row\"";
+constexpr char kNumber[] = "\" row number\"";
+// A row of more is represented by its digest where rows are put together, which may come to 1 GB.
+constexpr int kLongRow = 1000;
 
 // `("a", "b")`, or `"a"`, by which a row is compared with a QuoteRow of as many.
 std::string KeyTuple(const std::vector<std::string>& key) {
@@ -23,11 +26,13 @@ std::string Tuple(const KeyValues& values) {
   return values.size() == 1 ? QuoteLiteral(values.front()) : QuoteRow(values);
 }
 
-// The row as text: each value as its output function writes it, quoted where need be, so that NULL, an empty text and
-// the place of a comma all make a difference.
-std::string RowDigest(const std::vector<std::string>& columns) {
-  return absl::StrCat("md5(ROW(", QuoteNames(columns), ")::text)");
+// Each value as its output function writes it, quoted where need be, so that NULL, an empty text, the place of a comma
+// and the end of a row all make a difference.
+std::string RowText(const std::vector<std::string>& columns) {
+  return absl::StrCat("ROW(", QuoteNames(columns), ")::text");
 }
+
+std::string RowDigest(const std::vector<std::string>& columns) { return absl::StrCat("md5(", RowText(columns), ")"); }
 
 bool Has(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -98,8 +103,16 @@ std::string TablePair::Where(const KeyRange& range) const {
 }
 
 std::string TablePair::Sum(const KeyRange& range, std::size_t tag) const {
-  return absl::StrCat("SELECT ", tag, ", ", kSum, " FROM (SELECT ", RowDigest(columns), " AS \"digest\" FROM ",
-                      sql_name, " WHERE ", Where(range), ") AS \"rows\"");
+  const std::string names = QuoteNames(key);
+  // OFFSET 0: the text of a row is made once.
+  return absl::StrCat("SELECT ", tag, ", count(*), md5(string_agg(CASE WHEN octet_length(", kRow, ") > ", kLongRow,
+                      " THEN md5(", kRow, ") ELSE ", kRow, " END, '' ORDER BY ", names, ")) FROM (SELECT ", names, ", ",
+                      RowText(columns), " AS ", kRow, " FROM ", sql_name, " WHERE ", Where(range),
+                      " OFFSET 0) AS \"rows\"");
+}
+
+std::string TablePair::Any(const KeyRange& range) const {
+  return absl::StrCat("SELECT EXISTS (SELECT 1 FROM ", sql_name, " WHERE ", Where(range), ")");
 }
 
 std::string TablePair::Digests(const KeyRange& range, std::size_t tag) const {
@@ -109,8 +122,6 @@ std::string TablePair::Digests(const KeyRange& range, std::size_t tag) const {
 
 std::string TablePair::Borders(const KeyRange& range, std::int64_t step, std::int64_t most, std::size_t tag) const {
   const std::string names = QuoteNames(key);
-  // A column cannot have this name, for names are not empty and this one begins with a space.
-  constexpr absl::string_view kNumber = "\" row number\"";
   return absl::StrCat("SELECT ", tag, ", ", names, " FROM (SELECT ", names, ", row_number() OVER (ORDER BY ", names,
                       ") AS ", kNumber, " FROM (SELECT ", names, " FROM ", sql_name, " WHERE ", Where(range),
                       " ORDER BY ", names, " LIMIT ", step * most, ") AS \"page\") AS \"numbered\" WHERE ", kNumber,
@@ -118,9 +129,10 @@ std::string TablePair::Borders(const KeyRange& range, std::int64_t step, std::in
 }
 
 std::string TablePair::BucketSums(int digits) const {
-  return absl::StrCat("SELECT \"bucket\", ", kSum, " FROM (SELECT substr(", RowDigest(key), ", 1, ", digits,
-                      ") AS \"bucket\", ", RowDigest(columns), " AS \"digest\" FROM ", sql_name,
-                      ") AS \"rows\" GROUP BY 1");
+  // Sorted, so that it does not matter in which order rows are met.
+  return absl::StrCat("SELECT \"bucket\", count(*), md5(string_agg(\"digest\", '' ORDER BY \"digest\" COLLATE \"C\"))",
+                      " FROM (SELECT substr(", RowDigest(key), ", 1, ", digits, ") AS \"bucket\", ", RowDigest(columns),
+                      " AS \"digest\" FROM ", sql_name, ") AS \"rows\" GROUP BY 1");
 }
 
 std::string TablePair::Select(const std::vector<std::string>& names, const std::vector<KeyValues>& keys) const {

@@ -58,9 +58,11 @@ struct TablePair {
 
   // A condition that holds for the rows of `range`.
   std::string Where(const KeyRange& range) const;
-  // The number of rows in `range`, and a digest of them: 32 hex digits, NULL of none. The same for the same rows, in
-  // whatever order they are met. `tag` is the first column.
+  // Of an ordered table: the number of rows in `range`, and a digest of them: 32 hex digits, NULL of none. `tag` is the
+  // first column.
   std::string Sum(const KeyRange& range, std::size_t tag) const;
+  // Whether there is a row in `range`.
+  std::string Any(const KeyRange& range) const;
   // `tag`, the key, and the digest of each row in `range`.
   std::string Digests(const KeyRange& range, std::size_t tag) const;
   // `tag`, and the key of every `step`th row of `range`, up to `most` of them.

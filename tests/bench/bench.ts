@@ -2,6 +2,7 @@
 import { fdatasyncSync, openSync, closeSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { ListingRows } from "./listing_rows.ts";
+import { MovingRows } from "./moving_rows.ts";
 import { microBenchmarks, nativeRows } from "./native_rows.ts";
 import { type BenchOptions, isWanted, parseOptions, UsageError } from "./options.ts";
 import { rounded, writeReport } from "./report.ts";
@@ -9,10 +10,10 @@ import { type Measured, measureRow } from "./row.ts";
 import { ScrapedRows } from "./scraped_rows.ts";
 import { FULL, QUICK, SECURED, StoreRows } from "./store_rows.ts";
 import type { StoreKind } from "./stores/store.ts";
-import { TableRows } from "./table_rows.ts";
 import { TablesRows } from "./tables_rows.ts";
 import { Testbed } from "./testbed.ts";
 import type { Timing } from "./timing.ts";
+import { WayBackRow } from "./way_back_row.ts";
 
 const MINUTE_MS = 60_000;
 const BLOCK_BYTES = 8_192;
@@ -64,12 +65,14 @@ async function bench(options: BenchOptions, command: string): Promise<number> {
   const listings = new ListingRows(bed, quick);
   const scraped = new ScrapedRows(bed, quick, loadSeconds);
   const tables = new TablesRows();
+  const wayBack = new WayBackRow(bed, quick);
   const measured: Measured[] = [];
   const missing: string[] = [];
   try {
     const all = [
       ...nativeRows(bed, quick),
-      ...new TableRows(bed, quick).rows(),
+      ...new MovingRows(bed, quick).rows(),
+      ...wayBack.rows(),
       ...stores.rows(),
       ...listings.rows(),
       ...tables.rows(),
@@ -114,6 +117,7 @@ async function bench(options: BenchOptions, command: string): Promise<number> {
     await listings.stop();
     await scraped.stop();
     await tables.stop();
+    await wayBack.stop();
     await bed.stop();
   }
   if (missing.length > 0) say(`not measured: ${missing.join(", ")}\n`);

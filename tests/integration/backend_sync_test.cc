@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -15,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "client/cpp/client.h"
 #include "tests/integration/cli_runner.h"
+#include "tests/integration/session_owner.h"
 #include "tests/support/legacy_tables.h"
 #include "tests/support/postgres_test.h"
 #include "tests/support/temp_dir.h"
@@ -28,108 +28,19 @@ using Json = nlohmann::json;
 
 constexpr absl::Duration kPatience = absl::Minutes(1);
 
-// Owns a session, and commits one count after the other to it, each to a key of its own too. Any call that fails, or is
-// answered as another state of the session would be, fails the test.
-class Owner {
- public:
-  Owner(const std::string& address, std::string session_id) : session_id_(std::move(session_id)), client_(At(address)) {
-    auto lease = client_.AcquireLease(session_id_, "pool", absl::Seconds(30));
-    EXPECT_TRUE(lease.ok()) << lease.status();
-    if (!lease.ok()) return;
-    fence_ = lease->fence;
-    thread_ = std::thread([this] { Run(); });
-  }
-  ~Owner() { Stop(); }
-  Owner(const Owner&) = delete;
-  Owner& operator=(const Owner&) = delete;
-
-  void Stop() {
-    stop_ = true;
-    if (thread_.joinable()) thread_.join();
-  }
-  std::uint64_t acknowledged() const { return count_; }
-  void AwaitMore(std::uint64_t commits) const {
-    const std::uint64_t wanted = count_ + commits;
-    const absl::Time give_up = absl::Now() + kPatience;
-    while (count_ < wanted && !failed_ && absl::Now() < give_up) absl::SleepFor(absl::Milliseconds(1));
-    EXPECT_GE(count_, wanted);
-  }
-
-  // After Stop: everything that was acknowledged is there, and the lease is still the same.
-  void Check() {
-    auto lease = client_.GetLease(session_id_);
-    ASSERT_TRUE(lease.ok()) << lease.status();
-    EXPECT_EQ(lease->fence, fence_);
-    EXPECT_EQ(lease->owner, "pool");
-    std::vector<client::KeyName> names{{"session", "current"}};
-    for (std::uint64_t i = 1; i <= count_; ++i) names.push_back({"pre-key", absl::StrCat(i)});
-    auto found = client_.GetKeys(session_id_, names);
-    ASSERT_TRUE(found.ok()) << found.status();
-    EXPECT_EQ(found->found.size(), count_ + 1);
-    EXPECT_EQ(found->revision, count_);
-  }
-
- private:
-  static client::ClientOptions At(const std::string& address) {
-    client::ClientOptions options;
-    options.address = address;
-    options.deadline = absl::Seconds(30);
-    options.patience = absl::ZeroDuration();
-    return options;
-  }
-
-  void Run() {
-    while (!stop_) {
-      const std::string value = absl::StrCat(count_.load());
-      client::CommitRequest commit;
-      commit.session_id = session_id_;
-      commit.commit_id = 1'000 + count_;
-      commit.fence = fence_;
-      commit.expected_revision = count_;
-      commit.sets = {{{"pre-key", absl::StrCat(count_ + 1)}, {ValueKind::kRaw, value}},
-                     {{"session", "current"}, {ValueKind::kRaw, value}}};
-      // Every now and then twice, as after a lost reply.
-      for (int attempt = 0; attempt < (count_ % 5 == 0 ? 2 : 1); ++attempt) {
-        const auto revision = client_.Commit(commit);
-        if (!revision.ok() || *revision != count_ + 1)
-          return Fail(absl::StrCat("commit: ", revision.status().ToString()));
-      }
-      ++count_;
-      if (count_ % 20 == 0) {
-        const auto renewed = client_.RenewLease(session_id_, fence_, absl::Seconds(30));
-        if (!renewed.ok()) return Fail(renewed.status().ToString());
-      }
-    }
-  }
-  void Fail(const std::string& why) {
-    failed_ = true;
-    ADD_FAILURE() << session_id_ << ": " << why;
-  }
-
-  const std::string session_id_;
-  client::Client client_;
-  std::uint64_t fence_ = 0;
-  std::atomic<std::uint64_t> count_ = 0;
-  std::atomic<bool> stop_ = false;
-  std::atomic<bool> failed_ = false;
-  std::thread thread_;
-};
-
-// A server on a native database, `timeweb`, which may also serve from old tables, `supabase`, and from a file,
-// `sqlite`.
-class BackendSyncTest : public PostgresTest {
+// A server on a native database, `timeweb`, of the newest PostgreSQL, which may also serve from old tables, `supabase`,
+// of that of the distribution, and from a file, `sqlite`.
+class BackendSyncTest : public TwoPostgresTest {
  protected:
   void SetUp() override {
-    PostgresTest::SetUp();
-    native_ = url();
-    ASSERT_NO_FATAL_FAILURE(UseNewDatabase());
+    ASSERT_NO_FATAL_FAILURE(TwoPostgresTest::SetUp());
     ASSERT_TRUE(CreateLegacyTables(url(), LegacyTables::kPlain).ok());
   }
   // The test's database is that of the old tables.
   void Serve(const std::string& backend = "timeweb") {
     const auto plain = [](const std::string& to) { return absl::StrCat(to, "?sslmode=disable"); };
     auto server =
-        TestServer::Create({{"--backend", backend, "--timeweb-url", plain(native_), "--supabase-url", plain(url()),
+        TestServer::Create({{"--backend", backend, "--timeweb-url", plain(newest_url()), "--supabase-url", plain(url()),
                              "--supabase-layout", "legacy", "--sqlite-path", folder_.File("store.db")},
                             {}});
     ASSERT_TRUE(server.ok()) << server.status();
@@ -188,15 +99,15 @@ class BackendSyncTest : public PostgresTest {
     return found.ok() && !found->found.empty() ? found->found.front().value.bytes : "";
   }
 
-  std::string native_;
   TempDir folder_;
   std::unique_ptr<TestServer> server_;
 };
 
 TEST_F(BackendSyncTest, ThroughEveryLayoutAndBackUnderLoadNoCallFailsAndOwnersGoOn) {
   ASSERT_NO_FATAL_FAILURE(Serve());
-  std::vector<std::unique_ptr<Owner>> owners;
-  for (int i = 0; i < 4; ++i) owners.push_back(std::make_unique<Owner>(server_->address(), absl::StrCat("s", i)));
+  std::vector<std::unique_ptr<SessionOwner>> owners;
+  for (int i = 0; i < 4; ++i)
+    owners.push_back(std::make_unique<SessionOwner>(server_->address(), absl::StrCat("s", i)));
   for (const char* const target : {"supabase", "sqlite", "timeweb", "sqlite", "supabase", "timeweb"}) {
     for (const auto& owner : owners) owner->AwaitMore(5);
     MustSwitch(target, {"--follow"});
@@ -204,7 +115,7 @@ TEST_F(BackendSyncTest, ThroughEveryLayoutAndBackUnderLoadNoCallFailsAndOwnersGo
   }
   for (const auto& owner : owners) owner->AwaitMore(5);
   for (const auto& owner : owners) owner->Stop();
-  for (const auto& owner : owners) owner->Check();
+  for (const auto& owner : owners) owner->Check(server_->address());
 }
 
 TEST_F(BackendSyncTest, ALeaseThatIsNearItsEndDoesNotEndByASwitch) {
@@ -256,7 +167,15 @@ TEST_F(BackendSyncTest, ADryRunTellsAndChangesNothingOnEitherSide) {
   ASSERT_NO_FATAL_FAILURE(Serve());
   Write("s", "one");
   ASSERT_EQ(Cli({"backend", "status", "--probe"}).code, 0) << "which makes the tables";
-  const auto transactions = [this] { return Query("SELECT pg_snapshot_xmax(pg_current_snapshot())"); };
+  const auto transactions = [this] {
+    std::string of_both;
+    for (const std::string& database : {newest_url(), url()}) {
+      const auto next = TestPostgres::Query(database, "SELECT pg_snapshot_xmax(pg_current_snapshot())");
+      EXPECT_TRUE(next.ok()) << next.status();
+      absl::StrAppend(&of_both, next.value_or(""), " ");
+    }
+    return of_both;
+  };
   const std::string before = transactions();
   const CliResult told = Cli({"backend", "sync", "supabase", "--dry-run"});
   EXPECT_EQ(told.code, 0) << told.err;

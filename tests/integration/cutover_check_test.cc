@@ -136,6 +136,7 @@ TEST_F(CutoverCheckTest, EachGateShutsByItself) {
   ExpectShut(Shut({"--needs", "clients:name"}), "no plan-clean: in the way of the tables: clients.");
   ExpectShut(Shut({"--report", File("absent.json")}), "no verified: there is no report");
   ExpectShut(Shut({"--report", File("steps.toml")}), "unknown verified: ");
+  ExpectShut(Shut({"--max-lag", "1ms"}), "no backend-equal: the target has all that was written ");
   ExpectShut(Shut({}, /*may_connect=*/false), "no nobody-else: connected: supabase (127.0.0.1:");
   EXPECT_THAT(Shut({"--may-connect", "postgres"}, /*may_connect=*/false), IsEmpty());
   ExpectShut(Shut({"--way-back", "1ms"}), "no way-back: the way back took");

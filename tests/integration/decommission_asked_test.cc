@@ -18,7 +18,13 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-TEST_F(DecommissionTest, AClientThatReadsIsNamedWithRoleApplicationAndTable) {
+// What the newest PostgreSQL counts, and shows of who is connected; the others ask the one of the distribution.
+class DecommissionAskedTest : public DecommissionTest {
+ protected:
+  static void SetUpTestSuite() { StartServersAndRoles(/*newest_is_source=*/true); }
+};
+
+TEST_F(DecommissionAskedTest, AClientThatReadsIsNamedWithRoleApplicationAndTable) {
   MakeTables();
   Sample();
   HeldClient client(absl::StrCat(As(source(), "app"), "?application_name=reminders"));
@@ -35,7 +41,7 @@ TEST_F(DecommissionTest, AClientThatReadsIsNamedWithRoleApplicationAndTable) {
   EXPECT_EQ(result.since, now_);
 }
 
-TEST_F(DecommissionTest, AClientThatIsOnlyConnectedIsNamedToo) {
+TEST_F(DecommissionAskedTest, AClientThatIsOnlyConnectedIsNamedToo) {
   Sample();
   HeldClient client(absl::StrCat(As(source(), "app"), "?application_name=pool"));
   Sample();
@@ -45,7 +51,7 @@ TEST_F(DecommissionTest, AClientThatIsOnlyConnectedIsNamedToo) {
   EXPECT_EQ(Judge(terms).verdict, Verdict::kUnknown);
 }
 
-TEST_F(DecommissionTest, AnotherThatSamplesIsNoClient) {
+TEST_F(DecommissionAskedTest, AnotherThatSamplesIsNoClient) {
   MakeTables();
   Sample();
   HeldClient sampler(absl::StrCat(source(), "?application_name=authstatectl%20decommission"));
@@ -53,7 +59,7 @@ TEST_F(DecommissionTest, AnotherThatSamplesIsNoClient) {
   EXPECT_THAT(Judge().asked, IsEmpty());
 }
 
-TEST_F(DecommissionTest, AWriterIsNamedWithWhatItWrote) {
+TEST_F(DecommissionAskedTest, AWriterIsNamedWithWhatItWrote) {
   MakeTables();
   Sample();
   HeldClient client(absl::StrCat(As(source(), "app"), "?application_name=bookings"));
@@ -67,7 +73,7 @@ TEST_F(DecommissionTest, AWriterIsNamedWithWhatItWrote) {
   EXPECT_THAT(ClientsOf(result.asked[0]), ElementsAre("app/bookings 127.0.0.1 1 active"));
 }
 
-TEST_F(DecommissionTest, AConnectionBetweenTwoSamplesIsSeenByTheTableThatItAsked) {
+TEST_F(DecommissionAskedTest, AConnectionBetweenTwoSamplesIsSeenByTheTableThatItAsked) {
   MakeTables();
   Sample();
   AskSource("SELECT * FROM clients");
@@ -86,7 +92,7 @@ TEST_F(DecommissionTest, AConnectionBetweenTwoSamplesIsSeenByTheTableThatItAsked
                     Not(HasSubstr("public.clients"))));
 }
 
-TEST_F(DecommissionTest, TheMetricsTellOfWhoAskedWithinAQuarterOfAnHour) {
+TEST_F(DecommissionAskedTest, TheMetricsTellOfWhoAskedWithinAQuarterOfAnHour) {
   MakeTables();
   const absl::Time begin = absl::Now() - absl::Minutes(20);
   {
@@ -112,7 +118,7 @@ TEST_F(DecommissionTest, TheMetricsTellOfWhoAskedWithinAQuarterOfAnHour) {
   EXPECT_THAT(watch({"--ignore-schemas", "public"}), HasSubstr("\nauthstate_decommission_asked 0\n"));
 }
 
-TEST_F(DecommissionTest, WhatChangesTablesWithoutReadingThemIsSeen) {
+TEST_F(DecommissionAskedTest, WhatChangesTablesWithoutReadingThemIsSeen) {
   MakeTables();
   Sample();
   AskSource("TRUNCATE visits; DROP TABLE clients; CREATE TABLE notes (id int)");
@@ -123,7 +129,7 @@ TEST_F(DecommissionTest, WhatChangesTablesWithoutReadingThemIsSeen) {
                                                      "public.visits: 0 0 0 0 rewritten"));
 }
 
-TEST_F(DecommissionTest, WhatTheDatabaseDoesByItselfAndWhoAsksTheCatalogueAsksNoTable) {
+TEST_F(DecommissionAskedTest, WhatTheDatabaseDoesByItselfAndWhoAsksTheCatalogueAsksNoTable) {
   MakeTables();
   Sample();
   AskSource("VACUUM ANALYZE clients");

@@ -45,8 +45,9 @@ class DecommissionTest : public TablesTest {
   static constexpr absl::Duration kMinute = absl::Minutes(1);
   static constexpr absl::Duration kDay = absl::Hours(24);
 
-  static void SetUpTestSuite() {
-    ASSERT_NO_FATAL_FAILURE(TablesTest::SetUpTestSuite());
+  static void SetUpTestSuite() { StartServersAndRoles(/*newest_is_source=*/false); }
+  static void StartServersAndRoles(bool newest_is_source) {
+    ASSERT_NO_FATAL_FAILURE(StartServers(newest_is_source));
     for (test::TestPostgres* const server : {&source_server(), &target_server()}) {
       ASSERT_TRUE(test::TestPostgres::Run(server->url(), "CREATE ROLE app LOGIN; CREATE ROLE watcher LOGIN").ok());
     }

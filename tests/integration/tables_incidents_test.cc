@@ -24,6 +24,8 @@ constexpr char kMessages[] =
 
 class TablesIncidentTest : public TablesTest {
  protected:
+  static void SetUpTestSuite() { StartServers(/*newest_is_source=*/true); }
+
   void LoadLive() {
     Load(source(), "live.sql");
     Load(source(), "rows.sql");

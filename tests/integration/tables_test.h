@@ -20,18 +20,21 @@
 
 namespace authstate {
 
-// Two PostgreSQL servers, as Supabase and Timeweb are, with an empty database in each for every test.
+// Two PostgreSQL servers, as Supabase and Timeweb are, with an empty database in each for every test. One of them is
+// the newest that there is, as a provider's may be years ahead of the other's.
 class TablesTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    for (std::unique_ptr<test::TestPostgres>* const server : {&source_server_, &target_server_}) {
+  static void SetUpTestSuite() { StartServers(/*newest_is_source=*/false); }
+  static void StartServers(bool newest_is_source) {
+    for (const bool source : {true, false}) {
       test::TestPostgres::Options options;
       // So that nothing but the test writes.
       options.settings = {"autovacuum=off"};
+      options.newest = source == newest_is_source;
       options.own_identifier = true;
       auto started = test::TestPostgres::Create(std::move(options));
       ASSERT_TRUE(started.ok()) << started.status();
-      *server = *std::move(started);
+      (source ? source_server_ : target_server_) = *std::move(started);
     }
   }
   static void TearDownTestSuite() {

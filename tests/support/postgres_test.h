@@ -48,6 +48,37 @@ class PostgresTest : public testing::Test {
   std::string url_;
 };
 
+// The newest PostgreSQL beside that of the distribution, and an empty database in it too for each test.
+class TwoPostgresTest : public PostgresTest {
+ protected:
+  static void SetUpTestSuite() {
+    ASSERT_NO_FATAL_FAILURE(PostgresTest::SetUpTestSuite());
+    TestPostgres::Options options;
+    options.newest = true;
+    auto newest = TestPostgres::Create(std::move(options));
+    ASSERT_TRUE(newest.ok()) << newest.status();
+    newest_ = *std::move(newest);
+  }
+  static void TearDownTestSuite() {
+    newest_.reset();
+    PostgresTest::TearDownTestSuite();
+  }
+
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(PostgresTest::SetUp());
+    auto url = newest_->NewDatabase();
+    ASSERT_TRUE(url.ok()) << url.status();
+    newest_url_ = *std::move(url);
+  }
+
+  static TestPostgres& newest() { return *newest_; }
+  const std::string& newest_url() const { return newest_url_; }
+
+ private:
+  static inline std::unique_ptr<TestPostgres> newest_;
+  std::string newest_url_;
+};
+
 }  // namespace authstate::test
 
 #endif  // AUTHSTATE_TESTS_SUPPORT_POSTGRES_TEST_H_

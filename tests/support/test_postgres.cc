@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <cstdlib>
 #include <fstream>
 #include <utility>
 
@@ -99,6 +100,10 @@ absl::Status TestPostgres::Start() {
                   directory_.File("cluster"), absl::StrCat(port_)};
   if (small_disk) options.argv.push_back(absl::StrCat(options_.small_disk_megabytes));
   options.argv.insert(options.argv.end(), options_.settings.begin(), options_.settings.end());
+  const char* const newest = std::getenv("AUTHSTATE_TEST_NEWER_POSTGRES_BIN");
+  if (options_.newest && newest != nullptr) {
+    options.environment.push_back(absl::StrCat("AUTHSTATE_TEST_POSTGRES_BIN=", newest));
+  }
   if (options_.standby_of != 0) options.environment.push_back(absl::StrCat("STANDBY_OF=", options_.standby_of));
   if (options_.own_identifier) options.environment.push_back("OWN_IDENTIFIER=1");
   auto process = Subprocess::Start(std::move(options));

@@ -29,6 +29,9 @@ class TestPostgres {
     int small_disk_megabytes = 0;
     // Whether its system identifier is no other cluster's.
     bool own_identifier = false;
+    // The newest PostgreSQL, of the folder that AUTHSTATE_TEST_NEWER_POSTGRES_BIN names; where it names none, the same
+    // as without.
+    bool newest = false;
   };
 
   // Makes the cluster, and returns once it answers.

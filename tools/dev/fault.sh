@@ -85,6 +85,7 @@ run_faults() {
   [[ -z $3 ]] || options+=(--tests-regex "$3")
   mkdir -p "$LOG_DIR" "$directory"
   rm -f "$junit"
+  ensure_newest_postgres
   export AUTHSTATE_BIN_DIR=$AUTHSTATE_ROOT/build/bin AUTHSTATE_FAULT_ROUNDS=$rounds
   ctest --test-dir build/tests/fault --verbose --no-tests=error --timeout $((minutes * 60)) \
     --stop-time "$(date -d "+$minutes minutes" '+%H:%M:%S')" --output-junit "$junit" "${options[@]}" 2>&1 </dev/null |

@@ -4,6 +4,8 @@
 source "$AUTHSTATE_ROOT/tools/dev/deps.sh"
 # shellcheck source=tools/dev/build.sh
 source "$AUTHSTATE_ROOT/tools/dev/build.sh"
+# shellcheck source=tools/dev/newest_postgres.sh
+source "$AUTHSTATE_ROOT/tools/dev/newest_postgres.sh"
 # shellcheck source=tools/dev/tally.sh
 source "$AUTHSTATE_ROOT/tools/dev/tally.sh"
 # shellcheck source=tools/dev/fuzz.sh
@@ -164,6 +166,7 @@ run_cpp_suites() {
     [[ $label == default ]] || name=$suite-$label
     report=$AUTHSTATE_ROOT/build/log/$name.xml
     rm -f "$report"
+    case $suite in integration | fault) ensure_newest_postgres ;; esac
     step "$name" ctest --test-dir "$directory/tests/$suite" --output-on-failure --no-tests=ignore \
       --parallel "$(test_jobs)" --timeout 900 --output-junit "$report" "${options[@]}" || true
     tally_junit "$name" "$report"

@@ -23,7 +23,7 @@ async function seconds(work: () => Promise<unknown>): Promise<number> {
   return (performance.now() - began) / 1_000;
 }
 
-export class TableRows {
+export class MovingRows {
   readonly #rows: number;
   #made: Promise<void> | undefined;
   // Whether the target holds what the source does.
