@@ -55,6 +55,7 @@ class TwoPostgresTest : public PostgresTest {
     ASSERT_NO_FATAL_FAILURE(PostgresTest::SetUpTestSuite());
     TestPostgres::Options options;
     options.newest = true;
+    options.own_identifier = true;
     auto newest = TestPostgres::Create(std::move(options));
     ASSERT_TRUE(newest.ok()) << newest.status();
     newest_ = *std::move(newest);
