@@ -93,7 +93,7 @@ class AdminService final : public RawService {
   }
 
   grpc::ServerWriteReactor<Bytes>* SwitchBackend(Context* context, const Bytes* request) override {
-    return StartSwitchBackend(targets_, guard_->Begin(rpc::kSwitchBackend, context, *request), context);
+    return StartSwitchBackend(targets_, backend_, guard_->Begin(rpc::kSwitchBackend, context, *request), context);
   }
 
   grpc::ServerWriteReactor<Bytes>* SyncBackend(Context* context, const Bytes* request) override {

@@ -5,14 +5,18 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "authstate/v1/admin_service.pb.h"
 #include "server/handlers/backend_messages.h"
 #include "server/log/logging.h"
 #include "server/services/progress_stream.h"
+#include "storage/backend.h"
 
 namespace authstate::server {
 namespace {
+
+constexpr absl::Duration kMaintenanceGoesAlong = absl::Seconds(5);
 
 void LogSwitch(const storage::SwitchRequest& request, const storage::SwitchReport& report, const absl::Status& status) {
   LogFields fields = {{"target", request.target},
@@ -52,6 +56,7 @@ void LogSync(const storage::SyncRequest& request, const storage::SyncReport& rep
 }  // namespace
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartSwitchBackend(storage::BackendTargets* targets,
+                                                               storage::Backend* backend,
                                                                std::unique_ptr<GuardedCall> call,
                                                                grpc::CallbackServerContext* context) {
   auto* const stream = new ProgressStream<v1::SwitchBackendResponse>(std::move(call), context);
@@ -70,11 +75,18 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* StartSwitchBackend(storage::BackendT
         *event.mutable_progress() = ToMessage(progress);
         stream->Offer(std::move(event));
       },
-      [stream, request = *request](const absl::Status& status, const storage::SwitchReport& report) {
+      [stream, backend, request = *request](const absl::Status& status, const storage::SwitchReport& report) {
         LogSwitch(request, report, status);
         v1::SwitchBackendResponse event;
         *event.mutable_result() = ToMessage(report, status.ok());
-        stream->Conclude(status, std::move(event));
+        // Maintenance has gone along once the database that serves now was asked for it. Told before, somebody might
+        // end it there through another server, and this one would begin it anew.
+        storage::GrantRequest ask;
+        ask.action = storage::GrantRequest::Action::kGetMaintenance;
+        backend->Grants(std::move(ask), absl::Now() + kMaintenanceGoesAlong,
+                        [stream, status, event = std::move(event)](const auto& /*answer*/) mutable {
+                          stream->Conclude(status, std::move(event));
+                        });
       });
   return stream;
 }

@@ -8,12 +8,15 @@
 #include <memory>
 
 #include "server/rpc/guard.h"
+#include "storage/backend.h"
 #include "storage/backend_targets.h"
 
 namespace authstate::server {
 
-// Start the streams of SwitchBackend and SyncBackend (progress_stream.h). Log what became of it.
+// Start the streams of SwitchBackend and SyncBackend (progress_stream.h). Log what became of it. `backend` is what the
+// server serves from, with all its decorators.
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartSwitchBackend(storage::BackendTargets* targets,
+                                                               storage::Backend* backend,
                                                                std::unique_ptr<GuardedCall> call,
                                                                grpc::CallbackServerContext* context);
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartSyncBackend(storage::BackendTargets* targets,

@@ -16,9 +16,9 @@
 #include "absl/time/time.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "tests/integration/open_psql.h"
 #include "tests/support/legacy_tables.h"
 #include "tests/support/postgres_test.h"
-#include "tests/support/subprocess.h"
 #include "tests/support/test_server.h"
 
 // A server on a PostgreSQL of which another program, psql, holds rows.
@@ -31,33 +31,6 @@ inline constexpr int kOthers = 4;
 
 inline std::string LockedSession(int i) { return absl::StrCat("locked-", i); }
 inline std::string OtherSession(int i) { return absl::StrCat("other-", i); }
-
-// A psql that has run `sql` in a transaction, and leaves it open. Waits until it has all its locks.
-class OpenPsql {
- public:
-  OpenPsql(const std::string& url, const std::string& sql) : url_(url) {
-    auto process = Subprocess::Start({{"psql", url, "-qAt", "-v", "ON_ERROR_STOP=1", "-c", "BEGIN", "-c", sql, "-c",
-                                       "\\echo held", "-c", "SELECT pg_sleep(3600)"},
-                                      {"PGAPPNAME=holder"}});
-    EXPECT_TRUE(process.ok()) << process.status();
-    process_ = *std::move(process);
-    const auto held = process_->WaitForLine("held", kPatience);
-    EXPECT_TRUE(held.ok()) << held.status();
-  }
-  ~OpenPsql() {
-    const absl::Status ended = TestPostgres::Run(
-        url_,
-        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name = 'holder' "
-        "AND datname = current_database()");
-    EXPECT_TRUE(ended.ok()) << ended;
-  }
-  OpenPsql(const OpenPsql&) = delete;
-  OpenPsql& operator=(const OpenPsql&) = delete;
-
- private:
-  const std::string url_;
-  std::unique_ptr<Subprocess> process_;
-};
 
 struct Tables {
   const char* layout;

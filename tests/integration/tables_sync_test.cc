@@ -244,6 +244,23 @@ TEST_F(TablesSyncTest, TablesOfTheAuthStateAreLeftAloneUnlessNamed) {
   EXPECT_EQ(Run({"sync", "--tables", "no_such_table"}).code, kRefused);
 }
 
+TEST_F(TablesSyncTest, FromWhereTheTargetEndsTheRestIsCopiedButForWhatItRefuses) {
+  OnBoth("CREATE TABLE t (id int PRIMARY KEY, n int)");
+  Sql(source(), "INSERT INTO t SELECT i, i FROM generate_series(1, 200000) i");
+  Sql(target(),
+      "INSERT INTO t SELECT i, i FROM generate_series(1, 1000) i; UPDATE t SET n = 0 WHERE id = 7; "
+      "ALTER TABLE t ADD CHECK (id <> 150000)");
+  const nlohmann::json found = TableOf(Sync({"--dry-run"}), "t");
+  EXPECT_EQ(found["missing"], 199'000);
+  EXPECT_EQ(found["different"], 1);
+  const nlohmann::json synced = Sync({"--rounds", "1"}, kDataLoss);
+  ASSERT_THAT(synced["refused"], SizeIs(1)) << synced;
+  EXPECT_EQ(synced["refused"][0]["key"], "id=150000");
+  EXPECT_EQ(Ask(target(), "SELECT count(*) || ' ' || sum(n) FROM t"),
+            Ask(source(), "SELECT count(*) || ' ' || sum(n) FROM t WHERE id <> 150000"));
+  EXPECT_EQ(TableOf(synced, "t")["copied"], 199'000);
+}
+
 TEST_F(TablesSyncTest, LargeRowsGoOver) {
   OnBoth("CREATE TABLE t (id int PRIMARY KEY, body text)");
   Sql(source(),
