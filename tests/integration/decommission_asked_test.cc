@@ -1,10 +1,9 @@
 // authstatectl decommission: who asks a database that is to be given up, and what is no asking.
-#include "tests/integration/decommission_test.h"
-
 #include <fstream>
 #include <sstream>
 
 #include "absl/time/clock.h"
+#include "tests/integration/decommission_test.h"
 
 namespace authstate {
 namespace {

@@ -19,10 +19,12 @@ echo "$pid" >"$pid_file"
 
 # shellcheck disable=SC2016  # for the shell that it is given to
 # Its cgroup is the root of what it sees, and so is its system.
+# Mounts are shared, as by other managers of containers: else those of credentials do not reach the services.
 exec unshare --cgroup bash -euc '
   mount -t cgroup2 cgroup2 "$1/sys/fs/cgroup"
   cd "$1"
   pivot_root . .
   umount --lazy .
+  mount --make-rshared /
   exec env -i container=authstate PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . /lib/systemd/systemd --log-target=null' \
   bash "$system"
