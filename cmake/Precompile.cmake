@@ -1,9 +1,9 @@
-# Precompiled headers: half of what a source costs is reading the same ones. ccache takes part as tools/dev/native.sh sets
-# it up, and clang-tidy (tools/dev/tidy.mjs) reads each source without.
+# Precompiled headers: half of what a source costs is reading the same ones. ccache takes part as tools/dev/native.sh
+# sets it up, and clang-tidy (tools/dev/tidy.mjs) reads each source without.
 
-# authstate_precompile(NAME DIRECTORIES DIRECTORY... HEADERS HEADER... LIBRARIES LIBRARY...): NAME is the libraries' headers
-# precompiled, for all targets in the directories and below that have none yet and hold what we wrote. That is what has
-# the warnings.
+# authstate_precompile(NAME DIRECTORIES DIRECTORY... HEADERS HEADER... LIBRARIES LIBRARY...): NAME is the libraries'
+# headers precompiled, for all targets in the directories and below that have none yet and hold what we wrote. That is
+# what has the warnings.
 function(authstate_precompile name)
   cmake_parse_arguments(PARSE_ARGV 1 of "" "" "DIRECTORIES;HEADERS;LIBRARIES")
   set(source ${CMAKE_BINARY_DIR}/precompiled.cc)
