@@ -6,7 +6,7 @@
 //
 // A source that passed is not checked again until its compile command, .clang-tidy, clang-tidy itself or any file it
 // includes changes: CACHE_DIR holds an empty file named by the digest of all these. The includes are those that the
-// last compilation found, so BUILD_DIR must hold a finished build.
+// last compilation found, so BUILD_DIR must hold a finished build. Of what is precompiled it finds none: that is of packages.
 
 import { execFile, execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -17,6 +17,8 @@ import { promisify } from 'node:util'
 
 const root = process.cwd()
 const [buildDir, cacheDir] = process.argv.slice(2).map((directory) => resolve(directory))
+// The compile commands that clang-tidy reads.
+const tidyDir = join(buildDir, 'tidy')
 const arguments_ = [
   '--quiet',
   '--extra-arg=-Wthread-safety',
@@ -29,6 +31,7 @@ const arguments_ = [
 const groupSize = 16
 // What a finding begins with: the file, of a source or a header of ours.
 const findingPattern = /^(\/[^\s:]+):\d+:\d+: (?:error|warning): .*\[[\w.,-]+\]$/gm
+const precompiledPattern = / (-Winvalid-pch|-fpch-preprocess|-include \S+\/cmake_pch\.hxx)(?= )/g
 const keptDays = 30
 const outputLimit = 64 << 20
 
@@ -53,10 +56,13 @@ function includesByObject() {
   return includes
 }
 
-// Our own sources: those of the tree, not the generated ones of the build directory.
+// Our own sources: those of the tree, not the generated ones of the build directory. Each as it is, without the
+// precompiled headers of the build (cmake/Precompile.cmake).
 function ourCompilations() {
   const all = JSON.parse(readFileSync(join(buildDir, 'compile_commands.json'), 'utf8'))
-  return all.filter(({ file }) => !relative(root, file).startsWith('..') && relative(buildDir, file).startsWith('..'))
+  return all
+    .filter(({ file }) => !relative(root, file).startsWith('..') && relative(buildDir, file).startsWith('..'))
+    .map((each) => ({ ...each, command: each.command.replaceAll(precompiledPattern, '') }))
 }
 
 function cacheKey({ file, command, output }, includes, version) {
@@ -107,7 +113,7 @@ const parseOnly = ['--checks=-*,misc-new-delete-overloads', '--extra-arg=-w']
 let groups = 0
 // Writes the source that includes all of `group`, with its compile command.
 function unite(group) {
-  const directory = join(buildDir, 'tidy', `${++groups}`)
+  const directory = join(tidyDir, `${++groups}`)
   const folder = join(directory, rulesFolder(group[0].file))
   const file = join(folder, 'group.cc')
   mkdirSync(folder, { recursive: true })
@@ -121,7 +127,7 @@ function unite(group) {
 
 // Checks `group`; `report` is called once for each source, with what was found in it or in a header.
 async function check(group, report) {
-  if (group.length === 1) return report(group[0], await tidy(buildDir, group[0].file))
+  if (group.length === 1) return report(group[0], await tidy(tidyDir, group[0].file))
   const { directory, file } = unite(group)
   if (await tidy(directory, file, ...parseOnly)) {
     const half = group.length >> 1
@@ -157,8 +163,11 @@ mkdirSync(cacheDir, { recursive: true })
 forgetOldResults()
 const version = execFileSync('clang-tidy', ['--version'], { encoding: 'utf8' })
 const includes = includesByObject()
+const compilations = ourCompilations()
+mkdirSync(tidyDir, { recursive: true })
+writeFileSync(join(tidyDir, 'compile_commands.json'), JSON.stringify(compilations))
 const unseen = []
-for (const compilation of ourCompilations()) {
+for (const compilation of compilations) {
   const result = join(cacheDir, cacheKey(compilation, includes, version))
   if (existsSync(result)) utimesSync(result, new Date(), new Date())
   else unseen.push({ ...compilation, result })
