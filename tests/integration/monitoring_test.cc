@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "tests/support/subprocess.h"
@@ -81,11 +83,15 @@ TEST(MonitoringTest, EachAlertIsShownToFireAndNotToAndHasASectionInTheRunbook) {
 
 TEST(MonitoringTest, TheRulesAskForMetricsThatThereAre) {
   const std::string page = Read(AUTHSTATE_METRICS_PAGE);
-  const std::string backups = Read(AUTHSTATE_BACKUP_PAGE);
+  // Of what commands leave for node_exporter, by how it begins.
+  const std::map<std::string, std::string> pages = {{"authstate_backup_", Read(AUTHSTATE_BACKUP_PAGE)},
+                                                    {"authstate_decommission_", Read(AUTHSTATE_DECOMMISSION_PAGE)}};
   for (std::string name : All(Read(kFolder + "/authstate.rules.yml"), "((?:authstate|grpc_server)_[a-z_]+)\\b")) {
     name = std::regex_replace(name, std::regex("_(bucket|count|sum)$"), "");
-    if (name.rfind("authstate_backup_", 0) == 0) {
-      EXPECT_THAT(backups, testing::HasSubstr(name));
+    const auto left = std::find_if(pages.begin(), pages.end(),
+                                   [&name](const auto& each) { return absl::StartsWith(name, each.first); });
+    if (left != pages.end()) {
+      EXPECT_THAT(left->second, testing::HasSubstr(name));
       continue;
     }
     EXPECT_THAT(All(page, absl::StrCat("\\| `(", name, ")` \\|")), Contains(name));
