@@ -30,6 +30,8 @@ constexpr int kLongRoundsEach = 40;
 constexpr int kRoundsForOneOnTheExistingTables = 5;
 constexpr int kRoundsForOneAcrossDatabases = 5;
 constexpr int kRoundsForOneWithAStandby = 10;
+// In how many rounds a commit overtakes another attempt at itself for certain.
+constexpr int kRoundsThatReorder = 10;
 // After how many rounds a broken promise has to be found at the latest.
 constexpr int kPlantedRounds = 10;
 
@@ -134,7 +136,10 @@ void PlayRounds(int rounds, Stores stores) {
   EXPECT_GT(sum.done, static_cast<std::size_t>(rounds) * 100);
   EXPECT_GT(sum.take_overs, 0U);
   EXPECT_GT(sum.duplicates, 0U);
-  EXPECT_GT(sum.reordered, 0U);
+  // Chance decides which of two comes first: in a few rounds all may come in order.
+  if (rounds >= kRoundsThatReorder) {
+    EXPECT_GT(sum.reordered, 0U);
+  }
   // Those of the rounds before went with their standbys.
   if (stores == Stores::kOurs || stores == Stores::kNear) ExpectPatchedValues(deployments);
   if (stores != Stores::kExisting && stores != Stores::kMoving && rounds > 1) {
