@@ -77,6 +77,7 @@ const EXPECTED: Record<string, string[]> = {
   "tables-copy/1000": ["pg_dump"],
   "tables-verify/1000": ["self"],
   "tables-last-round/1000": ["self"],
+  "way-back/2": ["self"],
   ...(isPostgrestHere
     ? Object.fromEntries(
         ["tables-single", "tables-list/63", "tables-upsert/100"].map((name) => [name, ["postgrest-js"]]),
