@@ -14,7 +14,7 @@ namespace authstate::cli {
 struct QuietnessReport {
   decommission::Quietness quietness;
   profiles::BackendChoice database = profiles::BackendChoice::kSupabase;
-  // For how many days nobody may have asked.
+  // The days in a row in which nobody asks that it takes until the database counts as quiet.
   int days = 0;
   // The last times in which somebody asked, and in which the days began anew; the others are counted.
   std::size_t listed = 0;

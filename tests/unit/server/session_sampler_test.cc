@@ -140,7 +140,7 @@ TEST_F(SessionSamplerTest, APageThatTakesTooLongIsAskedForInParts) {
   EXPECT_EQ(counts.sessions, 10);
 }
 
-// As after somebody had locked the tables for a while.
+// A lock on the tables makes pages late, and so small; once it is gone they need not stay so.
 TEST_F(SessionSamplerTest, PagesGrowAgainOnceTheyAreListedInTime) {
   for (int i = 0; i < 10; ++i) Write(absl::StrCat("s", i), true, 1);
   store_.most_in_time = 1;
