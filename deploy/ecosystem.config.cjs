@@ -6,7 +6,7 @@ module.exports = {
   apps: [
     {
       name: "authstated",
-      // Of the Debian package. Of npm: node_modules/@authstate/server-linux-x64/bin/authstated.
+      // From the Debian package; npm has node_modules/@authstate/server-linux-x64/bin/authstated.
       script: "/usr/bin/authstated",
       interpreter: "none",
       args: ["--sqlite-path", "/var/lib/bots/authstate.db", "--log-format", "text"],

@@ -27,7 +27,7 @@ inline constexpr absl::string_view kNoHttp = "off";
 // and an entry of the TOML file that `--config` names (`sqlite-path = "…"`): profiles/command.h.
 struct Options {
   std::string listen = "127.0.0.1:50051";
-  // Of metrics and health over HTTP; or kNoHttp.
+  // Where metrics and health are served over HTTP; or kNoHttp.
   std::string http_listen = std::string(kDefaultHttpListen);
   // Files of `authstatectl backup create` and `backup drill` (--metrics-file), divided by commas, whose figures are
   // shown there.
@@ -42,7 +42,7 @@ struct Options {
   std::string config_path;
   // May hold passwords.
   profiles::DatabaseOptions databases;
-  // Of the keys under which sessions are encrypted (docs/encryption.md). May be one.
+  // Where the keys are under which sessions are encrypted (docs/encryption.md). May be one.
   KeyringSource keyring;
   // Whether an empty store is to hide key ids (docs/encryption.md).
   bool hide_key_ids = false;

@@ -25,7 +25,7 @@ struct FollowState {
   absl::Time since;
   // All that was written before this is there, but for the sessions that differ; unset until the first round is over.
   std::optional<absl::Time> equal_time;
-  // Of the last round.
+  // How many differed in the last round.
   std::size_t differing_sessions = 0;
   // Why the last round failed; empty when it did not.
   std::string error;
@@ -75,7 +75,7 @@ struct SyncRequest {
   bool overwrite = false;
   // With kSync: keeps the target equal from then on, until the next sync or switch that succeeds.
   bool follow = false;
-  // Of the one that serves; 0: no bound.
+  // The most that is read of the one that serves; 0: no bound.
   std::uint64_t max_bytes_per_second = 0;
 };
 
@@ -115,7 +115,7 @@ struct SwitchReport {
 struct SyncReport {
   // What serves.
   std::string from;
-  // Of sessions that were found equal, or made so.
+  // How many sessions were found equal, or made so.
   std::size_t equal_sessions = 0;
   std::size_t copies = 0;
   std::uint64_t bytes_read = 0;

@@ -9,7 +9,7 @@ namespace authstate::storage {
 // server/app.cc: by it the pipe gathers for each of its streams, and the batching backend for everybody. The driver
 // makes a statement of a call, whatever its size.
 struct BatchLimits {
-  // Of one kind (commits, reads, leases). What comes meanwhile gathers for the next call.
+  // Calls under way of one kind (commits, reads, leases). What comes meanwhile gathers for the next call.
   int calls = 4;
   // A call of commits closes at so many, or fewer that have `bytes`; a single larger one has a call of its own. So few,
   // because a call becomes one statement, which one processor of the database works on: two of them side by side are

@@ -38,7 +38,7 @@ struct Constraint {
   std::vector<std::string> columns;
   std::string definition;
   bool deferrable = false;
-  // Of a foreign key: the table that it leads to, empty when that is in another schema.
+  // Where a foreign key leads: a table, empty when that is in another schema.
   std::string referenced;
 };
 

@@ -137,7 +137,7 @@ void Creator::MakeIndexes(const Table& table, const Table* there) {
                       ((index.plain && there->HasUnique(index.columns)) ||
                        std::any_of(there->indexes.begin(), there->indexes.end(),
                                    [&index](const Index& other) { return other.definition == index.definition; }));
-    // Of a partitioned table it is written as that of the parent alone.
+    // The catalogue writes the index of a partitioned table as one of the parent alone.
     if (!made) creation_.after_rows.push_back(absl::StrReplaceAll(index.definition, {{" ON ONLY ", " ON "}}));
   }
 }

@@ -51,7 +51,7 @@ class Rows {
   std::optional<std::string> Value(int row, int column) const;
   std::int64_t Int(int row, int column) const;
   bool Bool(int row, int column) const { return View(row, column) == "t"; }
-  // Of a statement that wrote.
+  // How many rows a statement wrote.
   std::int64_t affected() const;
 
  private:

@@ -36,7 +36,7 @@ struct TableSync {
   std::int64_t missing = 0;
   std::int64_t extra = 0;
   std::int64_t different = 0;
-  // Of all rounds.
+  // What was done in all rounds together.
   std::int64_t copied = 0;
   std::int64_t deleted = 0;
 
@@ -46,7 +46,7 @@ struct TableSync {
 struct SyncResult {
   std::vector<TableSync> tables;
   std::vector<SequencePlace> sequences;
-  // Of the last round.
+  // The rows that the target refused in the last round.
   std::vector<RefusedRow> refused;
   int rounds = 0;
   // Whether the last round found nothing to do.

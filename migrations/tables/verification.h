@@ -33,7 +33,7 @@ struct RowFinding {
   std::string kind;
   // `id=17`.
   std::string key;
-  // Of a row that both have.
+  // Those that differ in a row that both have.
   std::vector<std::string> columns;
 };
 
@@ -59,7 +59,7 @@ struct VerifiedSide {
   std::string location;
   // `150005`.
   std::int64_t version = 0;
-  // Of the schema (Fingerprint).
+  // The schema's (Fingerprint).
   std::string fingerprint;
   // What was written later has no older transaction id.
   std::string oldest_transaction;

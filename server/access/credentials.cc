@@ -44,7 +44,7 @@ Credentials CredentialsOf(const grpc::CallbackServerContext& context) {
   if (!shown.has_token) {
     shown.certificate_names = CertificateNamesOf(context);
   } else if (std::next(first) == last) {
-    // Of several, none is more the caller's than the others.
+    // Where there are several, none is more the caller's than the others.
     shown.token = ParseAuthorization(absl::string_view(first->second.data(), first->second.size()));
   }
   return shown;

@@ -110,7 +110,7 @@ class AuditLog {
   // How many records wait, those being written among them, and how many did not find room.
   std::size_t records_ ABSL_GUARDED_BY(mutex_) = 0;
   std::size_t lost_ ABSL_GUARDED_BY(mutex_) = 0;
-  // Of all, those that the log was told of.
+  // How many of those that were lost the log was told of.
   std::uint64_t told_lost_ ABSL_GUARDED_BY(mutex_) = 0;
   bool failed_ ABSL_GUARDED_BY(mutex_) = false;
   bool reopen_ ABSL_GUARDED_BY(mutex_) = false;

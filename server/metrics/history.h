@@ -27,7 +27,7 @@ class History {
     // the alerts count them.
     std::uint64_t requests = 0;
     std::uint64_t failures = 0;
-    // Of the database that acknowledges (AcknowledgingOf), in the last kStepSeconds.
+    // What the database that acknowledges (AcknowledgingOf) did in the last kStepSeconds.
     storage::StatementStats::Interval statements;
   };
 

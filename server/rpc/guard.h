@@ -130,7 +130,7 @@ class GuardedCall {
   // Why the call may not go on, if so: for one that receives no request, or many.
   const absl::Status& admitted() const { return admitted_; }
   const std::string& request_id() const { return request_id_; }
-  // Of what the caller's trace is; empty: it did not say.
+  // The trace that the caller says the call is part of; empty: it did not say.
   const std::string& trace_id() const { return trace_id_; }
   // Outlives the call if need be.
   const std::shared_ptr<Caller>& caller() const { return caller_; }

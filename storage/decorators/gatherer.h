@@ -114,7 +114,7 @@ class Gatherer {
     // Kept when they are sent if they may have to go again.
     std::vector<Request> requests;
     bool may_go_again = false;
-    // Of the first members: those that were done before the rest went again.
+    // The results of the first members, which were done before the rest went again.
     Results results;
     std::size_t members = 0;
     std::size_t bytes = 0;

@@ -13,7 +13,7 @@
 namespace authstate::storage {
 namespace {
 
-// Of a lone read: what has more is read by another thread.
+// The most that a lone read takes here: what has more is read by another thread.
 constexpr std::size_t kLargeBytes = std::size_t{1} << 20;
 
 // All answers of one moment: a read transaction around them.

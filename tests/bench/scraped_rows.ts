@@ -14,7 +14,7 @@ const SESSIONS = 10_000;
 const SESSIONS_IN_QUICK = 100;
 const SECONDS_IN_QUICK = 3;
 const DATABASE = "scraped";
-// Of the time of the load: before anything is compared, and of what is compared, the first part and the last.
+// Parts of the time of the load: what passes before anything is compared, and the first and the last that are compared.
 const WARM_UP = 0.2;
 const PART = 0.1;
 const SCRAPES = 200;

@@ -151,7 +151,7 @@ inline absl::StatusOr<ReadResult> Read(Backend& backend, const std::string& sess
   return answer.Await().front();
 }
 
-// By a snapshot.
+// Reads a session by a snapshot.
 inline absl::Status ReadWhole(Backend& backend, const std::string& session_id) {
   Answer<absl::StatusOr<std::unique_ptr<Snapshot>>> opened;
   backend.OpenSnapshot({session_id}, Soon(), opened.Done());

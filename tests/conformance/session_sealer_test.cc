@@ -152,7 +152,7 @@ void SessionSealerTest::BringUnderTraffic(const SharedKeyring& from, const Share
       }
     }
   });
-  // Two at once.
+  // Two seal at once.
   std::thread second([&] { EXPECT_TRUE(Seal(to).ok()); });
   EXPECT_TRUE(Seal(to).ok());
   second.join();

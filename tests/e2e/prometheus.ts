@@ -12,7 +12,7 @@ const MONITORING = join(REPOSITORY, "deploy/monitoring");
 const POLL_MS = 100;
 // How often it scrapes, evaluates its rules and looks for new targets.
 const EVERY = "500ms";
-// Of each condition; a fault that takes longer to be seen says so itself.
+// How long each condition is waited for; a fault that takes longer to be seen says so itself.
 const PATIENCE_MS = 120_000;
 // The second scrape of a counter is the first that `increase` can tell of, and rules have seen what is before the third.
 const SCRAPES_TO_KNOW = 3;

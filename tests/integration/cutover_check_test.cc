@@ -114,7 +114,7 @@ class CutoverCheckTest : public TablesTest {
     EXPECT_EQ(answer["go"], shut.empty());
     return shut;
   }
-  // That this one alone is shut.
+  // Expects this gate alone to be shut.
   static void ExpectShut(const std::vector<std::string>& shut, const std::string& how) {
     ASSERT_EQ(shut.size(), 1U) << how << testing::PrintToString(shut);
     EXPECT_THAT(shut[0], HasSubstr(how));

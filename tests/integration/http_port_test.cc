@@ -56,7 +56,7 @@ class HttpPortTest : public TlsTest {
     return address.substr(address.rfind(':') + 1);
   }
   std::string Scrape() { return HttpGet(HttpAddress(), "/metrics").body; }
-  // Of a series, as it stands on the scrape; empty where it is not there.
+  // The value of a series as the scrape has it; empty where it is not there.
   std::string ValueOf(const std::string& series) {
     for (const std::string& line : Lines(Scrape())) {
       if (line.rfind(series + " ", 0) == 0) return line.substr(series.size() + 1);

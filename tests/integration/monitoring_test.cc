@@ -83,7 +83,7 @@ TEST(MonitoringTest, EachAlertIsShownToFireAndNotToAndHasASectionInTheRunbook) {
 
 TEST(MonitoringTest, TheRulesAskForMetricsThatThereAre) {
   const std::string page = Read(AUTHSTATE_METRICS_PAGE);
-  // Of what commands leave for node_exporter, by how it begins.
+  // The pages of what commands leave for node_exporter, by how its name begins.
   const std::map<std::string, std::string> pages = {{"authstate_backup_", Read(AUTHSTATE_BACKUP_PAGE)},
                                                     {"authstate_decommission_", Read(AUTHSTATE_DECOMMISSION_PAGE)}};
   for (std::string name : All(Read(kFolder + "/authstate.rules.yml"), "((?:authstate|grpc_server)_[a-z_]+)\\b")) {

@@ -220,7 +220,7 @@ TEST_F(WriteBehindCommandsTest, LiveHomeThatIsAbandonedLosesTheSessionAndItsOrph
   const std::string folder = folder_.File("orphan");
   const Json exported = MustRun(*server, {"write-behind", "orphans", "export", file, orphan, folder});
   EXPECT_EQ(exported["deleted"], Json::parse(R"([{"type":"lid-mapping","id":"2"}])"));
-  // By what imports folders.
+  // What imports folders takes it.
   const Json imported = MustRun(*server, {"session", "import", "copy", folder, "--keys-only"});
   EXPECT_EQ(MustRun(*server, {"keys", "list", "copy"})["keys"].size(), 2U) << imported;
   for (const Json& key : MustRun(*server, {"keys", "get", "copy", "lid-mapping", "1", "3"})["keys"]) {

@@ -24,7 +24,7 @@ class PostgresTest : public testing::Test {
   void SetUp() override { UseNewDatabase(); }
 
   static TestPostgres& postgres() { return *postgres_; }
-  // Of the test's database, for the role that owns everything.
+  // Leads to the test's database, for the role that owns everything.
   const std::string& url() const { return url_; }
   void UseNewDatabase() {
     auto url = postgres().NewDatabase();

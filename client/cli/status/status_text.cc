@@ -139,7 +139,7 @@ class Groups {
     const double looked_at = Number(At(sessions, {"states_of"}));
     Add("in the store", Whole(At(sessions, {"sessions"})));
     for (const auto& [state, number] : At(sessions, {"states"}).items()) {
-      // Of a store with many sessions, those of some are looked at.
+      // Where a store has many sessions, the creds of some are looked at.
       const bool all = state == "orphaned" || Number(number) == 0 || looked_at >= with_creds;
       const Json shown = all ? number : Json(Number(number) / looked_at * with_creds);
       const bool wrong = std::find(std::begin(kWrongStates), std::end(kWrongStates), state) != std::end(kWrongStates);

@@ -57,10 +57,10 @@ void ReadNext(pqxx::row::const_iterator& field, std::optional<Value>& value) {
     ReadNext(field, value.emplace());
   }
 }
-// Of four columns: fence, owner, expiry and time left, both in microseconds.
+// Takes four columns: fence, owner, expiry and time left, both in microseconds.
 void ReadNext(pqxx::row::const_iterator& field, Lease& value);
 
-// Of their ids and revisions, both newest first, with commas between.
+// `ids` and `revisions` are newest first, with commas between.
 RecentCommits ToRecentCommits(absl::string_view ids, absl::string_view revisions);
 
 // The fields of a row in their order, each by the name of what it goes to.

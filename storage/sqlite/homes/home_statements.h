@@ -52,7 +52,7 @@ inline constexpr char kInsertOrphan[] =
     "SELECT s.session_id, s.revision, h.flushed_revision, s.present, ?2, ?3, s.data_key FROM auth_sessions s "
     "JOIN auth_homes h ON h.session_id = s.session_id WHERE s.session_id = ?1 AND (h.whole OR s.revision > "
     "h.flushed_revision)";
-// Of a session that is to be flushed whole, everything is a change.
+// Where a session is to be flushed whole, everything is a change.
 inline constexpr char kInsertWholeChanges[] =
     "INSERT INTO auth_changes (session_id, key_type, key_id, revision) SELECT w.session_id, w.key_type, w.key_id, 0 "
     "FROM "

@@ -42,7 +42,7 @@ enum class Faults : std::uint8_t {
   kRandom,
   // The disk of the first server's near store loses what was acknowledged while PostgreSQL could not be reached.
   kLostDisk,
-  // Of a deployment that moves: the sessions go to other databases and back, some of the way in vain.
+  // The deployment moves: the sessions go to other databases and back, some of the way in vain.
   kMoves,
 };
 

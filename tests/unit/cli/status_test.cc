@@ -46,7 +46,7 @@ TEST(StatusTest, ToldInWordsWithWhatNeedsALookMarked) {
   EXPECT_THAT(text, AllOf(HasSubstr("serving since 2026-11-30T11:00:00Z"), HasSubstr("db:5432/auth"),
                           HasSubstr("0.25 ms, 12 ms, 1.5 s"), HasSubstr("deadline 2"), HasSubstr("asked 3 min ago"),
                           HasSubstr("not asked\n"), HasSubstr("8 ms, at most 8 ms"), HasSubstr("20/s, at most 20/s")));
-  // Of 1,000 sessions with creds, 100 were looked at.
+  // 100 of 1,000 sessions with creds were looked at.
   EXPECT_THAT(text, AllOf(HasSubstr("about 900"), HasSubstr("! half-paired      about 100"),
                           HasSubstr("! orphaned         10"), HasSubstr("  damaged          0")));
   EXPECT_THAT(text, HasSubstr("! last one         2 days ago")) << "a backup of two days ago";

@@ -107,7 +107,7 @@ TEST_F(SessionSamplerTest, OfManySessionsItReadsNoMoreThanSoManyAndEachTimeOther
   const SessionSampler sampler(&store_, timer_, {/*page=*/4, /*pause=*/absl::ZeroDuration(), /*states=*/4});
   const auto first = Await(sampler, [](const auto& seen) { return seen.listed.has_value(); });
   EXPECT_EQ(first.looked_at, 4);
-  // Of every third one, so that each comes to its turn.
+  // Every third one is looked at, so that each comes to its turn.
   const auto found = [](const auto& seen) {
     return seen.states.at(static_cast<std::size_t>(SessionState::kDamaged) - 1);
   };
