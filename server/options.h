@@ -52,8 +52,8 @@ struct Options {
   // Whether to serve tables on which other roles have rights (PostgresOptions::allow_exposed_tables).
   bool allow_exposed_tables = false;
   bool deny_steal = false;
-  // Calls of a kind that a store works on at once, each for all who wait (storage/batch_limits.h); 0: on PostgreSQL
-  // every caller has its own. BatchesOf says how many where it is not set.
+  // Calls of a kind that a store works on at once, each for all who wait (storage/batches/batch_limits.h); 0: on
+  // PostgreSQL every caller has its own. BatchesOf says how many where it is not set.
   std::optional<int> batches;
   // For reads answered from memory, where that is possible (storage/decorators/caching_backend.h); 0: none are.
   std::size_t cache_bytes = std::size_t{64} << 20;

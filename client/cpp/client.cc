@@ -4,7 +4,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "client/cpp/client_impl.h"
-#include "client/cpp/conversion.h"
+#include "client/cpp/messages/conversion.h"
 #include "contract/limits.h"
 
 namespace authstate::client {

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
-#include "client/cpp/backend_conversion.h"
 #include "client/cpp/client.h"
 #include "client/cpp/client_impl.h"
-#include "client/cpp/conversion.h"
-#include "client/cpp/token_conversion.h"
+#include "client/cpp/messages/backend_conversion.h"
+#include "client/cpp/messages/conversion.h"
+#include "client/cpp/messages/token_conversion.h"
 #include "contract/limits.h"
 
 namespace authstate::client {

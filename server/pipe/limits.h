@@ -4,7 +4,7 @@
 #include <cstddef>
 
 #include "absl/time/time.h"
-#include "storage/batch_limits.h"
+#include "storage/batches/batch_limits.h"
 
 namespace authstate::server::pipe {
 

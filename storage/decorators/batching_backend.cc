@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "storage/batch_room.h"
+#include "storage/batches/batch_room.h"
 #include "storage/decorators/gatherer.h"
 #include "storage/error.h"
 #include "storage/forwarding_backend.h"

@@ -6,7 +6,7 @@
 
 #include "absl/time/time.h"
 #include "storage/backend.h"
-#include "storage/batch_limits.h"
+#include "storage/batches/batch_limits.h"
 #include "storage/deadline_timer.h"
 
 namespace authstate::storage {

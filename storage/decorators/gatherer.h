@@ -21,7 +21,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "storage/backend.h"
-#include "storage/batch_room.h"
+#include "storage/batches/batch_room.h"
 #include "storage/deadline_timer.h"
 #include "storage/decorators/session_turns.h"
 #include "storage/error.h"

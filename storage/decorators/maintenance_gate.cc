@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "storage/batch_room.h"
+#include "storage/batches/batch_room.h"
 #include "storage/decorators/kept_leases.h"
 #include "storage/error.h"
 

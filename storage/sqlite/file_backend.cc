@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "storage/batch_room.h"
+#include "storage/batches/batch_room.h"
 #include "storage/error.h"
 #include "storage/sqlite/commit_applier.h"
 #include "storage/sqlite/grants.h"

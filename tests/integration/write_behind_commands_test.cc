@@ -18,7 +18,7 @@
 #include "absl/time/time.h"
 #include "tests/integration/cli_runner.h"
 #include "tests/support/postgres_test.h"
-#include "tests/support/tcp_proxy.h"
+#include "tests/support/proxy/tcp_proxy.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_server.h"
 

@@ -18,8 +18,8 @@
 #include "authstate/v1/auth_state_service.grpc.pb.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/postgres_test.h"
+#include "tests/support/proxy/tcp_proxy.h"
 #include "tests/support/subprocess.h"
-#include "tests/support/tcp_proxy.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_server.h"
 

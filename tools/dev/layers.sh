@@ -77,7 +77,7 @@ check_layers() {
   forbid 'Storage knows neither the server, nor clients, nor what chooses and changes a store, nor RPCs.' \
     '(server|client|tokens|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' storage
   forbid 'What all stores share stands on none of them.' "storage/(memory|postgres|sqlite|$over)/" \
-    ':(glob)storage/*' storage/counts storage/grants storage/near storage/sealing
+    ':(glob)storage/*' storage/batches storage/counts storage/grants storage/near storage/sealing
   for driver in "${drivers[@]}"; do
     for other in "${drivers[@]}" "($over)"; do
       [[ $driver == "$other" ]] || forbid "The $driver driver knows no other." "storage/$other/" "storage/$driver"

@@ -13,7 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "tests/fault/postgres_pair.h"
 #include "tests/support/fake_clock.h"
-#include "tests/support/tcp_proxy.h"
+#include "tests/support/proxy/tcp_proxy.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_postgres.h"
 #include "tests/support/test_server.h"

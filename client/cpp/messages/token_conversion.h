@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_CLIENT_CPP_TOKEN_CONVERSION_H_
-#define AUTHSTATE_CLIENT_CPP_TOKEN_CONVERSION_H_
+#ifndef AUTHSTATE_CLIENT_CPP_MESSAGES_TOKEN_CONVERSION_H_
+#define AUTHSTATE_CLIENT_CPP_MESSAGES_TOKEN_CONVERSION_H_
 
 #include "authstate/v1/token.pb.h"
 #include "client/cpp/token_types.h"
@@ -12,4 +12,4 @@ TokenInfo FromMessage(const v1::Token& message);
 
 }  // namespace authstate::client
 
-#endif  // AUTHSTATE_CLIENT_CPP_TOKEN_CONVERSION_H_
+#endif  // AUTHSTATE_CLIENT_CPP_MESSAGES_TOKEN_CONVERSION_H_

@@ -1,4 +1,4 @@
-#include "tests/support/pg_message_splitter.h"
+#include "tests/support/proxy/pg_message_splitter.h"
 
 #include <cstddef>
 #include <utility>

@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_CLIENT_CPP_KNOWN_FIELDS_H_
-#define AUTHSTATE_CLIENT_CPP_KNOWN_FIELDS_H_
+#ifndef AUTHSTATE_CLIENT_CPP_MESSAGES_KNOWN_FIELDS_H_
+#define AUTHSTATE_CLIENT_CPP_MESSAGES_KNOWN_FIELDS_H_
 
 #include <cstdint>
 #include <string>
@@ -22,4 +22,4 @@ absl::Status ServerTooOld(absl::string_view version, const std::vector<std::stri
 
 }  // namespace authstate::client
 
-#endif  // AUTHSTATE_CLIENT_CPP_KNOWN_FIELDS_H_
+#endif  // AUTHSTATE_CLIENT_CPP_MESSAGES_KNOWN_FIELDS_H_

@@ -1,6 +1,6 @@
-#include "client/cpp/token_conversion.h"
+#include "client/cpp/messages/token_conversion.h"
 
-#include "client/cpp/conversion.h"
+#include "client/cpp/messages/conversion.h"
 
 namespace authstate::client {
 namespace {

@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_CLIENT_CPP_BACKEND_CONVERSION_H_
-#define AUTHSTATE_CLIENT_CPP_BACKEND_CONVERSION_H_
+#ifndef AUTHSTATE_CLIENT_CPP_MESSAGES_BACKEND_CONVERSION_H_
+#define AUTHSTATE_CLIENT_CPP_MESSAGES_BACKEND_CONVERSION_H_
 
 #include "authstate/v1/admin_service.pb.h"
 #include "client/cpp/backend_types.h"
@@ -21,4 +21,4 @@ SwitchResult FromMessage(const v1::SwitchResult& message);
 
 }  // namespace authstate::client
 
-#endif  // AUTHSTATE_CLIENT_CPP_BACKEND_CONVERSION_H_
+#endif  // AUTHSTATE_CLIENT_CPP_MESSAGES_BACKEND_CONVERSION_H_

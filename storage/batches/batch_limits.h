@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_STORAGE_BATCH_LIMITS_H_
-#define AUTHSTATE_STORAGE_BATCH_LIMITS_H_
+#ifndef AUTHSTATE_STORAGE_BATCHES_BATCH_LIMITS_H_
+#define AUTHSTATE_STORAGE_BATCHES_BATCH_LIMITS_H_
 
 #include <cstddef>
 
@@ -22,4 +22,4 @@ struct BatchLimits {
 
 }  // namespace authstate::storage
 
-#endif  // AUTHSTATE_STORAGE_BATCH_LIMITS_H_
+#endif  // AUTHSTATE_STORAGE_BATCHES_BATCH_LIMITS_H_

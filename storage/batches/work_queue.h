@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_STORAGE_WORK_QUEUE_H_
-#define AUTHSTATE_STORAGE_WORK_QUEUE_H_
+#ifndef AUTHSTATE_STORAGE_BATCHES_WORK_QUEUE_H_
+#define AUTHSTATE_STORAGE_BATCHES_WORK_QUEUE_H_
 
 #include <cstddef>
 #include <deque>
@@ -66,4 +66,4 @@ class WorkQueue {
 
 }  // namespace authstate::storage
 
-#endif  // AUTHSTATE_STORAGE_WORK_QUEUE_H_
+#endif  // AUTHSTATE_STORAGE_BATCHES_WORK_QUEUE_H_

@@ -1,4 +1,4 @@
-#include "tests/support/proxied_connection.h"
+#include "tests/support/proxy/proxied_connection.h"
 
 #include <sys/socket.h>
 #include <unistd.h>

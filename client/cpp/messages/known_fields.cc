@@ -1,4 +1,4 @@
-#include "client/cpp/known_fields.h"
+#include "client/cpp/messages/known_fields.h"
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>

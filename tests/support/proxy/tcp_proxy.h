@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_TESTS_SUPPORT_TCP_PROXY_H_
-#define AUTHSTATE_TESTS_SUPPORT_TCP_PROXY_H_
+#ifndef AUTHSTATE_TESTS_SUPPORT_PROXY_TCP_PROXY_H_
+#define AUTHSTATE_TESTS_SUPPORT_PROXY_TCP_PROXY_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "tests/support/proxied_connection.h"
+#include "tests/support/proxy/proxied_connection.h"
 
 namespace authstate::test {
 
@@ -81,4 +81,4 @@ class TcpProxy {
 
 }  // namespace authstate::test
 
-#endif  // AUTHSTATE_TESTS_SUPPORT_TCP_PROXY_H_
+#endif  // AUTHSTATE_TESTS_SUPPORT_PROXY_TCP_PROXY_H_

@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_CLIENT_CPP_CONVERSION_H_
-#define AUTHSTATE_CLIENT_CPP_CONVERSION_H_
+#ifndef AUTHSTATE_CLIENT_CPP_MESSAGES_CONVERSION_H_
+#define AUTHSTATE_CLIENT_CPP_MESSAGES_CONVERSION_H_
 
 #include <vector>
 
@@ -33,4 +33,4 @@ ServerInfo FromMessage(v1::GetServerInfoResponse message);
 
 }  // namespace authstate::client
 
-#endif  // AUTHSTATE_CLIENT_CPP_CONVERSION_H_
+#endif  // AUTHSTATE_CLIENT_CPP_MESSAGES_CONVERSION_H_

@@ -1,4 +1,4 @@
-#include "storage/batch_room.h"
+#include "storage/batches/batch_room.h"
 
 namespace authstate::storage {
 

@@ -1,11 +1,11 @@
-#include "client/cpp/conversion.h"
+#include "client/cpp/messages/conversion.h"
 
 #include <cstdint>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "client/cpp/backend_conversion.h"
+#include "client/cpp/messages/backend_conversion.h"
 
 namespace authstate::client {
 namespace {

@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_STORAGE_BATCH_ROOM_H_
-#define AUTHSTATE_STORAGE_BATCH_ROOM_H_
+#ifndef AUTHSTATE_STORAGE_BATCHES_BATCH_ROOM_H_
+#define AUTHSTATE_STORAGE_BATCHES_BATCH_ROOM_H_
 
 #include <cstddef>
 
@@ -33,4 +33,4 @@ class BatchRoom {
 
 }  // namespace authstate::storage
 
-#endif  // AUTHSTATE_STORAGE_BATCH_ROOM_H_
+#endif  // AUTHSTATE_STORAGE_BATCHES_BATCH_ROOM_H_

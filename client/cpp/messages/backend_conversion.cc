@@ -1,4 +1,4 @@
-#include "client/cpp/backend_conversion.h"
+#include "client/cpp/messages/backend_conversion.h"
 
 #include <utility>
 

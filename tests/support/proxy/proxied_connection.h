@@ -1,5 +1,5 @@
-#ifndef AUTHSTATE_TESTS_SUPPORT_PROXIED_CONNECTION_H_
-#define AUTHSTATE_TESTS_SUPPORT_PROXIED_CONNECTION_H_
+#ifndef AUTHSTATE_TESTS_SUPPORT_PROXY_PROXIED_CONNECTION_H_
+#define AUTHSTATE_TESTS_SUPPORT_PROXY_PROXIED_CONNECTION_H_
 
 #include <poll.h>
 
@@ -12,7 +12,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "tests/support/pg_message_splitter.h"
+#include "tests/support/proxy/pg_message_splitter.h"
 
 namespace authstate::test {
 
@@ -121,4 +121,4 @@ class ProxiedConnection {
 
 }  // namespace authstate::test
 
-#endif  // AUTHSTATE_TESTS_SUPPORT_PROXIED_CONNECTION_H_
+#endif  // AUTHSTATE_TESTS_SUPPORT_PROXY_PROXIED_CONNECTION_H_
