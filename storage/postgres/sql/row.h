@@ -7,6 +7,7 @@
 #include <pqxx/pqxx>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/string_view.h"
@@ -69,6 +70,9 @@ void ReadRow(const pqxx::row& row, Values&... values) {
   auto field = row.begin();
   (ReadNext(field, values), ...);
 }
+
+// The first field of every row.
+std::vector<std::string> FirstColumn(const pqxx::result& rows);
 
 }  // namespace authstate::storage
 
