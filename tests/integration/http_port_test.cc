@@ -21,7 +21,7 @@
 #include "tests/integration/tls_test.h"
 #include "tests/support/http/http_exchange.h"
 #include "tests/support/pipe_operations.h"
-#include "tests/support/test_postgres.h"
+#include "tests/support/postgres_test.h"
 
 namespace authstate {
 namespace {
@@ -93,6 +93,7 @@ class HttpPortTest : public TlsTest {
     return RunToEnd(std::move(arguments));
   }
 };
+using HttpPortOnPostgresTest = test::OnPostgres<HttpPortTest>;
 
 grpc::Status Write(v1::AuthStateService::Stub& stub, const std::string& session_id) {
   grpc::ClientContext context;
@@ -204,14 +205,12 @@ TEST_F(HttpPortTest, CallsOperationsAndLeasesAreCounted) {
   EXPECT_EQ(ValueOf(R"(authstate_backend_calls_waiting{backend="sqlite"})"), "0");
 }
 
-TEST_F(HttpPortTest, ReadinessAndMetricsFollowTheDatabaseBothWays) {
-  auto postgres = test::TestPostgres::Create();
-  ASSERT_TRUE(postgres.ok()) << postgres.status();
-  Start({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--health-interval-ms", "50", "--http-listen",
-         "127.0.0.1:0"});
+TEST_F(HttpPortOnPostgresTest, ReadinessAndMetricsFollowTheDatabaseBothWays) {
+  Start(
+      {"--backend", "postgres", "--postgres-url", url(), "--health-interval-ms", "50", "--http-listen", "127.0.0.1:0"});
   EXPECT_EQ(HttpGet(HttpAddress(), "/readyz").body, "{\"ready\":true}\n");
   EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="postgres"})"), "1");
-  ASSERT_TRUE((*postgres)->Stop().ok());
+  ASSERT_TRUE(postgres().Stop().ok());
   const HttpAnswer fallen = Await("/readyz", 503);
   ASSERT_EQ(fallen.status, 503);
   const nlohmann::json reason = nlohmann::json::parse(fallen.body)["reasons"][0];
@@ -221,24 +220,20 @@ TEST_F(HttpPortTest, ReadinessAndMetricsFollowTheDatabaseBothWays) {
   EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="postgres"})"), "0");
   EXPECT_EQ(ValueOf("authstate_ready"), "0");
   EXPECT_NE(ValueOf(R"(authstate_backend_errors_total{backend="postgres",class="unreachable"})"), "0");
-  ASSERT_TRUE((*postgres)->Start().ok());
+  ASSERT_TRUE(postgres().Start().ok());
   EXPECT_EQ(Await("/readyz", 200).status, 200);
   EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="postgres"})"), "1");
 }
 
-TEST_F(HttpPortTest, TheDiskOfAFileThatMayServeNextIsToldBeforeThereIsOne) {
-  auto postgres = test::TestPostgres::Create();
-  ASSERT_TRUE(postgres.ok()) << postgres.status();
-  Start({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--sqlite-path", Live("next.db"),
-         "--http-listen", "127.0.0.1:0"});
+TEST_F(HttpPortOnPostgresTest, TheDiskOfAFileThatMayServeNextIsToldBeforeThereIsOne) {
+  Start({"--backend", "postgres", "--postgres-url", url(), "--sqlite-path", Live("next.db"), "--http-listen",
+         "127.0.0.1:0"});
   EXPECT_EQ(ValueOf(absl::StrCat(R"(authstate_sqlite_file_bytes{file=")", Live("next.db"), R"("})")), "0");
   EXPECT_NE(ValueOf(absl::StrCat(R"(authstate_sqlite_disk_free_bytes{file=")", Live("next.db"), R"("})")), "");
 }
 
-TEST_F(HttpPortTest, HowFarTheDatabaseIsBehindIsSeen) {
-  auto postgres = test::TestPostgres::Create();
-  ASSERT_TRUE(postgres.ok()) << postgres.status();
-  Start({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--write-behind", Live("near.db"),
+TEST_F(HttpPortOnPostgresTest, HowFarTheDatabaseIsBehindIsSeen) {
+  Start({"--backend", "postgres", "--postgres-url", url(), "--write-behind", Live("near.db"),
          "--write-behind-max-bytes", "2000000", "--http-listen", "127.0.0.1:0"});
   test::PipeCaller pipe(server_->address());
   ASSERT_THAT(pipe.Call(send::Message({send::Attach(1, 1, "c")})), testing::SizeIs(1));
@@ -251,18 +246,16 @@ TEST_F(HttpPortTest, HowFarTheDatabaseIsBehindIsSeen) {
   EXPECT_EQ(nlohmann::json::parse(HttpGet(HttpAddress(), "/status.json").body)["write_behind"]["sessions"], 1);
 }
 
-TEST_F(HttpPortTest, TheFileBeforeADatabaseIsNotTakenForIt) {
-  auto postgres = test::TestPostgres::Create();
-  ASSERT_TRUE(postgres.ok()) << postgres.status();
-  Start({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--write-behind", Live("near.db"),
-         "--health-interval-ms", "50", "--http-listen", "127.0.0.1:0"});
+TEST_F(HttpPortOnPostgresTest, TheFileBeforeADatabaseIsNotTakenForIt) {
+  Start({"--backend", "postgres", "--postgres-url", url(), "--write-behind", Live("near.db"), "--health-interval-ms",
+         "50", "--http-listen", "127.0.0.1:0"});
   EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="postgres"})"), "1");
   EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="write-behind"})"), "1");
   EXPECT_EQ(ValueOf(R"(authstate_backend_data_loss_total{backend="write-behind"})"), "0");
   EXPECT_EQ(ValueOf(R"(authstate_backend_commits_total{backend="write-behind",outcome="applied"})"), "0");
   test::PipeCaller pipe(server_->address());
   ASSERT_THAT(pipe.Call(send::Message({send::Attach(1, 1, "c")})), testing::SizeIs(1));
-  ASSERT_TRUE((*postgres)->Stop().ok());
+  ASSERT_TRUE(postgres().Stop().ok());
   // What is at home goes on.
   ASSERT_THAT(pipe.Call(send::Message({send::Commit(1, 2, 1, "v")})), testing::SizeIs(1));
   while (ValueOf("authstate_write_behind_away") == "0") {
@@ -271,23 +264,23 @@ TEST_F(HttpPortTest, TheFileBeforeADatabaseIsNotTakenForIt) {
   EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="write-behind"})"), "1");
   EXPECT_EQ(ValueOf(R"(authstate_backend_commits_total{backend="write-behind",outcome="applied"})"), "1");
   EXPECT_EQ(HttpGet(HttpAddress(), "/readyz").status, 200);
+  ASSERT_TRUE(postgres().Start().ok());
 }
 
-TEST_F(HttpPortTest, AServerBehindWhichTheDatabaseWasNeverReachedTellsSo) {
-  auto postgres = test::TestPostgres::Create();
-  ASSERT_TRUE(postgres.ok()) << postgres.status();
-  const std::vector<std::string> arguments = {"--backend",      "postgres",      "--postgres-url", (*postgres)->url(),
+TEST_F(HttpPortOnPostgresTest, AServerBehindWhichTheDatabaseWasNeverReachedTellsSo) {
+  const std::vector<std::string> arguments = {"--backend",      "postgres",      "--postgres-url", url(),
                                               "--write-behind", Live("near.db"), "--http-listen",  "127.0.0.1:0"};
   // A file that belongs to a database may serve without it.
   Start(arguments);
   ASSERT_EQ(ValueOf("authstate_write_behind_away"), "0");
   ASSERT_TRUE(server_->Terminate().ok());
-  ASSERT_TRUE((*postgres)->Stop().ok());
+  ASSERT_TRUE(postgres().Stop().ok());
   Start(arguments);
   EXPECT_EQ(ValueOf("authstate_write_behind_away"), "1");
   EXPECT_EQ(ValueOf(R"(authstate_backend_serving{backend="postgres"})"), "0");
   EXPECT_EQ(ValueOf(R"(authstate_backend_commits_total{backend="postgres",outcome="applied"})"), "0");
   EXPECT_EQ(HttpGet(HttpAddress(), "/status.json").status, 200);
+  ASSERT_TRUE(postgres().Start().ok());
 }
 
 TEST_F(HttpPortTest, StatusTellsHowTheServerIs) {
@@ -304,13 +297,10 @@ TEST_F(HttpPortTest, StatusTellsHowTheServerIs) {
   EXPECT_EQ(status["backends"][0]["serving"], true);
 }
 
-TEST_F(HttpPortTest, StatusTellsOfSessionsRequestsAndDatabasesThatDoNotServe) {
-  auto postgres = test::TestPostgres::Create();
-  ASSERT_TRUE(postgres.ok()) << postgres.status();
+TEST_F(HttpPortOnPostgresTest, StatusTellsOfSessionsRequestsAndDatabasesThatDoNotServe) {
   std::ofstream(Live("create.prom")) << "authstate_backup_last_sessions 3\n";
-  Start({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--sqlite-path", Live("next.db"),
-         "--backup-metrics", absl::StrCat(Live("create.prom"), ", ", Live("later.prom")), "--http-listen",
-         "127.0.0.1:0"});
+  Start({"--backend", "postgres", "--postgres-url", url(), "--sqlite-path", Live("next.db"), "--backup-metrics",
+         absl::StrCat(Live("create.prom"), ", ", Live("later.prom")), "--http-listen", "127.0.0.1:0"});
   const auto channel = grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials());
   const auto stub = v1::AuthStateService::NewStub(channel);
   EXPECT_FALSE(Read(*stub, "b").ok());
