@@ -51,6 +51,8 @@ struct Options {
   bool migrate = false;
   // Whether to serve tables on which other roles have rights (PostgresOptions::allow_exposed_tables).
   bool allow_exposed_tables = false;
+  // Absolute; the only folder in which callers may have files made (storage/sqlite/store_copy.h). Empty: there is none.
+  std::string copy_folder;
   bool deny_steal = false;
   // Calls of a kind that a store works on at once, each for all who wait (storage/batch_limits.h); 0: on PostgreSQL
   // every caller has its own. BatchesOf says how many where it is not set.

@@ -180,4 +180,12 @@ SyncResult FromMessage(const v1::SyncResult& message) {
   return result;
 }
 
+CopyProgress FromMessage(const v1::CopyProgress& message) {
+  return {message.copied_bytes(), message.total_bytes(), message.checking()};
+}
+
+StoreCopy FromMessage(const v1::CopyResult& message) {
+  return {message.path(), message.bytes(), FromMessage(message.time())};
+}
+
 }  // namespace authstate::client

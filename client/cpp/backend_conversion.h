@@ -18,6 +18,8 @@ v1::SyncBackendRequest ToMessage(const SyncOptions& options);
 SyncResult FromMessage(const v1::SyncResult& message);
 SwitchProgress FromMessage(const v1::SwitchProgress& message);
 SwitchResult FromMessage(const v1::SwitchResult& message);
+CopyProgress FromMessage(const v1::CopyProgress& message);
+StoreCopy FromMessage(const v1::CopyResult& message);
 
 }  // namespace authstate::client
 

@@ -63,6 +63,18 @@ absl::Status Client::SyncBackend(const SyncOptions& options, absl::FunctionRef<v
       on_progress, result);
 }
 
+absl::StatusOr<StoreCopy> Client::CopyStore(const std::string& name,
+                                            absl::FunctionRef<void(const CopyProgress&)> on_progress) {
+  v1::CopyStoreRequest request;
+  request.set_name(name);
+  StoreCopy copy;
+  const absl::Status status = impl_->FollowProgress<v1::CopyStoreResponse>(
+      [&](Impl::Admin& admin, grpc::ClientContext* context) { return admin.CopyStore(context, request); }, on_progress,
+      &copy);
+  if (!status.ok()) return status;
+  return copy;
+}
+
 absl::StatusOr<std::vector<HomeInfo>> Client::ListHomes(const std::string& store_id) {
   v1::ListHomesRequest request;
   request.set_store_id(store_id);

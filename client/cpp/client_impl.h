@@ -150,9 +150,9 @@ class Client::Impl {
     return status.ok() ? final_error : Explained(status);
   }
 
-  // A stream of progress and then one result, by which a switch or a sync tells how far it is.
-  template <typename Response, typename Start, typename Result>
-  absl::Status FollowProgress(Start start, absl::FunctionRef<void(const SwitchProgress&)> on_progress, Result* result) {
+  // A stream of progress and then one result, by which a switch, a sync or a copy tells how far it is.
+  template <typename Response, typename Start, typename OnProgress, typename Result>
+  absl::Status FollowProgress(Start start, OnProgress on_progress, Result* result) {
     grpc::ClientContext context;
     absl::Status shown = ShowToken(options_, context);
     if (!shown.ok()) return shown;

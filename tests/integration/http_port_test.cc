@@ -163,7 +163,7 @@ TEST_F(HttpPortTest, EverySetOfLabelsIsThereAtZeroFromTheStart) {
       EXPECT_THAT(line, testing::EndsWith(" 0"));
     }
   }
-  EXPECT_EQ(methods, 30);
+  EXPECT_EQ(methods, 31);
   EXPECT_EQ(
       ValueOf(
           R"(grpc_server_handled_total{grpc_service="authstate.v1.AuthStateService",grpc_method="Pipe",grpc_code="DATA_LOSS"})"),
