@@ -59,7 +59,7 @@ std::vector<Option> Declare(Options* options, bool* no_create, bool* print_confi
       Text("--http-listen", &options->http_listen,
            "Address and port of metrics and health over HTTP; where the default is taken, there are none; off: none"),
       Text("--backup-metrics", &options->backup_metrics,
-           "Files of authstatectl backup --metrics-file, divided by commas, whose figures the status shows"),
+           "Files of authstatectl backup --metrics-file, divided by commas, whose figures status and metrics show"),
       Text("--tls-certificate", &options->tls.certificate,
            "PEM file with the server's certificate, and those between it and its authority: serves TLS alone"),
       Text("--tls-key", &options->tls.key, "PEM file with the key of that certificate"),

@@ -131,7 +131,7 @@ TEST_F(HttpPortTest, ALiveScrapePassesPromtoolAndTellsNothingOfASession) {
 
 TEST_F(HttpPortTest, EveryMetricIsOnThePageAndNoOther) {
   std::vector<std::string> arguments = Tls();
-  arguments.insert(arguments.end(), {"--http-listen", "127.0.0.1:0"});
+  arguments.insert(arguments.end(), {"--http-listen", "127.0.0.1:0", "--backup-metrics", Live("none.prom")});
   Start(arguments);
   // Those of sessions are there once these were listed.
   while (ValueOf("authstate_sessions_listed_timestamp_seconds") == "0") {
@@ -169,6 +169,17 @@ TEST_F(HttpPortTest, EverySetOfLabelsIsThereAtZeroFromTheStart) {
           R"(grpc_server_handled_total{grpc_service="authstate.v1.AuthStateService",grpc_method="Pipe",grpc_code="DATA_LOSS"})"),
       "0");
   EXPECT_EQ(ValueOf(R"(authstate_backend_errors_total{backend="sqlite",class="not_committed"})"), "0");
+}
+
+TEST_F(HttpPortTest, TheLastBackupIsThatOfTheFilesAsTheyAreAtAScrape) {
+  std::vector<std::string> arguments = OnSqlite();
+  arguments.insert(arguments.end(), {"--backup-metrics", Live("create.prom")});
+  Start(arguments);
+  EXPECT_EQ(ValueOf("authstate_last_backup_success_timestamp_seconds"), "0");
+  std::ofstream(Live("create.prom")) << "authstate_backup_last_success_timestamp_seconds 1700000000\n"
+                                        "authstate_backup_last_unread_sessions 2\n";
+  EXPECT_EQ(ValueOf("authstate_last_backup_success_timestamp_seconds"), "1700000000");
+  EXPECT_EQ(ValueOf("authstate_last_backup_unread_sessions"), "2");
 }
 
 TEST_F(HttpPortTest, CallsOperationsAndLeasesAreCounted) {
