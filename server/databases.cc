@@ -86,6 +86,7 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> Decorated(const Options& optio
   storage::BatchingOptions batching;
   batching.limits = Batches(options);
   batching.timer = shared.timer;
+  batching.counts = std::move(calls);
   return storage::NewBatchingBackend(std::move(backend), batching);
 }
 

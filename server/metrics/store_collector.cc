@@ -134,6 +134,20 @@ void CollectEnds(const Targets& targets, MetricFamilies* families) {
   MetricFamilies::Family batches =
       families->Histogram("authstate_backend_batch_commits", "Commits that went to the database as one call.");
   for (const Target& target : targets) batches.Add(target.calls->batches, 1, {{"backend", target.name}});
+  MetricFamilies::Family gathering =
+      families->Gauge("authstate_backend_gathering_calls", "Calls that wait for the batches before theirs, by kind.");
+  MetricFamilies::Family gathered =
+      families->Histogram("authstate_backend_gathering_seconds",
+                          "How long calls waited for the batches before theirs, of those that were sent.");
+  for (const Target& target : targets) {
+    const storage::CallCounts& counts = *target.calls;
+    const std::pair<absl::string_view, const storage::GatherCounts&> kinds[] = {{"commits", counts.gathered_commits},
+                                                                                {"reads", counts.gathered_reads}};
+    for (const auto& [kind, gather] : kinds) {
+      gathering.Add(gather.waiting.load(), {{"backend", target.name}, {"kind", kind}});
+      gathered.Add(gather.waits, kNanosecond, {{"backend", target.name}, {"kind", kind}});
+    }
+  }
   AddEach(
       targets,
       families->Counter("authstate_backend_data_loss_total", "Answers that what is stored is not what was written."),
