@@ -84,10 +84,10 @@ class CopyFolder {
   absl::Status CheckRoomFor(std::uint64_t bytes) const {
     struct statvfs disk {};
     if (fstatvfs(fd_, &disk) != 0) return SystemError(errno, path_);
-    const std::uint64_t free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
-    if (free >= bytes + kSpareBytes) return absl::OkStatus();
+    const std::uint64_t room = std::uint64_t{disk.f_bavail} * disk.f_frsize;
+    if (room >= bytes + kSpareBytes) return absl::OkStatus();
     return Error(absl::StatusCode::kResourceExhausted, kDiskFull,
-                 absl::StrCat("the folder of copies has ", free, " bytes free, and a copy takes ", bytes,
+                 absl::StrCat("the folder of copies has ", room, " bytes free, and a copy takes ", bytes,
                               " and leaves ", kSpareBytes));
   }
 

@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -52,7 +51,7 @@ class StoreCopyTest : public testing::Test {
   std::string Keyring() {
     const std::string path = folder_.File("keyring");
     if (!std::filesystem::exists(path)) {
-      EXPECT_EQ(CliRunner("").Run({"keyring", "init", path, "2026-12"}).code, kOk);
+      EXPECT_EQ(CliRunner("127.0.0.1:1").Run({"keyring", "init", path, "2026-12"}).code, kOk);
     }
     return path;
   }
@@ -91,8 +90,9 @@ class StoreCopyTest : public testing::Test {
   bool CopyAnd(const std::string& name, What what) {
     absl::Notification under_way;
     bool made = false;
-    std::thread copying([&, client = std::make_shared<client::Client>(ClientOf(*server_))] {
-      const auto copied = client->CopyStore(name, [&](const client::CopyProgress&) {
+    std::thread copying([&] {
+      client::Client client = ClientOf(*server_);
+      const auto copied = client.CopyStore(name, [&](const client::CopyProgress&) {
         if (!under_way.HasBeenNotified()) under_way.Notify();
       });
       made = copied.ok();
@@ -152,7 +152,10 @@ TEST_F(StoreCopyTest, UnderWritersItHasAllThatWasAcknowledgedBeforeAndEndsEqualT
 
 TEST_F(StoreCopyTest, IsAsEncryptedAsTheStore) {
   ASSERT_NO_FATAL_FAILURE(Serve());
-  ASSERT_EQ(Cli({"creds", "set", "s", R"({"me":"canary"})"}).code, kOk);
+  client::CommitRequest commit;
+  commit.session_id = "s";
+  commit.sets = {{{"session", "1"}, {ValueKind::kRaw, "canary"}}};
+  ASSERT_TRUE(ClientOf(*server_).Commit(commit).ok());
   ASSERT_EQ(Cli({"store", "copy", "copy.db"}).code, kOk);
   std::string bytes(std::filesystem::file_size(Copy("copy.db")), '\0');
   std::ifstream(Copy("copy.db"), std::ios::binary).read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
