@@ -111,6 +111,23 @@ void CollectFollowing(const Targets& targets, MetricFamilies* families) {
           });
 }
 
+// What waits before the driver, of both kinds that are gathered.
+void CollectGathering(const Targets& targets, MetricFamilies* families) {
+  MetricFamilies::Family calls =
+      families->Gauge("authstate_backend_gathering_calls", "Calls that wait for the batches before theirs, by kind.");
+  for (const Target& target : targets) {
+    calls.Add(target.calls->gathered_commits.waiting.load(), {{"backend", target.name}, {"kind", "commits"}})
+        .Add(target.calls->gathered_reads.waiting.load(), {{"backend", target.name}, {"kind", "reads"}});
+  }
+  MetricFamilies::Family seconds =
+      families->Histogram("authstate_backend_gathering_seconds",
+                          "How long calls waited for the batches before theirs, of those that were sent.");
+  for (const Target& target : targets) {
+    seconds.Add(target.calls->gathered_commits.waits, kNanosecond, {{"backend", target.name}, {"kind", "commits"}})
+        .Add(target.calls->gathered_reads.waits, kNanosecond, {{"backend", target.name}, {"kind", "reads"}});
+  }
+}
+
 void CollectEnds(const Targets& targets, MetricFamilies* families) {
   MetricFamilies::Family calls = families->Counter("authstate_backend_calls_total",
                                                    "Calls to the driver of the database, each for one caller or many.");
@@ -134,20 +151,6 @@ void CollectEnds(const Targets& targets, MetricFamilies* families) {
   MetricFamilies::Family batches =
       families->Histogram("authstate_backend_batch_commits", "Commits that went to the database as one call.");
   for (const Target& target : targets) batches.Add(target.calls->batches, 1, {{"backend", target.name}});
-  MetricFamilies::Family gathering =
-      families->Gauge("authstate_backend_gathering_calls", "Calls that wait for the batches before theirs, by kind.");
-  MetricFamilies::Family gathered =
-      families->Histogram("authstate_backend_gathering_seconds",
-                          "How long calls waited for the batches before theirs, of those that were sent.");
-  for (const Target& target : targets) {
-    const storage::CallCounts& counts = *target.calls;
-    const std::pair<absl::string_view, const storage::GatherCounts&> kinds[] = {{"commits", counts.gathered_commits},
-                                                                                {"reads", counts.gathered_reads}};
-    for (const auto& [kind, gather] : kinds) {
-      gathering.Add(gather.waiting.load(), {{"backend", target.name}, {"kind", kind}});
-      gathered.Add(gather.waits, kNanosecond, {{"backend", target.name}, {"kind", kind}});
-    }
-  }
   AddEach(
       targets,
       families->Counter("authstate_backend_data_loss_total", "Answers that what is stored is not what was written."),
@@ -223,6 +226,7 @@ void CollectFiles(const std::vector<std::string>& files, MetricFamilies* familie
 void CollectStores(const Observed& server, MetricFamilies* families) {
   const Targets targets = TargetsOf(server);
   CollectStatements(targets, families);
+  CollectGathering(targets, families);
   CollectEnds(targets, families);
   CollectFollowing(targets, families);
   CollectLeases(*server.leases, families);

@@ -13,6 +13,8 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <functional>
+#include <string>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
