@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <random>
 #include <string>
 #include <thread>
@@ -18,7 +17,6 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "client/cpp/client.h"
-#include "client/cpp/error.h"
 #include "tests/integration/cli_runner.h"
 #include "tests/integration/session_owner.h"
 #include "tests/support/temp_dir.h"
@@ -29,7 +27,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using Json = nlohmann::json;
 
 class StoreCopyTest : public testing::Test {
  protected:
