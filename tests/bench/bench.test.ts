@@ -74,9 +74,10 @@ const EXPECTED: Record<string, string[]> = {
     ]),
   ),
   "write-behind/wal-bytes/10kB/64": ["authstate"],
-  "tables-copy/1000": ["pg_dump"],
+  "tables-copy/1000": ["pg_dump", "self"],
   "tables-verify/1000": ["self"],
   "tables-last-round/1000": ["self"],
+  "tables-way-back/1000": ["self"],
   "way-back/2": ["self"],
   ...(isPostgrestHere
     ? Object.fromEntries(
