@@ -14,9 +14,9 @@ const SESSIONS = 10_000;
 const SESSIONS_IN_QUICK = 100;
 const SECONDS_IN_QUICK = 3;
 const DATABASE = "scraped";
-// Of the time of the load: before anything is compared, and of what is compared, the first part and the last.
+// Of the time of the load, before anything is compared.
 const WARM_UP = 0.2;
-const PART = 0.1;
+const PARTS = 10;
 const SCRAPES = 200;
 // A hundredth of one processor, at a scrape a second.
 const LIMIT_MS = 10;
@@ -54,8 +54,8 @@ export class ScrapedRows {
   readonly #seconds: number;
   readonly #worker = new StoreProcess();
   #server: Promise<{ authstated: Authstated; url: string }> | undefined;
-  // Resident memory, in MB, at the start of what is compared, and at its end.
-  #memory: { start: number; end: number } | undefined;
+  // Resident memory, in MB, in each tenth of what is compared.
+  #memory: Promise<number[]> | undefined;
 
   constructor(bed: Testbed, quick: boolean, seconds: number) {
     this.#bed = bed;
@@ -71,8 +71,8 @@ export class ScrapedRows {
         conditions:
           `authstated on PostgreSQL under the load of pool/${this.#sessions} for ${this.#seconds} s, scraped every second; ` +
           `${warmUp}; medians of the last tenth of the rest, and of its first tenth`,
-        ours: this.#contender("ours", "at the end", async () => (await this.#measured()).end),
-        peers: [this.#contender("self", "at the start", async () => (await this.#measured()).start)],
+        ours: this.#contender("ours", "at the end", async () => (await this.#measured()).at(-1)!),
+        peers: [this.#contender("self", "at the start", async () => (await this.#measured())[0]!)],
       },
       {
         ...{ name: `scrape-processor/${SESSIONS}`, unit: "ms", better: "lower" },
@@ -95,12 +95,12 @@ export class ScrapedRows {
   }
 
   // Ours is measured first, and self was seen meanwhile.
-  async #measured(): Promise<{ start: number; end: number }> {
-    this.#memory ??= await this.#loaded();
+  #measured(): Promise<number[]> {
+    this.#memory ??= this.#loaded();
     return this.#memory;
   }
 
-  async #loaded(): Promise<{ start: number; end: number }> {
+  async #loaded(): Promise<number[]> {
     const { authstated, url } = await this.#started();
     const store = { kind: "authstate", place: authstated.address } as const;
     const workload = { name: "pool", sessions: this.#sessions } as const;
@@ -115,8 +115,13 @@ export class ScrapedRows {
       seen.push(valueOf("process_resident_memory_bytes", text) / BYTES_A_MB);
     });
     const compared = seen.slice(-Math.ceil(timing.measureMs / MS_A_SECOND));
-    const part = Math.ceil(compared.length * PART);
-    return { start: median(compared.slice(0, part)), end: median(compared.slice(-part)) };
+    const parts = Math.min(PARTS, compared.length);
+    const part = Math.floor(compared.length / parts);
+    const medians = Array.from({ length: parts }, (_, index) =>
+      median(compared.slice(index * part, (index + 1) * part)),
+    );
+    process.stderr.write(`MB resident, a tenth of the time each: ${medians.map((mb) => mb.toFixed(1)).join(" ")}\n`);
+    return medians;
   }
 
   async #processorMs(): Promise<number> {
