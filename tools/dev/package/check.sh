@@ -22,7 +22,7 @@ check_packages() {
   git diff --quiet HEAD || say 'package: another Debian builds the last commit; what is not committed is left out there'
   configure_programs
   compile default authstated authstatectl
-  package_kinds 1 image npm
+  package_kinds 1 oci npm
   ensure_npm_packages tests
   check_image
   rm -rf "$CHECKS"
