@@ -264,7 +264,9 @@ TEST_F(BackupOfSqliteTest, SessionLargerThanACommitComesBack) {
 TEST_F(BackupOfSqliteTest, MetricsFileTellsOfASuccessAlone) {
   Write(*store_.client, "a", "m", 3);
   const std::string path = directory_.File("backup.prom");
-  const auto text = [&path] {
+  const auto text = [&] {
+    const CliResult linted = store_.cli->Bash("promtool check metrics <" + path);
+    EXPECT_EQ(linted.code, 0) << linted.out << linted.err;
     std::ostringstream all;
     all << std::ifstream(path).rdbuf();
     return all.str();

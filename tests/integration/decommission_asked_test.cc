@@ -104,6 +104,8 @@ TEST_F(DecommissionAskedTest, TheMetricsTellOfWhoAskedWithinAQuarterOfAnHour) {
     terms.insert(terms.begin(), {"watch", "--metrics-file", path});
     const CliResult watched = RunCommand(std::move(terms));
     EXPECT_EQ(watched.code, kOk) << watched.err;
+    const CliResult linted = CliRunner("").Bash("promtool check metrics <" + path);
+    EXPECT_EQ(linted.code, 0) << linted.out << linted.err;
     std::ostringstream metrics;
     metrics << std::ifstream(path).rdbuf();
     return metrics.str();
