@@ -78,7 +78,7 @@ describe("deploy/compose.yaml", () => {
   });
 
   it("wants a password for the database", () => {
-    assert.throws(() => interpolate("${DATABASE_PASSWORD:?see the first lines of this file}", {}), /first lines/);
+    assert.throws(() => compose({ DATABASE_PASSWORD: "" }), /DATABASE_PASSWORD: see the first lines/);
   });
 
   it("gives authstated options that it has", () => {
@@ -126,7 +126,7 @@ describe("deploy/compose.yaml", () => {
     }
 
     it("has the rules, and a configuration that promtool takes", () => {
-      for (const env of [{}, { PROMETHEUS_TOKEN: "as_id_secret" }]) {
+      for (const env of [{}, { PROMETHEUS_TOKEN: "as_id_secret" }] as Record<string, string>[]) {
         const config = configured(env);
         assert.deepEqual(config.rule_files, [RULES]);
         const path = join(folder.path, "checked.yml");
