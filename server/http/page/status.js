@@ -5,6 +5,8 @@ const LOST_REFRESH_MS = 2000;
 const PATIENCE_MS = 4000;
 const DAY = 86400;
 const STALE_BACKUP_S = 26 * 3600;
+// A week, and a day for who tries one every week.
+const STALE_DRILL_S = 8 * DAY;
 const FAILURES_WORTH_A_LOOK = 0.05;
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -191,7 +193,7 @@ function showBackup({ backup }, { ago, now }) {
     const unread = backup.last_unread_sessions ?? 0;
     rows.push(["sessions in it", count(backup.last_sessions ?? 0)], ["it lacks", count(unread), unread > 0]);
   }
-  rows.push(["restored on trial", tried === undefined ? "never, as far as known" : ago(tried)]);
+  rows.push(["restored on trial", tried === undefined ? "never, as far as known" : ago(tried), !(now - tried < STALE_DRILL_S)]);
   if (backup.error) rows.push(["figures", backup.error, true]);
   showCard("backup", "Backup", rows);
 }
@@ -312,6 +314,11 @@ function worthALook(status, { ago, agoOf, now, secondsSince }) {
   look(backup?.error, () => backup.error);
   look(backup !== null && made === undefined && !backup.error, () => "No backup is known of");
   look(now - made >= STALE_BACKUP_S, () => `The last backup was made ${ago(made)}`);
+  const tried = backup?.drill_last_success_timestamp_seconds;
+  look(made !== undefined && !(now - tried < STALE_DRILL_S), () => [
+    tried === undefined ? "No backup is known to have been restored on trial" : `No backup was restored on trial for ${span(now - tried)}`,
+    "authstatectl backup drill",
+  ]);
   look(backup?.last_unread_sessions > 0, () => `The last backup lacks ${counted(backup.last_unread_sessions, "session")}`);
   if (sessions !== null) {
     const states = statesOf(sessions);

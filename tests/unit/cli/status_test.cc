@@ -53,6 +53,20 @@ TEST(StatusTest, ToldInWordsWithWhatNeedsALookMarked) {
   EXPECT_THAT(text, Not(HasSubstr("\033")));
 }
 
+TEST(StatusTest, MaintenanceLostRecordsAndABackupThatNobodyHasTriedAreMarked) {
+  Json status = Example();
+  EXPECT_THAT(All(status), HasSubstr("! restored         on trial: never"));
+  status["backup"]["drill_last_success_timestamp_seconds"] = 1795435200;
+  EXPECT_THAT(All(status), HasSubstr("  restored         on trial 7 days ago"));
+  status["backup"]["drill_last_success_timestamp_seconds"] = 1795348800;
+  EXPECT_THAT(All(status), HasSubstr("! restored         on trial 8 days ago"));
+  status["maintenance"] = {{"since", "2026-11-30T11:50:00Z"}, {"reason", "new disk"}, {"held", 2}, {"refused", 31}};
+  status["audit"] = {{"failing", false}, {"waiting", 0}, {"lost", 5}};
+  EXPECT_THAT(All(status), AllOf(HasSubstr("! maintenance      since 10 min ago: new disk"),
+                                 HasSubstr("  held calls       2"), HasSubstr("  refused calls    31"),
+                                 HasSubstr("  audit log        is written"), HasSubstr("! records lost     5")));
+}
+
 TEST(StatusTest, AServerThatDoesNotServeSaysWhy) {
   Json status = Example();
   status["ready"] = false;
