@@ -11,6 +11,7 @@
 
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "tests/integration/on_terminal.h"
 #include "tests/support/subprocess.h"
 
 namespace authstate {
@@ -259,6 +260,19 @@ TEST_F(BackupOfSqliteTest, SessionLargerThanACommitComesBack) {
   ASSERT_EQ(restored.code, kOk) << restored.err;
   EXPECT_THAT(restored.out, HasSubstr("restored creds and 10 keys"));
   EXPECT_GT(RevisionOf(store_, "large"), 1'000'000U);
+}
+
+TEST_F(BackupOfSqliteTest, CreateTellsATerminalHowFarItIsAndNobodyElse) {
+  for (int i = 0; i < 3; ++i) Write(*store_.client, Id(i), "m", 1);
+  EXPECT_EQ(Backup(store_, "create").err, "");
+  OnTerminal create({test::ProgramPath("authstatectl"), "--address", store_.server->address(), "backup", "create",
+                     folder_, "--keyring-file", keyring_});
+  EXPECT_TRUE(create.Await("sessions: 0")) << create.drawn();
+  EXPECT_TRUE(create.Await("sessions: 2")) << create.drawn();
+  EXPECT_TRUE(create.Await("reading back: [==============================] 3/3")) << create.drawn();
+  // Then the line is removed.
+  EXPECT_TRUE(create.Await("\r\033[K")) << create.drawn();
+  EXPECT_EQ(create.Wait(), kOk);
 }
 
 TEST_F(BackupOfSqliteTest, MetricsFileTellsOfASuccessAlone) {
