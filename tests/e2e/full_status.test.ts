@@ -14,19 +14,19 @@ const CARDS: Record<string, RegExp[]> = {
   ],
   leases: [/held\s+\d/, /gained here\s+1/],
   backup: [/last one\s+.* ago/, /it lacks\s+1/, /restored on trial\s+9 days ago/],
-  maintenance: [/state\s+since .* ago/, /reason\s+a new disk for the database/, /held\s+1 call$/m, /refused\s+1$/m],
+  maintenance: [
+    /state\s+since .* ago/,
+    /reason\s+a new disk for the database/,
+    /held\s+1 call$/m,
+    /refused\s+1 call$/m,
+  ],
   safety: [
     /encryption\s+on, key first/,
     /audit log\s+is written/,
     /records lost\s+0/,
     /certificate\s+expires in 3 days/,
   ],
-  behind: [
-    /lag\s+\d+ (s|min) of 60 min/,
-    /to be flushed\s+1 commit$/m,
-    /of\s+1 session$/m,
-    /at home here\s+1 session$/m,
-  ],
+  behind: [/lag\s+\d+ (s|min) of 60 min/, /to be flushed\s+1 commit of 1 session$/m, /at home here\s+1 session$/m],
   others: [/supabase\s+asked .* ago/],
   callers: [/transport\s+TLS/, /processes\s+1/, /open sessions\s+1/],
   ended: [/NOT_FOUND\s+1/, /DATA_LOSS\s+1/, /UNAVAILABLE\s+1/],
@@ -40,8 +40,8 @@ const ATTENTION = [
   /The certificate expires in 3 days/,
   /The last backup lacks 1 session/,
   /No backup was restored on trial for 9 days\s+authstatectl backup drill/,
-  /Sessions that are orphaned: 1/,
-  /Sessions that are damaged: 1/,
+  /1 answer of DATA_LOSS: something stored is not what was written\s+authstatectl store verify/,
+  /Sessions: 1 half-paired, 1 code-requested, 1 orphaned, 1 damaged\s+authstatectl session list --state half-paired,/,
 ];
 const TOP = [
   /serving since/,
@@ -79,7 +79,12 @@ describe("the status of a server with something in every part of it", { skip }, 
     for (const [card, expected] of Object.entries(CARDS)) {
       for (const text of expected) assert.match(await textOf(page, `#card-${card}`), text);
     }
-    assert.deepEqual(await page.locator("dt:has(+ dd.warn)").allInnerTexts(), MARKED);
+    // On a busy machine the lag may have become so long that it is marked as well.
+    const marked = await page.locator("dt:has(+ dd.warn)").allInnerTexts();
+    assert.deepEqual(
+      marked.filter((name) => name !== "lag"),
+      MARKED,
+    );
     const attention = await textOf(page, "#attention");
     for (const text of ATTENTION) assert.match(attention, text);
     assert.deepEqual(await violations(), []);

@@ -22,6 +22,7 @@ namespace {
 constexpr absl::Duration kStaleBackup = absl::Hours(26);
 // A week, and a day for who tries one every week.
 constexpr absl::Duration kStaleDrill = absl::Hours(8 * 24);
+constexpr double kLagWorthALook = 60;
 constexpr absl::Duration kCertificateEnds = absl::Hours(14 * 24);
 constexpr absl::string_view kWrongStates[] = {"half-paired", "code-requested", "orphaned", "damaged"};
 
@@ -50,9 +51,10 @@ std::string Counted(const Json& value, absl::string_view noun) {
 std::string Span(absl::Duration span) {
   const std::int64_t seconds = absl::ToInt64Seconds(span);
   if (seconds < 120) return absl::StrCat(seconds, " s");
-  if (seconds < 2 * 3'600) return absl::StrCat(seconds / 60, " min");
-  if (seconds < 2 * 86'400) return absl::StrCat(seconds / 3'600, " h");
-  return absl::StrCat(seconds / 86'400, " days");
+  const auto rounded = [seconds](std::int64_t unit) { return (seconds + unit / 2) / unit; };
+  if (seconds < 2 * 3'600) return absl::StrCat(rounded(60), " min");
+  if (seconds < 2 * 86'400) return absl::StrCat(rounded(3'600), " h");
+  return absl::StrCat(rounded(86'400), " days");
 }
 
 std::string Bytes(double bytes) {
@@ -240,8 +242,10 @@ class Groups {
     if (!behind.is_object()) return Add("lag", "none: every commit is in the database");
     const bool away = behind.contains("away_since");
     Add("database", away ? absl::StrCat("away since ", Ago(At(behind, {"away_since"}), "?")) : "answers", away);
-    Add("lag", absl::StrCat(Span(absl::Seconds(Number(At(behind, {"lag_seconds"})))), " of ",
-                            Span(absl::Seconds(Number(At(behind, {"max_lag_seconds"}))))));
+    Add("lag",
+        absl::StrCat(Span(absl::Seconds(Number(At(behind, {"lag_seconds"})))), " of ",
+                     Span(absl::Seconds(Number(At(behind, {"max_lag_seconds"}))))),
+        Number(At(behind, {"lag_seconds"})) > kLagWorthALook);
     Add("to be flushed", absl::StrCat(Counted(At(behind, {"commits"}), "commit"), " of ",
                                       Counted(At(behind, {"dirty_sessions"}), "session")));
     Add("bytes", absl::StrCat(Bytes(Number(At(behind, {"bytes"}))), " of ", Bytes(Number(At(behind, {"max_bytes"})))));
