@@ -45,7 +45,10 @@ describe("the status page", { skip }, () => {
     await says(page, "#serving", "✓ Serving since");
     await says(page, "#card-sessions", "half-paired");
     assert.match(await textOf(page, "#card-sessions"), /in the store\s+2[^]*paired\s+1[^]*half-paired\s+⚠? ?1/);
-    assert.match(await textOf(page, "#attention"), /Sessions: 1 half-paired\s+authstatectl session list --state half-paired/);
+    assert.match(
+      await textOf(page, "#attention"),
+      /Sessions: 1 half-paired\s+authstatectl session list --state half-paired/,
+    );
     assert.match(await textOf(page, "#card-store"), /sqlite[^]*authstate\.db[^]*answers\s+yes/);
     assert.match(await textOf(page, "#card-others"), /configured\s+none/);
     assert.match(await textOf(page, "#card-backup"), /--backup-metrics/);

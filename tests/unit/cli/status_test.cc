@@ -107,7 +107,10 @@ TEST(StatusTest, LinesFitTheTerminalAndWhatDoesNotIsCounted) {
     }
     EXPECT_THAT(lines.front(), HasSubstr("! no answer"));
   }
-  EXPECT_THAT(TextOf(StatusLines(Example(), nullptr, {80, 10}, false)), HasSubstr("lines more"));
+  const std::string small = TextOf(StatusLines(Example(), nullptr, {80, 24}, false));
+  EXPECT_THAT(small, AllOf(HasSubstr("lines more"), HasSubstr("! Sessions         half-paired about 100"),
+                           HasSubstr("! Backup           last one 2 days ago")))
+      << "what needs a look is seen on a small screen too";
 }
 
 TEST(StatusTest, BarsAreAsHighAsTheirValues) {
