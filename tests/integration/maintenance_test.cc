@@ -317,7 +317,10 @@ TEST_F(MaintenanceTest, WhatIsHeldAndRefusedIsToldToWhoeverLooks) {
   EXPECT_THAT(top(), AllOf(HasSubstr("  maintenance      none\n"), Not(HasSubstr("held calls"))));
   // The refusal is none of the failures that somebody has to look at.
   EXPECT_EQ(told().at("calls").at("ended").at("UNAVAILABLE"), 1);
-  const auto sum = [](const Json& steps) { return std::accumulate(steps.begin(), steps.end(), 0); };
+  const auto sum = [](const Json& steps) {
+    const std::vector<int> numbers = steps;
+    return std::accumulate(numbers.begin(), numbers.end(), 0);
+  };
   Json history = told().at("history");
   while (sum(history.at("requests")) < 4) history = told().at("history");
   EXPECT_EQ(sum(history.at("failures")), 0);
