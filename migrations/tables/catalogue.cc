@@ -187,23 +187,31 @@ std::string Fingerprint(const Catalogue& catalogue, const std::vector<std::strin
     const Table* const table = catalogue.FindTable(name);
     absl::StrAppend(&text, "table ", name, table == nullptr ? " missing\n" : "\n");
     if (table == nullptr) continue;
-    std::vector<std::string> lines;
+    absl::StrAppend(&text, table->partition_key, table->hides_rows ? " hides rows" : "",
+                    table->has_policies ? " has policies" : "", "\n");
+    std::vector<std::string> lines = table->triggers;
     for (const Column& column : table->columns) {
       lines.push_back(absl::StrCat("column ", column.name, " ", column.type, column.not_null ? " not null " : " ",
-                                   column.default_value, " ", column.identity, " ", column.generated));
+                                   column.default_value, " ", column.identity, " ", column.generated, " ",
+                                   column.collation));
     }
     for (const Constraint& constraint : table->constraints) {
       lines.push_back(absl::StrCat("constraint ", constraint.definition));
     }
     for (const Index& index : table->indexes) {
-      if (index.unique && !index.of_constraint)
-        lines.push_back(absl::StrCat("index ", absl::StrJoin(index.columns, ",")));
+      if (index.unique && !index.of_constraint) lines.push_back(absl::StrCat("index ", index.definition));
     }
     for (const Partition& partition : table->partitions) {
       lines.push_back(absl::StrCat("partition ", partition.name, " ", partition.bound));
     }
     std::sort(lines.begin(), lines.end());
     absl::StrAppend(&text, absl::StrJoin(lines, "\n"), "\n");
+  }
+  for (const auto& [name, definition] : catalogue.types) absl::StrAppend(&text, definition, "\n");
+  for (const auto& [name, sequence] : catalogue.sequences) {
+    const bool counts =
+        sequence.table.empty() || std::find(tables.begin(), tables.end(), sequence.table) != tables.end();
+    if (counts) absl::StrAppend(&text, "sequence ", name, " ", sequence.definition, " ", sequence.column, "\n");
   }
   std::array<unsigned char, crypto_generichash_BYTES> digest{};
   crypto_generichash(digest.data(), digest.size(), reinterpret_cast<const unsigned char*>(text.data()), text.size(),

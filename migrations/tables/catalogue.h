@@ -140,8 +140,8 @@ struct Catalogue {
 // Reads it all. Fails as Database::Read does.
 absl::StatusOr<Catalogue> ReadCatalogue(Database& database, const std::string& schema);
 
-// A digest of everything that makes rows mean what they mean: columns, constraints, indexes. Two databases whose tables
-// are alike have the same; statistics and rights do not count.
+// A digest of everything that makes the rows of `tables` mean what they mean: columns and their types, constraints,
+// unique indexes, partitions, triggers, sequences, and whether policies hide rows. Statistics and rights do not count.
 std::string Fingerprint(const Catalogue& catalogue, const std::vector<std::string>& tables);
 
 }  // namespace authstate::tables

@@ -27,6 +27,17 @@ bool Has(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// Whether it is something that only the successor has: the former database did without, and does again.
+bool IsDoneWithout(const Finding& finding) {
+  constexpr absl::string_view kCodes[] = {
+      "foreign-key-missing", "check-missing", "unique-missing",  "default", "identity",
+      "extension",           "type-missing",  "sequence-missing"};
+  // After the table, or `database`.
+  const absl::string_view code = absl::string_view(finding.id).substr(finding.id.find('.', finding.table.size()) + 1);
+  return std::any_of(std::begin(kCodes), std::end(kCodes),
+                     [code](absl::string_view one) { return absl::StartsWith(code, one); });
+}
+
 class Planner {
  public:
   Planner(Database& from, const Catalogue& source, const Catalogue& target, const PlanRequest& request)
@@ -43,6 +54,7 @@ class Planner {
   void LookAtTypes();
   void LookAtRights(const Table& table, bool source);
   absl::Status LookAtKey(const std::string& name);
+  void LookAtWayBack(const Table& source, const Table& target);
   absl::Status LookAtNeeds();
   void LookAtSequences();
 
@@ -72,8 +84,9 @@ absl::Status Planner::ChooseTables() {
           absl::StrCat("--tables: the source has no table ", name, " in schema ", source_.schema));
     }
   }
+  if (request_.tables.empty()) plan_.tables = ApplicationTables(source_);
   for (const auto& [name, table] : source_.tables) {
-    if (request_.tables.empty() ? !IsAuthState(name) : Has(request_.tables, name)) plan_.tables.push_back(name);
+    if (Has(request_.tables, name)) plan_.tables.push_back(name);
   }
   return absl::OkStatus();
 }
@@ -163,6 +176,11 @@ absl::Status Planner::LookAtKey(const std::string& name) {
     Add(Severity::kBlocks, name, "key", "", std::string(pair.status().message()));
     return absl::OkStatus();
   }
+  if (!pair->unique) {
+    const absl::StatusOr<Rows> twice = from_.Read(pair->AnyTwice());
+    if (!twice.ok()) return twice.status();
+    if (twice->Bool(0, 0)) Add(Severity::kBlocks, name, "key", "", std::string(KeyTwice(*pair).message()));
+  }
   for (const std::string& column : pair->key) {
     if (source.FindColumn(column)->not_null) continue;
     const absl::StatusOr<Rows> rows = from_.Read(
@@ -173,6 +191,27 @@ absl::Status Planner::LookAtKey(const std::string& name) {
         absl::StrCat("column ", column, " is in the primary key of the target, and NULL in rows of the source"));
   }
   return absl::OkStatus();
+}
+
+// What only shows once the target is the source, and the way back is wanted at night.
+void Planner::LookAtWayBack(const Table& source, const Table& target) {
+  const bool blocked = std::any_of(plan_.findings.begin(), plan_.findings.end(), [&](const Finding& finding) {
+    return finding.severity == Severity::kBlocks && finding.table == source.name;
+  });
+  // What mends the way there changes the way back.
+  if (blocked) return;
+  for (const Finding& finding : DifferencesOf(target, source)) {
+    if (finding.severity != Severity::kBlocks || IsDoneWithout(finding)) continue;
+    Add(Severity::kWarns, source.name, "way-back", finding.id.substr(source.name.size() + 1),
+        absl::StrCat("the way back, whose source is --to, would be refused: ", finding.what), finding.remedy);
+  }
+  const absl::StatusOr<TablePair> pair = PairTables(target_, source_, source.name);
+  if (pair.ok() && pair->unique) return;
+  Add(Severity::kWarns, source.name, "way-back", "key",
+      pair.ok()
+          ? absl::StrCat("the way back is refused once rows of the target agree in (", absl::StrJoin(pair->key, ", "),
+                         "), the primary key of the source, which nothing forbids there")
+          : absl::StrCat("the way back, whose source is --to, would be refused: ", pair.status().message()));
 }
 
 absl::Status Planner::LookAtNeeds() {
@@ -237,6 +276,7 @@ absl::StatusOr<Plan> Planner::Make() {
     std::vector<Finding> differences = DifferencesOf(source, *target);
     std::move(differences.begin(), differences.end(), std::back_inserter(plan_.findings));
     if (absl::Status looked = LookAtKey(name); !looked.ok()) return looked;
+    if (!request_.way_back) LookAtWayBack(source, *target);
   }
   for (const auto& [name, table] : target_.tables) {
     if (source_.FindTable(name) != nullptr || IsAuthState(name) || !request_.tables.empty()) continue;
@@ -246,6 +286,9 @@ absl::StatusOr<Plan> Planner::Make() {
   if (absl::Status needs = LookAtNeeds(); !needs.ok()) return needs;
   const auto order = OrderTables(source_, target_, plan_.tables);
   if (!order.ok()) Add(Severity::kBlocks, "", "circle", "", std::string(order.status().message()));
+  for (Finding& finding : plan_.findings) {
+    if (request_.way_back && IsDoneWithout(finding)) finding.severity = Severity::kWarns;
+  }
   return std::move(plan_);
 }
 
@@ -265,11 +308,19 @@ absl::StatusOr<Plan> MakePlan(Database& from, const Catalogue& from_catalogue, c
   return Planner(from, from_catalogue, to_catalogue, request).Make();
 }
 
+std::vector<std::string> ApplicationTables(const Catalogue& catalogue) {
+  std::vector<std::string> names;
+  for (const auto& [name, table] : catalogue.tables) {
+    if (!IsAuthState(name)) names.push_back(name);
+  }
+  return names;
+}
+
 std::vector<Finding> SchemaDifferences(const Plan& plan) {
   std::vector<Finding> differences;
   std::copy_if(plan.findings.begin(), plan.findings.end(), std::back_inserter(differences), [](const Finding& finding) {
     constexpr absl::string_view kOfTheRole[] = {".right-",   ".row-security", ".statement-timeout", ".trigger",
-                                                ".policies", ".not-moved",    ".sequence-right"};
+                                                ".policies", ".not-moved",    ".sequence-right",    ".way-back"};
     return std::none_of(std::begin(kOfTheRole), std::end(kOfTheRole),
                         [&finding](absl::string_view code) { return absl::StrContains(finding.id, code); });
   });

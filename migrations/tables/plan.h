@@ -42,6 +42,8 @@ struct PlanRequest {
   bool create = false;
   // Ids of findings that are known and accepted.
   std::vector<std::string> accepted;
+  // Whether the target is the former database, which did without what only its successor forbids.
+  bool way_back = false;
 };
 
 struct Plan {
@@ -57,6 +59,9 @@ struct Plan {
 // source does not have, or a need that cannot be read.
 absl::StatusOr<Plan> MakePlan(Database& from, const Catalogue& from_catalogue, const Catalogue& to_catalogue,
                               const PlanRequest& request);
+
+// The tables of `catalogue` that are moved where none are named: all but those of the auth state.
+std::vector<std::string> ApplicationTables(const Catalogue& catalogue);
 
 // Which differences of the schema verify names: those of `plan` that are of tables, not of rights or of the role.
 std::vector<Finding> SchemaDifferences(const Plan& plan);

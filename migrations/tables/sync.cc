@@ -16,12 +16,20 @@ enum class Pass : std::uint8_t { kCopy, kDelete };
 // Does what a comparison finds: in one pass what is to be copied, in the other what is to be deleted.
 class Doer final : public DifferenceSink {
  public:
-  Doer(Pass pass, bool dry_run, RowWriter& writer, TableSync& table, const SyncProgress& progress, std::int64_t about)
-      : pass_(pass), dry_run_(dry_run), writer_(writer), table_(table), progress_(progress), about_(about) {}
+  Doer(Pass pass, bool dry_run, const std::function<absl::Status()>& before_writing, RowWriter& writer,
+       TableSync& table, const SyncProgress& progress, std::int64_t about)
+      : pass_(pass),
+        dry_run_(dry_run),
+        before_writing_(before_writing),
+        writer_(writer),
+        table_(table),
+        progress_(progress),
+        about_(about) {}
 
   absl::StatusOr<bool> Missing(const KeyRange& range, std::int64_t rows) override {
     if (pass_ == Pass::kDelete) return true;
     if (!dry_run_ && may_copy_ranges_) {
+      if (absl::Status may = before_writing_(); !may.ok()) return may;
       const absl::StatusOr<bool> copied = writer_.CopyRange(range);
       if (!copied.ok() || !*copied) return copied;
     } else if (!dry_run_) {
@@ -31,7 +39,10 @@ class Doer final : public DifferenceSink {
     return true;
   }
   absl::StatusOr<bool> Extra(const KeyRange& range, std::int64_t rows) override {
-    if (pass_ == Pass::kDelete) return writer_.DeleteRange(range);
+    if (pass_ == Pass::kDelete) {
+      if (absl::Status may = before_writing_(); !may.ok()) return may;
+      return writer_.DeleteRange(range);
+    }
     table_.extra += rows;
     return true;
   }
@@ -44,6 +55,7 @@ class Doer final : public DifferenceSink {
       ++(extra ? table_.extra : row.kind == DifferenceKind::kMissing ? table_.missing : table_.different);
     }
     if (dry_run_ || keys.empty()) return absl::OkStatus();
+    if (absl::Status may = before_writing_(); !may.ok()) return may;
     return pass_ == Pass::kCopy ? writer_.CopyRows(keys) : writer_.DeleteRows(keys);
   }
   void Compared(std::int64_t rows) override {
@@ -60,6 +72,7 @@ class Doer final : public DifferenceSink {
  private:
   const Pass pass_;
   const bool dry_run_;
+  const std::function<absl::Status()>& before_writing_;
   RowWriter& writer_;
   TableSync& table_;
   const SyncProgress& progress_;
@@ -84,6 +97,9 @@ class Syncing {
   };
   using Group = std::pair<std::vector<Member>, bool>;
 
+  absl::Status RefuseEmptying(const std::string& table) const;
+  // The first time alone.
+  absl::Status BeforeWriting();
   absl::Status DoGroup(const Group& group, Pass pass);
   absl::Status DoTable(const Member& member, Pass pass, bool in_transaction);
   absl::Status DoOnce(const Member& member, Pass pass, bool in_transaction);
@@ -94,8 +110,20 @@ class Syncing {
   const SyncOptions& options_;
   const SyncProgress& progress_;
   std::vector<Group> groups_;
+  bool writing_ = false;
   SyncResult result_;
 };
+
+absl::Status Syncing::RefuseEmptying(const std::string& table) const {
+  return absl::FailedPreconditionError(
+      absl::StrCat(table, " is empty in ", from_.title(), " and has rows in ", to_.title(),
+                   ", which would be deleted: are --from and --to the right way round? If so, say --allow-emptying"));
+}
+
+absl::Status Syncing::BeforeWriting() {
+  if (std::exchange(writing_, true)) return absl::OkStatus();
+  return options_.before_writing();
+}
 
 absl::Status Syncing::Prepare(const Catalogue& from, const Catalogue& to, const std::vector<std::string>& tables) {
   const absl::StatusOr<std::vector<TableGroup>> order = OrderTables(from, to, tables);
@@ -108,6 +136,15 @@ absl::Status Syncing::Prepare(const Catalogue& from, const Catalogue& to, const 
       if (!pair.ok()) return pair.status();
       result_.tables.emplace_back().table = name;
       members.first.push_back({*std::move(pair), result_.tables.size() - 1});
+    }
+  }
+  if (options_.allow_emptying || options_.dry_run) return absl::OkStatus();
+  for (const Group& group : groups_) {
+    for (const Member& member : group.first) {
+      const std::string any = member.pair.Any({});
+      const auto rows = Database::ReadBoth(from_, any, to_, any);
+      if (!rows.ok()) return rows.status();
+      if (!rows->first.Bool(0, 0) && rows->second.Bool(0, 0)) return RefuseEmptying(member.pair.name);
     }
   }
   return absl::OkStatus();
@@ -124,7 +161,8 @@ absl::Status Syncing::DoOnce(const Member& member, Pass pass, bool in_transactio
   // Of a table that points at itself DoTable counts them, once no more can be done.
   const std::size_t most = member.pair.refers_to_itself ? std::numeric_limits<std::size_t>::max() : options_.max_errors;
   RowWriter writer(from_, to_, member.pair, options_.batch, most, &result_.refused);
-  Doer doer(pass, options_.dry_run, writer, table, progress_, member.pair.estimate);
+  const std::function<absl::Status()> before_writing = [this] { return BeforeWriting(); };
+  Doer doer(pass, options_.dry_run, before_writing, writer, table, progress_, member.pair.estimate);
   if (in_transaction) doer.CopyRowsOnly();
   const absl::StatusOr<RowCounts> rows = CompareTable(from_, to_, member.pair, doer);
   table.copied += writer.counts().copied;
@@ -133,10 +171,9 @@ absl::Status Syncing::DoOnce(const Member& member, Pass pass, bool in_transactio
   if (pass == Pass::kDelete) return absl::OkStatus();
   table.from_rows = rows->from;
   table.to_rows = rows->to;
+  // Emptied since Prepare looked.
   if (rows->from == 0 && rows->to > 0 && !options_.allow_emptying && !options_.dry_run) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(table.table, " is empty in ", from_.title(), " and has ", rows->to, " rows in ", to_.title(),
-                     ", which would be deleted: are --from and --to the right way round? If so, say --allow-emptying"));
+    return RefuseEmptying(table.table);
   }
   return absl::OkStatus();
 }
@@ -207,7 +244,11 @@ absl::StatusOr<SyncResult> SyncTables(Database& from, const Catalogue& from_cata
   }
   auto places = ReadSequencePlaces(from, from_catalogue, to, to_catalogue, tables, all_tables);
   if (!places.ok()) return places.status();
-  if (!options.dry_run) {
+  if (options.dry_run) {
+    result.equal = result.equal && std::none_of(places->begin(), places->end(), [](const SequencePlace& place) {
+                     return !place.missing && place.behind();
+                   });
+  } else {
     if (absl::Status set = AdvanceSequences(to, to_catalogue.schema, *places); !set.ok()) return set;
   }
   result.sequences = *std::move(places);

@@ -109,9 +109,9 @@ absl::StatusOr<std::vector<std::string>> JudgeReport(const TablesOptions& option
   }
   const std::vector<std::string> verified = report->table_names();
   for (const std::string& table : plan.tables) {
-    if (std::find(verified.begin(), verified.end(), table) == verified.end()) {
-      reasons.push_back(absl::StrCat("it lacks the table ", table));
-    }
+    if (std::find(verified.begin(), verified.end(), table) != verified.end()) continue;
+    const std::string reason = absl::StrCat("it lacks the table ", table);
+    if (std::find(reasons.begin(), reasons.end(), reason) == reasons.end()) reasons.push_back(reason);
   }
   return reasons;
 }
