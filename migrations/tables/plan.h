@@ -53,8 +53,11 @@ struct Plan {
   std::vector<Finding> Blocking(const PlanRequest& request) const;
 };
 
-// Compares the catalogues, and asks the source where the catalogue does not tell. InvalidArgument for a table that the
-// source does not have, or a need that cannot be read.
+// Compares the catalogues. InvalidArgument for a table that the source does not have, or a need that cannot be read.
+// Pure.
+absl::StatusOr<Plan> PlanFrom(const Catalogue& from, const Catalogue& to, const PlanRequest& request);
+
+// The same, and asks the source where the catalogue does not tell.
 absl::StatusOr<Plan> MakePlan(Database& from, const Catalogue& from_catalogue, const Catalogue& to_catalogue,
                               const PlanRequest& request);
 

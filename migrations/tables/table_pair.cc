@@ -192,6 +192,11 @@ absl::StatusOr<TablePair> PairTables(const Catalogue& from, const Catalogue& to,
     return absl::FailedPreconditionError(
         absl::StrCat(name, ": its primary key in the target is deferrable, and ON CONFLICT cannot go by it"));
   }
+  for (const std::string& column : pair.key) {
+    if (source.FindColumn(column) != nullptr) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat(name, ": the source has no column ", column, ", which is in the primary key of the target"));
+  }
   if (!IsUniqueBy(source, pair.key)) {
     return absl::FailedPreconditionError(absl::StrCat(name, ": (", absl::StrJoin(pair.key, ", "),
                                                       "), the primary key of the target, is not unique in the source"));

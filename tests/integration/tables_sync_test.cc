@@ -182,7 +182,7 @@ TEST_F(TablesSyncTest, CirclesOfForeignKeysAreOpenedByDeferrableOnesOrRefusedByN
       "INSERT INTO a SELECT i, i FROM generate_series(1, 300) i; INSERT INTO b SELECT i, i FROM generate_series(1, "
       "300) i; COMMIT; "
       "INSERT INTO tree SELECT i, nullif(i + 1, 301) FROM generate_series(300, 1, -1) i");
-  const CliResult refused = Run({"sync", "--json", "--accept", "a.foreign-key-missing.a_b"});
+  const CliResult refused = Run({"sync", "--json", "--accept", "a.foreign-key-differs.a_b"});
   EXPECT_EQ(refused.code, kRefused);
   EXPECT_THAT(refused.out, HasSubstr("the foreign keys of a, b lead in a circle"));
   Sql(target(), "ALTER TABLE a ALTER CONSTRAINT a_b DEFERRABLE");
@@ -215,6 +215,13 @@ TEST_F(TablesSyncTest, ARowThatATypeRefusesIsNamedByKeyAndColumnAndTheRestGoesOn
                   {{"table", "t"}, {"key", "id=250"}, {"column", "code"}, {"constraint", ""}, {"sqlstate", "22001"}})));
   EXPECT_THAT(result.out + result.err, Not(AllOf(HasSubstr("secret"))));
   EXPECT_EQ(Ask(target(), "SELECT count(*) FROM t"), "297");
+  // As many may be refused as are, and no more.
+  const std::vector<std::string> words = {"sync", "--accept", "t.type.tags", "--accept", "t.type.code", "--max-errors"};
+  for (const auto& [most, what] : {std::pair("3", "the target refused 3 rows"), std::pair("2", "more than 2 rows")}) {
+    std::vector<std::string> with = words;
+    with.emplace_back(most);
+    EXPECT_THAT(Run(with).err, HasSubstr(what));
+  }
 }
 
 TEST_F(TablesSyncTest, TriggersMissingKeysAndMissingRightsStandInTheWay) {
@@ -267,8 +274,15 @@ TEST_F(TablesSyncTest, LargeRowsGoOver) {
       "INSERT INTO t SELECT i, repeat(md5(i::text), CASE WHEN i % 10 = 0 THEN 100000 ELSE 1 END) FROM "
       "generate_series(1, 60) i");
   Sql(target(), "INSERT INTO t SELECT i, '' FROM generate_series(1, 60) i");
+  EXPECT_EQ(TableOf(Verify(kDataLoss, {"--listed", "7"}), "t")["rows"].size(), 7);
   EXPECT_TRUE(Sync()["equal"]);
   EXPECT_TRUE(Verify()["equal"]);
+  // A transaction takes no more than it may, but a row.
+  const std::string transactions = "SELECT count(DISTINCT xmin::text) FROM t";
+  EXPECT_LT(std::stoi(Ask(target(), transactions)), 60);
+  Sql(target(), "UPDATE t SET body = ''");
+  EXPECT_TRUE(Sync({"--batch-bytes", "1"})["equal"]);
+  EXPECT_EQ(Ask(target(), transactions), "60");
 }
 
 // Everything that applications do to rows, while rounds run; once they stop, a last round makes both equal.
