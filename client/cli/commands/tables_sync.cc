@@ -162,14 +162,16 @@ absl::Status RunTablesSync(CommandContext& context, const TablesOptions& options
                                 });
   }
   if (!result.ok()) return result.status();
-  if (creates) {
-    if (absl::Status made = create(&tables::Creation::after_rows); !made.ok()) return made;
-  }
   const absl::Status written = context.output().json()
                                    ? context.output().WriteJson(ToJson(*result, options.sync.dry_run))
                                    : context.output().Write(ToText(*result, options.sync.dry_run));
-  if (!written.ok() || result->refused.empty()) return written;
-  return absl::DataLossError(absl::StrCat("the target refused ", Count(result->refused.size(), "row")));
+  if (!written.ok()) return written;
+  if (!result->refused.empty()) {
+    return absl::DataLossError(
+        absl::StrCat("the target refused ", Count(result->refused.size(), "row"),
+                     creates ? "; UNIQUE, CHECK, indexes and foreign keys are made once it takes all of them" : ""));
+  }
+  return creates ? create(&tables::Creation::after_rows) : absl::OkStatus();
 }
 
 }  // namespace authstate::cli
