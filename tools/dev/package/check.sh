@@ -75,8 +75,21 @@ check_debian() {
     die "Debian $version cannot be given its systemd"
   boot_bare_system "$CHECK_LIMIT"
   said "Debian package, Debian $version" in_booted_system bash /root/check/deb_inside.sh || status=1
-  halt_bare_system
+  check_services "$version" || status=1
   drop_bare_system
+  return "$status"
+}
+
+# check_services DEBIAN_VERSION: what starts and stops services on the evening of a move, in the bare system that is booted,
+# and whether that outlives a boot. Ends the system.
+check_services() {
+  local version=$1 status=0
+  cp deploy/cutover/services.sh "$bare_system/root/check"
+  said "services of a move, Debian $version" in_booted_system bash /root/check/services_inside.sh move || status=1
+  halt_bare_system
+  boot_bare_system "$CHECK_LIMIT"
+  said "and after a boot" in_booted_system bash /root/check/services_inside.sh booted || status=1
+  halt_bare_system
   return "$status"
 }
 
