@@ -12,10 +12,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
+#include "client/cpp/client.h"
 #include "tests/integration/granted_rights.h"
 #include "tests/integration/pipe_caller.h"
 #include "tests/integration/tls_test.h"
@@ -249,6 +251,55 @@ TEST_F(HttpPortTest, HowFarTheDatabaseIsBehindIsSeen) {
   EXPECT_EQ(ValueOf("authstate_write_behind_orphans"), "0");
   EXPECT_EQ(ValueOf("authstate_maintenance"), "0");
   EXPECT_EQ(nlohmann::json::parse(HttpGet(HttpAddress(), "/status.json").body)["write_behind"]["sessions"], 1);
+}
+
+TEST_F(HttpPortTest, HowFarAFollowedDatabaseIsBehindGrowsWhileItIsAway) {
+  auto postgres = test::TestPostgres::Create();
+  ASSERT_TRUE(postgres.ok()) << postgres.status();
+  Start({"--backend", "sqlite", "--sqlite-path", Live("a.db"), "--postgres-url", (*postgres)->url(), "--http-listen",
+         "127.0.0.1:0"});
+  constexpr char kFollowing[] = R"(authstate_backend_following{backend="postgres"})";
+  constexpr char kLag[] = R"(authstate_backend_follow_lag_seconds{backend="postgres"})";
+  EXPECT_EQ(ValueOf(kFollowing), "0");
+  EXPECT_EQ(ValueOf(kLag), "0");
+  client::ClientOptions options;
+  options.address = server_->address();
+  client::Client operator_of_it(options);
+  client::SyncOptions sync;
+  sync.target = "postgres";
+  sync.follow = true;
+  client::SyncResult result;
+  const auto ignore = [](const client::SwitchProgress& /*progress*/) {};
+  const absl::Status followed = operator_of_it.SyncBackend(sync, ignore, &result);
+  ASSERT_TRUE(followed.ok()) << followed;
+  EXPECT_EQ(ValueOf(kFollowing), "1");
+
+  // When it had all that was written, or earlier, as a scrape takes its time.
+  const auto equal_at = [&] {
+    const absl::Time asked = absl::Now();
+    double seconds = 0;
+    EXPECT_TRUE(absl::SimpleAtod(ValueOf(kLag), &seconds));
+    return asked - absl::Seconds(seconds);
+  };
+  const auto await_equal_after = [&](absl::Time time) {
+    const absl::Time give_up = absl::Now() + kTlsPatience;
+    while (equal_at() <= time && absl::Now() < give_up) absl::SleepFor(absl::Milliseconds(5));
+    ASSERT_GT(equal_at(), time);
+  };
+  await_equal_after(absl::Now());
+  ASSERT_TRUE((*postgres)->Stop().ok());
+  const absl::Time away = absl::Now();
+  absl::Time equal;
+  do {
+    equal = equal_at();
+    EXPECT_LE(equal, away);
+  } while (absl::Now() - equal < absl::Seconds(1));
+  ASSERT_TRUE((*postgres)->Start().ok());
+  await_equal_after(absl::Now());
+  sync.follow = false;
+  EXPECT_TRUE(operator_of_it.SyncBackend(sync, ignore, &result).ok());
+  EXPECT_EQ(ValueOf(kFollowing), "0");
+  EXPECT_EQ(ValueOf(kLag), "0");
 }
 
 TEST_F(HttpPortTest, TheFileBeforeADatabaseIsNotTakenForIt) {
