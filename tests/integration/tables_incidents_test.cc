@@ -68,31 +68,6 @@ TEST_F(TablesIncidentTest, EveryRowOfTheLiveSystemArrivesAsItWas) {
   EXPECT_EQ(Ask(target(), "SELECT max(id) FROM clients"), "1300");
 }
 
-TEST_F(TablesIncidentTest, OtherNamesOfColumnsMissingConstraintsAndAnotherTypeAreNamedBeforeAnythingIsCopied) {
-  LoadLive();
-  Sql(target(),
-      "ALTER TABLE clients RENAME COLUMN yclients_id TO external_id; "
-      "ALTER TABLE staff DROP CONSTRAINT staff_yclients_id_company_id_key; "
-      "ALTER TABLE services ALTER staff_ids DROP DEFAULT, ALTER staff_ids TYPE jsonb USING '[]'; "
-      "ALTER TABLE companies DROP CONSTRAINT companies_pkey; "
-      "ALTER TABLE bookings ALTER comment SET NOT NULL; DROP TABLE messages");
-  const CliResult refused = Run({"sync", "--json"});
-  EXPECT_EQ(refused.code, kRefused);
-  EXPECT_THAT(Ids(refused.OutJson()["blocking"]),
-              ::testing::IsSupersetOf({"clients.column-missing.yclients_id", "clients.column-extra.external_id",
-                                       "staff.unique-missing.yclients_id,company_id", "services.type.staff_ids",
-                                       "companies.primary-key-missing", "bookings.nullability.comment",
-                                       "messages.table-missing"}));
-  EXPECT_THAT(refused.out, HasSubstr("integer[] in the source and jsonb in the target"));
-  EXPECT_EQ(Ask(target(), "SELECT count(*) FROM bookings"), "0");
-  const nlohmann::json plan =
-      Json({"plan", "--needs", "staff:company_id,yclients_id", "--needs", "bookings:company_id,yclients_record_id"},
-           kRefused);
-  EXPECT_FALSE(plan["clean"]);
-  EXPECT_THAT(Ids(plan["findings"]), AllOf(Contains("staff.need.company_id,yclients_id"),
-                                           Not(Contains("bookings.need.company_id,yclients_record_id"))));
-}
-
 TEST_F(TablesIncidentTest, WhatCountsOfRowsHideIsNamed) {
   LoadLive();
   Sync();
