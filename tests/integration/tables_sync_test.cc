@@ -21,6 +21,23 @@ class TablesSyncTest : public TablesTest {
   void ExpectSame(const std::string& table, const std::string& key) {
     EXPECT_EQ(Contents(source(), table, key), Contents(target(), table, key)) << table;
   }
+  // A transaction that has written to the source, and commits once the round is over.
+  std::unique_ptr<test::Subprocess> CommitAfterRound(int round) const {
+    auto process = test::Subprocess::Start(
+        {{"psql", source(), "-qAt", "-v", "ON_ERROR_STOP=1", "-c", "BEGIN", "-c",
+          "INSERT INTO child (tags) SELECT ARRAY[i] FROM generate_series(1, 100) i; "
+          "INSERT INTO parent (name) VALUES ('late'); INSERT INTO journal (body) SELECT 'late' FROM generate_series(1, "
+          "100)",
+          "-c", "\\echo written", "-c",
+          absl::StrCat("DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM aside.ended_rounds WHERE round = ", round,
+                       ") LOOP PERFORM pg_sleep(0.01); END LOOP; END $$"),
+          "-c", "COMMIT"},
+         {}});
+    EXPECT_TRUE(process.ok()) << process.status();
+    const auto written = (*process)->WaitForLine("written", absl::Minutes(1));
+    EXPECT_TRUE(written.ok()) << written.status();
+    return *std::move(process);
+  }
 };
 
 TEST_F(TablesSyncTest, TheSecondFormIsMadeAndFilledInTheOrderOfItsForeignKeys) {
@@ -278,10 +295,11 @@ TEST_F(TablesSyncTest, TrafficWhileSyncingAndALastRoundAreEqual) {
       "CREATE TABLE child (id bigserial PRIMARY KEY, parent_id int REFERENCES parent ON DELETE CASCADE ON UPDATE "
       "CASCADE, tags int[], at timestamptz DEFAULT now()); "
       "CREATE TABLE log (at date, id uuid DEFAULT gen_random_uuid(), body text, PRIMARY KEY (id, at)); "
-      "CREATE TABLE gone (id int PRIMARY KEY)");
+      "CREATE TABLE gone (id int PRIMARY KEY); CREATE TABLE journal (id serial PRIMARY KEY, body text)");
   Sql(source(),
       "INSERT INTO parent (code, name) SELECT i, 'n' FROM generate_series(1, 3000) i; "
-      "INSERT INTO child (parent_id, tags) SELECT i, ARRAY[i] FROM generate_series(1, 3000) i");
+      "INSERT INTO child (parent_id, tags) SELECT i, ARRAY[i] FROM generate_series(1, 3000) i; "
+      "CREATE SCHEMA aside; CREATE TABLE aside.ended_rounds (round int)");
   std::atomic<bool> stop = false;
   const std::vector<std::string> deeds = {
       "INSERT INTO parent (code, name) SELECT 100000 + (random() * 1e8)::int, 'new' ON CONFLICT DO NOTHING",
@@ -294,6 +312,11 @@ TEST_F(TablesSyncTest, TrafficWhileSyncingAndALastRoundAreEqual) {
       "INSERT INTO log (at, body) SELECT current_date, md5(random()::text) FROM generate_series(1, 50)",
       "BEGIN; TRUNCATE log; INSERT INTO log (at, body) VALUES (current_date, 'first'); COMMIT",
       "INSERT INTO gone VALUES ((random() * 1e8)::int) ON CONFLICT DO NOTHING",
+      "INSERT INTO journal (body) VALUES ('soon')",
+      // Without waiting for long, as others would wait behind it.
+      "SET lock_timeout = '50ms'; TRUNCATE gone",
+      "SET lock_timeout = '50ms'; SET client_min_messages = error; TRUNCATE parent CASCADE; INSERT INTO parent (code) "
+      "SELECT generate_series(1, 500)",
       "UPDATE parent a SET code = -a.code - 1 WHERE a.id IN (SELECT id FROM parent ORDER BY random() LIMIT 2)",
       // Commits later than those that began after it.
       "BEGIN; INSERT INTO child (tags) VALUES ('{}'); SELECT pg_sleep(0.2); COMMIT"};
@@ -303,9 +326,17 @@ TEST_F(TablesSyncTest, TrafficWhileSyncingAndALastRoundAreEqual) {
   };
   std::thread first(traffic, 1);
   std::thread second(traffic, 2);
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < 4; ++i) {
+    // Begun before the round, and committed after it: rows with older keys than what others commit meanwhile.
+    std::unique_ptr<test::Subprocess> late;
+    if (i % 2 == 0) late = CommitAfterRound(i);
     const CliResult round = Run({"sync", "--rounds", "1", "--allow-emptying"});
     EXPECT_THAT(round.code, ::testing::AnyOf(kOk, kDataLoss)) << round.out << round.err;
+    Sql(source(), absl::StrCat("INSERT INTO aside.ended_rounds VALUES (", i, ")"));
+    if (late == nullptr) continue;
+    const auto exit = late->Wait(absl::Minutes(1));
+    ASSERT_TRUE(exit.ok()) << exit.status();
+    EXPECT_EQ(exit->code, 0) << late->output(test::Subprocess::Stream::kStderr);
   }
   stop = true;
   first.join();
@@ -316,6 +347,8 @@ TEST_F(TablesSyncTest, TrafficWhileSyncingAndALastRoundAreEqual) {
   EXPECT_TRUE(Verify()["equal"]);
   ExpectSame("parent", "id");
   ExpectSame("child", "id");
+  ExpectSame("journal", "id");
+  EXPECT_EQ(Ask(target(), "SELECT count(*) FROM journal WHERE body = 'late'"), "200");
 }
 
 }  // namespace
