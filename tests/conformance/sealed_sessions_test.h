@@ -204,6 +204,19 @@ class SealedSessionsTest : public testing::TestWithParam<const char*> {
     store_->Sql(absl::StrCat("UPDATE ", table, " SET ", column, " = ", store_->Literal(hex), " WHERE ", where));
   }
 
+  // Of what stood under this name, nothing is told but that it is damaged, or gone; and of the session, that it is
+  // damaged.
+  static void ExpectDamaged(Backend& backend, const std::string& session_id, const KeyName& name) {
+    const auto read = Read(backend, session_id, name, /*want_creds=*/false);
+    if (read.ok()) {
+      EXPECT_EQ(TextOf(read), "absent") << session_id << " " << name.type << " " << name.id;
+    } else {
+      EXPECT_TRUE(absl::IsDataLoss(read.status())) << read.status();
+    }
+    const absl::Status whole = ReadWhole(backend, session_id);
+    EXPECT_TRUE(absl::IsDataLoss(whole)) << whole << " " << session_id << " without " << name.type << " " << name.id;
+  }
+
   Store& store() { return *store_; }
   const SharedKeyring keyring_ = MakeKeyring({{"k", 'a'}});
   // The same, and new sessions are plain.
