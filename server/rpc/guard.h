@@ -124,6 +124,9 @@ class GuardedCall {
   // Parses the request into `message`, if the call was admitted, and looks whether the caller has the right it takes.
   absl::Status Receive(google::protobuf::Message* message);
 
+  // Has the audit log name the token that the call has made.
+  void NoteAnswer(const google::protobuf::Message& response);
+
   // Whether the caller still has it: for a call that goes on for long.
   absl::Status StillPermitted();
 
@@ -161,6 +164,8 @@ class GuardedCall {
   const std::string trace_id_;
   const std::string peer_;
   std::string session_id_;
+  // Of a call about one token.
+  std::string token_id_;
   grpc::ByteBuffer request_;
   const std::size_t request_bytes_;
   const std::shared_ptr<Caller> caller_;
