@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 // authstatectl, with these options, asks the server once.
 Result Ctl(const test::TestServer& server, const std::string& options) {
   return RunToEnd({"bash", "-c",
-                   absl::StrCat(test::ProgramPath("authstatectl"), " --address ", server.address(), " --timeout 1s ",
+                   absl::StrCat(test::ProgramPath("authstatectl"), " --address ", server.address(), " --timeout 60s ",
                                 options, " server info")});
 }
 
