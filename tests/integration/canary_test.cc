@@ -208,15 +208,19 @@ class CanaryTest : public testing::TestWithParam<Setting> {
                                                  pipe::Commit(1, 3, 2, absl::StrCat(kInText, kInBytes))}));
     ASSERT_EQ(done.size(), 3U);
     for (const v1::PipeResult& result : done) EXPECT_FALSE(result.has_error()) << result.ShortDebugString();
-    v1::PipeOperation bad = pipe::Commit(1, 4, 3, kInBytes);
-    bad.mutable_commit()->mutable_creds()->set_json(absl::StrCat(R"({"secret":")", kInText));
-    v1::PipeOperation named = pipe::Commit(1, 5, 4, kInBytes);
+    v1::PipeOperation torn = pipe::Commit(1, 2, 1, kInBytes);
+    torn.mutable_commit()->mutable_creds()->set_json(absl::StrCat(R"({"secret":")", kInText));
+    v1::PipeOperation named = pipe::Commit(1, 2, 1, kInBytes);
     named.mutable_commit()->mutable_sets(0)->mutable_key()->set_type(absl::StrCat("no type ", kInText, "\x01"));
-    const auto refused = caller.Call(pipe::Message({bad, named, pipe::Commit(1, 6, 99, kInBytes)}));
-    ASSERT_EQ(refused.size(), 3U);
-    for (const v1::PipeResult& result : refused) {
-      EXPECT_TRUE(result.has_error());
-      places_["the refusals of the pipe"] += result.ShortDebugString();
+    // Some end their stream.
+    for (const v1::PipeOperation& bad : {torn, named, pipe::Commit(1, 2, 99, kInBytes)}) {
+      test::PipeCaller careless(channel, "Bearer " + token_);
+      const auto answers = careless.Call(pipe::Message({pipe::Attach(1, 1, "refused"), bad}));
+      for (const v1::PipeResult& answer : answers) places_["the refusals of the pipe"] += answer.ShortDebugString();
+      careless.DoneSending();
+      const grpc::Status end = careless.Finish();
+      places_["the refusals of the pipe"] += end.error_message();
+      EXPECT_TRUE(!end.ok() || (answers.size() == 2 && answers[1].has_error())) << bad.ShortDebugString();
     }
     const auto read = caller.Call(pipe::Message({pipe::Get(1, 7)}));
     ASSERT_EQ(read.size(), 1U);
