@@ -165,7 +165,7 @@ TEST_P(SharedSessionsTest, PatchesAreSealedOnTheirBaseAlone) {
 TEST_P(SharedSessionsTest, EveryOtherByteOfAPatchedValueIsDataLoss) {
   const auto backend = Open(keyring_);
   // Hardly longer than what is patched at all.
-  test::GrowingRecord record(80);
+  test::GrowingRecord record(260);
   for (int i = 0; i < 2; ++i) {
     record.Turn();
     Commit commit;
