@@ -109,7 +109,7 @@ class Scan {
     return count != kTagMembers || CheckPair(members, depth);
   }
 
-  // Of an object of two members: that it is no Buffer tag, or one in canonical form.
+  // Whether an object of two members is no Buffer tag, or one in canonical form.
   static bool CheckPair(const std::array<Member, kTagMembers>& members, int depth) {
     const auto& [first, second] = members;
     const auto has_escape = [](absl::string_view token) { return absl::StrContains(token, '\\'); };

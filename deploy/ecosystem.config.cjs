@@ -6,7 +6,7 @@ module.exports = {
   apps: [
     {
       name: "authstated",
-      // Of the Debian package. Of npm: node_modules/@authstate/server-linux-x64/bin/authstated.
+      // From the Debian package; npm has node_modules/@authstate/server-linux-x64/bin/authstated.
       script: "/usr/bin/authstated",
       interpreter: "none",
       args: ["--sqlite-path", "/var/lib/bots/authstate.db", "--log-format", "text"],
@@ -15,7 +15,8 @@ module.exports = {
       exec_mode: "fork",
       // Longer than --drain-timeout-ms. PM2 stops with SIGINT, which ends it cleanly.
       kill_timeout: 15000,
-      // A database that is away is no reason to give up; a bad option (2) and an unknown schema (6) stay what they are.
+      // A database that is away is no reason to give up; a bad option (2) and an unknown schema (6) stay what they are:
+      // PM2 shows `waiting restart` for that too, and starts nothing.
       exp_backoff_restart_delay: 1000,
       max_restarts: 1000000,
       stop_exit_codes: [0, 2, 6],

@@ -22,7 +22,7 @@ constexpr std::size_t kPage = 500;
 // A session that others change while it is worked on is for the next pass.
 constexpr int kMaxPasses = 5;
 
-// Calls `visit` for every session, until one fails.
+// Calls `visit` for every session, and for what was put aside of some, until one fails.
 template <typename Visit>
 absl::Status ForEach(SessionSealer& sealer, Visit visit) {
   std::string after;
@@ -32,9 +32,19 @@ absl::Status ForEach(SessionSealer& sealer, Visit visit) {
     for (const SessionSealer::Session& session : *sessions) {
       if (absl::Status visited = visit(session); !visited.ok()) return visited;
     }
-    if (sessions->size() < kPage) return absl::OkStatus();
+    if (sessions->size() < kPage) break;
     after = sessions->back().id;
   }
+  const auto orphans = sealer.Orphans();
+  if (!orphans.ok()) return orphans.status();
+  for (const SessionSealer::Session& orphan : *orphans) {
+    if (absl::Status visited = visit(orphan); !visited.ok()) return visited;
+  }
+  return absl::OkStatus();
+}
+
+std::string NameOf(const SessionSealer::Session& session) {
+  return session.orphan == 0 ? session.id : absl::StrCat("the orphan ", session.orphan, " of ", session.id);
 }
 
 // Whether sessions are to be plain.
@@ -121,9 +131,10 @@ absl::StatusOr<SealingState> ReadSealingState(SessionSealer& sealer) {
   const auto hiding_key = sealer.HidingKey();
   if (!hiding_key.ok()) return hiding_key.status();
   state.hides_key_ids = !hiding_key->empty();
-  for (const storage::KeyringMark& mark : *marks) state.under.emplace(mark.key_id, 0);
+  for (const storage::KeyringMark& mark : *marks) state.sessions.under.emplace(mark.key_id, 0);
   const absl::Status read = ForEach(sealer, [&state](const SessionSealer::Session& session) {
-    ++(session.wrapped.empty() ? state.plain : state.under[std::string(storage::WrappedUnder(session.wrapped))]);
+    SealingState::Counts& counts = session.orphan == 0 ? state.sessions : state.orphans;
+    ++(session.wrapped.empty() ? counts.plain : counts.under[std::string(storage::WrappedUnder(session.wrapped))]);
     return absl::OkStatus();
   });
   if (!read.ok()) return read;
@@ -148,7 +159,7 @@ absl::StatusOr<SealingReport> SealSessions(SessionSealer& sealer, const Keyring&
                                             ? Bring(sealer, session, keyring, &report)
                                             : storage::DamagedSession();
       if (absl::IsDataLoss(done.status())) {
-        report.failed.emplace_back(session.id, done.status());
+        report.failed.emplace_back(NameOf(session), done.status());
       } else if (!done.ok()) {
         return done.status();
       } else if (!*done) {

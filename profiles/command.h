@@ -114,7 +114,7 @@ struct Command {
   std::function<void()> chosen;
   // After the options in --help; empty: that of the command above.
   std::string footer;
-  // Of an option of this command, or of those below it, that is given more than once: the last value counts. Otherwise
+  // Where an option of this command, or of those below it, is given more than once, the last value counts. Otherwise
   // that is an error.
   bool last_value_wins = false;
   // If set, takes what the line gives for the options of this command, as `--name=value`.

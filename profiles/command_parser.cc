@@ -122,7 +122,7 @@ std::vector<std::string> CommandWords(const Command& program, const std::vector<
   return {words.begin(), words.begin() + std::min(depth, option - words.begin())};
 }
 
-// Of unknown options the name is told, of other unknown words only those that are in `commands`.
+// Tells the names of unknown options, and of other unknown words only those that are in `commands`.
 std::string UnknownWords(const CLI::App& app, const std::vector<std::string>& commands) {
   std::vector<std::string> named;
   std::size_t unnamed = 0;
@@ -151,14 +151,14 @@ std::string OptionOfConversion(absl::string_view text) {
   return std::string(text.substr(0, text.find(':')));
 }
 
-// Of a line of the file, its number is told, and what stands before its `=`.
+// Tells the number of a line of the file, and what stands before its `=`.
 std::string ConfigProblem(const CLI::App& app, absl::string_view text) {
   if (absl::EndsWith(text, "not allowed in a configuration file")) return std::string(text);
   (void)absl::ConsumePrefix(&text, "INI was not able to parse ");
   const auto path = app.get_config_ptr()->as<std::string>();
   // CLI11's mark for the begin of a section.
   if (absl::EndsWith(text, "++")) return absl::StrCat(storage::AbsolutePath(path), ": no option stands in a section");
-  // Of a dotted name in quotes, the last part is what CLI11 knows it by.
+  // CLI11 knows a dotted name in quotes by its last part.
   const absl::string_view entry = text.substr(text.rfind('.') + 1);
   std::ifstream file(path);
   std::string line;

@@ -11,6 +11,7 @@
 #include "profiles/readable_files.h"
 #include "server/log/logging.h"
 #include "server/log/maintenance_log.h"
+#include "storage/absolute_path.h"
 #include "storage/counts/call_counts.h"
 #include "storage/counts/statement_stats.h"
 #include "storage/decorators/backend_switch.h"
@@ -20,6 +21,7 @@
 #include "storage/near/near_store.h"
 #include "storage/postgres/postgres_backend.h"
 #include "storage/sqlite/sqlite_backend.h"
+#include "storage/sqlite/store_copy.h"
 #include "storage/write_behind/write_behind.h"
 #ifdef AUTHSTATE_FAILPOINTS
 #include "storage/failpoints/faults_of_environment.h"
@@ -84,6 +86,7 @@ absl::StatusOr<std::unique_ptr<storage::Backend>> Decorated(const Options& optio
   storage::BatchingOptions batching;
   batching.limits = Batches(options);
   batching.timer = shared.timer;
+  batching.counts = std::move(calls);
   return storage::NewBatchingBackend(std::move(backend), batching);
 }
 
@@ -174,6 +177,15 @@ storage::WriteBehindOptions BehindOptions(const Options& options, const Shared& 
   return behind;
 }
 
+absl::StatusOr<storage::CopyReport> CopySqlite(const Options& options, const storage::CopyRequest& request) {
+  if (options.copy_folder.empty()) {
+    return storage::Error(absl::StatusCode::kFailedPrecondition, storage::kNoCopyFolder,
+                          "the server makes no copies: it was started without --copy-folder, which says where they may "
+                          "be made");
+  }
+  return storage::CopySqliteStore(storage::AbsolutePath(options.databases.sqlite_path), options.copy_folder, request);
+}
+
 // A database that may serve. `options` outlives it.
 storage::BackendSwitch::TargetOptions Target(const Options& options, profiles::BackendChoice choice,
                                              const Shared& shared) {
@@ -184,6 +196,9 @@ storage::BackendSwitch::TargetOptions Target(const Options& options, profiles::B
                      choice == profiles::BackendChoice::kSqlite ? OpenSqlite(options, shared, stats)
                                                                 : OpenPostgres(options, choice, shared, stats));
   };
+  if (choice == profiles::BackendChoice::kSqlite) {
+    target.copy = [&options](const storage::CopyRequest& request) { return CopySqlite(options, request); };
+  }
   return target;
 }
 

@@ -13,7 +13,7 @@
 #include "server/stop_time.h"
 #include "storage/backend.h"
 #include "storage/backend_targets.h"
-#include "storage/batch_limits.h"
+#include "storage/batches/batch_limits.h"
 #include "storage/deadline_timer.h"
 #include "storage/decorators/maintenance_gate.h"
 #include "storage/near/write_behind_state.h"

@@ -29,7 +29,7 @@ namespace {
 
 constexpr char kJson[] = "application/json";
 constexpr char kText[] = "text/plain; charset=utf-8";
-// Of a path, which its client chooses.
+// The part of a path that is logged, as its client chooses it.
 constexpr std::size_t kLoggedPath = 100;
 
 Credentials CredentialsOf(const HttpRequest& request) {
@@ -38,7 +38,7 @@ Credentials CredentialsOf(const HttpRequest& request) {
   if (!shown.has_token) {
     for (const std::string& name : request.certificate_names) shown.certificate_names.push_back(CanonicalName(name));
   } else if (request.authorization.size() == 1) {
-    // Of several, none is more the caller's than the others.
+    // Where there are several, none is more the caller's than the others.
     shown.token = ParseAuthorization(request.authorization.front());
   }
   return shown;

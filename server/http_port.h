@@ -31,7 +31,7 @@ namespace authstate::server {
 // everybody, as health is on the port of gRPC. Where clients need a certificate, one without gets nothing at all.
 class HttpPort {
  public:
-  // Of `server`, what `options` and the port itself know is filled in; `backend` is what sessions are listed from; both
+  // `server` gets what `options` and the port itself know; `backend` is what sessions are listed from; both
   // outlive the port, as `timer` does. Null where none is wanted, or where another has the address that every server
   // tries for by default; Unavailable when another address cannot be had.
   static absl::StatusOr<std::unique_ptr<HttpPort>> Open(const Options& options, const Observed& server,

@@ -59,7 +59,7 @@ std::vector<Option> Declare(Options* options, bool* no_create, bool* print_confi
       Text("--http-listen", &options->http_listen,
            "Address and port of metrics and health over HTTP; where the default is taken, there are none; off: none"),
       Text("--backup-metrics", &options->backup_metrics,
-           "Files of authstatectl backup --metrics-file, divided by commas, whose figures the status shows"),
+           "Files of authstatectl backup --metrics-file, divided by commas, whose figures status and metrics show"),
       Text("--tls-certificate", &options->tls.certificate,
            "PEM file with the server's certificate, and those between it and its authority: serves TLS alone"),
       Text("--tls-key", &options->tls.key, "PEM file with the key of that certificate"),
@@ -84,6 +84,8 @@ std::vector<Option> Declare(Options* options, bool* no_create, bool* print_confi
   const std::vector<Option> rest = {
       Flag("--no-create", no_create,
            "Refuse an SQLite file that is not there or holds nothing yet, in place of making a new, empty store"),
+      Text("--copy-folder", &options->copy_folder,
+           "Folder, by its absolute path, in which authstatectl store copy may make copies of an SQLite store"),
       Flag("--migrate", &options->migrate, "Bring an older schema up to date before serving"),
       Flag("--allow-exposed-tables", &options->allow_exposed_tables,
            "Serve tables on which other roles of PostgreSQL have rights, with a warning"),
@@ -177,6 +179,9 @@ std::variant<Options, PrintAndExit> ParseOptions(const std::vector<std::string>&
   }
   if (options.databases.backend == profiles::BackendChoice::kSqlite && !options.write_behind.empty()) {
     return UsageError("--write-behind stands before PostgreSQL; --backend is sqlite, which is as near itself");
+  }
+  if (!options.copy_folder.empty() && options.copy_folder.front() != '/') {
+    return UsageError("--copy-folder: not an absolute path");
   }
   // An owner's name holds it, with the id of the file (contract/limits.h).
   if (options.advertise.size() > kMaxAdvertiseBytes ||

@@ -27,7 +27,7 @@ inline constexpr absl::string_view kNoHttp = "off";
 // and an entry of the TOML file that `--config` names (`sqlite-path = "…"`): profiles/command.h.
 struct Options {
   std::string listen = "127.0.0.1:50051";
-  // Of metrics and health over HTTP; or kNoHttp.
+  // Where metrics and health are served over HTTP; or kNoHttp.
   std::string http_listen = std::string(kDefaultHttpListen);
   // Files of `authstatectl backup create` and `backup drill` (--metrics-file), divided by commas, whose figures are
   // shown there.
@@ -42,7 +42,7 @@ struct Options {
   std::string config_path;
   // May hold passwords.
   profiles::DatabaseOptions databases;
-  // Of the keys under which sessions are encrypted (docs/encryption.md). May be one.
+  // Where the keys are under which sessions are encrypted (docs/encryption.md). May be one.
   KeyringSource keyring;
   // Whether an empty store is to hide key ids (docs/encryption.md).
   bool hide_key_ids = false;
@@ -51,9 +51,11 @@ struct Options {
   bool migrate = false;
   // Whether to serve tables on which other roles have rights (PostgresOptions::allow_exposed_tables).
   bool allow_exposed_tables = false;
+  // Absolute; the only folder in which callers may have files made (storage/sqlite/store_copy.h). Empty: there is none.
+  std::string copy_folder;
   bool deny_steal = false;
-  // Calls of a kind that a store works on at once, each for all who wait (storage/batch_limits.h); 0: on PostgreSQL
-  // every caller has its own. BatchesOf says how many where it is not set.
+  // Calls of a kind that a store works on at once, each for all who wait (storage/batches/batch_limits.h); 0: on
+  // PostgreSQL every caller has its own. BatchesOf says how many where it is not set.
   std::optional<int> batches;
   // For reads answered from memory, where that is possible (storage/decorators/caching_backend.h); 0: none are.
   std::size_t cache_bytes = std::size_t{64} << 20;

@@ -13,7 +13,7 @@ namespace authstate::server {
 
 // What a service manager hands to a process that it has started, in its environment, as sd_notify(3) describes it.
 struct ServiceManagerOptions {
-  // Of a unix datagram socket: an absolute path, or `@` and an abstract name. Empty: there is no manager to tell.
+  // A unix datagram socket: an absolute path, or `@` and an abstract name. Empty: there is no manager to tell.
   std::string socket;
   // Without a sign of life for so long, the manager takes the process for stuck and ends it. Zero: it does not.
   absl::Duration watchdog;

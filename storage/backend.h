@@ -178,7 +178,7 @@ struct SnapshotRequest {
 // A key without its value.
 struct KeySummary {
   KeyName name;
-  // Of the value, as it is stored.
+  // The size of the value as it is stored.
   std::uint64_t stored_bytes = 0;
   // When the key was last written, with another value or the same, by the clock of the database. nullopt: not known.
   std::optional<absl::Time> change_time;
@@ -209,7 +209,7 @@ class Snapshot {
   virtual std::uint64_t revision() const = 0;
   // nullopt also where they are not wanted.
   virtual const std::optional<Value>& creds() const = 0;
-  // For CheckFence.
+  // The lease by which CheckFence judges.
   virtual const Lease& lease() const = 0;
   virtual const RecentCommits& recent_commits() const = 0;
 
@@ -231,7 +231,7 @@ struct ListRequest {
   // Unless `leased`: also sessions that do not exist, but have a revision or a fence: those that were deleted, and
   // those of which there never was more than a lease.
   bool with_gone = false;
-  // Of those that are leased only such whose owner starts with this.
+  // If not empty, only sessions under a lease whose owner starts with this.
   std::string owner_prefix;
   // If set, only sessions whose last write is at least this long ago, by the clock of the database.
   std::optional<absl::Duration> unwritten_for;
@@ -248,7 +248,7 @@ struct SessionSummary {
   std::uint64_t key_count = 0;
   absl::Time update_time;
   Lease lease;
-  // Of the creds and the values of the keys, as they are stored; 0 where it is not wanted.
+  // The size of the creds and all values of keys, as they are stored; 0 where it is not wanted.
   std::uint64_t stored_bytes = 0;
 };
 

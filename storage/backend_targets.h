@@ -12,12 +12,14 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "storage/backend.h"
 #include "storage/counts/call_counts.h"
 #include "storage/counts/statement_stats.h"
 
-// Several configured databases, of which one serves: what operators see of them, and how they choose another one.
+// Several configured databases, of which one serves: what operators see of them, and how they choose another one, or
+// copy it.
 namespace authstate::storage {
 
 // How far a target is behind that is kept equal to the one that serves.
@@ -25,7 +27,7 @@ struct FollowState {
   absl::Time since;
   // All that was written before this is there, but for the sessions that differ; unset until the first round is over.
   std::optional<absl::Time> equal_time;
-  // Of the last round.
+  // How many differed in the last round.
   std::size_t differing_sessions = 0;
   // Why the last round failed; empty when it did not.
   std::string error;
@@ -75,7 +77,7 @@ struct SyncRequest {
   bool overwrite = false;
   // With kSync: keeps the target equal from then on, until the next sync or switch that succeeds.
   bool follow = false;
-  // Of the one that serves; 0: no bound.
+  // The most that is read of the one that serves; 0: no bound.
   std::uint64_t max_bytes_per_second = 0;
 };
 
@@ -115,7 +117,7 @@ struct SwitchReport {
 struct SyncReport {
   // What serves.
   std::string from;
-  // Of sessions that were found equal, or made so.
+  // How many sessions were found equal, or made so.
   std::size_t equal_sessions = 0;
   std::size_t copies = 0;
   std::uint64_t bytes_read = 0;
@@ -124,6 +126,32 @@ struct SyncReport {
   std::size_t refused_sessions = 0;
   // At most kMaxNamedDifferences: first those that are refused.
   std::vector<SessionDifference> differences;
+};
+
+// How far a copy is.
+struct CopyProgress {
+  std::uint64_t copied_bytes = 0;
+  std::uint64_t total_bytes = 0;
+  // Whether all are copied, and are being read back.
+  bool checking = false;
+};
+
+struct CopyRequest {
+  // Of the file to be made, without its folder.
+  std::string name;
+  // Asked now and then: true gives the copy up.
+  std::function<bool()> cancelled;
+  std::function<void(const CopyProgress&)> progress;
+  // Whether the store that serves is still where it was when it was opened; filled in by the BackendTargets.
+  std::function<absl::Status()> in_place;
+};
+
+struct CopyReport {
+  // The file, from the root on.
+  std::string path;
+  std::uint64_t bytes = 0;
+  // All that was acknowledged before this is in it.
+  absl::Time time;
 };
 
 inline constexpr std::size_t kMaxNamedDifferences = 20;
@@ -139,12 +167,20 @@ inline constexpr absl::string_view kPauseTooLong = "PAUSE_TOO_LONG";
 inline constexpr absl::string_view kSwitchCancelled = "SWITCH_CANCELLED";
 inline constexpr absl::string_view kSameDatabase = "SAME_DATABASE";
 
+// Reasons of a copy that was not made.
+inline constexpr absl::string_view kNotAFile = "NOT_A_FILE";
+inline constexpr absl::string_view kNoCopyFolder = "NO_COPY_FOLDER";
+inline constexpr absl::string_view kCopyExists = "COPY_EXISTS";
+inline constexpr absl::string_view kCopyNotWritten = "COPY_NOT_WRITTEN";
+inline constexpr absl::string_view kCopyCancelled = "COPY_CANCELLED";
+
 // Thread-safe.
 class BackendTargets {
  public:
   using ProgressFn = std::function<void(const SwitchProgress&)>;
   using SwitchDone = absl::AnyInvocable<void(absl::Status, SwitchReport) &&>;
   using SyncDone = absl::AnyInvocable<void(absl::Status, SyncReport) &&>;
+  using CopyDone = absl::AnyInvocable<void(absl::StatusOr<CopyReport>) &&>;
   using ProbeDone = absl::AnyInvocable<void(std::map<std::string, absl::Status>) &&>;
 
   virtual ~BackendTargets() = default;
@@ -173,7 +209,19 @@ class BackendTargets {
   // PAUSE_TOO_LONG; TARGET_DIFFERS of a kSync means that some were refused, and all others made equal.
   virtual void Sync(SyncRequest request, std::function<bool()> cancelled, ProgressFn progress, SyncDone done) = 0;
 
-  // Gives up the switch or sync under way, and the following, if any, and refuses others from now on.
+  // Copies the store that serves into a new file, while it serves; there is no switch meanwhile. Returns at once, and
+  // calls back as Switch does. Fails with
+  //   FailedPrecondition  NOT_A_FILE: the store is no file, or not all of it; NO_COPY_FOLDER
+  //   AlreadyExists       COPY_EXISTS
+  //   ResourceExhausted   DISK_FULL
+  //   Aborted             SWITCH_UNDER_WAY: so is a switch, a sync, a probe or another copy
+  //   Unavailable         DATABASE_MOVED, COPY_NOT_WRITTEN
+  //   DataLoss            CORRUPT_VALUE: what was copied is not sound
+  //   Cancelled           COPY_CANCELLED
+  // and then leaves nothing.
+  virtual void Copy(CopyRequest request, CopyDone done) = 0;
+
+  // Gives up the switch, sync or copy under way, and the following, if any, and refuses others from now on.
   virtual void StopSwitching() = 0;
 };
 

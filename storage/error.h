@@ -52,7 +52,7 @@ inline constexpr absl::string_view kNoSuchToken = "NO_SUCH_TOKEN";
 inline constexpr absl::string_view kTokenExists = "TOKEN_EXISTS";
 // Revoked or expired.
 inline constexpr absl::string_view kTokenEnded = "TOKEN_ENDED";
-// Of a certificate.
+// The grant is that of a certificate.
 inline constexpr absl::string_view kNoSecret = "NO_SECRET";
 // What the tables in force cannot hold, although the contract allows it.
 inline constexpr absl::string_view kNotInLayout = "NOT_IN_LAYOUT";
@@ -74,7 +74,7 @@ absl::Status Error(absl::StatusCode code, absl::string_view reason, absl::string
 absl::Status WithOutcome(absl::Status status, Outcome outcome);
 absl::Status WithRevision(absl::Status status, std::uint64_t revision);
 absl::Status WithFence(absl::Status status, std::uint64_t fence);
-// Empty: nobody.
+// Who holds a lease; empty: nobody.
 absl::Status WithOwner(absl::Status status, std::string owner);
 absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
 // What the database said, for the operator's log alone; without users' data.
@@ -93,7 +93,7 @@ std::optional<std::string> CauseOf(const absl::Status& status);
 absl::Status NoCreds(std::uint64_t revision);
 absl::Status NoSession(std::uint64_t revision);
 absl::Status RevisionMismatch(std::uint64_t expected, std::uint64_t actual);
-// Of a commit that carries a revision over which the session has passed.
+// A commit carries a revision over which the session has passed.
 absl::Status RevisionPassed(std::uint64_t carried, std::uint64_t actual);
 absl::Status NumberGap(std::uint64_t number, std::uint64_t applied_number);
 absl::Status QueueFull();
@@ -104,7 +104,7 @@ absl::Status SessionLocked();
 absl::Status LockedTillDeadline();
 // Whether it is SessionLocked and nothing has happened.
 bool IsSessionLocked(const absl::Status& status);
-// The one that is not: UNKNOWN.
+// The deadline has passed on the way to the database, or there: UNKNOWN.
 absl::Status DeadlinePassedAtWork();
 absl::Status ResponseTooLarge(std::size_t max_bytes);
 absl::Status UnknownValueKind(int kind);
@@ -115,7 +115,7 @@ absl::Status DamagedSession();
 // `key_id` is one that IsKeyringId (keyring/keyring.h).
 absl::Status KeyMissing(absl::string_view key_id);
 absl::Status NothingExpires();
-// Of a write, for the operator's `reason`: it is worth another try when the retry delay has passed.
+// A write is refused for the operator's `reason`; it is worth another try when the retry delay has passed.
 absl::Status UnderMaintenance(absl::string_view reason);
 absl::Status NoSuchToken();
 absl::Status TokenExists();

@@ -51,7 +51,7 @@ struct Grant {
   // The subject alternative name of the certificate that has these rights, as `DNS:pool.example` or
   // `URI:spiffe://example/pool`; empty for a token.
   std::string certificate_name;
-  // Of a token: 32 random bytes, and the keyed BLAKE2b of its secret under them, 32 bytes; empty for a certificate.
+  // 32 random bytes, and the keyed BLAKE2b of a token's secret under them, 32 bytes; empty for a certificate.
   std::string hash_key;
   std::string hash;
   Rights rights = 0;
@@ -116,7 +116,7 @@ struct GrantRequest {
   // 0: none is known.
   std::uint64_t known_version = 0;
   Grant grant;
-  // Of a new grant, or of a token that is rotated (which else keeps its end): from now on.
+  // How long a new grant, or a token that is rotated (which else keeps its end), lives from now on.
   std::optional<absl::Duration> time_to_live;
   std::vector<std::pair<std::string, absl::Duration>> uses;
   Maintenance maintenance;

@@ -98,7 +98,7 @@ struct LeaseRequest {
 };
 
 struct LeaseResult {
-  // As it is after the request.
+  // The lease as it is after the request.
   Lease lease;
   // The session's revision at that moment.
   std::uint64_t revision = 0;

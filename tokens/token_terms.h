@@ -17,7 +17,7 @@ struct Fault {
   std::string rule;
 };
 
-// Of a grant that is to be made; its id, secret and times are not looked at. nullopt: nothing.
+// What a grant may not be made for; its id, secret and times are not looked at. nullopt: nothing.
 std::optional<Fault> FaultOfTerms(const storage::Grant& grant, const std::optional<absl::Duration>& time_to_live);
 std::optional<Fault> FaultOfTimeToLive(const std::optional<absl::Duration>& time_to_live);
 std::optional<Fault> FaultOfId(absl::string_view id);

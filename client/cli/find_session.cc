@@ -12,7 +12,7 @@ absl::StatusOr<std::optional<client::SessionSummary>> FindSession(client::Client
   // An empty id would be a legal prefix.
   const absl::Status valid = CheckSessionId(session_id);
   if (!valid.ok()) return absl::InvalidArgumentError(absl::StrCat("the session id: ", valid.message()));
-  // Of all ids that begin with this one, itself comes first.
+  // Among all ids that begin with this one, itself comes first.
   client::SessionSummary first;
   bool any = false;
   const absl::StatusOr<client::SessionListing> listing =

@@ -31,9 +31,9 @@ struct SavedSession {
 struct RestoreTerms {
   // The backup, in words that tell it from others: what is not finished is gone on with from the same one alone.
   std::string origin;
-  // Also where the session exists.
+  // Restores also where the session exists.
   bool overwrite = false;
-  // Also from an owner that is alive.
+  // Takes the lease also from an owner that is alive.
   bool steal = false;
   // Writes nothing.
   bool dry_run = false;

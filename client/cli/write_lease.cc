@@ -14,7 +14,7 @@
 #include "client/cli/terminal/signal_watcher.h"
 #include "client/cli/terminal/text.h"
 #include "client/cpp/error.h"
-#include "client/cpp/known_fields.h"
+#include "client/cpp/messages/known_fields.h"
 
 namespace authstate::cli {
 namespace {

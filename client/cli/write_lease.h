@@ -16,7 +16,7 @@ struct WriteOptions {
   std::uint64_t fence = 0;
   // Takes the session's lease for the time of the command.
   bool take_lease = false;
-  // Also from an owner that is alive.
+  // Takes it also from an owner that is alive.
   bool steal = false;
   // What the fence of the taken lease is greater than, whatever the session's was. FailedPrecondition (SERVER_TOO_OLD)
   // where the server, of an older version, cannot do that.

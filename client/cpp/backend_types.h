@@ -110,6 +110,21 @@ struct SyncResult {
   std::vector<SessionDifference> differences;
 };
 
+struct CopyProgress {
+  std::uint64_t copied_bytes = 0;
+  std::uint64_t total_bytes = 0;
+  // Whether all are copied, and are being read back.
+  bool checking = false;
+};
+
+// A copy of the store, on the server's machine.
+struct StoreCopy {
+  std::string path;
+  std::uint64_t bytes = 0;
+  // All that was acknowledged before this is in it.
+  absl::Time time;
+};
+
 }  // namespace authstate::client
 
 #endif  // AUTHSTATE_CLIENT_CPP_BACKEND_TYPES_H_

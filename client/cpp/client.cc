@@ -4,7 +4,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "client/cpp/client_impl.h"
-#include "client/cpp/conversion.h"
+#include "client/cpp/messages/conversion.h"
 #include "contract/limits.h"
 
 namespace authstate::client {
@@ -98,7 +98,7 @@ absl::StatusOr<SessionListing> Client::ListSessions(const SessionFilter& filter,
   do {
     v1::ListSessionsResponse response;
     absl::Status status = impl_->Read(Rpc::kListSessions, &Impl::Store::ListSessions, request, &response);
-    // Of every page, as the next one may be another server's.
+    // Each page is checked, as the next one may be another server's.
     if (status.ok()) status = impl_->CheckKnown(request, response.knows_fields_up_to());
     if (!status.ok()) return status;
     for (v1::Session& session : *response.mutable_sessions()) {

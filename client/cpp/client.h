@@ -135,6 +135,10 @@ class Client {
   // Makes another backend equal to the one that serves, or compares them. As SwitchBackend in all else.
   absl::Status SyncBackend(const SyncOptions& options, absl::FunctionRef<void(const SwitchProgress&)> on_progress,
                            SyncResult* result);
+  // Has the server copy the SQLite file that it serves from, into a new file of that name in its folder for copies.
+  // Never retried; without a deadline: Cancel ends it, and gives the copy up.
+  absl::StatusOr<StoreCopy> CopyStore(const std::string& name,
+                                      absl::FunctionRef<void(const CopyProgress&)> on_progress);
 
   // What is at home in the file of write-behind of that id, or in any where it is empty, by session id.
   absl::StatusOr<std::vector<HomeInfo>> ListHomes(const std::string& store_id);

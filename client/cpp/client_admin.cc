@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
-#include "client/cpp/backend_conversion.h"
 #include "client/cpp/client.h"
 #include "client/cpp/client_impl.h"
-#include "client/cpp/conversion.h"
-#include "client/cpp/token_conversion.h"
+#include "client/cpp/messages/backend_conversion.h"
+#include "client/cpp/messages/conversion.h"
+#include "client/cpp/messages/token_conversion.h"
 #include "contract/limits.h"
 
 namespace authstate::client {
@@ -61,6 +61,18 @@ absl::Status Client::SyncBackend(const SyncOptions& options, absl::FunctionRef<v
         return admin.SyncBackend(context, request);
       },
       on_progress, result);
+}
+
+absl::StatusOr<StoreCopy> Client::CopyStore(const std::string& name,
+                                            absl::FunctionRef<void(const CopyProgress&)> on_progress) {
+  v1::CopyStoreRequest request;
+  request.set_name(name);
+  StoreCopy copy;
+  const absl::Status status = impl_->FollowProgress<v1::CopyStoreResponse>(
+      [&](Impl::Admin& admin, grpc::ClientContext* context) { return admin.CopyStore(context, request); }, on_progress,
+      &copy);
+  if (!status.ok()) return status;
+  return copy;
 }
 
 absl::StatusOr<std::vector<HomeInfo>> Client::ListHomes(const std::string& store_id) {

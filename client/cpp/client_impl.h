@@ -16,14 +16,14 @@
 #include "absl/strings/str_cat.h"
 #include "authstate/v1/admin_service.grpc.pb.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
-#include "client/cpp/backend_conversion.h"
 #include "client/cpp/cancellation.h"
 #include "client/cpp/channel.h"
 #include "client/cpp/client.h"
-#include "client/cpp/conversion.h"
 #include "client/cpp/error.h"
 #include "client/cpp/idempotency_policy.h"
-#include "client/cpp/known_fields.h"
+#include "client/cpp/messages/backend_conversion.h"
+#include "client/cpp/messages/conversion.h"
+#include "client/cpp/messages/known_fields.h"
 #include "client/cpp/retry_loop.h"
 #include "client/cpp/status_translation.h"
 #include "client/cpp/system_timekeeper.h"
@@ -150,9 +150,9 @@ class Client::Impl {
     return status.ok() ? final_error : Explained(status);
   }
 
-  // A stream of progress and then one result, by which a switch or a sync tells how far it is.
-  template <typename Response, typename Start, typename Result>
-  absl::Status FollowProgress(Start start, absl::FunctionRef<void(const SwitchProgress&)> on_progress, Result* result) {
+  // A stream of progress and then one result, by which a switch, a sync or a copy tells how far it is.
+  template <typename Response, typename Start, typename OnProgress, typename Result>
+  absl::Status FollowProgress(Start start, OnProgress on_progress, Result* result) {
     grpc::ClientContext context;
     absl::Status shown = ShowToken(options_, context);
     if (!shown.ok()) return shown;

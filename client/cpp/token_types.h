@@ -27,7 +27,7 @@ struct TokenTerms {
   std::vector<SessionScope> scopes;
   // nullopt: without an end.
   std::optional<absl::Duration> time_to_live;
-  // Of a client certificate, which then has the rights; empty: of a bearer token.
+  // The name of the client certificate that has the rights; empty: a bearer token has them.
   std::string certificate_name;
 };
 

@@ -84,7 +84,7 @@ struct Lease {
 // A key without its value.
 struct KeySummary {
   KeyName name;
-  // Of the value, as it is stored.
+  // The size of the value as it is stored.
   std::uint64_t stored_bytes = 0;
   // When the key was last written, with another value or the same, by the clock of the database. nullopt: not known.
   std::optional<absl::Time> change_time;
@@ -119,7 +119,7 @@ struct SessionSummary {
   // By the clock of the database.
   absl::Time update_time;
   Lease lease;
-  // Of the creds and the values of the keys, as they are stored; 0 where it was not asked for.
+  // The size of the creds and all values of keys, as they are stored; 0 where it was not asked for.
   std::uint64_t stored_bytes = 0;
   // nullopt where it was not asked for, or is one that this client does not know.
   std::optional<SessionState> state;

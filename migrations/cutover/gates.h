@@ -67,7 +67,7 @@ struct FollowedCopy {
   // The moment of the serving database that the target has; nullopt: it had not caught up once.
   std::optional<absl::Time> equal_at;
   std::uint64_t differing_sessions = 0;
-  // Of the round that failed last; empty: none since.
+  // Why the last round failed; empty: it did not.
   std::string error;
 };
 
@@ -80,13 +80,13 @@ Gate NobodyElse(const absl::StatusOr<std::vector<ClientSessions>>& sessions, con
                 std::string remedy);
 
 struct WayBackTerms {
-  // Of the steps that the evening is to have.
+  // The digest of the steps that the evening is to have.
   std::string steps_digest;
   std::string from;
   std::string to;
-  // For the way back.
+  // The longest that the way back may have taken.
   absl::Duration at_most;
-  // For the rehearsal.
+  // The longest that the rehearsal may be ago.
   absl::Duration max_age;
 };
 

@@ -39,7 +39,7 @@ struct StepRecord {
 // What a rehearsal was of, and what came out. As a file it is JSON, in which times are in seconds. Plain data.
 struct RehearsalRecord {
   std::string steps_digest;
-  // The profiles.
+  // The profiles between which it went.
   std::string from;
   std::string to;
   absl::Time started;

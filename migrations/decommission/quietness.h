@@ -96,7 +96,7 @@ absl::string_view NameOf(Verdict verdict);
 struct Quietness {
   Verdict verdict = Verdict::kUnknown;
   std::size_t samples = 0;
-  // Of the last sample, and since when all of them are quiet; nullopt: there is none.
+  // When the last sample was taken, and since when all of them are quiet; nullopt: there is none.
   std::optional<absl::Time> last;
   std::optional<absl::Time> since;
   std::vector<Asked> asked;
@@ -104,7 +104,7 @@ struct Quietness {
   // Sessions that were made since then and are not those of the samples. They asked no table; through a pooler, or of a
   // host with programs of its own, there are always some.
   std::int64_t sessions_since = 0;
-  // Of all clients in `asked`.
+  // The roles of all clients in `asked`.
   std::set<std::string> roles;
 };
 

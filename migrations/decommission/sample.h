@@ -35,7 +35,7 @@ struct Clients {
   absl::Time last_active;
 };
 
-// Of one table, since its statistics were reset; they are kept for every table, whatever rights the role has.
+// What one table has had since its statistics were reset; they are kept for every table, whatever rights the role has.
 struct TableCounters {
   // The number of its file, which changes with TRUNCATE, with statements that rewrite the table, and with another table
   // of the name.

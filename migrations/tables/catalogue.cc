@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "migrations/tables/catalogue_statements.h"
 #include "migrations/tables/sql_text.h"
 
@@ -46,7 +47,7 @@ void ReadDatabase(Reader& reader, Catalogue* catalogue) {
     catalogue->collation = rows.Text(row, 2);
     catalogue->has_schema = rows.Bool(row, 3);
     catalogue->may_create = rows.Bool(row, 4);
-    catalogue->statement_timeout = rows.Text(row, 5);
+    catalogue->timeouts = SplitList(rows.View(row, 5));
     catalogue->extensions = SplitList(rows.View(row, 6));
     catalogue->available_extensions = SplitList(rows.View(row, 7));
     catalogue->oldest_transaction = rows.Text(row, 8);
@@ -57,6 +58,11 @@ void ReadDatabase(Reader& reader, Catalogue* catalogue) {
   reader.Each(statements::kNeededExtensions, [catalogue](const Rows& rows, int row) {
     catalogue->needed_extensions.emplace(rows.Text(row, 0), rows.Text(row, 1));
   });
+  reader.Each(statements::kNeededFunctions, [catalogue](const Rows& rows, int row) {
+    catalogue->needed_functions.emplace_back(rows.Text(row, 0), rows.Text(row, 1));
+  });
+  reader.Each(statements::kFunctions,
+              [catalogue](const Rows& rows, int row) { catalogue->functions.push_back(rows.Text(row, 0)); });
   reader.Each(statements::kOthers,
               [catalogue](const Rows& rows, int row) { catalogue->others.push_back(rows.Text(row, 0)); });
 }
@@ -72,6 +78,7 @@ void ReadTables(Reader& reader, std::map<std::string, Table>* tables) {
     table.inherits = rows.Bool(row, 5);
     table.missing_rights = SplitList(rows.View(row, 6));
     table.triggers = SplitList(rows.View(row, 7));
+    table.referrers = SplitList(rows.View(row, 8));
     tables->emplace(table.name, std::move(table));
   });
   // What belongs to a table that is not listed, one of an extension, has nobody to go to.
@@ -100,6 +107,7 @@ void ReadTables(Reader& reader, std::map<std::string, Table>* tables) {
     constraint.definition = rows.Text(row, 4);
     constraint.deferrable = rows.Bool(row, 5);
     constraint.referenced = rows.Text(row, 6);
+    constraint.referenced_columns = SplitList(rows.View(row, 7));
   });
   each(statements::kIndexes, [](Table& table, const Rows& rows, int row) {
     Index& index = table.indexes.emplace_back();
@@ -109,6 +117,7 @@ void ReadTables(Reader& reader, std::map<std::string, Table>* tables) {
     index.plain = rows.Bool(row, 4);
     index.of_constraint = rows.Bool(row, 5);
     index.columns = SplitList(rows.View(row, 6));
+    index.nulls_not_distinct = rows.Bool(row, 7);
   });
   each(statements::kPartitions, [](Table& table, const Rows& rows, int row) {
     table.partitions.push_back({rows.Text(row, 1), rows.Text(row, 2), rows.Text(row, 3), rows.Text(row, 4)});
@@ -132,6 +141,17 @@ void ReadSequences(Reader& reader, std::map<std::string, Sequence>* sequences) {
   });
 }
 
+bool HaveSame(const std::vector<std::string>& one, const std::vector<std::string>& other) {
+  return std::set<std::string>(one.begin(), one.end()) == std::set<std::string>(other.begin(), other.end());
+}
+
+// The definition of an index without its name. Of a partitioned table it is printed as that of the parent alone.
+std::string OnWhat(const Index& index) {
+  const std::size_t on = index.definition.find(" ON ");
+  return on == std::string::npos ? index.definition
+                                 : absl::StrReplaceAll(index.definition.substr(on), {{" ON ONLY ", " ON "}});
+}
+
 }  // namespace
 
 const Column* Table::FindColumn(const std::string& name) const {
@@ -141,9 +161,19 @@ const Column* Table::FindColumn(const std::string& name) const {
 }
 
 bool Table::HasUnique(const std::vector<std::string>& columns) const {
-  const std::set<std::string> wanted(columns.begin(), columns.end());
+  return std::any_of(indexes.begin(), indexes.end(),
+                     [&columns](const Index& index) { return index.plain && HaveSame(index.columns, columns); });
+}
+
+bool Table::HasIndex(const Index& wanted) const {
   return std::any_of(indexes.begin(), indexes.end(), [&wanted](const Index& index) {
-    return index.plain && std::set<std::string>(index.columns.begin(), index.columns.end()) == wanted;
+    if (wanted.plain) {
+      return index.plain && index.nulls_not_distinct == wanted.nulls_not_distinct &&
+             HaveSame(index.columns, wanted.columns);
+    }
+    return index.unique == wanted.unique &&
+           (OnWhat(index) == OnWhat(wanted) ||
+            (index.name == wanted.name && PrintsAlike(index.definition, wanted.definition)));
   });
 }
 
@@ -160,9 +190,30 @@ std::vector<std::string> Table::primary_key() const {
   return {};
 }
 
+const Constraint* Table::FindConstraint(char kind, const std::string& name) const {
+  const auto found = std::find_if(constraints.begin(), constraints.end(), [&](const Constraint& constraint) {
+    return constraint.kind == kind && constraint.name == name;
+  });
+  return found == constraints.end() ? nullptr : &*found;
+}
+
 const Table* Catalogue::FindTable(const std::string& name) const {
   const auto found = tables.find(name);
   return found == tables.end() ? nullptr : &found->second;
+}
+
+bool PrintsAlike(absl::string_view one, absl::string_view other) {
+  const auto skeleton = [](absl::string_view text) {
+    return absl::StrReplaceAll(absl::StripSuffix(text, " NOT VALID"), {{"(", ""},
+                                                                       {")", ""},
+                                                                       {"::text", ""},
+                                                                       {"::text[]", ""},
+                                                                       {"::character varying", ""},
+                                                                       {"::character varying[]", ""},
+                                                                       {"::bpchar", ""},
+                                                                       {"::bpchar[]", ""}});
+  };
+  return skeleton(one) == skeleton(other);
 }
 
 const std::string* Catalogue::FindType(const std::string& name) const {
@@ -187,23 +238,31 @@ std::string Fingerprint(const Catalogue& catalogue, const std::vector<std::strin
     const Table* const table = catalogue.FindTable(name);
     absl::StrAppend(&text, "table ", name, table == nullptr ? " missing\n" : "\n");
     if (table == nullptr) continue;
-    std::vector<std::string> lines;
+    absl::StrAppend(&text, table->partition_key, table->hides_rows ? " hides rows" : "",
+                    table->has_policies ? " has policies" : "", "\n");
+    std::vector<std::string> lines = table->triggers;
     for (const Column& column : table->columns) {
       lines.push_back(absl::StrCat("column ", column.name, " ", column.type, column.not_null ? " not null " : " ",
-                                   column.default_value, " ", column.identity, " ", column.generated));
+                                   column.default_value, " ", column.identity, " ", column.generated, " ",
+                                   column.collation));
     }
     for (const Constraint& constraint : table->constraints) {
       lines.push_back(absl::StrCat("constraint ", constraint.definition));
     }
     for (const Index& index : table->indexes) {
-      if (index.unique && !index.of_constraint)
-        lines.push_back(absl::StrCat("index ", absl::StrJoin(index.columns, ",")));
+      if (index.unique && !index.of_constraint) lines.push_back(absl::StrCat("index ", index.definition));
     }
     for (const Partition& partition : table->partitions) {
       lines.push_back(absl::StrCat("partition ", partition.name, " ", partition.bound));
     }
     std::sort(lines.begin(), lines.end());
     absl::StrAppend(&text, absl::StrJoin(lines, "\n"), "\n");
+  }
+  for (const auto& [name, definition] : catalogue.types) absl::StrAppend(&text, definition, "\n");
+  for (const auto& [name, sequence] : catalogue.sequences) {
+    const bool counts =
+        sequence.table.empty() || std::find(tables.begin(), tables.end(), sequence.table) != tables.end();
+    if (counts) absl::StrAppend(&text, "sequence ", name, " ", sequence.definition, " ", sequence.column, "\n");
   }
   std::array<unsigned char, crypto_generichash_BYTES> digest{};
   crypto_generichash(digest.data(), digest.size(), reinterpret_cast<const unsigned char*>(text.data()), text.size(),

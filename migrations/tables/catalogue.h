@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "migrations/tables/database.h"
 
 // What a database says of the tables of one schema. Plain data; texts of definitions are as PostgreSQL writes them,
@@ -23,7 +24,7 @@ struct Column {
   std::string default_value;
   // `a`: always, `d`: by default, empty: none.
   std::string identity;
-  // The expression of a generated column; empty: it is written like others.
+  // `(price * 2) STORED`, of a generated column; empty: it is written like others.
   std::string generated;
   // Where it is not that of the type.
   std::string collation;
@@ -38,8 +39,9 @@ struct Constraint {
   std::vector<std::string> columns;
   std::string definition;
   bool deferrable = false;
-  // Of a foreign key: the table that it leads to, empty when that is in another schema.
+  // Where a foreign key leads: a table, empty when that is in another schema, and its columns.
   std::string referenced;
+  std::vector<std::string> referenced_columns;
 };
 
 struct Index {
@@ -51,6 +53,8 @@ struct Index {
   // Made by a constraint.
   bool of_constraint = false;
   std::vector<std::string> columns;
+  // Of a unique one: two rows that are NULL there are taken for the same.
+  bool nulls_not_distinct = false;
 };
 
 struct Partition {
@@ -75,6 +79,8 @@ struct Table {
   std::vector<Partition> partitions;
   // Those that fire when rows are written, `name: definition`.
   std::vector<std::string> triggers;
+  // Foreign keys of other schemas that lead here, `schema.table: definition`.
+  std::vector<std::string> referrers;
   // Whether policies hide rows from the role that asked.
   bool hides_rows = false;
   // Whether there are row policies at all.
@@ -87,8 +93,12 @@ struct Table {
   const Column* FindColumn(const std::string& name) const;
   // Whether ON CONFLICT may name these columns, in whatever order.
   bool HasUnique(const std::vector<std::string>& columns) const;
+  // Of a plain one: one that keeps the same rows apart. Else one of the same definition, whatever its name.
+  bool HasIndex(const Index& wanted) const;
   // One of the same kind and definition, whatever its name.
   bool HasConstraint(const Constraint& wanted) const;
+  // One of this kind and name, whatever its definition; null: there is none.
+  const Constraint* FindConstraint(char kind, const std::string& name) const;
   // The columns of the primary key; none: it has no key.
   std::vector<std::string> primary_key() const;
 };
@@ -96,6 +106,7 @@ struct Table {
 struct Sequence {
   std::string name;
   std::string type;
+  // `START WITH 1 INCREMENT BY 1 …`, as CREATE SEQUENCE and an identity column take it.
   std::string definition;
   // The column that it belongs to, by ownership or a default; empty: none.
   std::string table;
@@ -116,17 +127,21 @@ struct Catalogue {
   std::string schema;
   bool has_schema = false;
   bool may_create = false;
-  // The statement_timeout that the role has for its sessions; `0`: none.
-  std::string statement_timeout;
+  // Those that the role has for its sessions: `statement_timeout = 8000 ms`.
+  std::vector<std::string> timeouts;
   std::map<std::string, Table> tables;
   std::map<std::string, Sequence> sequences;
-  // Types of the schema, with what makes them: enumerations, domains, composite types.
+  // Types of the schema, with what makes them: enumerations, domains, ranges, composite types.
   // In an order in which they can be made.
   std::vector<std::pair<std::string, std::string>> types;
   // Extensions that tables of the schema cannot do without, with their schemas, and those that are there.
   std::map<std::string, std::string> needed_extensions;
   std::vector<std::string> extensions;
   std::vector<std::string> available_extensions;
+  // Functions of the schema that tables cannot be made without, each with the table, empty where it is of a type, and
+  // all that there are: `public.area(integer)`.
+  std::vector<std::pair<std::string, std::string>> needed_functions;
+  std::vector<std::string> functions;
   // Views and functions of the schema, which are not moved.
   std::vector<std::string> others;
   // The oldest transaction id that may still write: what is written from now on has no older one.
@@ -137,11 +152,15 @@ struct Catalogue {
   const std::string* FindType(const std::string& name) const;
 };
 
+// Whether two definitions are the same but for parentheses and casts of texts. PostgreSQL prints `status IN ('a', 'b')`
+// of a varchar otherwise once it has read what it printed, so that a copy never has the text of its source.
+bool PrintsAlike(absl::string_view one, absl::string_view other);
+
 // Reads it all. Fails as Database::Read does.
 absl::StatusOr<Catalogue> ReadCatalogue(Database& database, const std::string& schema);
 
-// A digest of everything that makes rows mean what they mean: columns, constraints, indexes. Two databases whose tables
-// are alike have the same; statistics and rights do not count.
+// A digest of everything that makes the rows of `tables` mean what they mean: columns and their types, constraints,
+// unique indexes, partitions, triggers, sequences, and whether policies hide rows. Statistics and rights do not count.
 std::string Fingerprint(const Catalogue& catalogue, const std::vector<std::string>& tables);
 
 }  // namespace authstate::tables

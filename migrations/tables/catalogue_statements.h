@@ -6,8 +6,8 @@
 namespace authstate::tables::catalogue_statements {
 
 // One row: version, encoding, collation, whether the schema is there, whether the role may create in it, the role's
-// statement_timeout (before we pinned ours), extensions, those that could be made, the oldest
-// transaction id that may still write.
+// time-outs (before we pinned ours), extensions, those that could be made, the oldest transaction id that may still
+// write.
 inline constexpr char kDatabase[] = R"(
 SELECT current_setting('server_version_num'),
        current_setting('server_encoding'),
@@ -15,7 +15,10 @@ SELECT current_setting('server_version_num'),
        EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $SCHEMA),
        coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = $SCHEMA),
                 has_database_privilege(d.oid, 'CREATE')),
-       (SELECT reset_val FROM pg_settings WHERE name = 'statement_timeout'),
+       array_to_string(ARRAY(SELECT name || ' = ' || reset_val || ' ' || unit FROM pg_settings
+                             WHERE name IN ('statement_timeout', 'transaction_timeout',
+                                            'idle_in_transaction_session_timeout') AND reset_val <> '0'
+                             ORDER BY 1), chr(31)),
        array_to_string(ARRAY(SELECT extname FROM pg_extension ORDER BY 1), chr(31)),
        array_to_string(ARRAY(SELECT name FROM pg_available_extensions ORDER BY 1), chr(31)),
        pg_snapshot_xmin(pg_current_snapshot())
@@ -30,6 +33,11 @@ SELECT c.relname, coalesce(pg_get_partkeydef(c.oid), ''), greatest(c.reltuples, 
                              WHERE NOT has_table_privilege(c.oid, p)), chr(31)),
        array_to_string(ARRAY(SELECT t.tgname || ': ' || pg_get_triggerdef(t.oid) FROM pg_trigger t
                              WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+                             ORDER BY 1), chr(31)),
+       array_to_string(ARRAY(SELECT format('%I.%I: %s', n.nspname, r.relname, pg_get_constraintdef(k.oid))
+                             FROM pg_constraint k JOIN pg_class r ON r.oid = k.conrelid
+                             JOIN pg_namespace n ON n.oid = r.relnamespace
+                             WHERE k.confrelid = c.oid AND k.conparentid = 0 AND r.relnamespace <> c.relnamespace
                              ORDER BY 1), chr(31))
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $SCHEMA AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
@@ -39,7 +47,9 @@ ORDER BY 1)";
 inline constexpr char kColumns[] = R"(
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
        CASE WHEN a.attgenerated = '' THEN coalesce(pg_get_expr(d.adbin, d.adrelid), '') ELSE '' END, a.attidentity,
-       CASE WHEN a.attgenerated = '' THEN '' ELSE coalesce(pg_get_expr(d.adbin, d.adrelid), '') END,
+       CASE WHEN a.attgenerated = '' THEN '' ELSE
+         format('(%s) %s', pg_get_expr(d.adbin, d.adrelid), CASE a.attgenerated WHEN 'v' THEN 'VIRTUAL'
+                                                                       ELSE 'STORED' END) END,
        CASE WHEN a.attcollation NOT IN (0, t.typcollation) THEN
          (SELECT quote_ident(cn.nspname) || '.' || quote_ident(l.collname) FROM pg_collation l
           JOIN pg_namespace cn ON cn.oid = l.collnamespace WHERE l.oid = a.attcollation) ELSE '' END,
@@ -63,7 +73,10 @@ SELECT c.relname, k.conname, k.contype,
                              JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum
                              ORDER BY u.place), chr(31)),
        pg_get_constraintdef(k.oid), k.condeferrable,
-       coalesce((SELECT f.relname FROM pg_class f WHERE f.oid = k.confrelid AND f.relnamespace = c.relnamespace), '')
+       coalesce((SELECT f.relname FROM pg_class f WHERE f.oid = k.confrelid AND f.relnamespace = c.relnamespace), ''),
+       array_to_string(ARRAY(SELECT a.attname FROM unnest(k.confkey) WITH ORDINALITY u(attnum, place)
+                             JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum
+                             ORDER BY u.place), chr(31))
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $SCHEMA AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND k.contype IN ('p', 'u', 'c', 'f', 'x')
 ORDER BY c.relname, k.contype, k.conname)";
@@ -74,7 +87,8 @@ SELECT c.relname, i.relname, pg_get_indexdef(i.oid), x.indisunique,
        EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('p', 'u', 'x')),
        array_to_string(ARRAY(SELECT a.attname FROM unnest(x.indkey::int2[]) WITH ORDINALITY u(attnum, place)
                              JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = u.attnum
-                             WHERE u.place <= x.indnkeyatts ORDER BY u.place), chr(31))
+                             WHERE u.place <= x.indnkeyatts ORDER BY u.place), chr(31)),
+       x.indnullsnotdistinct
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid = x.indrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $SCHEMA AND c.relkind IN ('r', 'p') AND NOT c.relispartition
@@ -92,11 +106,11 @@ SELECT part.table_name, c.relname, p.relname, pg_get_expr(c.relpartbound, c.oid)
 FROM part JOIN pg_class c ON c.oid = part.oid JOIN pg_class p ON p.oid = part.parent
 ORDER BY part.table_name, part.depth, c.relname)";
 
-// Whose a sequence is: the column that owns it, or the first whose default takes from it.
+// Whose a sequence is: the column that owns it, or the first by name whose default takes from it.
 inline constexpr char kSequences[] = R"(
 SELECT c.relname, format_type(s.seqtypid, NULL),
-       format('AS %s START WITH %s INCREMENT BY %s MINVALUE %s MAXVALUE %s CACHE %s%s', format_type(s.seqtypid, NULL),
-              s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, CASE WHEN s.seqcycle THEN ' CYCLE' ELSE '' END),
+       format('START WITH %s INCREMENT BY %s MINVALUE %s MAXVALUE %s CACHE %s%s', s.seqstart, s.seqincrement,
+              s.seqmin, s.seqmax, s.seqcache, CASE WHEN s.seqcycle THEN ' CYCLE' ELSE '' END),
        s.seqincrement, coalesce(o.relname, ''), coalesce(o.attname, ''), coalesce(o.deptype = 'i', false),
        coalesce(o.deptype <> 'n', false),
        has_sequence_privilege(c.oid, 'SELECT'), has_sequence_privilege(c.oid, 'UPDATE')
@@ -112,10 +126,10 @@ LEFT JOIN LATERAL (
   JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = f.adnum
   WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
     AND NOT t.relispartition
-  LIMIT 1) o ON true
+  ORDER BY 3, 1, 2 LIMIT 1) o ON true
 WHERE n.nspname = $SCHEMA ORDER BY 1)";
 
-// With the statement that makes the type.
+// With the statement that makes the type, in the order in which they were made, but for those that need no other.
 inline constexpr char kTypes[] = R"(
 SELECT t.typname, CASE t.typtype
   WHEN 'e' THEN format('CREATE TYPE %I.%I AS ENUM (%s)', n.nspname, t.typname,
@@ -126,16 +140,27 @@ SELECT t.typname, CASE t.typtype
                 || coalesce((SELECT string_agg(format(' CONSTRAINT %I %s', k.conname, pg_get_constraintdef(k.oid)), ''
                                                ORDER BY k.conname)
                              FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c'), '')
+  WHEN 'r' THEN (
+    SELECT format('CREATE TYPE %I.%I AS RANGE (SUBTYPE = %s', n.nspname, t.typname, format_type(r.rngsubtype, NULL))
+           || CASE WHEN o.opcdefault THEN '' ELSE
+                (SELECT format(', SUBTYPE_OPCLASS = %I.%I', nspname, o.opcname) FROM pg_namespace
+                 WHERE oid = o.opcnamespace) END
+           || CASE WHEN r.rngcollation IN (0, s.typcollation) THEN '' ELSE
+                format(', COLLATION = %s', r.rngcollation::regcollation) END
+           || CASE WHEN r.rngsubdiff = 0 THEN '' ELSE format(', SUBTYPE_DIFF = %s', r.rngsubdiff::regproc) END
+           || format(', MULTIRANGE_TYPE_NAME = %s)', format_type(r.rngmultitypid, NULL))
+    FROM pg_range r JOIN pg_opclass o ON o.oid = r.rngsubopc JOIN pg_type s ON s.oid = r.rngsubtype
+    WHERE r.rngtypid = t.oid)
   ELSE format('CREATE TYPE %I.%I AS (%s)', n.nspname, t.typname,
               (SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', '
                                  ORDER BY a.attnum)
                FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)) END
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE n.nspname = $SCHEMA
-  AND (t.typtype IN ('e', 'd') OR (t.typtype = 'c' AND EXISTS
+  AND (t.typtype IN ('e', 'd', 'r') OR (t.typtype = 'c' AND EXISTS
        (SELECT 1 FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c')))
   AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE classid = 'pg_type'::regclass AND objid = t.oid AND deptype = 'e')
-ORDER BY t.typtype <> 'e', t.typtype <> 'd', t.oid)";
+ORDER BY t.typtype <> 'e', t.typtype <> 'd' OR t.typbasetype >= 16384, t.oid)";
 
 // Extensions whose types, functions and operator classes columns, defaults, constraints and indexes of the schema use.
 inline constexpr char kNeededExtensions[] = R"(
@@ -153,6 +178,27 @@ JOIN pg_extension x ON x.oid = e.refobjid
 WHERE d.refclassid IN ('pg_type'::regclass, 'pg_proc'::regclass, 'pg_opclass'::regclass, 'pg_operator'::regclass)
 ORDER BY 1)";
 
+// Functions of the schema without which its columns, constraints, indexes and types cannot be made: the table, empty of
+// a type, and the function with its parameters. Those that come with an extension or a range are not of them.
+inline constexpr char kNeededFunctions[] = R"(
+WITH dependent AS (
+  SELECT 'pg_class'::regclass AS classid, c.oid AS objid, coalesce(x.indrelid, c.oid) AS table_oid
+  FROM pg_class c LEFT JOIN pg_index x ON x.indexrelid = c.oid WHERE c.relkind IN ('r', 'p', 'i', 'I')
+  UNION ALL SELECT 'pg_attrdef'::regclass, oid, adrelid FROM pg_attrdef
+  UNION ALL SELECT 'pg_constraint'::regclass, oid, conrelid FROM pg_constraint
+  UNION ALL SELECT 'pg_type'::regclass, oid, 0 FROM pg_type WHERE typtype = 'r')
+SELECT DISTINCT coalesce(c.relname, ''), p.oid::regprocedure
+FROM dependent JOIN pg_depend d ON d.classid = dependent.classid AND d.objid = dependent.objid
+JOIN pg_proc p ON d.refclassid = 'pg_proc'::regclass AND p.oid = d.refobjid
+JOIN pg_namespace n ON n.oid = p.pronamespace LEFT JOIN pg_class c ON c.oid = dependent.table_oid
+WHERE n.nspname = $SCHEMA AND (c.oid IS NULL OR c.relnamespace = n.oid)
+  AND NOT EXISTS (SELECT 1 FROM pg_depend
+                  WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype IN ('e', 'i'))
+ORDER BY 1, 2)";
+
+inline constexpr char kFunctions[] = R"(
+SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $SCHEMA)";
+
 inline constexpr char kOthers[] = R"(
 SELECT CASE c.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'materialized view ' ELSE 'foreign table ' END || c.relname
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -161,7 +207,8 @@ WHERE n.nspname = $SCHEMA AND c.relkind IN ('v', 'm', 'f')
 UNION ALL
 SELECT 'function ' || p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname = $SCHEMA
-  AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e')
+  AND NOT EXISTS (SELECT 1 FROM pg_depend
+                  WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype IN ('e', 'i'))
 ORDER BY 1)";
 
 }  // namespace authstate::tables::catalogue_statements

@@ -55,7 +55,7 @@ absl::StatusOr<RowCounts> CompareTable(Database& from, Database& to, const Table
 // Looks at single rows again, which were found to differ.
 struct ColumnDifference {
   RowDifference row;
-  // Of a row that both have; empty for the others.
+  // Those that differ in a row that both have; empty for other rows.
   std::vector<std::string> columns;
 };
 // Without those that are equal by now.

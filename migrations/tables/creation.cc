@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "migrations/tables/sequence_pairs.h"
 #include "migrations/tables/sql_text.h"
 
 namespace authstate::tables {
@@ -25,7 +26,7 @@ class Creator {
   std::string Alter(const std::string& table, absl::string_view change) const {
     return absl::StrCat("ALTER TABLE ", Qualified(table), " ", change);
   }
-  std::string ColumnText(const Column& column) const;
+  std::string ColumnText(const std::string& table, const Column& column) const;
   void MakeSurroundings();
   void MakeSequences();
   void MakeTable(const Table& table);
@@ -39,15 +40,25 @@ class Creator {
   const std::vector<std::string>& tables_;
   Creation creation_;
   std::vector<std::string> foreign_keys_;
+  std::vector<const Sequence*> new_sequences_;
 };
 
-std::string Creator::ColumnText(const Column& column) const {
+std::string Creator::ColumnText(const std::string& table, const Column& column) const {
   std::string text = absl::StrCat(QuoteName(column.name), " ", column.type);
   if (!column.collation.empty()) absl::StrAppend(&text, " COLLATE ", column.collation);
-  if (!column.generated.empty()) absl::StrAppend(&text, " GENERATED ALWAYS AS (", column.generated, ") STORED");
+  if (!column.generated.empty()) {
+    // Before PostgreSQL 18 all of them are stored.
+    const bool stores = to_.version < 180000;
+    absl::StrAppend(&text, " GENERATED ALWAYS AS ",
+                    stores ? absl::StrReplaceAll(column.generated, {{") VIRTUAL", ") STORED"}}) : column.generated);
+  }
   if (!column.default_value.empty()) absl::StrAppend(&text, " DEFAULT ", column.default_value);
   if (!column.identity.empty()) {
     absl::StrAppend(&text, " GENERATED ", column.identity == "a" ? "ALWAYS" : "BY DEFAULT", " AS IDENTITY");
+    for (const auto& [name, sequence] : from_.sequences) {
+      const bool its = sequence.of_identity && sequence.table == table && sequence.column == column.name;
+      if (its) absl::StrAppend(&text, " (", sequence.definition, ")");
+    }
   }
   if (column.not_null) absl::StrAppend(&text, " NOT NULL");
   return text;
@@ -71,18 +82,18 @@ void Creator::MakeSurroundings() {
 }
 
 void Creator::MakeSequences() {
-  for (const auto& [name, sequence] : from_.sequences) {
-    const bool wanted =
-        sequence.table.empty() || std::find(tables_.begin(), tables_.end(), sequence.table) != tables_.end();
+  for (const SequencePair& pair : PairSequences(from_, to_, tables_, true)) {
     // An identity column brings its own.
-    if (!wanted || sequence.of_identity || to_.sequences.count(name) > 0) continue;
-    creation_.before_rows.push_back(absl::StrCat("CREATE SEQUENCE ", Qualified(name), " ", sequence.definition));
+    if (pair.there != nullptr || pair.shown().of_identity) continue;
+    new_sequences_.push_back(&pair.shown());
+    creation_.before_rows.push_back(absl::StrCat("CREATE SEQUENCE ", Qualified(pair.shown().name), " AS ",
+                                                 pair.shown().type, " ", pair.shown().definition));
   }
 }
 
 void Creator::MakeTable(const Table& table) {
   std::vector<std::string> lines;
-  for (const Column& column : table.columns) lines.push_back(absl::StrCat("  ", ColumnText(column)));
+  for (const Column& column : table.columns) lines.push_back(absl::StrCat("  ", ColumnText(table.name, column)));
   creation_.before_rows.push_back(
       absl::StrCat("CREATE TABLE ", Qualified(table.name), " (\n", absl::StrJoin(lines, ",\n"), "\n)",
                    table.partition_key.empty() ? "" : absl::StrCat(" PARTITION BY ", table.partition_key)));
@@ -92,7 +103,7 @@ void Creator::MakeColumns(const Table& table, const Table& there) {
   for (const Column& column : table.columns) {
     const Column* const other = there.FindColumn(column.name);
     if (other == nullptr) {
-      creation_.before_rows.push_back(Alter(table.name, absl::StrCat("ADD COLUMN ", ColumnText(column))));
+      creation_.before_rows.push_back(Alter(table.name, absl::StrCat("ADD COLUMN ", ColumnText(table.name, column))));
     } else if (other->default_value.empty() && !column.default_value.empty() && other->identity.empty() &&
                other->generated.empty()) {
       creation_.before_rows.push_back(Alter(
@@ -123,8 +134,11 @@ void Creator::MakeConstraints(const Table& table, const Table* there) {
       if (there == nullptr || there->primary_key().empty()) creation_.before_rows.push_back(sql);
       continue;
     }
-    const bool made = there != nullptr && (constraint.kind == 'u' ? there->HasUnique(constraint.columns)
-                                                                  : there->HasConstraint(constraint));
+    // One of this name that is another is for a person to settle.
+    const bool made =
+        there != nullptr &&
+        (there->FindConstraint(constraint.kind, constraint.name) != nullptr ||
+         (constraint.kind == 'u' ? there->HasUnique(constraint.columns) : there->HasConstraint(constraint)));
     if (made) continue;
     (constraint.kind == 'f' ? foreign_keys_ : creation_.after_rows).push_back(sql);
   }
@@ -133,11 +147,11 @@ void Creator::MakeConstraints(const Table& table, const Table* there) {
 void Creator::MakeIndexes(const Table& table, const Table* there) {
   for (const Index& index : table.indexes) {
     if (index.of_constraint) continue;
-    const bool made = there != nullptr &&
-                      ((index.plain && there->HasUnique(index.columns)) ||
-                       std::any_of(there->indexes.begin(), there->indexes.end(),
-                                   [&index](const Index& other) { return other.definition == index.definition; }));
-    // Of a partitioned table it is written as that of the parent alone.
+    const bool made =
+        there != nullptr && (there->HasIndex(index) || (index.plain && there->HasUnique(index.columns)) ||
+                             std::any_of(there->indexes.begin(), there->indexes.end(),
+                                         [&index](const Index& other) { return other.name == index.name; }));
+    // The catalogue writes the index of a partitioned table as one of the parent alone.
     if (!made) creation_.after_rows.push_back(absl::StrReplaceAll(index.definition, {{" ON ONLY ", " ON "}}));
   }
 }
@@ -157,11 +171,10 @@ Creation Creator::Plan() {
     MakeConstraints(table, there);
     MakeIndexes(table, there);
   }
-  for (const auto& [name, sequence] : from_.sequences) {
-    if (!sequence.owned || sequence.of_identity || to_.sequences.count(name) > 0) continue;
-    if (std::find(tables_.begin(), tables_.end(), sequence.table) == tables_.end()) continue;
-    creation_.before_rows.push_back(absl::StrCat("ALTER SEQUENCE ", Qualified(name), " OWNED BY ",
-                                                 Qualified(sequence.table), ".", QuoteName(sequence.column)));
+  for (const Sequence* const sequence : new_sequences_) {
+    if (!sequence->owned) continue;
+    creation_.before_rows.push_back(absl::StrCat("ALTER SEQUENCE ", Qualified(sequence->name), " OWNED BY ",
+                                                 Qualified(sequence->table), ".", QuoteName(sequence->column)));
   }
   std::vector<std::string>& after = creation_.after_rows;
   after.insert(after.end(), foreign_keys_.begin(), foreign_keys_.end());

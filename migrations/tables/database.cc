@@ -1,5 +1,6 @@
 #include "migrations/tables/database.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -25,10 +26,12 @@ std::string Setting(absl::string_view name, absl::string_view value) {
 
 std::string MillisecondsOf(absl::Duration duration) { return absl::StrCat(absl::ToInt64Milliseconds(duration)); }
 
-std::string PinsOf(const Patience& patience, absl::string_view search_path, bool read_only) {
+std::string PinsOf(const Patience& patience, absl::string_view search_path, bool read_only, int version) {
   std::vector<std::string> settings = {
       Setting("statement_timeout", MillisecondsOf(patience.statement)),
       Setting("lock_timeout", MillisecondsOf(patience.lock)),
+      // A transaction waits for what is read from the other database.
+      Setting("idle_in_transaction_session_timeout", "0"),
       // An error in place of rows that a policy would hide.
       Setting("row_security", "off"),
       Setting("search_path", search_path),
@@ -44,6 +47,7 @@ std::string PinsOf(const Patience& patience, absl::string_view search_path, bool
       Setting("jit", "off"),
       Setting("client_min_messages", "error"),
   };
+  if (version >= 170000) settings.push_back(Setting("transaction_timeout", "0"));
   if (read_only) settings.push_back(Setting("transaction_read_only", "on"));
   return absl::StrCat("SELECT ", absl::StrJoin(settings, ", "), "; ");
 }
@@ -60,6 +64,12 @@ bool MayTryAgain(const DbError& error) {
     default:
       return false;
   }
+}
+
+DbError Lost() {
+  DbError error;
+  error.fault = Fault::kLost;
+  return error;
 }
 
 std::string FieldOf(const PGresult* result, int code) {
@@ -111,9 +121,7 @@ Database::Database(storage::Conninfo conninfo, std::string name, const Patience&
       location_(conninfo_.location),
       patience_(patience),
       timer_(timer),
-      interrupted_(std::move(interrupted)),
-      read_pins_(PinsOf(patience, "pg_catalog", true)),
-      write_pins_(PinsOf(patience, "pg_catalog", false)) {}
+      interrupted_(std::move(interrupted)) {}
 
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const storage::PostgresOptions& options,
                                                          const Patience& patience, storage::DeadlineTimer& timer,
@@ -129,6 +137,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const storage::Postgres
   if (const auto error = database->Connect(); error.has_value()) {
     return ToStatus(*error, "cannot connect to", database->title());
   }
+  database->UseSchema("");
   return database;
 }
 
@@ -136,14 +145,15 @@ std::string Database::title() const { return absl::StrCat(name_, " (", location_
 
 void Database::UseSchema(const std::string& schema) {
   const std::string path = schema.empty() ? "pg_catalog" : absl::StrCat("pg_catalog, ", QuoteName(schema));
-  read_pins_ = PinsOf(patience_, path, true);
-  write_pins_ = PinsOf(patience_, path, false);
+  read_pins_ = PinsOf(patience_, path, true, version_);
+  write_pins_ = PinsOf(patience_, path, false, version_);
 }
 
 std::optional<DbError> Database::Connect() {
   Drop();
   connection_ = PQconnectdb(conninfo_.text.c_str());
   if (PQstatus(connection_) == CONNECTION_OK) {
+    version_ = PQserverVersion(connection_);
     socket_.emplace(PQsocket(connection_));
     return std::nullopt;
   }
@@ -212,9 +222,7 @@ std::optional<DbError> Database::TryOnce(const std::string& sql, Rows* rows) {
   }
   if (!Send(sql)) {
     Drop();
-    DbError error;
-    error.fault = Fault::kLost;
-    return error;
+    return Lost();
   }
   return Receive(rows);
 }
@@ -271,15 +279,13 @@ std::optional<DbError> Database::Write(const std::string& sql, std::int64_t* aff
 }
 
 std::optional<DbError> Database::GoOn(const std::string& sql, Rows* rows) {
+  std::optional<DbError> error;
   // The connection went, and the transaction with it.
-  if (connection_ == nullptr) {
-    DbError error;
-    error.fault = Fault::kLost;
-    return error;
-  }
-  std::optional<DbError> error = TryOnce(absl::StrCat("SAVEPOINT authstate_tables; ", sql), rows);
+  if (connection_ == nullptr) error = Lost();
+  if (!error.has_value()) error = TryOnce(absl::StrCat("SAVEPOINT authstate_tables; ", sql), rows);
   const char* const end = error.has_value() ? "ROLLBACK TO authstate_tables" : "RELEASE authstate_tables";
   if (connection_ != nullptr) TryOnce(end, nullptr);
+  undone_ = undone_ || connection_ == nullptr || (error.has_value() && MayTryAgain(*error));
   return error;
 }
 
@@ -300,8 +306,7 @@ std::optional<DbError> Database::CopyTo(Database& target, const std::string& sel
   *rows = 0;
   const std::string out = absl::StrCat(Pins(Access::kRead), "COPY (", select, ") TO STDOUT");
   const std::string in = absl::StrCat(target.Pins(Access::kWrite), "COPY ", into, " FROM STDIN");
-  DbError reading;
-  reading.fault = Fault::kLost;
+  const DbError reading = Lost();
   if (BeginCopy(out).has_value()) return reading;
   std::optional<DbError> failed = target.BeginCopy(in);
   std::int64_t sent = 0;
@@ -333,23 +338,30 @@ std::optional<DbError> Database::CopyTo(Database& target, const std::string& sel
   return failed;
 }
 
-std::optional<DbError> Database::Begin(const std::string& first) {
-  auto error = TryOnce(absl::StrCat("BEGIN; ", Pins(Access::kWrite), first), nullptr);
-  in_transaction_ = !error.has_value();
-  return error;
-}
-
-std::optional<DbError> Database::Commit() {
-  in_transaction_ = false;
-  if (connection_ != nullptr) return TryOnce("COMMIT", nullptr);
-  DbError error;
-  error.fault = Fault::kLost;
-  return error;
-}
-
-void Database::RollBack() {
-  in_transaction_ = false;
-  Drop();
+std::optional<DbError> Database::Transact(const std::string& first, const std::function<absl::Status()>& body,
+                                          absl::Status* failed) {
+  storage::Backoff backoff;
+  absl::Time until = absl::InfiniteFuture();
+  while (true) {
+    undone_ = false;
+    std::optional<DbError> error = TryOnce(absl::StrCat("BEGIN; ", Pins(Access::kWrite), first), nullptr);
+    in_transaction_ = !error.has_value();
+    *failed = in_transaction_ ? body() : absl::OkStatus();
+    in_transaction_ = false;
+    if (!error.has_value() && failed->ok()) {
+      // A connection that went took the transaction with it.
+      if (connection_ == nullptr) error = Lost();
+      if (!error.has_value()) error = TryOnce("COMMIT", nullptr);
+      if (!error.has_value()) return std::nullopt;
+    }
+    Drop();
+    // It may have taken longer than there is patience before something went wrong.
+    until = std::min(until, absl::Now() + patience_.away);
+    const bool again = error.has_value() ? MayTryAgain(*error) : undone_;
+    if (!again || absl::Now() > until || !interrupted_().ok()) return error;
+    backoff.Failed(absl::Now());
+    absl::SleepFor(backoff.Wait(absl::Now()));
+  }
 }
 
 }  // namespace authstate::tables

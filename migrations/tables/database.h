@@ -51,7 +51,7 @@ class Rows {
   std::optional<std::string> Value(int row, int column) const;
   std::int64_t Int(int row, int column) const;
   bool Bool(int row, int column) const { return View(row, column) == "t"; }
-  // Of a statement that wrote.
+  // How many rows a statement wrote.
   std::int64_t affected() const;
 
  private:
@@ -129,11 +129,11 @@ class Database {
   std::optional<DbError> CopyTo(Database& target, const std::string& select, const std::string& into,
                                 std::int64_t* rows);
 
-  // Begins a transaction in which Read and Write go on until Commit: without tries, each with a savepoint. `first` is
-  // its first statement.
-  std::optional<DbError> Begin(const std::string& first);
-  std::optional<DbError> Commit();
-  void RollBack();
+  // Begins a transaction with the statement `first`, runs `body`, in which Read and Write go on, each with a savepoint
+  // and without tries, and commits; or rolls back where `body` fails, with what is then in `failed`. What other
+  // transactions and lost connections undo is done anew from the beginning, `body` included.
+  std::optional<DbError> Transact(const std::string& first, const std::function<absl::Status()>& body,
+                                  absl::Status* failed);
 
  private:
   enum class Access : std::uint8_t { kRead, kWrite };
@@ -171,7 +171,10 @@ class Database {
   PGconn* connection_ = nullptr;
   std::optional<storage::Watchdog::Socket> socket_;
   std::unique_ptr<storage::Watchdog> watchdog_;
+  int version_ = 0;
   bool in_transaction_ = false;
+  // Whether the transaction was undone by what may be gone at the next try.
+  bool undone_ = false;
 };
 
 }  // namespace authstate::tables

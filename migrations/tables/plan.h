@@ -42,6 +42,8 @@ struct PlanRequest {
   bool create = false;
   // Ids of findings that are known and accepted.
   std::vector<std::string> accepted;
+  // Whether the target is the former database, which did without what only its successor forbids.
+  bool way_back = false;
 };
 
 struct Plan {
@@ -53,10 +55,16 @@ struct Plan {
   std::vector<Finding> Blocking(const PlanRequest& request) const;
 };
 
-// Compares the catalogues, and asks the source where the catalogue does not tell. InvalidArgument for a table that the
-// source does not have, or a need that cannot be read.
+// Compares the catalogues. InvalidArgument for a table that the source does not have, or a need that cannot be read.
+// Pure.
+absl::StatusOr<Plan> PlanFrom(const Catalogue& from, const Catalogue& to, const PlanRequest& request);
+
+// The same, and asks the source where the catalogue does not tell.
 absl::StatusOr<Plan> MakePlan(Database& from, const Catalogue& from_catalogue, const Catalogue& to_catalogue,
                               const PlanRequest& request);
+
+// The tables of `catalogue` that are moved where none are named: all but those of the auth state.
+std::vector<std::string> ApplicationTables(const Catalogue& catalogue);
 
 // Which differences of the schema verify names: those of `plan` that are of tables, not of rights or of the role.
 std::vector<Finding> SchemaDifferences(const Plan& plan);

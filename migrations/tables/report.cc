@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 
 std::string NameOf(TableState state) {
   switch (state) {
@@ -82,6 +82,7 @@ Verification FromJson(const Json& json) {
   verification.schema = json.at("schema");
   verification.from = ToSide(json.at("from"));
   verification.to = ToSide(json.at("to"));
+  verification.all_tables = json.at("all_tables");
   for (const Json& finding : json.at("schema_differences")) {
     Finding& one = verification.schema_differences.emplace_back();
     one.severity = finding.at("severity") == "blocks" ? Severity::kBlocks : Severity::kWarns;
@@ -134,6 +135,7 @@ Json ToJson(const Verification& verification) {
           {"schema", verification.schema},
           {"from", ToJson(verification.from)},
           {"to", ToJson(verification.to)},
+          {"all_tables", verification.all_tables},
           {"schema_differences", std::move(differences)},
           {"tables", std::move(tables)},
           {"sequences", std::move(sequences)},

@@ -103,15 +103,19 @@ std::string Sequences(const Verification& verification) {
 }  // namespace
 
 std::string ToPage(const Verification& verification) {
-  const bool equal = verification.equal();
-  return absl::StrCat(kHead, "<h1 class=\"", equal ? "equal" : "different", "\">", equal ? "Equal" : "Not equal",
-                      "</h1>\n<p>Schema <code>", Escaped(verification.schema), "</code>, every row compared, ",
-                      absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", verification.verified_at, absl::UTCTimeZone()), ", in ",
-                      absl::FormatDuration(absl::Trunc(verification.took, absl::Milliseconds(1))), ". Counts for ",
-                      absl::FormatDuration(kVerificationLasts), ", or until a schema changes.</p>\n<table>",
-                      Side("source", verification.from), Side("target", verification.to), "</table>\n",
-                      Tables(verification), RowsThatDiffer(verification), Schema(verification), Sequences(verification),
-                      "</body></html>\n");
+  const std::vector<std::string> unknown = verification.unknown();
+  const char* const verdict = verification.differs() ? "different\">Not equal"
+                              : !unknown.empty()     ? "unknown\">Unknown"
+                                                     : "equal\">Equal";
+  return absl::StrCat(
+      kHead, "<h1 class=\"", verdict, "</h1>\n<p>Schema <code>", Escaped(verification.schema), "</code>, ",
+      unknown.empty() ? "every row compared"
+                      : absl::StrCat("could not be compared: ", Escaped(absl::StrJoin(unknown, ", "))),
+      ", ", absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", verification.verified_at, absl::UTCTimeZone()), ", in ",
+      absl::FormatDuration(absl::Trunc(verification.took, absl::Milliseconds(1))), ". Counts for ",
+      absl::FormatDuration(kVerificationLasts), ", or until a schema changes.</p>\n<table>",
+      Side("source", verification.from), Side("target", verification.to), "</table>\n", Tables(verification),
+      RowsThatDiffer(verification), Schema(verification), Sequences(verification), "</body></html>\n");
 }
 
 }  // namespace authstate::tables

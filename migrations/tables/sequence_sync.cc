@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "migrations/tables/sequence_pairs.h"
 #include "migrations/tables/sql_text.h"
 
 namespace authstate::tables {
@@ -28,6 +30,13 @@ absl::StatusOr<std::int64_t> Used(Database& database, const std::string& schema,
   return rows->IsNull(0, 0) ? least : rows->Int(0, 0);
 }
 
+// A default may put the next number into a text.
+bool HasNumbers(const Catalogue& catalogue, const Sequence& sequence) {
+  const Table* const table = catalogue.FindTable(sequence.table);
+  const Column* const column = table == nullptr ? nullptr : table->FindColumn(sequence.column);
+  return column != nullptr && column->type != "text" && !absl::StartsWith(column->type, "character");
+}
+
 }  // namespace
 
 std::int64_t SequencePlace::wanted() const {
@@ -40,29 +49,31 @@ absl::StatusOr<std::vector<SequencePlace>> ReadSequencePlaces(Database& from, co
                                                               Database& to, const Catalogue& to_catalogue,
                                                               const std::vector<std::string>& tables, bool free_ones) {
   std::vector<SequencePlace> places;
-  for (const auto& [name, sequence] : from_catalogue.sequences) {
-    const bool of_tables = std::find(tables.begin(), tables.end(), sequence.table) != tables.end();
-    if (!(sequence.table.empty() ? free_ones : of_tables)) continue;
+  for (const SequencePair& pair : PairSequences(from_catalogue, to_catalogue, tables, free_ones)) {
     SequencePlace place;
-    place.name = name;
-    place.ascending = sequence.increment > 0;
-    const absl::StatusOr<std::int64_t> here = Place(from, from_catalogue.schema, sequence);
-    if (!here.ok()) return here.status();
-    place.from = place.used = *here;
-    const auto there = to_catalogue.sequences.find(name);
-    place.missing = there == to_catalogue.sequences.end();
+    place.name = pair.shown().name;
+    place.ascending = pair.shown().increment > 0;
+    place.missing = pair.there == nullptr;
+    const auto further = [&place](std::int64_t one, std::int64_t other) {
+      return place.ascending ? std::max(one, other) : std::min(one, other);
+    };
     if (!place.missing) {
-      const absl::StatusOr<std::int64_t> stands = Place(to, to_catalogue.schema, there->second);
+      const absl::StatusOr<std::int64_t> stands = Place(to, to_catalogue.schema, *pair.there);
       if (!stands.ok()) return stands.status();
-      place.to = *stands;
+      place.from = place.to = *stands;
     }
+    for (const Sequence* const sequence : pair.here) {
+      const absl::StatusOr<std::int64_t> stands = Place(from, from_catalogue.schema, *sequence);
+      if (!stands.ok()) return stands.status();
+      place.from = sequence == pair.here.front() ? *stands : further(place.from, *stands);
+    }
+    place.used = place.from;
     for (Database* const database : {&from, &to}) {
       const Catalogue& catalogue = database == &from ? from_catalogue : to_catalogue;
-      const Table* const table = catalogue.FindTable(sequence.table);
-      if (table == nullptr || table->FindColumn(sequence.column) == nullptr) continue;
-      const absl::StatusOr<std::int64_t> used = Used(*database, catalogue.schema, sequence, place.used);
+      if (!HasNumbers(catalogue, pair.shown())) continue;
+      const absl::StatusOr<std::int64_t> used = Used(*database, catalogue.schema, pair.shown(), place.used);
       if (!used.ok()) return used.status();
-      place.used = place.ascending ? std::max(place.used, *used) : std::min(place.used, *used);
+      place.used = further(place.used, *used);
     }
     places.push_back(std::move(place));
   }

@@ -25,6 +25,8 @@ struct SyncOptions {
   bool dry_run = false;
   // Whether a table that is empty in the source may be emptied in the target.
   bool allow_emptying = false;
+  // Asked once, before the first row is written; what it fails with ends the move.
+  std::function<absl::Status()> before_writing = [] { return absl::OkStatus(); };
 };
 
 // What was found and done with one table, in the last round that looked at it.
@@ -36,7 +38,7 @@ struct TableSync {
   std::int64_t missing = 0;
   std::int64_t extra = 0;
   std::int64_t different = 0;
-  // Of all rounds.
+  // What was done in all rounds together.
   std::int64_t copied = 0;
   std::int64_t deleted = 0;
 
@@ -46,10 +48,10 @@ struct TableSync {
 struct SyncResult {
   std::vector<TableSync> tables;
   std::vector<SequencePlace> sequences;
-  // Of the last round.
+  // The rows that the target refused in the last round.
   std::vector<RefusedRow> refused;
   int rounds = 0;
-  // Whether the last round found nothing to do.
+  // Whether the last round found nothing to do; of a dry run, also no sequence that is behind.
   bool equal = false;
 };
 
@@ -60,8 +62,9 @@ using SyncProgress = std::function<void(const TableSync& table, std::int64_t com
 // ones the other way round, then sequences; again, until a round finds nothing. Holds nothing in either database and
 // keeps no notes: whatever ends it, running it again goes on.
 //
-// `tables` are in both catalogues, and the plan is clean. Fails when a database does, or when more rows are refused
-// than may be; what was written stays.
+// `tables` are in both catalogues, and the plan is clean. FailedPrecondition, before anything is written, where a table
+// would be emptied that may not be. Fails when a database does, or when more rows are refused than may be; what was
+// written stays.
 absl::StatusOr<SyncResult> SyncTables(Database& from, const Catalogue& from_catalogue, Database& to,
                                       const Catalogue& to_catalogue, const std::vector<std::string>& tables,
                                       bool all_tables, const SyncOptions& options, const SyncProgress& progress);

@@ -39,6 +39,16 @@ class Differences {
 
 std::string OrNone(const std::string& text) { return text.empty() ? "none" : text; }
 
+bool HasIndexNamed(const Table& table, const std::string& name) {
+  return std::any_of(table.indexes.begin(), table.indexes.end(),
+                     [&name](const Index& index) { return index.name == name; });
+}
+
+// For people: `UNIQUE (company_id, yclients_id)`, or the definition where columns do not tell.
+std::string UniqueText(const Index& index) {
+  return index.plain ? absl::StrCat("UNIQUE (", absl::StrJoin(index.columns, ", "), ")") : index.definition;
+}
+
 Finding& Differences::Add(Severity severity, absl::string_view code, absl::string_view of, std::string what,
                           std::string remedy, bool created) {
   Finding& finding = findings_.emplace_back();
@@ -102,7 +112,9 @@ void Differences::CompareColumn(const Column& here, const Column& there) {
         Alter(absl::StrCat(alter, there.not_null ? "DROP NOT NULL" : "SET NOT NULL")));
   }
   if (here.generated != there.generated) {
-    Add(Severity::kBlocks, "generated", name,
+    const auto expression = [](const std::string& generated) { return generated.substr(0, generated.rfind(' ')); };
+    Add(expression(here.generated) == expression(there.generated) ? Severity::kWarns : Severity::kBlocks, "generated",
+        name,
         absl::StrCat("column ", name, " is generated as ", OrNone(here.generated), " in the source and as ",
                      OrNone(there.generated), " in the target"));
   }
@@ -145,34 +157,55 @@ void Differences::CompareKey() {
 void Differences::CompareUniques() {
   for (const Index& index : source_.indexes) {
     if (!index.unique || (index.of_constraint && index.columns == source_.primary_key())) continue;
-    if (index.plain ? target_.HasUnique(index.columns)
-                    : std::any_of(target_.indexes.begin(), target_.indexes.end(),
-                                  [&index](const Index& other) { return other.definition == index.definition; })) {
+    if (target_.HasIndex(index)) continue;
+    const Constraint* const constraint = source_.FindConstraint('u', index.name);
+    const std::string make =
+        constraint != nullptr ? Alter(absl::StrCat("ADD ", constraint->definition)) : index.definition;
+    if (index.plain && target_.HasUnique(index.columns)) {
+      const bool strict = !index.nulls_not_distinct;
+      Add(strict ? Severity::kWarns : Severity::kBlocks, "unique-nulls", absl::StrJoin(index.columns, ","),
+          absl::StrCat("UNIQUE (", absl::StrJoin(index.columns, ", "), ") takes NULL for equal to NULL in the ",
+                       strict ? "target alone: rows of the source that agree so are refused"
+                              : "source alone: the target would take a row twice"),
+          absl::StrCat("drop that of the target; ", make));
       continue;
     }
-    Add(Severity::kBlocks, "unique-missing", absl::StrJoin(index.columns, ","),
-        absl::StrCat("the target has no UNIQUE (", absl::StrJoin(index.columns, ", "), "), source: ", index.name,
-                     ": every upsert that names these columns would fail"),
-        Alter(absl::StrCat("ADD UNIQUE (", QuoteNames(index.columns), ")")), true);
+    Add(Severity::kBlocks, "unique-missing", index.plain ? absl::StrJoin(index.columns, ",") : index.name,
+        index.plain ? absl::StrCat("the target has no ", UniqueText(index), ", source: ", index.name,
+                                   ": every upsert that names these columns would fail")
+                    : absl::StrCat("the target has no ", UniqueText(index), ": it would take rows twice"),
+        make, !HasIndexNamed(target_, index.name));
   }
   for (const Index& index : target_.indexes) {
     if (!index.unique || (index.of_constraint && index.columns == target_.primary_key())) continue;
-    if (source_.HasUnique(index.columns)) continue;
-    Add(Severity::kWarns, "unique-extra", absl::StrJoin(index.columns, ","),
-        absl::StrCat("only the target has UNIQUE (", absl::StrJoin(index.columns, ", "),
-                     "): rows of the source that agree in them are refused"));
+    if (source_.HasIndex(index) || (index.plain && source_.HasUnique(index.columns))) continue;
+    Add(Severity::kWarns, "unique-extra", index.plain ? absl::StrJoin(index.columns, ",") : index.name,
+        absl::StrCat("only the target has ", UniqueText(index), ": rows of the source that agree in them are refused"));
   }
 }
 
 void Differences::CompareConstraints() {
   for (const Constraint& constraint : source_.constraints) {
     if (constraint.kind == 'p' || constraint.kind == 'u' || target_.HasConstraint(constraint)) continue;
+    const Constraint* const other = target_.FindConstraint(constraint.kind, constraint.name);
+    if (other != nullptr) {
+      const bool alike = PrintsAlike(constraint.definition, other->definition);
+      Add(alike ? Severity::kWarns : Severity::kBlocks,
+          constraint.kind == 'f' ? "foreign-key-differs" : "check-differs", constraint.name,
+          absl::StrCat(constraint.name, " is ", constraint.definition, " in the source and ", other->definition,
+                       " in the target", alike ? ": most likely the same, printed otherwise" : ""),
+          alike ? "compare the two"
+                : Alter(absl::StrCat("DROP CONSTRAINT ", QuoteName(constraint.name), ", ADD CONSTRAINT ",
+                                     QuoteName(constraint.name), " ", constraint.definition)));
+      continue;
+    }
     Add(Severity::kBlocks, constraint.kind == 'f' ? "foreign-key-missing" : "check-missing", constraint.name,
         absl::StrCat("the target has no ", constraint.definition, ", source: ", constraint.name),
         Alter(absl::StrCat("ADD CONSTRAINT ", QuoteName(constraint.name), " ", constraint.definition)), true);
   }
   for (const Constraint& constraint : target_.constraints) {
     if (constraint.kind == 'p' || constraint.kind == 'u' || source_.HasConstraint(constraint)) continue;
+    if (source_.FindConstraint(constraint.kind, constraint.name) != nullptr) continue;
     Add(Severity::kWarns, constraint.kind == 'f' ? "foreign-key-extra" : "check-extra", constraint.name,
         absl::StrCat("only the target has ", constraint.definition, ": rows that do not keep to it are refused"));
   }

@@ -14,7 +14,7 @@
 namespace authstate::tables {
 namespace {
 
-// Of the system that this is for: what others stand on first.
+// The tables of the system that this is for; what others stand on comes first.
 constexpr std::array<absl::string_view, 11> kUsualOrder = {
     "companies",          "clients",  "services",  "staff",           "staff_schedules", "bookings",
     "appointments_cache", "messages", "reminders", "dialog_contexts", "sync_status"};

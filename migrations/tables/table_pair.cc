@@ -47,6 +47,14 @@ bool IsUniqueBy(const Table& table, const std::vector<std::string>& key) {
   });
 }
 
+// Whether an index of `table` finds rows in the order of `key`, so that a range of them costs no scan.
+bool IsIndexedBy(const Table& table, const std::vector<std::string>& key) {
+  return std::any_of(table.indexes.begin(), table.indexes.end(), [&key](const Index& index) {
+    return index.plain && index.columns.size() >= key.size() &&
+           std::equal(key.begin(), key.end(), index.columns.begin());
+  });
+}
+
 bool HasDeferrableKey(const Table& table) {
   return std::any_of(table.constraints.begin(), table.constraints.end(),
                      [](const Constraint& constraint) { return constraint.kind == 'p' && constraint.deferrable; });
@@ -102,6 +110,12 @@ std::string TablePair::Where(const KeyRange& range) const {
   return conditions.empty() ? "true" : absl::StrJoin(conditions, " AND ");
 }
 
+std::string TablePair::Among(const std::vector<KeyValues>& keys) const {
+  return absl::StrCat(
+      KeyTuple(key), " IN (",
+      absl::StrJoin(keys, ", ", [](std::string* out, const KeyValues& values) { out->append(Tuple(values)); }), ")");
+}
+
 std::string TablePair::Sum(const KeyRange& range, std::size_t tag) const {
   const std::string names = QuoteNames(key);
   // OFFSET 0: the text of a row is made once.
@@ -113,6 +127,11 @@ std::string TablePair::Sum(const KeyRange& range, std::size_t tag) const {
 
 std::string TablePair::Any(const KeyRange& range) const {
   return absl::StrCat("SELECT EXISTS (SELECT 1 FROM ", sql_name, " WHERE ", Where(range), ")");
+}
+
+std::string TablePair::AnyTwice() const {
+  return absl::StrCat("SELECT EXISTS (SELECT 1 FROM ", sql_name, " GROUP BY ", QuoteNames(key),
+                      " HAVING count(*) > 1)");
 }
 
 std::string TablePair::Digests(const KeyRange& range, std::size_t tag) const {
@@ -136,9 +155,7 @@ std::string TablePair::BucketSums(int digits) const {
 }
 
 std::string TablePair::Select(const std::vector<std::string>& names, const std::vector<KeyValues>& keys) const {
-  return absl::StrCat(
-      "SELECT ", QuoteNames(key), ", ", QuoteNames(names), " FROM ", sql_name, " WHERE ", KeyTuple(key), " IN (",
-      absl::StrJoin(keys, ", ", [](std::string* out, const KeyValues& values) { out->append(Tuple(values)); }), ")");
+  return absl::StrCat("SELECT ", QuoteNames(key), ", ", QuoteNames(names), " FROM ", sql_name, " WHERE ", Among(keys));
 }
 
 std::string TablePair::SelectAll(const KeyRange& range) const {
@@ -160,9 +177,7 @@ std::string TablePair::Upsert(const std::string& rows) const {
 }
 
 std::string TablePair::Delete(const std::vector<KeyValues>& keys) const {
-  return absl::StrCat(
-      "DELETE FROM ", sql_name, " WHERE ", KeyTuple(key), " IN (",
-      absl::StrJoin(keys, ", ", [](std::string* out, const KeyValues& values) { out->append(Tuple(values)); }), ")");
+  return absl::StrCat("DELETE FROM ", sql_name, " WHERE ", Among(keys));
 }
 
 std::string TablePair::DeleteSome(const KeyRange& range, std::int64_t most) const {
@@ -192,15 +207,21 @@ absl::StatusOr<TablePair> PairTables(const Catalogue& from, const Catalogue& to,
     return absl::FailedPreconditionError(
         absl::StrCat(name, ": its primary key in the target is deferrable, and ON CONFLICT cannot go by it"));
   }
-  if (!IsUniqueBy(source, pair.key)) {
-    return absl::FailedPreconditionError(absl::StrCat(name, ": (", absl::StrJoin(pair.key, ", "),
-                                                      "), the primary key of the target, is not unique in the source"));
+  for (const std::string& column : pair.key) {
+    if (source.FindColumn(column) != nullptr) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat(name, ": the source has no column ", column, ", which is in the primary key of the target"));
   }
-  pair.ordered = true;
+  pair.unique = IsUniqueBy(source, pair.key);
+  pair.ordered = pair.unique || IsIndexedBy(source, pair.key);
   for (const std::string& column : pair.key) {
     const Column* const here = source.FindColumn(column);
     const Column* const there = target.FindColumn(column);
-    pair.ordered = pair.ordered && here != nullptr && here->ordered && there->ordered && here->type == there->type;
+    if (here == nullptr) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(name, ": the source has not ", column, ", of the primary key of the target"));
+    }
+    pair.ordered = pair.ordered && here->ordered && there->ordered && here->type == there->type;
   }
   for (const Column& column : source.columns) {
     const Column* const there = target.FindColumn(column.name);
@@ -220,6 +241,11 @@ absl::StatusOr<TablePair> PairTables(const Catalogue& from, const Catalogue& to,
   pair.referenced = IsReferenced(to, name);
   pair.refers_to_itself = RefersTo(target, name);
   return pair;
+}
+
+absl::Status KeyTwice(const TablePair& pair) {
+  return absl::FailedPreconditionError(absl::StrCat(pair.name, ": rows of the source agree in (",
+                                                    absl::StrJoin(pair.key, ", "), "), the primary key of the target"));
 }
 
 }  // namespace authstate::tables

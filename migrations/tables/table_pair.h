@@ -40,7 +40,10 @@ struct TablePair {
   std::string sql_name;
   // By which a row here is the row there: the primary key of the target.
   std::vector<std::string> key;
-  // Whether both databases put keys into the same order. If not, rows are gathered in buckets by a hash of their key.
+  // Whether the source forbids two rows that agree in it. If not, AnyTwice tells whether it has them.
+  bool unique = false;
+  // Whether both databases find keys in order, and the same one. If not, rows are gathered in buckets by a hash of
+  // their key.
   bool ordered = false;
   // What is compared, key included.
   std::vector<std::string> columns;
@@ -58,11 +61,15 @@ struct TablePair {
 
   // A condition that holds for the rows of `range`.
   std::string Where(const KeyRange& range) const;
+  // One that holds for the rows with these keys.
+  std::string Among(const std::vector<KeyValues>& keys) const;
   // Of an ordered table: the number of rows in `range`, and a digest of them: 32 hex digits, NULL of none. `tag` is the
   // first column.
   std::string Sum(const KeyRange& range, std::size_t tag) const;
   // Whether there is a row in `range`.
   std::string Any(const KeyRange& range) const;
+  // Whether two rows agree in the key.
+  std::string AnyTwice() const;
   // `tag`, the key, and the digest of each row in `range`.
   std::string Digests(const KeyRange& range, std::size_t tag) const;
   // `tag`, and the key of every `step`th row of `range`, up to `most` of them.
@@ -86,8 +93,11 @@ struct TablePair {
 };
 
 // How the table of `from` and the one of `to` belong together; both have it. FailedPrecondition when there is no key by
-// which a row of one could be found in the other.
+// which a row of one could be looked for in the other.
 absl::StatusOr<TablePair> PairTables(const Catalogue& from, const Catalogue& to, const std::string& name);
+
+// FailedPrecondition: rows of the source agree in the key.
+absl::Status KeyTwice(const TablePair& pair);
 
 }  // namespace authstate::tables
 

@@ -93,7 +93,7 @@ class Lister final : public DifferenceSink {
   std::int64_t looked_at_ = 0;
 };
 
-// A row without a key would be found by no range, and so be compared with nothing.
+// A row without a key would be found by no range, and so be compared with nothing; of two with the same key one would.
 absl::Status CheckKeys(Database& from, const Catalogue& catalogue, const TablePair& pair) {
   for (const std::string& column : pair.key) {
     if (catalogue.FindTable(pair.name)->FindColumn(column)->not_null) continue;
@@ -105,7 +105,10 @@ absl::Status CheckKeys(Database& from, const Catalogue& catalogue, const TablePa
           absl::StrCat("column ", column, " of the key is NULL in rows of the source"));
     }
   }
-  return absl::OkStatus();
+  if (pair.unique) return absl::OkStatus();
+  const absl::StatusOr<Rows> twice = from.Read(pair.AnyTwice());
+  if (!twice.ok()) return twice.status();
+  return twice->Bool(0, 0) ? KeyTwice(pair) : absl::OkStatus();
 }
 
 absl::Status Verify(Database& from, const Catalogue& from_catalogue, Database& to, const Catalogue& to_catalogue,
@@ -138,12 +141,22 @@ VerifiedSide SideOf(const Database& database, const Catalogue& catalogue, const 
 
 }  // namespace
 
-bool Verification::equal() const {
+bool Verification::equal() const { return !differs() && unknown().empty(); }
+
+std::vector<std::string> Verification::unknown() const {
+  std::vector<std::string> names;
+  for (const TableVerdict& table : tables) {
+    if (table.state == TableState::kUnknown) names.push_back(table.table);
+  }
+  return names;
+}
+
+bool Verification::differs() const {
   const bool schema_blocks = std::any_of(schema_differences.begin(), schema_differences.end(),
                                          [](const Finding& finding) { return finding.severity == Severity::kBlocks; });
-  return !schema_blocks && sequences.empty() &&
-         std::all_of(tables.begin(), tables.end(),
-                     [](const TableVerdict& table) { return table.state == TableState::kEqual; });
+  return schema_blocks || !sequences.empty() ||
+         std::any_of(tables.begin(), tables.end(),
+                     [](const TableVerdict& table) { return table.state == TableState::kDifferent; });
 }
 
 std::vector<std::string> Verification::table_names() const {
@@ -155,11 +168,12 @@ std::vector<std::string> Verification::table_names() const {
 
 Verification VerifyTables(Database& from, const Catalogue& from_catalogue, Database& to, const Catalogue& to_catalogue,
                           const Plan& plan, bool all_tables, std::size_t most_listed, const SyncProgress& progress) {
-  const absl::Time began = absl::Now();
   Verification verification;
+  verification.verified_at = absl::Now();
   verification.schema = from_catalogue.schema;
   verification.from = SideOf(from, from_catalogue, plan.tables);
   verification.to = SideOf(to, to_catalogue, plan.tables);
+  verification.all_tables = all_tables;
   verification.schema_differences = SchemaDifferences(plan);
   for (const std::string& name : plan.tables) {
     TableVerdict& verdict = verification.tables.emplace_back();
@@ -176,8 +190,7 @@ Verification VerifyTables(Database& from, const Catalogue& from_catalogue, Datab
     verdict.table = "sequences";
     verdict.error = std::string(places.status().message());
   }
-  verification.verified_at = absl::Now();
-  verification.took = verification.verified_at - began;
+  verification.took = absl::Now() - verification.verified_at;
   return verification;
 }
 
@@ -196,39 +209,11 @@ std::vector<std::string> WhyStale(const Verification& verification, const Catalo
   if (Fingerprint(to, tables) != verification.to.fingerprint) {
     reasons.push_back("the schema of the target has changed since");
   }
-  return reasons;
-}
-
-absl::StatusOr<std::vector<std::string>> RowsWrittenSince(const Verification& verification, Database& back,
-                                                          const Catalogue& back_catalogue, Database& from,
-                                                          const Catalogue& from_catalogue, std::size_t most) {
-  std::vector<std::string> conflicts;
-  for (const std::string& name : verification.table_names()) {
-    if (from_catalogue.FindTable(name) == nullptr || back_catalogue.FindTable(name) == nullptr) {
-      return absl::FailedPreconditionError(absl::StrCat("table ", name, " of the report is not in both databases"));
-    }
-    const absl::StatusOr<TablePair> pair = PairTables(from_catalogue, back_catalogue, name);
-    if (!pair.ok()) return pair.status();
-    // A row keeps the id of the transaction that wrote it, of which the last 32 bits are compared as ages.
-    const absl::StatusOr<Rows> written =
-        back.Read(absl::StrCat("SELECT ", QuoteNames(pair->key), " FROM ", pair->sql_name, " WHERE age(xmin) <= age((",
-                               verification.from.oldest_transaction, "::int8 % 4294967296)::text::xid)"));
-    if (!written.ok()) return written.status();
-    std::vector<RowDifference> rows;
-    for (int row = 0; row < written->size(); ++row) {
-      RowDifference& one = rows.emplace_back();
-      for (int column = 0; column < written->columns(); ++column) one.key.push_back(written->Text(row, column));
-      if (rows.size() < kRowsAtOnce && row + 1 < written->size()) continue;
-      const auto differing = CompareRows(from, back, *pair, rows);
-      if (!differing.ok()) return differing.status();
-      for (const ColumnDifference& difference : *differing) {
-        if (conflicts.size() == most) return conflicts;
-        conflicts.push_back(absl::StrCat(name, ": ", pair->Describe(difference.row.key)));
-      }
-      rows.clear();
-    }
+  for (const std::string& name : ApplicationTables(from)) {
+    if (!verification.all_tables || std::find(tables.begin(), tables.end(), name) != tables.end()) continue;
+    reasons.push_back(absl::StrCat("it lacks the table ", name));
   }
-  return conflicts;
+  return reasons;
 }
 
 }  // namespace authstate::tables

@@ -33,7 +33,7 @@ struct RowFinding {
   std::string kind;
   // `id=17`.
   std::string key;
-  // Of a row that both have.
+  // Those that differ in a row that both have.
   std::vector<std::string> columns;
 };
 
@@ -59,7 +59,7 @@ struct VerifiedSide {
   std::string location;
   // `150005`.
   std::int64_t version = 0;
-  // Of the schema (Fingerprint).
+  // The schema's (Fingerprint).
   std::string fingerprint;
   // What was written later has no older transaction id.
   std::string oldest_transaction;
@@ -67,11 +67,14 @@ struct VerifiedSide {
 
 // What a comparison of two databases came to. Plain data.
 struct Verification {
+  // When it began: what was written later may have been looked at before.
   absl::Time verified_at;
   absl::Duration took;
   std::string schema;
   VerifiedSide from;
   VerifiedSide to;
+  // Whether it is of all that are moved where none are named.
+  bool all_tables = false;
   std::vector<Finding> schema_differences;
   std::vector<TableVerdict> tables;
   // Those that are behind.
@@ -81,6 +84,10 @@ struct Verification {
 
   // Whether all of it is known and the same, but for what only warns.
   bool equal() const;
+  // Tables that could not be compared.
+  std::vector<std::string> unknown() const;
+  // Whether something is known to differ.
+  bool differs() const;
   std::vector<std::string> table_names() const;
 };
 
@@ -93,12 +100,6 @@ Verification VerifyTables(Database& from, const Catalogue& from_catalogue, Datab
 // Why this verification says nothing any more; empty: it does. `from` and `to` are what the catalogues are now.
 std::vector<std::string> WhyStale(const Verification& verification, const Catalogue& from, const Catalogue& to,
                                   absl::Time now);
-
-// Rows of `back`, the source, that were written there after the verification and are not what the target has: to go
-// back would lose them. Up to `most`, `clients: id=17` each.
-absl::StatusOr<std::vector<std::string>> RowsWrittenSince(const Verification& verification, Database& back,
-                                                          const Catalogue& back_catalogue, Database& from,
-                                                          const Catalogue& from_catalogue, std::size_t most);
 
 }  // namespace authstate::tables
 

@@ -32,7 +32,7 @@ struct ListedGrant {
 // Immutable, but for the uses; thread-safe.
 class AccessList {
  public:
-  // Of a store that never had a grant.
+  // The list of a store that never had a grant.
   AccessList() = default;
   AccessList(std::uint64_t version, std::vector<storage::Grant> grants);
 

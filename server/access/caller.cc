@@ -8,9 +8,13 @@
 namespace authstate::server {
 namespace {
 
-std::string NameOf(const Credentials& shown) {
-  if (shown.token.has_value()) return shown.token->id();
+std::string CertificateOf(const Credentials& shown) {
   return shown.certificate_names.empty() ? "" : shown.certificate_names.front();
+}
+
+std::string NameOf(const Credentials& shown) {
+  if (!shown.has_token) return CertificateOf(shown);
+  return shown.token.has_value() ? shown.token->id() : "";
 }
 
 bool HasExpired(const storage::Grant& grant, absl::Time now) {
@@ -20,7 +24,7 @@ bool HasExpired(const storage::Grant& grant, absl::Time now) {
 }  // namespace
 
 Caller::Caller(const AccessWatch& access, Credentials shown)
-    : access_(access), name_(NameOf(shown)), shown_(std::move(shown)) {}
+    : access_(access), certificate_(CertificateOf(shown)), name_(NameOf(shown)), shown_(std::move(shown)) {}
 
 absl::Status Caller::Authenticate() {
   const absl::MutexLock lock(&mutex_);

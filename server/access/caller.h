@@ -43,6 +43,8 @@ class Caller {
 
   // For the log: the id of the token, or a name of the certificate. Empty for nobody, and for what is no token.
   const std::string& name() const { return name_; }
+  // A name of the client's certificate, also where a token was shown beside it. Empty: there is none.
+  const std::string& certificate() const { return certificate_; }
 
  private:
   absl::Status Look() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -51,6 +53,7 @@ class Caller {
   void NoteUse() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const AccessWatch& access_;
+  const std::string certificate_;
   const std::string name_;
   absl::Mutex mutex_;
   // The secret goes once it was compared.

@@ -41,10 +41,9 @@ Credentials CredentialsOf(const grpc::CallbackServerContext& context) {
   Credentials shown;
   const auto [first, last] = context.client_metadata().equal_range(kAuthorizationKey);
   shown.has_token = first != last;
-  if (!shown.has_token) {
-    shown.certificate_names = CertificateNamesOf(context);
-  } else if (std::next(first) == last) {
-    // Of several, none is more the caller's than the others.
+  shown.certificate_names = CertificateNamesOf(context);
+  if (shown.has_token && std::next(first) == last) {
+    // Where there are several, none is more the caller's than the others.
     shown.token = ParseAuthorization(absl::string_view(first->second.data(), first->second.size()));
   }
   return shown;

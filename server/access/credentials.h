@@ -23,8 +23,8 @@ struct Credentials {
   bool has_token = false;
   // nullopt also for what has not the form of a token.
   std::optional<tokens::Token> token;
-  // The names in the certificate of the client, as Grant::certificate_name has them; looked at only where no token was
-  // sent.
+  // The names in the certificate of the client, as Grant::certificate_name has them. Its rights count only where no
+  // token was sent.
   std::vector<std::string> certificate_names;
 };
 

@@ -23,7 +23,7 @@ inline constexpr absl::string_view kRefusals[] = {
 
 absl::Status NoToken();
 absl::Status MalformedToken();
-// Of an id that is not known and of a wrong secret alike.
+// The same for an id that is not known and for a wrong secret.
 absl::Status UnknownToken();
 absl::Status TokenExpired();
 absl::Status TokenRevoked();

@@ -13,7 +13,7 @@
 #include "server/connections/flood_watch.h"
 #include "server/connections/listening_sockets.h"
 #include "server/log/line_limit.h"
-#include "storage/work_queue.h"
+#include "storage/batches/work_queue.h"
 
 namespace authstate::server {
 

@@ -9,7 +9,7 @@
 namespace authstate::server {
 namespace {
 
-// Of its time, what is left when a certificate should have been replaced: nine days of those that live 90.
+// The part of its time that is left when a certificate should have been replaced: nine days where it lives 90.
 constexpr int kLastPart = 10;
 
 std::string Text(absl::Time time) { return absl::FormatTime(absl::RFC3339_sec, time, absl::UTCTimeZone()); }

@@ -18,7 +18,7 @@ struct ProcessUsage {
   std::uint64_t answered = 0;
 };
 
-// Of this process. Both are thread-safe.
+// They are about this process. Both are thread-safe.
 ProcessUsage ReadProcessUsage();
 void CountAnswer(std::size_t bytes);
 

@@ -76,7 +76,7 @@ Owned<BIO> Reader(const std::string& text) {
   return Owned<BIO>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
-// Of the last failure of OpenSSL, which it then forgets.
+// Why OpenSSL failed last, which it then forgets.
 std::string OpensslReason() {
   const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
   ERR_clear_error();

@@ -21,7 +21,7 @@ absl::StatusOr<storage::LeaseRequest> Validate(const v1::RenewLeaseRequest& requ
 absl::StatusOr<storage::LeaseRequest> Validate(const v1::ReleaseLeaseRequest& request);
 absl::StatusOr<storage::LeaseRequest> Validate(const v1::GetLeaseRequest& request);
 
-// Of a pipe. An attach that names a fence renews under it; one that names none acquires.
+// A pipe's requests. An attach that names a fence renews under it; one that names none acquires.
 absl::StatusOr<storage::LeaseRequest> Validate(const v1::PipeAttach& request);
 // Without session and fence, which are those of the channel.
 absl::StatusOr<storage::LeaseRequest> Validate(const v1::PipeRenew& request);

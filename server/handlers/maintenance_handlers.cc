@@ -22,6 +22,14 @@ constexpr int kMaxAllowed = 100;
 constexpr absl::Duration kDefaultHold = absl::Seconds(30);
 constexpr absl::Duration kMaxHold = absl::Hours(1);
 
+storage::GrantRequest RequestOf(Action action) {
+  storage::GrantRequest request;
+  request.action = action;
+  return request;
+}
+
+}  // namespace
+
 absl::StatusOr<storage::Maintenance> Validate(const v1::BeginMaintenanceRequest& request) {
   storage::Maintenance maintenance;
   maintenance.reason = request.reason();
@@ -52,14 +60,6 @@ absl::StatusOr<storage::Maintenance> Validate(const v1::BeginMaintenanceRequest&
   }
   return maintenance;
 }
-
-storage::GrantRequest RequestOf(Action action) {
-  storage::GrantRequest request;
-  request.action = action;
-  return request;
-}
-
-}  // namespace
 
 v1::Maintenance ToMessage(const storage::MaintenanceState& state) {
   v1::Maintenance message;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "authstate/v1/admin_service.pb.h"
 #include "server/handlers/auth_state_handlers.h"
@@ -11,6 +12,9 @@
 #include "storage/maintenance_state.h"
 
 namespace authstate::server {
+
+// Errors are InvalidField and name the first field at fault.
+absl::StatusOr<storage::Maintenance> Validate(const v1::BeginMaintenanceRequest& request);
 
 // `state.maintenance` has a value.
 v1::Maintenance ToMessage(const storage::MaintenanceState& state);

@@ -20,7 +20,7 @@ absl::StatusOr<storage::Commit> Validate(v1::DeleteKeysRequest request);
 absl::StatusOr<storage::Commit> Validate(v1::CommitRequest request);
 absl::StatusOr<storage::Commit> Validate(v1::DeleteSessionRequest request);
 
-// Of a pipe: without session and fence, which are those of the channel.
+// A pipe's requests have no session and fence: those of the channel are meant.
 absl::StatusOr<storage::ReadRequest> Validate(v1::PipeGet&& request);
 absl::StatusOr<storage::Commit> Validate(v1::PipeCommit&& request);
 

@@ -85,7 +85,7 @@ v1::ListSessionsResponse ToResponse(Page page, const Listing& listing) {
 void TellStates(storage::Backend* backend, Page page, Listing listing, absl::Time deadline,
                 Respond<v1::ListSessionsResponse> respond) {
   std::vector<storage::ReadRequest> reads;
-  // Of each read, its session's place in the page.
+  // The place in the page that the session of each read has.
   std::vector<std::size_t> places;
   page.states.assign(page.sessions.size(), StateOf(std::nullopt));
   for (std::size_t i = 0; i < page.sessions.size(); ++i) {

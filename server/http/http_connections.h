@@ -16,7 +16,7 @@ namespace authstate::server {
 struct HttpLimits {
   // Open at once. One more takes the place of the one that has been open for the longest.
   std::size_t connections = 64;
-  // Of one network (PeerNetwork). One more takes the place of that network's oldest, so that nobody who opens many cuts
+  // The most of one network (PeerNetwork). One more takes the place of its oldest, so that nobody who opens many cuts
   // off others. Clients of a unix socket have no such bound.
   std::size_t connections_of_network = 16;
   // From the moment that a connection was accepted until it has its answer; then it is cut off.

@@ -23,7 +23,7 @@
 namespace authstate::server {
 namespace {
 
-// Of a connection, for the head of its request and of its answer.
+// What a connection has for the head of its request and of its answer.
 constexpr std::size_t kConnectionBytes = std::size_t{32} << 10;
 // TLS 1.2 and 1.3 alone, as on the port of gRPC; a priority string of GnuTLS.
 constexpr char kTlsVersions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";

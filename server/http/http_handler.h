@@ -12,7 +12,7 @@ namespace authstate::server {
 struct HttpRequest {
   // The method of HTTP, in capital letters: `GET`.
   std::string method;
-  // Of what is asked for, decoded and without its query: `/metrics`.
+  // The path of what is asked for, decoded and without its query: `/metrics`.
   std::string path;
   // The values of `Authorization`, in their order.
   std::vector<std::string> authorization;

@@ -17,6 +17,7 @@
 #include "contract/names.h"
 #include "server/log/logging.h"
 #include "storage/error.h"
+#include "tokens/token.h"
 
 namespace authstate::server {
 namespace {
@@ -41,8 +42,10 @@ std::string ToLine(absl::Time time, const AuditRecord& record, const absl::Statu
   add("time", absl::FormatTime(kTimeFormat, time, absl::UTCTimeZone()));
   add("method", record.method);
   add("caller", record.caller);
+  add("certificate", record.certificate);
   add("peer", record.peer);
   if (CheckSessionId(record.session_id).ok()) add("session_id", record.session_id);
+  if (tokens::IsId(record.token_id)) add("token_id", record.token_id);
   add("request_id", record.request_id);
   add("outcome", absl::StatusCodeToString(outcome.code()));
   add("reason", storage::ReasonOf(outcome).value_or(""));

@@ -46,16 +46,20 @@ struct AuditRecord {
   std::string method;
   // What the caller showed: the id of a token, or a name of its certificate (Caller::name). Empty: nothing.
   std::string caller;
+  // A name of its certificate, also beside a token (Caller::certificate). Empty: it has none.
+  std::string certificate;
   // As gRPC calls it: `ipv4:192.0.2.7:41234`.
   std::string peer;
   // As the caller named it; may be empty.
   std::string session_id;
+  // The token that was looked at or changed, as the caller named it, or that was made; may be empty.
+  std::string token_id;
   std::string request_id;
 };
 
 // Who did what, a JSON object a line:
 //
-//   {"time":"2026-11-29T22:01:02.345Z","method":"Commit","caller":"kq3…","peer":"ipv4:…","session":"bot-1",
+//   {"time":"2026-11-29T22:01:02.345Z","method":"Commit","caller":"kq3…","peer":"ipv4:…","session_id":"bot-1",
 //    "request_id":"…","outcome":"OK"}
 //
 // and a `reason` where there is one. Lines are handed to the kernel by a thread of its own, within a
@@ -75,8 +79,9 @@ class AuditLog {
   // Whether a call may begin. Where records are required: Unavailable, NOT_APPLIED, while the last one could not be
   // written or too many wait.
   absl::Status Admit() const;
-  // Of a call that has ended so, just now. What is no session id is left out. Where records are required it is kept, as
-  // what is under way at once is bounded elsewhere; but none is kept of a call that was refused for want of records.
+  // Of a call that has ended so, just now. What is no id of a session, or of a token, is left out. Where records are
+  // required it is kept, as what is under way at once is bounded elsewhere; but none is kept of a call that was refused
+  // for want of records.
   void Write(const AuditRecord& record, const absl::Status& outcome);
 
   struct Counts {
@@ -110,7 +115,7 @@ class AuditLog {
   // How many records wait, those being written among them, and how many did not find room.
   std::size_t records_ ABSL_GUARDED_BY(mutex_) = 0;
   std::size_t lost_ ABSL_GUARDED_BY(mutex_) = 0;
-  // Of all, those that the log was told of.
+  // How many of those that were lost the log was told of.
   std::uint64_t told_lost_ ABSL_GUARDED_BY(mutex_) = 0;
   bool failed_ ABSL_GUARDED_BY(mutex_) = false;
   bool reopen_ ABSL_GUARDED_BY(mutex_) = false;

@@ -20,8 +20,8 @@ namespace authstate::server {
 struct LeaseCounts {
   using Counter = std::atomic<std::uint64_t>;
 
-  // Of these, some by a steal from another owner, whose lease was live as far as this server knows: of one that it had
-  // from another server it does not.
+  // Those that were stolen are among those that were gained: from another owner, whose lease was live as far as this
+  // server knows, which does not know one that came from another server.
   Counter gained = 0;
   Counter stolen = 0;
   // As another owner has the lease, however often the same one asks.

@@ -14,6 +14,8 @@ void CollectCalls(const Observed& server, MetricFamilies* families);
 void CollectStores(const Observed& server, MetricFamilies* families);
 // How far the database is behind the file; all 0 without write-behind.
 void CollectWriteBehind(const Observed& server, MetricFamilies* families);
+// What the files of --backup-metrics have of the last backup, read anew; nothing where none is named.
+void CollectBackups(const Observed& server, MetricFamilies* families);
 // The process, and what it was set up with: certificate, audit log, keyring.
 void CollectProcess(const Observed& server, MetricFamilies* families);
 

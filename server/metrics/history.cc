@@ -1,5 +1,6 @@
 #include "server/metrics/history.h"
 
+#include <algorithm>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -41,7 +42,10 @@ void History::Take() {
     const absl::MutexLock lock(&mutex_);
     const Point total = point;
     point.requests -= before_.requests;
+    point.refused -= before_.refused;
     point.failures -= before_.failures;
+    // One may have been refused before the end of the step, and end after it.
+    point.failures -= std::min(point.failures, point.refused);
     before_ = total;
     points_.push_back(point);
     if (points_.size() > kPoints) points_.pop_front();
@@ -54,6 +58,7 @@ History::Point ReadForHistory(const Observed& server) {
   const CallCounts& counts = *server.guard->counts();
   for (const CallCounts::OfMethod& call : counts.methods()) Count(call.ended, &point);
   for (std::size_t i = 0; i < std::size(pipe::kOperations); ++i) Count(counts.operation(i), &point);
+  point.refused = server.maintenance().refused;
   if (const auto target = AcknowledgingOf(server); target.statements != nullptr) {
     point.statements = target.statements->Last(History::kStepSeconds);
   }

@@ -23,16 +23,17 @@ class History {
   static constexpr std::size_t kPoints = 180;
 
   struct Point {
-    // Calls, and operations of pipes, that have ended; and those of them that failed by no fault of their caller, as
-    // the alerts count them.
+    // Calls, and operations of pipes, that have ended; those of them that failed by no fault of their caller; and what
+    // maintenance has refused, which the points of a History do not count as failures.
     std::uint64_t requests = 0;
     std::uint64_t failures = 0;
-    // Of the database that acknowledges (AcknowledgingOf), in the last kStepSeconds.
+    std::uint64_t refused = 0;
+    // What the database that acknowledges (AcknowledgingOf) did in the last kStepSeconds.
     storage::StatementStats::Interval statements;
   };
 
-  // `read` tells of requests and failures since the start. It is called once every `step`, from the thread of `timer`,
-  // which outlives this.
+  // `read` tells of requests, failures and refusals since the start. It is called once every `step`, from the thread of
+  // `timer`, which outlives this.
   History(std::function<Point()> read, storage::DeadlineTimer& timer,
           absl::Duration step = absl::Seconds(kStepSeconds));
   History(const History&) = delete;

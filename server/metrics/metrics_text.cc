@@ -11,6 +11,7 @@ std::string MetricsText(const Observed& server) {
   CollectCalls(server, &families);
   CollectStores(server, &families);
   CollectWriteBehind(server, &families);
+  CollectBackups(server, &families);
   CollectProcess(server, &families);
   return prometheus::TextSerializer().Serialize(families.all());
 }

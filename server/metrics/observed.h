@@ -37,7 +37,7 @@ class SessionSampler;
 // twice, and nobody who serves waits. All are borrowed, and outlive who reads them.
 struct Observed {
   absl::Time started;
-  // Of gRPC: where it is served, and `plain text`, `TLS` or `mutual TLS`.
+  // Where gRPC is served, and how: `plain text`, `TLS` or `mutual TLS`.
   std::string address;
   std::string transport;
   const storage::BackendTargets* targets = nullptr;

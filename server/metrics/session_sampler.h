@@ -31,7 +31,7 @@ namespace authstate::server {
 // Thread-safe. It has no thread.
 class SessionSampler {
  public:
-  // Of one time that all were listed.
+  // What one listing of all sessions has found.
   struct Counts {
     std::uint64_t sessions = 0;
     // Half paired, or what an owner has left.
@@ -41,7 +41,7 @@ class SessionSampler {
     std::uint64_t leased = 0;
     // Not written for kIdle, by the clock of this machine.
     std::uint64_t idle = 0;
-    // Of `looked_at` sessions with creds, how many are in each state, by its place in kSessionStates.
+    // How many of `looked_at` sessions with creds are in each state, by its place in kSessionStates.
     std::uint64_t looked_at = 0;
     std::array<std::uint64_t, std::size(kSessionStates)> states{};
     // nullopt: not yet.
@@ -51,7 +51,7 @@ class SessionSampler {
   };
 
   struct Options {
-    // Of sessions, at most and at first.
+    // How many sessions a page has at most, and at first.
     std::size_t page = 500;
     absl::Duration pause = absl::Minutes(1);
     // The most creds that are read in one listing.
@@ -76,7 +76,7 @@ class SessionSampler {
 
   void List();
   void OnPage(absl::Time began, absl::StatusOr<Page> page);
-  // Of a page, the creds whose state is looked at.
+  // The creds of a page whose state is looked at.
   std::vector<storage::ReadRequest> ToRead(const Page& page) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnCreds(absl::Time began, const Page& page, const std::vector<absl::StatusOr<storage::ReadResult>>& creds);
   void Count(const Page& page) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -90,9 +90,9 @@ class SessionSampler {
   Counts counts_ ABSL_GUARDED_BY(mutex_);
   Counts so_far_ ABSL_GUARDED_BY(mutex_);
   std::string after_ ABSL_GUARDED_BY(mutex_);
-  // Of the next page. Never more than options_.page.
+  // The size of the next page. Never more than options_.page.
   std::size_t page_ ABSL_GUARDED_BY(mutex_);
-  // Of so many sessions with creds one is looked at; after each listing, the next one.
+  // One of so many sessions with creds is looked at; after each listing, the next one.
   std::size_t stride_ ABSL_GUARDED_BY(mutex_) = 1;
   std::size_t listings_ ABSL_GUARDED_BY(mutex_) = 0;
   bool listing_ ABSL_GUARDED_BY(mutex_) = false;

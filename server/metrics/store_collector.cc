@@ -111,6 +111,23 @@ void CollectFollowing(const Targets& targets, MetricFamilies* families) {
           });
 }
 
+// What waits before the driver, of both kinds that are gathered.
+void CollectGathering(const Targets& targets, MetricFamilies* families) {
+  MetricFamilies::Family calls =
+      families->Gauge("authstate_backend_gathering_calls", "Calls that wait for the batches before theirs, by kind.");
+  for (const Target& target : targets) {
+    calls.Add(target.calls->gathered_commits.waiting.load(), {{"backend", target.name}, {"kind", "commits"}})
+        .Add(target.calls->gathered_reads.waiting.load(), {{"backend", target.name}, {"kind", "reads"}});
+  }
+  MetricFamilies::Family seconds =
+      families->Histogram("authstate_backend_gathering_seconds",
+                          "How long calls waited for the batches before theirs, of those that were sent.");
+  for (const Target& target : targets) {
+    seconds.Add(target.calls->gathered_commits.waits, kNanosecond, {{"backend", target.name}, {"kind", "commits"}})
+        .Add(target.calls->gathered_reads.waits, kNanosecond, {{"backend", target.name}, {"kind", "reads"}});
+  }
+}
+
 void CollectEnds(const Targets& targets, MetricFamilies* families) {
   MetricFamilies::Family calls = families->Counter("authstate_backend_calls_total",
                                                    "Calls to the driver of the database, each for one caller or many.");
@@ -209,6 +226,7 @@ void CollectFiles(const std::vector<std::string>& files, MetricFamilies* familie
 void CollectStores(const Observed& server, MetricFamilies* families) {
   const Targets targets = TargetsOf(server);
   CollectStatements(targets, families);
+  CollectGathering(targets, families);
   CollectEnds(targets, families);
   CollectFollowing(targets, families);
   CollectLeases(*server.leases, families);

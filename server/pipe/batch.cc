@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "server/handlers/commit_id.h"
-#include "storage/batch_room.h"
+#include "storage/batches/batch_room.h"
 
 namespace authstate::server::pipe {
 namespace {

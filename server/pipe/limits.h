@@ -4,13 +4,13 @@
 #include <cstddef>
 
 #include "absl/time/time.h"
-#include "storage/batch_limits.h"
+#include "storage/batches/batch_limits.h"
 
 namespace authstate::server::pipe {
 
 // What a pipe may hold. docs/pipe.md says what memory follows from it.
 struct Limits {
-  // Of one stream: bytes of operations and answers from the moment that an operation is read until its answer is
+  // Bytes of one stream: of operations and answers, from the moment that an operation is read until its answer is
   // written. Above it the stream is not read; the message that crosses it is still taken whole.
   std::size_t stream_bytes = std::size_t{64} << 20;
   // The same as a number of operations.

@@ -24,7 +24,7 @@ inline constexpr absl::string_view kCodeNames[] = {
     "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
     "DATA_LOSS", "UNAUTHENTICATED"};
 
-// Of what callers have asked for since the start: how often, how it ended by the code that they were told, and how long
+// What callers have asked for since the start: how often, how it ended by the code that they were told, and how long
 // it took. Whoever was refused as a caller counts among those too. Thread-safe, without a lock.
 class CallCounts {
  public:
@@ -44,7 +44,7 @@ class CallCounts {
   // `method` is one of server/rpc/methods.h.
   OfMethod& Of(const Method& method) { return *by_method_.at(&method); }
   void End(OfMethod& call, const absl::Status& status, absl::Duration took);
-  // Of an operation of a pipe, by its place in pipe::kOperations.
+  // Counts an operation of a pipe, by its place in pipe::kOperations.
   void EndOperation(std::size_t operation, const absl::Status& status);
   // Nothing, where `status` is no refusal of a caller. The others do this too.
   void CountRefusal(const absl::Status& status);
@@ -54,7 +54,7 @@ class CallCounts {
     return methods_;
   }
   const ByCode& operation(std::size_t operation) const { return operations_.at(operation); }
-  // Of the reason kRefusals[i].
+  // How often callers were refused for the reason kRefusals[i].
   std::uint64_t refused(std::size_t i) const { return refused_.at(i).load(std::memory_order_relaxed); }
 
  private:

@@ -52,8 +52,8 @@ bool Steals(const google::protobuf::Message& message) {
   return field != nullptr && message.GetReflection()->GetBool(message, field);
 }
 
-std::string SessionIdOf(const google::protobuf::Message& message) {
-  const auto* field = message.GetDescriptor()->FindFieldByName("session_id");
+std::string StringOf(const google::protobuf::Message& message, const char* name) {
+  const auto* field = message.GetDescriptor()->FindFieldByName(name);
   return field == nullptr ? "" : message.GetReflection()->GetString(message, field);
 }
 
@@ -122,8 +122,16 @@ absl::Status GuardedCall::Receive(google::protobuf::Message* message) {
   absl::Status parsed = ParseRequest(request_, message);
   request_.Clear();
   if (!parsed.ok()) return parsed;
-  session_id_ = SessionIdOf(*message);
+  session_id_ = StringOf(*message, "session_id");
+  // Of all requests, those about one token have it.
+  if (method_.need.reach == Reach::kServer) token_id_ = StringOf(*message, "id");
   return Permit(*message);
+}
+
+void GuardedCall::NoteAnswer(const google::protobuf::Message& response) {
+  if (method_.need.reach != Reach::kServer) return;
+  const auto* const field = response.GetDescriptor()->FindFieldByName("token");
+  if (field != nullptr) token_id_ = StringOf(response.GetReflection()->GetMessage(response, field), "id");
 }
 
 absl::Status GuardedCall::Permit(const google::protobuf::Message& message) {
@@ -182,8 +190,10 @@ AuditRecord GuardedCall::Record() const {
   AuditRecord record;
   record.method = std::string(method_.name);
   record.caller = caller_->name();
+  record.certificate = caller_->certificate();
   record.peer = peer_;
   record.session_id = session_id_;
+  record.token_id = token_id_;
   record.request_id = request_id_;
   return record;
 }

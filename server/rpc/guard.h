@@ -124,13 +124,16 @@ class GuardedCall {
   // Parses the request into `message`, if the call was admitted, and looks whether the caller has the right it takes.
   absl::Status Receive(google::protobuf::Message* message);
 
+  // Has the audit log name the token that the call has made.
+  void NoteAnswer(const google::protobuf::Message& response);
+
   // Whether the caller still has it: for a call that goes on for long.
   absl::Status StillPermitted();
 
   // Why the call may not go on, if so: for one that receives no request, or many.
   const absl::Status& admitted() const { return admitted_; }
   const std::string& request_id() const { return request_id_; }
-  // Of what the caller's trace is; empty: it did not say.
+  // The trace that the caller says the call is part of; empty: it did not say.
   const std::string& trace_id() const { return trace_id_; }
   // Outlives the call if need be.
   const std::shared_ptr<Caller>& caller() const { return caller_; }
@@ -161,6 +164,8 @@ class GuardedCall {
   const std::string trace_id_;
   const std::string peer_;
   std::string session_id_;
+  // Of a call about one token.
+  std::string token_id_;
   grpc::ByteBuffer request_;
   const std::size_t request_bytes_;
   const std::shared_ptr<Caller> caller_;

@@ -74,6 +74,7 @@ inline constexpr Method kPurgeExpiredKeys = {"PurgeExpiredKeys", Effect::kMutate
 inline constexpr Method kListBackends = {"ListBackends", Effect::kReads, kAdministrate};
 inline constexpr Method kSwitchBackend = {"SwitchBackend", Effect::kReads, kAdministrate};
 inline constexpr Method kSyncBackend = {"SyncBackend", Effect::kReads, kAdministrate};
+inline constexpr Method kCopyStore = {"CopyStore", Effect::kReads, kAdministrate};
 inline constexpr Method kListHomes = {"ListHomes", Effect::kReads, kAdministrate};
 inline constexpr Method kAbandonHome = {"AbandonHome", Effect::kMutates, kAdministrate};
 inline constexpr Method kCreateToken = {"CreateToken", Effect::kMutates, kAdministrate};
@@ -91,9 +92,9 @@ inline constexpr const Method* kAuthStateMethods[] = {&kGetCreds,     &kSetCreds
                                                       &kListSessions, &kDeleteSession, &kAcquireLease, &kRenewLease,
                                                       &kReleaseLease, &kGetLease,      &kPipe};
 inline constexpr const Method* kAdminMethods[] = {
-    &kGetServerInfo, &kPurgeExpiredKeys, &kListBackends,   &kSwitchBackend,    &kSyncBackend,
-    &kListHomes,     &kAbandonHome,      &kGetMaintenance, &kBeginMaintenance, &kEndMaintenance,
-    &kCreateToken,   &kListTokens,       &kGetToken,       &kRotateToken,      &kRevokeToken};
+    &kGetServerInfo, &kPurgeExpiredKeys, &kListBackends,     &kSwitchBackend, &kSyncBackend, &kCopyStore,
+    &kListHomes,     &kAbandonHome,      &kCreateToken,      &kListTokens,    &kGetToken,    &kRotateToken,
+    &kRevokeToken,   &kGetMaintenance,   &kBeginMaintenance, &kEndMaintenance};
 
 }  // namespace rpc
 

@@ -17,7 +17,7 @@ class ResponseRoom {
  public:
   // A smaller response takes no room.
   static constexpr std::size_t kLargeBytes = std::size_t{64} << 10;
-  // Of all connections, and of one: a message at its limit.
+  // What all connections have together, and what one has: a message at its limit.
   static constexpr std::size_t kMaxBytes = std::size_t{384} << 20;
   static constexpr std::size_t kMaxBytesOfPeer = std::size_t{64} << 20;
 

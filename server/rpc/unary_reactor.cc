@@ -17,6 +17,7 @@ absl::Duration PatienceWith(std::size_t bytes) { return kLeastPatience + absl::S
 }  // namespace
 
 void UnaryReactor::Answer(const absl::StatusOr<const google::protobuf::Message*>& response) {
+  if (response.ok()) call_->NoteAnswer(**response);
   const absl::Status status = response.ok() ? Pack(**response) : response.status();
   const grpc::Status answer = call_->Finish(status);
   call_.reset();

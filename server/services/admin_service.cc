@@ -18,6 +18,7 @@
 #include "server/rpc/guard.h"
 #include "server/rpc/methods.h"
 #include "server/rpc/unary_call.h"
+#include "server/services/copy_store.h"
 #include "server/services/switch_backend.h"
 #include "storage/backend.h"
 #include "storage/backend_targets.h"
@@ -47,10 +48,10 @@ using RawHomes =
 using RawMaintenance =
     v1::AdminService::WithRawCallbackMethod_GetMaintenance<v1::AdminService::WithRawCallbackMethod_BeginMaintenance<
         v1::AdminService::WithRawCallbackMethod_EndMaintenance<RawHomes>>>;
-using RawService =
-    v1::AdminService::WithRawCallbackMethod_GetServerInfo<v1::AdminService::WithRawCallbackMethod_PurgeExpiredKeys<
-        v1::AdminService::WithRawCallbackMethod_ListBackends<v1::AdminService::WithRawCallbackMethod_SwitchBackend<
-            v1::AdminService::WithRawCallbackMethod_SyncBackend<RawMaintenance>>>>>;
+using RawService = v1::AdminService::WithRawCallbackMethod_GetServerInfo<
+    v1::AdminService::WithRawCallbackMethod_PurgeExpiredKeys<v1::AdminService::WithRawCallbackMethod_ListBackends<
+        v1::AdminService::WithRawCallbackMethod_SwitchBackend<v1::AdminService::WithRawCallbackMethod_SyncBackend<
+            v1::AdminService::WithRawCallbackMethod_CopyStore<RawMaintenance>>>>>>;
 
 class AdminService final : public RawService {
  public:
@@ -98,6 +99,10 @@ class AdminService final : public RawService {
 
   grpc::ServerWriteReactor<Bytes>* SyncBackend(Context* context, const Bytes* request) override {
     return StartSyncBackend(targets_, guard_->Begin(rpc::kSyncBackend, context, *request), context);
+  }
+
+  grpc::ServerWriteReactor<Bytes>* CopyStore(Context* context, const Bytes* request) override {
+    return StartCopyStore(targets_, guard_->Begin(rpc::kCopyStore, context, *request), context);
   }
 
   grpc::ServerUnaryReactor* ListHomes(Context* context, const Bytes* request, Bytes* response) override {

@@ -47,8 +47,8 @@ class ProgressStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
     Take(next);
   }
 
-  // The last; `status` follows it.
-  void Conclude(const absl::Status& status, Response result) {
+  // The last, or nullopt: there is none; `status` follows it.
+  void Conclude(const absl::Status& status, std::optional<Response> result) {
     Step next = Step::kNothing;
     {
       const absl::MutexLock lock(&mutex_);

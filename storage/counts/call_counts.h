@@ -21,6 +21,15 @@ inline constexpr absl::string_view kCallKinds[] = {"commits", "reads",  "snapsho
 enum class CommitEnd : std::uint8_t { kApplied, kNotApplied, kUnknown };
 inline constexpr absl::string_view kCommitEnds[] = {"applied", "not_applied", "unknown"};
 
+// Calls of one kind on their way into batches, of what gathers before the driver (storage/decorators/gatherer.h).
+// Thread-safe.
+struct GatherCounts {
+  // Those that wait now for the batches before theirs.
+  std::atomic<std::uint64_t> waiting = 0;
+  // How long those had waited that were sent: hardly at all where there was room.
+  Histogram waits{kDurationBounds};
+};
+
 // What was asked of the driver of one database since the start, and how it ended. What a cache has answered did not get
 // there. Thread-safe.
 struct CallCounts {
@@ -30,6 +39,9 @@ struct CallCounts {
   std::array<Counter, std::size(kCommitEnds)> commits{};
   // Commits that came in one call.
   Histogram batches{kCountBounds};
+  // Before the driver of PostgreSQL; the writer of SQLite gathers by itself.
+  GatherCounts gathered_commits;
+  GatherCounts gathered_reads;
   // Answers that were DataLoss.
   Counter data_loss = 0;
   // Commits, reads and requests about leases that named a fence which is not the current one.

@@ -32,7 +32,7 @@ inline constexpr absl::string_view kErrorClasses[] = {
 // Thread-safe. Memory is bounded: a latency counts into one of kLatencySlots, each about 19 % wide.
 class StatementStats {
  public:
-  // Of some seconds. Latencies are at most 19 % above the true values, and zero where there was no statement.
+  // What some seconds had. Latencies are at most 19 % above the true values, and zero where there was no statement.
   struct Interval {
     std::uint64_t statements = 0;
     std::uint64_t errors = 0;
@@ -78,7 +78,7 @@ class StatementStats {
   void RecordResolved() { resolved_.fetch_add(1, std::memory_order_relaxed); }
 
   Summary Summarize() const;
-  // Of the last `seconds` seconds of the clock that are over, 59 at most.
+  // The last `seconds` seconds of the clock that are over, 59 at most.
   Interval Last(int seconds) const;
   // Since the start: how long statements took, and how long calls waited for a connection.
   const Histogram& latencies() const { return latencies_; }
@@ -101,7 +101,7 @@ class StatementStats {
   static std::size_t SlotOf(absl::Duration latency);
   static absl::Duration UpperBound(std::size_t slot);
 
-  // Of the second that is, in which the database was asked.
+  // The second that it is now, in which the database was asked.
   Second& Current() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // From the second `first` to the second `last`, since the Unix epoch.
   Interval Between(std::int64_t first, std::int64_t last) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

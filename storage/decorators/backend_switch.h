@@ -38,6 +38,9 @@ class BackendSwitch final : public Backend, public BackendTargets {
     std::string name;
     // Blocks; called from a thread of its own, or from Create.
     std::function<absl::StatusOr<std::unique_ptr<Backend>>()> open;
+    // Copies the store that `open` opens (BackendTargets::Copy). Blocks; called from a thread of its own. Null: it is
+    // not one file.
+    std::function<absl::StatusOr<CopyReport>(const CopyRequest&)> copy;
     // What `open` hands to the driver. Not null.
     std::shared_ptr<StatementStats> stats = std::make_shared<StatementStats>();
     // What `open` hands to the decorators. Not null.
@@ -76,6 +79,7 @@ class BackendSwitch final : public Backend, public BackendTargets {
   void Probe(ProbeDone done) override;
   void Switch(SwitchRequest request, std::function<bool()> cancelled, ProgressFn progress, SwitchDone done) override;
   void Sync(SyncRequest request, std::function<bool()> cancelled, ProgressFn progress, SyncDone done) override;
+  void Copy(CopyRequest request, CopyDone done) override;
   void StopSwitching() override;
 
  private:
@@ -94,6 +98,7 @@ class BackendSwitch final : public Backend, public BackendTargets {
   absl::Status Begin(const std::string& name, Attempt& attempt);
   absl::Status RunSwitch(const SwitchRequest& request, Attempt& attempt, SwitchReport* report);
   absl::Status RunSync(const SyncRequest& request, Attempt& attempt, SyncReport* report);
+  absl::StatusOr<CopyReport> RunCopy(CopyRequest request);
   absl::Status OpenIfClosed(Target& target, bool* opened);
   absl::Status CheckMayCopy(const Attempt& attempt) const;
   // Rounds while serving goes on, until little is left to read.

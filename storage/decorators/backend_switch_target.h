@@ -17,7 +17,7 @@ struct BackendSwitch::Target {
 
   const TargetOptions options;
   storage::OpenTarget open;
-  // Under the mutex of the switch.
+  // The mutex of the switch guards it.
   std::optional<Description> description;
   absl::Time serving_since;
   // Only the one thread that switches uses it.

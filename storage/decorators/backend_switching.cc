@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "storage/await_call.h"
 #include "storage/decorators/backend_switch.h"
 #include "storage/decorators/backend_switch_target.h"
 #include "storage/error.h"
@@ -128,6 +129,19 @@ void BackendSwitch::Sync(SyncRequest request, std::function<bool()> cancelled, P
       Refused(absl::StatusCode::kAborted, kSwitchUnderWay, "a switch or a sync is under way, or the server stops"), {});
 }
 
+void BackendSwitch::Copy(CopyRequest request, CopyDone done) {
+  request.cancelled = OrStopping(std::move(request.cancelled));
+  const auto shared_done = std::make_shared<CopyDone>(std::move(done));
+  const bool started = StartTask([this, request = std::move(request), shared_done] {
+    absl::StatusOr<CopyReport> copied = RunCopy(request);
+    EndTask();
+    std::move (*shared_done)(std::move(copied));
+  });
+  if (started) return;
+  std::move (*shared_done)(Refused(absl::StatusCode::kAborted, kSwitchUnderWay,
+                                   "a switch, a sync or another copy is under way, or the server stops"));
+}
+
 absl::Status BackendSwitch::Begin(const std::string& name, Attempt& attempt) {
   for (const auto& target : targets_) {
     if (target->options.name == name) attempt.to = target.get();
@@ -215,6 +229,26 @@ absl::Status BackendSwitch::RunSync(const SyncRequest& request, Attempt& attempt
   CloseUnlessNeeded(before.target);
   CloseUnlessNeeded(attempt.to);
   return status;
+}
+
+absl::StatusOr<CopyReport> BackendSwitch::RunCopy(CopyRequest request) {
+  Target* from = nullptr;
+  {
+    const absl::MutexLock lock(&mutex_);
+    from = serving_;
+  }
+  if (from->options.copy == nullptr) {
+    return Refused(absl::StatusCode::kFailedPrecondition, kNotAFile,
+                   absl::StrCat("the server serves from ", from->options.name,
+                                ", which is no file: the database's own tools copy it"));
+  }
+  request.in_place = [this, &backend = *from->open.backend] {
+    absl::Status alive =
+        AwaitCall<absl::Status>([&](auto done) { backend.Ping(absl::Now() + options_.step_timeout, std::move(done)); });
+    // What else is wrong with it is no reason not to save it.
+    return ReasonOf(alive) == kDatabaseMoved ? alive : absl::OkStatus();
+  };
+  return from->options.copy(request);
 }
 
 absl::Status BackendSwitch::RunSwitch(const SwitchRequest& request, Attempt& attempt, SwitchReport* report) {

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "storage/batch_room.h"
+#include "storage/batches/batch_room.h"
 #include "storage/decorators/gatherer.h"
 #include "storage/error.h"
 #include "storage/forwarding_backend.h"
@@ -22,15 +22,17 @@ class BatchingBackend final : public ForwardingBackend {
       : ForwardingBackend(std::move(inner)),
         read_share_(options.read_share),
         timer_(options.timer != nullptr ? options.timer : std::make_shared<DeadlineTimer>()),
+        counts_(options.counts != nullptr ? options.counts : std::make_shared<CallCounts>()),
         commits_(*timer_,
                  {options.limits.calls, options.limits.commits, options.limits.bytes, options.large_call, options.hold},
-                 Commits::Order::kBySession, BytesOfCommit,
+                 Commits::Order::kBySession, BytesOfCommit, counts_->gathered_commits,
                  [this](auto commits, absl::Time deadline, ApplyDone done) {
                    this->inner().Apply(std::move(commits), deadline, std::move(done));
                  }),
         reads_(*timer_,
                {options.limits.calls, options.limits.reads, options.read_bytes, options.large_call, options.hold},
-               Reads::Order::kNone, BytesOfAnswer, [this](auto requests, absl::Time deadline, ReadDone done) {
+               Reads::Order::kNone, BytesOfAnswer, counts_->gathered_reads,
+               [this](auto requests, absl::Time deadline, ReadDone done) {
                  this->inner().Read(std::move(requests), deadline, std::move(done));
                }) {}
 
@@ -67,6 +69,7 @@ class BatchingBackend final : public ForwardingBackend {
 
   const std::size_t read_share_;
   const std::shared_ptr<DeadlineTimer> timer_;
+  const std::shared_ptr<CallCounts> counts_;
   Commits commits_;
   Reads reads_;
 };

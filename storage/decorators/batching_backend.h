@@ -6,7 +6,8 @@
 
 #include "absl/time/time.h"
 #include "storage/backend.h"
-#include "storage/batch_limits.h"
+#include "storage/batches/batch_limits.h"
+#include "storage/counts/call_counts.h"
 #include "storage/deadline_timer.h"
 
 namespace authstate::storage {
@@ -24,6 +25,8 @@ struct BatchingOptions {
   absl::Duration hold = absl::Milliseconds(100);
   // Ends calls on time; null: one of its own does.
   std::shared_ptr<DeadlineTimer> timer;
+  // Where it is counted what waits; null: nowhere.
+  std::shared_ptr<CallCounts> counts;
 };
 
 // Over a store with a dear round trip: the commits and reads of many callers, gathered while the batches before them

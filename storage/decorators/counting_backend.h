@@ -11,7 +11,7 @@ namespace authstate::storage {
 
 // Passes every call on to `inner`, and counts it and how it ended.
 std::unique_ptr<Backend> NewCountingBackend(std::unique_ptr<Backend> inner, std::shared_ptr<CallCounts> counts);
-// Of what a near store does beyond a Backend, damage that is found where it is flushed.
+// Beyond what it counts of a Backend, it counts the damage that is found where a near store is flushed.
 std::unique_ptr<NearStore> NewCountingNearStore(std::unique_ptr<NearStore> inner, std::shared_ptr<CallCounts> counts);
 
 }  // namespace authstate::storage

@@ -2,6 +2,7 @@
 #define AUTHSTATE_STORAGE_DECORATORS_GATHERER_H_
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <iterator>
@@ -21,7 +22,8 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "storage/backend.h"
-#include "storage/batch_room.h"
+#include "storage/batches/batch_room.h"
+#include "storage/counts/call_counts.h"
 #include "storage/deadline_timer.h"
 #include "storage/decorators/session_turns.h"
 #include "storage/error.h"
@@ -67,11 +69,15 @@ class Gatherer {
     kBySession,
   };
 
-  // `timer` outlives it. Destroyed after AwaitIdle.
-  Gatherer(DeadlineTimer& timer, const GatheringLimits& limits, Order order, Measure measure, Send send)
-      : limits_(limits), order_(order), measure_(measure), send_(std::move(send)), first_end_(timer, [this] {
-          EndOverdue();
-        }) {}
+  // `timer` and `counts` outlive it. Destroyed after AwaitIdle.
+  Gatherer(DeadlineTimer& timer, const GatheringLimits& limits, Order order, Measure measure, GatherCounts& counts,
+           Send send)
+      : limits_(limits),
+        order_(order),
+        measure_(measure),
+        counts_(counts),
+        send_(std::move(send)),
+        first_end_(timer, [this] { EndOverdue(); }) {}
   Gatherer(const Gatherer&) = delete;
   Gatherer& operator=(const Gatherer&) = delete;
 
@@ -93,9 +99,10 @@ class Gatherer {
     added.deadline = deadline;
     added.done = std::move(done);
     added.where = call.begin();
+    added.added = absl::Now();
     const absl::MutexLock lock(&mutex_);
     blocked_.splice(blocked_.end(), call);
-    SetEnd(&added, added.pressing ? deadline : std::min(deadline, absl::Now() + limits_.hold));
+    SetEnd(&added, added.pressing ? deadline : std::min(deadline, added.added + limits_.hold));
     if (turns_.Queue(&added)) MakeReady(&added);
     Drive();
     Watch();
@@ -114,10 +121,11 @@ class Gatherer {
     // Kept when they are sent if they may have to go again.
     std::vector<Request> requests;
     bool may_go_again = false;
-    // Of the first members: those that were done before the rest went again.
+    // The results of the first members, which were done before the rest went again.
     Results results;
     std::size_t members = 0;
     std::size_t bytes = 0;
+    absl::Time added;
     absl::Time deadline;
     // Empty once it was answered.
     std::optional<Done> done;
@@ -178,6 +186,7 @@ class Gatherer {
     driving_ = true;
     while (MaySend()) SendNext();
     driving_ = false;
+    counts_.waiting.store(blocked_.size() + ready_.size(), std::memory_order_relaxed);
   }
 
   void SendNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -189,6 +198,7 @@ class Gatherer {
     while (!ready_.empty() && room.Take(ready_.front().members, ready_.front().bytes)) {
       GatheredCall& call = ready_.front();
       call.sent = true;
+      counts_.waits.Add(now - call.added);
       deadline = std::max(deadline, call.deadline);
       ends_.erase(call.end);
       SetEnd(&call, std::max(now, call.deadline) + kGrace);
@@ -317,6 +327,7 @@ class Gatherer {
   const GatheringLimits limits_;
   const Order order_;
   const Measure measure_;
+  GatherCounts& counts_;
   const Send send_;
 
   absl::Mutex mutex_;

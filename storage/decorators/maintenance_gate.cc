@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "storage/batch_room.h"
+#include "storage/batches/batch_room.h"
 #include "storage/decorators/kept_leases.h"
 #include "storage/error.h"
 
@@ -21,7 +21,7 @@ absl::Time HeldUntil(absl::Duration hold, absl::Time deadline) {
   return std::min(now + hold, deadline - std::min(kAnswerMargin, (deadline - now) / 4));
 }
 
-// Of a pipe, where others of the same session, renewals too, wait behind it (storage/backend.h).
+// Whether it comes of a pipe, where others of its session, renewals too, wait behind it (storage/backend.h).
 bool IsOfPipe(const Commit& commit) { return !commit.wait_for_lock || commit.number != 0; }
 
 std::size_t BytesOf(const std::vector<Commit>& commits) {

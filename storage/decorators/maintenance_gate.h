@@ -63,7 +63,7 @@ class MaintenanceGate final : public ForwardingBackend {
     // Called, with no lock held, when maintenance has begun, has become another, or has ended (nullopt). Null: nobody
     // asks.
     std::function<void(const std::optional<Maintenance>&)> on_change;
-    // Of this gate alone, for whoever counts what it lets in. Null: nobody does.
+    // Counts what this gate alone lets in, for whoever wants to know. Null: nobody does.
     std::shared_ptr<WritesInside> writes;
     // How many writes are under way behind a gate further on, to be counted with those of this one. Null: there is
     // none.

@@ -99,7 +99,7 @@ class SessionCache {
   const std::size_t capacity_;
   std::size_t bytes_ = 0;
   Places places_;
-  // By the ids in `places_`.
+  // Ids are views of those in `places_`.
   absl::flat_hash_map<absl::string_view, Places::iterator> index_;
 };
 

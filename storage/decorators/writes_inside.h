@@ -13,13 +13,13 @@ namespace authstate::storage {
 // their end; under other terms they are writes as all others. Thread-safe; shut at first.
 class WritesInside {
  public:
-  // As those of CallGate.
+  // The same as those of CallGate.
   bool Enter() { return gate_.Enter(); }
   void Leave() { gate_.Leave(); }
   void Open() { gate_.Open(); }
   void Shut() { gate_.Shut(); }
 
-  // Of one that the terms allow, though it is shut; LeaveAllowed follows, with what this returns.
+  // For a write that the terms allow, though it is shut; LeaveAllowed follows, with what this returns.
   std::uint64_t EnterAllowed() {
     const absl::MutexLock lock(&mutex_);
     gate_.EnterShut();

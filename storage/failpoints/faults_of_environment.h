@@ -14,7 +14,7 @@ namespace authstate::storage {
 std::unique_ptr<Backend> WithFaultsOfEnvironment(std::unique_ptr<Backend> inner);
 std::unique_ptr<NearStore> WithFaultsOfEnvironment(std::unique_ptr<NearStore> inner);
 
-// The orders alone.
+// Reads the orders alone.
 std::unique_ptr<Backend> WithFailpointsOfEnvironment(std::unique_ptr<Backend> inner);
 
 }  // namespace authstate::storage

@@ -15,7 +15,7 @@
 namespace authstate::storage {
 namespace {
 
-// Of the commits that have parts, one in so many is applied in part.
+// One in so many commits that have parts is applied in part.
 constexpr unsigned kTornOneIn = 10;
 
 class PlantedFaultBackend final : public ForwardingBackend {

@@ -19,7 +19,7 @@ enum class PlantedFault : std::uint8_t {
   // Some commits are applied in part, and answered as in doubt: what a crash would leave of a store without
   // transactions.
   kAtomicity,
-  // Of a far store (storage/write_behind/): homes of other near stores are told as nobody's, and taken.
+  // A far store (storage/write_behind/) tells homes of other near stores as nobody's, and they are taken.
   kOtherHomes,
 };
 

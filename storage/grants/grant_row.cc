@@ -28,7 +28,7 @@ std::string EncodeScopes(const std::vector<SessionScope>& scopes) {
   return text;
 }
 
-// Of a text that is as EncodeScopes made it, which the checksum has told.
+// The text is as EncodeScopes made it, which the checksum has told.
 std::vector<SessionScope> DecodeScopes(absl::string_view text) {
   std::vector<SessionScope> scopes;
   while (!text.empty()) {

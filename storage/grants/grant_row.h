@@ -23,7 +23,7 @@ struct GrantRow {
   // One after the other: `=` for an id or `^` for a prefix, its length, `:`, and itself: `=5:sales^4:team`.
   std::string scopes;
   std::string terms_checksum;
-  // Of a token: hash key and hash, 32 bytes each, and a checksum over them and the id; empty for a certificate.
+  // A token's hash key and hash, 32 bytes each, and a checksum over them and the id; empty for a certificate.
   std::string verifier;
   absl::Time create_time;
   std::optional<absl::Time> expire_time;
@@ -38,7 +38,7 @@ struct MaintenanceRow {
   std::optional<absl::Time> since;
   std::string reason;
   std::int64_t hold_ms = 0;
-  // As GrantRow::scopes, both.
+  // Both are written as GrantRow::scopes.
   std::string allowed;
   std::string opened;
 };

@@ -49,7 +49,7 @@ class SessionComparison {
   struct Options {
     // nullopt: only compares.
     std::optional<CopyOptions> copy;
-    // Of the source, while a round has no end; 0: no bound.
+    // The most that is read of the source, while a round has no end; 0: no bound.
     std::uint64_t max_bytes_per_second = 0;
   };
   SessionComparison(Backend& source, Backend& target, Options options)
@@ -74,7 +74,7 @@ class SessionComparison {
   std::uint64_t bytes_read() const { return bytes_read_; }
   // By id, as the last round found them. A session that was written to between the two readings is among them.
   std::vector<SessionDifference> Differences() const;
-  // Those that will not be copied.
+  // Differences that will not be copied away.
   std::vector<SessionDifference> Refusals() const;
   // Those that two rounds or more have found, since `since` or before, without a change on either side in between.
   std::vector<SessionDifference> LastingDifferences(absl::Time since) const;

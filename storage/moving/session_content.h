@@ -32,7 +32,7 @@ struct SessionState {
   bool of_one_moment = false;
 
   bool exists() const { return snapshot != nullptr; }
-  // Those of the content.
+  // The revision and commits that the content is of.
   std::uint64_t revision() const { return exists() ? snapshot->revision() : row.revision; }
   const RecentCommits& recent() const { return exists() ? snapshot->recent_commits() : row.recent; }
 };
@@ -45,7 +45,7 @@ struct ContentDigests {
   absl::flat_hash_map<KeyName, std::string> keys;
 };
 
-// Of a session that does not exist there are none. Reads the snapshot to its end.
+// A session that does not exist has none. Reads the snapshot to its end.
 absl::StatusOr<ContentDigests> DigestContent(const SessionState& state, absl::Time deadline);
 
 // What makes the content of one session that of another.

@@ -243,7 +243,7 @@ class Copy {
 
   Settled Write(bool again) {
     const bool commits = change_.differs || !same_history_;
-    // In one step.
+    // Where there is nothing to commit, the lease goes back in one step.
     if (!commits && from_.of_one_moment && target_lease().held()) {
       return Copied(PassTo(target_lease().fence, to_.row.applied_number));
     }

@@ -39,7 +39,7 @@ namespace authstate::storage {
 // No client may be named so (storage/lease.h).
 inline constexpr absl::string_view kCopyOwner = "home:sync";
 
-// As it is told.
+// What is told of a session that is refused for that.
 inline constexpr absl::string_view kWrittenByOthers = "was written on the target by others";
 
 struct CopyOptions {
@@ -60,7 +60,7 @@ struct CopyResult {
   State state = State::kEqual;
   // What differs, or why it is refused, for people; empty when nothing does.
   std::string what;
-  // Of the source.
+  // What was read of the source.
   std::size_t bytes_read = 0;
   // Refused, as others wrote it on the target; which only the first copy can tell that finds it.
   bool written_by_others = false;

@@ -46,7 +46,7 @@ class Hash {
   crypto_generichash_state state_{};
 };
 
-// Of hashes, in whatever order they come: in each of four places the sum of their words, less what is carried.
+// A sum of hashes, in whatever order they come: in each of four places that of their words, less what is carried.
 class HashSum {
  public:
   void Add(const std::string& hash) {

@@ -20,7 +20,7 @@ struct SessionDigest {
   std::uint64_t revision = 0;
   bool has_creds = false;
   std::uint64_t key_count = 0;
-  // Of its lease: a fence that is stale on one database must not be current on the other.
+  // Its lease's, for a fence that is stale on one database must not be current on the other.
   std::uint64_t fence = 0;
   // Binary; empty without creds. That of the keys covers their names, types and values.
   std::string creds;

@@ -54,7 +54,7 @@ struct Home {
 // What of a session is not in the far store yet, all of one moment.
 struct UnflushedChanges {
   Home home;
-  // Under its lease.
+  // The highest Commit::number applied under its lease.
   std::uint64_t applied_number = 0;
   // Whether anything is.
   bool any = false;
@@ -96,7 +96,7 @@ struct HomeChange {
 
   Step step = Step::kTake;
   Home home;
-  // Of the session that steps.
+  // The session that steps.
   std::string session_id;
   std::uint64_t applied_number = 0;
   bool keeps_copy = false;
@@ -125,21 +125,21 @@ class NearStore : public Backend {
   virtual void Change(std::vector<HomeChange> changes, absl::Time deadline, ChangeDone done) = 0;
   // Blocks.
   virtual absl::Status SetFarId(const std::string& far_id) = 0;
-  // Of the far store (Description::layout), when it was last reached; empty: not known.
+  // The layout that the far store (Description::layout) had when it was last reached; empty: not known.
   virtual std::string far_layout() const = 0;
   // Blocks.
   virtual absl::Status SetFarLayout(const std::string& layout) = 0;
   // Keeps the grants of the far store, as it has listed them, for when that is away: Grants then lists these.
   virtual void KeepGrants(GrantResult listed, absl::Time deadline, PingDone done) = 0;
 
-  // Of the first sessions: as many as have `max_bytes` together, at least one; result i is that of session i.
+  // Reads the first sessions: as many as have `max_bytes` together, at least one; result i is that of session i.
   virtual void ReadUnflushed(std::vector<std::string> session_ids, std::size_t max_bytes, absl::Time deadline,
                              UnflushedDone done) = 0;
   // What it knows of all sessions; also of one of which it has content, and no longer knows whether it is at home.
   virtual void ReadHomes(absl::Time deadline, HomesDone done) = 0;
-  // Of the first `limit` sessions after that id that are kAway or kTaking, in the order of their ids.
+  // The homes of the first `limit` sessions after that id that are kAway or kTaking, in the order of their ids.
   virtual void ReadCopies(std::string after, std::size_t limit, absl::Time deadline, HomesDone done) = 0;
-  // Of what was put aside (kLose).
+  // Counts what was put aside (kLose).
   virtual void CountOrphans(absl::Time deadline, CountDone done) = 0;
 };
 

@@ -12,7 +12,7 @@ namespace authstate::storage {
 // How far the far store is behind the near one, at one moment, for operators. The counts are those of this process:
 // what it found in the file when it started is among them.
 struct WriteBehindState {
-  // Of the near store, as homes are named after it.
+  // The near store's, as homes are named after it.
   std::string store_id;
   // What others are told to go to; may be empty.
   std::string address;

@@ -44,7 +44,7 @@ class SessionKeys {
 
   // Whether new sessions are sealed.
   bool seals() const { return keyring_ != nullptr && !keyring_->active().empty(); }
-  // For one; wrapped.
+  // A new session's key, wrapped.
   std::string Make(absl::string_view session_id) const { return NewWrappedKey(*keyring_, session_id, hides_key_ids_); }
 
   // The key of a session whose row has `wrapped`; nullopt where that is empty. Fails as UnwrapKey; and with

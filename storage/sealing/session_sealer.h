@@ -2,6 +2,7 @@
 #define AUTHSTATE_STORAGE_SEALING_SESSION_SEALER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ class SessionSealer {
     std::string id;
     // Its data key, wrapped; empty: it has none, and its values are plain.
     std::string wrapped;
+    // Not 0: this is what a near store has put aside of the session (storage/sqlite/homes/orphans.h), by its number.
+    std::uint64_t orphan = 0;
   };
 
   virtual ~SessionSealer() = default;
@@ -39,6 +42,9 @@ class SessionSealer {
 
   // Existing sessions after `after`, by the bytes of their id; at most `limit`.
   virtual absl::StatusOr<std::vector<Session>> List(const std::string& after, std::size_t limit) = 0;
+
+  // All that was put aside; a near store alone has some.
+  virtual absl::StatusOr<std::vector<Session>> Orphans() { return std::vector<Session>(); }
 
   // Wraps the session's data key anew. False: by now the session has not what `session` says, and nothing was done.
   virtual absl::StatusOr<bool> Rewrap(const Session& session, const std::string& rewrapped) = 0;

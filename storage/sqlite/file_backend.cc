@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "storage/batch_room.h"
+#include "storage/batches/batch_room.h"
 #include "storage/error.h"
 #include "storage/sqlite/commit_applier.h"
 #include "storage/sqlite/grants.h"
@@ -13,7 +13,7 @@
 namespace authstate::storage {
 namespace {
 
-// Of a lone read: what has more is read by another thread.
+// The most that a lone read takes here: what has more is read by another thread.
 constexpr std::size_t kLargeBytes = std::size_t{1} << 20;
 
 // All answers of one moment: a read transaction around them.

@@ -37,7 +37,7 @@ struct OpenedFile {
   std::uint32_t schema_version = 0;
   // nullopt: it is nobody's near store.
   std::optional<NearStoreIdentity> near;
-  // Of a store by itself (Description::store_id).
+  // The id of a store by itself (Description::store_id).
   std::string store_id;
   // That hides key ids, wrapped; empty: none does.
   std::string hiding_key;

@@ -91,7 +91,7 @@ void Upsert(SqliteConnection& connection, const Grant& grant) {
 }
 
 absl::StatusOr<GrantResult> NoteUses(SqliteConnection& connection, const GrantRequest& request, absl::Time now) {
-  // Of none, for the version.
+  // No grant is selected: the answer has the version all the same.
   const absl::StatusOr<Found> none = SelectOne(connection, {});
   if (!none.ok()) return none.status();
   for (const auto& [id, age] : request.uses) {

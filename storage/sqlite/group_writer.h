@@ -10,12 +10,12 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "storage/batches/work_queue.h"
 #include "storage/counts/statement_stats.h"
 #include "storage/sqlite/connection.h"
 #include "storage/sqlite/store_place.h"
 #include "storage/sqlite/write_job.h"
 #include "storage/store_clock.h"
-#include "storage/work_queue.h"
 
 namespace authstate::storage {
 

@@ -9,9 +9,9 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "storage/batches/work_queue.h"
 #include "storage/counts/statement_stats.h"
 #include "storage/sqlite/connection.h"
-#include "storage/work_queue.h"
 
 namespace authstate::storage {
 

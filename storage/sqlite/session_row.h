@@ -29,7 +29,7 @@ struct SessionRow {
   // The highest Commit::number applied under the lease's fence.
   std::uint64_t applied_number = 0;
   RecentCommits recent_commits;
-  // Of the creds and all keys (NameNumber); nullopt: a server of the version before has written the row.
+  // The sum over the creds and all keys (NameNumber); nullopt: a server of the version before has written the row.
   std::optional<std::int64_t> names = 0;
   // Wrapped (storage/sealing/data_key.h); empty: the session has none, and its values are plain. The checksum is over
   // it too, so that nobody takes a session for plain whose key is gone.

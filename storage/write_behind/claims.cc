@@ -104,7 +104,7 @@ absl::StatusOr<Claims::Taken> Claims::Take(Backend& far, const LeaseRequest& req
     take.fence_step = ahead;
     take.next_fence = lease.fence + ahead;
     if (absl::StartsWith(lease.owner, owner_prefix_)) {
-      // Of a claim that was in doubt. Nobody has had it since.
+      // The claim was in doubt, and nobody has had it since.
       absl::StatusOr<Origin> origin = OriginOf(session_id, lease.fence);
       if (!origin.ok()) return origin.status();
       taken.origin = *std::move(origin);

@@ -35,7 +35,7 @@ class Claims {
   Claims(const Claims&) = delete;
   Claims& operator=(const Claims&) = delete;
 
-  // Of a session whose claim has begun in the table, for a request about its lease that is to take place at home,
+  // Claims a session whose claim has begun in the table, for a request about its lease that is to take place at home,
   // unless `deadline` has passed before its turn. `moved` becomes true where the session does not come, and its lease
   // has changed all the same, or may have.
   void Claim(LeaseRequest request, absl::Time deadline, std::shared_ptr<std::atomic<bool>> moved);

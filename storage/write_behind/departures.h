@@ -23,7 +23,7 @@ class Departures {
   Departures(NearStore* near, HomeTable* table, Claims* claims, Whereabouts* whereabouts, const Flushes* flushes,
              Refusals* refusals, const StepDeadline* steps);
 
-  // Of the sessions that nobody uses any more: those with nothing to flush leave.
+  // Those of `sessions`, which nobody uses any more, leave that have nothing to flush.
   bool Leave(Backend& far, const std::vector<std::string>& sessions);
   // Finds out about those which may have left. One of which that cannot be found out is put off, so that it holds up
   // nobody else. False: the far store is away.

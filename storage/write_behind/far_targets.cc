@@ -77,6 +77,13 @@ void FarTargets::Sync(SyncRequest request, std::function<bool()> cancelled, Prog
   std::move(done)(NotReachedYet(), std::move(report));
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the interface's.
+void FarTargets::Copy(CopyRequest /*request*/, CopyDone done) {
+  std::move(done)(Error(absl::StatusCode::kFailedPrecondition, kNotAFile,
+                        "with write-behind sessions are in the file and in the database: back them up through the "
+                        "server, with authstatectl backup create"));
+}
+
 void FarTargets::StopSwitching() {
   if (const std::shared_ptr<BackendSwitch> open = opened()) open->StopSwitching();
 }

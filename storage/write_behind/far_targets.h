@@ -32,6 +32,8 @@ class FarTargets final : public BackendTargets {
   void Probe(ProbeDone done) override;
   void Switch(SwitchRequest request, std::function<bool()> cancelled, ProgressFn progress, SwitchDone done) override;
   void Sync(SyncRequest request, std::function<bool()> cancelled, ProgressFn progress, SyncDone done) override;
+  // Refuses: no file has all sessions.
+  void Copy(CopyRequest request, CopyDone done) override;
   void StopSwitching() override;
 
  private:

@@ -13,7 +13,7 @@
 namespace authstate::storage {
 namespace {
 
-// That leave in a round.
+// How many sessions leave in a round.
 constexpr std::size_t kSessions = 256;
 // How often leases are looked at that may have ended.
 constexpr absl::Duration kLook = absl::Seconds(1);

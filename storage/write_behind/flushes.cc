@@ -13,7 +13,7 @@
 namespace authstate::storage {
 namespace {
 
-// Of a statement.
+// The most that one statement flushes.
 constexpr std::size_t kBytes = std::size_t{16} << 20;
 // Until a session is tried again whose flush was refused for what it is: twice as long each time.
 constexpr absl::Duration kFirstPause = absl::Seconds(1);

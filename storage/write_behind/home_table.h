@@ -49,7 +49,7 @@ class HomeTable {
   void EndUse(const std::string& session_id);
   // The same of a commit of `bytes`, which has changed something, or may have; or of so many that were one call.
   void EndCommit(const std::string& session_id, std::uint64_t bytes, std::uint64_t commits = 1);
-  // After a request about its lease.
+  // Is told the lease of a session after each request about it.
   void SetLease(const std::string& session_id, const Lease& lease);
 
   // From kFar to a claim under way, which is the caller's; false where it is in the table already, or claims have
@@ -130,7 +130,7 @@ class HomeTable {
   struct Entry {
     enum class Phase : std::uint8_t { kClaiming, kOpen, kShut, kInDoubt, kDamaged };
     Phase phase = Phase::kClaiming;
-    // Of the near store, under way.
+    // How many calls of the near store are under way.
     int uses = 0;
     bool dirty = false;
     // Whether it stands in dirty_.
@@ -180,9 +180,9 @@ class HomeTable {
   std::deque<std::string> dirty_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<std::string> leaving_ ABSL_GUARDED_BY(mutex_);
   std::deque<Held> waiting_ ABSL_GUARDED_BY(mutex_);
-  // Of those that are not apart.
+  // The bytes of those that are not apart.
   std::uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  // By sessions, `settled` included.
+  // How many calls sessions hold, those in `settled` included.
   std::size_t held_ ABSL_GUARDED_BY(mutex_) = 0;
   bool claims_ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;

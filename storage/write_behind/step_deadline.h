@@ -15,7 +15,7 @@ class StepDeadline {
  public:
   explicit StepDeadline(absl::Duration of_a_step) : of_a_step_(of_a_step) {}
 
-  // Of a step that begins now.
+  // The deadline of a step that begins now.
   absl::Time Soon() const { return std::min(absl::Now() + of_a_step_, stop_by()); }
   absl::Duration of_a_step() const { return of_a_step_; }
 

@@ -45,8 +45,8 @@ inline LeaseRequest AskFor(std::string session_id) {
   return request;
 }
 
-// Of a home that begins where the fence has come to `fence`. Ahead of all fences that the home may give by so much, by
-// chance, that no two homes have the same one: what was asked for under one of them and comes late finds it nowhere.
+// The fence of a home that begins where its session's is `fence`. Ahead of all fences that the home may give by so
+// much, by chance, that no two homes have the same one: what was asked for under one and comes late finds it nowhere.
 inline std::uint64_t NextHomeFence(std::uint64_t fence) {
   absl::BitGen random;
   return fence + kFencesOfAHome + absl::Uniform<std::uint64_t>(absl::IntervalClosed, random, 1, kMaxTenure);

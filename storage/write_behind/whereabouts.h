@@ -40,7 +40,7 @@ class Whereabouts {
   Whereabouts(NearStore* near, HomeTable* table, const Claims* claims, const StepDeadline* steps, std::uint64_t orphans,
               const WriteBehindOptions& options);
 
-  // Of some of the homes, in turn: whether they are. One that writes nothing, or cannot be read here, would not learn
+  // Asks whether some homes, in turn, still are. One that writes nothing, or cannot be read here, would not learn
   // that it was taken. False: the far store is away.
   bool Look(Backend& far);
   // Starts over with a session which the far store no longer has as it was flushed last, if nobody else has it.

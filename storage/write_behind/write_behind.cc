@@ -14,7 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "contract/names.h"
-#include "storage/batch_room.h"
+#include "storage/batches/batch_room.h"
 #include "storage/decorators/split_call.h"
 #include "storage/error.h"
 #include "storage/write_behind/claims.h"

@@ -1,4 +1,4 @@
-// What batching and the cache themselves cost, over a store in memory that answers at once.
+// What batching, the cache and the counters themselves cost, over a store in memory that answers at once.
 #include <benchmark/benchmark.h>
 
 #include <cstddef>
@@ -15,8 +15,10 @@
 #include "contract/value.h"
 #include "storage/await_call.h"
 #include "storage/backend.h"
+#include "storage/counts/call_counts.h"
 #include "storage/decorators/batching_backend.h"
 #include "storage/decorators/caching_backend.h"
+#include "storage/decorators/counting_backend.h"
 #include "storage/memory/memory_backend.h"
 
 namespace authstate::storage {
@@ -69,6 +71,11 @@ BENCHMARK(CommitWithoutBatching)->Arg(kFewCallers)->Arg(kManyCallers)->UseRealTi
 void CommitThroughBatching(benchmark::State& state) { CommitSideBySide(state, NewBatchingBackend(NewMemoryBackend())); }
 BENCHMARK(CommitThroughBatching)->Arg(kFewCallers)->Arg(kManyCallers)->UseRealTime();
 
+void CommitThroughCounting(benchmark::State& state) {
+  CommitSideBySide(state, NewCountingBackend(NewMemoryBackend(), std::make_shared<CallCounts>()));
+}
+BENCHMARK(CommitThroughCounting)->Arg(kFewCallers)->Arg(kManyCallers)->UseRealTime();
+
 const std::string& TheSession() {
   static const auto* const session = new std::string("session");
   return *session;
@@ -98,6 +105,11 @@ void ReadOneKey(benchmark::State& state, Backend* backend) {
 
 void ReadWithoutCache(benchmark::State& state) { ReadOneKey(state, WithOneKey(NewMemoryBackend()).get()); }
 BENCHMARK(ReadWithoutCache)->UseRealTime();
+
+void ReadThroughCounting(benchmark::State& state) {
+  ReadOneKey(state, WithOneKey(NewCountingBackend(NewMemoryBackend(), std::make_shared<CallCounts>())).get());
+}
+BENCHMARK(ReadThroughCounting)->UseRealTime();
 
 void ReadFromCache(benchmark::State& state) {
   static Backend* const backend = WithOneKey(NewCachingBackend(NewMemoryBackend(), kCacheBytes)).release();

@@ -240,7 +240,7 @@ class LockedLoad {
   const std::unique_ptr<v1::AuthStateService::Stub> stub_;
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  // Of the call under way.
+  // The context of the call under way; null: there is none.
   grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;
   std::thread thread_;
 };

@@ -14,7 +14,7 @@
 #include "storage/postgres/postgres_backend.h"
 #include "tests/conformance/await.h"
 #include "tests/support/postgres_test.h"
-#include "tests/support/tcp_proxy.h"
+#include "tests/support/proxy/tcp_proxy.h"
 
 namespace authstate::storage {
 

@@ -97,7 +97,7 @@ class ConformanceTest : public testing::Test {
   absl::StatusOr<storage::ReadResult> Read(storage::ReadRequest request);
   // Creds and `keys` of a session; the read must succeed.
   storage::ReadResult MustRead(std::string session_id, std::vector<storage::KeyName> keys = {});
-  // One key.
+  // The value of one key; nullopt: there is none.
   std::optional<Value> Key(std::string session_id, storage::KeyName name);
 
   absl::StatusOr<std::unique_ptr<storage::Snapshot>> Open(std::string session_id);

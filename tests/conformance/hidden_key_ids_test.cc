@@ -141,6 +141,45 @@ TEST_P(HiddenKeyIdsTest, AChangedHidingKeyIsDamageAndNotReady) {
   EXPECT_EQ(store().Open(keyring_).status().code(), absl::StatusCode::kDataLoss);
 }
 
+TEST_P(HiddenKeyIdsTest, ARowUnderAnotherHiddenIdAnswersForNone) {
+  const KeyName other = {"session", "5511999997777.0"};
+  const auto backend = OpenHidden(keyring_);
+  ASSERT_TRUE(Apply(*backend, Write("s", "one", kPhone)).ok());
+  const std::string hidden = StoredIds();
+  ASSERT_TRUE(Apply(*backend, Write("s", "two", other)).ok());
+  const std::string hidden_other =
+      store().Query(absl::StrCat("SELECT key_id FROM auth_keys WHERE key_id <> '", hidden, "'"));
+  const auto rename = [this](const std::string& from, const std::string& to) {
+    store().Sql(absl::StrCat("UPDATE auth_keys SET key_id = '", to, "' WHERE key_id = '", from, "'"));
+  };
+  for (std::size_t byte = 0; byte < hidden.size(); ++byte) {
+    std::string flipped = hidden;
+    flipped[byte] = static_cast<char>(flipped[byte] ^ 1);
+    rename(hidden, flipped);
+    ExpectDamaged(*backend, "s", kPhone);
+    rename(flipped, hidden);
+  }
+  const auto swap = [&] {
+    rename(hidden, "away");
+    rename(hidden_other, hidden);
+    rename("away", hidden_other);
+  };
+  swap();
+  for (const KeyName& name : {kPhone, other}) {
+    EXPECT_EQ(Read(*backend, "s", name, false).status().code(), absl::StatusCode::kDataLoss);
+  }
+  EXPECT_EQ(ReadWhole(*backend, "s").code(), absl::StatusCode::kDataLoss);
+  swap();
+  // What stands in them.
+  const auto value_of = [](const std::string& id) { return absl::StrCat("auth_keys WHERE key_id = '", id, "'"); };
+  const std::string value = HexOf("value", value_of(hidden));
+  SetHex("auth_keys", "value", HexOf("value", value_of(hidden_other)), absl::StrCat("key_id = '", hidden, "'"));
+  EXPECT_EQ(Read(*backend, "s", kPhone, false).status().code(), absl::StatusCode::kDataLoss);
+  SetHex("auth_keys", "value", value, absl::StrCat("key_id = '", hidden, "'"));
+  EXPECT_EQ(TextOf(Read(*backend, "s", kPhone)), "\"one\"");
+  EXPECT_TRUE(ReadWhole(*backend, "s").ok());
+}
+
 TEST_P(HiddenKeyIdsTest, AStoreThatHidesThemKeepsTheSameAsOneThatDoesNot) {
   const auto hidden = OpenHidden(keyring_);
   SqliteStore other;

@@ -83,7 +83,7 @@ TEST_F(MoveTest, HomeHasNoEnd) {
   EXPECT_GT(Must(Get("s")).lease.remaining, absl::Hours(24 * 365 * 500));
   EXPECT_TRUE(StatusIs(Do(Acquire("s", "b")).status(), absl::StatusCode::kFailedPrecondition, storage::kLeaseHeld));
   EXPECT_TRUE(StatusIs(Apply(OneKey("s", "v")).status(), absl::StatusCode::kFailedPrecondition, storage::kLeaseHeld));
-  // Under which anybody could write.
+  // The refusal names no fence, as anybody could write under it.
   EXPECT_EQ(storage::FenceOf(Do(Acquire("s", "b")).status()), std::nullopt);
 }
 

@@ -17,7 +17,7 @@
 #include "tests/conformance/await.h"
 #include "tests/support/growing_record.h"
 #include "tests/support/postgres_test.h"
-#include "tests/support/tcp_proxy.h"
+#include "tests/support/proxy/tcp_proxy.h"
 
 namespace authstate::storage {
 namespace {

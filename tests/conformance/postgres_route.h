@@ -41,7 +41,7 @@ class PostgresRoute final : public testing::Environment {
   std::unique_ptr<test::TestCertificates> certificates_;
   std::unique_ptr<test::TestPostgres> postgres_;
   std::unique_ptr<test::TestPgBouncer> pooler_;
-  // Of the database, past everything; empty before there is one.
+  // The database's, past everything; empty before there is one.
   std::string url_;
 };
 

@@ -91,6 +91,74 @@ TEST_P(SealedSessionsTest, ValueInAnotherPlaceIsDataLoss) {
   EXPECT_TRUE(absl::IsDataLoss(Read(*backend, "s").status()));
 }
 
+TEST_P(SealedSessionsTest, RowUnderAnotherNameAnswersForNone) {
+  const auto backend = Open(keyring_);
+  const KeyName name = {"session", "5511999998888.0"};
+  ASSERT_TRUE(Apply(*backend, Write("s", "one", name)).ok());
+  ASSERT_TRUE(Apply(*backend, Write("s", "two", kOther)).ok());
+  ASSERT_TRUE(Apply(*backend, Write("t", "three", kOther)).ok());
+  const auto rename = [this](const std::string& session_id, const KeyName& from, const std::string& to_session,
+                             const KeyName& to) {
+    store().Sql(absl::StrCat("UPDATE auth_keys SET session_id = '", to_session, "', key_type = '", to.type,
+                             "', key_id = '", to.id, "' WHERE session_id = '", session_id, "' AND key_type = '",
+                             from.type, "' AND key_id = '", from.id, "'"));
+  };
+  const auto flipped = [](std::string text, std::size_t byte) {
+    text[byte] = static_cast<char>(text[byte] ^ 1);
+    return text;
+  };
+  std::vector<KeyName> others;
+  for (std::size_t byte = 0; byte < name.id.size(); ++byte) others.push_back({name.type, flipped(name.id, byte)});
+  for (std::size_t byte = 0; byte < name.type.size(); ++byte) others.push_back({flipped(name.type, byte), name.id});
+  for (const KeyName& other : others) {
+    rename("s", name, "s", other);
+    EXPECT_TRUE(absl::IsDataLoss(Read(*backend, "s", other, false).status())) << other.type << " " << other.id;
+    ExpectDamaged(*backend, "s", name);
+    rename("s", other, "s", name);
+  }
+  // In another session.
+  rename("s", name, "t", name);
+  EXPECT_TRUE(absl::IsDataLoss(Read(*backend, "t", name, false).status()));
+  EXPECT_TRUE(absl::IsDataLoss(ReadWhole(*backend, "t")));
+  ExpectDamaged(*backend, "s", name);
+  rename("t", name, "s", name);
+  // Each under the other's.
+  const KeyName away = {"session", "away"};
+  const auto swap = [&] {
+    rename("s", name, "s", away);
+    rename("s", kOther, "s", name);
+    rename("s", away, "s", kOther);
+  };
+  swap();
+  for (const KeyName& swapped : {name, kOther}) {
+    EXPECT_TRUE(absl::IsDataLoss(Read(*backend, "s", swapped, false).status()));
+  }
+  EXPECT_TRUE(absl::IsDataLoss(ReadWhole(*backend, "s")));
+  swap();
+  EXPECT_EQ(TextOf(Read(*backend, "s", name)), "\"one\"");
+  EXPECT_TRUE(ReadWhole(*backend, "s").ok());
+}
+
+TEST_P(SealedSessionsTest, SessionUnderAnotherIdAnswersForNone) {
+  const auto backend = Open(keyring_);
+  for (const char* const table : {"auth_sessions", "auth_creds"}) {
+    ASSERT_TRUE(Apply(*backend, Write("s", "one")).ok());
+    store().Sql(absl::StrCat("UPDATE ", table, " SET session_id = 'v' WHERE session_id = 's'"));
+    for (const char* const session : {"s", "v"}) {
+      const auto read = Read(*backend, session);
+      if (read.ok()) {
+        EXPECT_FALSE(read->creds.has_value()) << table << " " << session;
+        EXPECT_EQ(TextOf(read),
+                  table == std::string("auth_creds") && session == std::string("s") ? "\"one\"" : "absent");
+      } else {
+        EXPECT_TRUE(absl::IsDataLoss(read.status())) << read.status();
+      }
+    }
+    store().Sql(absl::StrCat("UPDATE ", table, " SET session_id = 's' WHERE session_id = 'v'"));
+    EXPECT_EQ(Read(*backend, "s")->creds->bytes, "\"creds one\"");
+  }
+}
+
 TEST_P(SealedSessionsTest, PlainValuePutThereIsDataLoss) {
   {
     const auto plain = Open(nullptr);

@@ -151,7 +151,7 @@ inline absl::StatusOr<ReadResult> Read(Backend& backend, const std::string& sess
   return answer.Await().front();
 }
 
-// By a snapshot.
+// Reads a session by a snapshot.
 inline absl::Status ReadWhole(Backend& backend, const std::string& session_id) {
   Answer<absl::StatusOr<std::unique_ptr<Snapshot>>> opened;
   backend.OpenSnapshot({session_id}, Soon(), opened.Done());
@@ -202,6 +202,19 @@ class SealedSessionsTest : public testing::TestWithParam<const char*> {
   void SetHex(const std::string& table, const std::string& column, const std::string& hex,
               const std::string& where = "true") {
     store_->Sql(absl::StrCat("UPDATE ", table, " SET ", column, " = ", store_->Literal(hex), " WHERE ", where));
+  }
+
+  // Of what stood under this name, nothing is told but that it is damaged, or gone; and of the session, that it is
+  // damaged.
+  static void ExpectDamaged(Backend& backend, const std::string& session_id, const KeyName& name) {
+    const auto read = Read(backend, session_id, name, /*want_creds=*/false);
+    if (read.ok()) {
+      EXPECT_EQ(TextOf(read), "absent") << session_id << " " << name.type << " " << name.id;
+    } else {
+      EXPECT_TRUE(absl::IsDataLoss(read.status())) << read.status();
+    }
+    const absl::Status whole = ReadWhole(backend, session_id);
+    EXPECT_TRUE(absl::IsDataLoss(whole)) << whole << " " << session_id << " without " << name.type << " " << name.id;
   }
 
   Store& store() { return *store_; }

@@ -62,11 +62,11 @@ INSTANTIATE_TEST_SUITE_P(Stores, SessionSealerTest, testing::Values("Sqlite", "P
 TEST_P(SessionSealerTest, PlainSessionsAreEncryptedAndOtherwiseStayAsTheyWere) {
   ASSERT_NO_FATAL_FAILURE(MakePlain());
   const std::string changed_at = store().Query("SELECT max(changed_at) FROM auth_keys");
-  EXPECT_EQ(State().plain, 2U);
-  EXPECT_THAT(State().under, ElementsAre(Pair("k", 0)));
+  EXPECT_EQ(State().sessions.plain, 2U);
+  EXPECT_THAT(State().sessions.under, ElementsAre(Pair("k", 0)));
   EXPECT_EQ(MustSeal(keyring_).resealed, 2U);
-  EXPECT_EQ(State().plain, 0U);
-  EXPECT_THAT(State().under, ElementsAre(Pair("k", 2)));
+  EXPECT_EQ(State().sessions.plain, 0U);
+  EXPECT_THAT(State().sessions.under, ElementsAre(Pair("k", 2)));
   EXPECT_EQ(store().Query("SELECT count(*) FROM auth_keys WHERE kind = 8"), "3");
   EXPECT_EQ(store().Query("SELECT count(*) FROM auth_creds WHERE kind = 8"), "2");
   EXPECT_EQ(store().Query("SELECT max(changed_at) FROM auth_keys"), changed_at);
@@ -99,8 +99,8 @@ TEST_P(SessionSealerTest, OpenedStoreNeedsNoKeyring) {
   ASSERT_NO_FATAL_FAILURE(MakePlain());
   MustSeal(keyring_);
   EXPECT_EQ(MustSeal(inactive_).resealed, 2U);
-  EXPECT_EQ(State().plain, 2U);
-  EXPECT_THAT(State().under, IsEmpty());
+  EXPECT_EQ(State().sessions.plain, 2U);
+  EXPECT_THAT(State().sessions.under, IsEmpty());
   const auto backend = Open(nullptr);
   ExpectValues(*backend);
 }
@@ -123,7 +123,7 @@ TEST_P(SessionSealerTest, DamagedSessionIsToldAndStaysAsItIs) {
 TEST_P(SessionSealerTest, KeyringOfAnotherStoreChangesNothing) {
   ASSERT_NO_FATAL_FAILURE(MakePlain());
   EXPECT_EQ(ReasonOf(Seal(MakeKeyring({{"k", 'b'}})).status()).value_or(""), kKeyringMismatch);
-  EXPECT_EQ(State().plain, 2U);
+  EXPECT_EQ(State().sessions.plain, 2U);
 }
 
 // Beside servers, several where the database allows that: sessions that were written `from` are brought to `to`, under
@@ -152,7 +152,7 @@ void SessionSealerTest::BringUnderTraffic(const SharedKeyring& from, const Share
       }
     }
   });
-  // Two at once.
+  // Two seal at once.
   std::thread second([&] { EXPECT_TRUE(Seal(to).ok()); });
   EXPECT_TRUE(Seal(to).ok());
   second.join();
@@ -168,12 +168,12 @@ void SessionSealerTest::BringUnderTraffic(const SharedKeyring& from, const Share
 
 TEST_P(SessionSealerTest, ServersGoOnWhileSessionsAreEncrypted) {
   ASSERT_NO_FATAL_FAILURE(BringUnderTraffic(nullptr, keyring_));
-  EXPECT_EQ(State().plain, 0U);
+  EXPECT_EQ(State().sessions.plain, 0U);
 }
 
 TEST_P(SessionSealerTest, ServersGoOnWhileSessionsAreOpened) {
   ASSERT_NO_FATAL_FAILURE(BringUnderTraffic(keyring_, inactive_));
-  EXPECT_THAT(State().under, IsEmpty());
+  EXPECT_THAT(State().sessions.under, IsEmpty());
   const auto backend = Open(nullptr);
   EXPECT_EQ(TextOf(Read(*backend, "s0", kOther)), "\"0\"");
 }
@@ -185,7 +185,7 @@ TEST_P(SessionSealerTest, NewSessionIsPlainWhereNoKeyIsActive) {
   ExpectValues(*backend);
   ASSERT_TRUE(Apply(*backend, Write("new", "six")).ok());
   ASSERT_TRUE(Apply(*backend, Write("p", "one")).ok());
-  EXPECT_EQ(State().plain, 1U) << "a session that is encrypted stays so until it is brought";
+  EXPECT_EQ(State().sessions.plain, 1U) << "a session that is encrypted stays so until it is brought";
 }
 
 // What only a database does that has several servers.

@@ -26,7 +26,7 @@ using test::TestPgBouncer;
 using test::TestPostgres;
 
 constexpr absl::Duration kPatience = absl::Minutes(1);
-// Of a call that is in vain.
+// The time that a call in vain is given.
 constexpr absl::Duration kShort = absl::Seconds(1);
 
 // Another client of the database, in the middle of a transaction.

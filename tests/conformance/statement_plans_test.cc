@@ -74,7 +74,10 @@ class StatementPlansTest : public test::PostgresTest {
                                             absl::Now() + kPatience);
     EXPECT_FALSE(found.failure.has_value());
     std::vector<std::pair<std::int64_t, std::int64_t>> plans;
-    for (const auto& row : found.rows) plans.emplace_back(ToInt(row[0]), ToInt(row[1]));
+    for (const auto& row : found.rows) {
+      auto& [by_own_plan, by_kept_plan] = plans.emplace_back();
+      ReadRow(row, by_own_plan, by_kept_plan);
+    }
     return plans;
   }
 

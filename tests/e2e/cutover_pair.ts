@@ -15,7 +15,7 @@ export class DatabasePair {
   readonly config: string;
 
   private constructor(
-    private readonly name: string,
+    readonly name: string,
     private readonly servers: Record<Profile, PostgresStore>,
     folder: TestFolder,
   ) {

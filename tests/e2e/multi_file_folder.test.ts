@@ -99,7 +99,7 @@ function withoutTags(value: unknown): unknown {
   const { type, data } = value as { type?: unknown; data?: unknown };
   if (type === "Buffer" && typeof data === "string") {
     const bytes = Buffer.from(data, "base64");
-    // Of no bytes at all, nothing tells that they were bytes.
+    // Where there are no bytes at all, nothing tells that they were bytes.
     return bytes.length > 0 ? { ...bytes } : value;
   }
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withoutTags(member)]));

@@ -12,7 +12,7 @@ const MONITORING = join(REPOSITORY, "deploy/monitoring");
 const POLL_MS = 100;
 // How often it scrapes, evaluates its rules and looks for new targets.
 const EVERY = "500ms";
-// Of each condition; a fault that takes longer to be seen says so itself.
+// How long each condition is waited for; a fault that takes longer to be seen says so itself.
 const PATIENCE_MS = 120_000;
 // The second scrape of a counter is the first that `increase` can tell of, and rules have seen what is before the third.
 const SCRAPES_TO_KNOW = 3;
@@ -69,6 +69,11 @@ export class Prometheus {
           alertmanager === undefined ? [] : [{ static_configs: [{ targets: [`127.0.0.1:${alertmanager}`] }] }],
       },
     };
+    return Prometheus.run(folder, config);
+  }
+
+  // One with a configuration of the test's own, and its files in `folder`.
+  static async run(folder: string, config: unknown): Promise<Prometheus> {
     // Whatever is JSON is YAML.
     writeFileSync(join(folder, "prometheus.yml"), JSON.stringify(config));
     const port = await freePort();
@@ -202,6 +207,29 @@ export class Alertmanager {
       if (Date.now() > deadline) throw new Error(`no page, ${name} ${status}: ${JSON.stringify(this.#pages)}`);
       await sleep(POLL_MS);
     }
+  }
+
+  // Tells it of alerts that fire, as Prometheus does.
+  async tell(alerts: Labels[]): Promise<void> {
+    const answer = await fetch(this.#alerts, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(alerts.map((labels) => ({ labels }))),
+    });
+    if (!answer.ok) throw new Error(await answer.text());
+  }
+
+  // Alerts that it knows, with whether another one holds them back.
+  async known(): Promise<{ labels: Labels; held: boolean }[]> {
+    const alerts = (await (await fetch(this.#alerts)).json()) as {
+      labels: Labels;
+      status: { inhibitedBy: string[] };
+    }[];
+    return alerts.map(({ labels, status }) => ({ labels, held: status.inhibitedBy.length > 0 }));
+  }
+
+  get #alerts(): string {
+    return `http://127.0.0.1:${this.port}/api/v2/alerts`;
   }
 
   async stop(): Promise<void> {

@@ -15,7 +15,7 @@ const GROUP = "120363040000000001@g.us";
 
 interface Person {
   sessionId: string;
-  // Of the phone; Baileys is the device 7 beside it.
+  // The phone's; Baileys is the device 7 beside it.
   jid: string;
   device: string;
 }

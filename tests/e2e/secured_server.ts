@@ -102,25 +102,20 @@ export class SecuredServer {
     await this.#token("revoke", id);
   }
 
-  // Brings everything under another key, as docs/encryption.md has it. The server is started again for each change of its
-  // keyring; that of an SQLite file has to be stopped for the last step.
+  // Brings everything under another key, as docs/encryption.md has it: the server is started again for each change of its
+  // keyring, and goes on while its sessions are brought under the new key.
   async replaceKey(id: string): Promise<void> {
     for (const change of ["add", "activate"]) {
       await this.#keyring(change, this.#file("keyring"), id);
       await this.authstated.stop();
       await this.authstated.start();
     }
-    const isOnline = this.#store.options.includes("postgres");
-    if (!isOnline) await this.authstated.stop();
     await this.#keyring("rewrap", "--keyring-file", this.#file("keyring"), ...this.#store.options);
-    if (!isOnline) await this.authstated.start();
   }
 
-  // How many sessions are not encrypted, and how many are under each key. An SQLite file has one program at a time.
+  // How many sessions are not encrypted, and how many are under each key.
   async keysInUse(): Promise<{ plain: number; keys: Record<string, number> }> {
-    await this.authstated.stop();
     const status = await this.#keyring("status", "--json", ...this.#store.options);
-    await this.authstated.start();
     return JSON.parse(status) as { plain: number; keys: Record<string, number> };
   }
 

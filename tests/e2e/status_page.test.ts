@@ -1,92 +1,19 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 // The status page in a real Chromium: what it shows, that it says when it has lost its server, and that it loads nothing from
-// elsewhere. With AUTHSTATE_SCREENSHOTS=FOLDER it leaves pictures there, for somebody to look at.
+// elsewhere.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { freePort, REPOSITORY, TestFolder } from "./processes.ts";
 import { Authstated, runControl } from "./servers.ts";
+import { fits, launch, open, PHONE, says, skip, takePicture, textOf } from "./status_browser.ts";
 import { SqliteStore } from "./stores.ts";
-
-const CHROMIUM = "/usr/bin/chromium";
-const SCREENSHOTS = process.env["AUTHSTATE_SCREENSHOTS"];
-const PATIENCE_MS = 120_000;
-const PHONE = { width: 375, height: 812 };
-const DESK = { width: 1440, height: 900 };
-// A text of usual size has to have this contrast by WCAG 2, level AA.
-const LEAST_CONTRAST = 4.5;
 
 const PAIRED = JSON.stringify({ account: {}, me: { id: "5511999990001:12@s.whatsapp.net" } });
 const HALF_PAIRED = JSON.stringify({ me: { id: "5511999990002:12@s.whatsapp.net" } });
-
-// What a page has asked for, and what its browser has refused it.
-interface Watched {
-  page: Page;
-  requests: Set<string>;
-  violations(): Promise<string[]>;
-}
-
-async function open(browser: Browser, url: string, viewport = DESK): Promise<Watched> {
-  const page = await browser.newPage({ viewport, ignoreHTTPSErrors: true });
-  page.setDefaultTimeout(PATIENCE_MS);
-  const requests = new Set<string>();
-  page.on("request", (request) => requests.add(request.url()));
-  // What tsx calls in functions with names, which here are sent to the browser without it.
-  await page.addInitScript("globalThis.__name = (value) => value;");
-  await page.addInitScript(() => {
-    const seen: string[] = [];
-    Object.assign(globalThis, { seen });
-    document.addEventListener("securitypolicyviolation", (event) =>
-      seen.push(`${event.violatedDirective}: ${event.blockedURI}`),
-    );
-  });
-  await page.goto(url);
-  return { page, requests, violations: () => page.evaluate(() => (globalThis as unknown as { seen: string[] }).seen) };
-}
-
-const textOf = (page: Page, selector: string): Promise<string> => page.locator(selector).innerText();
-
-// Waits until an element is shown and its text is as wanted.
-const says = (page: Page, selector: string, text: string): Promise<void> =>
-  page.locator(selector).filter({ hasText: text }).waitFor({ state: "visible" });
-
-// Texts that stand out too little from what is behind them.
-function faintTexts(least: number): string[] {
-  const channels = (color: string): number[] => (color.match(/[\d.]+/g) ?? []).map(Number);
-  const luminance = (color: string): number => {
-    const [red = 0, green = 0, blue = 0] = channels(color).map((value) => {
-      const share = value / 255;
-      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-  };
-  const behind = (element: Element | null): string => {
-    if (element === null) return "rgb(255, 255, 255)";
-    const color = getComputedStyle(element).backgroundColor;
-    return channels(color)[3] === 0 ? behind(element.parentElement) : color;
-  };
-  const faint: string[] = [];
-  for (const element of document.querySelectorAll<HTMLElement>("body *")) {
-    const hasText = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.nodeValue?.trim());
-    if (!hasText || !element.checkVisibility()) continue;
-    const [one, other] = [luminance(getComputedStyle(element).color), luminance(behind(element))];
-    const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
-    if (contrast < least) faint.push(`${element.textContent}: ${contrast.toFixed(1)}`);
-  }
-  return faint;
-}
-
-async function takePicture(page: Page, name: string): Promise<void> {
-  if (SCREENSHOTS === undefined) return;
-  mkdirSync(SCREENSHOTS, { recursive: true });
-  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
-}
-
-const skip = existsSync(CHROMIUM) || process.env["CI"] === "true" ? false : `there is no ${CHROMIUM}`;
 
 describe("the status page", { skip }, () => {
   const folder = new TestFolder();
@@ -105,8 +32,7 @@ describe("the status page", { skip }, () => {
     // Counted is what there is when the server starts, and then once a minute.
     await authstated.stop();
     await authstated.start();
-    // Tests run as root, too.
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
+    browser = await launch();
   });
   after(async () => {
     await browser?.close();
@@ -119,7 +45,10 @@ describe("the status page", { skip }, () => {
     await says(page, "#serving", "✓ Serving since");
     await says(page, "#card-sessions", "half-paired");
     assert.match(await textOf(page, "#card-sessions"), /in the store\s+2[^]*paired\s+1[^]*half-paired\s+⚠? ?1/);
-    assert.match(await textOf(page, "#attention"), /half-paired: 1\s+authstatectl session list --state half-paired/);
+    assert.match(
+      await textOf(page, "#attention"),
+      /Sessions: 1 half-paired\s+authstatectl session list --state half-paired/,
+    );
     assert.match(await textOf(page, "#card-store"), /sqlite[^]*authstate\.db[^]*answers\s+yes/);
     assert.match(await textOf(page, "#card-others"), /configured\s+none/);
     assert.match(await textOf(page, "#card-backup"), /--backup-metrics/);
@@ -141,14 +70,13 @@ describe("the status page", { skip }, () => {
     await page.close();
   });
 
-  it("is told apart in parts, each of which has a name, and stands out enough, in the light and in the dark", async () => {
+  it("is told apart in parts, each of which has a name, and is another in the dark than in the light", async () => {
     const { page } = await open(browser, `${origin}/status`);
     await says(page, "#card-sessions", "half-paired");
     const paper: string[] = [];
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
       paper.push(await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor));
-      assert.deepEqual(await page.evaluate(faintTexts, LEAST_CONTRAST), [], colorScheme);
     }
     assert.notEqual(paper[0], paper[1]);
     for (const landmark of ["banner", "main", "contentinfo"] as const) {
@@ -166,17 +94,8 @@ describe("the status page", { skip }, () => {
     await page.close();
   });
 
-  it("fits a phone and a desk", async () => {
-    for (const [name, size] of Object.entries({ phone: PHONE, desk: DESK })) {
-      const { page } = await open(browser, `${origin}/status`, size);
-      await says(page, "#card-sessions", "half-paired");
-      for (const colorScheme of ["light", "dark"] as const) {
-        await page.emulateMedia({ colorScheme });
-        assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), size.width, name);
-        await takePicture(page, `${name}-${colorScheme}`);
-      }
-      await page.close();
-    }
+  it("fits a phone and a desk, and stands out enough, in the light and in the dark", async () => {
+    await fits(browser, `${origin}/status`, (page) => says(page, "#card-sessions", "half-paired"), "quiet");
   });
 
   it("says that it has lost the server, and that it has found it again", async () => {
@@ -188,7 +107,7 @@ describe("the status page", { skip }, () => {
     await says(page, "#serving", "Nobody knows");
     await says(page, "#when", "no answer for");
     assert.ok(await page.locator("#told").isVisible(), "what was known stays");
-    await takePicture(page, "phone-lost");
+    await takePicture(page, "quiet-phone-lost");
     await authstated.start();
     await page.locator("#lost").waitFor({ state: "hidden" });
     await says(page, "#serving", "Serving");

@@ -41,10 +41,16 @@ export class PostgresStore implements StoreServer {
     private readonly route: PostgresRoute,
     private readonly port: number,
     private readonly poolerPort: number,
+    private readonly bin: string | undefined,
   ) {}
 
-  static async create(folder: TestFolder, route: PostgresRoute = "direct"): Promise<PostgresStore> {
-    return new PostgresStore(folder, route, await freePort(), await freePort());
+  static async create(folder: TestFolder, route: PostgresRoute = "direct", bin?: string): Promise<PostgresStore> {
+    return new PostgresStore(folder, route, await freePort(), await freePort(), bin);
+  }
+
+  // Of the newest PostgreSQL, in the folder that AUTHSTATE_TEST_NEWER_POSTGRES_BIN names; else as create.
+  static createNewest(folder: TestFolder): Promise<PostgresStore> {
+    return PostgresStore.create(folder, "direct", process.env["AUTHSTATE_TEST_NEWER_POSTGRES_BIN"]);
   }
 
   get options(): string[] {
@@ -99,7 +105,8 @@ export class PostgresStore implements StoreServer {
   }
 
   async #serve(script: string, args: string[], port: number, ready?: string): Promise<void> {
-    const child = start("sh", [join(SUPPORT, script), ...args]);
+    const of = this.bin === undefined ? [] : [`AUTHSTATE_TEST_POSTGRES_BIN=${this.bin}`];
+    const child = start("env", [...of, "sh", join(SUPPORT, script), ...args]);
     this.#children.push(child);
     await serving(child, script, port, ready);
   }

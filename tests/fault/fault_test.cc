@@ -20,7 +20,7 @@ namespace {
 using HealthResponse = grpc::health::v1::HealthCheckResponse;
 
 constexpr absl::Duration kHealthPatience = absl::Minutes(2);
-// Of every writer, before and after a fault.
+// What every writer has to commit before and after a fault.
 constexpr std::uint64_t kSomeCommits = 3;
 
 }  // namespace

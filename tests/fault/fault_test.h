@@ -9,7 +9,7 @@
 
 #include "absl/strings/string_view.h"
 #include "tests/fault/load.h"
-#include "tests/support/tcp_proxy.h"
+#include "tests/support/proxy/tcp_proxy.h"
 #include "tests/support/test_postgres.h"
 #include "tests/support/test_server.h"
 

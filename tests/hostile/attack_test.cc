@@ -11,7 +11,7 @@
 #include "contract/limits.h"
 #include "tests/hostile/raw_call.h"
 #include "tests/support/process_memory.h"
-#include "tests/support/tcp_proxy.h"
+#include "tests/support/proxy/tcp_proxy.h"
 
 namespace authstate::test {
 namespace {

@@ -6,7 +6,7 @@
 namespace authstate::test {
 namespace {
 
-// Of the static table: `:method: POST` and `:scheme: http`.
+// Two entries of the static table: `:method: POST` and `:scheme: http`.
 constexpr absl::string_view kPostHttp = "\x83\x86";
 // Literals to be remembered: with a name of the static table (`:path`, `:authority`, `content-type`), or a new one.
 constexpr char kPath = '\x44';

@@ -48,7 +48,7 @@ const std::map<std::string, std::string> kRightOfRpc = {
     {"DeleteSession", "write"}, {"AcquireLease", "write"}, {"RenewLease", "write"},
     {"ReleaseLease", "write"},  {"GetLease", "read"},      {"Pipe", ""},
 };
-// Of an operation.
+// The right that an operation of a pipe takes.
 const std::map<std::string, std::string> kRightOfOperation = {
     {"attach", "write"}, {"detach", "write"}, {"get", "read"}, {"commit", "write"}, {"renew", "write"},
 };

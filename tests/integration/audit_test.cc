@@ -25,6 +25,7 @@
 #include "tests/integration/pipe_caller.h"
 #include "tests/support/pipe_operations.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_certificates.h"
 #include "tests/support/test_server.h"
 
 namespace authstate::test {
@@ -44,9 +45,11 @@ class AuditTest : public testing::Test {
  protected:
   void SetUp() override { fs::create_directory(folder_); }
 
-  void Start(const std::string& mode) {
-    auto server = TestServer::Create(
-        {{"--sqlite-path", directory_.File("authstate.db"), "--audit", mode, "--audit-file", file_}, {}});
+  void Start(const std::string& mode, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments = {
+        "--sqlite-path", directory_.File("authstate.db"), "--audit", mode, "--audit-file", file_};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    auto server = TestServer::Create({std::move(arguments), {}});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     stub_ = v1::AuthStateService::NewStub(grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials()));
@@ -115,6 +118,52 @@ TEST_F(AuditTest, EveryCallLeavesALineAndNoValue) {
     EXPECT_NE(line.value("request_id", ""), "");
     EXPECT_THAT(line.dump(), AllOf(Not(HasSubstr(kSecret)), Not(HasSubstr(parts[2]))));
   }
+}
+
+TEST_F(AuditTest, WhatIsDoneToATokenNamesIt) {
+  ASSERT_NO_FATAL_FAILURE(Start("on"));
+  const CliRunner cli(server_->address());
+  const CliResult made = cli.Run({"token", "create", "--admin", "--quiet"});
+  ASSERT_EQ(made.code, kOk) << made.err;
+  const std::string token(absl::StripAsciiWhitespace(made.out));
+  const std::vector<std::string> parts = absl::StrSplit(token, '_');
+  EXPECT_EQ(cli.Run({"token", "show", parts[1], "--token", token}).code, kOk);
+  EXPECT_EQ(cli.Run({"token", "show", std::string(16, 'a'), "--token", token}).code, kNotFound);
+  EXPECT_EQ(cli.Run({"token", "revoke", parts[1], "--token", token}).code, kOk);
+  ASSERT_TRUE(server_->Terminate().ok());
+  std::vector<std::string> told;
+  for (const nlohmann::json& line : Lines(file_)) {
+    told.push_back(absl::StrCat(line.value("method", ""), " ", line.value("token_id", "-")));
+    EXPECT_THAT(line.dump(), Not(HasSubstr(parts[2])));
+  }
+  EXPECT_THAT(told, ElementsAre("CreateToken " + parts[1], "GetToken " + parts[1], "GetToken aaaaaaaaaaaaaaaa",
+                                "RevokeToken " + parts[1]));
+}
+
+TEST_F(AuditTest, ATokenOverMutualTlsIsRecordedWithTheCertificate) {
+  const auto certificates = TestCertificates::Create();
+  ASSERT_TRUE(certificates.ok()) << certificates.status();
+  const auto made = [&](const char* name) { return (*certificates)->File(name); };
+  const std::string token = MakeToken();
+  ASSERT_NO_FATAL_FAILURE(Start("on", {"--tls-certificate", made("server.pem"), "--tls-key", made("server.key"),
+                                       "--tls-client-ca", made("ca.pem")}));
+  const std::vector<std::string> tls = {"--ca",  made("ca.pem"),   "--cert",        made("pool.pem"),
+                                        "--key", made("pool.key"), "--server-name", "localhost"};
+  std::vector<std::string> with_token = {"session", "list", "--token", token};
+  with_token.insert(with_token.end(), tls.begin(), tls.end());
+  std::vector<std::string> without = {"session", "list"};
+  without.insert(without.end(), tls.begin(), tls.end());
+  const CliRunner cli(server_->address());
+  const CliResult listed = cli.Run(with_token);
+  EXPECT_EQ(listed.code, kOk) << listed.err;
+  EXPECT_NE(cli.Run(without).code, kOk) << "the certificate has no rights";
+  ASSERT_TRUE(server_->Terminate().ok());
+  const std::vector<std::string> parts = absl::StrSplit(token, '_');
+  std::vector<std::string> told;
+  for (const nlohmann::json& line : Lines(file_)) {
+    told.push_back(absl::StrCat(line.value("caller", ""), " ", line.value("certificate", "")));
+  }
+  EXPECT_THAT(told, ElementsAre(parts[1] + " DNS:pool.test", "DNS:pool.test DNS:pool.test"));
 }
 
 TEST_F(AuditTest, EveryOperationOfAPipeLeavesALine) {

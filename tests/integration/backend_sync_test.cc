@@ -233,6 +233,10 @@ TEST_F(BackendSyncTest, AfterASwitchTheOldOneFollowsAndTheWayBackLosesNothing) {
   while (!has_it() && absl::Now() < give_up) absl::SleepFor(absl::Milliseconds(20));
   ASSERT_TRUE(has_it());
   EXPECT_EQ(Backend("timeweb").at("following").at("differing_sessions"), 0);
+  // To look does not end it.
+  MustSync("timeweb", {"--verify"});
+  MustSync("timeweb", {"--dry-run"});
+  EXPECT_TRUE(Backend("timeweb").contains("following"));
   MustSwitch("timeweb");
   EXPECT_EQ(Read("s7"), "two");
   EXPECT_FALSE(Backend("supabase").contains("following")) << "nobody asked for it";

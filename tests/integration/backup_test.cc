@@ -11,6 +11,7 @@
 
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "tests/integration/on_terminal.h"
 #include "tests/support/subprocess.h"
 
 namespace authstate {
@@ -261,10 +262,25 @@ TEST_F(BackupOfSqliteTest, SessionLargerThanACommitComesBack) {
   EXPECT_GT(RevisionOf(store_, "large"), 1'000'000U);
 }
 
+TEST_F(BackupOfSqliteTest, CreateTellsATerminalHowFarItIsAndNobodyElse) {
+  for (int i = 0; i < 3; ++i) Write(*store_.client, Id(i), "m", 1);
+  EXPECT_EQ(Backup(store_, "create").err, "");
+  OnTerminal create({test::ProgramPath("authstatectl"), "--address", store_.server->address(), "backup", "create",
+                     folder_, "--keyring-file", keyring_});
+  EXPECT_TRUE(create.Await("sessions: 0")) << create.drawn();
+  EXPECT_TRUE(create.Await("sessions: 2")) << create.drawn();
+  // The line is removed before the result is told.
+  EXPECT_TRUE(create.Await("reading back: [====================>         ] 2/3\r\033[Ksaved 3 sessions"))
+      << create.drawn();
+  EXPECT_EQ(create.Wait(), kOk);
+}
+
 TEST_F(BackupOfSqliteTest, MetricsFileTellsOfASuccessAlone) {
   Write(*store_.client, "a", "m", 3);
   const std::string path = directory_.File("backup.prom");
-  const auto text = [&path] {
+  const auto text = [&] {
+    const CliResult linted = store_.cli->Bash("promtool check metrics <" + path);
+    EXPECT_EQ(linted.code, 0) << linted.out << linted.err;
     std::ostringstream all;
     all << std::ifstream(path).rdbuf();
     return all.str();

@@ -39,7 +39,7 @@ struct ServedStore {
   std::unique_ptr<test::TestServer> server;
   std::unique_ptr<client::Client> client;
   std::unique_ptr<CliRunner> cli;
-  // Of PostgreSQL; else the path of the file.
+  // The URL of PostgreSQL; else the path of the file.
   std::string place;
 };
 

@@ -62,6 +62,7 @@ TEST_F(CliCompletionTest, BashCompletesCommands) {
   EXPECT_THAT(InBash("authstatectl cutover ", ""), UnorderedElementsAre("check", "rehearse"));
   EXPECT_THAT(InBash("authstatectl decommission ", ""), UnorderedElementsAre("watch", "status"));
   EXPECT_THAT(InBash("authstatectl backend ", ""), UnorderedElementsAre("status", "switch", "sync"));
+  EXPECT_THAT(InBash("authstatectl store ", ""), UnorderedElementsAre("copy", "verify"));
   EXPECT_THAT(InBash("authstatectl --json session sh", "sh"), ElementsAre("show"));
 }
 

@@ -104,17 +104,21 @@ TEST_F(DecommissionAskedTest, TheMetricsTellOfWhoAskedWithinAQuarterOfAnHour) {
     terms.insert(terms.begin(), {"watch", "--metrics-file", path});
     const CliResult watched = RunCommand(std::move(terms));
     EXPECT_EQ(watched.code, kOk) << watched.err;
+    const CliResult linted = CliRunner("").Bash("promtool check metrics <" + path);
+    EXPECT_EQ(linted.code, 0) << linted.out << linted.err;
     std::ostringstream metrics;
     metrics << std::ifstream(path).rdbuf();
     return metrics.str();
   };
-  EXPECT_THAT(watch({}), HasSubstr("\nauthstate_decommission_asked 0\n"));
+  EXPECT_THAT(watch({}), HasSubstr("\nauthstate_decommission_asked{database=\"supabase\"} 0\n"));
   AskSource("SELECT * FROM clients");
-  EXPECT_THAT(watch({}), AllOf(HasSubstr("\nauthstate_decommission_asked 1\n"),
-                               HasSubstr("\nauthstate_decommission_last_sample_timestamp_seconds ")));
+  EXPECT_THAT(watch({}),
+              AllOf(HasSubstr("\nauthstate_decommission_asked{database=\"supabase\"} 1\n"),
+                    HasSubstr("\nauthstate_decommission_last_sample_timestamp_seconds{database=\"supabase\"} ")));
   // It is told for longer than until the next sample.
-  EXPECT_THAT(watch({}), HasSubstr("\nauthstate_decommission_asked 1\n"));
-  EXPECT_THAT(watch({"--ignore-schemas", "public"}), HasSubstr("\nauthstate_decommission_asked 0\n"));
+  EXPECT_THAT(watch({}), HasSubstr("\nauthstate_decommission_asked{database=\"supabase\"} 1\n"));
+  EXPECT_THAT(watch({"--ignore-schemas", "public"}),
+              HasSubstr("\nauthstate_decommission_asked{database=\"supabase\"} 0\n"));
 }
 
 TEST_F(DecommissionAskedTest, WhatChangesTablesWithoutReadingThemIsSeen) {

@@ -136,7 +136,7 @@ class DecommissionTest : public TablesTest {
   }
 
   absl::Time now_ = absl::FromUnixSeconds(1'800'000'000);
-  // Of the last sample.
+  // Since when the last sample counts; empty: there was none.
   std::string statistics_since_;
 };
 

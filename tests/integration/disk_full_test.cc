@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "authstate/v1/admin_service.grpc.pb.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/integration/mounts.h"
@@ -40,8 +41,9 @@ class DiskFullTest : public testing::Test {
       GTEST_SKIP() << mounts;
     }
     std::vector<std::string> argv = WithMounts(kMountSmallDisk, {directory_.path()});
-    argv.insert(argv.end(), {ProgramPath("authstated"), "--listen", "127.0.0.1:0", "--sqlite-path",
-                             directory_.File("authstate.db"), "--health-interval-ms", "20"});
+    argv.insert(argv.end(),
+                {ProgramPath("authstated"), "--listen", "127.0.0.1:0", "--sqlite-path", directory_.File("authstate.db"),
+                 "--health-interval-ms", "20", "--copy-folder", directory_.path()});
     auto process = Subprocess::Start({std::move(argv), {}});
     ASSERT_TRUE(process.ok()) << process.status();
     process_ = *std::move(process);
@@ -51,6 +53,7 @@ class DiskFullTest : public testing::Test {
     const std::string address = ready->substr(kReady.size(), ready->find(',') - kReady.size());
     const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
     stub_ = v1::AuthStateService::NewStub(channel);
+    admin_ = v1::AdminService::NewStub(channel);
     health_ = grpc::health::v1::Health::NewStub(channel);
   }
 
@@ -96,6 +99,7 @@ class DiskFullTest : public testing::Test {
   TempDir directory_;
   std::unique_ptr<Subprocess> process_;
   std::unique_ptr<v1::AuthStateService::Stub> stub_;
+  std::unique_ptr<v1::AdminService::Stub> admin_;
   std::unique_ptr<grpc::health::v1::Health::Stub> health_;
 };
 
@@ -123,6 +127,21 @@ TEST_F(DiskFullTest, IsToldAsSuchByCommitsAndHealthAndEndsByItself) {
   EXPECT_TRUE(BecomesHealthy(HealthCheckResponse::SERVING));
   EXPECT_TRUE(Set(large).ok());
   EXPECT_EQ(Get(), large);
+}
+
+// What the disk has left is the store's, whose commits would fail.
+TEST_F(DiskFullTest, ACopyThatWouldLeaveLittleIsRefused) {
+  ASSERT_TRUE(Set("before").ok());
+  grpc::ClientContext context;
+  v1::CopyStoreRequest request;
+  request.set_name("copy.db");
+  const auto reader = admin_->CopyStore(&context, request);
+  v1::CopyStoreResponse response;
+  EXPECT_FALSE(reader->Read(&response));
+  const grpc::Status refused = reader->Finish();
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << refused.error_message();
+  EXPECT_EQ(ErrorInfoOf(refused).reason(), "DISK_FULL");
+  EXPECT_TRUE(Set("after").ok());
 }
 
 }  // namespace

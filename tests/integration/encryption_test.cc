@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -80,6 +81,52 @@ class EncryptionTest : public testing::Test {
     const CliResult made = CliRunner("").Run({"keyring", "init", path, id});
     EXPECT_EQ(made.code, kOk) << made.err;
     return path;
+  }
+
+  // What sqlite3 says of the file.
+  std::string Sqlite(const std::string& sql) const {
+    auto sqlite = Subprocess::Start({{"sqlite3", directory_.File("authstate.db"), sql}, {}});
+    EXPECT_TRUE(sqlite.ok()) << sqlite.status();
+    const auto exit = (*sqlite)->Wait(kPatience);
+    EXPECT_TRUE(exit.ok() && exit->code == 0) << (*sqlite)->output(Subprocess::Stream::kStderr);
+    return (*sqlite)->output(Subprocess::Stream::kStdout);
+  }
+
+  // The session s, and copies of it that sort before it; plain.
+  void MakeSessions(int count) {
+    Serve({});
+    auto plain = TestServer::Create({Arguments({}), {}});
+    ASSERT_TRUE(plain.ok()) << plain.status();
+    for (int i = 1; i < count; ++i) {
+      EXPECT_EQ(CliRunner((*plain)->address()).Run({"session", "copy", "s", absl::StrCat("copy", i)}).code, kOk);
+    }
+  }
+
+  std::unique_ptr<Subprocess> StartRewrap(const std::string& keyring, std::vector<std::string> more = {}) {
+    std::vector<std::string> argv = {
+        test::ProgramPath("authstatectl"), "keyring", "rewrap", "--keyring-file", keyring, "--sqlite-path",
+        directory_.File("authstate.db"),   "--json"};
+    argv.insert(argv.end(), more.begin(), more.end());
+    auto rewrap = Subprocess::Start({std::move(argv), {}});
+    EXPECT_TRUE(rewrap.ok()) << rewrap.status();
+    return *std::move(rewrap);
+  }
+  static nlohmann::json ReportOf(Subprocess& rewrap) {
+    const auto exit = rewrap.Wait(kPatience);
+    EXPECT_TRUE(exit.ok() && exit->code == kOk) << rewrap.output(Subprocess::Stream::kStderr);
+    return nlohmann::json::parse(rewrap.output(Subprocess::Stream::kStdout), nullptr, /*allow_exceptions=*/false);
+  }
+
+  // Writes and reads the session s while its file is worked on.
+  static void UseUntilTheEndOf(Subprocess& rewrap, const TestServer& server) {
+    const CliRunner cli(server.address());
+    bool ended = false;
+    for (int round = 0; !ended; ++round) {
+      ended = rewrap.Wait(absl::ZeroDuration()).ok();
+      EXPECT_EQ(cli.Run({"keys", "set", "s", "session", "1", absl::StrCat(round)}).code, kOk);
+      EXPECT_EQ(cli.Run({"keys", "get", "s", "session", "1"}).out, absl::StrCat(round, "\n"));
+      EXPECT_THAT(cli.Run({"creds", "get", "s"}).out, HasSubstr(kCanary));
+    }
   }
 
   bool FilesHold(const std::string& text) const {
@@ -207,9 +254,7 @@ TEST_F(EncryptionTest, SessionsFromBeforeAreEncryptedByTheCommandLine) {
   EXPECT_EQ(status["plain"], 0);
   EXPECT_EQ(status["keys"]["old"], 1);
   EXPECT_THAT(run({"keyring", "status"}).out, HasSubstr("VACUUM"));
-  auto vacuum = Subprocess::Start({{"sqlite3", directory_.File("authstate.db"), "VACUUM"}, {}});
-  ASSERT_TRUE(vacuum.ok()) << vacuum.status();
-  ASSERT_TRUE((*vacuum)->Wait(kPatience).ok());
+  Sqlite("VACUUM");
   EXPECT_FALSE(FilesHold(kCanary));
 
   EXPECT_EQ(cli.Run({"keyring", "add", path, "new"}).code, kOk);
@@ -224,34 +269,50 @@ TEST_F(EncryptionTest, SessionsFromBeforeAreEncryptedByTheCommandLine) {
   EXPECT_THAT(Serve({}), HasSubstr(R"("encryption":"off")"));
 }
 
-TEST_F(EncryptionTest, ServerOfAFileGoesOnWhileItsSessionsAreEncrypted) {
+TEST_F(EncryptionTest, ServerOfAFileGoesOnWhileItsSessionsAreEncryptedAndOpenedAgain) {
   constexpr int kSessions = 20;
-  Serve({});
-  {
-    auto plain = TestServer::Create({Arguments({}), {}});
-    ASSERT_TRUE(plain.ok()) << plain.status();
-    for (int i = 1; i < kSessions; ++i) {
-      EXPECT_EQ(CliRunner((*plain)->address()).Run({"session", "copy", "s", absl::StrCat("copy", i)}).code, kOk);
-    }
-  }
+  ASSERT_NO_FATAL_FAILURE(MakeSessions(kSessions));
   const std::string path = NewKeyring("keyring");
   auto server = TestServer::Create({Arguments({"--keyring-file", path}), {}});
   ASSERT_TRUE(server.ok()) << server.status();
-  const CliRunner cli((*server)->address());
-  auto rewrap = Subprocess::Start({{test::ProgramPath("authstatectl"), "keyring", "rewrap", "--keyring-file", path,
-                                    "--sqlite-path", directory_.File("authstate.db"), "--json"},
-                                   {}});
-  ASSERT_TRUE(rewrap.ok()) << rewrap.status();
-  bool ended = false;
-  for (int round = 0; !ended; ++round) {
-    ended = (*rewrap)->Wait(absl::ZeroDuration()).ok();
-    EXPECT_EQ(cli.Run({"keys", "set", "s", "session", "1", absl::StrCat(round)}).code, kOk);
-    EXPECT_EQ(cli.Run({"keys", "get", "s", "session", "1"}).out, absl::StrCat(round, "\n"));
-    EXPECT_THAT(cli.Run({"creds", "get", "s"}).out, HasSubstr(kCanary));
+  auto rewrap = StartRewrap(path);
+  UseUntilTheEndOf(*rewrap, **server);
+  EXPECT_EQ(ReportOf(*rewrap)["encrypted"], kSessions);
+  EXPECT_EQ(Sqlite("SELECT count(*) FROM auth_sessions WHERE data_key IS NULL"), "0\n");
+
+  ASSERT_EQ(CliRunner("").Run({"keyring", "deactivate", path}).code, kOk);
+  ASSERT_TRUE((*server)->Terminate().ok());
+  ASSERT_TRUE((*server)->Restart().ok());
+  rewrap = StartRewrap(path, {"--yes"});
+  UseUntilTheEndOf(*rewrap, **server);
+  EXPECT_EQ(ReportOf(*rewrap)["opened"], kSessions);
+  EXPECT_EQ(Sqlite("SELECT count(*) FROM auth_sessions WHERE data_key IS NOT NULL"), "0\n");
+  ASSERT_TRUE((*server)->Terminate().ok());
+  EXPECT_THAT(Serve({}), HasSubstr(R"("encryption":"off")"));
+}
+
+TEST_F(EncryptionTest, RewrapThatIsKilledWithinASessionLeavesThatAsItWasAndGoesOnFromThere) {
+  constexpr int kSessions = 6;
+  ASSERT_NO_FATAL_FAILURE(MakeSessions(kSessions));
+  const std::string path = NewKeyring("keyring");
+  Serve({"--keyring-file", path});
+  // In the middle of the fourth of them it comes to no end.
+  Sqlite(
+      "CREATE TRIGGER hold BEFORE UPDATE ON auth_creds WHEN NEW.session_id = 'copy4' BEGIN "
+      "SELECT count(*) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n); END");
+  const std::string encrypted = "SELECT count(*) FROM auth_sessions WHERE data_key IS NOT NULL";
+  const std::string values = "SELECT group_concat(hex(value)) FROM auth_creds WHERE session_id = 'copy4'";
+  const std::string before = Sqlite(values);
+  const auto killed = StartRewrap(path);
+  while (killed->running() && Sqlite(encrypted) != "3\n") {
   }
-  EXPECT_EQ((*rewrap)->Wait(kPatience)->code, kOk);
-  EXPECT_EQ(nlohmann::json::parse((*rewrap)->output(Subprocess::Stream::kStdout))["encrypted"], kSessions);
-  EXPECT_THAT(cli.Run({"creds", "get", "s"}).out, HasSubstr(kCanary));
+  killed->Signal(SIGKILL);
+  ASSERT_EQ((*killed->Wait(kPatience)).signal, SIGKILL);
+  Sqlite("DROP TRIGGER hold");
+  EXPECT_EQ(Sqlite(encrypted), "3\n");
+  EXPECT_EQ(Sqlite(values), before);
+  EXPECT_EQ(ReportOf(*StartRewrap(path))["encrypted"], kSessions - 3);
+  EXPECT_THAT(Serve({"--keyring-file", path}), HasSubstr("under the key k"));
 }
 
 TEST_F(EncryptionTest, TokenOfAnEncryptedStoreIsMadeWithoutItsKeyring) {

@@ -21,9 +21,9 @@ inline constexpr storage::Rights kAdmin = static_cast<storage::Rights>(storage::
 // Gives and takes rights in a store past every server, as another server does. A failure is one of the test.
 class GrantedRights {
  public:
-  // Of an SQLite file that nobody has open while this lives; made, where it is not there.
+  // In an SQLite file that nobody has open while this lives; made, where it is not there.
   static std::unique_ptr<GrantedRights> InSqlite(const std::string& path);
-  // Of the database that `url` names.
+  // In the database that `url` names.
   static std::unique_ptr<GrantedRights> InPostgres(const std::string& url);
 
   // A token with these rights; `authstatectl token create` gives the like.

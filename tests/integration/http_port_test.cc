@@ -5,23 +5,25 @@
 #include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "authstate/v1/auth_state_service.grpc.pb.h"
+#include "client/cpp/client.h"
 #include "tests/integration/granted_rights.h"
 #include "tests/integration/pipe_caller.h"
 #include "tests/integration/tls_test.h"
 #include "tests/support/http/http_exchange.h"
 #include "tests/support/pipe_operations.h"
-#include "tests/support/test_postgres.h"
+#include "tests/support/postgres_test.h"
 
 namespace authstate {
 namespace {
@@ -56,7 +58,7 @@ class HttpPortTest : public TlsTest {
     return address.substr(address.rfind(':') + 1);
   }
   std::string Scrape() { return HttpGet(HttpAddress(), "/metrics").body; }
-  // Of a series, as it stands on the scrape; empty where it is not there.
+  // The value of a series as the scrape has it; empty where it is not there.
   std::string ValueOf(const std::string& series) {
     for (const std::string& line : Lines(Scrape())) {
       if (line.rfind(series + " ", 0) == 0) return line.substr(series.size() + 1);
@@ -93,6 +95,7 @@ class HttpPortTest : public TlsTest {
     return RunToEnd(std::move(arguments));
   }
 };
+using HttpPortOnPostgresTest = test::OnPostgres<HttpPortTest>;
 
 grpc::Status Write(v1::AuthStateService::Stub& stub, const std::string& session_id) {
   grpc::ClientContext context;
@@ -131,7 +134,7 @@ TEST_F(HttpPortTest, ALiveScrapePassesPromtoolAndTellsNothingOfASession) {
 
 TEST_F(HttpPortTest, EveryMetricIsOnThePageAndNoOther) {
   std::vector<std::string> arguments = Tls();
-  arguments.insert(arguments.end(), {"--http-listen", "127.0.0.1:0"});
+  arguments.insert(arguments.end(), {"--http-listen", "127.0.0.1:0", "--backup-metrics", Live("none.prom")});
   Start(arguments);
   // Those of sessions are there once these were listed.
   while (ValueOf("authstate_sessions_listed_timestamp_seconds") == "0") {
@@ -143,10 +146,13 @@ TEST_F(HttpPortTest, EveryMetricIsOnThePageAndNoOther) {
   }
   std::set<std::string> documented;
   std::ifstream page(AUTHSTATE_METRICS_PAGE);
-  const std::regex row("\\| `((authstate|grpc|process)_[a-z_]+)` \\|.*");
   for (std::string line; std::getline(page, line);) {
-    std::smatch match;
-    if (std::regex_match(line, match, row)) documented.insert(match[1]);
+    // A row of a table: "| `authstate_ready` | …".
+    const std::vector<std::string> parts = absl::StrSplit(line, '`');
+    if (parts.size() < 3 || parts[0] != "| " || !absl::StartsWith(parts[2], " |")) continue;
+    for (const char* const prefix : {"authstate_", "grpc_", "process_"}) {
+      if (absl::StartsWith(parts[1], prefix)) documented.insert(parts[1]);
+    }
   }
   EXPECT_EQ(served, documented);
 }
@@ -163,12 +169,23 @@ TEST_F(HttpPortTest, EverySetOfLabelsIsThereAtZeroFromTheStart) {
       EXPECT_THAT(line, testing::EndsWith(" 0"));
     }
   }
-  EXPECT_EQ(methods, 30);
+  EXPECT_EQ(methods, 31);
   EXPECT_EQ(
       ValueOf(
           R"(grpc_server_handled_total{grpc_service="authstate.v1.AuthStateService",grpc_method="Pipe",grpc_code="DATA_LOSS"})"),
       "0");
   EXPECT_EQ(ValueOf(R"(authstate_backend_errors_total{backend="sqlite",class="not_committed"})"), "0");
+}
+
+TEST_F(HttpPortTest, TheLastBackupIsThatOfTheFilesAsTheyAreAtAScrape) {
+  std::vector<std::string> arguments = OnSqlite();
+  arguments.insert(arguments.end(), {"--backup-metrics", Live("create.prom")});
+  Start(arguments);
+  EXPECT_EQ(ValueOf("authstate_last_backup_success_timestamp_seconds"), "0");
+  std::ofstream(Live("create.prom")) << "authstate_backup_last_success_timestamp_seconds 1700000000\n"
+                                        "authstate_backup_last_unread_sessions 2\n";
+  EXPECT_EQ(ValueOf("authstate_last_backup_success_timestamp_seconds"), "1700000000");
+  EXPECT_EQ(ValueOf("authstate_last_backup_unread_sessions"), "2");
 }
 
 TEST_F(HttpPortTest, CallsOperationsAndLeasesAreCounted) {
@@ -204,14 +221,12 @@ TEST_F(HttpPortTest, CallsOperationsAndLeasesAreCounted) {
   EXPECT_EQ(ValueOf(R"(authstate_backend_calls_waiting{backend="sqlite"})"), "0");
 }
 
-TEST_F(HttpPortTest, ReadinessAndMetricsFollowTheDatabaseBothWays) {
-  auto postgres = test::TestPostgres::Create();
-  ASSERT_TRUE(postgres.ok()) << postgres.status();
-  Start({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--health-interval-ms", "50", "--http-listen",
-         "127.0.0.1:0"});
+TEST_F(HttpPortOnPostgresTest, ReadinessAndMetricsFollowTheDatabaseBothWays) {
+  Start(
+      {"--backend", "postgres", "--postgres-url", url(), "--health-interval-ms", "50", "--http-listen", "127.0.0.1:0"});
   EXPECT_EQ(HttpGet(HttpAddress(), "/readyz").body, "{\"ready\":true}\n");
   EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="postgres"})"), "1");
-  ASSERT_TRUE((*postgres)->Stop().ok());
+  ASSERT_TRUE(postgres().Stop().ok());
   const HttpAnswer fallen = Await("/readyz", 503);
   ASSERT_EQ(fallen.status, 503);
   const nlohmann::json reason = nlohmann::json::parse(fallen.body)["reasons"][0];
@@ -221,24 +236,20 @@ TEST_F(HttpPortTest, ReadinessAndMetricsFollowTheDatabaseBothWays) {
   EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="postgres"})"), "0");
   EXPECT_EQ(ValueOf("authstate_ready"), "0");
   EXPECT_NE(ValueOf(R"(authstate_backend_errors_total{backend="postgres",class="unreachable"})"), "0");
-  ASSERT_TRUE((*postgres)->Start().ok());
+  ASSERT_TRUE(postgres().Start().ok());
   EXPECT_EQ(Await("/readyz", 200).status, 200);
   EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="postgres"})"), "1");
 }
 
-TEST_F(HttpPortTest, TheDiskOfAFileThatMayServeNextIsToldBeforeThereIsOne) {
-  auto postgres = test::TestPostgres::Create();
-  ASSERT_TRUE(postgres.ok()) << postgres.status();
-  Start({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--sqlite-path", Live("next.db"),
-         "--http-listen", "127.0.0.1:0"});
+TEST_F(HttpPortOnPostgresTest, TheDiskOfAFileThatMayServeNextIsToldBeforeThereIsOne) {
+  Start({"--backend", "postgres", "--postgres-url", url(), "--sqlite-path", Live("next.db"), "--http-listen",
+         "127.0.0.1:0"});
   EXPECT_EQ(ValueOf(absl::StrCat(R"(authstate_sqlite_file_bytes{file=")", Live("next.db"), R"("})")), "0");
   EXPECT_NE(ValueOf(absl::StrCat(R"(authstate_sqlite_disk_free_bytes{file=")", Live("next.db"), R"("})")), "");
 }
 
-TEST_F(HttpPortTest, HowFarTheDatabaseIsBehindIsSeen) {
-  auto postgres = test::TestPostgres::Create();
-  ASSERT_TRUE(postgres.ok()) << postgres.status();
-  Start({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--write-behind", Live("near.db"),
+TEST_F(HttpPortOnPostgresTest, HowFarTheDatabaseIsBehindIsSeen) {
+  Start({"--backend", "postgres", "--postgres-url", url(), "--write-behind", Live("near.db"),
          "--write-behind-max-bytes", "2000000", "--http-listen", "127.0.0.1:0"});
   test::PipeCaller pipe(server_->address());
   ASSERT_THAT(pipe.Call(send::Message({send::Attach(1, 1, "c")})), testing::SizeIs(1));
@@ -251,18 +262,65 @@ TEST_F(HttpPortTest, HowFarTheDatabaseIsBehindIsSeen) {
   EXPECT_EQ(nlohmann::json::parse(HttpGet(HttpAddress(), "/status.json").body)["write_behind"]["sessions"], 1);
 }
 
-TEST_F(HttpPortTest, TheFileBeforeADatabaseIsNotTakenForIt) {
+TEST_F(HttpPortTest, HowFarAFollowedDatabaseIsBehindGrowsWhileItIsAway) {
   auto postgres = test::TestPostgres::Create();
   ASSERT_TRUE(postgres.ok()) << postgres.status();
-  Start({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--write-behind", Live("near.db"),
-         "--health-interval-ms", "50", "--http-listen", "127.0.0.1:0"});
+  Start({"--backend", "sqlite", "--sqlite-path", Live("a.db"), "--postgres-url", (*postgres)->url(), "--http-listen",
+         "127.0.0.1:0"});
+  constexpr char kFollowing[] = R"(authstate_backend_following{backend="postgres"})";
+  constexpr char kLag[] = R"(authstate_backend_follow_lag_seconds{backend="postgres"})";
+  EXPECT_EQ(ValueOf(kFollowing), "0");
+  EXPECT_EQ(ValueOf(kLag), "0");
+  client::ClientOptions options;
+  options.address = server_->address();
+  client::Client operator_of_it(options);
+  client::SyncOptions sync;
+  sync.target = "postgres";
+  sync.follow = true;
+  client::SyncResult result;
+  const auto ignore = [](const client::SwitchProgress& /*progress*/) {};
+  const absl::Status followed = operator_of_it.SyncBackend(sync, ignore, &result);
+  ASSERT_TRUE(followed.ok()) << followed;
+  EXPECT_EQ(ValueOf(kFollowing), "1");
+
+  // When it had all that was written, or earlier, as a scrape takes its time.
+  const auto equal_at = [&] {
+    const absl::Time asked = absl::Now();
+    double seconds = 0;
+    EXPECT_TRUE(absl::SimpleAtod(ValueOf(kLag), &seconds));
+    return asked - absl::Seconds(seconds);
+  };
+  const auto await_equal_after = [&](absl::Time time) {
+    const absl::Time give_up = absl::Now() + kTlsPatience;
+    while (equal_at() <= time && absl::Now() < give_up) absl::SleepFor(absl::Milliseconds(5));
+    ASSERT_GT(equal_at(), time);
+  };
+  await_equal_after(absl::Now());
+  ASSERT_TRUE((*postgres)->Stop().ok());
+  const absl::Time away = absl::Now();
+  absl::Time equal;
+  do {
+    equal = equal_at();
+    EXPECT_LE(equal, away);
+  } while (absl::Now() - equal < absl::Seconds(1));
+  ASSERT_TRUE((*postgres)->Start().ok());
+  await_equal_after(absl::Now());
+  sync.follow = false;
+  EXPECT_TRUE(operator_of_it.SyncBackend(sync, ignore, &result).ok());
+  EXPECT_EQ(ValueOf(kFollowing), "0");
+  EXPECT_EQ(ValueOf(kLag), "0");
+}
+
+TEST_F(HttpPortOnPostgresTest, TheFileBeforeADatabaseIsNotTakenForIt) {
+  Start({"--backend", "postgres", "--postgres-url", url(), "--write-behind", Live("near.db"), "--health-interval-ms",
+         "50", "--http-listen", "127.0.0.1:0"});
   EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="postgres"})"), "1");
   EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="write-behind"})"), "1");
   EXPECT_EQ(ValueOf(R"(authstate_backend_data_loss_total{backend="write-behind"})"), "0");
   EXPECT_EQ(ValueOf(R"(authstate_backend_commits_total{backend="write-behind",outcome="applied"})"), "0");
   test::PipeCaller pipe(server_->address());
   ASSERT_THAT(pipe.Call(send::Message({send::Attach(1, 1, "c")})), testing::SizeIs(1));
-  ASSERT_TRUE((*postgres)->Stop().ok());
+  ASSERT_TRUE(postgres().Stop().ok());
   // What is at home goes on.
   ASSERT_THAT(pipe.Call(send::Message({send::Commit(1, 2, 1, "v")})), testing::SizeIs(1));
   while (ValueOf("authstate_write_behind_away") == "0") {
@@ -271,23 +329,23 @@ TEST_F(HttpPortTest, TheFileBeforeADatabaseIsNotTakenForIt) {
   EXPECT_EQ(ValueOf(R"(authstate_backend_up{backend="write-behind"})"), "1");
   EXPECT_EQ(ValueOf(R"(authstate_backend_commits_total{backend="write-behind",outcome="applied"})"), "1");
   EXPECT_EQ(HttpGet(HttpAddress(), "/readyz").status, 200);
+  ASSERT_TRUE(postgres().Start().ok());
 }
 
-TEST_F(HttpPortTest, AServerBehindWhichTheDatabaseWasNeverReachedTellsSo) {
-  auto postgres = test::TestPostgres::Create();
-  ASSERT_TRUE(postgres.ok()) << postgres.status();
-  const std::vector<std::string> arguments = {"--backend",      "postgres",      "--postgres-url", (*postgres)->url(),
+TEST_F(HttpPortOnPostgresTest, AServerBehindWhichTheDatabaseWasNeverReachedTellsSo) {
+  const std::vector<std::string> arguments = {"--backend",      "postgres",      "--postgres-url", url(),
                                               "--write-behind", Live("near.db"), "--http-listen",  "127.0.0.1:0"};
   // A file that belongs to a database may serve without it.
   Start(arguments);
   ASSERT_EQ(ValueOf("authstate_write_behind_away"), "0");
   ASSERT_TRUE(server_->Terminate().ok());
-  ASSERT_TRUE((*postgres)->Stop().ok());
+  ASSERT_TRUE(postgres().Stop().ok());
   Start(arguments);
   EXPECT_EQ(ValueOf("authstate_write_behind_away"), "1");
   EXPECT_EQ(ValueOf(R"(authstate_backend_serving{backend="postgres"})"), "0");
   EXPECT_EQ(ValueOf(R"(authstate_backend_commits_total{backend="postgres",outcome="applied"})"), "0");
   EXPECT_EQ(HttpGet(HttpAddress(), "/status.json").status, 200);
+  ASSERT_TRUE(postgres().Start().ok());
 }
 
 TEST_F(HttpPortTest, StatusTellsHowTheServerIs) {
@@ -304,13 +362,10 @@ TEST_F(HttpPortTest, StatusTellsHowTheServerIs) {
   EXPECT_EQ(status["backends"][0]["serving"], true);
 }
 
-TEST_F(HttpPortTest, StatusTellsOfSessionsRequestsAndDatabasesThatDoNotServe) {
-  auto postgres = test::TestPostgres::Create();
-  ASSERT_TRUE(postgres.ok()) << postgres.status();
+TEST_F(HttpPortOnPostgresTest, StatusTellsOfSessionsRequestsAndDatabasesThatDoNotServe) {
   std::ofstream(Live("create.prom")) << "authstate_backup_last_sessions 3\n";
-  Start({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--sqlite-path", Live("next.db"),
-         "--backup-metrics", absl::StrCat(Live("create.prom"), ", ", Live("later.prom")), "--http-listen",
-         "127.0.0.1:0"});
+  Start({"--backend", "postgres", "--postgres-url", url(), "--sqlite-path", Live("next.db"), "--backup-metrics",
+         absl::StrCat(Live("create.prom"), ", ", Live("later.prom")), "--http-listen", "127.0.0.1:0"});
   const auto channel = grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials());
   const auto stub = v1::AuthStateService::NewStub(channel);
   EXPECT_FALSE(Read(*stub, "b").ok());

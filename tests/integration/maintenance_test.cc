@@ -10,6 +10,7 @@
 #include <deque>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <utility>
@@ -25,8 +26,10 @@
 #include "tests/integration/cli_runner.h"
 #include "tests/integration/locked_rows.h"
 #include "tests/integration/pipe_caller.h"
+#include "tests/support/http/http_exchange.h"
 #include "tests/support/pipe_operations.h"
 #include "tests/support/postgres_test.h"
+#include "tests/support/subprocess.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_server.h"
 
@@ -34,7 +37,10 @@ namespace authstate::test {
 namespace {
 
 using Json = nlohmann::json;
+using testing::AllOf;
+using testing::ContainsRegex;
 using testing::HasSubstr;
+using testing::Not;
 
 // For how long nothing is to be written: some renewals, and reads without number.
 constexpr absl::Duration kAWhile = absl::Seconds(2);
@@ -211,7 +217,11 @@ class Writer {
   std::thread thread_;
 };
 
+// As an operator goes about it: on, a backup that is compared with what is there, a look at a test session, off.
 TEST_F(MaintenanceTest, NoServerOfTheDatabaseWritesWhileReadsGoOnAndEveryWriteIsThenDoneOnce) {
+  TempDir folder;
+  const std::string keyring = folder.File("backup.keyring");
+  ASSERT_EQ(CliRunner("").Run({"keyring", "init", keyring, "backups"}).code, kOk);
   const auto first = Start();
   const auto second = Start();
   Writer held(first->address(), "held");
@@ -219,7 +229,7 @@ TEST_F(MaintenanceTest, NoServerOfTheDatabaseWritesWhileReadsGoOnAndEveryWriteIs
   held.AwaitAcknowledged(10);
   also_held.AwaitAcknowledged(10);
 
-  const Json begun = Maintenance(*first, {"on", "--reason", "backup", "--hold", "300ms", "--allow", "test-"});
+  const Json begun = Maintenance(*first, {"on", "--reason", "backup", "--hold", "300ms"});
   EXPECT_EQ(begun.at("reason"), "backup");
   EXPECT_EQ(begun.at("settle_seconds"), 0.0);
   EXPECT_EQ(begun.at("writes_under_way"), 0);
@@ -232,14 +242,28 @@ TEST_F(MaintenanceTest, NoServerOfTheDatabaseWritesWhileReadsGoOnAndEveryWriteIs
     EXPECT_EQ(reader.Revision("also-held"), revision);
   }
   EXPECT_GT(reads, 0);
+  const auto backup = [&](const char* what, const std::string& option) {
+    const CliResult result =
+        CliRunner(first->address())
+            .Run({"--json", "backup", what, folder.File("backups"), "--keyring-file", keyring, option});
+    EXPECT_EQ(result.code, kOk) << result.err;
+    return result.OutJson();
+  };
+  EXPECT_EQ(backup("create", "--full").at("sessions"), 2);
+  EXPECT_EQ(backup("verify", "--live").at("equal"), 2) << "nothing has moved on since it was saved";
+  EXPECT_EQ(Writers(), "0");
   EXPECT_EQ(Written(), written) << "something was written meanwhile";
   EXPECT_GT(held.refused(), 0);
   EXPECT_GT(also_held.refused(), 0);
 
   // The other server follows what is asked of the first.
   EXPECT_EQ(Maintenance(*second, {"status"}).at("reason"), "backup");
+  ExpectMaintenance(RefusalOf(reader.SetCreds("test-1", 0)));
+  EXPECT_EQ(Written(), written);
+  (void)Maintenance(*first, {"on", "--reason", "backup", "--hold", "300ms", "--allow", "test-"});
+  const std::string allowed = Written();
   EXPECT_TRUE(reader.SetCreds("test-1", 0).ok());
-  EXPECT_NE(Written(), written);
+  EXPECT_NE(Written(), allowed);
 
   const std::uint64_t before = held.acknowledged();
   const std::uint64_t also_before = also_held.acknowledged();
@@ -250,6 +274,56 @@ TEST_F(MaintenanceTest, NoServerOfTheDatabaseWritesWhileReadsGoOnAndEveryWriteIs
   also_held.Stop();
   EXPECT_EQ(reader.Revision("held"), held.acknowledged());
   EXPECT_EQ(reader.Revision("also-held"), also_held.acknowledged());
+}
+
+TEST_F(MaintenanceTest, WhatIsHeldAndRefusedIsToldToWhoeverLooks) {
+  namespace send = test::pipe;
+  const auto server = Start({"--backend", "postgres", "--postgres-url", url(), "--http-listen", "127.0.0.1:0"});
+  const auto line =
+      server->process().WaitForLine("metrics and health over HTTP", absl::Seconds(60), Subprocess::Stream::kStderr);
+  ASSERT_TRUE(line.ok()) << line.status();
+  const std::string http = Json::parse(*line).at("address");
+  const auto told = [&http] { return Json::parse(HttpGet(http, "/status.json").body); };
+  const auto metrics = [&http] { return HttpGet(http, "/metrics").body; };
+  const auto top = [&] { return CliRunner(server->address()).Run({"top", "--once", "--url", "http://" + http}).out; };
+  EXPECT_EQ(told().at("maintenance"), Json());
+  EXPECT_THAT(top(), HasSubstr("  maintenance      none\n"));
+
+  PipeCaller pipe(server->address());
+  ASSERT_EQ(pipe.Call(send::Message({send::Attach(1, 1, "s")})).size(), 1U);
+  (void)Maintenance(*server, {"on", "--reason", "new disk", "--hold", "1h"});
+  const std::vector<v1::PipeResult> refused = pipe.Call(send::Message({send::Commit(1, 2, 1, "v")}));
+  ASSERT_EQ(refused.size(), 1U);
+  ExpectMaintenance(RefusalOf(refused.front().error()));
+  std::thread held([&] { EXPECT_TRUE(Client(server->address()).SetCreds("held", 0).ok()); });
+  while (Maintenance(*server, {"status"}).at("held_writes") == 0) continue;
+  const Json maintenance = told().at("maintenance");
+  EXPECT_EQ(maintenance.at("reason"), "new disk");
+  EXPECT_EQ(maintenance.at("held"), 1);
+  EXPECT_EQ(maintenance.at("refused"), 1);
+  EXPECT_THAT(std::string(maintenance.at("since")), testing::EndsWith("+00:00"));
+  EXPECT_THAT(metrics(),
+              AllOf(HasSubstr("\nauthstate_maintenance 1\n"), HasSubstr("\nauthstate_maintenance_held_calls 1\n"),
+                    HasSubstr("\nauthstate_maintenance_refused_total 1\n")));
+  EXPECT_THAT(top(), AllOf(ContainsRegex("! maintenance      since [0-9]+ s ago: new disk\n"),
+                           HasSubstr("  held calls       1\n"), HasSubstr("  refused calls    1\n")));
+
+  (void)Maintenance(*server, {"off"});
+  held.join();
+  EXPECT_EQ(told().at("maintenance"), Json());
+  EXPECT_THAT(metrics(),
+              AllOf(HasSubstr("\nauthstate_maintenance 0\n"), HasSubstr("\nauthstate_maintenance_held_calls 0\n"),
+                    HasSubstr("\nauthstate_maintenance_refused_total 1\n")));
+  EXPECT_THAT(top(), AllOf(HasSubstr("  maintenance      none\n"), Not(HasSubstr("held calls"))));
+  // The refusal is none of the failures that somebody has to look at.
+  EXPECT_EQ(told().at("calls").at("ended").at("UNAVAILABLE"), 1);
+  const auto sum = [](const Json& steps) {
+    const std::vector<int> numbers = steps;
+    return std::accumulate(numbers.begin(), numbers.end(), 0);
+  };
+  Json history = told().at("history");
+  while (sum(history.at("requests")) < 4) history = told().at("history");
+  EXPECT_EQ(sum(history.at("failures")), 0);
 }
 
 TEST_F(MaintenanceTest, ALeaseStaysItsOwnersThroughALongerTimeThanItsOwnWithoutAWrite) {

@@ -38,7 +38,7 @@ using ::testing::HasSubstr;
 
 constexpr absl::Duration kPatience = absl::Seconds(60);
 constexpr absl::Duration kBetweenLooks = absl::Milliseconds(10);
-// Of the server in these tests, whatever port it has.
+// The address by which others know the server of these tests, whatever port it has.
 constexpr char kAddress[] = "near:1";
 
 class NearStoreDamageTest : public PostgresTest {
@@ -94,7 +94,7 @@ class NearStoreDamageTest : public PostgresTest {
     EXPECT_TRUE(set.ok()) << set.status();
   }
 
-  // Of key `1`; an absent one is told as such.
+  // Reads the key `1`; an absent one is told as such.
   absl::StatusOr<std::string> Get(const std::string& session) {
     const auto keys = client_->GetKeys(session, {{"session", "1"}});
     if (!keys.ok()) return keys.status();
@@ -157,7 +157,7 @@ class NearStoreDamageTest : public PostgresTest {
   std::unique_ptr<client::Client> client_;
 };
 
-// Of a disk of its own.
+// The near store has a disk of its own.
 class NearStoreDiskTest : public NearStoreDamageTest {
  protected:
   void SetUp() override {

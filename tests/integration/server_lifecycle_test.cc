@@ -29,9 +29,9 @@
 #include "authstate/v1/auth_state_service.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/support/free_port.h"
+#include "tests/support/postgres_test.h"
 #include "tests/support/subprocess.h"
 #include "tests/support/temp_dir.h"
-#include "tests/support/test_postgres.h"
 #include "tests/support/test_server.h"
 #include "tests/unit/server/fake_service_manager.h"
 
@@ -89,6 +89,7 @@ class ServerLifecycleTest : public testing::Test {
   test::TempDir directory_;
   std::unique_ptr<test::TestServer> server_;
 };
+using LifecycleOnPostgresTest = test::OnPostgres<ServerLifecycleTest>;
 
 TEST_F(ServerLifecycleTest, SaysInOneLineThatItIsReady) {
   ASSERT_NO_FATAL_FAILURE(Start(OnSqlite()));
@@ -251,10 +252,8 @@ TEST_F(ServerLifecycleTest, ABadOptionIsOneLineAndItsCode) {
   ExpectFailure({"--backend", "oracle"}, 2, "--backend");
 }
 
-TEST_F(ServerLifecycleTest, ThePasswordIsNotInTheProcessList) {
-  auto postgres = test::TestPostgres::Create();
-  ASSERT_TRUE(postgres.ok()) << postgres.status();
-  const std::string url = absl::StrCat("postgresql://postgres:s3cret@127.0.0.1:", (*postgres)->port(), "/postgres");
+TEST_F(LifecycleOnPostgresTest, ThePasswordIsNotInTheProcessList) {
+  const std::string url = absl::StrCat("postgresql://postgres:s3cret@127.0.0.1:", postgres().port(), "/postgres");
   ASSERT_NO_FATAL_FAILURE(Start({"--backend", "postgres", "--postgres-url", url}));
   std::ifstream file(absl::StrCat("/proc/", server_->process().pid(), "/cmdline"));
   std::stringstream command_line;
@@ -337,16 +336,13 @@ TEST_F(ServerLifecycleTest, HealthSaysNotServingBeforeTheStop) {
   EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
 }
 
-TEST_F(ServerLifecycleTest, HealthFollowsTheDatabaseBothWays) {
-  auto postgres = test::TestPostgres::Create();
-  ASSERT_TRUE(postgres.ok()) << postgres.status();
-  ASSERT_NO_FATAL_FAILURE(
-      Start({"--backend", "postgres", "--postgres-url", (*postgres)->url(), "--health-interval-ms", "50"}));
+TEST_F(LifecycleOnPostgresTest, HealthFollowsTheDatabaseBothWays) {
+  ASSERT_NO_FATAL_FAILURE(Start({"--backend", "postgres", "--postgres-url", url(), "--health-interval-ms", "50"}));
   HealthWatch watch(server_->address());
   EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::SERVING);
-  ASSERT_TRUE((*postgres)->Stop().ok());
+  ASSERT_TRUE(postgres().Stop().ok());
   EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
-  ASSERT_TRUE((*postgres)->Start().ok());
+  ASSERT_TRUE(postgres().Start().ok());
   EXPECT_EQ(watch.Next(), grpc::health::v1::HealthCheckResponse::SERVING);
 }
 

@@ -38,6 +38,8 @@ class SessionOwner {
     stop_ = true;
     if (thread_.joinable()) thread_.join();
   }
+  // So many were acknowledged.
+  std::uint64_t commits() const { return count_; }
   void AwaitMore(std::uint64_t commits) const {
     const std::uint64_t wanted = count_ + commits;
     const absl::Time give_up = absl::Now() + absl::Minutes(1);

@@ -21,6 +21,23 @@ class TablesSyncTest : public TablesTest {
   void ExpectSame(const std::string& table, const std::string& key) {
     EXPECT_EQ(Contents(source(), table, key), Contents(target(), table, key)) << table;
   }
+  // A transaction that has written to the source, and commits once the round is over.
+  std::unique_ptr<test::Subprocess> CommitAfterRound(int round) const {
+    auto process = test::Subprocess::Start(
+        {{"psql", source(), "-qAt", "-v", "ON_ERROR_STOP=1", "-c", "BEGIN", "-c",
+          "INSERT INTO child (tags) SELECT ARRAY[i] FROM generate_series(1, 100) i; "
+          "INSERT INTO parent (name) VALUES ('late'); INSERT INTO journal (body) SELECT 'late' FROM generate_series(1, "
+          "100)",
+          "-c", "\\echo written", "-c",
+          absl::StrCat("DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM aside.ended_rounds WHERE round = ", round,
+                       ") LOOP PERFORM pg_sleep(0.01); END LOOP; END $$"),
+          "-c", "COMMIT"},
+         {}});
+    EXPECT_TRUE(process.ok()) << process.status();
+    const auto written = (*process)->WaitForLine("written", absl::Minutes(1));
+    EXPECT_TRUE(written.ok()) << written.status();
+    return *std::move(process);
+  }
 };
 
 TEST_F(TablesSyncTest, TheSecondFormIsMadeAndFilledInTheOrderOfItsForeignKeys) {
@@ -55,7 +72,12 @@ TEST_F(TablesSyncTest, TheFirstFormFillsTheSecondAndRowsThatDoNotFitAreNamedWith
       "INSERT INTO messages (id, company_id, phone, direction, created_at) SELECT md5(i::text)::uuid, 962302, i::text, "
       "CASE i WHEN 7 THEN 'secret' ELSE 'in' END, timestamptz '2025-10-15 00:00:00+00' + i * interval '6 hours' "
       "FROM generate_series(1, 400) i");
-  const CliResult result = Run({"sync", "--json"});
+  // Tables that only the target has, whose rows would be deleted along: they have none.
+  const std::vector<std::string> accept = {"--accept", "bookings.referenced-from-outside.reminders", "--accept",
+                                           "companies.referenced-from-outside.sync_status"};
+  std::vector<std::string> words = {"sync", "--json"};
+  words.insert(words.end(), accept.begin(), accept.end());
+  const CliResult result = Run(words);
   EXPECT_EQ(result.code, kDataLoss) << result.err;
   const nlohmann::json synced = result.OutJson();
   ASSERT_THAT(synced["refused"], SizeIs(1)) << synced;
@@ -65,7 +87,8 @@ TEST_F(TablesSyncTest, TheFirstFormFillsTheSecondAndRowsThatDoNotFitAreNamedWith
   EXPECT_THAT(result.out + result.err, Not(HasSubstr("secret")));
   EXPECT_EQ(Ask(target(), "SELECT count(*) FROM messages"), "399");
   EXPECT_EQ(Ask(target(), "SELECT count(*) FROM clients"), "1299");
-  EXPECT_EQ(Run({"sync", "--max-errors", "0"}).code, kDataLoss);
+  words.insert(words.end(), {"--max-errors", "0"});
+  EXPECT_EQ(Run(words).code, kDataLoss);
 }
 
 // What tools/dev has named has to be what the servers are.
@@ -182,7 +205,7 @@ TEST_F(TablesSyncTest, CirclesOfForeignKeysAreOpenedByDeferrableOnesOrRefusedByN
       "INSERT INTO a SELECT i, i FROM generate_series(1, 300) i; INSERT INTO b SELECT i, i FROM generate_series(1, "
       "300) i; COMMIT; "
       "INSERT INTO tree SELECT i, nullif(i + 1, 301) FROM generate_series(300, 1, -1) i");
-  const CliResult refused = Run({"sync", "--json", "--accept", "a.foreign-key-missing.a_b"});
+  const CliResult refused = Run({"sync", "--json", "--accept", "a.foreign-key-differs.a_b"});
   EXPECT_EQ(refused.code, kRefused);
   EXPECT_THAT(refused.out, HasSubstr("the foreign keys of a, b lead in a circle"));
   Sql(target(), "ALTER TABLE a ALTER CONSTRAINT a_b DEFERRABLE");
@@ -215,6 +238,13 @@ TEST_F(TablesSyncTest, ARowThatATypeRefusesIsNamedByKeyAndColumnAndTheRestGoesOn
                   {{"table", "t"}, {"key", "id=250"}, {"column", "code"}, {"constraint", ""}, {"sqlstate", "22001"}})));
   EXPECT_THAT(result.out + result.err, Not(AllOf(HasSubstr("secret"))));
   EXPECT_EQ(Ask(target(), "SELECT count(*) FROM t"), "297");
+  // As many may be refused as are, and no more.
+  const std::vector<std::string> words = {"sync", "--accept", "t.type.tags", "--accept", "t.type.code", "--max-errors"};
+  for (const auto& [most, what] : {std::pair("3", "the target refused 3 rows"), std::pair("2", "more than 2 rows")}) {
+    std::vector<std::string> with = words;
+    with.emplace_back(most);
+    EXPECT_THAT(Run(with).err, HasSubstr(what));
+  }
 }
 
 TEST_F(TablesSyncTest, TriggersMissingKeysAndMissingRightsStandInTheWay) {
@@ -250,7 +280,7 @@ TEST_F(TablesSyncTest, FromWhereTheTargetEndsTheRestIsCopiedButForWhatItRefuses)
   Sql(target(),
       "INSERT INTO t SELECT i, i FROM generate_series(1, 1000) i; UPDATE t SET n = 0 WHERE id = 7; "
       "ALTER TABLE t ADD CHECK (id <> 150000)");
-  const nlohmann::json found = TableOf(Sync({"--dry-run"}), "t");
+  const nlohmann::json found = TableOf(Sync({"--dry-run"}, kDataLoss), "t");
   EXPECT_EQ(found["missing"], 199'000);
   EXPECT_EQ(found["different"], 1);
   const nlohmann::json synced = Sync({"--rounds", "1"}, kDataLoss);
@@ -267,8 +297,15 @@ TEST_F(TablesSyncTest, LargeRowsGoOver) {
       "INSERT INTO t SELECT i, repeat(md5(i::text), CASE WHEN i % 10 = 0 THEN 100000 ELSE 1 END) FROM "
       "generate_series(1, 60) i");
   Sql(target(), "INSERT INTO t SELECT i, '' FROM generate_series(1, 60) i");
+  EXPECT_EQ(TableOf(Verify(kDataLoss, {"--listed", "7"}), "t")["rows"].size(), 7);
   EXPECT_TRUE(Sync()["equal"]);
   EXPECT_TRUE(Verify()["equal"]);
+  // A transaction takes no more than it may, but a row.
+  const std::string transactions = "SELECT count(DISTINCT xmin::text) FROM t";
+  EXPECT_LT(std::stoi(Ask(target(), transactions)), 60);
+  Sql(target(), "UPDATE t SET body = ''");
+  EXPECT_TRUE(Sync({"--batch-bytes", "1"})["equal"]);
+  EXPECT_EQ(Ask(target(), transactions), "60");
 }
 
 // Everything that applications do to rows, while rounds run; once they stop, a last round makes both equal.
@@ -278,10 +315,11 @@ TEST_F(TablesSyncTest, TrafficWhileSyncingAndALastRoundAreEqual) {
       "CREATE TABLE child (id bigserial PRIMARY KEY, parent_id int REFERENCES parent ON DELETE CASCADE ON UPDATE "
       "CASCADE, tags int[], at timestamptz DEFAULT now()); "
       "CREATE TABLE log (at date, id uuid DEFAULT gen_random_uuid(), body text, PRIMARY KEY (id, at)); "
-      "CREATE TABLE gone (id int PRIMARY KEY)");
+      "CREATE TABLE gone (id int PRIMARY KEY); CREATE TABLE journal (id serial PRIMARY KEY, body text)");
   Sql(source(),
       "INSERT INTO parent (code, name) SELECT i, 'n' FROM generate_series(1, 3000) i; "
-      "INSERT INTO child (parent_id, tags) SELECT i, ARRAY[i] FROM generate_series(1, 3000) i");
+      "INSERT INTO child (parent_id, tags) SELECT i, ARRAY[i] FROM generate_series(1, 3000) i; "
+      "CREATE SCHEMA aside; CREATE TABLE aside.ended_rounds (round int)");
   std::atomic<bool> stop = false;
   const std::vector<std::string> deeds = {
       "INSERT INTO parent (code, name) SELECT 100000 + (random() * 1e8)::int, 'new' ON CONFLICT DO NOTHING",
@@ -294,6 +332,11 @@ TEST_F(TablesSyncTest, TrafficWhileSyncingAndALastRoundAreEqual) {
       "INSERT INTO log (at, body) SELECT current_date, md5(random()::text) FROM generate_series(1, 50)",
       "BEGIN; TRUNCATE log; INSERT INTO log (at, body) VALUES (current_date, 'first'); COMMIT",
       "INSERT INTO gone VALUES ((random() * 1e8)::int) ON CONFLICT DO NOTHING",
+      "INSERT INTO journal (body) VALUES ('soon')",
+      // Without waiting for long, as others would wait behind it.
+      "SET lock_timeout = '50ms'; TRUNCATE gone",
+      "SET lock_timeout = '50ms'; SET client_min_messages = error; TRUNCATE parent CASCADE; INSERT INTO parent (code) "
+      "SELECT generate_series(1, 500)",
       "UPDATE parent a SET code = -a.code - 1 WHERE a.id IN (SELECT id FROM parent ORDER BY random() LIMIT 2)",
       // Commits later than those that began after it.
       "BEGIN; INSERT INTO child (tags) VALUES ('{}'); SELECT pg_sleep(0.2); COMMIT"};
@@ -303,9 +346,17 @@ TEST_F(TablesSyncTest, TrafficWhileSyncingAndALastRoundAreEqual) {
   };
   std::thread first(traffic, 1);
   std::thread second(traffic, 2);
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < 4; ++i) {
+    // Begun before the round, and committed after it: rows with older keys than what others commit meanwhile.
+    std::unique_ptr<test::Subprocess> late;
+    if (i % 2 == 0) late = CommitAfterRound(i);
     const CliResult round = Run({"sync", "--rounds", "1", "--allow-emptying"});
     EXPECT_THAT(round.code, ::testing::AnyOf(kOk, kDataLoss)) << round.out << round.err;
+    Sql(source(), absl::StrCat("INSERT INTO aside.ended_rounds VALUES (", i, ")"));
+    if (late == nullptr) continue;
+    const auto exit = late->Wait(absl::Minutes(1));
+    ASSERT_TRUE(exit.ok()) << exit.status();
+    EXPECT_EQ(exit->code, 0) << late->output(test::Subprocess::Stream::kStderr);
   }
   stop = true;
   first.join();
@@ -316,6 +367,8 @@ TEST_F(TablesSyncTest, TrafficWhileSyncingAndALastRoundAreEqual) {
   EXPECT_TRUE(Verify()["equal"]);
   ExpectSame("parent", "id");
   ExpectSame("child", "id");
+  ExpectSame("journal", "id");
+  EXPECT_EQ(Ask(target(), "SELECT count(*) FROM journal WHERE body = 'late'"), "200");
 }
 
 }  // namespace

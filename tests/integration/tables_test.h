@@ -24,6 +24,11 @@ namespace authstate {
 // the newest that there is, as a provider's may be years ahead of the other's.
 class TablesTest : public testing::Test {
  protected:
+  static constexpr char kMessages[] =
+      "INSERT INTO messages (id, company_id, phone, direction, body, created_at) SELECT md5('message ' || i)::uuid, "
+      "962302, '7999' || i, 'in', 'текст ' || i, timestamptz '2025-10-15 00:00:00+00' + i * interval '6 hours' "
+      "FROM generate_series(1, 200) i";
+
   static void SetUpTestSuite() { StartServers(/*newest_is_source=*/false); }
   static void StartServers(bool newest_is_source) {
     for (const bool source : {true, false}) {
@@ -76,6 +81,14 @@ class TablesTest : public testing::Test {
     ASSERT_TRUE(file.is_open()) << name;
     const std::string script((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
     Sql(url, absl::StrCat("SET live_schema.scale = ", scale, "; ", script));
+  }
+
+  // The live system in the source, with messages of some months, and its tables in the target.
+  void LoadLive() const {
+    Load(source_, "live.sql");
+    Load(source_, "rows.sql");
+    Sql(source_, kMessages);
+    Load(target_, "live.sql");
   }
 
   std::unique_ptr<test::Subprocess> Start(std::vector<std::string> words) const {

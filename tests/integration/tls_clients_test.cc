@@ -10,6 +10,20 @@ namespace {
 
 using ::testing::HasSubstr;
 
+// authstatectl, with these options, asks the server once.
+Result Ctl(const test::TestServer& server, const std::string& options) {
+  return RunToEnd({"bash", "-c",
+                   absl::StrCat(test::ProgramPath("authstatectl"), " --address ", server.address(), " --timeout 60s ",
+                                options, " server info")});
+}
+
+// What it says of a server whose certificate it does not take.
+std::string CtlRefusal(const test::TestServer& server, const std::string& ca, const std::string& name = "localhost") {
+  const Result refused = Ctl(server, absl::StrCat("--server-name ", name, " --ca ", ca));
+  EXPECT_EQ(refused.code, 5) << refused.err;
+  return refused.err;
+}
+
 TEST_F(TlsTest, EveryClientSpeaksIt) {
   Start(Tls());
   EXPECT_EQ(Ask(Options()), absl::OkStatus());
@@ -29,30 +43,39 @@ TEST_F(TlsTest, MutualTlsLetsInWhoShowsACertificateOfTheAuthority) {
   EXPECT_THAT(Refusal(Options()), HasSubstr("the server wants a certificate of its client, and there is none"));
   EXPECT_THAT(Refusal(Options("other-client")), HasSubstr("the server does not accept the client's certificate"));
   EXPECT_THAT(Refusal(Options("expired-client")), HasSubstr("the server does not accept the client's certificate"));
-  const auto cli = [this](const std::string& options) {
-    return RunToEnd({"bash", "-c",
-                     absl::StrCat(test::ProgramPath("authstatectl"), " --address ", server_->address(),
-                                  " --timeout 1s ", options, " server info")});
+  const std::string server = absl::StrCat("--server-name localhost --ca ", Made("ca.pem"));
+  const auto showing = [&server](const std::string& name) {
+    return absl::StrCat(server, " --cert ", Made(name + ".pem"), " --key ", Made(name + ".key"));
   };
-  const Result let_in = cli(absl::StrCat("--server-name localhost --ca ", Made("ca.pem"), " --cert ",
-                                         Made("client.pem"), " --key ", Made("client.key")));
+  const Result let_in = Ctl(*server_, showing("client"));
   EXPECT_EQ(let_in.code, 0) << let_in.err;
-  const Result refused = cli("");
-  EXPECT_EQ(refused.code, 5);
-  EXPECT_THAT(refused.err, HasSubstr("does it want TLS, that is --ca?"));
+  for (const auto& [options, what] : std::vector<std::pair<std::string, std::string>>{
+           {"", "does it want TLS, that is --ca?"},
+           {server, "the server wants a certificate of its client, and there is none"},
+           {showing("other-client"), "the server does not accept the client's certificate"},
+           {showing("expired-client"), "the server does not accept the client's certificate"}}) {
+    const Result refused = Ctl(*server_, options);
+    EXPECT_EQ(refused.code, 5);
+    EXPECT_THAT(refused.err, HasSubstr(what));
+  }
 }
 
 TEST_F(TlsTest, ClientsSayWhatIsWrongWithTheServersCertificate) {
   Start(Tls());
   client::ClientOptions options = Options();
   options.tls->server_name = "elsewhere.test";
-  EXPECT_THAT(Refusal(options), HasSubstr("the server's certificate has another name than elsewhere.test"));
+  const char* const other_name = "the server's certificate has another name than elsewhere.test";
+  EXPECT_THAT(Refusal(options), HasSubstr(other_name));
+  EXPECT_THAT(CtlRefusal(*server_, Made("ca.pem"), "elsewhere.test"), HasSubstr(other_name));
   options = Options();
   options.tls->authorities = client::ReadTls({Made("other-ca.pem"), "", ""})->authorities;
   EXPECT_THAT(Refusal(options), HasSubstr("the server's certificate is of an unknown authority"));
+  EXPECT_THAT(CtlRefusal(*server_, Made("other-ca.pem")),
+              HasSubstr("the server's certificate is of an unknown authority"));
   server_.reset();
   Start(Tls("self-signed"));
   EXPECT_THAT(Refusal(Options()), HasSubstr("the server's certificate is self-signed"));
+  EXPECT_THAT(CtlRefusal(*server_, Made("ca.pem")), HasSubstr("the server's certificate is self-signed"));
   server_.reset();
   Start({"--sqlite-path", Live("a.db")});
   EXPECT_THAT(Refusal(Options()), HasSubstr("no TLS is spoken there"));
@@ -64,7 +87,9 @@ TEST_F(TlsTest, ClientsSayThatTheServersCertificateHasExpired) {
   // By when it was valid.
   (*clock)->Set("-36h");
   Start(Tls("expired"), (*clock)->environment());
-  EXPECT_THAT(Refusal(Options()), HasSubstr("the server's certificate, or that of its authority, has expired"));
+  const char* const expired = "the server's certificate, or that of its authority, has expired";
+  EXPECT_THAT(Refusal(Options()), HasSubstr(expired));
+  EXPECT_THAT(CtlRefusal(*server_, Made("ca.pem")), HasSubstr(expired));
 }
 
 TEST_F(TlsTest, FilesOfAClientThatDoNotFitAreNamed) {

@@ -49,6 +49,8 @@ TEST_F(TlsTest, AStartWithFilesThatCannotServeIsOneLineAndItsCode) {
   expect(Made("future.pem"), Made("future.key"), "", "future.pem: is not valid before ");
   expect(Made("nameless.pem"), Made("nameless.key"), "", "nameless.pem: names no host");
   expect(Made("client.pem"), Made("client.key"), "", "client.pem: names no host");
+  expect(Made("no-server.pem"), Made("no-server.key"), "", "no-server.pem: is not for servers (key usage)");
+  expect(Made("unvouched.pem"), key, "", "unvouched.pem: the first certificate in it is signed by none of the others");
   expect(server, key, garbage, "--tls-client-ca " + garbage + ": holds no certificate in PEM");
   expect(server, key, Made("expired.pem"), "--tls-client-ca " + Made("expired.pem") + ": none of its certificates");
 }

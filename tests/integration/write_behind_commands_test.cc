@@ -18,7 +18,7 @@
 #include "absl/time/time.h"
 #include "tests/integration/cli_runner.h"
 #include "tests/support/postgres_test.h"
-#include "tests/support/tcp_proxy.h"
+#include "tests/support/proxy/tcp_proxy.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_server.h"
 
@@ -220,7 +220,7 @@ TEST_F(WriteBehindCommandsTest, LiveHomeThatIsAbandonedLosesTheSessionAndItsOrph
   const std::string folder = folder_.File("orphan");
   const Json exported = MustRun(*server, {"write-behind", "orphans", "export", file, orphan, folder});
   EXPECT_EQ(exported["deleted"], Json::parse(R"([{"type":"lid-mapping","id":"2"}])"));
-  // By what imports folders.
+  // What imports folders takes it.
   const Json imported = MustRun(*server, {"session", "import", "copy", folder, "--keys-only"});
   EXPECT_EQ(MustRun(*server, {"keys", "list", "copy"})["keys"].size(), 2U) << imported;
   for (const Json& key : MustRun(*server, {"keys", "get", "copy", "lid-mapping", "1", "3"})["keys"]) {
@@ -233,6 +233,53 @@ TEST_F(WriteBehindCommandsTest, LiveHomeThatIsAbandonedLosesTheSessionAndItsOrph
   EXPECT_EQ(Run(*server, {"write-behind", "orphans", "discard", file, orphan, "--yes"}).code, kOk);
   EXPECT_THAT(MustRun(*server, {"write-behind", "orphans", "list", file})["orphans"], IsEmpty());
   EXPECT_EQ(Run(*server, {"write-behind", "orphans", "export", file, orphan, folder}).code, kNotFound);
+}
+
+TEST_F(WriteBehindCommandsTest, KeyGoesOnceDatabaseAndFileWereBroughtUnderAnotherBesideTheServer) {
+  const std::string keyring = folder_.File("keyring");
+  const std::string near = folder_.File("near.db");
+  const auto put_keyring = [&keyring](const std::string& active, const std::vector<std::string>& keys) {
+    std::ofstream file(keyring);
+    file << "active " << active << "\n";
+    for (const std::string& id : keys)
+      file << "key " << id << " " << std::string(64, id.front() == 'o' ? 'a' : 'b') << "\n";
+    file.close();
+    std::filesystem::permissions(keyring, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  };
+  put_keyring("old", {"old"});
+  const auto server = Start("near.db", url(), {"--keyring-file", keyring});
+  ASSERT_NE(server, nullptr);
+  MustSet(*server, Acquire(*server, "pool"), "1", "\"v\"");
+  AwaitFlushed(*server);
+  put_keyring("new", {"new", "old"});
+  ASSERT_TRUE(server->Kill().ok());
+  ASSERT_TRUE(server->Restart().ok());
+
+  const CliRunner alone("unix:/nonexistent");
+  const std::vector<std::string> of_near = {"--sqlite-path", near};
+  const std::vector<std::string> of_far = {"--backend", "postgres", "--postgres-url", url()};
+  const auto with = [](std::vector<std::string> words, const std::vector<std::string>& more) {
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  for (const auto& database : {of_near, of_far}) {
+    EXPECT_EQ(alone.Run(with({"keyring", "status", "--json"}, database)).OutJson()["keys"]["old"], 1);
+    const CliResult rewrapped = alone.Run(with({"keyring", "rewrap", "--keyring-file", keyring, "--json"}, database));
+    EXPECT_EQ(rewrapped.code, kOk) << rewrapped.err;
+    EXPECT_EQ(rewrapped.OutJson()["rewrapped"], 1);
+    EXPECT_EQ(rewrapped.OutJson()["unused_keys"], Json::parse(R"(["old"])"));
+    EXPECT_EQ(alone.Run(with({"keyring", "status", "--json"}, database)).OutJson()["keys"],
+              Json::parse(R"({"new":1})"));
+  }
+  // It is at home all the while.
+  EXPECT_EQ(WriteBehindOf(*server)["sessions"], 1);
+  const std::uint64_t fence = Acquire(*server, "pool");
+  MustSet(*server, fence, "2", "\"w\"");
+  AwaitFlushed(*server);
+  put_keyring("new", {"new"});
+  ASSERT_TRUE(server->Kill().ok());
+  ASSERT_TRUE(server->Restart().ok());
+  EXPECT_EQ(MustRun(*server, {"keys", "get", "s", "lid-mapping", "1", "2"})["keys"].size(), 2U);
 }
 
 TEST_F(WriteBehindCommandsTest, StatusTellsHowFarTheDatabaseIsBehind) {

@@ -18,8 +18,8 @@
 #include "authstate/v1/auth_state_service.grpc.pb.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/postgres_test.h"
+#include "tests/support/proxy/tcp_proxy.h"
 #include "tests/support/subprocess.h"
-#include "tests/support/tcp_proxy.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_server.h"
 
@@ -209,7 +209,7 @@ TEST_F(WriteBehindTest, StopDoesNotWaitForADatabaseThatDoesNotAnswer) {
   const auto ended = server->Terminate();
   ASSERT_TRUE(ended.ok()) << ended.status();
   EXPECT_EQ(ended->code, std::optional<int>(0));
-  // Of its own accord the call that is under way would end later than that.
+  // By itself the call that is under way would end later than that.
   EXPECT_THAT(
       server->process().output(Subprocess::Stream::kStderr),
       testing::AllOf(testing::HasSubstr("1 sessions stay at home"), testing::HasSubstr("stopped without waiting")));

@@ -7,6 +7,8 @@
 #   elsewhere                      a server of another name
 #   expired, future                a server named localhost whose time is over, or has not come
 #   nameless                       a server without a name
+#   no-server                      a client with the name localhost
+#   unvouched                      the server's certificate, with an authority that has not signed it
 #   self-signed                    a server named localhost, by itself
 #   client, renewed-client         a client, twice, by the first authority
 #   expired-client                 a client whose time is over
@@ -66,6 +68,8 @@ signed elsewhere ca subjectAltName=DNS:elsewhere.test "$yesterday" "$later"
 signed expired ca "$localhost" "$(day -3)" "$yesterday"
 signed future ca "$localhost" "$tomorrow" "$later"
 signed nameless ca keyUsage=digitalSignature "$yesterday" "$later"
+signed no-server ca "$(printf 'extendedKeyUsage=clientAuth\n%s' "$localhost")" "$yesterday" "$later"
+cat server.pem other-ca.pem >unvouched.pem
 signed client ca extendedKeyUsage=clientAuth "$yesterday" "$later"
 signed renewed-client ca extendedKeyUsage=clientAuth "$yesterday" "$later"
 signed expired-client ca extendedKeyUsage=clientAuth "$(day -3)" "$yesterday"

@@ -11,20 +11,28 @@
 
 namespace authstate::test {
 
-// A PostgreSQL for the tests of a suite, and an empty database for each of them.
-class PostgresTest : public testing::Test {
+// What `Fixture` sets up, a PostgreSQL for the tests of a suite, and an empty database for each of them.
+template <typename Fixture>
+class OnPostgres : public Fixture {
  protected:
   static void SetUpTestSuite() {
+    ASSERT_NO_FATAL_FAILURE(Fixture::SetUpTestSuite());
     auto postgres = TestPostgres::Create();
     ASSERT_TRUE(postgres.ok()) << postgres.status();
     postgres_ = *std::move(postgres);
   }
-  static void TearDownTestSuite() { postgres_.reset(); }
+  static void TearDownTestSuite() {
+    postgres_.reset();
+    Fixture::TearDownTestSuite();
+  }
 
-  void SetUp() override { UseNewDatabase(); }
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(Fixture::SetUp());
+    UseNewDatabase();
+  }
 
   static TestPostgres& postgres() { return *postgres_; }
-  // Of the test's database, for the role that owns everything.
+  // Leads to the test's database, for the role that owns everything.
   const std::string& url() const { return url_; }
   void UseNewDatabase() {
     auto url = postgres().NewDatabase();
@@ -47,6 +55,8 @@ class PostgresTest : public testing::Test {
   static inline std::unique_ptr<TestPostgres> postgres_;
   std::string url_;
 };
+
+class PostgresTest : public OnPostgres<testing::Test> {};
 
 // The newest PostgreSQL beside that of the distribution, and an empty database in it too for each test.
 class TwoPostgresTest : public PostgresTest {

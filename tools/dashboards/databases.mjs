@@ -53,6 +53,15 @@ const commits = [
     'short',
     quantiles([0.5, 0.99], ['backend'], 'authstate_backend_batch_commits', CHOSEN),
   ),
+  lines('Gathering', 'Calls that wait for the batches before theirs, by kind; of PostgreSQL alone.', 'short', [
+    [gauge('authstate_backend_gathering_calls'), `${BY_BACKEND} {{kind}}`],
+  ]),
+  lines(
+    'How long calls gather',
+    'Until their batch is sent; what waits for a connection then, does so longer.',
+    's',
+    quantiles([0.5, 0.99], ['backend', 'kind'], 'authstate_backend_gathering_seconds', CHOSEN),
+  ),
   lines(
     'Looked up',
     'Commits a second whose statement got no answer, and of which it was found out whether they were applied.',

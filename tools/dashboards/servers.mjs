@@ -60,7 +60,12 @@ const now = [
     'Last backup',
     'How long ago a backup was finished and read back.',
     's',
-    [[`min(${age('authstate_backup_last_success_timestamp_seconds')})`, 'ago']],
+    [
+      [
+        `min(${age('authstate_backup_last_success_timestamp_seconds')} or ${age('authstate_last_backup_success_timestamp_seconds')})`,
+        'ago',
+      ],
+    ],
     { red: 26 * 3_600 },
   ),
 ]

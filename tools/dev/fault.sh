@@ -95,7 +95,7 @@ run_faults() {
   tally_junit fault "$junit"
 }
 
-# Of ctest's verbose output: how each test ended, what it reported, and why it failed.
+# Reads from ctest's verbose output how each test ended, what it reported, and why it failed.
 fault_progress() {
   grep --line-buffered -E '^ *[0-9]+/[0-9]+ Test +#|^[0-9]+: (fault report: |.*: Failure$)' |
     sed -u -E 's/^[0-9]+: fault report: [^ ]+ /      /'

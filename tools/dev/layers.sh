@@ -69,17 +69,17 @@ check_tables_layers() {
 }
 
 check_layers() {
-  local driver other drivers=(memory postgres sqlite)
+  local driver other drivers=(memory postgres sqlite) over='moving|decorators|failpoints|write_behind'
   forbid 'The contract stands on itself: no other layer, no RPC.' \
     '(server|client|storage|tokens|keyring|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' contract
   forbid 'The keyring stands on itself.' \
     '(server|client|storage|contract|tokens|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' keyring
   forbid 'Storage knows neither the server, nor clients, nor what chooses and changes a store, nor RPCs.' \
     '(server|client|tokens|profiles|migrations|tests|authstate|google|grpc|grpcpp)/' storage
-  forbid 'What all stores share stands on none of them.' 'storage/(memory|postgres|sqlite|moving|decorators|failpoints|write_behind)/' \
-    ':(glob)storage/*' storage/counts storage/grants storage/near
+  forbid 'What all stores share stands on none of them.' "storage/(memory|postgres|sqlite|$over)/" \
+    ':(glob)storage/*' storage/batches storage/counts storage/grants storage/near storage/sealing
   for driver in "${drivers[@]}"; do
-    for other in "${drivers[@]}" moving decorators failpoints write_behind; do
+    for other in "${drivers[@]}" "($over)"; do
       [[ $driver == "$other" ]] || forbid "The $driver driver knows no other." "storage/$other/" "storage/$driver"
     done
   done
@@ -91,12 +91,11 @@ check_layers() {
   forbid 'What moves sessions knows any two stores, and not what chooses between them.' \
     'storage/(decorators|failpoints|write_behind)/' storage/moving
   forbid 'Tokens stand on what all stores share, and know no RPC.' \
-    '(server|client|profiles|migrations|tests|authstate|google|grpc|grpcpp)/|storage/(memory|postgres|sqlite|decorators|failpoints)/' \
-    tokens
+    "(server|client|profiles|migrations|tests|authstate|google|grpc|grpcpp)/|storage/(memory|postgres|sqlite|$over)/" tokens
   forbid 'Profiles turn options into those of a driver, and know no more.' \
-    '(server|client|migrations|tests|authstate|google|grpc|grpcpp)/|storage/(memory|sqlite|decorators|failpoints)/' profiles
+    "(server|client|migrations|tests|authstate|google|grpc|grpcpp)/|storage/(memory|sqlite|$over)/" profiles
   forbid 'Migrations stand on drivers and know no RPC.' \
-    '(server|client|tests|authstate|google|grpc|grpcpp)/|storage/(decorators|failpoints)/' migrations
+    "(server|client|tests|authstate|google|grpc|grpcpp)/|storage/($over)/" migrations
   forbid 'Moving tables takes connections and profiles, and knows nothing of sessions.' \
     'migrations/([a-z_]+\.h|cutover/|decommission/)|storage/(sqlite|memory)/|storage/postgres/(layout|session|schema|sql)/' \
     migrations/tables
@@ -115,8 +114,7 @@ check_layers() {
     client/cli/{terminal,status,folder,check,stores,backup}
   forbid 'The server knows no clients and changes no schema by itself.' '(client|migrations)/' server
   forbid 'Only server/databases.cc names drivers and decorators.' \
-    'storage/(memory|postgres|sqlite|moving|decorators|failpoints|write_behind)/' \
-    server ':!server/databases.*'
+    "storage/(memory|postgres|sqlite|$over)/" server ':!server/databases.*'
   in_order server log connections http access handlers rpc pipe services metrics
   forbid 'Handlers know no RPCs.' '(grpc|grpcpp)/' server/handlers
   forbid 'What starts the server is known by nothing below it.' 'server/[a-z_]+\.h' ':(glob)server/*/*'

@@ -220,7 +220,7 @@ check_deploy() {
   build/bin/authstated --config deploy/authstated.toml --print-config || return
   check_options_page && check_example_environment && check_no_create && node tools/dashboards/generate.mjs --check || return
   [[ ! -x $postgrest ]] || check_postgrest "$postgrest" || return
-  node --check deploy/postgrest/ecosystem.config.cjs || return
+  node --check deploy/postgrest/ecosystem.config.cjs && node --check deploy/ecosystem.config.cjs || return
   command -v systemd-analyze >/dev/null || return 0
   # systemd wants the program to exist where the unit says. 12: an exposure of 1.2 at most.
   units=$(mktemp -d)

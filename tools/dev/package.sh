@@ -13,7 +13,7 @@ source "$AUTHSTATE_ROOT/tools/dev/package/check.sh"
 
 package_usage() {
   cat <<'TEXT'
-Usage: ./dev package [--revision N] [deb] [image] [npm]
+Usage: ./dev package [--revision N] [deb] [image] [oci] [npm]
        ./dev package --check [12|13]
 
 Builds, and leaves in build/package:
@@ -21,11 +21,13 @@ Builds, and leaves in build/package:
   deb      the package of the Debian or Ubuntu that this runs on, the default; lintian judges it. --revision (1) tells
            packages of one commit apart
   image    rootfs, the file system of the container image that deploy/Dockerfile makes
+  oci      authstate-oci.tar, the same image without an engine
   npm      @authstate/server and @authstate/server-linux-x64, to be installed from the two files
 
---check tries them: the image's file system here; the npm packages and the Debian package in a bare Debian 12, 13 or both,
-installed, run under its systemd, upgraded under a writer, removed and purged. The package of a Debian that is not this one
-is built there, which takes minutes. Needs root or sudo.
+--check tries them: the image's file system and the archive here; the npm packages and the Debian package in a bare Debian
+12, 13 or both, installed, run under its systemd, upgraded under a writer from the release before, removed and purged. Before
+the first release it is the commit 50 before this one. The packages of a Debian that is not this one are built there, which
+takes long the first time; what the compiler made is kept beside the bare systems. Needs root or sudo.
 
 TEXT
   bare_usage
@@ -39,7 +41,7 @@ dev_package() {
       --revision) revision=${2:-} && shift ;;
       --revision=*) revision=${1#*=} ;;
       --check) check=true ;;
-      deb | image | npm) kinds+=("$1") ;;
+      deb | image | oci | npm) kinds+=("$1") ;;
       12 | 13) versions+=("$1") ;;
       *) usage_error "package: unknown argument '$1'" ;;
     esac
@@ -70,6 +72,7 @@ package_kinds() {
     case $kind in
       deb) package_deb "$revision" ;;
       image) package_image ;;
+      oci) package_oci ;;
       npm) package_npm ;;
     esac
   done

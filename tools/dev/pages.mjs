@@ -2,13 +2,15 @@
 //
 // Every relative link in a Markdown page leads somewhere, to a heading if it names one; every source file that is named
 // in backticks is there, and every test (`CommitTest.ClearDeletesEveryKey`), and so is every page that a source names;
-// docs/README.md lists every page beside it; every reason of an error has its row in docs/troubleshooting.md. Prints what
-// does not hold.
+// docs/README.md lists every page beside it; every reason of an error has its row in docs/troubleshooting.md; and
+// ARCHITECTURE.md is read in ten minutes. Prints what does not hold.
 
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { basename, dirname, join, normalize } from 'node:path'
 
+// What is rarer goes to docs/code-map.md. Words are those of `wc -w`, which counts the bars of tables, without drawings.
+const MOST_WORDS = { page: 'ARCHITECTURE.md', words: 1_200 }
 const REASONS = 'docs/troubleshooting.md'
 // A reason is a named constant, or stands beside its code; the client names it as a member, or in a call of refusal.
 const REASON_FORMS = /string_view k\w+ = "([A-Z_]+)"|StatusCode::k\w+,\s*"([A-Z_]+)"|(?:reason: |refusal\()"([A-Z_]+)"(?: \| "([A-Z_]+)")?/g
@@ -56,6 +58,9 @@ for (const file of files.filter((name) => name.endsWith('.md') && name !== 'CHAN
     if (!tests.has(name)) problems.push(`${file}: there is no test ${name}`)
   }
 }
+
+const words = withoutCode(read(MOST_WORDS.page)).match(/\S+/g).length
+if (words > MOST_WORDS.words) problems.push(`${MOST_WORDS.page}: ${words} words, and at most ${MOST_WORDS.words}`)
 
 const index = read('docs/README.md')
 for (const file of files.filter((name) => /^docs\/(?!README).*\.md$/.test(name))) {

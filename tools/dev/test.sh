@@ -113,6 +113,7 @@ test_suites() {
       fault) test_history_checker ;;
       fuzz) run_fuzz_suite "$pattern" ;;
       e2e)
+        ensure_newest_postgres
         run_node_suite e2e tests/e2e
         run_on_other_nodes e2e tests/e2e "$other_e2e"
         ;;

@@ -27,7 +27,7 @@ const arguments_ = [
   '--extra-arg=-Wno-unknown-warning-option',
   '--extra-arg=-Wno-ignored-optimization-argument',
 ]
-// Of a group that is checked together, at most.
+// The most files that are checked together.
 const groupSize = 16
 // What a finding begins with: the file, of a source or a header of ours.
 const findingPattern = /^(\/[^\s:]+):\d+:\d+: (?:error|warning): .*\[[\w.,-]+\]$/gm
@@ -136,7 +136,7 @@ async function check(group, report) {
   }
   const said = await tidy(directory, file, ...groupOptions)
   const files = [...said.matchAll(findingPattern)].map((match) => match[1])
-  // Of a header, or of what is no finding at all, any of them may be the reason.
+  // Where a finding is in a header, or it is no finding at all, any of them may be the reason.
   const ofSources = files.length > 0 && files.every((each) => group.some((source) => source.file === each))
   for (const each of group) {
     if (said && (!ofSources || files.includes(each.file))) await check([each], report)

@@ -5,7 +5,7 @@
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
-#include "client/cpp/conversion.h"
+#include "client/cpp/messages/conversion.h"
 
 namespace authstate::cli {
 namespace {

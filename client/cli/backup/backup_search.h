@@ -32,9 +32,9 @@ struct SearchResult {
 
 // What a search tells while it goes on.
 struct SearchListener {
-  // Of each session, whose values are whole. An error ends the search.
+  // Is called for each session, whose values are whole. An error ends the search.
   absl::FunctionRef<absl::Status(FoundSession session)> on_session;
-  // That there is damage, in words that name the file and the place.
+  // Is told of damage, in words that name the file and the place.
   absl::FunctionRef<void(const absl::Status& damage)> on_damage;
 };
 

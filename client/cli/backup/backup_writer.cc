@@ -1,6 +1,6 @@
 #include "client/cli/backup/backup_writer.h"
 
-#include "client/cpp/conversion.h"
+#include "client/cpp/messages/conversion.h"
 
 namespace authstate::cli {
 namespace {

@@ -73,7 +73,7 @@ class BackupWriter {
   const std::unique_ptr<RecordWriter> file_;
   // The last session that has ended; empty: none.
   std::string last_id_;
-  // Of the session that has started.
+  // The session that has started.
   std::string id_;
   std::optional<SessionSum> sum_;
   RecordWriter::Mark start_;

@@ -80,7 +80,7 @@ absl::Status Collector::Written(absl::Status status) {
   return status;
 }
 
-// Of every file, all up to this session has been dealt with. On the way another file may come to them.
+// Takes all files past this session, which has been dealt with. On the way another file may come to them.
 void Collector::Pass(const client::SessionSummary& session, Collected outcome) {
   if (IsAtHome(session.lease) && outcome != Collected::kGone) at_home_.push_back(session.session_id);
   for (std::size_t i = 0; i < sources_.size(); ++i) {
@@ -147,7 +147,7 @@ absl::StatusOr<Collected> Collector::ReadOrKeep(const client::SessionSummary& se
   return Keep(session.session_id);
 }
 
-// Of the files that have the session, the one that has it as it was last.
+// Keeps the session from the file that has it as it was last.
 absl::StatusOr<Collected> Collector::Keep(const std::string& session_id) {
   while (true) {
     Source* latest = nullptr;

@@ -26,9 +26,10 @@ constexpr std::size_t kMostBytes = std::size_t{1} << 20;
 std::string MetricsText(const std::vector<Metric>& metrics) {
   std::string text;
   for (const Metric& metric : metrics) {
+    const std::string labels = metric.label.empty() ? "" : absl::StrCat("{", metric.label, "}");
     // More digits than a clock has.
     absl::StrAppend(&text, "# HELP ", metric.name, " ", metric.help, "\n# TYPE ", metric.name, " gauge\n", metric.name,
-                    absl::StrFormat(" %.15g\n", metric.value));
+                    labels, absl::StrFormat(" %.15g\n", metric.value));
   }
   return text;
 }

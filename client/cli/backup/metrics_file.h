@@ -16,11 +16,13 @@ namespace authstate::cli {
 inline constexpr char kDrillTimeMetric[] = "authstate_backup_drill_last_success_timestamp_seconds";
 inline constexpr char kDrilledBackupTimeMetric[] = "authstate_backup_drill_last_backup_timestamp_seconds";
 
-// One gauge without labels.
+// One gauge.
 struct Metric {
   std::string name;
   std::string help;
   double value = 0;
+  // One label, whose value holds no quote, backslash or line break: `database="supabase"`. Empty: none.
+  std::string label;
 };
 
 // The metrics as text in the exposition format of Prometheus, which its textfile collector reads.

@@ -27,7 +27,7 @@ constexpr std::size_t kMacBytes = 16;
 constexpr std::size_t kFileIdBytes = 16;
 constexpr std::size_t kMaxHeaderBytes = 4096;
 constexpr std::size_t kMaxStoreIdBytes = 64;
-// Sealed.
+// The most that a footer has, sealed.
 constexpr std::size_t kMaxFooterBytes = 4096;
 constexpr std::size_t kPrefixBytes = kMagic.size() + 2 * kNumberBytes;
 // A page of LoadSession is one message; a record has a few bytes around it.

@@ -12,7 +12,7 @@
 namespace authstate::cli {
 
 struct Retention {
-  // Of so many days, and of so many weeks, that have a backup, the newest one is kept.
+  // The newest backup is kept of each of so many days, and so many weeks, that have one.
   std::uint64_t days = 0;
   std::uint64_t weeks = 0;
 };

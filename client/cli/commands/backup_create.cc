@@ -114,9 +114,10 @@ absl::Status CheckNotEmpty(const CreateOptions& options, const BackupListing& li
 
 // Reads all of the file, which has to be what was written.
 absl::StatusOr<VerifiedBackup> ReadBack(const UnfinishedBackup& file, const Keyring& keyring,
-                                        const SignalWatcher& signals, const BackupTotals& written, Progress* progress) {
+                                        const SignalWatcher& signals, const BackupTotals& written, bool quiet) {
+  Progress progress(quiet);
   absl::StatusOr<VerifiedBackup> verified = VerifyBackup(file.path(), keyring, [&](std::uint64_t sessions) {
-    progress->Show("reading back:", sessions, written.sessions);
+    progress.Show("reading back:", sessions, written.sessions);
     return signals.Check();
   });
   if (verified.ok() && !(verified->totals == written)) {
@@ -195,10 +196,9 @@ absl::Status CreateBackup(CommandContext& context, const CreateOptions& options)
     status = tally.sessions() == 0 ? CheckNotEmpty(options, *list, **keyring) : CheckDrop(options, collector);
   }
   if (status.ok()) status = writer.Finish();
-  Progress progress(context.output().json());
-  absl::StatusOr<VerifiedBackup> verified = status.ok()
-                                                ? ReadBack(*file, **keyring, signals, writer.totals(), &progress)
-                                                : absl::StatusOr<VerifiedBackup>(status);
+  const bool quiet = context.output().json();
+  absl::StatusOr<VerifiedBackup> verified = status.ok() ? ReadBack(*file, **keyring, signals, writer.totals(), quiet)
+                                                        : absl::StatusOr<VerifiedBackup>(status);
   // One that is right stays, also where it cannot be given its name.
   const bool goes_on =
       !collector.write_failed() && (ended_early || verified.ok() || absl::IsCancelled(verified.status()));

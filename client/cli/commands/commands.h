@@ -40,6 +40,7 @@ Command HomeCommands(Action* action);
 Command KeyringCommands(Action* action);
 Command SchemaCommands(Action* action);
 Command StoreCommands(Action* action);
+Command StoreCopyCommand(Action* action);
 Command TablesCommands(Action* action);
 Command DecommissionCommands(Action* action);
 Command TokenCommands(Action* action);

@@ -109,9 +109,9 @@ absl::StatusOr<std::vector<std::string>> JudgeReport(const TablesOptions& option
   }
   const std::vector<std::string> verified = report->table_names();
   for (const std::string& table : plan.tables) {
-    if (std::find(verified.begin(), verified.end(), table) == verified.end()) {
-      reasons.push_back(absl::StrCat("it lacks the table ", table));
-    }
+    if (std::find(verified.begin(), verified.end(), table) != verified.end()) continue;
+    const std::string reason = absl::StrCat("it lacks the table ", table);
+    if (std::find(reasons.begin(), reasons.end(), reason) == reasons.end()) reasons.push_back(reason);
   }
   return reasons;
 }
@@ -195,8 +195,8 @@ absl::Status RunCutoverCheck(CommandContext& context, const CutoverOptions& opti
           absl::StrCat("authstatectl backup drill ", options.backups, " --metrics-file ", drill_metrics)),
       cutover::PlanClean(view.blocking, absl::StrCat("authstatectl tables plan ", pair, ", and what it says")),
       cutover::Verified(view.report,
-                        absl::StrCat("authstatectl tables sync ", pair, ", then authstatectl tables verify ", pair,
-                                     " --report ", options.tables.report)),
+                        absl::StrCat("in a moment in which nobody writes, authstatectl tables sync ", pair,
+                                     " and authstatectl tables verify ", pair, " --report ", options.tables.report)),
       cutover::BackendEqual(copy, from, options.max_lag, now,
                             absl::StrCat("authstatectl backend sync ", to, " --follow, and look at backend status")),
       cutover::NobodyElse(view.sessions, allowed,

@@ -55,12 +55,14 @@ absl::Status WriteMetrics(const DecommissionOptions& options, const profiles::Da
   const absl::StatusOr<decommission::Quietness> quietness =
       ReadQuietness(options, database, kTold, sampled - kTold, signals);
   if (!quietness.ok()) return quietness.status();
+  // So that the files of several such databases may be read by one node_exporter.
+  const std::string label = absl::StrCat("database=\"", profiles::NameOf(options.profiles.database), "\"");
   return WriteMetricsFile(
       options.metrics_file,
       {{"authstate_decommission_last_sample_timestamp_seconds", "When the old database was last looked at.",
-        absl::ToDoubleSeconds(sampled - absl::UnixEpoch())},
+        absl::ToDoubleSeconds(sampled - absl::UnixEpoch()), label},
        {"authstate_decommission_asked", "1: it was asked, or somebody was connected, within 15 minutes before that.",
-        quietness->verdict == decommission::Verdict::kAsked ? 1.0 : 0.0}});
+        quietness->verdict == decommission::Verdict::kAsked ? 1.0 : 0.0, label}});
 }
 
 absl::Status Watch(CommandContext& context, const DecommissionOptions& options) {

@@ -38,7 +38,9 @@ absl::Status Init(CommandContext& context, const KeyringOptions& options) {
   if (absl::Status made = InitKeyringFile(options.path, options.id); !made.ok()) return made;
   return Report(context, options,
                 absl::StrCat("made ", options.path, " with the key ", options.id,
-                             "; keep a copy elsewhere, and apart from the database: without it the sessions are lost"));
+                             "; keep a copy elsewhere, and apart from the database: without it the sessions are lost. "
+                             "Where several servers have one database: authstatectl keyring deactivate, start all of "
+                             "them with this file, and then authstatectl keyring activate"));
 }
 
 absl::Status Add(CommandContext& context, const KeyringOptions& options) {
@@ -59,9 +61,11 @@ absl::Status Activate(CommandContext& context, const KeyringOptions& options) {
 
 absl::Status Deactivate(CommandContext& context, const KeyringOptions& options) {
   if (absl::Status plain = DeactivateKeyring(options.path); !plain.ok()) return plain;
-  return Report(context, options,
-                "no key is active: a server that is started from now on makes new sessions in plain, and opens those "
-                "that are encrypted; authstatectl keyring rewrap --yes then writes these in plain too");
+  return Report(
+      context, options,
+      "no key is active: a server that is started from now on makes new sessions in plain, and opens those "
+      "that are encrypted; once every server was started again, authstatectl keyring rewrap --yes writes these in "
+      "plain too");
 }
 
 absl::StatusOr<std::unique_ptr<storage::SessionSealer>> Open(const KeyringOptions& options) {
@@ -71,9 +75,8 @@ absl::StatusOr<std::unique_ptr<storage::SessionSealer>> Open(const KeyringOption
 }
 
 constexpr absl::string_view kWhatRemains =
-    "what was plain may still be read in old pages, in the log and in backups, until VACUUM (on PostgreSQL VACUUM "
-    "FULL) "
-    "and the end of those";
+    "what was plain may still be read in old pages, in the log and in backups, until VACUUM (on PostgreSQL ANALYZE and "
+    "VACUUM FULL) and the end of those";
 
 absl::Status ShowStatus(CommandContext& context, const KeyringOptions& options) {
   const auto sealer = Open(options);
@@ -82,18 +85,23 @@ absl::Status ShowStatus(CommandContext& context, const KeyringOptions& options) 
   if (!state.ok()) return state.status();
   if (context.output().json()) {
     return context.output().WriteJson({{"database", (*sealer)->location()},
-                                       {"plain", state->plain},
-                                       {"keys", state->under},
+                                       {"plain", state->sessions.plain},
+                                       {"keys", state->sessions.under},
+                                       {"orphans", {{"plain", state->orphans.plain}, {"keys", state->orphans.under}}},
                                        {"hides_key_ids", state->hides_key_ids}});
   }
   std::vector<std::vector<std::string>> rows{{"database", (*sealer)->location()},
-                                             {"plain", Count(state->plain, "session")}};
+                                             {"plain", Count(state->sessions.plain, "session")}};
   rows.push_back({"key ids", state->hides_key_ids ? "hidden" : "as they are"});
-  for (const auto& [key, sessions] : state->under) {
+  for (const auto& [key, sessions] : state->sessions.under) {
     rows.push_back({absl::StrCat("under ", key), Count(sessions, "session")});
   }
+  if (state->orphans.plain > 0) rows.push_back({"kept aside, plain", Count(state->orphans.plain, "orphan")});
+  for (const auto& [key, orphans] : state->orphans.under) {
+    rows.push_back({absl::StrCat("kept aside, under ", key), Count(orphans, "orphan")});
+  }
   absl::Status written = context.output().Write(Table(rows));
-  if (!written.ok() || state->under.empty()) return written;
+  if (!written.ok() || state->sessions.under.empty()) return written;
   return context.output().WriteLine(kWhatRemains);
 }
 
@@ -114,7 +122,9 @@ absl::Status WriteReport(CommandContext& context, const migrations::SealingRepor
     lines.push_back(absl::StrCat(session_id, " stays as it is: ", why.message()));
   }
   for (const std::string& key : report.unused) {
-    lines.push_back(absl::StrCat("no session is under the key ", key, " any more: it can go"));
+    lines.push_back(absl::StrCat("no session is under the key ", key,
+                                 " any more: it can go, once that was said of every file of write-behind too and no "
+                                 "backup that is kept needs it"));
   }
   if (report.resealed > 0 && !plain) lines.emplace_back(kWhatRemains);
   return context.output().WriteLines(lines);
@@ -126,7 +136,8 @@ absl::Status Rewrap(CommandContext& context, const KeyringOptions& options) {
   const bool plain = (*keyring)->active().empty();
   if (plain && !options.yes) {
     return absl::FailedPreconditionError(
-        "no key is active, so every session is written readable for who has the database: say --yes");
+        "no key is active, so every session is written readable for who has the database: say --yes, once every server "
+        "was started again with this keyring");
   }
   const auto sealer = Open(options);
   if (!sealer.ok()) return sealer.status();

@@ -112,7 +112,8 @@ Command StoreCommands(Action* action) {
   const auto options = std::make_shared<VerifyOptions>();
   return Group("store", "Look after all that is stored",
                {Leaf("verify", "Read all sessions whole, and tell which are damaged; exits with 6 where one is",
-                     options, {Prefix(&options->prefix)}, VerifyStore, action)});
+                     options, {Prefix(&options->prefix)}, VerifyStore, action),
+                StoreCopyCommand(action)});
 }
 
 }  // namespace authstate::cli

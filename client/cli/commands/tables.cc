@@ -127,7 +127,7 @@ Command TablesCommands(Action* action) {
             {create, accept, needs, report,
              Flag("--dry-run", &options->sync.dry_run, "Find what there is to do, and do nothing"),
              Flag("--reverse", &options->reverse,
-                  "The way back: make --from as --to, unless --from has rows written since --report"),
+                  "The way back: make --from as --to, unless --from was written to since --report"),
              Flag("--allow-emptying", &options->sync.allow_emptying,
                   "Also delete all rows of a table that is empty in the source"),
              profiles::Number("--batch", &options->sync.batch.rows, 1, kMostRows, "Rows of one transaction"),

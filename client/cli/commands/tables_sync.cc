@@ -13,6 +13,7 @@
 #include "migrations/tables/creation.h"
 #include "migrations/tables/report.h"
 #include "migrations/tables/verification.h"
+#include "migrations/tables/way_back.h"
 
 namespace authstate::cli {
 namespace {
@@ -25,10 +26,9 @@ std::int64_t RowsOf(const tables::Catalogue& catalogue, const std::vector<std::s
   return rows;
 }
 
-// The way back loses nothing, or is not gone. Notes in the report that it has begun: what the source has from then on
-// is of the way back itself.
-absl::Status PrepareReverse(CommandContext& context, const TablesOptions& options, tables::TableMove& move,
-                            tables::PlanRequest* request) {
+// The way back loses nothing, or is not gone. The answer is the report that it goes by.
+absl::StatusOr<tables::Verification> PrepareReverse(CommandContext& context, const TablesOptions& options,
+                                                    const tables::TableMove& move) {
   if (options.report.empty()) {
     return absl::InvalidArgumentError("--reverse needs --report, the file that `tables verify --report` has written");
   }
@@ -42,22 +42,21 @@ absl::Status PrepareReverse(CommandContext& context, const TablesOptions& option
     return absl::FailedPreconditionError(
         "the report is of databases that differed: what was written since cannot be told");
   }
-  if (request->tables.empty()) request->tables = report->table_names();
-  if (report->reversed_at != absl::InfinitePast()) return absl::OkStatus();
-  const auto conflicts =
-      tables::RowsWrittenSince(*report, *move.to, move.to_catalogue, *move.from, move.from_catalogue, kMostConflicts);
-  if (!conflicts.ok()) return conflicts.status();
-  if (!conflicts->empty()) {
-    const absl::Status written = context.output().json() ? context.output().WriteJson({{"conflicts", *conflicts}})
-                                                         : context.output().WriteLines(*conflicts);
-    if (!written.ok()) return written;
-    return absl::FailedPreconditionError(
-        absl::StrCat(Count(conflicts->size(), "row"), " of ", move.to->title(),
-                     " written there since the report would be lost: make them equal on both sides first"));
+  if (report->reversed_at != absl::InfinitePast()) {
+    context.output().Warn(absl::StrCat("the way back was begun at ", TimeText(report->reversed_at),
+                                       ": what others do to ", move.to->title(), " is not told from it"));
+    return report;
   }
-  if (options.sync.dry_run) return absl::OkStatus();
-  report->reversed_at = absl::Now();
-  return tables::WriteReport(options.report, *report);
+  const auto conflicts = tables::WhatTheWayBackUndoes(*report, move, options.request.accepted, kMostConflicts);
+  if (!conflicts.ok()) return conflicts.status();
+  if (conflicts->empty()) return report;
+  const absl::Status written = context.output().json() ? context.output().WriteJson({{"conflicts", *conflicts}})
+                                                       : context.output().WriteLines(*conflicts);
+  if (!written.ok()) return written;
+  return absl::FailedPreconditionError(
+      absl::StrCat("what was written to or deleted from ", move.to->title(),
+                   " since the report would be lost: ", conflicts->size() == kMostConflicts ? "the first " : "",
+                   conflicts->size(), " above. Make these rows equal on both sides first"));
 }
 
 Json ToJson(const tables::SyncResult& result, bool dry_run) {
@@ -134,15 +133,25 @@ absl::Status RunTablesSync(CommandContext& context, const TablesOptions& options
   absl::StatusOr<tables::TableMove> move = OpenMove(options, options.reverse, signals);
   if (!move.ok()) return move.status();
   tables::PlanRequest request = options.request;
+  request.way_back = options.reverse;
+  tables::SyncOptions sync = options.sync;
   if (options.reverse) {
-    if (absl::Status ready = PrepareReverse(context, options, *move, &request); !ready.ok()) return ready;
+    absl::StatusOr<tables::Verification> report = PrepareReverse(context, options, *move);
+    if (!report.ok()) return report.status();
+    if (request.tables.empty()) request.tables = report->table_names();
+    // From then on the former database has rows of the way back, which look like what others have written.
+    sync.before_writing = [report = *std::move(report), &path = options.report]() mutable {
+      if (report.reversed_at != absl::InfinitePast()) return absl::OkStatus();
+      report.reversed_at = absl::Now();
+      return tables::WriteReport(path, report);
+    };
   }
   const absl::StatusOr<tables::Plan> plan =
       tables::MakePlan(*move->from, move->from_catalogue, move->to_catalogue, request);
   if (!plan.ok()) return plan.status();
   if (absl::Status refused = RefuseBlocked(context, *plan, request); !refused.ok()) return refused;
 
-  const bool creates = request.create && !options.sync.dry_run;
+  const bool creates = request.create && !sync.dry_run;
   const auto create = [&](std::vector<std::string> tables::Creation::*part) {
     const tables::Creation creation = tables::PlanCreation(move->from_catalogue, move->to_catalogue, plan->tables);
     absl::Status made = tables::Create(*move->to, creation.*part);
@@ -156,20 +165,32 @@ absl::Status RunTablesSync(CommandContext& context, const TablesOptions& options
   {
     TablesProgress progress(context.output().json(), RowsOf(move->from_catalogue, names));
     result = tables::SyncTables(*move->from, move->from_catalogue, *move->to, move->to_catalogue, names,
-                                request.tables.empty(), options.sync,
+                                options.request.tables.empty(), sync,
                                 [&progress](const tables::TableSync& table, std::int64_t compared, std::int64_t about) {
                                   progress.Show(table, compared, about);
                                 });
   }
   if (!result.ok()) return result.status();
+  // A dry run makes none of the tables that --create would.
+  result->equal = result->equal && names.size() == plan->tables.size();
+  if (!sync.dry_run) {
+    // Also where there was nothing to write: the application goes on there.
+    if (absl::Status noted = sync.before_writing(); !noted.ok()) return noted;
+  }
+  const absl::Status written = context.output().json() ? context.output().WriteJson(ToJson(*result, sync.dry_run))
+                                                       : context.output().Write(ToText(*result, sync.dry_run));
+  if (!written.ok()) return written;
+  if (!result->refused.empty()) {
+    return absl::DataLossError(
+        absl::StrCat("the target refused ", Count(result->refused.size(), "row"),
+                     creates ? "; UNIQUE, CHECK, indexes and foreign keys are made once it takes all of them" : ""));
+  }
   if (creates) {
     if (absl::Status made = create(&tables::Creation::after_rows); !made.ok()) return made;
   }
-  const absl::Status written = context.output().json()
-                                   ? context.output().WriteJson(ToJson(*result, options.sync.dry_run))
-                                   : context.output().Write(ToText(*result, options.sync.dry_run));
-  if (!written.ok() || result->refused.empty()) return written;
-  return absl::DataLossError(absl::StrCat("the target refused ", Count(result->refused.size(), "row")));
+  if (result->equal) return absl::OkStatus();
+  return absl::DataLossError(sync.dry_run ? "the databases differ"
+                                          : "the last round still found something to do: run it again");
 }
 
 }  // namespace authstate::cli

@@ -46,20 +46,25 @@ std::string ToText(const tables::Verification& verification) {
         place.missing ? " is missing" : absl::StrCat(" is behind: at ", place.to, ", should be at ", place.wanted()),
         "\n");
   }
-  return absl::StrCat(text, verification.equal() ? "equal" : "not equal", ", verified at ",
-                      TimeText(verification.verified_at), "\n");
+  const char* const verdict = verification.differs() ? "not equal" : verification.equal() ? "equal" : "unknown";
+  return absl::StrCat(text, verdict, ", verified at ", TimeText(verification.verified_at), "\n");
 }
 
 absl::Status Verdict(const tables::Verification& verification) {
   if (verification.equal()) return absl::OkStatus();
-  const auto unequal =
+  const std::vector<std::string> unknown = verification.unknown();
+  if (!verification.differs()) {
+    return absl::DataLossError(absl::StrCat("could not be compared: ", absl::StrJoin(unknown, ", ")));
+  }
+  const auto different =
       std::count_if(verification.tables.begin(), verification.tables.end(),
-                    [](const tables::TableVerdict& table) { return table.state != tables::TableState::kEqual; });
+                    [](const tables::TableVerdict& table) { return table.state == tables::TableState::kDifferent; });
   const auto blocking =
       std::count_if(verification.schema_differences.begin(), verification.schema_differences.end(),
                     [](const tables::Finding& finding) { return finding.severity == tables::Severity::kBlocks; });
-  return absl::DataLossError(absl::StrCat("the databases differ: ", Count(unequal, "table"), " different or unknown, ",
-                                          Count(blocking, "difference"), " of the schema that count, ",
+  return absl::DataLossError(absl::StrCat("the databases differ: ", Count(different, "table"), " different, ",
+                                          unknown.size(), " unknown, ", Count(blocking, "difference"),
+                                          " of the schema that count, ",
                                           Count(verification.sequences.size(), "sequence"), " behind"));
 }
 

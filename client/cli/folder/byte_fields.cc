@@ -24,7 +24,7 @@ struct ByteField {
   Path path;
 };
 
-// Of baileys 6.7 and 7.0, src/Types/Auth.ts: SignalDataTypeMap and AuthenticationCreds. What proto messages hold
+// From src/Types/Auth.ts of baileys 6.7 and 7.0: SignalDataTypeMap and AuthenticationCreds. What proto messages hold
 // (`account`, `keyData`) is base64 there, for their toJSON writes it so; they take a Buffer as well.
 const std::vector<ByteField>& ByteFields() {
   static const auto* const fields = new std::vector<ByteField>{

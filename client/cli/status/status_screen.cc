@@ -60,6 +60,17 @@ std::string RowText(const StatusRow& row) {
   return absl::StrCat(row.look ? "! " : "  ", Fit(row.name, kNameColumns), " ", row.text);
 }
 
+// What needs a look, of all groups: it has the width of the screen, and is seen on the smallest.
+std::vector<Line> LooksOf(const std::vector<StatusGroup>& groups) {
+  std::vector<Line> lines;
+  for (const StatusGroup& group : groups) {
+    for (const StatusRow& row : group.rows) {
+      if (row.look) lines.push_back({RowText({group.title, absl::StrCat(row.name, " ", row.text), true}), kLook});
+    }
+  }
+  return lines;
+}
+
 std::vector<Line> LinesOf(const StatusGroup& group) {
   std::vector<Line> lines{{group.title, kBold}};
   for (const StatusRow& row : group.rows) lines.push_back({RowText(row), row.look ? kLook : ""});
@@ -111,6 +122,8 @@ std::vector<std::string> StatusLines(const Json& status, const LostServer* lost,
                   kBold});
   head.push_back(
       {absl::StrCat(verdict.look ? "! " : "  ", verdict.name, " ", verdict.text), verdict.look ? kBad : kGood});
+  const std::vector<StatusGroup> groups = StatusGroups(status);
+  for (Line& line : LooksOf(groups)) head.push_back(std::move(line));
   head.push_back({});
   // A character in the last column would move the next one to the line below.
   const std::size_t columns = size.columns == 0 ? 0 : size.columns - 1;
@@ -127,7 +140,7 @@ std::vector<std::string> StatusLines(const Json& status, const LostServer* lost,
     if (columns > 0) line.text = Fit(std::move(line.text), columns);
     lines.push_back(Painted(line, colours));
   }
-  for (std::string& line : SideBySide(StatusGroups(status), columns, colours)) lines.push_back(std::move(line));
+  for (std::string& line : SideBySide(groups, columns, colours)) lines.push_back(std::move(line));
   if (size.rows > 0 && lines.size() > size.rows) {
     const std::size_t hidden = lines.size() - size.rows + 1;
     lines.resize(size.rows - 1);

@@ -20,6 +20,9 @@ namespace authstate::cli {
 namespace {
 
 constexpr absl::Duration kStaleBackup = absl::Hours(26);
+// A week, and a day for who tries one every week.
+constexpr absl::Duration kStaleDrill = absl::Hours(8 * 24);
+constexpr double kLagWorthALook = 60;
 constexpr absl::Duration kCertificateEnds = absl::Hours(14 * 24);
 constexpr absl::string_view kWrongStates[] = {"half-paired", "code-requested", "orphaned", "damaged"};
 
@@ -41,12 +44,17 @@ std::string Or(std::string text, absl::string_view otherwise) { return text.empt
 
 std::string Whole(const Json& value) { return absl::StrCat(static_cast<std::int64_t>(std::llround(Number(value)))); }
 
+std::string Counted(const Json& value, absl::string_view noun) {
+  return Count(static_cast<std::uint64_t>(std::max(0.0, Number(value))), noun);
+}
+
 std::string Span(absl::Duration span) {
   const std::int64_t seconds = absl::ToInt64Seconds(span);
   if (seconds < 120) return absl::StrCat(seconds, " s");
-  if (seconds < 2 * 3'600) return absl::StrCat(seconds / 60, " min");
-  if (seconds < 2 * 86'400) return absl::StrCat(seconds / 3'600, " h");
-  return absl::StrCat(seconds / 86'400, " days");
+  const auto rounded = [seconds](std::int64_t unit) { return (seconds + unit / 2) / unit; };
+  if (seconds < 2 * 3'600) return absl::StrCat(rounded(60), " min");
+  if (seconds < 2 * 86'400) return absl::StrCat(rounded(3'600), " h");
+  return absl::StrCat(rounded(86'400), " days");
 }
 
 std::string Bytes(double bytes) {
@@ -117,8 +125,8 @@ class Groups {
       Add("calls", absl::StrCat(Whole(At(store, {"calls_at_work"})), " at work, ", Whole(At(store, {"calls_waiting"})),
                                 " waiting"));
       const Json& minute = At(store, {"last_minute"});
-      Add("last minute",
-          absl::StrCat(Whole(At(minute, {"statements"})), " statements, ", Whole(At(minute, {"errors"})), " errors"));
+      Add("last minute", absl::StrCat(Counted(At(minute, {"statements"}), "statement"), ", ",
+                                      Counted(At(minute, {"errors"}), "error")));
       Add("p50 p95 p99",
           absl::StrCat(Milliseconds(At(minute, {"median_ms"})), ", ", Milliseconds(At(minute, {"p95_ms"})), ", ",
                        Milliseconds(At(minute, {"p99_ms"}))));
@@ -139,13 +147,14 @@ class Groups {
     const double looked_at = Number(At(sessions, {"states_of"}));
     Add("in the store", Whole(At(sessions, {"sessions"})));
     for (const auto& [state, number] : At(sessions, {"states"}).items()) {
-      // Of a store with many sessions, those of some are looked at.
+      // Where a store has many sessions, the creds of some are looked at.
       const bool all = state == "orphaned" || Number(number) == 0 || looked_at >= with_creds;
       const Json shown = all ? number : Json(Number(number) / looked_at * with_creds);
       const bool wrong = std::find(std::begin(kWrongStates), std::end(kWrongStates), state) != std::end(kWrongStates);
       Add(Printable(state), absl::StrCat(all ? "" : "about ", Whole(shown)), wrong && Number(number) > 0);
     }
     Add("idle for a week", Whole(At(sessions, {"idle"})));
+    Add("keys", Whole(At(sessions, {"keys"})));
     Add("stored", Bytes(Number(At(sessions, {"bytes"}))));
     Add("counted", Ago(At(sessions, {"listed"}), "not yet"));
   }
@@ -156,6 +165,7 @@ class Groups {
     Add("access", Text(At(status_, {"access"})));
     Add("streams", Whole(At(status_, {"pipes", "streams"})));
     Add("open sessions", Whole(At(status_, {"pipes", "channels"})));
+    Add("held for them", Bytes(Number(At(status_, {"pipes", "bytes"}))));
     Add("calls under way", Whole(At(status_, {"calls", "under_way"})));
     Add("refused", Whole(At(status_, {"calls", "refused_callers"})));
     for (const auto& [code, number] : At(status_, {"calls", "ended"}).items()) {
@@ -196,7 +206,8 @@ class Groups {
       Add("it lacks", Whole(At(backup, {"last_unread_sessions"})), Number(At(backup, {"last_unread_sessions"})) > 0);
     }
     const auto tried = time("drill_last_success_timestamp_seconds");
-    Add("tried", tried.has_value() ? Ago(*tried) : "never, as far as known");
+    Add("restored", tried.has_value() ? absl::StrCat("on trial ", Ago(*tried)) : "on trial: never, as far as known",
+        !tried.has_value() || now_ - *tried >= kStaleDrill);
     if (backup.contains("error")) Add("figures", Text(At(backup, {"error"})), true);
   }
 
@@ -208,11 +219,18 @@ class Groups {
             ? absl::StrCat("since ", Ago(At(maintenance, {"since"}), "?"), ": ", Text(At(maintenance, {"reason"})))
             : "none",
         maintenance.is_object());
+    if (maintenance.is_object()) {
+      Add("held calls", Whole(At(maintenance, {"held"})));
+      Add("refused calls", Whole(At(maintenance, {"refused"})));
+    }
     const std::string key = Text(At(status_, {"encryption", "active_key"}));
     Add("encryption", key.empty() ? "off for new sessions" : absl::StrCat("on, key ", key));
     const Json& audit = At(status_, {"audit"});
     const bool failing = IsTrue(At(audit, {"failing"}));
     Add("audit log", !audit.is_object() ? "off" : failing ? "cannot be written" : "is written", failing);
+    if (audit.is_object()) {
+      Add("records lost", Whole(At(audit, {"lost"})), Number(At(audit, {"lost"})) > 0);
+    }
     const auto expires = Time(At(status_, {"certificate", "expires"}));
     Add("certificate", expires.has_value() ? absl::StrCat("expires ", Ago(*expires)) : "none",
         expires.has_value() && *expires - now_ < kCertificateEnds);
@@ -224,11 +242,14 @@ class Groups {
     if (!behind.is_object()) return Add("lag", "none: every commit is in the database");
     const bool away = behind.contains("away_since");
     Add("database", away ? absl::StrCat("away since ", Ago(At(behind, {"away_since"}), "?")) : "answers", away);
-    Add("lag", absl::StrCat(Span(absl::Seconds(Number(At(behind, {"lag_seconds"})))), " of ",
-                            Span(absl::Seconds(Number(At(behind, {"max_lag_seconds"}))))));
-    Add("to be flushed",
-        absl::StrCat(Whole(At(behind, {"commits"})), " commits, ", Bytes(Number(At(behind, {"bytes"}))), " of ",
-                     Bytes(Number(At(behind, {"max_bytes"})))));
+    Add("lag",
+        absl::StrCat(Span(absl::Seconds(Number(At(behind, {"lag_seconds"})))), " of ",
+                     Span(absl::Seconds(Number(At(behind, {"max_lag_seconds"}))))),
+        Number(At(behind, {"lag_seconds"})) > kLagWorthALook);
+    Add("to be flushed", absl::StrCat(Counted(At(behind, {"commits"}), "commit"), " of ",
+                                      Counted(At(behind, {"dirty_sessions"}), "session")));
+    Add("bytes", absl::StrCat(Bytes(Number(At(behind, {"bytes"}))), " of ", Bytes(Number(At(behind, {"max_bytes"})))));
+    Add("at home here", Counted(At(behind, {"sessions"}), "session"));
     Add("kept aside", Whole(At(behind, {"orphans"})), Number(At(behind, {"orphans"})) > 0);
   }
 

@@ -61,7 +61,7 @@ void AddTo(FolderBuilder& builder, const StoreEntry& entry) {
   const std::string type = entry.key.has_value() ? entry.key->type : std::string(kCredsType);
   int strings = 0;
   absl::StatusOr<std::optional<Value>> value = DecodeEntry(type, entry, &strings);
-  // Deleted.
+  // The dump says that it was deleted.
   if (value.ok() && !value->has_value()) return;
   absl::StatusOr<Value> read = value.ok() ? absl::StatusOr<Value>(**std::move(value)) : value.status();
   if (read.ok()) {

@@ -28,7 +28,7 @@ struct StoreEntry {
 
 struct SessionEntries {
   std::vector<StoreEntry> entries;
-  // Of what the dump has of it, that which cannot be converted.
+  // What the dump has of this session and cannot be converted.
   std::vector<FolderProblem> left_out;
 };
 

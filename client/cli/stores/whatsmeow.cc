@@ -181,7 +181,7 @@ class Device {
   }
 
   void ReadTokens() {
-    // Of the two that a contact may have, under its number and its LID, the newer.
+    // A contact may have two, under its number and its LID: the newer one counts.
     std::map<std::string, const DumpRow*> tokens;
     for (const DumpRow* const row : RowsOf(dump_, "privacy_tokens", jid_)) {
       std::string contact = row->Text("their_jid");

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process"
 import { existsSync } from "node:fs";
 import { findProgram } from "./program.js";
 
-// Of util-linux, which is everywhere but in the smallest images: has the kernel stop the server when the thread that
+// From util-linux, which is everywhere but in the smallest images. Has the kernel stop the server when the thread that
 // started it ends, however that comes about.
 const SETPRIV = "/usr/bin/setpriv";
 

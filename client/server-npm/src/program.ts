@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 export interface Platform {
   platform: string;
   arch: string;
-  /** Of the C library, such as `2.36`; undefined where it is not glibc. */
+  /** The version of the C library, such as `2.36`; undefined where it is not glibc. */
   glibc: string | undefined;
 }
 

@@ -59,7 +59,7 @@ export class DataLayer {
 
   // --- appointments
 
-  /** Of a client, those that are still to come, the next one first. */
+  /** Those of a client that are still to come, the next one first. */
   getUpcomingAppointments(clientId: number, companyId: number, now: Date): Promise<Row[]> {
     const bookings = this.tables.from("bookings").select("*").eq("company_id", companyId).eq("client_id", clientId);
     return this.#all(
@@ -68,7 +68,7 @@ export class DataLayer {
     );
   }
 
-  /** Of a company, from `from` on and before `to`. */
+  /** Those of a company from `from` on and before `to`. */
   getAppointments(companyId: number, from: Date, to: Date): Promise<Row[]> {
     const bookings = this.tables.from("bookings").select("*").eq("company_id", companyId);
     const between = bookings.gte("starts_at", from.toISOString()).lt("starts_at", to.toISOString());

@@ -56,7 +56,7 @@ export class TablesError extends Error {
 
   override readonly name = "TablesError";
   readonly code: TablesErrorCode;
-  /** Of a write: `UNKNOWN` where it may have been applied; then look before it is repeated. Unset for reads. */
+  /** How a write ended: `UNKNOWN` where it may have been applied; then look before it is repeated. Unset for reads. */
   readonly outcome: Outcome | undefined;
   /** Whether the same call may succeed later. It has then already been tried for as long as `patienceMs`. */
   readonly retryable: boolean;
@@ -69,7 +69,7 @@ export class TablesError extends Error {
   readonly details: string | undefined;
   /** What to write, or to do. */
   readonly hint: string | undefined;
-  /** Of an `upsert` in batches: how many rows had been written before this one failed. */
+  /** How many rows an `upsert` in batches had written before this one failed. */
   readonly rowsWritten: number | undefined;
 
   constructor(message: string, fields: TablesErrorFields) {

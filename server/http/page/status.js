@@ -5,7 +5,10 @@ const LOST_REFRESH_MS = 2000;
 const PATIENCE_MS = 4000;
 const DAY = 86400;
 const STALE_BACKUP_S = 26 * 3600;
+// A week, and a day for who tries one every week.
+const STALE_DRILL_S = 8 * DAY;
 const FAILURES_WORTH_A_LOOK = 0.05;
+const LAG_WORTH_A_LOOK_S = 60;
 const SVG = "http://www.w3.org/2000/svg";
 
 const at = (id) => document.getElementById(id);
@@ -63,6 +66,9 @@ function draw(name, attributes) {
   return element;
 }
 
+// A long path or address goes on in the next line after a slash.
+const breakable = (text) => text.split(/(?<=\/)/).flatMap((part) => [part, make("wbr")]);
+
 // A row is [name, text], and a third member, true, where it needs a look.
 function showCard(id, title, rows) {
   let card = at(`card-${id}`);
@@ -75,7 +81,7 @@ function showCard(id, title, rows) {
   if (card.dataset.state === state) return;
   card.dataset.state = state;
   card.lastChild.replaceChildren(
-    ...rows.flatMap(([name, text, look]) => [make("dt", {}, name), make("dd", look ? { class: "warn" } : {}, text)]),
+    ...rows.flatMap(([name, text, look]) => [make("dt", {}, name), make("dd", look ? { class: "warn" } : {}, ...breakable(text))]),
   );
 }
 
@@ -99,8 +105,8 @@ function showStore(status, { agoOf }) {
     ["connections", count(store.connections)],
     ["calls at work", count(store.calls_at_work)],
     ["calls waiting", count(store.calls_waiting)],
-    ["statements", `${count(minute.statements)} in the last minute`],
-    ["failed", count(minute.errors)],
+    ["in a minute", counted(minute.statements, "statement")],
+    ["of these failed", count(minute.errors)],
     ["p50", milliseconds(minute.median_ms)],
     ["p95", milliseconds(minute.p95_ms)],
     ["p99", milliseconds(minute.p99_ms)],
@@ -173,9 +179,8 @@ function showWriteBehind({ write_behind: behind }, { agoOf }) {
   if (behind === null) return showCard("behind", "Write-behind", [["lag", "none: every commit is in the database"]]);
   showCard("behind", "Write-behind", [
     ["database", behind.away_since ? `away since ${agoOf(behind.away_since)}` : "answers", Boolean(behind.away_since)],
-    ["lag", `${span(behind.lag_seconds)} of ${span(behind.max_lag_seconds)}`],
-    ["to be flushed", counted(behind.commits, "commit")],
-    ["of", counted(behind.dirty_sessions, "session")],
+    ["lag", `${span(behind.lag_seconds)} of ${span(behind.max_lag_seconds)}`, behind.lag_seconds > LAG_WORTH_A_LOOK_S],
+    ["to be flushed", `${counted(behind.commits, "commit")} of ${counted(behind.dirty_sessions, "session")}`],
     ["bytes", `${bytes(behind.bytes)} of ${bytes(behind.max_bytes)}`],
     ["at home here", counted(behind.sessions, "session")],
     ["kept aside", count(behind.orphans), behind.orphans > 0],
@@ -191,7 +196,7 @@ function showBackup({ backup }, { ago, now }) {
     const unread = backup.last_unread_sessions ?? 0;
     rows.push(["sessions in it", count(backup.last_sessions ?? 0)], ["it lacks", count(unread), unread > 0]);
   }
-  rows.push(["restored on trial", tried === undefined ? "never, as far as known" : ago(tried)]);
+  rows.push(["restored on trial", tried === undefined ? "never, as far as known" : ago(tried), !(now - tried < STALE_DRILL_S)]);
   if (backup.error) rows.push(["figures", backup.error, true]);
   showCard("backup", "Backup", rows);
 }
@@ -205,7 +210,7 @@ function showSafety(status, { agoOf, secondsSince }) {
       : [
           ["reason", maintenance.reason],
           ["held", counted(maintenance.held, "call")],
-          ["refused", count(maintenance.refused)],
+          ["refused", counted(maintenance.refused, "call")],
         ]),
   ]);
   const ends = certificate === null ? undefined : -secondsSince(certificate.expires) < 14 * DAY;
@@ -296,14 +301,17 @@ function showPlots({ history }) {
 
 // Each a text, and a command that tells more, where there is one.
 function worthALook(status, { ago, agoOf, now, secondsSince }) {
-  const { write_behind: behind, audit, certificate, backup, sessions, maintenance, history } = status;
+  const { write_behind: behind, audit, calls, certificate, backup, sessions, maintenance, history } = status;
   const found = status.reasons.map(({ reason, message }) => [`${reason}: ${message}`]);
   const look = (condition, text) => condition && found.push([text()].flat());
+  look(behind?.away_since, () => `The database is away; ${counted(behind.commits, "commit")} wait in the file`);
+  look(maintenance !== null, () => `Maintenance since ${agoOf(maintenance.since)}: ${maintenance.reason}`);
+  const lost = calls.ended.DATA_LOSS ?? 0;
+  look(lost > 0, () => [`${counted(lost, "answer")} of DATA_LOSS: something stored is not what was written`, "authstatectl store verify"]);
   const asked = sum(history.requests);
   const failed = sum(history.failures);
   look(failed > asked * FAILURES_WORTH_A_LOOK, () => `${count(failed)} of ${counted(asked, "request")} failed lately`);
-  look(maintenance !== null, () => `Maintenance since ${agoOf(maintenance.since)}: ${maintenance.reason}`);
-  look(behind?.away_since, () => `The database is away; ${counted(behind.commits, "commit")} wait in the file`);
+  look(behind?.lag_seconds > LAG_WORTH_A_LOOK_S, () => `The database is ${span(behind.lag_seconds)} behind the file`);
   look(behind?.orphans > 0, () => [`${count(behind.orphans)} kept aside`, "authstatectl write-behind orphans list"]);
   look(audit?.failing, () => "The audit log cannot be written");
   look(audit?.lost > 0, () => `${counted(audit.lost, "record")} of the audit log lost`);
@@ -312,12 +320,19 @@ function worthALook(status, { ago, agoOf, now, secondsSince }) {
   look(backup?.error, () => backup.error);
   look(backup !== null && made === undefined && !backup.error, () => "No backup is known of");
   look(now - made >= STALE_BACKUP_S, () => `The last backup was made ${ago(made)}`);
+  const tried = backup?.drill_last_success_timestamp_seconds;
+  look(made !== undefined && !(now - tried < STALE_DRILL_S), () => [
+    tried === undefined ? "No backup is known to have been restored on trial" : `No backup was restored on trial for ${span(now - tried)}`,
+    "authstatectl backup drill",
+  ]);
   look(backup?.last_unread_sessions > 0, () => `The last backup lacks ${counted(backup.last_unread_sessions, "session")}`);
   if (sessions !== null) {
     const states = statesOf(sessions);
-    for (const state of WRONG_STATES) {
-      look(states.number(state) > 0, () => [`Sessions that are ${state}: ${states.text(state)}`, `authstatectl session list --state ${state}`]);
-    }
+    const wrong = WRONG_STATES.filter((state) => states.number(state) > 0);
+    look(wrong.length > 0, () => [
+      `Sessions: ${wrong.map((state) => `${states.text(state)} ${state}`).join(", ")}`,
+      `authstatectl session list --state ${wrong.join(",")}`,
+    ]);
   }
   return found;
 }
@@ -358,6 +373,7 @@ function show(status) {
   showLeases(status);
   showCallers(status);
   at("told").hidden = false;
+  tick();
 }
 
 // Asking again.

@@ -54,7 +54,7 @@ constexpr Words kPoolerWords[] = {
     {"role \"", ConnectFault::kUnknownRole},
 };
 
-// Of PostgreSQL, PgBouncer (also that a client has waited too long for a connection) and Supavisor.
+// What PostgreSQL, PgBouncer (also to a client that waited too long for a connection) and Supavisor say.
 constexpr absl::string_view kTooManyWords[] = {
     "too many clients already",    "too many connections for", "remaining connection slots are reserved",
     "no more connections allowed", "query_wait_timeout",       "ax client connections reached",

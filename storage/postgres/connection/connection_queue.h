@@ -64,7 +64,7 @@ enum class ThreadState : std::uint8_t {
 // Thread-safe.
 class ConnectionQueue {
  public:
-  // Of the calls, at most `limit` wait, each for at most `queue_wait`. `timer` outlives the queue. How many wait and
+  // At most `limit` calls wait, each for at most `queue_wait`. `timer` outlives the queue. How many wait and
   // are at work is told to `stats`; null: to nobody. When this is destroyed, everything that was added has been run or
   // ended.
   ConnectionQueue(DeadlineTimer& timer, std::size_t limit, absl::Duration queue_wait,

@@ -30,7 +30,7 @@ struct Failure {
   std::string sqlstate;
   // The database's own message, on one line, where it quotes no values (PrimaryMessage); else empty.
   std::string message;
-  // Says more of Fault::kNeverBegan.
+  // Why the call never began (Fault::kNeverBegan).
   WhyNotConnected no_connection = WhyNotConnected::kAway;
   // Whether the statement may have reached the database.
   bool sent = false;

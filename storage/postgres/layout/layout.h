@@ -25,7 +25,7 @@ struct GrantStatements {
   const char* rotate;
   const char* revoke;
   const char* note_uses;
-  // Of maintenance_statements.h.
+  // The statements of maintenance_statements.h.
   const char* get_maintenance;
   const char* begin_maintenance;
   const char* end_maintenance;
@@ -62,7 +62,7 @@ struct Layout {
   // while the tables have no statistics.
   std::size_t most_keys_by_a_kept_plan;
   const char* resolve;
-  // As in lease_statements.h.
+  // The statement of lease_statements.h.
   const char* leases;
   GrantStatements grants;
   const char* store_id;

@@ -20,7 +20,11 @@ absl::StatusOr<std::vector<KeyringMark>> KeyringMarks(PgConnection& connection, 
   const auto execution = connection.Execute(layout.sealing.keyring, {}, deadline);
   if (execution.failure.has_value()) return ToStatus(*execution.failure);
   std::vector<KeyringMark> marks;
-  for (const auto& row : execution.rows) marks.push_back({ToText(row[0]), FromHex(ToView(row[1]))});
+  for (const auto& row : execution.rows) {
+    std::string check_hex;
+    ReadRow(row, marks.emplace_back().key_id, check_hex);
+    marks.back().key_check = FromHex(check_hex);
+  }
   return marks;
 }
 

@@ -95,7 +95,11 @@ absl::StatusOr<std::vector<SessionSealer::Session>> PostgresSealer::List(const s
   const pqxx::result rows = RunAlone(layout_.sealing.list, {after, EncodePgInt8(static_cast<std::int64_t>(limit))});
   if (absl::Status ended = Ended(); !ended.ok()) return ended;
   std::vector<Session> sessions;
-  for (const auto& row : rows) sessions.push_back({ToText(row[0]), FromHex(ToView(row[1]))});
+  for (const auto& row : rows) {
+    std::string wrapped_hex;
+    ReadRow(row, sessions.emplace_back().id, wrapped_hex);
+    sessions.back().wrapped = FromHex(wrapped_hex);
+  }
   return sessions;
 }
 
@@ -199,9 +203,7 @@ void PostgresSealer::Write(const std::string& session_id, const std::vector<KeyW
 absl::StatusOr<std::vector<std::string>> PostgresSealer::ForgetUnused(const std::string& active) {
   const pqxx::result rows = RunAlone(layout_.sealing.forget, {active});
   if (absl::Status ended = Ended(); !ended.ok()) return ended;
-  std::vector<std::string> forgotten;
-  for (const auto& row : rows) forgotten.push_back(ToText(row[0]));
-  return forgotten;
+  return FirstColumn(rows);
 }
 
 }  // namespace

@@ -38,9 +38,7 @@ std::vector<std::string> AllTables(const Layout& layout) {
   return tables;
 }
 
-std::string FirstColumn(const pqxx::result& rows) {
-  return absl::StrJoin(rows, ", ", [](std::string* out, const auto& row) { absl::StrAppend(out, ToText(row[0])); });
-}
+std::string Listed(const pqxx::result& rows) { return absl::StrJoin(FirstColumn(rows), ", "); }
 
 absl::Status CheckNoneIsDistributed(PgConnection& connection, const Layout& layout, absl::Time deadline) {
   auto execution = connection.Execute(sql::kHasCitus, {}, deadline);
@@ -51,7 +49,7 @@ absl::Status CheckNoneIsDistributed(PgConnection& connection, const Layout& layo
   }
   if (execution.failure.has_value()) return ToStatus(*execution.failure);
   if (execution.rows.empty()) return absl::OkStatus();
-  return NotServed(absl::StrCat("Citus has distributed ", FirstColumn(execution.rows),
+  return NotServed(absl::StrCat("Citus has distributed ", Listed(execution.rows),
                                 ": commits fail on such tables, and reads are torn; take that back with "
                                 "undistribute_table(), or use a database without Citus"));
 }
@@ -80,7 +78,7 @@ void WarnOfReaders(PgConnection& connection, const Layout& layout, const Postgre
   const auto execution = connection.Execute(
       sql::kReaders, {TextArray(layout.tables_of_others), TextArray(options.allowed_roles)}, deadline);
   if (execution.failure.has_value() || execution.rows.empty()) return;
-  const std::string roles = FirstColumn(execution.rows);
+  const std::string roles = Listed(execution.rows);
   options.warn(absl::StrCat("other roles can read or change ", absl::StrJoin(layout.tables_of_others, ", "), ": ",
                             roles,
                             "; whoever has their rights has the sessions. This program does not alter these "
@@ -95,7 +93,7 @@ absl::Status CheckRowsAreVisible(PgConnection& connection, const Layout& layout,
   const auto execution = connection.Execute(sql::kHiddenRows, {TextArray(AllTables(layout))}, deadline);
   if (execution.failure.has_value()) return ToStatus(*execution.failure);
   if (execution.rows.empty()) return absl::OkStatus();
-  return NotServed(absl::StrCat("row level security may hide rows of ", FirstColumn(execution.rows),
+  return NotServed(absl::StrCat("row level security may hide rows of ", Listed(execution.rows),
                                 " from this role, and they would read as absent; give the role BYPASSRLS, make it the "
                                 "owner, or add a policy FOR ALL USING (true) WITH CHECK (true)"));
 }
@@ -141,7 +139,10 @@ std::vector<std::string> Exposures(RunStatement run, const LayoutSchema& schema,
                                    const std::vector<std::string>& allowed_roles) {
   std::vector<std::string> lines;
   for (const auto& row : run(sql::kExposures.text, TablesAndRoles(schema, allowed_roles))) {
-    lines.push_back(absl::StrCat(ToText(row[0]), ": exposed: ", ToText(row[1])));
+    std::string table;
+    std::string what;
+    ReadRow(row, table, what);
+    lines.push_back(absl::StrCat(table, ": exposed: ", what));
   }
   return lines;
 }
@@ -166,10 +167,7 @@ absl::Status CheckRolesToProtectFrom(RunStatement run, const LayoutSchema& schem
 
 std::vector<std::string> Protect(RunStatement run, const LayoutSchema& schema,
                                  const std::vector<std::string>& allowed_roles) {
-  std::vector<std::string> steps;
-  for (const auto& row : run(sql::kProtection.text, TablesAndRoles(schema, allowed_roles))) {
-    steps.push_back(ToText(row[0]));
-  }
+  std::vector<std::string> steps = FirstColumn(run(sql::kProtection.text, TablesAndRoles(schema, allowed_roles)));
   for (const std::string& step : steps) run(step.c_str(), {});
   return steps;
 }

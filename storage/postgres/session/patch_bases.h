@@ -30,7 +30,7 @@ class PatchBases {
   void Put(absl::string_view session_id, const KeyName& name, std::string base);
   void Forget(absl::string_view session_id, const KeyName& name);
 
-  // In memory, about.
+  // About how much memory it takes.
   std::size_t bytes() const;
 
  private:
@@ -49,7 +49,7 @@ class PatchBases {
   mutable absl::Mutex mutex_;
   std::size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   Entries entries_ ABSL_GUARDED_BY(mutex_);
-  // By the keys in `entries_`.
+  // Names are views of the keys in `entries_`.
   absl::flat_hash_map<absl::string_view, Entries::iterator> index_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "storage/error.h"
@@ -117,8 +118,8 @@ void CheckAbsences(PgConnection& connection, const Layout& layout, const std::ve
   for (const std::string& session_id : doubtful) session_ids.AddBytes(session_id);
   const PgConnection::Execution execution =
       Ask(connection, layout.damaged, {std::move(session_ids).Encode()}, deadline);
-  absl::flat_hash_set<std::string> damaged;
-  for (const auto& row : execution.rows) damaged.insert(ToText(row[0]));
+  const std::vector<std::string> found = FirstColumn(execution.rows);
+  const absl::flat_hash_set<std::string> damaged(found.begin(), found.end());
   for (std::size_t i = 0; i < requests.size(); ++i) {
     absl::StatusOr<ReadResult>& result = (*results)[i];
     if (!result.ok() || !doubtful.contains(requests[i].session_id)) continue;

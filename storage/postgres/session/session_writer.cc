@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "contract/limits.h"
-#include "storage/batch_room.h"
+#include "storage/batches/batch_room.h"
 #include "storage/error.h"
 #include "storage/postgres/connection/lock_timeout.h"
 #include "storage/postgres/connection/pg_failure.h"
@@ -22,7 +22,7 @@ namespace authstate::storage {
 namespace {
 
 // A statement takes the largest commit and then some, as PostgreSQL bounds what it takes at once. How many commits
-// share one is up to the caller (storage/batch_limits.h).
+// share one is up to the caller (storage/batches/batch_limits.h).
 constexpr std::size_t kMaxWaveBytes = 2 * kMaxCommitBytes;
 // How long after it was sent a commit may begin, beside the time that its bytes take. Short: so long may it take until
 // a commit in doubt is known not to have been applied. One that was too late is sent again with twice as much.

@@ -44,7 +44,7 @@ constexpr auto RecentOrCarriedUnless(const char (&forgets)[Size]) {
       forgets, " THEN recent_times ELSE (micros || recent_times)[1:8] END");
 }
 
-// Of the session as the snapshot has it (`s`): what decides whether the member `i` may have been committed before.
+// What decides, of the session as the snapshot has it (`s`), whether the member `i` may have been committed before.
 inline constexpr char kOldBarrierAndCommits[] = R"sql(         coalesce(s.barrier, 0) AS barrier,
          coalesce(s.recent_ids, '{}') AS recent_ids, coalesce(s.recent_revisions, '{}') AS recent_revisions,
          coalesce(s.recent_times, '{}') AS recent_times,

@@ -44,7 +44,7 @@ struct ResolvedRow {
   std::optional<std::int64_t> oldest_micros;
   // The clock of the database before any barrier was raised, in microseconds since the Unix epoch.
   std::int64_t micros = 0;
-  // Of the session, after all that the barrier does not shut out.
+  // The session as it is after all that the barrier does not shut out.
   std::uint64_t revision = 0;
   std::uint64_t fence = 0;
   std::uint64_t applied_number = 0;

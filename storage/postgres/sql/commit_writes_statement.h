@@ -128,14 +128,14 @@ ORDER BY old.member)sql";
 
 }  // namespace commit_writes
 
-// Of creds and keys. In a loop within PostgreSQL 15, by kept plans, it takes two thirds of the processor time of
+// Commits creds and keys. In a loop within PostgreSQL 15, by kept plans, it takes two thirds of the processor time of
 // kCommit for one member, three quarters for 16, four fifths for 64.
 inline constexpr auto kCommitWrites =
     JoinSql(commit_writes::Old("$21").text, commit_writes::kChange.text, commit_writes::kPassed.text,
             commit_writes::kAndHasItsBases, commit_writes::kReturning, commit_writes::kCredsAndDeletes.text,
             commit_parts::kKeysSetOrPatched, commit_writes::kAnswer);
 
-// Of keys that are set whole, and nothing else: what Baileys mostly does. Parameters: the first twelve, and the
+// Commits keys that are set whole, and nothing else: what Baileys mostly does. Parameters: the first twelve, and the
 // marks of data keys. In the same loop it takes four fifths of kCommitWrites for one member, nine tenths for 64, and
 // 0.95 for one member of 812 keys.
 inline constexpr auto kCommitSets =

@@ -11,7 +11,7 @@
 // Times are in microseconds since the Unix epoch.
 namespace authstate::storage::statements {
 
-// Of `g`.
+// The columns of a grant, a row `g` of auth_grants, in the order of GrantRow, with the time now before them.
 inline constexpr char kGrantColumns[] = R"sql(
   (extract(epoch FROM now()) * 1000000)::int8, g.grant_id, g.label, g.certificate_name, g.rights, g.scopes,
   encode(g.terms_checksum, 'hex'), encode(g.verifier, 'hex'), (extract(epoch FROM g.created_at) * 1000000)::int8,

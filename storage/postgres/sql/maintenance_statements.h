@@ -9,7 +9,7 @@
 // are in microseconds since the Unix epoch; where there is no maintenance, since when is NULL.
 namespace authstate::storage::statements {
 
-// Of `v`.
+// The columns of maintenance, in the row `v` of auth_grants_version.
 inline constexpr char kMaintenanceColumns[] = R"sql(
   v.version, (extract(epoch FROM now()) * 1000000)::int8, (extract(epoch FROM v.maintenance_since) * 1000000)::int8,
   v.maintenance_reason, v.maintenance_hold_ms, v.maintenance_allowed)sql";

@@ -6,7 +6,7 @@
 namespace authstate::storage {
 namespace {
 
-// Of src/include/catalog/pg_type.dat, fixed for ever.
+// From src/include/catalog/pg_type.dat, fixed for ever.
 constexpr std::uint32_t kBoolOid = 16;
 constexpr std::uint32_t kByteaOid = 17;
 constexpr std::uint32_t kInt8Oid = 20;

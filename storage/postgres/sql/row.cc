@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
@@ -70,6 +69,12 @@ RecentCommits ToRecentCommits(absl::string_view ids, absl::string_view revisions
   RecentCommits commits;
   for (std::size_t i = std::min(id.size(), revision.size()); i-- > 0;) commits.Add(id[i], revision[i]);
   return commits;
+}
+
+std::vector<std::string> FirstColumn(const pqxx::result& rows) {
+  std::vector<std::string> texts;
+  for (const auto& row : rows) ReadRow(row, texts.emplace_back());
+  return texts;
 }
 
 }  // namespace authstate::storage

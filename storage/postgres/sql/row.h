@@ -7,6 +7,7 @@
 #include <pqxx/pqxx>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/string_view.h"
@@ -57,10 +58,10 @@ void ReadNext(pqxx::row::const_iterator& field, std::optional<Value>& value) {
     ReadNext(field, value.emplace());
   }
 }
-// Of four columns: fence, owner, expiry and time left, both in microseconds.
+// Takes four columns: fence, owner, expiry and time left, both in microseconds.
 void ReadNext(pqxx::row::const_iterator& field, Lease& value);
 
-// Of their ids and revisions, both newest first, with commas between.
+// `ids` and `revisions` are newest first, with commas between.
 RecentCommits ToRecentCommits(absl::string_view ids, absl::string_view revisions);
 
 // The fields of a row in their order, each by the name of what it goes to.
@@ -69,6 +70,9 @@ void ReadRow(const pqxx::row& row, Values&... values) {
   auto field = row.begin();
   (ReadNext(field, values), ...);
 }
+
+// The first field of every row.
+std::vector<std::string> FirstColumn(const pqxx::result& rows);
 
 }  // namespace authstate::storage
 

@@ -209,7 +209,7 @@ SELECT r.number, f.place, NULL, NULL, NULL, f.kind,
 FROM found f JOIN request r ON r.number = f.number JOIN size z ON z.number = f.number
 WHERE z.bytes <= r.max_bytes)sql";
 
-// Of the sessions $1 those that have not what they should have, or have something though they do not exist.
+// Those of the sessions $1 that have not what they should have, or have something though they do not exist.
 inline constexpr char kDamaged[] = R"sql(
 SELECT a.session_id FROM unnest($1::text[]) AS a(session_id)
 LEFT JOIN auth_sessions s ON s.session_id = a.session_id

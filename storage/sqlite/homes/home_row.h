@@ -36,7 +36,7 @@ void BeginChecksums(SqliteConnection& connection);
 std::int64_t StoredNumber(std::uint64_t number);
 std::int64_t StoredTime(absl::Time time);
 
-// Of what is known to be damaged: where the session is at home, or what of it is not flushed.
+// What is known to be damaged is where the session is at home, or what of it is not flushed.
 absl::Status DamagedHome(const std::string& session_id);
 
 // A prepared statement with the session as its first parameter.

@@ -52,7 +52,7 @@ inline constexpr char kInsertOrphan[] =
     "SELECT s.session_id, s.revision, h.flushed_revision, s.present, ?2, ?3, s.data_key FROM auth_sessions s "
     "JOIN auth_homes h ON h.session_id = s.session_id WHERE s.session_id = ?1 AND (h.whole OR s.revision > "
     "h.flushed_revision)";
-// Of a session that is to be flushed whole, everything is a change.
+// Where a session is to be flushed whole, everything is a change.
 inline constexpr char kInsertWholeChanges[] =
     "INSERT INTO auth_changes (session_id, key_type, key_id, revision) SELECT w.session_id, w.key_type, w.key_id, 0 "
     "FROM "
@@ -81,6 +81,14 @@ inline constexpr char kSelectOrphan[] = AUTHSTATE_ORPHAN_COLUMNS "WHERE o.orphan
 #undef AUTHSTATE_ORPHAN_COLUMNS
 inline constexpr char kSelectOrphanChanges[] =
     "SELECT key_type, key_id, kind, value FROM auth_orphan_changes WHERE orphan_id = ?1 ORDER BY key_type, key_id";
+// Their wrapped data keys; empty: the values are plain.
+inline constexpr char kListOrphanKeys[] =
+    "SELECT orphan_id, session_id, coalesce(data_key, x'') FROM auth_orphans ORDER BY orphan_id";
+// Puts the wrapped data key ?3 in the place of ?2; of either, empty is none.
+inline constexpr char kSetOrphanKey[] =
+    "UPDATE auth_orphans SET data_key = nullif(?3, x'') WHERE orphan_id = ?1 AND coalesce(data_key, x'') = ?2";
+inline constexpr char kResealOrphanChange[] =
+    "UPDATE auth_orphan_changes SET kind = ?4, value = ?5 WHERE orphan_id = ?1 AND key_type = ?2 AND key_id = ?3";
 inline constexpr char kCountOrphans[] = "SELECT count(*) FROM auth_orphans";
 inline constexpr char kDeleteOrphan[] = "DELETE FROM auth_orphans WHERE orphan_id = ?1";
 inline constexpr char kDeleteOrphanChanges[] = "DELETE FROM auth_orphan_changes WHERE orphan_id = ?1";

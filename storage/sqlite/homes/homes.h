@@ -40,7 +40,7 @@ absl::Status RememberChanges(SqliteConnection& connection, const Commit& commit,
 absl::Status ApplyHomeChange(SqliteConnection& connection, const HomeChange& change, absl::Time now,
                              const SessionKeys& keys);
 
-// Of one moment, in a read transaction of the caller. NotFound where the session was never here; DataLoss where its
+// Reads one moment, in a read transaction of the caller. NotFound where the session was never here; DataLoss where its
 // home or what is to be flushed is damaged. Where it cannot be told what changed, that is everything.
 absl::StatusOr<UnflushedChanges> SelectUnflushed(SqliteConnection& connection, const std::string& session_id,
                                                  absl::Time now, const SessionKeys& keys);

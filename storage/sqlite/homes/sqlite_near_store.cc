@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "storage/await_call.h"
-#include "storage/batch_room.h"
+#include "storage/batches/batch_room.h"
 #include "storage/sqlite/file_backend.h"
 #include "storage/sqlite/grants.h"
 #include "storage/sqlite/homes/homes.h"

@@ -11,6 +11,7 @@
 #include "storage/error.h"
 #include "storage/packed_value.h"
 #include "storage/sqlite/connection.h"
+#include "storage/sqlite/homes/home_statements.h"
 #include "storage/sqlite/sealing/keyring_table.h"
 #include "storage/sqlite/session_row.h"
 #include "storage/sqlite/sqlite_error.h"
@@ -59,6 +60,19 @@ class SqliteSealer final : public SessionSealer {
     });
   }
 
+  absl::StatusOr<std::vector<Session>> Orphans() override {
+    return CatchSqlite([&]() -> absl::StatusOr<std::vector<Session>> {
+      std::vector<Session> orphans;
+      SQLite::Statement& select = connection_.Prepare(sql::kListOrphanKeys);
+      while (select.executeStep()) {
+        const auto orphan = static_cast<std::uint64_t>(select.getColumn(0).getInt64());
+        orphans.push_back({TextColumn(select, 1), TextColumn(select, 2), orphan});
+      }
+      select.reset();
+      return orphans;
+    });
+  }
+
   absl::StatusOr<bool> Rewrap(const Session& session, const std::string& rewrapped) override {
     return Change(session, rewrapped, [] { return absl::OkStatus(); });
   }
@@ -66,6 +80,7 @@ class SqliteSealer final : public SessionSealer {
   absl::StatusOr<bool> Reseal(const Session& session, const DataKey* from, const std::string& wrapped,
                               const DataKey* to) override {
     return Change(session, wrapped, [&]() -> absl::Status {
+      if (session.orphan != 0) return ResealOrphan(session, from, to);
       if (absl::Status creds = ResealCreds(session.id, from, to); !creds.ok()) return creds;
       return ResealKeys(session.id, from, to);
     });
@@ -88,18 +103,33 @@ class SqliteSealer final : public SessionSealer {
   absl::StatusOr<bool> Change(const Session& session, const std::string& wrapped, Body change) {
     absl::StatusOr<bool> changed = CatchSqlite([&]() -> absl::StatusOr<bool> {
       Run(connection_.Prepare(sql::kBeginImmediate));
-      absl::StatusOr<SessionRow> row = SelectSessionRow(connection_, session.id, clock_.Now());
-      if (!row.ok()) return row.status();
-      if (!row->present || row->data_key != session.wrapped) return false;
-      if (row->names.has_value() && *row->names != SumOfNames(connection_, session.id)) return DamagedSession();
+      const absl::StatusOr<bool> is_set =
+          session.orphan != 0 ? SetOrphanKey(session, wrapped) : SetSessionKey(session, wrapped);
+      if (!is_set.ok() || !*is_set) return is_set;
       if (absl::Status done = change(); !done.ok()) return done;
-      row->data_key = wrapped;
-      UpsertSessionRow(connection_, session.id, *row);
       Run(connection_.Prepare(sql::kCommit));
       return true;
     });
     if (!changed.ok() || !*changed) connection_.RollBackQuietly();
     return changed;
+  }
+
+  absl::StatusOr<bool> SetSessionKey(const Session& session, const std::string& wrapped) {
+    absl::StatusOr<SessionRow> row = SelectSessionRow(connection_, session.id, clock_.Now());
+    if (!row.ok()) return row.status();
+    if (!row->present || row->data_key != session.wrapped) return false;
+    if (row->names.has_value() && *row->names != SumOfNames(connection_, session.id)) return DamagedSession();
+    row->data_key = wrapped;
+    UpsertSessionRow(connection_, session.id, *row);
+    return true;
+  }
+
+  absl::StatusOr<bool> SetOrphanKey(const Session& orphan, const std::string& wrapped) {
+    SQLite::Statement& update = connection_.Prepare(sql::kSetOrphanKey);
+    update.bind(1, static_cast<std::int64_t>(orphan.orphan));
+    BindBlob(update, 2, orphan.wrapped);
+    BindBlob(update, 3, wrapped);
+    return Run(update) > 0;
   }
 
   absl::Status ResealCreds(const std::string& session_id, const DataKey* from, const DataKey* to) {
@@ -141,6 +171,39 @@ class SqliteSealer final : public SessionSealer {
       BindText(reseal, 1, session_id);
       BindText(reseal, 2, type);
       BindText(reseal, 3, id);
+      reseal.bind(4, packed.kind);
+      BindBlob(reseal, 5, packed.bytes);
+      Run(reseal);
+    }
+    return absl::OkStatus();
+  }
+
+  // What was deleted has no value.
+  absl::Status ResealOrphan(const Session& orphan, const DataKey* from, const DataKey* to) {
+    struct Change {
+      std::string type;
+      std::string id;
+      std::int64_t kind;
+      std::string value;
+    };
+    std::vector<Change> changes;
+    SQLite::Statement& select = connection_.Prepare(sql::kSelectOrphanChanges);
+    select.bind(1, static_cast<std::int64_t>(orphan.orphan));
+    while (select.executeStep()) {
+      if (select.isColumnNull(2)) continue;
+      changes.push_back(
+          {TextColumn(select, 0), TextColumn(select, 1), select.getColumn(2).getInt64(), TextColumn(select, 3)});
+    }
+    select.reset();
+    for (const Change& change : changes) {
+      const ValuePlace place = {orphan.id, change.type, change.id};
+      const absl::StatusOr<Value> value = UnpackValue(place, change.kind, change.value, from);
+      if (!value.ok()) return value.status();
+      const PackedValue packed = PackValue(place, *value, to);
+      SQLite::Statement& reseal = connection_.Prepare(sql::kResealOrphanChange);
+      reseal.bind(1, static_cast<std::int64_t>(orphan.orphan));
+      BindText(reseal, 2, change.type);
+      BindText(reseal, 3, change.id);
       reseal.bind(4, packed.kind);
       BindBlob(reseal, 5, packed.bytes);
       Run(reseal);

@@ -28,7 +28,7 @@ export type StoreKind = AuthstateKind | "pg-adapter" | "multi-file" | "redis" | 
 export interface StorePlace {
   kind: StoreKind;
   place: string;
-  // Of authstated: what a caller shows it, and the file of the authority by which it is known over TLS.
+  // What a caller shows to authstated, and the file of the authority by which it is known over TLS.
   token?: string;
   ca?: string;
 }

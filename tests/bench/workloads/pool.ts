@@ -9,7 +9,7 @@ const CONTACT = "5511999990001_1.0";
 const GROUP = "120363000000000001@g.us";
 const FRESH_BYTES = 1_500;
 const BUSY_SESSIONS = 100;
-// Of ten operations: five incoming messages, three single gets, a steady group send, a pre-key.
+// Ten operations are five incoming messages, three single gets, a steady group send, a pre-key.
 const MIX = ["receive", "get", "receive", "group", "receive", "get", "receive", "preKey", "receive", "get"] as const;
 const KIB_A_MB = 1_000 / 1.024;
 

@@ -64,11 +64,11 @@ type args struct {
 	Owner string `json:"owner,omitempty"`
 	TTL   int64  `json:"ttl,omitempty"`
 	Steal bool   `json:"steal,omitempty"`
-	// Of a read when no session is at home anywhere any more, and every server knows.
+	// The read was made when no session was at home anywhere any more, and every server knew.
 	Settled bool `json:"settled,omitempty"`
 	// 0: none.
 	Fence uint64 `json:"fence,omitempty"`
-	// Of a commit that was sent more than once; 0: of no other operation.
+	// The id of a commit that was sent more than once; 0: any other operation.
 	ID uint64 `json:"id,omitempty"`
 	// The commit's place under its fence; 0: none.
 	Number   uint64            `json:"number,omitempty"`

@@ -22,7 +22,7 @@ type state struct {
 	recent string
 
 	fence uint64
-	// Of a session that stores hand on to each other (world.go): `fence` is the least that it may be, as nobody was told.
+	// Stores hand the session on to each other (world.go): `fence` is the least that it may be, as nobody was told.
 	open bool
 	// Whether fences may be further apart than one.
 	apart bool

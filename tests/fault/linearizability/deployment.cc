@@ -27,7 +27,7 @@ constexpr absl::Duration kBetweenStarts = absl::Milliseconds(50);
 constexpr char kNearFile[] = "near.db";
 constexpr char kNearLog[] = "near.db-wal";
 
-// Of `127.0.0.1:50123`.
+// `127.0.0.1:50123` has 50123.
 std::uint16_t PortOf(const std::string& address) {
   return static_cast<std::uint16_t>(std::stoul(address.substr(address.rfind(':') + 1)));
 }

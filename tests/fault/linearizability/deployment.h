@@ -13,7 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "tests/fault/postgres_pair.h"
 #include "tests/support/fake_clock.h"
-#include "tests/support/tcp_proxy.h"
+#include "tests/support/proxy/tcp_proxy.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_postgres.h"
 #include "tests/support/test_server.h"
@@ -47,17 +47,17 @@ class Deployment {
   static constexpr std::array<const char*, 4> kDatabases = {"postgres", "timeweb", "supabase", "sqlite"};
   static absl::StatusOr<std::unique_ptr<Deployment>> Create(const Options& options);
 
-  // Of the first server, past the proxies.
+  // The first server's, past the proxies.
   const std::string& server_address() const { return servers_[0].process->address(); }
 
-  // Of the database, past the proxies.
+  // The database's, past the proxies.
   const std::string& database_url() const { return database_url_; }
   bool sealed() const { return sealed_; }
   // Whether each server has a near store; empty: none has.
   const std::vector<bool>& near_stores() const { return near_stores_; }
   bool has_standby() const { return pair_ != nullptr; }
 
-  // Of the servers, for clients: through the proxies.
+  // Where clients reach the servers: through the proxies.
   std::vector<std::string> addresses() const;
 
   // Faults. Each lasts until Heal.

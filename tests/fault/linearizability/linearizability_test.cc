@@ -131,6 +131,7 @@ void PlayRounds(int rounds, Stores stores) {
     sum.rewrapped += report->rewrapped;
     sum.resealed += report->resealed;
     for (const Fault& fault : report->faults) ++faults[fault.kind];
+    sum.holds.insert(sum.holds.end(), report->holds.begin(), report->holds.end());
   }
   // Rounds in which nothing could be done would prove nothing.
   EXPECT_GT(sum.done, static_cast<std::size_t>(rounds) * 100);
@@ -152,6 +153,12 @@ void PlayRounds(int rounds, Stores stores) {
                       " s: ", sum.done, " operations done, ", sum.refused, " refused, ", sum.unknown, " unknown, ",
                       sum.failed, " failed; ", sum.take_overs, " take-overs, ", sum.duplicates, " duplicates, ",
                       sum.reordered, " of them reordered"));
+  if (!sum.holds.empty()) {
+    std::sort(sum.holds.begin(), sum.holds.end());
+    Report(absl::StrCat("calls were held ", sum.holds.size(), " times, the median for ",
+                        absl::FormatDuration(sum.holds[sum.holds.size() / 2]), ", the longest for ",
+                        absl::FormatDuration(sum.holds.back())));
+  }
   Report(absl::StrJoin(faults, ", ", [](std::string* text, const auto& fault) {
     absl::StrAppend(text, fault.second, " × ", fault.first);
   }));

@@ -15,7 +15,7 @@ namespace authstate::test {
 struct Fault {
   // As in `server killed`: one of the lines of README.md.
   std::string kind;
-  // To whom, and how.
+  // To whom it happened, and how.
   std::string detail;
 };
 

@@ -58,7 +58,7 @@ class PipeWorker {
   std::uint64_t next_number_ = 1;
   // Commits that are not known to be applied, by number.
   std::deque<PipeStep> pending_;
-  // One that was, to be sent again.
+  // The last one that was applied, to be sent again.
   std::vector<PipeStep> applied_;
 };
 

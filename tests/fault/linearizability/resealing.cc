@@ -15,7 +15,7 @@ namespace {
 
 // Between two changes, so that clients get something done.
 constexpr absl::Duration kPause = absl::Milliseconds(20);
-// Of the changes to an encrypted session, one in so many opens it.
+// One in so many changes to an encrypted session opens it.
 constexpr int kWrappedForOneOpened = 3;
 
 // The same keys, and another one active.

@@ -150,8 +150,7 @@ absl::Status LoseDisk(const RoundContext& context, Deployment* deployment) {
 
 // To other databases and back to the first, which it is left to. The server is killed only while that serves, as a
 // start takes what the configuration says; and connections break meanwhile.
-absl::Status MoveAbout(std::uint64_t seed, RoundContext* context, Deployment* deployment,
-                       std::vector<Fault>* happened) {
+absl::Status MoveAbout(std::uint64_t seed, RoundContext* context, Deployment* deployment, RoundReport* report) {
   std::mt19937_64 random(seed);
   const auto below = [&](std::size_t bound) {
     return std::uniform_int_distribution<std::size_t>(0, bound - 1)(random);
@@ -169,8 +168,9 @@ absl::Status MoveAbout(std::uint64_t seed, RoundContext* context, Deployment* de
     client::SwitchResult result;
     context->history.LetLeasesLiveOn(storage::kLeaseSlack);
     absl::Status status = admin.SwitchBackend(change, ignore, &result);
-    happened->push_back({change.follow ? "switched, and the other one followed" : "switched",
-                         absl::StrCat(target, " in ", absl::FormatDuration(result.pause))});
+    if (status.ok()) report->holds.push_back(result.pause);
+    report->faults.push_back({change.follow ? "switched, and the other one followed" : "switched",
+                              absl::StrCat(target, " in ", absl::FormatDuration(result.pause))});
     return status;
   };
   const auto sync_to = [&](const std::string& target, std::uint64_t rate) {
@@ -187,7 +187,7 @@ absl::Status MoveAbout(std::uint64_t seed, RoundContext* context, Deployment* de
   context->Linger(absl::Milliseconds(static_cast<std::int64_t>(below(150))));
   deployment->KillServer(0);
   syncing.join();
-  happened->push_back({"server killed while it copied", ""});
+  report->faults.push_back({"server killed while it copied", ""});
   if (absl::Status healed = deployment->Heal(); !healed.ok()) return healed;
 
   std::string serving = Deployment::kDatabases[0];
@@ -197,7 +197,7 @@ absl::Status MoveAbout(std::uint64_t seed, RoundContext* context, Deployment* de
     if (target == serving) continue;
     if (below(2) == 0) {
       if (absl::Status synced = sync_to(target, 0); !synced.ok()) return synced;
-      happened->push_back({"copied", target});
+      report->faults.push_back({"copied", target});
     }
     if (below(3) == 0) deployment->Reset(below(2), Deployment::Side::kClients);
     if (absl::Status switched = switch_to(target); !switched.ok()) return switched;
@@ -246,7 +246,7 @@ absl::StatusOr<RoundReport> PlayRound(std::uint64_t seed, Faults faults, Deploym
     } else if (faults == Faults::kLostDisk) {
       if (absl::Status well = LoseDisk(context, deployment); !well.ok()) return well;
     } else if (faults == Faults::kMoves) {
-      if (absl::Status well = MoveAbout(seed, &context, deployment, &report.faults); !well.ok()) return well;
+      if (absl::Status well = MoveAbout(seed, &context, deployment, &report); !well.ok()) return well;
     } else {
       context.Linger(kCalmRound);
     }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "tests/fault/linearizability/deployment.h"
 #include "tests/fault/linearizability/nemesis.h"
 
@@ -16,6 +17,8 @@ namespace authstate::test {
 struct RoundReport {
   std::uint64_t seed = 0;
   std::vector<Fault> faults;
+  // For how long each switch to another database held the calls.
+  std::vector<absl::Duration> holds;
   // Operations by their result.
   std::size_t done = 0;
   std::size_t refused = 0;
@@ -42,7 +45,7 @@ enum class Faults : std::uint8_t {
   kRandom,
   // The disk of the first server's near store loses what was acknowledged while PostgreSQL could not be reached.
   kLostDisk,
-  // Of a deployment that moves: the sessions go to other databases and back, some of the way in vain.
+  // The deployment moves: the sessions go to other databases and back, some of the way in vain.
   kMoves,
 };
 

@@ -22,7 +22,7 @@ namespace authstate::test {
 
 // What the clients of one round have in common. Outlives them.
 struct RoundContext {
-  // Of the servers, each as good as the other.
+  // Where the servers are, each as good as the other.
   std::vector<std::string> addresses;
   // Whether each has a near store; empty: none has.
   std::vector<bool> near_stores;

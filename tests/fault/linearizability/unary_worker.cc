@@ -7,7 +7,7 @@ namespace authstate::test {
 namespace {
 
 constexpr absl::Duration kLongestPause = absl::Milliseconds(12);
-// Of a hundred who are told that another server has the session at home, how many go there.
+// How many of a hundred who are told that another server has the session at home go there.
 constexpr int kFollows = 30;
 constexpr absl::Duration kBetweenProbes = absl::Milliseconds(25);
 

@@ -141,7 +141,7 @@ TEST_F(BackupSearchTest, SessionWhoseNameIsLostIsLookedForWhereItStood) {
   EXPECT_THAT(Search({"new", "old"}),
               ElementsAre(Pair("a", "new"), Pair("b", "old"), Pair("c", "old"), Pair("d", "old"), Pair("e", "new")));
   EXPECT_TRUE(result_.damaged && result_.incomplete);
-  // Of one that is wanted alone it can be told.
+  // It can be told of a session that is wanted alone.
   EXPECT_THAT(Search({"new", "old"}, IdRange::Of("c")), ElementsAre(Pair("c", "old")));
   EXPECT_TRUE(result_.damaged);
   EXPECT_FALSE(result_.incomplete);

@@ -15,9 +15,9 @@ namespace authstate::cli {
 namespace {
 
 TEST(MetricsFileTest, TextIsThatOfPrometheus) {
-  EXPECT_EQ(MetricsText({{"a_seconds", "How long.", 0.25}, {"b", "What.", 1'796'000'000.125}}),
+  EXPECT_EQ(MetricsText({{"a_seconds", "How long.", 0.25}, {"b", "What.", 1'796'000'000.125, "of=\"c\""}}),
             "# HELP a_seconds How long.\n# TYPE a_seconds gauge\na_seconds 0.25\n"
-            "# HELP b What.\n# TYPE b gauge\nb 1796000000.125\n");
+            "# HELP b What.\n# TYPE b gauge\nb{of=\"c\"} 1796000000.125\n");
 }
 
 TEST(MetricsFileTest, NewFileTakesThePlaceOfTheOldOneAndAllMayReadIt) {

@@ -72,7 +72,7 @@ TEST(RetentionTest, WhatIsDamagedStaysAndNothingGoesForIt) {
   EXPECT_EQ(kept({7, 7, 7, 9}, {7, 0}, {2}), (std::vector<bool>{false, true, true, true}));
   EXPECT_EQ(kept({7, 7, 7, 9}, {7, 0}, {1, 2}), (std::vector<bool>{true, true, true, true}));
   EXPECT_EQ(asked, (std::vector<std::size_t>{2, 1}));
-  // Of a week.
+  // The same for weeks.
   EXPECT_EQ(kept({2, 3, 30}, {0, 2}, {1}), (std::vector<bool>{true, true, true}));
   // Where nothing goes in its place, none is read.
   EXPECT_EQ(kept({2, 9, 16, 30}, {0, 3}, {}), (std::vector<bool>{false, true, true, true}));

@@ -46,11 +46,25 @@ TEST(StatusTest, ToldInWordsWithWhatNeedsALookMarked) {
   EXPECT_THAT(text, AllOf(HasSubstr("serving since 2026-11-30T11:00:00Z"), HasSubstr("db:5432/auth"),
                           HasSubstr("0.25 ms, 12 ms, 1.5 s"), HasSubstr("deadline 2"), HasSubstr("asked 3 min ago"),
                           HasSubstr("not asked\n"), HasSubstr("8 ms, at most 8 ms"), HasSubstr("20/s, at most 20/s")));
-  // Of 1,000 sessions with creds, 100 were looked at.
+  // 100 of 1,000 sessions with creds were looked at.
   EXPECT_THAT(text, AllOf(HasSubstr("about 900"), HasSubstr("! half-paired      about 100"),
                           HasSubstr("! orphaned         10"), HasSubstr("  damaged          0")));
   EXPECT_THAT(text, HasSubstr("! last one         2 days ago")) << "a backup of two days ago";
   EXPECT_THAT(text, Not(HasSubstr("\033")));
+}
+
+TEST(StatusTest, MaintenanceLostRecordsAndABackupThatNobodyHasTriedAreMarked) {
+  Json status = Example();
+  EXPECT_THAT(All(status), HasSubstr("! restored         on trial: never"));
+  status["backup"]["drill_last_success_timestamp_seconds"] = 1795435200;
+  EXPECT_THAT(All(status), HasSubstr("  restored         on trial 7 days ago"));
+  status["backup"]["drill_last_success_timestamp_seconds"] = 1795348800;
+  EXPECT_THAT(All(status), HasSubstr("! restored         on trial 8 days ago"));
+  status["maintenance"] = {{"since", "2026-11-30T11:50:00Z"}, {"reason", "new disk"}, {"held", 2}, {"refused", 31}};
+  status["audit"] = {{"failing", false}, {"waiting", 0}, {"lost", 5}};
+  EXPECT_THAT(All(status), AllOf(HasSubstr("! maintenance      since 10 min ago: new disk"),
+                                 HasSubstr("  held calls       2"), HasSubstr("  refused calls    31"),
+                                 HasSubstr("  audit log        is written"), HasSubstr("! records lost     5")));
 }
 
 TEST(StatusTest, AServerThatDoesNotServeSaysWhy) {
@@ -93,7 +107,10 @@ TEST(StatusTest, LinesFitTheTerminalAndWhatDoesNotIsCounted) {
     }
     EXPECT_THAT(lines.front(), HasSubstr("! no answer"));
   }
-  EXPECT_THAT(TextOf(StatusLines(Example(), nullptr, {80, 10}, false)), HasSubstr("lines more"));
+  const std::string small = TextOf(StatusLines(Example(), nullptr, {80, 24}, false));
+  EXPECT_THAT(small, AllOf(HasSubstr("lines more"), HasSubstr("! Sessions         half-paired about 100"),
+                           HasSubstr("! Backup           last one 2 days ago")))
+      << "what needs a look is seen on a small screen too";
 }
 
 TEST(StatusTest, BarsAreAsHighAsTheirValues) {

@@ -19,7 +19,7 @@
 #include "contract/limits.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
-#include "tests/support/tcp_proxy.h"
+#include "tests/support/proxy/tcp_proxy.h"
 #include "tests/unit/client/fake_store.h"
 
 namespace authstate::client {

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "storage/error.h"
 
 namespace authstate::storage {
@@ -208,6 +209,44 @@ TEST_F(BackendSwitchTest, NoSwitchBeginsOnceStopped) {
   switch_->StopSwitching();
   EXPECT_FALSE(SwitchTo("supabase").status.ok());
   EXPECT_EQ(Serving(), "timeweb");
+}
+
+TEST_F(BackendSwitchTest, OnlyTheServingTargetIsCopiedAndOnlyWhereItIsAFile) {
+  ShareData();
+  copy_ = [](const CopyRequest& request) { return CopyReport{absl::StrCat("/copies/", request.name), 1, absl::Now()}; };
+  Start();
+  const auto copied = Copy();
+  ASSERT_TRUE(copied.ok()) << copied.status();
+  EXPECT_EQ(copied->path, "/copies/copy.db");
+  ASSERT_TRUE(SwitchTo("supabase").status.ok());
+  const auto refused = Copy();
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReasonOf(refused.status()), kNotAFile);
+}
+
+TEST_F(BackendSwitchTest, WhoCopiesLearnsWhetherTheStoreIsStillInItsPlace) {
+  copy_ = [](const CopyRequest& request) -> absl::StatusOr<CopyReport> { return request.in_place(); };
+  timeweb_.moved = true;
+  Start();
+  EXPECT_EQ(ReasonOf(Copy().status()), kDatabaseMoved);
+}
+
+TEST_F(BackendSwitchTest, ThereIsNoSwitchDuringACopyWhichAStopGivesUp) {
+  ShareData();
+  absl::Notification copies;
+  copy_ = [&](const CopyRequest& request) -> absl::StatusOr<CopyReport> {
+    copies.Notify();
+    while (!request.cancelled()) std::this_thread::yield();
+    return absl::CancelledError();
+  };
+  Start();
+  std::thread copying([&] { EXPECT_TRUE(absl::IsCancelled(Copy().status())); });
+  copies.WaitForNotification();
+  EXPECT_EQ(ReasonOf(SwitchTo("supabase").status), kSwitchUnderWay);
+  EXPECT_EQ(ReasonOf(Copy().status()), kSwitchUnderWay);
+  switch_->StopSwitching();
+  copying.join();
+  EXPECT_EQ(ReasonOf(Copy().status()), kSwitchUnderWay);
 }
 
 TEST_F(BackendSwitchTest, AProbeOpensWhatDoesNotServeAndClosesItAgain) {

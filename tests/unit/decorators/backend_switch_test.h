@@ -49,6 +49,8 @@ struct Database {
   std::atomic<int> open = 0;
   std::atomic<int> calls = 0;
   std::atomic<bool> away = false;
+  // Another one is where it was.
+  std::atomic<bool> moved = false;
   // What it makes of every commit that it is asked about.
   std::atomic<bool> holds = true;
   // How many snapshots are refused from now on, as others have them all.
@@ -108,6 +110,7 @@ class Route final : public Backend {
   }
   void Ping(absl::Time deadline, PingDone done) override {
     ++database_.calls;
+    if (database_.moved) return std::move(done)(Error(absl::StatusCode::kUnavailable, kDatabaseMoved, "moved"));
     database_.data->Ping(deadline, std::move(done));
   }
   Description Describe() const override { return database_.data->Describe(); }
@@ -125,6 +128,7 @@ class BackendSwitchTest : public testing::Test {
   void Start(absl::Duration lag_patience = absl::ZeroDuration()) {
     BackendSwitch::Options options;
     options.targets = {Target("timeweb", timeweb_), Target("supabase", supabase_)};
+    options.targets.front().copy = copy_;
     options.lag_patience = lag_patience;
     options.before_serving = before_serving_;
     auto created = BackendSwitch::Create(std::move(options));
@@ -159,6 +163,15 @@ class BackendSwitchTest : public testing::Test {
           });
     });
   }
+  absl::StatusOr<CopyReport> Copy() {
+    return AwaitCall<absl::StatusOr<CopyReport>>([&](auto done) {
+      CopyRequest request;
+      request.name = "copy.db";
+      request.cancelled = [this] { return cancelled_.load(); };
+      request.progress = [](const CopyProgress&) {};
+      switch_->Copy(std::move(request), std::move(done));
+    });
+  }
   std::string Serving() {
     for (const TargetState& state : switch_->ListTargets()) {
       if (state.serving) return state.name;
@@ -171,6 +184,8 @@ class BackendSwitchTest : public testing::Test {
   std::atomic<bool> cancelled_ = false;
   std::function<void(const SwitchProgress&)> on_progress_;
   std::function<absl::Status(const Description&, const Description&)> before_serving_;
+  // Of the first.
+  std::function<absl::StatusOr<CopyReport>(const CopyRequest&)> copy_;
   std::unique_ptr<BackendSwitch> switch_;
 };
 

@@ -108,6 +108,30 @@ TEST_F(BatchingBackendTest, WhatComesWhileABatchIsUnderWayGoesTogether) {
   EXPECT_EQ(fourth.Await()[0]->revision, 1U);
 }
 
+TEST_F(BatchingBackendTest, WhatWaitsIsCountedAndForHowLongItDid) {
+  const auto counts = std::make_shared<CallCounts>();
+  options().counts = counts;
+  const auto sent = [&counts] {
+    std::uint64_t calls = 0;
+    for (std::size_t i = 0; i <= counts->gathered_commits.waits.bounds().size(); ++i) {
+      calls += counts->gathered_commits.waits.count(i);
+    }
+    return calls;
+  };
+  store().Hold();
+  const PendingCommit first = Apply(Write("a"));
+  EXPECT_EQ(counts->gathered_commits.waiting, 0U);
+  const std::vector<PendingCommit> others = {Apply(Write("a")), Apply(Write("b"))};
+  EXPECT_EQ(counts->gathered_commits.waiting, 2U);
+  EXPECT_EQ(counts->gathered_reads.waiting, 0U);
+  EXPECT_EQ(sent(), 1U);
+  store().Release();
+  for (const PendingCommit& commit : others) EXPECT_TRUE(commit.status().ok());
+  EXPECT_EQ(counts->gathered_commits.waiting, 0U);
+  EXPECT_EQ(sent(), 3U);
+  EXPECT_GT(counts->gathered_commits.waits.sum(), 0);
+}
+
 TEST_F(BatchingBackendTest, ReadsGatherApartFromCommits) {
   store().Hold();
   const PendingCommit commit = Apply(Write("a"));

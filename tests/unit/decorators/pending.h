@@ -28,7 +28,7 @@ class Pending {
     state_->given.WaitForNotification();
     return state_->results;
   }
-  // Of the first member.
+  // How the first member ended.
   absl::Status status() const { return Await().front().status(); }
 
  private:

@@ -15,12 +15,12 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/strings/str_cat.h"
 #include "storage/await_call.h"
+#include "storage/batches/work_queue.h"
 #include "storage/decorators/batching_backend.h"
 #include "storage/decorators/caching_backend.h"
 #include "storage/error.h"
 #include "storage/forwarding_backend.h"
 #include "storage/memory/memory_backend.h"
-#include "storage/work_queue.h"
 
 namespace authstate::storage {
 namespace {

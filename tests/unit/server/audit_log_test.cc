@@ -19,6 +19,7 @@
 #include "absl/time/clock.h"
 #include "storage/error.h"
 #include "tests/support/temp_dir.h"
+#include "tokens/token.h"
 
 namespace authstate::server {
 namespace {
@@ -75,16 +76,20 @@ TEST_F(AuditLogTest, ARecordIsOneLineOfWhatIsKnown) {
   AuditRecord record;
   record.method = "GetCreds";
   record.caller = "abcdefghijklmnop";
+  record.certificate = "DNS:pool.example";
   record.peer = "ipv4:192.0.2.7:41234";
   record.session_id = "bot-1";
+  record.token_id = "ponmlkjihgfedcba";
   record.request_id = "r1";
   log_->Write(record, storage::NoCreds(0));
   log_.reset();
   const nlohmann::json line = {{"time", "2023-11-14T22:13:20.123Z"},
                                {"method", "GetCreds"},
                                {"caller", "abcdefghijklmnop"},
+                               {"certificate", "DNS:pool.example"},
                                {"peer", "ipv4:192.0.2.7:41234"},
                                {"session_id", "bot-1"},
+                               {"token_id", "ponmlkjihgfedcba"},
                                {"request_id", "r1"},
                                {"outcome", "NOT_FOUND"},
                                {"reason", "NO_CREDS"}};
@@ -97,6 +102,17 @@ TEST_F(AuditLogTest, WhatIsNoSessionIdIsLeftOut) {
   log_.reset();
   ASSERT_EQ(Lines(path_).size(), 1U);
   EXPECT_FALSE(Lines(path_).front().contains("session_id"));
+}
+
+TEST_F(AuditLogTest, WhatIsNoTokenIdIsLeftOut) {
+  ASSERT_NO_FATAL_FAILURE(Open({path_}));
+  AuditRecord record;
+  record.method = "RevokeToken";
+  record.token_id = tokens::Token::New().Text();
+  log_->Write(record, absl::OkStatus());
+  log_.reset();
+  ASSERT_EQ(Lines(path_).size(), 1U);
+  EXPECT_FALSE(Lines(path_).front().contains("token_id")) << "the whole of it has a secret";
 }
 
 TEST_F(AuditLogTest, TheFileIsItsOwnersAndIsAppendedTo) {

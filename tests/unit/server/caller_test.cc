@@ -55,7 +55,25 @@ TEST_F(CallerTest, WhatIsNoTokenIsRefusedWhateverTheCertificate) {
   Credentials shown;
   shown.has_token = true;
   shown.certificate_names = {"DNS:pool.example"};
-  EXPECT_EQ(ReasonOf(Caller(*watch_, std::move(shown)).Authenticate()), "BAD_TOKEN");
+  Caller caller(*watch_, std::move(shown));
+  EXPECT_EQ(ReasonOf(caller.Authenticate()), "BAD_TOKEN");
+  EXPECT_EQ(caller.name(), "");
+  EXPECT_EQ(caller.certificate(), "DNS:pool.example");
+}
+
+TEST_F(CallerTest, ATokenBesideACertificateHasItsOwnRightsAlone) {
+  store_.Give(token_, kRead);
+  store_.GiveCertificate("DNS:pool.example", storage::kAllRights);
+  Open();
+  Credentials shown;
+  shown.has_token = true;
+  shown.token = tokens::Token::Parse(token_.Text());
+  shown.certificate_names = {"DNS:pool.example"};
+  Caller caller(*watch_, std::move(shown));
+  EXPECT_EQ(ReasonOf(caller.Permit(Right::kRead, "s")), "ok");
+  EXPECT_EQ(ReasonOf(caller.Permit(Right::kWrite, "s")), "RIGHT_MISSING");
+  EXPECT_EQ(caller.name(), token_.id());
+  EXPECT_EQ(caller.certificate(), "DNS:pool.example");
 }
 
 TEST_F(CallerTest, EachRightIsAskedForItself) {

@@ -40,6 +40,25 @@ TEST(HistoryTest, APointTellsWhatCameAboutSinceTheOneBefore) {
   }
 }
 
+TEST(HistoryTest, WhatMaintenanceRefusesIsNoFailure) {
+  storage::DeadlineTimer timer;
+  std::atomic<std::uint64_t> reads = 0;
+  // Each time three failures more, of which two are refusals; the third time more was refused than has ended.
+  const auto read = [&reads] {
+    History::Point point;
+    const std::uint64_t n = reads++;
+    point.failures = 3 * n;
+    point.refused = 2 * n + (n >= 2 ? 5 : 0);
+    return point;
+  };
+  const History history(read, timer, absl::Milliseconds(1));
+  const auto points = Await(history, 3);
+  ASSERT_GE(points.size(), 3);
+  EXPECT_EQ(points[0].failures, 1);
+  EXPECT_EQ(points[1].failures, 0);
+  EXPECT_EQ(points[2].failures, 1);
+}
+
 TEST(HistoryTest, TheOldestPointMakesRoom) {
   storage::DeadlineTimer timer;
   std::atomic<std::uint64_t> reads = 0;

@@ -53,7 +53,7 @@ class HttpServerTest : public testing::Test {
 
   storage::DeadlineTimer timer_;
   std::atomic<int> requests_ = 0;
-  // Of the last request, once its answer is there.
+  // What the last request had, once its answer is there.
   std::vector<std::string> authorization_;
   std::unique_ptr<HttpServer> server_;
 };

@@ -51,7 +51,7 @@ TEST(RequestParserTest, BytesThatAreNoMessageAreRefused) {
   EXPECT_EQ(FieldOf(status), "request");
 }
 
-// Of `count` copies.
+// `count` copies, one after the other.
 std::string Repeat(const std::string& bytes, std::size_t count) {
   std::string all;
   all.reserve(bytes.size() * count);

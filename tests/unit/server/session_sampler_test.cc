@@ -1,5 +1,6 @@
 #include "server/metrics/session_sampler.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -105,9 +106,10 @@ TEST_F(SessionSamplerTest, OfManySessionsItReadsNoMoreThanSoManyAndEachTimeOther
   for (int i = 0; i < 10; ++i) Write(absl::StrCat("s", i), true, 1);
   Write("s3", true, 1, "null");
   const SessionSampler sampler(&store_, timer_, {/*page=*/4, /*pause=*/absl::ZeroDuration(), /*states=*/4});
+  // The first listing looks at four, later ones at three or four, and one of those may be seen first.
   const auto first = Await(sampler, [](const auto& seen) { return seen.listed.has_value(); });
-  EXPECT_EQ(first.looked_at, 4);
-  // Of every third one, so that each comes to its turn.
+  EXPECT_THAT(first.looked_at, ::testing::AnyOf(3, 4));
+  // Every third one is looked at, so that each comes to its turn.
   const auto found = [](const auto& seen) {
     return seen.states.at(static_cast<std::size_t>(SessionState::kDamaged) - 1);
   };

@@ -94,7 +94,7 @@ TEST(PackedValueTest, ValueOfAnotherPlaceIsNone) {
   }
 }
 
-// Of the bytes, and of the kind, where one bit makes a packed value a plain one.
+// Flips bits of the bytes, and of the kind, where one bit makes a packed value a plain one.
 TEST(PackedValueTest, NoFlippedBitMakesAnotherValue) {
   for (const Value& value : {Session(0), Session(100), Session(300), Session(2'000)}) {
     const PackedValue whole = PackValue(kPlace, value);

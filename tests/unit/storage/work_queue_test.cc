@@ -1,4 +1,4 @@
-#include "storage/work_queue.h"
+#include "storage/batches/work_queue.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

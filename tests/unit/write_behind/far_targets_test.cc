@@ -128,6 +128,15 @@ TEST_F(FarTargetsTest, DatabaseOfAnotherLayoutIsRefusedAndTheOldOneServesOn) {
   AwaitSame(*tier_, *far_, "s");
 }
 
+TEST_F(FarTargetsTest, NoneIsCopiedAsNoneHasAllSessions) {
+  BackendSwitch::Options options;
+  options.targets = {Target("timeweb", "a")};
+  ASSERT_TRUE(Open(std::move(options)).ok());
+  const auto refused = AwaitCall<absl::StatusOr<CopyReport>>([&](auto done) { targets_->Copy({}, std::move(done)); });
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReasonOf(refused.status()), kNotAFile);
+}
+
 TEST_F(FarTargetsTest, AllAreToldAndNoneIsSwitchedToWhereNoneWasReachedYet) {
   BackendSwitch::Options options;
   options.targets = {Target("timeweb", "a"), Target("supabase", "b")};

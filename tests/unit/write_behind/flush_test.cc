@@ -327,7 +327,7 @@ TEST_F(FlushTest, CommitIdsAreKnownOnBothSides) {
   EXPECT_EQ(MustApply(commit), 1U);
   MustSet("2", "w");
   ASSERT_TRUE(server_.Release("s", fence_).ok());
-  // By the far store.
+  // The far store knows it, and answers.
   commit.fence = 0;
   EXPECT_EQ(MustApply(commit), 1U);
   commit.id = 8;

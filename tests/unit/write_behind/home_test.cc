@@ -387,7 +387,7 @@ TEST_F(HomeTest, IsNotAskedToBeGivenBackBeforeThatIsDurable) {
   ASSERT_TRUE(one_.Open().ok());
   one_.far().mode = FarBehaviour::kWorks;
   const std::uint64_t home = LeaseIn(*far_, "s").fence;
-  // As often as it is tried.
+  // It is the same however often it is tried.
   for (int i = 0; i < 3; ++i) {
     const int before = one_.far().leases;
     ASSERT_TRUE(one_.Release("s", one_.Acquire("s", "a")).ok());

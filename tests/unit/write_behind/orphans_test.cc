@@ -9,7 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "migrations/seal_sessions.h"
 #include "storage/error.h"
+#include "storage/sqlite/connection.h"
+#include "storage/sqlite/sealing/sqlite_sealer.h"
 #include "storage/sqlite/sqlite_backend.h"
 #include "storage/write_behind/stores.h"
 #include "tests/support/temp_dir.h"
@@ -20,10 +23,12 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::Pair;
 
 class OrphansTest : public testing::Test {
  protected:
   void Open(std::shared_ptr<const Keyring> keyring) {
+    near_.reset();
     SqliteOptions sqlite;
     sqlite.path = path_;
     sqlite.keyring = std::move(keyring);
@@ -171,6 +176,71 @@ TEST_F(OrphansTest, DiscardedOneIsGoneAndTheOthersStay) {
   orphans = file->List();
   ASSERT_EQ(orphans->size(), 1U);
   EXPECT_EQ(file->Read(orphans->front().id, nullptr)->sets.front().value.bytes, "w");
+}
+
+TEST_F(OrphansTest, AreBroughtUnderAnotherKeyWithTheirFileWhichThenNeedsNoOther) {
+  const auto old_keyring = test::MakeKeyring({{"old", 'a'}});
+  const auto new_keyring = test::MakeKeyring({{"new", 'b'}});
+  const auto seal = [this](const std::shared_ptr<const Keyring>& keyring) {
+    near_.reset();
+    const auto sealer = OpenSqliteSealer(path_);
+    EXPECT_TRUE(sealer.ok()) << sealer.status();
+    const auto report = migrations::SealSessions(**sealer, *keyring, [](std::uint64_t) {});
+    EXPECT_TRUE(report.ok()) << report.status();
+    EXPECT_THAT(report->failed, IsEmpty());
+    return migrations::ReadSealingState(**sealer)->orphans;
+  };
+  Open(old_keyring);
+  BringHome();
+  Commit write;
+  write.creds = Value{ValueKind::kJson, "{}"};
+  write.sets = {{{"t", "1"}, Text("v")}};
+  write.deletes = {{"t", "2"}};
+  Apply(write);
+  Lose("b");
+  const auto expect_whole = [this](std::shared_ptr<const Keyring> keyring) {
+    const auto orphan = Look()->Read(1, std::move(keyring));
+    ASSERT_TRUE(orphan.ok()) << orphan.status();
+    EXPECT_EQ(orphan->creds->bytes, "{}");
+    EXPECT_EQ(orphan->sets.front().value.bytes, "v");
+    EXPECT_THAT(orphan->deletes, ElementsAre(KeyName{"t", "2"}));
+  };
+
+  const auto both = test::MakeKeyring({{"new", 'b'}, {"old", 'a'}});
+  Open(both);
+  EXPECT_THAT(seal(both).under, ElementsAre(Pair("new", 1)));
+  Open(new_keyring);
+  ASSERT_NO_FATAL_FAILURE(expect_whole(new_keyring));
+
+  EXPECT_EQ(seal(test::MakeInactiveKeyring("new", 'b')).plain, 1U);
+  Open(nullptr);
+  ASSERT_NO_FATAL_FAILURE(expect_whole(nullptr));
+
+  Open(new_keyring);
+  EXPECT_THAT(seal(new_keyring).under, ElementsAre(Pair("new", 1)));
+  EXPECT_EQ(ReasonOf(Look()->Read(1, nullptr).status()), kKeyMissing);
+  ASSERT_NO_FATAL_FAILURE(expect_whole(new_keyring));
+}
+
+TEST_F(OrphansTest, ADamagedOneIsNamedAndStaysAsItIs) {
+  const auto keyring = test::MakeKeyring({{"k", 'a'}});
+  Open(keyring);
+  BringHome();
+  Commit write;
+  write.sets = {{{"t", "1"}, Text("v")}};
+  Apply(write);
+  Lose("b");
+  near_.reset();
+  SqliteConnection(path_, SqliteConnection::Mode::kReadWrite)
+      .database()
+      .exec("UPDATE auth_orphan_changes SET value = substr(value, 2)");
+  const auto sealer = OpenSqliteSealer(path_);
+  ASSERT_TRUE(sealer.ok()) << sealer.status();
+  const auto report = migrations::SealSessions(**sealer, *test::MakeInactiveKeyring("k", 'a'), [](std::uint64_t) {});
+  ASSERT_TRUE(report.ok()) << report.status();
+  ASSERT_EQ(report->failed.size(), 1U);
+  EXPECT_EQ(report->failed[0].first, "the orphan 1 of s");
+  EXPECT_THAT(migrations::ReadSealingState(**sealer)->orphans.under, ElementsAre(Pair("k", 1)));
 }
 
 TEST_F(OrphansTest, FileOfAnotherKindIsRefused) {

@@ -70,7 +70,7 @@ class RowChecksumsTest : public testing::Test {
     return homes->at(0).damaged;
   }
 
-  // Of the only orphan.
+  // What the only orphan has.
   std::uint64_t SetsPutAside() {
     const auto file = OrphanFile::Open(server_.path(), OrphanFile::Purpose::kLook);
     EXPECT_TRUE(file.ok()) << file.status();
@@ -222,7 +222,7 @@ TEST_F(RowChecksumsTest, OneThatCannotBeReadKeepsNoOtherFromLeaving) {
   ASSERT_TRUE(server_.Open().ok());
   AwaitSame(server_.backend(), *far_, "s");
   const std::uint64_t other = server_.Acquire("t", "owner");
-  // In doubt whether it left.
+  // It is in doubt whether the session left.
   server_.far().mode = FarBehaviour::kDelaysLeases;
   ASSERT_TRUE(server_.Release("s", LeaseIn(server_.backend(), "s").fence).ok());
   const auto is_late = [this] {
@@ -289,7 +289,7 @@ TEST_F(RowChecksumsTest, CopyWhoseRowIsDamagedKeepsNoOtherFromBeingLookedAt) {
     ASSERT_TRUE(server_.Apply(SetKey(session_id, fence, "1", "v")).ok());
     ASSERT_TRUE(server_.Release(session_id, fence).ok());
   }
-  // Of a session that leaves the file is told once the database has it.
+  // That a session leaves the file is told once the database has it.
   const auto copies = [this] { return Count("SELECT count(*) FROM auth_homes WHERE state = 3"); };
   while (copies() < 2) {
   }

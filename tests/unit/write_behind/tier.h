@@ -47,7 +47,7 @@ struct FarBehaviour {
     kGoesAwayAfterALease,
   };
   std::atomic<int> mode = kWorks;
-  // Of flushes, and of what is asked about leases.
+  // Counts of flushes, and of what is asked about leases.
   std::atomic<int> commits = 0;
   std::atomic<int> leases = 0;
   std::atomic<int> snapshots = 0;

@@ -4,14 +4,18 @@
 
 # package_deb REVISION: prints its path.
 package_deb() {
-  local revision=$1 tree=build/package/deb version deb
+  local revision=$1 tree=build/package/deb version job deb
   version=$(package_version "$revision")
   rm -rf "$tree" build/package/authstate_"$version"_*.deb
   mkdir -p "$tree/bin"
   cp build/bin/authstated build/bin/authstatectl "$tree/bin"
   cp -r deploy/debian "$tree/debian"
-  cp -r deploy/authstated.toml deploy/authstated.env CHANGELOG.md README.md SECURITY.md docs "$tree"
-  packaged_unit >"$tree/debian/authstate.authstated.service"
+  cp -r deploy/authstated.toml deploy/authstated.env deploy/monitoring CHANGELOG.md README.md SECURITY.md docs "$tree"
+  packaged_service >"$tree/debian/authstate.authstated.service"
+  for job in authstate-backup authstate-decommission; do
+    packaged_unit "$job.service" 'authstatectl(1)' >"$tree/debian/authstate.$job.service"
+    cp "deploy/$job.timer" "$tree/debian/authstate.$job.timer"
+  done
   print_changelog "$version" >"$tree/debian/changelog"
   step package-deb make -C "$tree" -f debian/rules binary || die 'the Debian package does not build'
   deb=$(echo build/package/authstate_"$version"_*.deb)
@@ -49,15 +53,22 @@ authstate ($1) unstable; urgency=medium
 TEXT
 }
 
-# deploy/authstated.service, but with the programs where packages put them, and a user that stays: a file of keys or
-# certificates can be given to it, and a store belongs to it.
+# packaged_unit UNIT MAN_PAGE: deploy/UNIT, but with the programs where packages put them.
 packaged_unit() {
   local unit
-  unit=$(sed -e 's|=/usr/local/bin/|=/usr/bin/|' -e 's|^DynamicUser=yes$|User=authstate|' \
+  unit=$(sed -E -e 's|=(-?)/usr/local/bin/|=\1/usr/bin/|' -e "/^Description=/a Documentation=man:$2" "deploy/$1")
+  [[ $unit != *local* ]] || die "deploy/$1: not all programs were found"
+  echo "$unit"
+}
+
+# authstated.service has a user that stays as well: a file of keys or certificates can be given to it, and a store belongs
+# to it.
+packaged_service() {
+  local unit
+  unit=$(packaged_unit authstated.service 'authstated(8)' | sed -e 's|^DynamicUser=yes$|User=authstate|' \
     -e 's|^# A user of its own that exists while it runs, with|# A user of its own, with|' \
-    -e '1s|; deploy/README.md says how to install it||' -e '/^Description=/a Documentation=man:authstated(8)' \
-    deploy/authstated.service)
-  [[ $unit != *local* && $unit != *DynamicUser* && $unit != *"while it runs"* && $unit != *deploy/* ]] ||
+    -e '1s|; deploy/README.md says how to install it||')
+  [[ $unit != *DynamicUser* && $unit != *"while it runs"* && $unit != *deploy/* ]] ||
     die 'deploy/authstated.service: not all of what differs in the package was found'
   echo "$unit"
 }

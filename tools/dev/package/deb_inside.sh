@@ -3,9 +3,10 @@
 # purges the package, and what has to hold after each. The dependencies are in apt's cache.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
-first=$(echo "$PWD"/authstate_*-1+*.deb)
-second=$(echo "$PWD"/authstate_*-2+*.deb)
+earlier=$(echo "$PWD"/authstate_*-1+*.deb)
+package=$(echo "$PWD"/authstate_*-2+*.deb)
 store=/var/lib/authstate
+backups=/var/lib/authstate-backup backup_keyring=/etc/authstate/backup.keyring
 export DEBIAN_FRONTEND=noninteractive
 
 checked() {
@@ -48,8 +49,16 @@ is_running_well() {
   [[ $(systemctl show --property=StatusText --value authstated) == 'serving on 127.0.0.1:50051' ]]
 }
 
+# As on a machine that never had the package.
+begin_anew() {
+  apt purge authstate
+  rm -rf $store $backups /var/lib/private/authstate-backup /etc/authstate
+  userdel authstate
+}
+
 installs() {
-  apt install "$first"
+  local timer
+  apt install "$package"
   systemctl is-enabled --quiet authstated
   is_running_well
   [[ $(getent passwd authstate) == *:/usr/sbin/nologin ]]
@@ -59,6 +68,13 @@ installs() {
   [[ -s /usr/share/man/man8/authstated.8.gz && -s /usr/share/man/man1/authstatectl.1.gz ]]
   bash -c 'source /usr/share/bash-completion/completions/authstatectl && complete -p authstatectl' >/dev/null
   grep -q '^#compdef authstatectl' /usr/share/zsh/vendor-completions/_authstatectl
+  for timer in authstate-backup.timer authstate-decommission.timer; do
+    [[ $(systemctl is-enabled $timer || true) == disabled && $(systemctl is-active $timer || true) == inactive ]]
+    systemd-analyze verify --man=no $timer
+  done
+  [[ -s /usr/share/authstate/monitoring/authstate.rules.yml && -s /usr/share/authstate/monitoring/alertmanager.yml ]]
+  [[ -s /usr/share/authstate/monitoring/dashboards/authstate-servers.json ]]
+  [[ -s /usr/share/doc/authstate/deploy/monitoring/README.md ]]
   put 1
   checked "installed: $(systemctl show --property=Description --value authstated), as $(id authstate)"
 }
@@ -67,6 +83,33 @@ is_confined() {
   local score
   score=$(systemd-analyze security --no-pager --threshold=12 authstated | tail -n 1)
   checked "confined:${score#*authstated.service}"
+}
+
+backup_has_ended() {
+  [[ $(systemctl show --property=InactiveEnterTimestampMonotonic --value authstate-backup) != 0 ||
+    $(systemctl show --property=SubState --value authstate-backup) == auto-restart ]]
+}
+
+# The timer of the package, at an hour that is now.
+saves_by_its_timer() {
+  local soon=/run/systemd/system/authstate-backup.timer.d
+  authstatectl keyring init $backup_keyring 2026 >/dev/null
+  mkdir -p $soon
+  printf '[Timer]\nOnCalendar=\nOnActiveSec=0\nAccuracySec=1ms\nRandomizedDelaySec=0\n' >$soon/soon.conf
+  systemctl daemon-reload
+  systemctl start authstate-backup.timer
+  until_true backup_has_ended
+  [[ $(systemctl show --property=Result --value authstate-backup) == success ]]
+  authstatectl backup verify $backups --live --keyring-file $backup_keyring >/dev/null
+  rm -r $soon
+  systemctl daemon-reload
+  systemctl enable --quiet authstate-backup.timer
+  systemctl restart authstate-backup.timer
+  apt install --reinstall "$package"
+  systemctl is-enabled --quiet authstate-backup.timer
+  [[ -n $(systemctl show --property=NextElapseUSecRealtime --value authstate-backup.timer) ]]
+  is_running_well
+  checked 'backup: saved when its timer elapsed, equal to the store; a timer that is enabled stays so'
 }
 
 # Writes without end; each line of acknowledged is a key that the server has told to be stored.
@@ -82,14 +125,20 @@ acknowledged() {
 }
 
 upgrades_under_a_writer() {
-  local writer before written
+  local writer before written version
+  begin_anew
+  apt install "$earlier"
+  version=$(dpkg-query --show --showformat='${Version}' authstate)
+  is_running_well
+  put 1
   sed -i 's/^log-level = .*/log-level = "warn" # of the administrator/' /etc/authstate/authstated.toml
   : >acknowledged
   write_on &
   writer=$!
   until_true acknowledged 50
   before=$(main_pid)
-  apt install "$second"
+  # The file that the administrator has changed may be another one in the newer package.
+  apt install -o Dpkg::Options::=--force-confold "$package"
   is_running_well
   [[ $(main_pid) != "$before" && $(dpkg-query --show --showformat='${Version}' authstate) == *-2+* ]]
   until_true acknowledged $(($(wc -l <acknowledged) + 50))
@@ -102,7 +151,7 @@ upgrades_under_a_writer() {
   has 1
   grep -q 'of the administrator' /etc/authstate/authstated.toml
   [[ $(cat /etc/authstate/store.env) == AUTHSTATE_NO_CREATE=true ]]
-  checked "upgraded under a writer: all of $written acknowledged writes are there, and so is the configuration"
+  checked "upgraded from $version under a writer: all of $written acknowledged writes are there, and so is the configuration"
 }
 
 is_restarted_when_stuck() {
@@ -125,8 +174,9 @@ is_restarted_when_stuck() {
 keeps_its_store_when_removed() {
   apt remove authstate
   [[ $(systemctl is-active authstated || true) == inactive && ! -e /usr/bin/authstated ]]
+  [[ $(systemctl is-active authstate-backup.timer || true) == inactive && -n $(ls $backups) ]]
   [[ -s $store/authstate.db && -e /etc/authstate/authstated.toml ]]
-  apt install "$second"
+  apt install "$package"
   is_running_well
   has 1
   checked 'removed: the store and the configuration stay, and are served when it is installed again'
@@ -135,8 +185,10 @@ keeps_its_store_when_removed() {
 keeps_its_store_when_purged() {
   apt purge authstate
   grep -q "the sessions in $store stay" apt.log
-  [[ ! -e /etc/authstate && -s $store/authstate.db && $(stat --format=%U $store) == authstate ]]
-  apt install "$second"
+  grep -q "the backups in $backups stay" apt.log
+  [[ -n $(ls $backups) && $(ls /etc/authstate) == "$(basename $backup_keyring)" ]]
+  [[ -s $store/authstate.db && $(stat --format=%U $store) == authstate ]]
+  apt install "$package"
   is_running_well
   has 1
   grep -q '^log-level = "info"' /etc/authstate/authstated.toml
@@ -160,10 +212,8 @@ misses_a_store_that_is_gone() {
 
 # As deploy/README.md has it for those who build it themselves; the package then takes their store over.
 follows_one_installed_by_hand() {
-  apt purge authstate
-  rm -r $store
-  userdel authstate
-  dpkg-deb --extract "$first" by-hand
+  begin_anew
+  dpkg-deb --extract "$package" by-hand
   install -m 755 by-hand/usr/bin/* /usr/local/bin/
   hash -r
   install -m 644 authstated.service /etc/systemd/system/
@@ -177,10 +227,10 @@ follows_one_installed_by_hand() {
   rm /etc/systemd/system/authstated.service /usr/local/bin/authstated /usr/local/bin/authstatectl
   systemctl daemon-reload
   hash -r
-  apt install -o Dpkg::Options::=--force-confold "$second"
+  apt install -o Dpkg::Options::=--force-confold "$package"
   is_running_well
   has 2
-  [[ ! -L $store ]]
+  [[ ! -L $store && -z $(find $store ! -user authstate) ]]
   checked 'installed by hand before: the package serves that store'
 }
 
@@ -194,7 +244,7 @@ takes_credentials() {
   authstatectl keyring init keyring 2026 >/dev/null
   systemd-creds encrypt --name=authstate.keyring keyring $secrets/authstate.keyring
   rm keyring
-  authstatectl keyring init /etc/authstate/backup.keyring 2026 >/dev/null
+  authstatectl keyring init $backup_keyring 2026 >/dev/null
   authstatectl token create --quiet --label backup --read --all-sessions >$secrets/backup.token
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=authstate \
     -addext subjectAltName=IP:127.0.0.1 -keyout $secrets/tls.key -out $tls 2>/dev/null
@@ -205,7 +255,6 @@ LoadCredentialEncrypted=authstate.keyring:$secrets/authstate.keyring
 LoadCredential=tls.key:$secrets/tls.key
 Environment=AUTHSTATE_TLS_CERTIFICATE=$tls AUTHSTATE_TLS_KEY=%d/tls.key
 UNIT
-  sed 's|/usr/local/bin/|/usr/bin/|' authstate-backup.service >/etc/systemd/system/authstate-backup.service
   cat >$backup/secrets.conf <<UNIT
 [Service]
 LoadCredential=token:$secrets/backup.token
@@ -217,7 +266,7 @@ UNIT
   is_running_well
   has 2
   systemctl start authstate-backup
-  authstatectl backup verify /var/lib/authstate-backup --live --keyring-file /etc/authstate/backup.keyring >/dev/null
+  authstatectl backup verify $backups --live --keyring-file $backup_keyring >/dev/null
   # The store is known to be encrypted, so nothing but that keyring opens it.
   rm $unit/secrets.conf
   systemctl daemon-reload
@@ -231,10 +280,11 @@ trap 'echo "FAILED at: ${BASH_COMMAND}" >&2; journalctl --no-pager --lines=30 --
 set -E
 installs
 is_confined
-upgrades_under_a_writer
+saves_by_its_timer
 is_restarted_when_stuck
 misses_a_store_that_is_gone
 keeps_its_store_when_removed
 keeps_its_store_when_purged
+upgrades_under_a_writer
 follows_one_installed_by_hand
 takes_credentials

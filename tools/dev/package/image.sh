@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The file system of the container image: both programs, what they need, and nothing else; no shell, no package manager.
-# deploy/Dockerfile makes the image of it.
+# deploy/Dockerfile makes the image of it where there is an engine, and package_oci where there is none.
 # shellcheck source=tools/dev/package/closure.sh
 source "$AUTHSTATE_ROOT/tools/dev/package/closure.sh"
 
@@ -13,6 +13,37 @@ package_image() {
   rm -rf "$rootfs"
   step package-image fill_rootfs "$rootfs" || die 'the file system of the image cannot be made'
   echo "$rootfs"
+}
+
+# package_oci: the image as an archive of the Open Container Initiative's layout; prints its path.
+package_oci() {
+  local layout=build/package/oci archive=build/package/authstate-oci.tar
+  package_image >/dev/null
+  as_root rm -rf "$layout" "$archive"
+  step package-oci pack_oci "$layout" "$archive" || die 'the image cannot be packed'
+  echo "$archive"
+}
+
+# pack_oci LAYOUT ARCHIVE: what deploy/Dockerfile says of the image, but for its health check, which that layout has no
+# place for.
+pack_oci() {
+  local layout=$1 archive=$2 port
+  local ports=()
+  for port in $(image_setting EXPOSE); do
+    ports+=(--config.exposedports "$port")
+  done
+  as_root umoci init --layout "$layout" && as_root umoci new --image "$layout:latest" &&
+    as_root umoci insert --image "$layout:latest" build/package/rootfs / &&
+    as_root umoci config --image "$layout:latest" --config.user "$(image_setting USER)" \
+      --config.workingdir "$(image_setting WORKDIR)" --config.volume "$(image_setting VOLUME)" \
+      --config.env "$(image_setting ENV)" --config.stopsignal "$(image_setting STOPSIGNAL)" \
+      --config.entrypoint "$(image_setting ENTRYPOINT)" "${ports[@]}" &&
+    as_root umoci gc --layout "$layout" && tar --create --file "$archive" --directory "$layout" .
+}
+
+# image_setting INSTRUCTION: what the last stage of deploy/Dockerfile gives it.
+image_setting() {
+  sed -n "/^FROM scratch\$/,\$ s/^$1 //p" deploy/Dockerfile | sed 's|[]["]||g'
 }
 
 fill_rootfs() {

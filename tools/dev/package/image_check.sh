@@ -1,9 +1,34 @@
 # shellcheck shell=bash
-# Whether the file system of the container image serves: by its own user, who can write to its data alone.
+# Whether the file system of the container image serves, by its own user, who can write to its data alone; and whether the
+# archive has that file system, and says how it is run.
 
-# check_image: of build/package/rootfs.
+# check_image: of build/package/rootfs and build/package/authstate-oci.tar.
 check_image() {
-  said 'image' try_image
+  said 'image' try_image && said 'OCI archive' try_oci
+}
+
+try_oci() {
+  local folder status=0
+  folder=$(mktemp -d)
+  compare_oci "$folder" || status=$?
+  rm -rf "$folder"
+  return "$status"
+}
+
+compare_oci() {
+  local folder=$1 instruction
+  mkdir "$folder/layout" &&
+    tar --extract --file build/package/authstate-oci.tar --directory "$folder/layout" &&
+    umoci unpack --image "$folder/layout:latest" "$folder/bundle" || return
+  diff <(owners_and_modes build/package/rootfs) <(owners_and_modes "$folder/bundle/rootfs") &&
+    diff --recursive --no-dereference build/package/rootfs "$folder/bundle/rootfs" || return
+  diff <(for instruction in USER WORKDIR VOLUME ENV STOPSIGNAL ENTRYPOINT EXPOSE; do
+    echo "$instruction $(image_setting "$instruction")"
+  done) <(node tools/dev/package/oci_settings.mjs "$folder/layout")
+}
+
+owners_and_modes() {
+  find "$1" -printf '%P %y %m %U:%G %l\n' | sort
 }
 
 try_image() {

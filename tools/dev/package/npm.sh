@@ -5,7 +5,7 @@
 source "$AUTHSTATE_ROOT/tools/dev/package/closure.sh"
 
 SERVER_PACKAGE=client/server-npm
-# Of glibc itself: belongs to the kernel and the dynamic linker that are there.
+# These are glibc's own: they belong to the kernel and the dynamic linker that are there.
 GLIBC_LIBRARIES='/(ld-linux[^/]*|lib(c|m|dl|rt|pthread|resolv|util|anl|nss_[a-z]+))\.so'
 
 # package_npm: prints the paths of both.

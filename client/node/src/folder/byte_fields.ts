@@ -9,7 +9,7 @@ type Shape = "bytes" | { readonly [member: string]: Shape };
 
 const KEY_PAIR: Shape = { private: "bytes", public: "bytes" };
 
-// Of baileys 6.7 and 7.0, src/Types/Auth.ts: SignalDataTypeMap and AuthenticationCreds. What proto messages hold
+// From src/Types/Auth.ts of baileys 6.7 and 7.0: SignalDataTypeMap and AuthenticationCreds. What proto messages hold
 // (`account`, `keyData`) is base64 there, for their toJSON writes it so; they take a Buffer as well.
 const CREDS: Shape = {
   noiseKey: KEY_PAIR,

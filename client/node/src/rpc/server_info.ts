@@ -2,7 +2,7 @@ import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { type CallOptions, type Client, Metadata, type ServiceError } from "@grpc/grpc-js";
 
 const METHOD = "/authstate.v1.AdminService/GetServerInfo";
-// Of GetServerInfoResponse: `version` and `profile`, strings, and `maintenance`, a message that begins with its `reason`.
+// In GetServerInfoResponse `version` and `profile` are strings, `maintenance` is a message that begins with its `reason`.
 const VERSION = 1;
 const PROFILE = 11;
 const MAINTENANCE = 13;

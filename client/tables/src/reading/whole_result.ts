@@ -19,7 +19,7 @@ export async function wholeResult(request: TablesRequest, call: Call, deps: Whol
   const { attempts, keys, pages } = deps;
   if (request.isRpc && request.method !== "HEAD") return wholeRpc(request, call, attempts);
   const answered = await attempts.send(request, call);
-  // Of what a write returns nothing is cut off.
+  // What a write returns is not cut off.
   if (request.writes || request.method === "HEAD") return answered;
   await refuseCutLists(request, answered, call, attempts);
   if (isSingle(request)) return answered;
