@@ -137,7 +137,7 @@ struct CopyProgress {
 };
 
 struct CopyRequest {
-  // Of the file to be made, without its folder.
+  // The name of the file to be made, without its folder.
   std::string name;
   // Asked now and then: true gives the copy up.
   std::function<bool()> cancelled;

@@ -124,7 +124,7 @@ class Syncing {
   const Catalogue& to_catalogue_;
   const SyncOptions& options_;
   const SyncProgress& progress_;
-  // Of the group at work, by table.
+  // What is set aside of each table of the group that is being written.
   std::map<std::string, Aside> aside_;
   std::vector<Group> groups_;
   bool writing_ = false;

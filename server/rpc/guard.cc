@@ -123,7 +123,7 @@ absl::Status GuardedCall::Receive(google::protobuf::Message* message) {
   request_.Clear();
   if (!parsed.ok()) return parsed;
   session_id_ = StringOf(*message, "session_id");
-  // Of all requests, those about one token have it.
+  // Requests about one token are the only ones of this reach that have an id.
   if (method_.need.reach == Reach::kServer) token_id_ = StringOf(*message, "id");
   return Permit(*message);
 }

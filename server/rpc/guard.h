@@ -164,7 +164,7 @@ class GuardedCall {
   const std::string trace_id_;
   const std::string peer_;
   std::string session_id_;
-  // Of a call about one token.
+  // Empty unless the call is about one token.
   std::string token_id_;
   grpc::ByteBuffer request_;
   const std::size_t request_bytes_;

@@ -116,7 +116,7 @@ TEST_P(SealedSessionsTest, RowUnderAnotherNameAnswersForNone) {
     ExpectDamaged(*backend, "s", name);
     rename("s", other, "s", name);
   }
-  // In another session.
+  // The row is moved to another session.
   rename("s", name, "t", name);
   EXPECT_TRUE(absl::IsDataLoss(Read(*backend, "t", name, false).status()));
   EXPECT_TRUE(absl::IsDataLoss(ReadWhole(*backend, "t")));

@@ -39,7 +39,7 @@ class SqliteCopyTest : public testing::Test {
     auto opened = OpenSqliteBackend(std::move(options));
     EXPECT_TRUE(opened.ok()) << opened.status();
     backend_ = *std::move(opened);
-    // Of more than a step, though values are compressed.
+    // Random bytes do not shrink, so that a copy takes more than one step.
     std::mt19937 random;  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same bytes in every run
     for (char& byte : large_) byte = static_cast<char>(random());
     for (int i = 0; i < 8; ++i) MustSet(*backend_, absl::StrCat("large", i), large_);
